@@ -1,0 +1,95 @@
+"""The user's own Python: `path/to/file.py:function`.
+
+This is the only code from outside the packages that is ever executed.
+"""
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from amc.errors import UserError
+from amc.text import nearest, one_line
+
+FORM = "path/to/file.py:function"
+
+
+def is_user_function(spec: str) -> bool:
+    """Whether `spec` has the form `path/to/file.py:function`."""
+    return spec.rpartition(":")[0].endswith(".py")
+
+
+def load_function(spec: str) -> Callable[..., Any]:
+    """Imports the file of `path/to/file.py:function` and returns the function.
+
+    A file is executed once a process, however many of its functions are asked for. Its folder
+    is put at the end of `sys.path`, so that it can import its neighbours.
+
+    Raises:
+        UserError: another form, no such file, no such function, or the file failed to import.
+    """
+    file, _, name = spec.rpartition(":")
+    if not is_user_function(spec) or not name:
+        raise UserError(f"expected {FORM}, got {spec!r}")
+    path = Path(file)
+    if not path.is_file():
+        raise UserError(f"expected a Python file at {path}, there is none; check the path")
+    module = _import(path.resolve())
+    function = getattr(module, name, None)
+    if not callable(function):
+        functions = [key for key, value in vars(module).items() if callable(value)]
+        raise UserError(f"{path} has no function {name!r}; {nearest(name, functions)}")
+    return function  # type: ignore[no-any-return]
+
+
+def call_function(spec: str) -> Any:
+    """Calls the function of `path/to/file.py:function` without arguments.
+
+    Raises:
+        UserError: as `load_function`, or the function raised an exception.
+    """
+    function = load_function(spec)
+    try:
+        return function()
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"{spec} failed when called without arguments: {one_line(error)}"
+        ) from error
+
+
+def _import(path: Path) -> ModuleType:
+    folder = str(path.parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
+    name = _module_name(path)
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None  # always so for a path that ends in .py
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise UserError(f"{path} failed to import: {one_line(error)}") from error
+    return module
+
+
+def _module_name(path: Path) -> str:
+    """The plain stem where `import stem` means this very file, else a name of its own.
+
+    With the plain name, objects of the file's classes can be pickled for worker processes.
+    """
+    try:
+        found = importlib.util.find_spec(path.stem)
+    except (ImportError, ValueError):
+        found = None
+    if found is not None and found.origin == str(path):
+        return path.stem
+    return f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
