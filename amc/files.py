@@ -1,5 +1,6 @@
 """Writing files whole or not at all."""
 
+import contextlib
 import json
 import os
 import uuid
@@ -10,7 +11,7 @@ from amc.errors import UserError
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Writes a file so that nobody ever sees a part of it, even after a power cut.
+    """Write a file so that nobody ever sees a part of it, even after a power cut.
 
     `write` fills a temporary file in the folder of `path` (made if missing) with the same
     suffix; the file is then synced to the disk and renamed over `path`. Whatever goes wrong,
@@ -30,15 +31,14 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         raise UserError(
-            f"cannot write {path}: {reason}; free space on the disk or choose a folder"
-            " that you may write to"
+            f"cannot write {path}: {reason}; free space on the disk or choose a folder that you may write to"
         ) from error
     finally:
         _remove(temporary)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Writes bytes by `write_whole`."""
+    """Write bytes by `write_whole`."""
 
     def write(temporary: Path) -> None:
         temporary.write_bytes(data)
@@ -47,12 +47,12 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes text, in UTF-8 with the line ends as they are, by `write_whole`."""
+    """Write text, in UTF-8 with the line ends as they are, by `write_whole`."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:
-    """Writes an indented JSON object by `write_whole`.
+    """Write an indented JSON object by `write_whole`.
 
     Raises:
         UserError: as `write_whole`.
@@ -71,7 +71,5 @@ def _sync(path: Path) -> None:
 
 
 def _remove(temporary: Path) -> None:
-    try:
+    with contextlib.suppress(OSError):  # its folder is missing or closed to us: it was never made
         temporary.unlink(missing_ok=True)
-    except OSError:
-        pass  # its folder is missing or closed to us: then it was never made

@@ -22,4 +22,4 @@ def nearest(name: str, names: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, known, n=5)
     if close:
         return f"did you mean {', '.join(close)}?"
-    return f"there are {', '.join(known)}" if known else "there is none"
+    return f"there are {shortened(known, 20)}" if known else "there is none"

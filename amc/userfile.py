@@ -23,7 +23,7 @@ def is_user_function(spec: str) -> bool:
 
 
 def load_function(spec: str) -> Callable[..., Any]:
-    """Imports the file of `path/to/file.py:function` and returns the function.
+    """Import the file of `path/to/file.py:function` and return the function.
 
     A file is executed once a process, however many of its functions are asked for. Its folder
     is put at the end of `sys.path`, so that it can import its neighbours.
@@ -40,13 +40,13 @@ def load_function(spec: str) -> Callable[..., Any]:
     module = _import(path.resolve())
     function = getattr(module, name, None)
     if not callable(function):
-        functions = [key for key, value in vars(module).items() if callable(value)]
+        functions = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
         raise UserError(f"{path} has no function {name!r}; {nearest(name, functions)}")
     return function  # type: ignore[no-any-return]
 
 
 def call_function(spec: str) -> Any:
-    """Calls the function of `path/to/file.py:function` without arguments.
+    """Call the function of `path/to/file.py:function` without arguments.
 
     Raises:
         UserError: as `load_function`, or the function raised an exception.
@@ -57,9 +57,7 @@ def call_function(spec: str) -> Any:
     except UserError:
         raise
     except Exception as error:
-        raise UserError(
-            f"{spec} failed when called without arguments: {one_line(error)}"
-        ) from error
+        raise UserError(f"{spec} failed when called without arguments: {one_line(error)}") from error
 
 
 def _import(path: Path) -> ModuleType:
@@ -70,7 +68,8 @@ def _import(path: Path) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None  # always so for a path that ends in .py
+    assert spec is not None  # a path that ends in .py always has a loader
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -86,10 +85,11 @@ def _module_name(path: Path) -> str:
 
     With the plain name, objects of the file's classes can be pickled for worker processes.
     """
+    stem = path.stem
     try:
-        found = importlib.util.find_spec(path.stem)
-    except (ImportError, ValueError):
+        found = importlib.util.find_spec(stem) if stem.isidentifier() else None
+    except (ImportError, ValueError):  # an earlier module of that name without a spec
         found = None
     if found is not None and found.origin == str(path):
-        return path.stem
-    return f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+        return stem
+    return f"{stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"

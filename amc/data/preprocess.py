@@ -1,0 +1,76 @@
+"""From an image file to the tensor that a network expects."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms import functional as F
+
+Interpolation = Literal["nearest", "bilinear", "bicubic"]
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """How images become inputs: resize, centre crop, scale to [0, 1], normalise.
+
+    The steps are those of torchvision's classification weights.
+
+    Attributes:
+        image_size: height and width of the input, in pixels.
+        mean: subtracted from each channel, in [0, 1]; its length is the number of channels,
+            1 (grey) or 3 (RGB).
+        std: what each channel is then divided by, in [0, 1].
+        resize_size: length of the image's shorter side before the crop, in pixels; None for
+            `image_size`.
+        interpolation: how pixels are resized.
+
+    Raises:
+        ValueError: `mean` and `std` are not both of 1 or 3 numbers, or `std` is not positive.
+    """
+
+    image_size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    resize_size: int | None = None
+    interpolation: Interpolation = "bilinear"
+
+    def __post_init__(self) -> None:
+        if len(self.mean) not in (1, 3) or len(self.std) != len(self.mean):
+            raise ValueError(f"mean and std need 1 or 3 numbers, got {self.mean} and {self.std}")
+        if min(self.std) <= 0:
+            raise ValueError(f"std must be positive, got {self.std}")
+
+    @property
+    def channels(self) -> int:
+        """1 (grey) or 3 (RGB)."""
+        return len(self.mean)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The input of one image: channels, height, width."""
+        return self.channels, self.image_size, self.image_size
+
+    def __call__(self, image: Image.Image) -> Tensor:
+        """The input [C, image_size, image_size] of one image, float32."""
+        image = image.convert("L" if self.channels == 1 else "RGB")
+        resized = F.resize(
+            image,
+            [self.resize_size or self.image_size],
+            InterpolationMode(self.interpolation),
+        )
+        cropped = F.center_crop(resized, [self.image_size])
+        scaled: Tensor = F.to_tensor(cropped)
+        return scaled.sub(_per_channel(self.mean)).div(_per_channel(self.std))
+
+
+def _per_channel(values: tuple[float, ...]) -> Tensor:
+    return torch.tensor(values).reshape(-1, 1, 1)
+
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+CIFAR = Preprocess(image_size=32, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+DIGITS = Preprocess(image_size=8, mean=(0.305,), std=(0.376,))

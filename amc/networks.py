@@ -1,0 +1,122 @@
+"""Trained networks, by the words that a user gives for them."""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+from torchvision import models
+
+from amc.data.preprocess import CIFAR, DIGITS, Preprocess
+from amc.errors import UserError
+from amc.models import MODELS
+from amc.text import nearest, one_line
+from amc.userfile import FORM, call_function, is_user_function
+from amc.weights import load_state, read_state_dict
+
+PREPROCESS: dict[str, Preprocess] = {
+    "digits_resnet": DIGITS,
+    "resnet20": CIFAR,
+    "resnet32": CIFAR,
+    "resnet44": CIFAR,
+    "resnet56": CIFAR,
+    "resnet110": CIFAR,
+}
+WEIGHTS_FOLDER = Path(__file__).parent / "models" / "weights"
+TORCHVISION = "torchvision:"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network and what is known about it.
+
+    Attributes:
+        model: in eval mode, on the CPU.
+        name: the words it was asked for with.
+        preprocess: how the images of its weights were made into inputs, if known.
+        class_names: what its outputs stand for, in order, if known.
+    """
+
+    model: nn.Module
+    name: str
+    preprocess: Preprocess | None
+    class_names: tuple[str, ...] | None
+
+
+def load_network(spec: str, weights: str = "default") -> Network:
+    """Build a network and load its weights.
+
+    Args:
+        spec: a name in `amc.models.MODELS`, `torchvision:NAME` (image classification), or `path/to/file.py:function`
+            (a function without arguments that returns an `nn.Module`).
+        weights: `default` (the packaged weights, torchvision's best, or what the user's function
+            returned), `none` (as built: random for a name), or a file that
+            `amc.weights.read_state_dict` reads.
+
+    Raises:
+        UserError: an unknown name, weights that are missing, do not fit or can't be downloaded,
+            or a function that fails or returns something else.
+    """
+    if is_user_function(spec):
+        network = _user_network(spec)
+    elif spec.startswith(TORCHVISION):
+        network = _torchvision_network(spec, pretrained=weights == "default")
+    elif spec in MODELS:
+        network = Network(MODELS[spec](), spec, PREPROCESS[spec], None)
+        if weights == "default":
+            weights = str(_packaged_weights(spec))
+    else:
+        raise UserError(
+            f"expected a network's name, {TORCHVISION}NAME or {FORM}, got {spec!r}; {nearest(spec, MODELS)}"
+        )
+    if weights not in ("default", "none"):
+        load_state(network.model, read_state_dict(Path(weights)), weights)
+    network.model.eval()
+    return network
+
+
+def _packaged_weights(name: str) -> Path:
+    path = WEIGHTS_FOLDER / f"{name}.safetensors"
+    if not path.is_file():
+        raise UserError(
+            f"no weights are packaged for {name}; give a weights file, or 'none' for a network with random weights"
+        )
+    return path
+
+
+def _user_network(spec: str) -> Network:
+    model = call_function(spec)
+    if not isinstance(model, nn.Module):
+        raise UserError(f"expected {spec} to return a torch.nn.Module, got {type(model).__name__}")
+    return Network(model, spec, None, None)
+
+
+def _torchvision_network(spec: str, pretrained: bool) -> Network:
+    name = spec.removeprefix(TORCHVISION)
+    known = models.list_models(module=models)
+    if name not in known:
+        raise UserError(f"torchvision has no classification network {name!r}; {nearest(name, known)}")
+    weights = models.get_model_weights(name).DEFAULT
+    try:
+        with warnings.catch_warnings():
+            # two networks announce that their random weights will change in a later version
+            warnings.simplefilter("ignore", FutureWarning)
+            model = models.get_model(name, weights=weights if pretrained else None)
+    except (OSError, RuntimeError) as error:  # no connection, or a damaged download
+        raise UserError(
+            f"the weights of {spec} can't be downloaded from {weights.url}: {one_line(error)};"
+            " check the connection or give a weights file"
+        ) from error
+    class_names = tuple(weights.meta["categories"]) if pretrained else None
+    return Network(model, spec, _torchvision_preprocess(weights), class_names)
+
+
+def _torchvision_preprocess(weights: models.WeightsEnum) -> Preprocess:
+    transforms = weights.transforms()
+    return Preprocess(
+        image_size=transforms.crop_size[0],
+        mean=tuple(transforms.mean),
+        std=tuple(transforms.std),
+        resize_size=transforms.resize_size[0],
+        interpolation=transforms.interpolation.value,
+    )
