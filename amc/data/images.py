@@ -1,0 +1,40 @@
+"""What every split of the data offers, wherever its images are kept."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from torch import Tensor
+
+
+class Images(Protocol):
+    """Images with their targets, read in batches as often as one likes.
+
+    Inputs are normalised float32 [B, C, H, W], targets int64 [B]; a user's `DataLoader` may have
+    other inputs and targets (`amc.data.loader`).
+    """
+
+    def __len__(self) -> int:
+        """The number of images."""
+        ...
+
+    def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """One pass over all images, `size` at a time; the last batch may be smaller.
+
+        In their stored order, or in a random one that follows from `shuffle_seed`.
+
+        Raises:
+            UserError: an image can't be read.
+        """
+        ...
+
+    def take(self, count: int, seed: int) -> "Images":
+        """Some of the images, drawn by `amc.data.sampling.stratified`.
+
+        Raises:
+            UserError: there are fewer than `count`.
+        """
+        ...
+
+    def example(self, count: int = 2) -> Tensor:
+        """The inputs of the first `count` images, without reading the others."""
+        ...

@@ -1,0 +1,77 @@
+"""Images that are read when they are first asked for."""
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from amc.data.resident import ResidentImages
+from amc.data.streamed import StreamedImages
+
+DECODE_BATCH = 64
+
+
+class LazyImages:
+    """Reads nothing until its images are needed; then keeps them in memory if they fit.
+
+    Args:
+        streamed: where the images come from.
+        memory_limit_bytes: what the inputs may take; larger ones are streamed in every pass.
+        title: what the progress bar says, on standard error if that is a terminal; None for no bar.
+    """
+
+    def __init__(self, streamed: StreamedImages, memory_limit_bytes: int, title: str | None) -> None:
+        self._streamed = streamed
+        self._memory_limit_bytes = memory_limit_bytes
+        self._title = title
+
+    @cached_property
+    def now(self) -> ResidentImages | StreamedImages:
+        """The images themselves, read into memory if they fit.
+
+        Raises:
+            UserError: an image can't be read.
+        """
+        if self._streamed.input_bytes > self._memory_limit_bytes:
+            return self._streamed
+        return _read_all(self._streamed, self._title)
+
+    def __len__(self) -> int:
+        return len(self._streamed)
+
+    def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """One pass, as `amc.data.images.Images.batches`; the first one reads."""
+        return self.now.batches(size, shuffle_seed)
+
+    def take(self, count: int, seed: int) -> "LazyImages | ResidentImages":
+        """Some of the images, as `amc.data.images.Images.take`; reads nothing."""
+        if "now" in self.__dict__ and isinstance(self.now, ResidentImages):
+            return self.now.take(count, seed)
+        return LazyImages(self._streamed.take(count, seed), self._memory_limit_bytes, self._title)
+
+    def example(self, count: int = 2) -> Tensor:
+        """The first inputs [count, C, H, W]; reads these alone."""
+        return self._streamed.example(count)
+
+
+def _read_all(images: StreamedImages, title: str | None) -> ResidentImages:
+    inputs: Tensor | None = None
+    targets = torch.empty(len(images), dtype=torch.int64)
+    done = 0
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    console = Console(stderr=True)
+    hidden = title is None or not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
+        task = bar.add_task(title or "", total=len(images))
+        for batch, batch_targets in images.batches(DECODE_BATCH):
+            if inputs is None:
+                inputs = batch.new_empty(len(images), *batch.shape[1:])
+            inputs[done : done + len(batch)] = batch
+            targets[done : done + len(batch)] = batch_targets
+            done += len(batch)
+            bar.update(task, completed=done)
+    assert inputs is not None  # a split has images
+    return ResidentImages(inputs, targets)

@@ -1,0 +1,118 @@
+"""Data by the words that a user gives for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from amc.data.cifar10 import cifar10
+from amc.data.dataset import Selection
+from amc.data.digits import digits
+from amc.data.folder import image_folder
+from amc.data.images import Images
+from amc.data.lazy import LazyImages
+from amc.data.loader import LoaderImages
+from amc.data.preprocess import Preprocess
+from amc.data.sampling import Labels
+from amc.data.sources import Source, Sources
+from amc.data.splits import Part, SplitSizes, partition
+from amc.data.streamed import StreamedImages
+from amc.data.userdata import user_data
+from amc.errors import UserError
+from amc.text import nearest
+from amc.userfile import FORM, is_user_function
+
+DATA: dict[str, Callable[[Preprocess | None], Sources]] = {"digits": digits, "cifar10": cifar10}
+IMAGE_FOLDER = "imagefolder:"
+MEMORY_LIMIT_BYTES = 4_000_000_000
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The images of one run.
+
+    Attributes:
+        train: for training; nothing is read until it is used.
+        calibration: some of `train`, for statistics and least squares.
+        reward: what a search may score networks on; none of them is in `train`.
+        test: for the final score alone; nothing is read until it is used.
+        class_names: by target; None if unknown.
+        reward_from_train: the reward images were taken out of the training images, since the
+            data has no val split: a network that was trained on them flatters itself.
+    """
+
+    train: Images
+    calibration: Images
+    reward: Images
+    test: Images
+    class_names: tuple[str, ...] | None
+    reward_from_train: bool
+
+
+def load_data(
+    spec: str,
+    preprocess: Preprocess | None,
+    sizes: SplitSizes,
+    seed: int,
+    progress: bool,
+    memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
+) -> Splits:
+    """Find the data, make its splits and read the calibration and reward images.
+
+    Args:
+        spec: `digits`, `cifar10`, `imagefolder:PATH`, or `path/to/file.py:function`
+            (`amc.data.userdata`).
+        preprocess: how images become inputs; None for the data's own way, which an image folder
+            lacks. A user's function does it itself.
+        sizes: how many images each split shall have.
+        seed: equal seeds make equal splits.
+        progress: whether bars are shown on standard error while images are read.
+        memory_limit_bytes: a split whose inputs take more is read anew in every pass.
+
+    Raises:
+        UserError: unknown data, data that can't be found or read, or splits that can't be made.
+    """
+    sources = _sources(spec, preprocess)
+    parts = partition({name: _labels(source) for name, source in sources.parts.items()}, sizes, seed)
+
+    def images(name: str, part: Part) -> LazyImages | LoaderImages:
+        title = f"reading {name} images" if progress else None
+        return _images(sources.parts[part.source], part, memory_limit_bytes, title)
+
+    return Splits(
+        train=images("training", parts.train),
+        calibration=_read(images("calibration", parts.calibration)),
+        reward=_read(images("reward", parts.reward)),
+        test=images("test", parts.test),
+        class_names=sources.class_names,
+        reward_from_train=parts.reward_from_train,
+    )
+
+
+def _sources(spec: str, preprocess: Preprocess | None) -> Sources:
+    if is_user_function(spec):
+        return user_data(spec)
+    if spec.startswith(IMAGE_FOLDER):
+        return image_folder(Path(spec.removeprefix(IMAGE_FOLDER)), preprocess)
+    if spec in DATA:
+        return DATA[spec](preprocess)
+    raise UserError(
+        f"expected {', '.join(DATA)}, {IMAGE_FOLDER}PATH or {FORM} as data, got {spec!r}; {nearest(spec, DATA)}"
+    )
+
+
+def _labels(source: Source) -> Labels:
+    if isinstance(source, LoaderImages):
+        return np.zeros(len(source), dtype=np.int64)
+    return source.labels
+
+
+def _images(source: Source, part: Part, memory_limit_bytes: int, title: str | None) -> LazyImages | LoaderImages:
+    if isinstance(source, LoaderImages):
+        return source if len(part.indices) == len(source) else source.select(part.indices)
+    return LazyImages(StreamedImages(Selection(source, part.indices)), memory_limit_bytes, title)
+
+
+def _read(images: LazyImages | LoaderImages) -> Images:
+    return images.now if isinstance(images, LazyImages) else images

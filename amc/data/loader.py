@@ -1,0 +1,51 @@
+"""A user's `DataLoader`, streamed as it is."""
+
+from collections.abc import Iterator, Sized
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Subset
+
+from amc.data.sampling import Indices, stratified
+
+
+@dataclass(frozen=True)
+class LoaderImages:
+    """Batches pass through unchanged: inputs first, then whatever the task has as targets.
+
+    The loader decides the size and the order of its batches. A selection of its images is read
+    by a loader with the same collation, batch size and workers, in a fixed order.
+    """
+
+    loader: DataLoader[Any]
+
+    def __len__(self) -> int:
+        return len(cast(Sized, self.loader.dataset))
+
+    def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:  # noqa: ARG002
+        """One pass of the loader, whatever `size` and `shuffle_seed` are."""
+        return iter(self.loader)
+
+    def take(self, count: int, seed: int) -> "LoaderImages":
+        """Some of the images, drawn at random."""
+        return self.select(stratified(np.zeros(len(self), dtype=np.int64), count, seed))
+
+    def example(self, count: int = 2) -> Tensor:
+        """The inputs of the first batch, cut to `count` images."""
+        inputs: Tensor = next(iter(self.loader))[0]
+        return inputs[:count]
+
+    def select(self, indices: Indices) -> "LoaderImages":
+        """The images at these positions of the loader's dataset."""
+        loader = self.loader
+        subset: Dataset[Any] = Subset(loader.dataset, indices.tolist())
+        return LoaderImages(
+            DataLoader(
+                subset,
+                batch_size=loader.batch_size or 1,
+                num_workers=loader.num_workers,
+                collate_fn=loader.collate_fn,
+            )
+        )

@@ -1,0 +1,43 @@
+"""Images that are in memory, ready for the network."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from amc.data.sampling import stratified
+
+
+@dataclass(frozen=True)
+class ResidentImages:
+    """All inputs and targets of a split.
+
+    Attributes:
+        inputs: normalised, float32 [N, C, H, W].
+        targets: int64 [N].
+    """
+
+    inputs: Tensor
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """One pass, as `amc.data.images.Images.batches`; in stored order the batches are views."""
+        if shuffle_seed is None:
+            yield from zip(torch.split(self.inputs, size), torch.split(self.targets, size), strict=True)
+            return
+        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(shuffle_seed))
+        for chosen in torch.split(order, size):
+            yield self.inputs[chosen], self.targets[chosen]
+
+    def take(self, count: int, seed: int) -> "ResidentImages":
+        """Copies of some of the images, as `amc.data.images.Images.take`."""
+        chosen = torch.from_numpy(stratified(self.targets.cpu().numpy(), count, seed))
+        return ResidentImages(self.inputs[chosen], self.targets[chosen])
+
+    def example(self, count: int = 2) -> Tensor:
+        """The first inputs [count, C, H, W]."""
+        return self.inputs[:count]

@@ -1,0 +1,118 @@
+"""Who gets which image: the one place where splits are made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from amc.data.sampling import Indices, Labels, stratified
+from amc.errors import UserError
+
+CALIBRATION_IMAGES = 1000
+REWARD_SHARE = 0.1  # of the training images, where the data has no val split
+
+
+@dataclass(frozen=True)
+class SplitSizes:
+    """How many images each split shall have.
+
+    Attributes:
+        calibration: None for 1,000, or all training images where there are fewer.
+        reward: None for all there are; a tenth of the training images where the data has no val
+            split.
+        test: None for all there are.
+    """
+
+    calibration: int | None = None
+    reward: int | None = None
+    test: int | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some images of one folder of the data.
+
+    Attributes:
+        source: `train`, `val` or `test`.
+        indices: positions in that source [n].
+    """
+
+    source: str
+    indices: Indices
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Which images make which split.
+
+    `calibration` is a part of `train`; apart from that, no image is in two splits.
+    """
+
+    train: Part
+    calibration: Part
+    reward: Part
+    test: Part
+    reward_from_train: bool
+
+
+def partition(labels: Mapping[str, Labels], sizes: SplitSizes, seed: int) -> Partition:
+    """Make the splits.
+
+    With val and test, those are reward and test. With val alone, its two random halves are. With
+    test alone, the reward images are taken out of the training images.
+
+    Args:
+        labels: the classes of all images of `train`, and of `val`, `test` or both [N] each.
+        sizes: how many images each split shall have.
+        seed: equal seeds make equal splits.
+
+    Raises:
+        UserError: a split is larger than what there is, or val and test are both missing.
+    """
+    train = _all(labels, "train")
+    reward_from_train = "val" not in labels
+    if "val" in labels and "test" in labels:
+        reward, test = _all(labels, "val"), _all(labels, "test")
+    elif "val" in labels:
+        reward, test = _divided(labels, "val", len(labels["val"]) // 2, seed)
+    elif "test" in labels:
+        count = sizes.reward or max(1, round(REWARD_SHARE * len(train.indices)))
+        if count >= len(train.indices):
+            raise UserError(
+                f"{count} reward images can't be taken out of {len(train.indices)} training images;"
+                f" ask for fewer than {len(train.indices)}"
+            )
+        reward, train = _divided(labels, "train", count, seed)
+        test = _all(labels, "test")
+    else:
+        raise UserError("expected val images, test images or both beside the training images, got none")
+    calibration = sizes.calibration or min(CALIBRATION_IMAGES, len(train.indices))
+    return Partition(
+        train=train,
+        calibration=_some("calibration", train, labels, calibration, seed),
+        reward=_some("reward", reward, labels, sizes.reward, seed),
+        test=_some("test", test, labels, sizes.test, seed),
+        reward_from_train=reward_from_train,
+    )
+
+
+def _all(labels: Mapping[str, Labels], source: str) -> Part:
+    return Part(source, np.arange(len(labels[source])))
+
+
+def _divided(labels: Mapping[str, Labels], source: str, count: int, seed: int) -> tuple[Part, Part]:
+    """`count` random images and the others, both in their stored order."""
+    drawn = np.sort(stratified(labels[source], count, seed))
+    others = np.setdiff1d(np.arange(len(labels[source])), drawn)
+    return Part(source, drawn), Part(source, others)
+
+
+def _some(name: str, part: Part, labels: Mapping[str, Labels], count: int | None, seed: int) -> Part:
+    """`count` images of the part in random order; all in their stored order for None."""
+    available = len(part.indices)
+    if count is None or count == available:
+        return part
+    if not 1 <= count <= available:
+        raise UserError(f"expected 1 to {available} {name} images, got {count}; the data has no more")
+    chosen = stratified(labels[part.source][part.indices], count, seed)
+    return Part(part.source, part.indices[chosen])

@@ -1,0 +1,94 @@
+"""Images that are read anew in every pass."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from amc.data.dataset import LabelledDataset, Selection
+from amc.data.sampling import stratified
+from amc.errors import UserError
+from amc.text import one_line
+
+MAX_WORKERS = 8
+WORKER_THRESHOLD_BYTES = 100_000_000  # less is read before worker processes have started
+
+Item = tuple[Tensor, int]
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class StreamedImages:
+    """A dataset that is read through torch's `DataLoader`, in worker processes if it is large."""
+
+    dataset: LabelledDataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    @property
+    def input_bytes(self) -> int:
+        """What all inputs would take in memory, in bytes; reads the first image."""
+        return self.example(1).nbytes * len(self)
+
+    def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[Batch]:
+        """One pass, as `amc.data.images.Images.batches`."""
+        large = self.input_bytes > WORKER_THRESHOLD_BYTES
+        loader: DataLoader[Batch | UserError] = DataLoader(
+            _Guarded(self.dataset),  # type: ignore[arg-type]  # a map-style dataset by its methods
+            batch_size=size,
+            shuffle=shuffle_seed is not None,
+            num_workers=min(MAX_WORKERS, os.cpu_count() or 1) if large else 0,
+            collate_fn=_collate,
+            generator=torch.Generator().manual_seed(shuffle_seed or 0),
+        )
+        for batch in loader:
+            if isinstance(batch, UserError):
+                raise batch
+            yield batch
+
+    def take(self, count: int, seed: int) -> "StreamedImages":
+        """Some of the images, as `amc.data.images.Images.take`."""
+        return StreamedImages(Selection(self.dataset, stratified(self.dataset.labels, count, seed)))
+
+    def example(self, count: int = 2) -> Tensor:
+        """The first inputs [count, C, H, W]."""
+        guarded = _Guarded(self.dataset)
+        batch = _collate([guarded[index] for index in range(min(count, len(self)))])
+        if isinstance(batch, UserError):
+            raise batch
+        return batch[0]
+
+
+@dataclass(frozen=True)
+class _Guarded:
+    """A dataset that returns its errors: raised in a worker process they would come as tracebacks."""
+
+    dataset: LabelledDataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Item | UserError:
+        try:
+            return self.dataset[index]
+        except UserError as error:
+            return error
+        except Exception as error:
+            return UserError(f"image {index} of the data can't be read: {one_line(error)}")
+
+
+def _collate(items: list[Item | UserError]) -> Batch | UserError:
+    good: list[Item] = []
+    for item in items:
+        if isinstance(item, UserError):
+            return item
+        good.append(item)
+    shapes = {tuple(image.shape) for image, _ in good}
+    if len(shapes) > 1:
+        return UserError(f"expected images of one shape, got {sorted(shapes)}; resize them in the dataset")
+    inputs = torch.stack([image for image, _ in good])
+    return inputs, torch.tensor([target for _, target in good], dtype=torch.int64)

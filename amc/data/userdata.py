@@ -1,0 +1,85 @@
+"""Data from the user's own function, `path/to/file.py:function`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from amc.data.loader import LoaderImages
+from amc.data.sampling import Labels
+from amc.data.sources import Source, Sources
+from amc.errors import UserError
+from amc.userfile import call_function
+
+
+@dataclass(frozen=True)
+class UserDataset:
+    """A user's map-style dataset of (input, class) pairs, checked as it is read."""
+
+    dataset: Any
+    labels: Labels
+    name: str
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """As `LabelledDataset`.
+
+        Raises:
+            UserError: the item is no pair of a float tensor [C, H, W] and an integer.
+        """
+        item = self.dataset[index]
+        if not isinstance(item, tuple | list) or len(item) != 2:
+            raise UserError(f"expected (input, class) pairs from {self.name}, got {type(item).__name__}")
+        image, target = item
+        if not isinstance(image, Tensor) or not image.is_floating_point():
+            got = f"a tensor of {image.dtype}" if isinstance(image, Tensor) else type(image).__name__
+            raise UserError(
+                f"expected float tensors as inputs from {self.name}, got {got}; let the dataset transform its images"
+            )
+        return image.float(), int(target)
+
+
+def user_data(spec: str) -> Sources:
+    """Call the function and check what it returns.
+
+    It returns a mapping with `train`, and `val`, `test` or both, each a map-style dataset of
+    (input, class) pairs or a `DataLoader`. A dataset may have `targets` (the class of each image)
+    and `classes` (their names), as torchvision's have.
+
+    Raises:
+        UserError: the function failed or returned something else.
+    """
+    content = call_function(spec)
+    if not isinstance(content, Mapping) or not {"train"} < set(content) <= {"train", "val", "test"}:
+        got = f"the keys {sorted(map(str, content))}" if isinstance(content, Mapping) else type(content).__name__
+        raise UserError(f"expected {spec} to return a mapping with train, and val, test or both, got {got}")
+    names = getattr(content["train"], "classes", None)
+    return Sources(
+        {name: _source(part, f"{name} of {spec}") for name, part in content.items()},
+        class_names=None if names is None else tuple(map(str, names)),
+    )
+
+
+def _source(part: Any, name: str) -> Source:
+    dataset = part.dataset if isinstance(part, DataLoader) else part
+    if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
+        raise UserError(
+            f"expected {name} to be a map-style dataset (with a length and items by index) or a"
+            f" DataLoader over one, got {type(part).__name__}"
+        )
+    if len(dataset) == 0:
+        raise UserError(f"expected images in {name}, there are none")
+    return LoaderImages(part) if isinstance(part, DataLoader) else UserDataset(part, _labels(part), name)
+
+
+def _labels(dataset: Any) -> Labels:
+    targets = getattr(dataset, "targets", None)
+    if targets is None:
+        return np.zeros(len(dataset), dtype=np.int64)
+    return torch.as_tensor(targets).to(torch.int64).numpy()
