@@ -1,0 +1,34 @@
+"""Random changes to training images that leave their classes as they are."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Which random changes are made, each image by itself.
+
+    Attributes:
+        crop_padding: how far an image may be shifted in each direction, in pixels; its edge is
+            repeated where it leaves a gap.
+        flip: whether half of the images are mirrored left to right.
+    """
+
+    crop_padding: int
+    flip: bool
+
+    def __call__(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
+        """Changed copies of `inputs` [B, C, H, W]; `generator` is on the CPU."""
+        batch, _, height, width = inputs.shape
+        pad = self.crop_padding
+        rows = torch.randint(2 * pad + 1, (batch, 1), generator=generator) + torch.arange(height)
+        columns = torch.randint(2 * pad + 1, (batch, 1), generator=generator) + torch.arange(width)
+        if self.flip:
+            mirrored = torch.rand(batch, 1, generator=generator) < 0.5
+            columns = torch.where(mirrored, columns.flip(1), columns)
+        padded = F.pad(inputs, (pad, pad, pad, pad), mode="replicate")
+        chosen = padded.permute(0, 2, 3, 1)[torch.arange(batch)[:, None, None], rows[:, :, None], columns[:, None, :]]
+        return chosen.permute(0, 3, 1, 2).contiguous()

@@ -1,0 +1,1 @@
+"""Entry points: arguments, a straight line of calls, output."""
