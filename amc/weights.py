@@ -1,6 +1,7 @@
 """Weights in files: read without executing anything, checked before they are loaded."""
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -99,10 +100,12 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_torch(path: Path) -> object:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of pickles that are then refused
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(
-            f"{path} holds more than tensors, or is damaged, and reading it would execute code;"
+            f"{path} is damaged, or holds more than tensors, which to read would execute code;"
             " save the tensors alone: torch.save(model.state_dict(), file)"
         ) from error
     except Exception as error:  # a damaged file may raise anything

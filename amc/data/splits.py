@@ -74,19 +74,22 @@ def partition(labels: Mapping[str, Labels], sizes: SplitSizes, seed: int) -> Par
     if "val" in labels and "test" in labels:
         reward, test = _all(labels, "val"), _all(labels, "test")
     elif "val" in labels:
+        if len(labels["val"]) < 2:
+            raise UserError("1 val image can't be divided into reward and test images; give more, or a test split")
         reward, test = _divided(labels, "val", len(labels["val"]) // 2, seed)
     elif "test" in labels:
-        count = sizes.reward or max(1, round(REWARD_SHARE * len(train.indices)))
-        if count >= len(train.indices):
+        available = len(train.indices)
+        count = max(1, round(REWARD_SHARE * available)) if sizes.reward is None else sizes.reward
+        if not 1 <= count < available:
             raise UserError(
-                f"{count} reward images can't be taken out of {len(train.indices)} training images;"
-                f" ask for fewer than {len(train.indices)}"
+                f"{count} reward images can't be taken out of {available} training images;"
+                f" ask for 1 or more, and fewer than {available}"
             )
         reward, train = _divided(labels, "train", count, seed)
         test = _all(labels, "test")
     else:
         raise UserError("expected val images, test images or both beside the training images, got none")
-    calibration = sizes.calibration or min(CALIBRATION_IMAGES, len(train.indices))
+    calibration = min(CALIBRATION_IMAGES, len(train.indices)) if sizes.calibration is None else sizes.calibration
     return Partition(
         train=train,
         calibration=_some("calibration", train, labels, calibration, seed),

@@ -1,0 +1,42 @@
+# Every target sets up what it needs in $(VENV) first; the second time that takes no time.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+CODE := $(wildcard amc envs agents scripts tests benchmarks)
+
+.PHONY: train test check format-check lint types format hooks
+
+train: $(VENV)/runs
+	$(BIN)/python -m scripts.train
+
+test: $(VENV)/checks
+	$(BIN)/python -m pytest
+
+check: format-check lint types test
+
+format-check: $(VENV)/checks
+	$(BIN)/ruff format --check $(CODE)
+
+lint: $(VENV)/checks
+	$(BIN)/ruff check $(CODE)
+
+types: $(VENV)/checks
+	$(BIN)/mypy
+
+format: $(VENV)/checks
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+hooks: $(VENV)/checks
+	$(BIN)/pre-commit install
+
+# Stamps: what runs the tool, and what checks it.
+$(VENV)/runs: requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -r requirements.txt
+	$(BIN)/pip install --quiet --no-deps --editable .
+	touch $@
+
+$(VENV)/checks: requirements-dev.txt $(VENV)/runs
+	$(BIN)/pip install --quiet -r requirements-dev.txt
+	touch $@

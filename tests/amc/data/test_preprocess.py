@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms._presets import ImageClassification
+
+from amc.data.preprocess import Interpolation, Preprocess
+
+MEAN = (0.4, 0.5, 0.6)
+STD = (0.2, 0.3, 0.4)
+
+
+def picture(height: int, width: int) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+@pytest.mark.parametrize(("height", "width"), [(40, 60), (61, 33), (24, 24), (10, 12)])
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_the_steps_are_torchvisions(height: int, width: int, interpolation: Interpolation) -> None:
+    oracle = ImageClassification(
+        crop_size=24, resize_size=28, mean=MEAN, std=STD, interpolation=InterpolationMode(interpolation)
+    )
+    ours = Preprocess(24, MEAN, STD, resize_size=28, interpolation=interpolation)
+    result = ours(picture(height, width))
+    assert result.dtype == torch.float32
+    torch.testing.assert_close(result, oracle(picture(height, width)))
+
+
+def test_the_shorter_side_is_the_image_size_by_default() -> None:
+    image = picture(32, 64)
+    centre = np.asarray(image)[:, 16:48].transpose(2, 0, 1) / 255
+    expected = (centre - np.reshape(MEAN, (3, 1, 1))) / np.reshape(STD, (3, 1, 1))
+    np.testing.assert_allclose(Preprocess(32, MEAN, STD)(image), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_colours_follow_the_number_of_channels() -> None:
+    grey = Image.fromarray(np.full((4, 4), 51, dtype=np.uint8))
+    torch.testing.assert_close(Preprocess(4, (0.0,), (1.0,))(grey), torch.full((1, 4, 4), 0.2))
+    torch.testing.assert_close(Preprocess(4, (0.0,) * 3, (1.0,) * 3)(grey), torch.full((3, 4, 4), 0.2))
+    assert Preprocess(4, (0.0,), (1.0,))(picture(4, 4)).shape == (1, 4, 4)
+    assert Preprocess(4, (0.0,), (1.0,)).shape == (1, 4, 4)
+
+
+@pytest.mark.parametrize(("mean", "std"), [((0.5,) * 2, (0.5,) * 2), ((0.5,), (0.5,) * 3), ((0.5,), (0.0,))])
+def test_impossible_numbers_are_refused(mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match=r"mean and std need|std must be positive"):
+        Preprocess(8, mean, std)

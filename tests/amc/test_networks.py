@@ -1,0 +1,107 @@
+import urllib.error
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision import models
+
+from amc.data.load import load_data
+from amc.data.splits import SplitSizes
+from amc.errors import UserError
+from amc.models import MODELS
+from amc.networks import PREPROCESS, load_network
+from amc.weights import write_state_dict
+
+
+def test_the_packaged_network_knows_digits_that_it_has_not_seen() -> None:
+    network = load_network("digits_resnet")
+    splits = load_data("digits", network.preprocess, SplitSizes(), seed=0, progress=False)
+    (inputs, targets), *rest = splits.test.batches(len(splits.test))
+    assert not rest
+    with torch.inference_mode():
+        right = (network.model(inputs).argmax(1) == targets).sum().item()
+    assert right >= 0.98 * len(targets)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_name_comes_in_eval_mode_and_takes_what_its_preprocess_makes(name: str) -> None:
+    network = load_network(name, weights="none")
+    assert network.name == name
+    assert not any(module.training for module in network.model.modules())
+    assert network.preprocess == PREPROCESS[name]
+    with torch.inference_mode():
+        assert network.model(torch.zeros(2, *PREPROCESS[name].shape)).shape == (2, 10)
+
+
+def test_weights_come_from_a_file(tmp_path: Path) -> None:
+    source = load_network("resnet20", weights="none").model
+    write_state_dict(tmp_path / "net.safetensors", source.state_dict())
+    loaded = load_network("resnet20", weights=str(tmp_path / "net.safetensors")).model
+    inputs = torch.randn(2, 3, 32, 32)
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded(inputs), source(inputs))
+
+
+def test_a_name_without_packaged_weights_asks_for_a_file() -> None:
+    with pytest.raises(UserError, match=r"no weights are packaged for resnet110; give a weights file, or 'none'"):
+        load_network("resnet110")
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("resnet65", r"expected a network's name, torchvision:NAME or .*, got 'resnet65'; did you mean resnet56"),
+        ("zzz", r"there are digits_resnet, resnet110"),
+        ("torchvision:resnet19", r"no classification network 'resnet19'; did you mean .*resnet18"),
+        ("torchvision:raft_large", "no classification network"),
+        ("nowhere.py:build", r"expected a Python file at nowhere.py"),
+    ],
+)
+def test_unknown_networks_are_one_line(spec: str, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        load_network(spec)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_users_function_makes_the_network(tmp_path: Path) -> None:
+    (tmp_path / "own_net.py").write_text(
+        "import torch\ndef build():\n    return torch.nn.Linear(2, 2).train()\ndef wrong():\n    return 3\n"
+    )
+    network = load_network(f"{tmp_path}/own_net.py:build")
+    assert (network.preprocess, network.class_names, network.model.training) == (None, None, False)
+    with pytest.raises(UserError, match=r"expected .*:wrong to return a torch.nn.Module, got int"):
+        load_network(f"{tmp_path}/own_net.py:wrong")
+
+
+def test_torchvision_without_weights_still_knows_its_preprocess() -> None:
+    network = load_network("torchvision:mobilenet_v3_small", weights="none")
+    assert network.class_names is None
+    assert network.preprocess is not None
+    pixels = np.random.default_rng(0).integers(0, 256, (301, 402, 3), dtype=np.uint8)
+    image = Image.fromarray(pixels)
+    expected = models.MobileNet_V3_Small_Weights.DEFAULT.transforms()(image)
+    torch.testing.assert_close(network.preprocess(image), expected)
+
+
+def test_torchvision_comes_with_its_best_weights_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(1)
+    published = models.squeezenet1_1().state_dict()
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda *_, **__: published)
+    network = load_network("torchvision:squeezenet1_1")
+    assert network.class_names is not None
+    assert network.class_names[:2] == ("tench", "goldfish")
+    assert all(torch.equal(value, published[name]) for name, value in network.model.state_dict().items())
+
+
+@pytest.mark.parametrize("error", [urllib.error.URLError("no route"), RuntimeError("invalid hash value")])
+def test_a_failed_download_is_one_line(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", fail)
+    with pytest.raises(UserError, match=r"torchvision:squeezenet1_1 can't be downloaded from https://.*") as caught:
+        load_network("torchvision:squeezenet1_1")
+    assert "\n" not in str(caught.value)
+    assert "give a weights file" in str(caught.value)
