@@ -1,0 +1,193 @@
+"""Deep deterministic policy gradient (Lillicrap et al. 2016) on Stable-Baselines3, by episodes as AMC uses it.
+
+Written as the difference to Stable-Baselines3's `DDPG`: episodes are collected whole, every transition gets the
+episode's reward, the executed action goes into the replay with the interval that was feasible, and the updates run at
+the end of the episode. An episode is a function of the actor's weights, the best policy so far, the seed and its index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3 import DDPG
+from stable_baselines3.common.type_aliases import RolloutReturn
+from stable_baselines3.common.utils import polyak_update
+from torch.nn import functional as F
+
+from agents.exploration import random_policy, truncated_normal, varied_policy
+from agents.projection import project
+from agents.replay import EpisodeReplay
+from agents.result import Episode
+from agents.settings import DDPGSettings
+from amc.graph import Keeps
+from envs import ChannelPruningEnv
+
+
+class EpisodicDDPG(DDPG):
+    """DDPG whose unit is the episode.
+
+    Args:
+        env: The pruning environment; one episode runs in it at a time.
+        settings: Hyperparameters.
+        warmup: Episodes before the actor is trained.
+        seed: Of the networks, the exploration and the replay.
+        device: Where actor and critic live.
+        on_episode: Told of every episode.
+    """
+
+    def __init__(
+        self,
+        env: ChannelPruningEnv,
+        settings: DDPGSettings,
+        warmup: int,
+        seed: int,
+        on_episode: Callable[[Episode], None],
+        device: str = "cpu",
+    ) -> None:
+        self.steps = len(env.graph.groups)
+        super().__init__(
+            "MlpPolicy",
+            env,
+            buffer_size=settings.replay_size,
+            learning_starts=warmup * self.steps,
+            batch_size=settings.batch_size,
+            tau=settings.tau,
+            gamma=settings.gamma,
+            gradient_steps=settings.updates_per_step * self.steps,
+            replay_buffer_class=EpisodeReplay,
+            policy_kwargs={"net_arch": list(settings.hidden)},
+            seed=seed,
+            device=device,
+        )
+        self.pruning_env = env
+        self.settings = settings
+        self.warmup = warmup
+        self.on_episode = on_episode
+        self.best: Episode | None = None
+        self.baseline: float | None = None
+        self.losses: dict[str, float] = {}
+        self._set_rates()
+
+    def _set_rates(self) -> None:
+        for optimizer, rate in (
+            (self.actor.optimizer, self.settings.actor_rate),
+            (self.critic.optimizer, self.settings.critic_rate),
+        ):
+            for parameters in optimizer.param_groups:
+                parameters["lr"] = rate
+
+    # -- collecting ---------------------------------------------------------------------------------------------
+
+    def collect_rollouts(self, env: Any, callback: Any, *_: Any, **__: Any) -> RolloutReturn:
+        """Run one episode, put it into the replay and tell of it."""
+        self.policy.set_training_mode(False)
+        callback.on_rollout_start()
+        index = self._episode_num
+        rng = np.random.default_rng((self.seed or 0, index))
+        act = self._act(rng, index)
+        observation, info = self.pruning_env.reset()
+        observations, intervals, actions = [observation], [info["interval"]], []
+        done = False
+        while not done:
+            action = act(observation, info["interval"])
+            observation, reward, done, _, info = self.pruning_env.step(np.array([action], dtype=np.float32))
+            observations.append(observation)
+            intervals.append(info["interval"])
+            actions.append(info["sparsity"])
+            self.num_timesteps += 1
+            callback.on_step()
+        assert isinstance(self.replay_buffer, EpisodeReplay)
+        self.replay_buffer.add_episode(
+            np.stack(observations), _scaled(np.array(actions)), _scaled(np.array(intervals)), reward
+        )
+        decay = self.settings.baseline_decay
+        self.baseline = reward if self.baseline is None else decay * self.baseline + (1 - decay) * reward
+        details = {"exploration/sigma": self.sigma(index), "reward/baseline": self.baseline} | self.losses
+        episode = Episode(index, info["keeps"], reward, info["outcome"], details)
+        if self.best is None or episode.reward > self.best.reward:
+            self.best = episode
+        self._episode_num += 1
+        callback.on_rollout_end()
+        self.on_episode(episode)
+        return RolloutReturn(self.steps, 1, continue_training=True)
+
+    def sigma(self, episode: int) -> float:
+        """Exploration noise in an episode: held during the warm-up, then decaying."""
+        decayed = self.settings.sigma * self.settings.sigma_decay ** max(0, episode - self.warmup)
+        return max(decayed, self.settings.sigma_least)
+
+    def greedy(self, observation: NDArray[np.float32], interval: tuple[float, float]) -> float:
+        """The actor's sparsity for an observation, within the feasible interval."""
+        action, _ = self.predict(observation, deterministic=True)
+        return float(np.clip(action[0], *interval))
+
+    def _act(self, rng: np.random.Generator, index: int) -> Callable[[NDArray[np.float32], tuple[float, float]], float]:
+        """The exploring policy of one episode."""
+        if not self.settings.whole_policies:
+            sigma = self.sigma(index)
+            return lambda observation, interval: truncated_normal(rng, self.greedy(observation, interval), sigma, 0, 1)
+        planned = iter(self.pruning_env.sparsities(self._plan(rng, index)))
+        return lambda *_: next(planned)
+
+    def _plan(self, rng: np.random.Generator, index: int) -> Keeps:
+        """A whole policy: the uniform one first, random ones in the warm-up, then variations."""
+        budgets = self.pruning_env.budgets
+        if index == 0:
+            return budgets.scale(np.ones(self.steps))
+        if index < self.warmup:
+            return random_policy(rng, budgets)
+        if self.best is not None and rng.random() < self.settings.best_share:
+            shares = self.best.keeps / budgets.graph.full
+        else:
+            shares = 1.0 - self.pruning_env.rehearse(self.greedy)
+        return varied_policy(rng, budgets, shares, self.sigma(index))
+
+    # -- learning -----------------------------------------------------------------------------------------------
+
+    def train(self, gradient_steps: int, batch_size: int = 64) -> None:
+        """Update critic and actor `gradient_steps` times.
+
+        The target is the episode's reward less the baseline, plus the target critic's value of the next state unless
+        the settings say `monte_carlo`. Actions of target and actor are projected into what was feasible.
+        """
+        self.policy.set_training_mode(True)
+        replay, settings = self.replay_buffer, self.settings
+        assert isinstance(replay, EpisodeReplay)
+        assert self.baseline is not None, "the updates follow the first episode"
+        rng = np.random.default_rng((self.seed or 0, self._episode_num, 1))
+        scale = max(replay.reward_deviation(), 1e-6) if settings.standardised else 1.0
+        losses: dict[str, list[float]] = {"loss/critic": [], "loss/actor": []}
+        for _ in range(gradient_steps):
+            batch = replay.draw(rng, batch_size)
+            target = (batch.rewards - self.baseline) / scale
+            if not settings.monte_carlo:
+                with torch.no_grad():
+                    following = project(self.actor_target(batch.next_observations), batch.next_intervals)
+                    value = self.critic_target.q1_forward(batch.next_observations, following)
+                    target = target + (1 - batch.dones) * self.gamma * value
+            critic_loss = F.mse_loss(self.critic.q1_forward(batch.observations, batch.actions), target)
+            self.critic.optimizer.zero_grad()
+            critic_loss.backward()
+            self.critic.optimizer.step()
+
+            chosen = project(self.actor(batch.observations), batch.intervals)
+            actor_loss = -self.critic.q1_forward(batch.observations, chosen).mean()
+            self.actor.optimizer.zero_grad()
+            actor_loss.backward()
+            self.actor.optimizer.step()
+
+            polyak_update(self.critic.parameters(), self.critic_target.parameters(), self.tau)
+            polyak_update(self.actor.parameters(), self.actor_target.parameters(), self.tau)
+            losses["loss/critic"].append(critic_loss.item())
+            losses["loss/actor"].append(actor_loss.item())
+        self._n_updates += gradient_steps
+        self.losses = {name: float(np.mean(values)) for name, values in losses.items()}
+
+
+def _scaled(sparsities: NDArray[np.float64]) -> NDArray[np.float32]:
+    """From [0, 1] to Stable-Baselines3's [-1, 1]."""
+    return (2.0 * sparsities - 1.0).astype(np.float32)

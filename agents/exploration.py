@@ -1,0 +1,49 @@
+"""How policies are varied: step by step around an actor's output, or as whole policies scaled to the budget.
+
+Noise drawn step by step meets the budget's wall late: the first groups stay free and the last are forced. A whole
+policy that is varied and then scaled by one common factor treats all groups alike.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import truncnorm
+
+from amc.budget import Budgets
+from amc.graph import Keeps
+
+
+def truncated_normal(rng: np.random.Generator, mean: float, sigma: float, low: float, high: float) -> float:
+    """A draw around `mean` with deviation `sigma`, given that it falls into [low, high]."""
+    if sigma <= 0 or high <= low:
+        return float(np.clip(mean, low, high))
+    a, b = (low - mean) / sigma, (high - mean) / sigma
+    return float(truncnorm.rvs(a, b, loc=mean, scale=sigma, random_state=rng))
+
+
+def random_policy(rng: np.random.Generator, budgets: Budgets) -> Keeps:
+    """A whole policy at random: shares with a random trend over depth and noise of random strength, then scaled.
+
+    Without budgets the shares are taken as they come, around a random level.
+    """
+    groups = len(budgets.graph.groups)
+    depth = np.linspace(-1.0, 1.0, groups)
+    trend = rng.normal(0.0, 0.4) * depth + rng.normal(0.0, 0.3) * (depth**2 - 0.5)
+    noise = rng.uniform(0.1, 0.6) * rng.normal(size=groups)
+    level = rng.uniform(0.2, 1.0) if not budgets.limits else 1.0
+    return budgets.scale(level * np.exp(trend + noise))
+
+
+def varied_policy(rng: np.random.Generator, budgets: Budgets, shares: NDArray[np.float64], sigma: float) -> Keeps:
+    """The policy that keeps `shares` `(groups,)`, varied and scaled back to the budget.
+
+    A random number of groups (from one to all, small numbers as likely as large ones on a log scale) change by factors
+    of deviation `sigma`.
+    """
+    groups = len(shares)
+    count = int(np.exp(rng.uniform(0.0, np.log(groups + 1))))
+    chosen = rng.permutation(groups)[: max(1, min(count, groups))]
+    factors = np.ones(groups)
+    factors[chosen] = np.exp(sigma * rng.normal(size=len(chosen)))
+    return budgets.scale(shares * factors)

@@ -1,0 +1,73 @@
+"""A replay of whole episodes that also knows which actions were feasible."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3.common.buffers import ReplayBuffer
+from torch import Tensor
+
+
+class Transitions(NamedTuple):
+    """A batch of `n` transitions; actions and their intervals are in [-1, 1], as Stable-Baselines3 scales them."""
+
+    observations: Tensor  # (n, features)
+    actions: Tensor  # (n, 1), as executed
+    intervals: Tensor  # (n, 2), least and largest feasible action
+    rewards: Tensor  # (n, 1), of the whole episode
+    next_observations: Tensor  # (n, features)
+    next_intervals: Tensor  # (n, 2)
+    dones: Tensor  # (n, 1), 1 at the last step of an episode
+
+
+class EpisodeReplay(ReplayBuffer):
+    """Stable-Baselines3's replay with the feasible interval of each action.
+
+    Episodes are added whole, since their reward is known only at the end, and drawn by a given generator.
+    """
+
+    def __init__(self, buffer_size: int, *args: Any, **kwargs: Any) -> None:
+        super().__init__(buffer_size, *args, **kwargs)
+        self.intervals = np.zeros((self.buffer_size, 2), dtype=np.float32)
+        self.next_intervals = np.zeros((self.buffer_size, 2), dtype=np.float32)
+
+    def add_episode(
+        self,
+        observations: NDArray[np.float32],
+        actions: NDArray[np.float32],
+        intervals: NDArray[np.float32],
+        reward: float,
+    ) -> None:
+        """Add `n` steps, each with the reward of the episode.
+
+        Observations `(n + 1, features)`, actions `(n,)` and intervals `(n + 1, 2)`, the latter two in [-1, 1].
+        """
+        steps = len(actions)
+        for step in range(steps):
+            self.intervals[self.pos] = intervals[step]
+            self.next_intervals[self.pos] = intervals[step + 1]
+            done = np.array([step == steps - 1])
+            self.add(
+                observations[step], observations[step + 1], actions[step : step + 1], np.array([reward]), done, [{}]
+            )
+
+    def reward_deviation(self) -> float:
+        """Standard deviation of the rewards held."""
+        return float(self.rewards[: self.size()].std())
+
+    def draw(self, rng: np.random.Generator, batch: int) -> Transitions:
+        """`batch` transitions, drawn with replacement."""
+        places = rng.integers(0, self.size(), size=batch)
+        columns = (
+            self.observations[places, 0],
+            self.actions[places, 0],
+            self.intervals[places],
+            self.rewards[places],
+            self.next_observations[places, 0],
+            self.next_intervals[places],
+            self.dones[places],
+        )
+        return Transitions(*(torch.as_tensor(column, device=self.device) for column in columns))

@@ -1,0 +1,169 @@
+"""Budgets: what the pruned network may cost, and which keeps leave that reachable.
+
+Everything works on integer keeps, after rounding, and from both sides. The largest feasible keep of a group is the
+largest that fits every budget with all later groups at their least; the smallest feasible keep is the largest that fits
+with all later groups full, since one below it would leave room that nothing later could use. So the final network never
+exceeds a budget, and its last decided group could not have taken one more step. This replaces the one-sided wall of
+AMC's Algorithm 1 (He et al. 2018, section 3.2), which leaves networks needlessly far under the budget.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amc.cost import COSTS, Cost
+from amc.errors import UserError
+from amc.graph import Keeps, PruningGraph
+from amc.text import nearest
+
+_BISECTIONS = 40  # halves the factor's interval below any difference between two policies
+_SUFFIXES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+
+
+@dataclass(frozen=True, eq=False)
+class Limit:
+    """One budget: a kind of cost, and the most of it that is allowed."""
+
+    kind: str
+    asked: str
+    cost: Cost
+    original: int
+    most: float
+
+
+def parse_limit(text: str, graph: PruningGraph) -> Limit:
+    """Read `KIND=VALUE`: `macs=0.5` is a share of the original, `macs=60M` is absolute (K, M, G are powers of 1000).
+
+    Raises UserError for another form, an unknown kind, and values that are not in (0, 1] or above.
+    """
+    kind, _, value = text.partition("=")
+    if not value:
+        raise UserError(f"a budget is KIND=VALUE such as macs=0.5 or params=200K, got {text!r}")
+    if kind not in COSTS:
+        raise UserError(f"unknown budget kind {kind!r}; {nearest(kind, COSTS)}")
+    match = re.fullmatch(r"(\d+\.?\d*|\.\d+)([KMG]?)", value, flags=re.IGNORECASE)
+    number = float(match[1]) * _SUFFIXES[match[2].upper()] if match else 0.0
+    is_share = bool(match) and not match[2] and number <= 1  # type: ignore[index]
+    if not match or number <= 0 or not (is_share or number == int(number)):
+        raise UserError(
+            f"budget {text!r}: expected a share of the original in (0, 1] such as {kind}=0.5, "
+            f"or an amount such as {kind}=60M, got {value!r}"
+        )
+    cost = COSTS[kind](graph)
+    original = cost(graph.full)
+    return Limit(kind, text, cost, original, number * original if is_share else number)
+
+
+class Budgets:
+    """Several limits at once over one graph, and the keeps they allow."""
+
+    def __init__(self, graph: PruningGraph, limits: Sequence[str]) -> None:
+        """Read `limits`; raises UserError when one can't be reached, with the least share that can."""
+        self.graph = graph
+        self.limits = tuple(parse_limit(text, graph) for text in limits)
+        self.choices = [np.array(group.choices, dtype=np.int64) for group in graph.groups]
+        kinds = [limit.kind for limit in self.limits]
+        if len(set(kinds)) < len(kinds):
+            raise UserError(f"one budget of each kind at the most, got {' '.join(limits)}")
+        for limit in self.limits:
+            least = limit.cost(graph.least)
+            if least > limit.most:
+                share = math.ceil(1000 * least / limit.original) / 1000
+                raise UserError(
+                    f"budget {limit.asked} can't be reached: the least that pruning can leave is "
+                    f"{least:,} {limit.kind} ({limit.kind}={share:g})"
+                )
+
+    def allows(self, keeps: Keeps) -> bool:
+        """Whether no limit is exceeded."""
+        return all(limit.cost(keeps) <= limit.most for limit in self.limits)
+
+    def pressure(self, most: Keeps, least: Keeps) -> float:
+        """Of what can be saved between the keeps `most` and `least`, the share that must be saved, in [0, 1]."""
+        shares = [0.0]
+        for limit in self.limits:
+            high, low = limit.cost(most), limit.cost(least)
+            if high > limit.most:
+                shares.append((high - limit.most) / max(high - low, 1))
+        return min(max(shares), 1.0)
+
+    def interval(self, decided: Sequence[int]) -> tuple[int, int]:
+        """The least and the largest feasible keep of the next group, given those decided so far."""
+        index = len(decided)
+        choices = self.choices[index]
+        if not self.limits:
+            return int(choices[0]), int(choices[-1])
+
+        def largest(later: Keeps) -> int:
+            keeps = np.concatenate([decided, later[index:]]).astype(np.int64)
+            place = _last_true(len(choices), lambda i: self.allows(_with(keeps, index, choices[i])))
+            return int(choices[max(place, 0)])
+
+        return largest(self.graph.full), largest(self.graph.least)
+
+    def clip(self, decided: Sequence[int], sparsity: float) -> int:
+        """The feasible keep of the next group that is nearest to `sparsity` in [0, 1]."""
+        lower, upper = self.interval(decided)
+        choices = self.choices[len(decided)]
+        allowed = choices[(choices >= lower) & (choices <= upper)]
+        wanted = (1.0 - sparsity) * self.graph.groups[len(decided)].units
+        return int(allowed[np.argmin(np.abs(allowed - wanted))])
+
+    def nearest(self, shares: NDArray[np.float64]) -> Keeps:
+        """The choices nearest to the wanted shares `(groups,)`, each group for itself and whatever the budget."""
+        wanted = np.clip(shares, 0.0, 1.0) * self.graph.full
+        return np.array(
+            [each[np.argmin(np.abs(each - want))] for each, want in zip(self.choices, wanted, strict=True)],
+            dtype=np.int64,
+        )
+
+    def scale(self, shares: NDArray[np.float64]) -> Keeps:
+        """Turn the wanted shares `(groups,)`, all above 0, into keeps that fill the budget.
+
+        All shares are multiplied by the largest common factor that fits, rounded to the nearest choice; the steps
+        still affordable are handed out in forward order. With equal shares this is the uniform policy. Without limits
+        it is the nearest choices.
+        """
+        if not self.limits:
+            return self.nearest(shares)
+        low, high = 0.0, 1.0 / float(shares.min(initial=1.0))
+        if self.allows(self.nearest(high * shares)):
+            return self.fill(self.nearest(high * shares))
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            low, high = (middle, high) if self.allows(self.nearest(middle * shares)) else (low, middle)
+        return self.fill(self.nearest(low * shares))
+
+    def fill(self, keeps: Keeps) -> Keeps:
+        """Hand out the steps that are still affordable, one a group in forward order, until none is."""
+        keeps = keeps.copy()
+        grown = True
+        while grown:
+            grown = False
+            for index, choices in enumerate(self.choices):
+                larger = choices[choices > keeps[index]]
+                if len(larger) and self.allows(_with(keeps, index, larger[0])):
+                    keeps[index] = larger[0]
+                    grown = True
+        return keeps
+
+
+def _with(keeps: Keeps, index: int, keep: int) -> Keeps:
+    changed = keeps.copy()
+    changed[index] = keep
+    return changed
+
+
+def _last_true(count: int, holds: Callable[[int], bool]) -> int:
+    """The last index below `count` for which a predicate that turns from true to false holds; -1 for none."""
+    low, high = -1, count - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle - 1)
+    return low

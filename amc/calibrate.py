@@ -1,0 +1,126 @@
+"""One pass over calibration images: second moments of what every consumer of a cut group reads.
+
+With the inputs of a layer as rows of `X` (im2col'd, a column of ones at the end for the bias), the Gram matrix
+`G = X'X` holds all that least squares needs for every subset of channels (He, Zhang, Sun 2017, section 3.1), because
+the targets are the layer's own outputs, `X W`. Where there are fewer rows than unknowns, the rows themselves are kept.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from amc.graph import Layer, PruningGraph
+from amc.graph.watch import plain_attention
+
+POSITIONS_PER_IMAGE = 64
+"""Output positions of a convolution that are sampled in each image (all of them where there are fewer)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Second moments of a layer's inputs, per group of a grouped convolution.
+
+    Exactly one is set: `gram` `(groups, d + 1, d + 1)` in float64, or `rows` `(groups, n, d + 1)` in float32 where
+    `n` rows are fewer than the `d + 1` unknowns. `d` counts inputs of one output: channels times kernel.
+    """
+
+    gram: Tensor | None = None
+    rows: Tensor | None = None
+
+
+def collect(
+    model: nn.Module, graph: PruningGraph, batches: Iterable[Tensor], images: int, seed: int
+) -> dict[str, Moments]:
+    """Moments of the inputs of every layer that consumes a group, by the name of its weight.
+
+    `batches` yields inputs `(batch, ...)`, `images` of them in all. A weight that is used several times gets the sum
+    over its uses. Transposed convolutions are left out: their weights are sliced, not reconstructed.
+    """
+    wanted = {
+        layer.call: layer
+        for layer in graph.layers
+        if layer.weight_in.is_cuttable and not (layer.kernel and layer.transposed_weight)
+    }
+    tap = _Tap(wanted, images, torch.Generator().manual_seed(seed))
+    with torch.no_grad(), plain_attention():
+        for inputs in batches:
+            tap.begin()
+            with tap:
+                model(inputs)
+    return tap.moments()
+
+
+class _Tap(TorchDispatchMode):
+    """Takes the inputs of the wanted layers from running forward passes, counting layer calls as the watch does."""
+
+    def __init__(self, wanted: dict[int, Layer], images: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self._wanted = wanted
+        self._images = images
+        self._generator = generator
+        self._grams: dict[str, Tensor] = {}
+        self._rows: dict[str, list[Tensor]] = {}
+        self._call = itertools.count()
+
+    def begin(self) -> None:
+        """Start counting the calls of a new forward pass."""
+        self._call = itertools.count()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func._schema.name
+        if name in ("aten::convolution", "aten::addmm", "aten::mm"):
+            layer = self._wanted.get(next(self._call))
+            if layer is not None:
+                inputs = args[1] if name == "aten::addmm" else args[0]
+                rows = self._patches(inputs, layer.kernel, *args[3:6]) if layer.kernel else self._sample(inputs, layer)
+                self._add(layer, rows)
+        return func(*args, **(kwargs or {}))
+
+    def _add(self, layer: Layer, rows: Tensor) -> None:
+        """Note `rows` `(n, inputs)` of a layer; they are split over the groups of a grouped convolution."""
+        assert layer.weight is not None
+        rows = rows.unflatten(1, (layer.groups, -1)).transpose(0, 1)
+        rows = torch.cat([rows, rows.new_ones(*rows.shape[:2], 1)], dim=2)
+        expected = self._images * min(layer.positions, POSITIONS_PER_IMAGE)
+        if expected < rows.shape[2]:
+            self._rows.setdefault(layer.weight, []).append(rows)
+            return
+        gram = (rows.transpose(1, 2) @ rows).double()
+        held = self._grams.get(layer.weight)
+        self._grams[layer.weight] = gram if held is None else held.add_(gram)
+
+    def _patches(
+        self, x: Tensor, kernel: tuple[int, ...], stride: list[int], padding: list[int], dilation: list[int]
+    ) -> Tensor:
+        """What a convolution reads at sampled output positions: `(batch * positions, channels * kernel)`."""
+        x = F.pad(x, [each for size in reversed(padding) for each in (size, size)])
+        reach = [step * (size - 1) + 1 for size, step in zip(kernel, dilation, strict=True)]
+        out = [(size - far) // step + 1 for size, far, step in zip(x.shape[2:], reach, stride, strict=True)]
+        places = torch.randperm(math.prod(out), generator=self._generator)[:POSITIONS_PER_IMAGE]
+        index = []
+        for axis, place in enumerate(torch.unravel_index(places, out)):
+            taps = torch.arange(kernel[axis]) * dilation[axis]
+            shape = [-1 if other == axis else 1 for other in range(len(kernel))]
+            index.append(place.reshape(-1, *[1] * len(kernel)) * stride[axis] + taps.reshape(1, *shape))
+        taken = x[(slice(None), slice(None), *index)]  # (batch, channels, positions, *kernel)
+        return taken.transpose(1, 2).flatten(0, 1).flatten(1)
+
+    def _sample(self, rows: Tensor, layer: Layer) -> Tensor:
+        """Rows of a linear layer's input `(batch * positions, inputs)`, sampled where there are many positions."""
+        batch = rows.shape[0] // layer.positions
+        places = torch.randperm(layer.positions, generator=self._generator)[:POSITIONS_PER_IMAGE]
+        return rows.reshape(batch, layer.positions, -1)[:, places].flatten(0, 1)
+
+    def moments(self) -> dict[str, Moments]:
+        """All that was collected."""
+        grams = {name: Moments(gram=gram) for name, gram in self._grams.items()}
+        return grams | {name: Moments(rows=torch.cat(rows, dim=1)) for name, rows in self._rows.items()}

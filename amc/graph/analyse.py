@@ -1,0 +1,30 @@
+"""The one entry to the analysis."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from amc.graph.grouping import build_graph
+from amc.graph.selfcheck import check, freeze
+from amc.graph.structure import PruningGraph
+from amc.graph.watch import watch_forward
+
+
+def analyse(
+    model: nn.Module, example: torch.Tensor, round_to: int | None = None, max_sparsity: float = 0.8
+) -> PruningGraph:
+    """Watch one run of `model(example)`, find its layers and channel groups, and check them.
+
+    Args:
+        model: Any network; it is not changed.
+        example: An input with its batch dimension, `(batch, ...)`.
+        round_to: Channels left in a group are a multiple of it; None: the largest of 8, 4, 2, 1 that leaves a group
+            at least 16 choices.
+        max_sparsity: At most this share of a group's channels is cut (0.8 in AMC's code).
+
+    Groups that do not pass the self-check are frozen, with the reason in `graph.frozen`.
+    """
+    watch = watch_forward(model, example)
+    graph = build_graph(watch, model, tuple(example.shape[1:]), round_to, max_sparsity)
+    return freeze(graph, check(model, graph, example))

@@ -1,0 +1,65 @@
+"""Identities of channels, and what ties or freezes them while a network is watched.
+
+Every channel-like position of a tensor (an output channel of a weight, an entry of a bias, a feature of an
+activation) is an *atom*: an integer. An axis of a tensor is labelled by the array of its atoms, or by None when
+nothing is known of it (batch, space, the input image). Ties are only collected while watching; the classes of
+atoms that must be cut together are resolved once, at the end.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+Atoms = NDArray[np.int64]
+Label = Atoms | None
+Labels = tuple[Label, ...]
+
+
+class Channels:
+    """A growing set of atoms with ties between them and reasons for which some can't be cut."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._ties: list[tuple[Atoms, Atoms]] = []
+        self._frozen: list[tuple[Atoms, str]] = []
+
+    def new(self, size: int) -> Atoms:
+        """`size` fresh atoms, int64 `(size,)`."""
+        atoms = np.arange(self.count, self.count + size, dtype=np.int64)
+        self.count += size
+        return atoms
+
+    def tie(self, left: Label, right: Label) -> None:
+        """Position i of `left` and position i of `right` are one channel: both stay or both go."""
+        if left is not None and right is not None and left is not right:
+            self._ties.append((left, right))
+
+    def freeze(self, label: Label, reason: str) -> None:
+        """No atom of `label` can be cut, because of `reason`."""
+        if label is not None:
+            self._frozen.append((label, reason))
+
+    def classes(self) -> tuple[Atoms, dict[int, str]]:
+        """Resolve the ties.
+
+        Returns `(class of each atom, int64 (count,))` and the reason of each frozen class: the first one given.
+        """
+        if not self.count:
+            return np.empty(0, dtype=np.int64), {}
+        of_atom = components(self.count, self._ties)
+        reasons: dict[int, str] = {}
+        for atoms, reason in self._frozen:
+            for each in np.unique(of_atom[atoms]).tolist():
+                reasons.setdefault(each, reason)
+        return of_atom, reasons
+
+
+def components(count: int, pairs: list[tuple[Atoms, Atoms]]) -> Atoms:
+    """The connected component of each of `count` nodes under edges given as pairs of equally long arrays."""
+    left = np.concatenate([a for a, _ in pairs]) if pairs else np.empty(0, dtype=np.int64)
+    right = np.concatenate([b for _, b in pairs]) if pairs else np.empty(0, dtype=np.int64)
+    edges = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(count, count))
+    return connected_components(edges, directed=False)[1].astype(np.int64)

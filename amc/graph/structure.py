@@ -1,0 +1,155 @@
+"""What an analysed network is made of: axes, layers, channel groups. Immutable; no torch in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Keeps = NDArray[np.int64]
+"""How many units of each group stay, int64 `(groups,)`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Axis:
+    """An axis of a tensor whose length follows the keeps.
+
+    `units[i]` is the unit (numbered over all groups) to which position i belongs, or -1 where it can't be cut.
+    """
+
+    units: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.units)
+
+    def kept(self, alive: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Positions that stay, ascending, for the mask `alive` over all units, bool `(units,)`."""
+        return np.flatnonzero(np.append(alive, True)[self.units])
+
+    @property
+    def is_cuttable(self) -> bool:
+        """Whether any position of it belongs to a group."""
+        return bool((self.units >= 0).any())
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One call of a convolution or a linear operator.
+
+    MACs for one image are `positions * kernel_size * len(out) * len(weight_in)`. `weight_in` is the axis of the
+    weight that is summed over: `in / groups` long for a grouped convolution.
+    """
+
+    name: str
+    call: int  # its place among all convolution and linear calls of a forward pass
+    weight: str | None  # name of the parameter, None where the weight is computed
+    bias: str | None
+    transposed_weight: bool  # True where the weight is stored (in, out, ...)
+    inputs: Axis
+    weight_in: Axis
+    out: Axis
+    positions: int
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    groups: int
+    input_size: tuple[int, ...]  # spatial size of the input
+    norm: str | None  # module of the batch norm that reads this output, and is alone in it
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for one image, nothing cut."""
+        return self.positions * self.kernel_size * len(self.out) * len(self.weight_in)
+
+    @property
+    def in_dimension(self) -> int:
+        """Dimension of the stored weight that is summed over."""
+        return 0 if self.transposed_weight else 1
+
+    @property
+    def kernel_size(self) -> int:
+        """Weights per pair of input and output channel."""
+        return int(np.prod(self.kernel, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Channels that must be cut together: one decision.
+
+    A *unit* is the least that can go: one channel in each member, or several where a grouped convolution ties
+    them. `choices` are the numbers of units that may stay, ascending, the last one being all.
+    """
+
+    index: int
+    name: str
+    width: int  # channels of the first producer
+    units: int
+    first_unit: int  # number of its first unit over all groups
+    choices: tuple[int, ...]
+    producers: tuple[int, ...]  # indices into `PruningGraph.layers`
+    consumers: tuple[int, ...]
+
+    @property
+    def channels_per_unit(self) -> int:
+        """Channels of the first producer that one unit stands for."""
+        return self.width // self.units
+
+    @property
+    def slice(self) -> slice:
+        """Its units among all units."""
+        return slice(self.first_unit, self.first_unit + self.units)
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """Channels that can't be cut, and why."""
+
+    name: str
+    width: int
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class PruningGraph:
+    """Layers and channel groups of one network in forward order.
+
+    `tensors` maps each parameter or buffer that follows the groups to its axes: `{name: {dimension: Axis}}`;
+    `sizes` has the number of elements of every parameter by name.
+    """
+
+    layers: tuple[Layer, ...]
+    groups: tuple[Group, ...]
+    frozen: tuple[Frozen, ...]
+    tensors: dict[str, dict[int, Axis]] = field(repr=False)
+    shapes: dict[str, tuple[int, ...]] = field(repr=False)  # of every parameter
+    input_shape: tuple[int, ...]  # without the batch
+
+    @property
+    def unit_count(self) -> int:
+        """Units over all groups."""
+        return sum(group.units for group in self.groups)
+
+    @property
+    def full(self) -> Keeps:
+        """The keeps that cut nothing."""
+        return np.array([group.units for group in self.groups], dtype=np.int64)
+
+    @property
+    def least(self) -> Keeps:
+        """The keeps that cut as much as may be cut."""
+        return np.array([group.choices[0] for group in self.groups], dtype=np.int64)
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of everything that a keep means: equal for equal architectures, whatever the weights."""
+        description = {
+            "tensors": {
+                name: {str(dim): axis.units.tolist() for dim, axis in sorted(axes.items())}
+                for name, axes in sorted(self.tensors.items())
+            },
+            "shapes": {name: list(shape) for name, shape in sorted(self.shapes.items())},
+            "groups": [[group.name, group.width, group.units] for group in self.groups],
+        }
+        return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,40 @@
+"""The same network, arranged for fast inference: batch norms folded into convolutions, channels last."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from amc.graph import PruningGraph
+
+
+def for_inference(model: nn.Module, graph: PruningGraph) -> nn.Module:
+    """A copy of `model` (the analysed network or a compact one of it) in evaluation mode that computes the same.
+
+    A batch norm is folded only where the graph knows that it alone reads a convolution's output, and that each of the
+    two runs once.
+    """
+    network = copy.deepcopy(model).eval()
+    modules = dict(network.named_modules())
+    runs: dict[str, int] = {}
+    for layer in graph.layers:
+        for name in (layer.name, layer.norm or ""):
+            runs[name] = runs.get(name, 0) + 1
+    for layer in graph.layers:
+        conv, norm = modules.get(layer.name), modules.get(layer.norm or "")
+        once = runs[layer.name] == runs[layer.norm or ""] == 1
+        if once and isinstance(conv, _ConvNd) and isinstance(norm, _BatchNorm) and norm.track_running_stats:
+            fused = fuse_conv_bn_eval(conv, norm, transpose=conv.transposed)
+            _replace(network, layer.name, fused)
+            _replace(network, layer.norm or "", nn.Identity())
+    return network.to(memory_format=torch.channels_last)
+
+
+def _replace(network: nn.Module, name: str, module: nn.Module) -> None:
+    parent, _, child = name.rpartition(".")
+    setattr(network.get_submodule(parent), child, module)

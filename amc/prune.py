@@ -1,0 +1,127 @@
+"""Keep indices to a new, physically smaller network. The caller's model is never touched."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.conv import _ConvNd
+
+from amc.errors import UserError
+from amc.graph import Keeps, PruningGraph
+
+Alive = NDArray[np.bool_]
+"""Which units stay, over all groups: bool `(graph.unit_count,)`."""
+
+
+def choose(graph: PruningGraph, importance: NDArray[np.float64], keeps: Keeps) -> Alive:
+    """The `keeps[g]` most important units of each group; of equal ones the first.
+
+    `importance` is `(graph.unit_count,)`.
+    """
+    alive = np.zeros(graph.unit_count, dtype=np.bool_)
+    for group, keep in zip(graph.groups, keeps, strict=True):
+        order = np.argsort(-importance[group.slice], kind="stable")
+        alive[group.first_unit + order[:keep]] = True
+    return alive
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Everything a compact network differs in: positions kept per tensor, and the attributes that follow.
+
+    `tensors` is `{tensor: {dimension: kept positions}}`, `attributes` `{module: {attribute: value}}`.
+    """
+
+    tensors: Mapping[str, Mapping[int, Sequence[int]]]
+    attributes: Mapping[str, Mapping[str, Any]]
+
+
+def select(graph: PruningGraph, model: nn.Module, alive: Alive) -> Selection:
+    """What keeping the units `alive` does to `model`: every group must keep at least one unit.
+
+    `groups`, channel and feature counts of modules are derived from the shapes that are left.
+    """
+    for group in graph.groups:
+        if not alive[group.slice].any():
+            raise ValueError(f"group {group.name} keeps none of its {group.units} units; at least one must stay")
+    tensors = {}
+    shapes = {name: list(tensor.shape) for name, tensor in _named_tensors(model).items()}
+    for name, axes in graph.tensors.items():
+        kept = {dim: axis.kept(alive).tolist() for dim, axis in axes.items()}
+        tensors[name] = kept
+        for dim, positions in kept.items():
+            shapes[name][dim] = len(positions)
+    inputs = {layer.weight: len(layer.inputs.kept(alive)) for layer in graph.layers if layer.weight}
+    attributes = {}
+    for name, module in model.named_modules():
+        wanted = _attributes(module, name, shapes, inputs)
+        changed = {key: value for key, value in wanted.items() if getattr(module, key) != value}
+        if changed:
+            attributes[name] = changed
+    return Selection(tensors, attributes)
+
+
+def _attributes(
+    module: nn.Module, name: str, shapes: Mapping[str, Sequence[int]], inputs: Mapping[str, int]
+) -> dict[str, Any]:
+    """What the sizes kept in `module` must say, for the module types that keep them."""
+    prefix = f"{name}." if name else ""
+    weight = shapes.get(f"{prefix}weight")
+    if isinstance(module, _ConvNd) and weight is not None and f"{prefix}weight" in inputs:
+        channels_in = inputs[f"{prefix}weight"]
+        if module.transposed:
+            return {"in_channels": weight[0], "out_channels": weight[1] * module.groups}
+        return {"in_channels": channels_in, "out_channels": weight[0], "groups": channels_in // weight[1]}
+    if isinstance(module, nn.Linear) and weight is not None:
+        return {"in_features": weight[1], "out_features": weight[0]}
+    if isinstance(module, _NormBase):
+        size = weight or shapes.get(f"{prefix}running_mean")
+        return {"num_features": size[0]} if size else {}
+    if isinstance(module, nn.PReLU) and weight is not None:
+        return {"num_parameters": weight[0]}
+    return {}
+
+
+def compact(model: nn.Module, selection: Selection, weights: Mapping[str, Tensor] | None = None) -> nn.Module:
+    """A copy of `model` with the tensors of `selection` sliced and its attributes set.
+
+    `weights` replaces whole tensors before they are sliced (reconstructed consumers), each of the original's shape
+    but along the sliced input axis, which is taken as it comes when it already has the final size.
+    """
+    replaced = weights or {}
+    memo: dict[int, Any] = {}
+    for name, tensor in _named_tensors(model).items():
+        axes = selection.tensors.get(name, {})
+        source = replaced.get(name, tensor.detach())
+        for dim, positions in axes.items():
+            if source.shape[dim] != len(positions):
+                source = source.index_select(dim, torch.as_tensor(positions, device=source.device))
+        fresh = source.clone() if source is tensor or source.data_ptr() == tensor.data_ptr() else source
+        if isinstance(tensor, nn.Parameter):
+            fresh = nn.Parameter(fresh.to(tensor.dtype), requires_grad=tensor.requires_grad)
+        memo[id(tensor)] = fresh
+    result = copy.deepcopy(model, memo)
+    set_attributes(result, selection.attributes)
+    return result
+
+
+def set_attributes(model: nn.Module, attributes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Set module attributes in place: `{module: {attribute: value}}`."""
+    modules = dict(model.named_modules())
+    for name, values in attributes.items():
+        if name not in modules:
+            raise UserError(f"the policy changes module {name!r}, which this model does not have; give its own model")
+        for key, value in values.items():
+            setattr(modules[name], key, value)
+
+
+def _named_tensors(model: nn.Module) -> dict[str, Tensor]:
+    return {**dict(model.named_parameters()), **dict(model.named_buffers())}

@@ -1,0 +1,141 @@
+"""The environment: one step decides one channel group, one episode prunes one network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from amc.budget import Budgets
+from amc.cost import macs, params
+from amc.graph import Keeps
+from envs.observations import OBSERVATIONS, Decision, Features
+from envs.rewards import REWARDS, Outcome
+
+Action = NDArray[np.float32]
+Interval = tuple[float, float]
+Act = Callable[[Features, Interval], float]
+"""A policy: the sparsity for an observation and the feasible interval."""
+
+
+class ChannelPruningEnv(gym.Env[Features, Action]):
+    """Walks the channel groups of a network in forward order and prunes each.
+
+    ## Action space
+    | Num | Action                                     | Min | Max |
+    |-----|--------------------------------------------|-----|-----|
+    | 0   | sparsity of the group: 1 - kept / width    | 0   | 1   |
+
+    The sparsity is turned into the nearest feasible number of units (see `amc.budget`): never over a budget, never
+    needlessly under it. `info["sparsity"]` is the sparsity that was executed.
+
+    ## Observation space
+    A `Box` of about [0, 1]; `env.observation.names` names its features. Two sets: `scale_free` (default; shares, logs,
+    the budget, the feasible interval, what the weights say) and `paper` (the 11 features of AMC).
+
+    ## Reward
+    0 until the last group; then the named reward of the whole network (`envs.rewards`). The default, `error`, is
+    `accuracy - 1`.
+
+    ## Episode end
+    Terminates when the last group is decided. Nothing of the network runs before that.
+
+    ## Info
+    Every step and `reset`: `interval`, the feasible sparsities (least, largest) of the next group. Every step:
+    `sparsity` and `keep` of the group just decided. At the end: `keeps` and `outcome`.
+
+    ## Arguments
+    * `budgets`: the limits over the analysed network; without any the actions are not bounded.
+    * `accuracy`: the accuracy in [0, 1] of the network that given keeps leave.
+    * `hints`: what the weights say of each group, `(groups, hints)` in [0, 1]; none by default.
+    * `reward`, `observation`: names in `envs.rewards.REWARDS` and `envs.observations.OBSERVATIONS`.
+
+    ## Version history
+    * v0: first version.
+    """
+
+    metadata = {"render_modes": []}  # noqa: RUF012  gymnasium's own declaration
+
+    def __init__(
+        self,
+        budgets: Budgets,
+        accuracy: Callable[[Keeps], float],
+        hints: NDArray[np.float64] | None = None,
+        reward: str = "error",
+        observation: str = "scale_free",
+    ) -> None:
+        self.budgets = budgets
+        self.graph = budgets.graph
+        if hints is None:
+            hints = np.zeros((len(self.graph.groups), 0))
+        self.observation = OBSERVATIONS[observation](self.graph, budgets, hints)
+        self.action_space = spaces.Box(0.0, 1.0, (1,), np.float32)
+        self.observation_space = spaces.Box(0.0, 1.0, (len(self.observation.names),), np.float32)
+        self._accuracy = accuracy
+        self._reward = REWARDS[reward].function
+        self._costs = macs(self.graph), params(self.graph)
+        self._decided: list[int] = []
+        self._previous = 0.0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Features, dict[str, Any]]:
+        """Start an episode with the whole network."""
+        super().reset(seed=seed, options=options)
+        self._decided = []
+        self._previous = 0.0
+        return self._observe(), {"interval": self._interval()}
+
+    def step(self, action: Action) -> tuple[Features, float, bool, bool, dict[str, Any]]:
+        """Decide the next group; the last decision scores the network."""
+        info = self._decide(float(np.asarray(action).reshape(-1)[0]))
+        if len(self._decided) < len(self.graph.groups):
+            return self._observe(), 0.0, False, False, info | {"interval": self._interval()}
+        keeps = np.array(self._decided, dtype=np.int64)
+        outcome = self.outcome(keeps, self._accuracy(keeps))
+        done = np.zeros(self.observation_space.shape, dtype=np.float32)
+        info |= {"interval": (0.0, 1.0), "keeps": keeps, "outcome": outcome}
+        return done, float(self._reward(outcome)), True, False, info
+
+    def outcome(self, keeps: Keeps, accuracy: float) -> Outcome:
+        """What keeps led to."""
+        limit = next(iter(self.budgets.limits), None)
+        use = limit.cost(keeps) / limit.most if limit else 1.0
+        return Outcome(accuracy, self._costs[0](keeps), self._costs[1](keeps), use)
+
+    def rehearse(self, act: Act) -> NDArray[np.float64]:
+        """Walk a whole episode by `act` without scoring it; returns the executed sparsities `(groups,)`.
+
+        The episode that was under way is given up.
+        """
+        self.reset()
+        executed = []
+        for index in range(len(self.graph.groups)):
+            executed.append(self._decide(act(self._observe(), self._interval()))["sparsity"])
+            assert len(self._decided) == index + 1
+        self._decided = []
+        return np.array(executed)
+
+    def sparsities(self, keeps: Keeps) -> NDArray[np.float64]:
+        """The actions that lead to `keeps`, `(groups,)`."""
+        share: NDArray[np.float64] = 1.0 - keeps / self.graph.full
+        return share
+
+    def _decide(self, sparsity: float) -> dict[str, Any]:
+        group = self.graph.groups[len(self._decided)]
+        keep = self.budgets.clip(self._decided, float(np.clip(sparsity, 0.0, 1.0)))
+        self._decided.append(keep)
+        self._previous = 1.0 - keep / group.units
+        return {"sparsity": self._previous, "keep": keep}
+
+    def _interval(self) -> Interval:
+        units = self.graph.groups[len(self._decided)].units
+        least, most = self.budgets.interval(self._decided)
+        return 1.0 - most / units, 1.0 - least / units
+
+    def _observe(self) -> Features:
+        return self.observation(Decision(tuple(self._decided), self._interval(), self._previous))

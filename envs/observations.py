@@ -1,0 +1,166 @@
+"""What the agent sees before it decides a group.
+
+An observation set is built once for a network; for each step it then only fills in what depends on the decisions so
+far. All features are about [0, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amc.budget import Budgets
+from amc.cost import layer_macs, macs
+from amc.graph import Group, Keeps, PruningGraph
+
+Features = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Where an episode stands: the keeps decided, and the interval of sparsity that is feasible for the next group."""
+
+    decided: tuple[int, ...]
+    interval: tuple[float, float]
+    previous_action: float
+
+
+class Observation(Protocol):
+    """An observation set: names of its features, a version that changes with their meaning, and their values."""
+
+    version: int
+    names: tuple[str, ...]
+
+    def __call__(self, decision: Decision) -> Features:
+        """Features of the next group, float32 `(len(names),)`."""
+
+
+class PaperObservation:
+    """The 11 features of AMC (He et al. 2018, section 3.1), each scaled to [0, 1] over the network's groups.
+
+    The layer of a group is its first producer. Unlike the released code, `reduced` and `rest` are both in MACs.
+    """
+
+    version = 1
+    names = ("t", "n", "c", "h", "w", "stride", "k", "macs", "reduced", "rest", "previous_action")
+
+    def __init__(self, graph: PruningGraph, budgets: Budgets, hints: NDArray[np.float64]) -> None:
+        del budgets, hints  # the paper's agent sees neither
+        self._macs = macs(graph)
+        self._graph = graph
+        fixed = np.array([_shape_features(graph, group) for group in graph.groups], dtype=np.float64)
+        low, high = fixed.min(axis=0), fixed.max(axis=0)
+        self._fixed = (fixed - low) / np.where(high > low, high - low, 1.0)
+        self._whole = self._macs(graph.full)
+        self._own = np.array([sum(graph.layers[i].macs for i in group.producers) for group in graph.groups])
+
+    def __call__(self, decision: Decision) -> Features:
+        """See `Observation`."""
+        index = len(decision.decided)
+        reduced = self._whole - self._macs(_rest(decision.decided, self._graph.full))
+        rest = self._own[index + 1 :].sum()
+        changing = [reduced / self._whole, rest / self._whole, decision.previous_action]
+        return np.concatenate([self._fixed[index], changing]).astype(np.float32)
+
+
+class ScaleFreeObservation:
+    """Shares and logarithms instead of absolute sizes, so that an agent can be carried to another network.
+
+    It adds the budget (how much of what can still be saved must be saved), the feasible interval, and what the weights
+    say: `hints`, `(groups, hints)`, the importance and the reconstruction error at a few sparsities.
+    """
+
+    version = 1
+
+    def __init__(self, graph: PruningGraph, budgets: Budgets, hints: NDArray[np.float64]) -> None:
+        self._graph, self._budgets = graph, budgets
+        self._macs = macs(graph)
+        self._whole = self._macs(graph.full)
+        shapes = np.array([_shape_features(graph, group) for group in graph.groups], dtype=np.float64)
+        t, n, c, h, w, stride, kernel, _ = shapes.T
+        span = max(len(graph.groups) - 1, 1)
+        saved = self._savings()
+        self._fixed = np.stack(
+            [
+                t / span,
+                np.log2(n) / 12,
+                np.log2(np.maximum(c, 1)) / 12,
+                np.log2(np.maximum(h * w, 1)) / 16,
+                (stride - 1) / 3,
+                np.log2(np.maximum(kernel, 1)) / 3,
+                saved / self._whole,
+                saved / max(saved.max(initial=0), 1),
+                np.array([len(group.consumers) for group in graph.groups]) / len(graph.layers),
+            ],
+            axis=1,
+        )
+        self._hints = hints
+        self.names = (
+            "depth",
+            "log_width",
+            "log_inputs",
+            "log_area",
+            "stride",
+            "log_kernel",
+            "share_of_macs",
+            "macs_over_largest",
+            "consumers",
+            *(f"hint_{i}" for i in range(hints.shape[1])),
+            "pressure",
+            "saved",
+            "rest",
+            "lowest_sparsity",
+            "highest_sparsity",
+            "previous_action",
+        )
+
+    def __call__(self, decision: Decision) -> Features:
+        """See `Observation`."""
+        index = len(decision.decided)
+        with_full = _rest(decision.decided, self._graph.full)
+        with_least = _rest(decision.decided, self._graph.least)
+        most, least = self._macs(with_full), self._macs(with_least)
+        changing = [
+            self._budgets.pressure(with_full, with_least),
+            1 - most / self._whole,
+            (most - least) / self._whole,
+            *decision.interval,
+            decision.previous_action,
+        ]
+        row = np.concatenate([self._fixed[index], self._hints[index], changing])
+        return np.clip(row, 0.0, 1.0).astype(np.float32)
+
+    def _savings(self) -> NDArray[np.float64]:
+        """MACs saved by cutting each group alone as far as may be, `(groups,)`."""
+        saved = []
+        for group in self._graph.groups:
+            keeps = self._graph.full
+            keeps[group.index] = self._graph.least[group.index]
+            saved.append(self._whole - self._macs(keeps))
+        return np.array(saved, dtype=np.float64)
+
+
+OBSERVATIONS: dict[str, Callable[[PruningGraph, Budgets, NDArray[np.float64]], Observation]] = {
+    "scale_free": ScaleFreeObservation,
+    "paper": PaperObservation,
+}
+"""Observation sets by name."""
+
+
+def _shape_features(graph: PruningGraph, group: Group) -> tuple[float, ...]:
+    """(t, n, c, h, w, stride, k, MACs) of the group's first producer."""
+    layer = graph.layers[group.producers[0]]
+    height = layer.input_size[0] if layer.input_size else 1
+    width = layer.input_size[-1] if layer.input_size else 1
+    stride = layer.stride[0] if layer.stride else 1
+    kernel = layer.kernel[0] if layer.kernel else 1
+    own = sum(layer_macs(graph, graph.full)[list(group.producers)])
+    return group.index, group.width, len(layer.inputs), height, width, stride, kernel, own
+
+
+def _rest(decided: tuple[int, ...], later: Keeps) -> Keeps:
+    return np.concatenate([decided, later[len(decided) :]]).astype(np.int64)
