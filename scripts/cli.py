@@ -18,6 +18,9 @@ Arguments = TypeVar("Arguments")
 MISTAKE = 2  # exit status
 INTERRUPTED = 130  # exit status: 128 + SIGINT
 
+ANSI_CODE = re.compile(r"\x1b\[[0-9;]*m")
+RULE = re.compile(r"[-─╰╯]+")
+
 
 def run(work: Callable[[Arguments], None], arguments: type[Arguments], argv: Sequence[str] | None = None) -> None:
     """Read a dataclass of arguments from the command line and do the work.
@@ -52,9 +55,14 @@ def _parse(arguments: type[Arguments], argv: Sequence[str] | None) -> Arguments:
 
 
 def _condensed(box: str) -> str:
-    """One line from the box that tyro prints: its first section, and the option it suggests."""
-    rows = [line.strip("│| ") for line in box.splitlines()[1:]]
-    first = itertools.takewhile(lambda row: set(row) - set("─-"), rows)
+    """One line from the box that tyro prints: its first section, and the option it suggests.
+
+    A title, perhaps a rule below it, then sections with rules in between; drawn with lines where
+    the terminal has them, else with hyphens.
+    """
+    rows = [line.strip("│ ") for line in ANSI_CODE.sub("", box).splitlines()[1:]]
+    untitled = itertools.dropwhile(RULE.fullmatch, rows)
+    first = itertools.takewhile(lambda row: not RULE.fullmatch(row), untitled)
     message = " ".join(" ".join(first).split())
     suggested = re.search(r"Perhaps you meant:\s+(--[\w-]+)", " ".join(rows))
     hint = f"did you mean {suggested[1]}? " if suggested else ""

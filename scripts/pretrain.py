@@ -84,7 +84,8 @@ def pretrain(arguments: Arguments) -> None:
         augmentation=Augmentation(arguments.crop_padding, arguments.flip),
         seed=arguments.seed,
     )
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("training", total=recipe.epochs)
         for loss in train(model, splits.train, recipe, device):
             bar.update(task, advance=1, description=f"training, loss {loss:.3f}")

@@ -1,6 +1,7 @@
 """CIFAR-10 (Krizhevsky 2009), downloaded by torchvision."""
 
 import os
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ def cifar10(preprocess: Preprocess | None) -> Sources:
     folder = cache_folder() / "cifar10"
     try:
         datasets = {name: CIFAR10(folder, train=name == "train", download=True) for name in ("train", "test")}
-    except (OSError, RuntimeError, EOFError) as error:  # no connection, no space, a damaged download
+    except (OSError, RuntimeError, EOFError, tarfile.TarError) as error:  # no connection, no space, a damaged download
         raise UserError(
             f"CIFAR-10 can't be downloaded to {folder}: {one_line(error)};"
             " check the connection or give an image folder (imagefolder:PATH)"

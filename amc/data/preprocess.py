@@ -9,6 +9,8 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as F
 
+from amc.errors import UserError
+
 Interpolation = Literal["nearest", "bilinear", "bicubic"]
 
 
@@ -28,7 +30,7 @@ class Preprocess:
         interpolation: how pixels are resized.
 
     Raises:
-        ValueError: `mean` and `std` are not both of 1 or 3 numbers, or `std` is not positive.
+        UserError: `mean` and `std` are not both of 1 or 3 numbers, or a size or `std` is not positive.
     """
 
     image_size: int
@@ -39,9 +41,14 @@ class Preprocess:
 
     def __post_init__(self) -> None:
         if len(self.mean) not in (1, 3) or len(self.std) != len(self.mean):
-            raise ValueError(f"mean and std need 1 or 3 numbers, got {self.mean} and {self.std}")
-        if min(self.std) <= 0:
-            raise ValueError(f"std must be positive, got {self.std}")
+            raise UserError(
+                f"expected 1 (grey) or 3 (RGB) numbers as mean and as many as std, got {self.mean} and {self.std}"
+            )
+        if not min(self.std) > 0:
+            raise UserError(f"expected numbers above 0 as std, got {self.std}")
+        for size in (self.image_size, self.resize_size):
+            if size is not None and size < 1:
+                raise UserError(f"expected an image size of at least 1 pixel, got {size}")
 
     @property
     def channels(self) -> int:

@@ -41,7 +41,7 @@ class StreamedImages:
             _Guarded(self.dataset),  # type: ignore[arg-type]  # a map-style dataset by its methods
             batch_size=size,
             shuffle=shuffle_seed is not None,
-            num_workers=min(MAX_WORKERS, os.cpu_count() or 1) if large else 0,
+            num_workers=min(MAX_WORKERS, _usable_cores()) if large else 0,
             collate_fn=_collate,
             generator=torch.Generator().manual_seed(shuffle_seed or 0),
         )
@@ -79,6 +79,11 @@ class _Guarded:
             return error
         except Exception as error:
             return UserError(f"image {index} of the data can't be read: {one_line(error)}")
+
+
+def _usable_cores() -> int:
+    """How many cores this process may use, which can be fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _collate(items: list[Item | UserError]) -> Batch | UserError:

@@ -6,6 +6,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms._presets import ImageClassification
 
 from amc.data.preprocess import Interpolation, Preprocess
+from amc.errors import UserError
 
 MEAN = (0.4, 0.5, 0.6)
 STD = (0.2, 0.3, 0.4)
@@ -42,7 +43,22 @@ def test_colours_follow_the_number_of_channels() -> None:
     assert Preprocess(4, (0.0,), (1.0,)).shape == (1, 4, 4)
 
 
-@pytest.mark.parametrize(("mean", "std"), [((0.5,) * 2, (0.5,) * 2), ((0.5,), (0.5,) * 3), ((0.5,), (0.0,))])
-def test_impossible_numbers_are_refused(mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-    with pytest.raises(ValueError, match=r"mean and std need|std must be positive"):
-        Preprocess(8, mean, std)
+@pytest.mark.parametrize(
+    ("size", "mean", "std", "message"),
+    [
+        (
+            8,
+            (0.5,) * 2,
+            (0.5,) * 2,
+            r"expected 1 \(grey\) or 3 \(RGB\) numbers as mean and as many as std, got \(0.5, 0.5\)",
+        ),
+        (8, (0.5,), (0.5,) * 3, "expected 1 .* or 3"),
+        (8, (0.5,), (0.0,), "expected numbers above 0 as std, got"),
+        (0, (0.5,), (0.5,), "expected an image size of at least 1 pixel, got 0"),
+    ],
+)
+def test_impossible_numbers_are_one_line(
+    size: int, mean: tuple[float, ...], std: tuple[float, ...], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        Preprocess(size, mean, std)
