@@ -10,7 +10,7 @@ import numpy as np
 from agents.ddpg import EpisodicDDPG
 from agents.exploration import random_policy
 from agents.result import Episode
-from agents.settings import PRESETS, DDPGSettings
+from agents.settings import DDPGSettings
 from amc.graph import Keeps
 from envs import ChannelPruningEnv
 
@@ -18,7 +18,9 @@ OnEpisode = Callable[[Episode], None]
 
 
 class Strategy(Protocol):
-    """Searches in an environment and tells of every scored policy."""
+    """Searches in an environment and tells of every scored policy; only an agent has use for settings."""
+
+    def __init__(self, settings: DDPGSettings) -> None: ...
 
     def search(self, env: ChannelPruningEnv, episodes: int, seed: int, on_episode: OnEpisode) -> None:
         """Score `episodes` policies at the most."""
@@ -26,6 +28,9 @@ class Strategy(Protocol):
 
 class Uniform:
     """One common sparsity, the smallest that fits; the steps left go out in forward order. There is only one policy."""
+
+    def __init__(self, settings: DDPGSettings) -> None:
+        del settings
 
     def search(self, env: ChannelPruningEnv, episodes: int, seed: int, on_episode: OnEpisode) -> None:
         """See `Strategy`."""
@@ -37,6 +42,9 @@ class Uniform:
 class Random:
     """Policies as DDPG's warm-up draws them."""
 
+    def __init__(self, settings: DDPGSettings) -> None:
+        del settings
+
     def search(self, env: ChannelPruningEnv, episodes: int, seed: int, on_episode: OnEpisode) -> None:
         """See `Strategy`."""
         for index in range(episodes):
@@ -46,7 +54,7 @@ class Random:
 class Ddpg:
     """DDPG with a preset's settings; `agent` is the trained agent once a search has begun."""
 
-    def __init__(self, settings: DDPGSettings = PRESETS["tuned"]) -> None:
+    def __init__(self, settings: DDPGSettings) -> None:
         self.settings = settings
         self.agent: EpisodicDDPG | None = None
 
@@ -65,5 +73,5 @@ def play(env: ChannelPruningEnv, keeps: Keeps, index: int) -> Episode:
     return Episode(index, info["keeps"], reward, info["outcome"])
 
 
-STRATEGIES: dict[str, Callable[[], Strategy]] = {"ddpg": Ddpg, "uniform": Uniform, "random": Random}
+STRATEGIES: dict[str, type[Strategy]] = {"ddpg": Ddpg, "uniform": Uniform, "random": Random}
 """Strategies by name."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-Batches = Iterable[tuple[Tensor, Tensor]]
+from amc.errors import UserError
+from amc.text import nearest, one_line
+from amc.userfile import FORM, is_user_function, load_function
+
+Batches = Iterable[tuple[Any, Any]]
 Metric = Callable[[nn.Module, Batches], float]
-"""A function of a network in evaluation mode and batches of inputs and targets; larger is better, 1 the best."""
+"""A function of a network in evaluation mode and batches of inputs and targets; larger is better, 1 is the best."""
 
 
 def _top(k: int) -> Metric:
@@ -24,19 +28,49 @@ def _top(k: int) -> Metric:
                 total += len(targets)
         return right / total
 
-    accuracy.__doc__ = f"Share of images whose class is among the {k} with the largest outputs."
     return accuracy
 
 
 METRICS: dict[str, Metric] = {"top1": _top(1), "top5": _top(5)}
-"""Metrics by name, in [0, 1]."""
+"""Metrics by name: the share of images whose class is among the 1 or 5 largest outputs, in [0, 1]."""
 
 
-def moved(batches: Batches, device: torch.device) -> Iterable[tuple[Any, Any]]:
-    """The batches with their tensors on `device`."""
+def find_metric(name: str) -> Metric:
+    """The metric of that name, or the user's own `path/to/file.py:function`.
+
+    Raises:
+        UserError: unknown name, no such function. What the user's function returns is checked when it is called.
+    """
+    if is_user_function(name):
+        return _checked(name, load_function(name))
+    if name not in METRICS:
+        raise UserError(f"unknown metric {name!r}; {nearest(name, METRICS)}, or give {FORM}")
+    return METRICS[name]
+
+
+def _checked(name: str, function: Callable[..., Any]) -> Metric:
+    def metric(model: nn.Module, batches: Batches) -> float:
+        try:
+            with torch.no_grad():
+                value = float(function(model, batches))
+        except Exception as error:
+            raise UserError(f"metric {name} failed: {one_line(error)}") from error
+        if not torch.isfinite(torch.tensor(value)):
+            raise UserError(f"metric {name} returned {value}; a finite number is needed, larger being better")
+        return value
+
+    return metric
+
+
+def moved(batches: Batches, device: torch.device) -> Iterator[tuple[Any, Any]]:
+    """The batches on `device`, image tensors `(n, c, h, w)` with their channels last."""
     for inputs, targets in batches:
         yield _to(inputs, device), _to(targets, device)
 
 
 def _to(value: Any, device: torch.device) -> Any:
-    return value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
+    if not isinstance(value, Tensor):
+        return value
+    if value.ndim == 4:
+        return value.to(device, non_blocking=True, memory_format=torch.channels_last)
+    return value.to(device, non_blocking=True)

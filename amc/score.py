@@ -7,31 +7,28 @@ from collections.abc import Callable
 from torch import nn
 
 from amc.compress import Compressor
-from amc.evaluate import Batches, Metric
 from amc.graph import Keeps
-from amc.inference import for_inference
 
 
 class PolicyScorer:
-    """Prunes to given keeps and scores the compact network on the reward images.
+    """Prunes to given keeps and scores the compact network.
 
     Scores are remembered by the keeps: the same keeps give the same network.
+
+    Args:
+        compressor: Prunes the network.
+        accuracy: Scores a network, in [0, 1].
     """
 
-    def __init__(self, compressor: Compressor, metric: Metric, reward: Callable[[], Batches]) -> None:
+    def __init__(self, compressor: Compressor, accuracy: Callable[[nn.Module], float]) -> None:
         self.compressor = compressor
-        self._metric = metric
-        self._reward = reward
+        self._accuracy = accuracy
         self._known: dict[bytes, float] = {}
 
     def __call__(self, keeps: Keeps) -> float:
-        """The metric of the compact network with `keeps[g]` units of each group, int64 `(groups,)`."""
+        """The accuracy with `keeps[g]` units of each group, int64 `(groups,)`."""
         key = keeps.tobytes()
         if key not in self._known:
             network, _ = self.compressor.compact(self.compressor.alive(keeps))
-            self._known[key] = self.network(network)
+            self._known[key] = self._accuracy(network)
         return self._known[key]
-
-    def network(self, network: nn.Module) -> float:
-        """The metric of the original or a compact network."""
-        return self._metric(for_inference(network, self.compressor.graph), self._reward())

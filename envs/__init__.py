@@ -2,7 +2,8 @@
 
 from gymnasium.envs.registration import register
 
-from envs.channel_pruning import ChannelPruningEnv, Outcome
+from envs.channel_pruning import ChannelPruningEnv
+from envs.rewards import Outcome
 
 register(id="AMC/ChannelPruning-v0", entry_point="envs.channel_pruning:ChannelPruningEnv")
 

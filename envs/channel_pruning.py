@@ -72,6 +72,7 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
         self.graph = budgets.graph
         if hints is None:
             hints = np.zeros((len(self.graph.groups), 0))
+        self.observation_name = observation
         self.observation = OBSERVATIONS[observation](self.graph, budgets, hints)
         self.action_space = spaces.Box(0.0, 1.0, (1,), np.float32)
         self.observation_space = spaces.Box(0.0, 1.0, (len(self.observation.names),), np.float32)
@@ -106,6 +107,10 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
         limit = next(iter(self.budgets.limits), None)
         use = limit.cost(keeps) / limit.most if limit else 1.0
         return Outcome(accuracy, self._costs[0](keeps), self._costs[1](keeps), use)
+
+    def reward(self, keeps: Keeps, accuracy: float) -> float:
+        """The reward of an episode that ends with `keeps` and this accuracy."""
+        return float(self._reward(self.outcome(keeps, accuracy)))
 
     def rehearse(self, act: Act) -> NDArray[np.float64]:
         """Walk a whole episode by `act` without scoring it; returns the executed sparsities `(groups,)`.

@@ -25,6 +25,13 @@ def analyse(
 
     Groups that do not pass the self-check are frozen, with the reason in `graph.frozen`.
     """
-    watch = watch_forward(model, example)
-    graph = build_graph(watch, model, tuple(example.shape[1:]), round_to, max_sparsity)
+    graph = unchecked(model, example, round_to, max_sparsity)
     return freeze(graph, check(model, graph, example))
+
+
+def unchecked(
+    model: nn.Module, example: torch.Tensor, round_to: int | None = None, max_sparsity: float = 0.8
+) -> PruningGraph:
+    """The analysis without its self-check: enough to count what a network costs, not to prune it."""
+    watch = watch_forward(model, example)
+    return build_graph(watch, model, tuple(example.shape[1:]), round_to, max_sparsity)

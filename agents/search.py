@@ -1,0 +1,94 @@
+"""A search over one task: the environment, a strategy, and the best policy that it meets."""
+
+from __future__ import annotations
+
+from agents.result import Episode, SearchResult
+from agents.settings import PRESETS
+from agents.strategies import STRATEGIES, OnEpisode, Strategy
+from amc.errors import UserError
+from amc.task import Task
+from amc.text import nearest
+from envs import ChannelPruningEnv
+from envs.observations import OBSERVATIONS
+from envs.rewards import REWARDS
+
+
+def check_reward(reward: str, observation: str) -> None:
+    """Raise a UserError for an unknown reward or observation set."""
+    if reward not in REWARDS:
+        raise UserError(f"unknown reward {reward!r}; {nearest(reward, REWARDS)}")
+    if observation not in OBSERVATIONS:
+        raise UserError(f"unknown observation set {observation!r}; {nearest(observation, OBSERVATIONS)}")
+
+
+def make_env(task: Task, reward: str = "error", observation: str = "scale_free") -> ChannelPruningEnv:
+    """The environment of a task.
+
+    Raises:
+        UserError: an unknown reward or observation set, or a reward that does not go with the task's budgets.
+    """
+    check_reward(reward, observation)
+    if REWARDS[reward].needs_budget and not task.budgets.limits:
+        raise UserError(f"reward {reward} needs a budget such as macs=0.5")
+    if not REWARDS[reward].needs_budget and task.budgets.limits:
+        raise UserError(f"reward {reward} weighs accuracy against cost by itself; leave the budget out")
+    return ChannelPruningEnv(task.budgets, task.score, task.hints, reward, observation)
+
+
+def make_strategy(name: str, settings: str = "tuned") -> Strategy:
+    """The strategy of that name.
+
+    Raises:
+        UserError: unknown strategy or settings.
+    """
+    if name not in STRATEGIES:
+        raise UserError(f"unknown strategy {name!r}; {nearest(name, STRATEGIES)}")
+    if settings not in PRESETS:
+        raise UserError(f"unknown settings {settings!r}; {nearest(settings, PRESETS)}")
+    return STRATEGIES[name](PRESETS[settings])
+
+
+class BestOf:
+    """Remembers every episode and the best of them, and passes each on."""
+
+    def __init__(self, *listeners: OnEpisode) -> None:
+        self.episodes: list[Episode] = []
+        self.best: Episode | None = None
+        self._listeners = listeners
+
+    def __call__(self, episode: Episode) -> None:
+        """Note one episode."""
+        self.episodes.append(episode)
+        if self.best is None or episode.reward > self.best.reward:
+            self.best = episode
+        for listener in self._listeners:
+            listener(episode)
+
+    def result(self) -> SearchResult:
+        """What was found so far; at least one episode must have been noted."""
+        if self.best is None:
+            raise ValueError("no episode was scored")
+        return SearchResult(self.best, tuple(self.episodes))
+
+
+def search(
+    task: Task,
+    episodes: int = 200,
+    seed: int = 0,
+    strategy: str = "ddpg",
+    reward: str = "error",
+    on_episode: OnEpisode | None = None,
+) -> SearchResult:
+    """Search for the policy with the largest reward.
+
+    Args:
+        task: What is pruned, and to which budget.
+        episodes: How many policies are scored at the most.
+        seed: Equal seeds give equal searches.
+        strategy: A name in `agents.strategies.STRATEGIES`.
+        reward: A name in `envs.rewards.REWARDS`.
+        on_episode: Told of every scored policy.
+    """
+    noted = BestOf(*([on_episode] if on_episode else []))
+    make_strategy(strategy).search(make_env(task, reward), episodes, seed, noted)
+    return noted.result()

@@ -1,0 +1,244 @@
+"""The result of a search as a file, and a compact network back from its files.
+
+`policy.json` holds, besides what was asked and reached, the kept positions of every tensor and the module attributes
+that changed. Loading needs no analysis, so old files outlive changes of it; and it imports no user's code by itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from amc.errors import UserError
+from amc.files import write_json
+from amc.graph import PruningGraph
+from amc.networks import load_network
+from amc.prune import Alive, Selection, compact
+from amc.userfile import is_user_function
+from amc.weights import load_state, read_state_dict, write_state_dict
+
+SCHEMA = 1
+POLICY_FILE = "policy.json"
+WEIGHTS_FILE = "compact.safetensors"
+
+
+@dataclass(frozen=True)
+class GroupPolicy:
+    """One decision: units kept of a group. Widths are in channels of its first producer."""
+
+    name: str
+    width: int
+    width_after: int
+    units: int
+    kept: tuple[int, ...]
+    sparsity: float
+
+
+@dataclass(frozen=True)
+class CostReached:
+    """A cost before and after pruning, and the share that is left."""
+
+    before: int
+    after: int
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a search found. Accuracies are of the reward split, in [0, 1]."""
+
+    model: str
+    fingerprint: str
+    strategy: str
+    seed: int
+    budget: tuple[str, ...]
+    costs: Mapping[str, CostReached]
+    accuracy_before: float
+    accuracy: float
+    groups: tuple[GroupPolicy, ...]
+    selection: Selection
+    versions: Mapping[str, str]
+
+
+def describe_groups(graph: PruningGraph, alive: Alive) -> tuple[GroupPolicy, ...]:
+    """The decisions that the mask `alive` over all units stands for."""
+    decisions = []
+    for group in graph.groups:
+        kept = np.flatnonzero(alive[group.slice])
+        decisions.append(
+            GroupPolicy(
+                name=group.name,
+                width=group.width,
+                width_after=len(kept) * group.channels_per_unit,
+                units=group.units,
+                kept=tuple(kept.tolist()),
+                sparsity=1.0 - len(kept) / group.units,
+            )
+        )
+    return tuple(decisions)
+
+
+def current_versions() -> dict[str, str]:
+    """Versions of what a result depends on."""
+    packages = ("torch", "stable-baselines3", "gymnasium", "numpy")
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}
+
+
+def save_compact(folder: Path, policy: Policy, network: nn.Module) -> None:
+    """Write `policy.json` and `compact.safetensors` into `folder`, each whole or not at all.
+
+    Raises:
+        UserError: the folder can't be written to.
+    """
+    write_state_dict(folder / WEIGHTS_FILE, network.state_dict())
+    write_json(folder / POLICY_FILE, _to_json(policy))
+
+
+def load(run_dir: str | Path, model: nn.Module | None = None) -> nn.Module:
+    """The compact network of a run, in evaluation mode.
+
+    Args:
+        run_dir: Folder that a search left.
+        model: The original network, with any weights; needed where it came from a user's own file, since nothing named
+            in a policy file is imported.
+
+    Raises:
+        UserError: files that are missing or damaged, or a model that is not the policy's.
+    """
+    folder = Path(run_dir)
+    policy = read_policy(folder / POLICY_FILE)
+    if model is None:
+        if is_user_function(policy.model):
+            raise UserError(
+                f"{folder} was made from {policy.model}, which is not imported from a policy file; give that model"
+            )
+        model = load_network(policy.model, weights="none").model
+    return load_compact(model, policy, folder / WEIGHTS_FILE)
+
+
+def load_compact(model: nn.Module, policy: Policy, weights: Path) -> nn.Module:
+    """Cut `model` (which stays as it is) as `policy` says and fill it with `weights`."""
+    tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    for name, axes in policy.selection.tensors.items():
+        for dim, positions in axes.items():
+            fits = name in tensors and dim < tensors[name].ndim and max(positions, default=0) < tensors[name].shape[dim]
+            if not fits:
+                raise UserError(
+                    f"the policy of {policy.model} cuts tensor {name!r} as this model does not have it;"
+                    " give the model that the policy was made for"
+                )
+    network = compact(model, policy.selection)
+    load_state(network, read_state_dict(weights), str(weights))
+    return network.eval()
+
+
+def read_policy(path: Path) -> Policy:
+    """Read and check a `policy.json`.
+
+    Raises:
+        UserError: no such file, no JSON, another schema, or an entry of another form, which is named.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"no {path.name} in {path.parent}: give the folder of a finished run") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is no readable policy: {error}") from error
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        found = content.get("schema") if isinstance(content, dict) else None
+        raise UserError(f"{path}: expected a policy of schema {SCHEMA}, got {found!r}")
+    try:
+        return _from_json(content)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise UserError(f"{path} is damaged: {type(error).__name__} at {error}") from error
+
+
+def _to_json(policy: Policy) -> dict[str, Any]:
+    """Kept positions recur in many tensors: each list is written once, under `positions`, and referred to by number."""
+    lists: dict[tuple[int, ...], int] = {}
+    tensors = {
+        name: {str(dim): lists.setdefault(tuple(positions), len(lists)) for dim, positions in axes.items()}
+        for name, axes in policy.selection.tensors.items()
+    }
+    content = {
+        field.name: getattr(policy, field.name) for field in dataclasses.fields(policy) if field.name != "selection"
+    }
+    content["groups"] = [dataclasses.asdict(group) for group in policy.groups]
+    content["costs"] = {kind: dataclasses.asdict(cost) for kind, cost in policy.costs.items()}
+    return {
+        "schema": SCHEMA,
+        **content,
+        "attributes": policy.selection.attributes,
+        "tensors": tensors,
+        "positions": [list(each) for each in lists],
+    }
+
+
+_ATTRIBUTES = {"groups", "in_channels", "out_channels", "in_features", "out_features", "num_features", "num_parameters"}
+
+
+def _from_json(content: Mapping[str, Any]) -> Policy:
+    positions = [_integers(each) for each in content["positions"]]
+    tensors = {
+        str(name): {int(dim): positions[_integer(number)] for dim, number in axes.items()}
+        for name, axes in content["tensors"].items()
+    }
+    attributes = {
+        str(module): {_known_attribute(key): _integer(value) for key, value in values.items()}
+        for module, values in content["attributes"].items()
+    }
+    groups = tuple(
+        GroupPolicy(
+            name=str(group["name"]),
+            width=_integer(group["width"]),
+            width_after=_integer(group["width_after"]),
+            units=_integer(group["units"]),
+            kept=_integers(group["kept"]),
+            sparsity=float(group["sparsity"]),
+        )
+        for group in content["groups"]
+    )
+    costs = {
+        str(kind): CostReached(_integer(cost["before"]), _integer(cost["after"]), float(cost["ratio"]))
+        for kind, cost in content["costs"].items()
+    }
+    return Policy(
+        model=str(content["model"]),
+        fingerprint=str(content["fingerprint"]),
+        strategy=str(content["strategy"]),
+        seed=_integer(content["seed"]),
+        budget=tuple(str(each) for each in content["budget"]),
+        costs=costs,
+        accuracy_before=float(content["accuracy_before"]),
+        accuracy=float(content["accuracy"]),
+        groups=groups,
+        selection=Selection(tensors, attributes),
+        versions={str(name): str(value) for name, value in content["versions"].items()},
+    )
+
+
+def _known_attribute(name: str) -> str:
+    if name not in _ATTRIBUTES:
+        raise ValueError(f"attribute {name!r}, which pruning does not change")
+    return name
+
+
+def _integer(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{value!r}, where a whole number was expected")
+    return value
+
+
+def _integers(values: Any) -> tuple[int, ...]:
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        raise ValueError(f"{values!r}, where a list of whole numbers was expected")
+    return tuple(_integer(value) for value in values)

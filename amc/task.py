@@ -1,0 +1,107 @@
+"""A network, its data and its budget: everything that a search works on, put together once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from amc.budget import Budgets
+from amc.compress import Compressor
+from amc.data.images import Images
+from amc.data.load import Splits
+from amc.errors import UserError
+from amc.evaluate import Metric, find_metric, moved
+from amc.graph import Keeps, PruningGraph, analyse
+from amc.hints import hints
+from amc.inference import for_inference
+from amc.prune import Selection
+from amc.score import PolicyScorer
+
+BATCH_BYTES = 2**22
+"""Inputs of a batch take about this much: small enough that a small network's activations stay in the cache."""
+
+
+class Task:
+    """Prune `model` to `budgets` and keep its accuracy.
+
+    Args:
+        model: The trained network. It is never changed.
+        splits: Its images.
+        budgets: Limits such as `macs=0.5`, `macs=60M` or `params=0.6`; none for a reward without a budget.
+        metric: A name in `amc.evaluate.METRICS` or `path/to/file.py:function`.
+        reward_images: How many reward images a search scores with; None for all.
+        round_to: Widths are multiples of it; None for what suits each group.
+        max_sparsity: The largest share of a group that may be cut, in (0, 1).
+        seed: Of everything that is drawn.
+        device: Where networks run.
+
+    Raises:
+        UserError: a budget that is no budget or can't be reached, a network without a group that can be pruned.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        splits: Splits,
+        budgets: Sequence[str] = ("macs=0.5",),
+        *,
+        metric: str = "top1",
+        reward_images: int | None = None,
+        round_to: int | None = None,
+        max_sparsity: float = 0.8,
+        seed: int = 0,
+        device: torch.device | None = None,
+    ) -> None:
+        self.device = device or torch.device("cpu")
+        self.model = model.to(self.device, memory_format=torch.channels_last).eval()
+        self.splits = splits
+        self.metric: Metric = find_metric(metric)
+        example = splits.calibration.example(1)
+        self.batch_size = max(1, BATCH_BYTES // max(example[0].nbytes, 1))
+        self.graph = prunable_graph(self.model, example.to(self.device), round_to, max_sparsity)
+        self.budgets = Budgets(self.graph, budgets)
+        calibration = [inputs for inputs, _ in self.batches(splits.calibration)]
+        self.compressor = Compressor(self.model, self.graph, calibration, seed=seed)
+        self.hints = hints(self.compressor)
+        whole = reward_images is None or reward_images >= len(splits.reward)
+        self.search_images = splits.reward if whole else splits.reward.take(reward_images or 0, seed)
+        self.score = PolicyScorer(self.compressor, lambda network: self.accuracy(network, self.search_images))
+
+    def batches(self, images: Images) -> Iterable[tuple[Tensor, Tensor]]:
+        """One pass over images, on the device."""
+        return moved(images.batches(self.batch_size), self.device)
+
+    def accuracy(self, network: nn.Module, images: Images) -> float:
+        """The metric of the original network or a compact one of it, in [0, 1] for accuracies."""
+        return self.metric(for_inference(network, self.graph), self.batches(images))
+
+    def compact(self, keeps: Keeps) -> tuple[nn.Module, Selection]:
+        """The compact network that keeps `keeps[g]` units of each group, and how it was cut."""
+        return self.compressor.compact(self.compressor.alive(keeps))
+
+
+def prunable_graph(
+    model: nn.Module, example: Tensor, round_to: int | None = None, max_sparsity: float = 0.8
+) -> PruningGraph:
+    """The analysis of a network that can be pruned.
+
+    Raises:
+        UserError: the network does not run on the example, or nothing of it can be pruned.
+    """
+    if not 0 < max_sparsity < 1:
+        raise UserError(f"the largest sparsity is a share between 0 and 1, got {max_sparsity}")
+    if round_to is not None and round_to < 1:
+        raise UserError(f"widths are rounded to a whole number above 0, got {round_to}")
+    try:
+        graph = analyse(model, example, round_to, max_sparsity)
+    except RuntimeError as error:
+        raise UserError(
+            f"the network fails on an input of shape {tuple(example.shape)}: {str(error).splitlines()[0]};"
+            " check the image size and the number of colour channels"
+        ) from error
+    if not graph.groups:
+        reasons = sorted({frozen.reason for frozen in graph.frozen})
+        raise UserError(f"no channels of this network can be pruned: {'; '.join(reasons[:3]) or 'it has no layers'}")
+    return graph

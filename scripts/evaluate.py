@@ -1,0 +1,152 @@
+"""Score an original or a compact network from its files."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import statistics
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+import tyro
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+
+from amc.cost import COSTS
+from amc.device import find_device
+from amc.errors import UserError
+from amc.evaluate import METRICS, find_metric, moved
+from amc.graph import unchecked
+from amc.inference import for_inference
+from amc.networks import Network
+from amc.policy import POLICY_FILE, load, read_policy
+from amc.text import nearest
+from amc.userfile import is_user_function
+from scripts.cli import run
+from scripts.options import DataOptions, NetworkOptions
+from scripts.run_folder import SUMMARY_FILE
+from scripts.table import percent
+
+SPLITS = ("reward", "test")
+BATCH = 250
+TIMED_SECONDS = 1.0
+
+Options = TypeVar("Options", NetworkOptions, DataOptions)
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Print accuracy, MACs, parameters and time per image of a network.
+
+    With --run-dir: of the compact network of that run, on the data of that run unless other data is given. Without: of
+    an original network.
+    """
+
+    network: tyro.conf.OmitArgPrefixes[NetworkOptions] = field(default_factory=NetworkOptions)
+    images: tyro.conf.OmitArgPrefixes[DataOptions] = field(default_factory=DataOptions)
+    run_dir: Path | None = None
+    """Folder of a finished run, whose compact network is scored."""
+    split: str = "test"
+    """Images that are scored: test or reward."""
+    metric: str | None = None
+    """How a network is scored: top1, top5 or path/to/file.py:function; default: as in the run, else top1."""
+    seed: int | None = None
+    """Seed of the splits; default: that of the run, else 0."""
+    device: str = "auto"
+    """Where the network runs: cpu, cuda, or auto for a GPU if there is one."""
+
+
+def evaluate(arguments: Arguments) -> None:
+    """Load, count, score, time, print."""
+    if arguments.split not in SPLITS:
+        raise UserError(f"unknown split {arguments.split!r}; {nearest(arguments.split, SPLITS)}")
+    recorded = _recorded(arguments.run_dir) if arguments.run_dir else {}
+    metric_name = arguments.metric or str(recorded.get("metric", "top1"))
+    metric = find_metric(_not_imported(metric_name, "--metric", given=arguments.metric is not None))
+    seed = int(recorded.get("seed", 0)) if arguments.seed is None else arguments.seed
+    device = find_device(arguments.device)
+
+    network = _with_recorded(arguments.network, recorded).load()
+    splits = _with_recorded(arguments.images, recorded).load(network, metric_name, seed, progress=True)
+    model = (_compact(arguments.run_dir, network) if arguments.run_dir else network.model).to(device)
+    images = splits.test if arguments.split == "test" else splits.reward
+    example = images.example(1).to(device)
+    graph = unchecked(model, example)
+    fast = for_inference(model, graph)
+    score = metric(fast, moved(images.batches(BATCH), device))
+
+    table = Table("", arguments.run_dir.name if arguments.run_dir else network.name)
+    shown = percent(score) if metric_name in METRICS else f"{score:.4f}"
+    table.add_row(f"{metric_name} on {len(images):,} {arguments.split} images", shown)
+    for kind, make in COSTS.items():
+        table.add_row(kind, f"{make(graph)(graph.full):,}")
+    for size in (1, min(64, len(images))):
+        batch = images.example(size).to(device)
+        table.add_row(f"time per image, {len(batch)} at once on {device}", f"{_milliseconds(fast, batch):.3f} ms")
+    Console().print(table)
+
+
+def _compact(run_dir: Path, network: Network) -> nn.Module:
+    policy = read_policy(run_dir / POLICY_FILE)
+    return load(run_dir, network.model if is_user_function(policy.model) else None)
+
+
+def _recorded(run_dir: Path) -> dict[str, Any]:
+    """The arguments of a finished run; the network's weights are in its folder, so none are loaded."""
+    read_policy(run_dir / POLICY_FILE)
+    try:
+        arguments = json.loads((run_dir / SUMMARY_FILE).read_text(encoding="utf-8"))["arguments"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{run_dir / SUMMARY_FILE} is missing or damaged: {type(error).__name__} {error}") from error
+    if not isinstance(arguments, dict):
+        raise UserError(f"{run_dir / SUMMARY_FILE} is damaged: 'arguments' is no object")
+    return arguments | {"weights": "none"}
+
+
+def _with_recorded(options: Options, recorded: Mapping[str, Any]) -> Options:
+    """The options with what a run recorded wherever the default was left."""
+    changes = {}
+    for option in dataclasses.fields(options):
+        value = recorded.get(option.name)
+        if value is None or getattr(options, option.name) != option.default:
+            continue
+        if isinstance(value, str):
+            value = _not_imported(value, f"--{option.name}", given=False)
+        changes[option.name] = tuple(value) if isinstance(value, list) else value
+    return dataclasses.replace(options, **changes)
+
+
+def _not_imported(value: str, option: str, *, given: bool) -> str:
+    """Refuse a user's function that only a run's file names."""
+    if is_user_function(value) and not given:
+        raise UserError(f"the run used {option} {value}, which is not imported from a run's files; give {option} again")
+    return value
+
+
+def _milliseconds(network: nn.Module, batch: Tensor) -> float:
+    """Median time per image, in ms."""
+    times: list[float] = []
+    begin = time.perf_counter()
+    with torch.inference_mode():
+        network(batch)
+        while len(times) < 5 or time.perf_counter() - begin < TIMED_SECONDS:
+            start = time.perf_counter()
+            network(batch)
+            if batch.is_cuda:
+                torch.cuda.synchronize(batch.device)
+            times.append(time.perf_counter() - start)
+    return 1000 * statistics.median(times) / len(batch)
+
+
+def main() -> None:
+    """Run as a command."""
+    run(evaluate, Arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""The end of a search: the best policies scored on all reward images, then the test images, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import nn
+
+from agents.result import Episode
+from amc.budget import Budgets
+from amc.cost import COSTS
+from amc.graph import Keeps
+from amc.policy import CostReached, GroupPolicy, Policy, current_versions, describe_groups
+from amc.prune import Selection
+from amc.task import Task
+
+FINALISTS = 5
+"""Policies of the search that are scored on all reward images: scores on a part of them flatter the best."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """A policy with its compact network and its accuracy on all reward images and on the test images, in [0, 1]."""
+
+    keeps: Keeps
+    network: nn.Module
+    selection: Selection
+    reward_accuracy: float
+    test_accuracy: float
+
+
+@dataclass(frozen=True, eq=False)
+class Finish:
+    """What a run comes to."""
+
+    original_accuracy: float
+    test_accuracy_original: float
+    uniform: Scored
+    policy: Scored
+    groups: tuple[GroupPolicy, ...]
+    costs: dict[str, CostReached]
+
+
+def finish(task: Task, episodes: Sequence[Episode], reward: Callable[[Keeps, float], float]) -> Finish:
+    """Choose among the best episodes by their reward on all reward images, and read the test images."""
+    best = _winner(task, episodes, reward)
+    uniform = _uniform(task, best)
+
+    def scored(keeps: Keeps) -> Scored:
+        network, selection = task.compact(keeps)
+        accuracies = [task.accuracy(network, images) for images in (task.splits.reward, task.splits.test)]
+        return Scored(keeps, network, selection, *accuracies)
+
+    costs = {}
+    for kind, make in COSTS.items():
+        cost = make(task.graph)
+        before, after = cost(task.graph.full), cost(best)
+        costs[kind] = CostReached(before, after, after / before)
+    return Finish(
+        original_accuracy=task.accuracy(task.model, task.splits.reward),
+        test_accuracy_original=task.accuracy(task.model, task.splits.test),
+        uniform=scored(uniform),
+        policy=scored(best),
+        groups=describe_groups(task.graph, task.compressor.alive(best)),
+        costs=costs,
+    )
+
+
+def _winner(task: Task, episodes: Sequence[Episode], reward: Callable[[Keeps, float], float]) -> Keeps:
+    """Of the best distinct policies the one with the largest reward on all reward images."""
+    ranked = {episode.keeps.tobytes(): episode for episode in sorted(episodes, key=lambda each: -each.reward)}
+    finalists = [episode.keeps for episode in ranked.values()][:FINALISTS]
+    if task.search_images is task.splits.reward or len(finalists) == 1:
+        return finalists[0]
+    return max(finalists, key=lambda keeps: reward(keeps, task.accuracy(task.compact(keeps)[0], task.splits.reward)))
+
+
+def _uniform(task: Task, policy: Keeps) -> Keeps:
+    """The uniform policy at the task's budgets, or at the MACs of `policy` where there are none."""
+    budgets = task.budgets
+    if not budgets.limits:
+        budgets = Budgets(task.graph, [f"macs={COSTS['macs'](task.graph)(policy)}"])
+    return budgets.scale(np.ones(len(task.graph.groups)))
+
+
+def policy_file(task: Task, finish: Finish, model: str, strategy: str, seed: int) -> Policy:
+    """The found policy as it is written to `policy.json`."""
+    return Policy(
+        model=model,
+        fingerprint=task.graph.fingerprint,
+        strategy=strategy,
+        seed=seed,
+        budget=tuple(limit.asked for limit in task.budgets.limits),
+        costs=finish.costs,
+        accuracy_before=finish.original_accuracy,
+        accuracy=finish.policy.reward_accuracy,
+        groups=finish.groups,
+        selection=finish.policy.selection,
+        versions=current_versions(),
+    )

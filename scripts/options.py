@@ -1,0 +1,105 @@
+"""Options that several entry points share, and what they stand for."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from amc.data.classes import fit_classes
+from amc.data.load import Splits, load_data
+from amc.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
+from amc.data.splits import SplitSizes
+from amc.errors import UserError
+from amc.evaluate import METRICS
+from amc.networks import Network, load_network
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """Which network."""
+
+    model: str = "digits_resnet"
+    """Network: a name (digits_resnet, resnet20, resnet56, ...), torchvision:NAME or path/to/file.py:function."""
+    weights: str = "default"
+    """Its weights: a .safetensors, .pt, .pth or .th file, default for the packaged or torchvision's pretrained ones
+    (for a function: as it returns them), none for random ones."""
+    image_size: int | None = None
+    """Height and width of the input, in pixels; default: that of the pretrained weights."""
+    mean: tuple[float, ...] | None = None
+    """Mean of each colour channel, of pixels in [0, 1]; default: that of the pretrained weights."""
+    std: tuple[float, ...] | None = None
+    """Standard deviation of each colour channel, of pixels in [0, 1]; default: that of the pretrained weights."""
+
+    def load(self) -> Network:
+        """The network with its weights, and its preprocessing with what was asked for in place of its own."""
+        network = load_network(self.model, self.weights)
+        return dataclasses.replace(network, preprocess=self._preprocess(network.preprocess))
+
+    def _preprocess(self, own: Preprocess | None) -> Preprocess | None:
+        asked = {"image_size": self.image_size, "mean": self.mean, "std": self.std}
+        changes = {name: value for name, value in asked.items() if value is not None}
+        if not changes:
+            return own
+        if own is None:
+            if self.image_size is None:
+                raise UserError("--mean and --std need --image-size too, since the network has none of its own")
+            own = Preprocess(self.image_size, IMAGENET_MEAN, IMAGENET_STD)
+        if self.image_size is not None:
+            if self.image_size < 1:
+                raise UserError(f"expected --image-size above 0 pixels, got {self.image_size}")
+            changes["resize_size"] = None
+        try:
+            return dataclasses.replace(own, **changes)  # type: ignore[arg-type]
+        except ValueError as error:
+            raise UserError(f"--mean and --std: {error}") from error
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Which images."""
+
+    data: str = "digits"
+    """Images: digits, cifar10, imagefolder:PATH (with train/, and val/, test/ or both) or path/to/file.py:function."""
+    calibration_images: int | None = None
+    """Training images for least squares and batch-norm statistics; default: 1000, or all where there are fewer."""
+    reward_split: int | None = None
+    """Images of the reward split; default: all of val/, or a tenth of the training images where there is none."""
+    test_images: int | None = None
+    """Images of the test split; default: all."""
+
+    def load(self, network: Network, metric: str, seed: int, progress: bool) -> Splits:
+        """The splits, with targets that are the network's outputs where the metric compares them."""
+        sizes = SplitSizes(self.calibration_images, self.reward_split, self.test_images)
+        splits = load_data(self.data, network.preprocess, sizes, seed, progress)
+        if metric not in METRICS:
+            return splits
+        return fit_classes(splits, _classes(network.model, splits.calibration.example(1)), network.class_names)
+
+
+def rounding(round_to: str) -> int | None:
+    """`--round-to` as a number; None for auto."""
+    if round_to == "auto":
+        return None
+    if not round_to.isdecimal() or int(round_to) < 1:
+        raise UserError(f"expected --round-to auto or a whole number of channels above 0, got {round_to!r}")
+    return int(round_to)
+
+
+def _classes(model: nn.Module, example: Tensor) -> int:
+    try:
+        with torch.no_grad():
+            outputs = model(example)
+    except RuntimeError as error:
+        raise UserError(
+            f"the network fails on an input of shape {tuple(example.shape)}: {str(error).splitlines()[0]};"
+            " check --image-size and the number of colour channels (--mean)"
+        ) from error
+    if not isinstance(outputs, Tensor) or outputs.ndim != 2:
+        raise UserError(
+            "top1 and top5 need a network that returns one row of class scores per image;"
+            " give --metric path/to/file.py:function for other tasks"
+        )
+    return outputs.shape[1]

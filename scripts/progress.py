@@ -1,0 +1,48 @@
+"""The live bar of a search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from agents.result import Episode
+from agents.strategies import OnEpisode
+
+
+@contextmanager
+def search_progress(episodes: int, macs: int, quiet: bool) -> Iterator[OnEpisode]:
+    """A bar on standard error with the episode, the best reward, its accuracy and cost, and the time left.
+
+    Yields a function to be told of every episode. `macs` are those of the whole network. Where standard error is no
+    terminal, a line is printed at every tenth of the episodes instead.
+    """
+    console = Console(stderr=True, quiet=quiet)
+    live = console.is_terminal and not quiet
+    columns = (
+        TextColumn("episode"),
+        MofNCompleteColumn(),
+        BarColumn(),
+        TextColumn("{task.description}"),
+        TimeRemainingColumn(),
+    )
+    best: Episode | None = None
+    with Progress(*columns, console=console, transient=True, disable=not live) as bar:
+        task = bar.add_task("", total=episodes)
+
+        def told(episode: Episode) -> None:
+            nonlocal best
+            if best is None or episode.reward > best.reward:
+                best = episode
+            outcome = best.outcome
+            words = (
+                f"best reward {best.reward:.4f}, accuracy {100 * outcome.accuracy:.2f} %,"
+                f" {100 * outcome.macs / macs:.1f} % of the MACs"
+            )
+            bar.update(task, advance=1, description=words)
+            if not live and (episode.index + 1) % max(1, episodes // 10) == 0:
+                console.print(f"episode {episode.index + 1}/{episodes}: {words}", highlight=False)
+
+        yield told

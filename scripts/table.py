@@ -1,0 +1,76 @@
+"""The tables that entry points print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+
+from amc.graph import PruningGraph
+from amc.policy import CostReached, GroupPolicy
+from scripts.finish import Finish
+
+
+def percent(share: float) -> str:
+    """A share in [0, 1] as a percentage."""
+    return f"{100 * share:.2f} %"
+
+
+def print_finish(finish: Finish, *, is_accuracy: bool) -> None:
+    """Widths before and after, costs, and what the original, the uniform and the found policy score.
+
+    `is_accuracy`: scores are shares and shown in percent; else they are a metric of the user's.
+    """
+    console = Console()
+    console.print(_widths(finish.groups))
+    console.print(_costs(finish.costs))
+
+    def shown(value: float) -> str:
+        return percent(value) if is_accuracy else f"{value:.4f}"
+
+    table = Table("network", "reward split", "test split", title="accuracy" if is_accuracy else "metric")
+    table.add_row("original", shown(finish.original_accuracy), shown(finish.test_accuracy_original))
+    table.add_row("uniform policy", shown(finish.uniform.reward_accuracy), shown(finish.uniform.test_accuracy))
+    table.add_row("found policy", shown(finish.policy.reward_accuracy), shown(finish.policy.test_accuracy))
+    console.print(table)
+
+
+def print_graph(graph: PruningGraph, costs: Mapping[str, tuple[int, int]]) -> None:
+    """Groups, costs (whole and least) and what is frozen, with the reasons."""
+    console = Console()
+    table = Table("group", "channels", "may keep", "produced by", "read by", title="channel groups")
+    for group in graph.groups:
+        least, step = group.choices[0], group.choices[1] - group.choices[0]
+        size = group.channels_per_unit
+        table.add_row(
+            group.name,
+            str(group.width),
+            f"{least * size} to {group.width} by {step * size}",
+            ", ".join(graph.layers[i].name for i in group.producers),
+            ", ".join(graph.layers[i].name for i in group.consumers),
+        )
+    console.print(table)
+    if graph.frozen:
+        table = Table("layer", "channels", "why", title="frozen")
+        for frozen in graph.frozen:
+            table.add_row(frozen.name, str(frozen.width), frozen.reason)
+        console.print(table)
+    table = Table("cost", "whole network", "least", "least share", title="costs of one image")
+    for kind, (whole, least) in costs.items():
+        table.add_row(kind, f"{whole:,}", f"{least:,}", percent(least / whole))
+    console.print(table)
+
+
+def _widths(groups: tuple[GroupPolicy, ...]) -> Table:
+    table = Table("group", "channels", "left", "sparsity", title="widths")
+    for group in groups:
+        table.add_row(group.name, str(group.width), str(group.width_after), f"{100 * group.sparsity:.0f} %")
+    return table
+
+
+def _costs(costs: Mapping[str, CostReached]) -> Table:
+    table = Table("cost", "before", "after", "left", title="costs of one image")
+    for kind, cost in costs.items():
+        table.add_row(kind, f"{cost.before:,}", f"{cost.after:,}", percent(cost.ratio))
+    return table
