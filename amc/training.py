@@ -68,7 +68,7 @@ def train(model: nn.Module, images: Images, recipe: Recipe, device: torch.device
             targets = targets.to(device)
             loss = F.cross_entropy(model(inputs), targets, label_smoothing=recipe.label_smoothing)
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             schedule.step()
             total += loss.detach() * len(inputs)

@@ -42,7 +42,7 @@ def load_function(spec: str) -> Callable[..., Any]:
     if not callable(function):
         functions = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
         raise UserError(f"{path} has no function {name!r}; {nearest(name, functions)}")
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 def call_function(spec: str) -> Any:

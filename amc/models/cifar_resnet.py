@@ -56,7 +56,7 @@ class CifarResNet(nn.Module):
         out = F.relu(self.bn1(self.conv1(x)))
         out = self.layer3(self.layer2(self.layer1(out)))
         out = F.adaptive_avg_pool2d(out, 1).flatten(1)
-        return self.linear(out)  # type: ignore[no-any-return]
+        return self.linear(out)
 
 
 def _stage(in_width: int, out_width: int, blocks: int, stride: int) -> nn.Sequential:
