@@ -82,7 +82,7 @@ class EpisodicDDPG(DDPG):
 
     # -- collecting ---------------------------------------------------------------------------------------------
 
-    def collect_rollouts(self, env: Any, callback: Any, *_: Any, **__: Any) -> RolloutReturn:
+    def collect_rollouts(self, _: Any, callback: Any, *__: Any, **___: Any) -> RolloutReturn:
         """Run one episode, put it into the replay and tell of it."""
         self.policy.set_training_mode(False)
         callback.on_rollout_start()
@@ -144,7 +144,26 @@ class EpisodicDDPG(DDPG):
             shares = self.best.keeps / budgets.graph.full
         else:
             shares = 1.0 - self.pruning_env.rehearse(self.greedy)
-        return varied_policy(rng, budgets, shares, self.sigma(index))
+        sigma = self.sigma(index)
+        candidates = [varied_policy(rng, budgets, shares, sigma) for _ in range(self.settings.candidates)]
+        return candidates[0] if len(candidates) == 1 else max(candidates, key=self._value)
+
+    def _value(self, keeps: Keeps) -> float:
+        """What the critic expects of a whole policy: the mean of its values along the episode."""
+        planned = iter(self.pruning_env.sparsities(keeps))
+        observations: list[NDArray[np.float32]] = []
+
+        def act(observation: NDArray[np.float32], _: tuple[float, float]) -> float:
+            observations.append(observation)
+            return float(next(planned))
+
+        executed = _scaled(self.pruning_env.rehearse(act)).reshape(-1, 1)
+        with torch.no_grad():
+            values = self.critic.q1_forward(
+                torch.as_tensor(np.stack(observations), device=self.device),
+                torch.as_tensor(executed, device=self.device),
+            )
+        return float(values.mean())
 
     # -- learning -----------------------------------------------------------------------------------------------
 

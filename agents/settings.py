@@ -24,6 +24,7 @@ class DDPGSettings:
         updates_per_step: Updates after an episode, per step of it.
         whole_policies: Explore by varying whole policies (else step by step around the actor's output).
         best_share: With whole policies: the share of episodes that vary the best policy so far (else the actor's).
+        candidates: With whole policies: variations per episode, of which the one that the critic values most is scored.
         monte_carlo: The critic learns the episode's reward itself (else a bootstrapped target).
         standardised: Rewards less the baseline are divided by the deviation of the rewards in the replay.
     """
@@ -42,6 +43,7 @@ class DDPGSettings:
     updates_per_step: int = 1
     whole_policies: bool = False
     best_share: float = 0.0
+    candidates: int = 1
     monte_carlo: bool = False
     standardised: bool = False
 
@@ -55,6 +57,7 @@ PRESETS: dict[str, DDPGSettings] = {
         sigma_least=0.1,
         whole_policies=True,
         best_share=0.5,
+        candidates=16,
         monte_carlo=True,
         standardised=True,
     ),

@@ -107,12 +107,11 @@ class Budgets:
 
         return largest(self.graph.full), largest(self.graph.least)
 
-    def clip(self, decided: Sequence[int], sparsity: float) -> int:
-        """The feasible keep of the next group that is nearest to `sparsity` in [0, 1]."""
-        lower, upper = self.interval(decided)
-        choices = self.choices[len(decided)]
-        allowed = choices[(choices >= lower) & (choices <= upper)]
-        wanted = (1.0 - sparsity) * self.graph.groups[len(decided)].units
+    def nearest_within(self, index: int, interval: tuple[int, int], sparsity: float) -> int:
+        """The keep of group `index` in `interval`, both ends included, that is nearest to `sparsity` in [0, 1]."""
+        choices = self.choices[index]
+        allowed = choices[(choices >= interval[0]) & (choices <= interval[1])]
+        wanted = (1.0 - sparsity) * self.graph.groups[index].units
         return int(allowed[np.argmin(np.abs(allowed - wanted))])
 
     def nearest(self, shares: NDArray[np.float64]) -> Keeps:

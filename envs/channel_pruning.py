@@ -79,23 +79,21 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
         self._accuracy = accuracy
         self._reward = REWARDS[reward].function
         self._costs = macs(self.graph), params(self.graph)
-        self._decided: list[int] = []
-        self._previous = 0.0
+        self._start()
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Features, dict[str, Any]]:
         """Start an episode with the whole network."""
         super().reset(seed=seed, options=options)
-        self._decided = []
-        self._previous = 0.0
-        return self._observe(), {"interval": self._interval()}
+        self._start()
+        return self._observe(), {"interval": self._interval}
 
     def step(self, action: Action) -> tuple[Features, float, bool, bool, dict[str, Any]]:
         """Decide the next group; the last decision scores the network."""
         info = self._decide(float(np.asarray(action).reshape(-1)[0]))
         if len(self._decided) < len(self.graph.groups):
-            return self._observe(), 0.0, False, False, info | {"interval": self._interval()}
+            return self._observe(), 0.0, False, False, info | {"interval": self._interval}
         keeps = np.array(self._decided, dtype=np.int64)
         outcome = self.outcome(keeps, self._accuracy(keeps))
         done = np.zeros(self.observation_space.shape, dtype=np.float32)
@@ -117,12 +115,9 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
 
         The episode that was under way is given up.
         """
-        self.reset()
-        executed = []
-        for index in range(len(self.graph.groups)):
-            executed.append(self._decide(act(self._observe(), self._interval()))["sparsity"])
-            assert len(self._decided) == index + 1
-        self._decided = []
+        self._start()
+        executed = [self._decide(act(self._observe(), self._interval))["sparsity"] for _ in self.graph.groups]
+        self._start()
         return np.array(executed)
 
     def sparsities(self, keeps: Keeps) -> NDArray[np.float64]:
@@ -130,17 +125,25 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
         share: NDArray[np.float64] = 1.0 - keeps / self.graph.full
         return share
 
+    def _start(self) -> None:
+        self._decided: list[int] = []
+        self._previous = 0.0
+        self._allowed = self.budgets.interval(())
+
     def _decide(self, sparsity: float) -> dict[str, Any]:
-        group = self.graph.groups[len(self._decided)]
-        keep = self.budgets.clip(self._decided, float(np.clip(sparsity, 0.0, 1.0)))
+        index = len(self._decided)
+        keep = self.budgets.nearest_within(index, self._allowed, float(np.clip(sparsity, 0.0, 1.0)))
         self._decided.append(keep)
-        self._previous = 1.0 - keep / group.units
+        self._previous = 1.0 - keep / self.graph.groups[index].units
+        if len(self._decided) < len(self.graph.groups):
+            self._allowed = self.budgets.interval(self._decided)
         return {"sparsity": self._previous, "keep": keep}
 
+    @property
     def _interval(self) -> Interval:
+        """The feasible sparsities of the next group."""
         units = self.graph.groups[len(self._decided)].units
-        least, most = self.budgets.interval(self._decided)
-        return 1.0 - most / units, 1.0 - least / units
+        return 1.0 - self._allowed[1] / units, 1.0 - self._allowed[0] / units
 
     def _observe(self) -> Features:
-        return self.observation(Decision(tuple(self._decided), self._interval(), self._previous))
+        return self.observation(Decision(tuple(self._decided), self._interval, self._previous))

@@ -68,7 +68,9 @@ def _read_all(images: StreamedImages, title: str | None) -> ResidentImages:
         task = bar.add_task(title or "", total=len(images))
         for batch, batch_targets in images.batches(DECODE_BATCH):
             if inputs is None:
-                inputs = batch.new_empty(len(images), *batch.shape[1:])
+                shape = (len(images), *batch.shape[1:])
+                layout = torch.channels_last if batch.ndim == 4 else torch.contiguous_format  # what networks run on
+                inputs = torch.empty(shape, dtype=batch.dtype, memory_format=layout)
             inputs[done : done + len(batch)] = batch
             targets[done : done + len(batch)] = batch_targets
             done += len(batch)
