@@ -82,7 +82,7 @@ class EpisodicDDPG(DDPG):
 
     # -- collecting ---------------------------------------------------------------------------------------------
 
-    def collect_rollouts(self, _: Any, callback: Any, *__: Any, **___: Any) -> RolloutReturn:
+    def collect_rollouts(self, env: Any, callback: Any, *args: Any, **kwargs: Any) -> RolloutReturn:  # noqa: ARG002
         """Run one episode, put it into the replay and tell of it."""
         self.policy.set_training_mode(False)
         callback.on_rollout_start()

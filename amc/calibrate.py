@@ -106,12 +106,12 @@ class _Tap(TorchDispatchMode):
         reach = [step * (size - 1) + 1 for size, step in zip(kernel, dilation, strict=True)]
         out = [(size - far) // step + 1 for size, far, step in zip(x.shape[2:], reach, stride, strict=True)]
         places = torch.randperm(math.prod(out), generator=self._generator)[:POSITIONS_PER_IMAGE]
-        index = []
+        index: list[Any] = [slice(None), slice(None)]
         for axis, place in enumerate(torch.unravel_index(places, out)):
             taps = torch.arange(kernel[axis]) * dilation[axis]
             shape = [-1 if other == axis else 1 for other in range(len(kernel))]
             index.append(place.reshape(-1, *[1] * len(kernel)) * stride[axis] + taps.reshape(1, *shape))
-        taken = x[(slice(None), slice(None), *index)]  # (batch, channels, positions, *kernel)
+        taken = x[tuple(index)]  # (batch, channels, positions, *kernel)
         return taken.transpose(1, 2).flatten(0, 1).flatten(1)
 
     def _sample(self, rows: Tensor, layer: Layer) -> Tensor:
@@ -121,6 +121,6 @@ class _Tap(TorchDispatchMode):
         return rows.reshape(batch, layer.positions, -1)[:, places].flatten(0, 1)
 
     def moments(self) -> dict[str, Moments]:
-        """All that was collected."""
-        grams = {name: Moments(gram=gram) for name, gram in self._grams.items()}
-        return grams | {name: Moments(rows=torch.cat(rows, dim=1)) for name, rows in self._rows.items()}
+        """All that was collected, on the CPU."""
+        grams = {name: Moments(gram=gram.cpu()) for name, gram in self._grams.items()}
+        return grams | {name: Moments(rows=torch.cat(rows, dim=1).cpu()) for name, rows in self._rows.items()}

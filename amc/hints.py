@@ -23,7 +23,7 @@ def hints(compressor: Compressor) -> NDArray[np.float64]:
     for column, share in enumerate(SHARES):
         keeps = np.maximum(1, np.round(share * graph.full)).astype(np.int64)
         alive = compressor.alive(keeps)
-        errors = compressor.reconstruction_error(alive)
+        errors = compressor.reconstruction_errors(alive)
         for group in graph.groups:
             importance = compressor.importance[group.slice]
             table[group.index, column] = importance[alive[group.slice]].sum() / max(importance.sum(), 1e-300)

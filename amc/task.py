@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
 
 import torch
@@ -55,7 +56,7 @@ class Task:
         device: torch.device | None = None,
     ) -> None:
         self.device = device or torch.device("cpu")
-        self.model = model.to(self.device, memory_format=torch.channels_last).eval()
+        self.model = copy.deepcopy(model).eval().to(self.device).to(memory_format=torch.channels_last)
         self.splits = splits
         self.metric: Metric = find_metric(metric)
         example = splits.calibration.example(1)

@@ -96,7 +96,7 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
             return self._observe(), 0.0, False, False, info | {"interval": self._interval}
         keeps = np.array(self._decided, dtype=np.int64)
         outcome = self.outcome(keeps, self._accuracy(keeps))
-        done = np.zeros(self.observation_space.shape, dtype=np.float32)
+        done = np.zeros(len(self.observation.names), dtype=np.float32)
         info |= {"interval": (0.0, 1.0), "keeps": keeps, "outcome": outcome}
         return done, float(self._reward(outcome)), True, False, info
 

@@ -6,7 +6,6 @@ far. All features are about [0, 1].
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,8 +31,12 @@ class Decision:
 class Observation(Protocol):
     """An observation set: names of its features, a version that changes with their meaning, and their values."""
 
-    version: int
-    names: tuple[str, ...]
+    @property
+    def version(self) -> int: ...
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    def __init__(self, graph: PruningGraph, budgets: Budgets, hints: NDArray[np.float64]) -> None: ...
 
     def __call__(self, decision: Decision) -> Features:
         """Features of the next group, float32 `(len(names),)`."""
@@ -144,7 +147,7 @@ class ScaleFreeObservation:
         return np.array(saved, dtype=np.float64)
 
 
-OBSERVATIONS: dict[str, Callable[[PruningGraph, Budgets, NDArray[np.float64]], Observation]] = {
+OBSERVATIONS: dict[str, type[Observation]] = {
     "scale_free": ScaleFreeObservation,
     "paper": PaperObservation,
 }

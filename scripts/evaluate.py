@@ -110,7 +110,7 @@ def _recorded(run_dir: Path) -> dict[str, Any]:
 
 def _with_recorded(options: Options, recorded: Mapping[str, Any]) -> Options:
     """The options with what a run recorded wherever the default was left."""
-    changes = {}
+    changes: dict[str, Any] = {}
     for option in dataclasses.fields(options):
         value = recorded.get(option.name)
         if value is None or getattr(options, option.name) != option.default:

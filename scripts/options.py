@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +40,7 @@ class NetworkOptions:
         return dataclasses.replace(network, preprocess=self._preprocess(network.preprocess))
 
     def _preprocess(self, own: Preprocess | None) -> Preprocess | None:
-        asked = {"image_size": self.image_size, "mean": self.mean, "std": self.std}
+        asked: dict[str, Any] = {"image_size": self.image_size, "mean": self.mean, "std": self.std}
         changes = {name: value for name, value in asked.items() if value is not None}
         if not changes:
             return own
@@ -52,7 +53,7 @@ class NetworkOptions:
                 raise UserError(f"expected --image-size above 0 pixels, got {self.image_size}")
             changes["resize_size"] = None
         try:
-            return dataclasses.replace(own, **changes)  # type: ignore[arg-type]
+            return dataclasses.replace(own, **changes)
         except ValueError as error:
             raise UserError(f"--mean and --std: {error}") from error
 

@@ -223,7 +223,7 @@ def _add_layer(watch: Watch, call: Call, weight: Tensor, bias: Tensor | None, la
 def batch_norm(watch: Watch, call: Call) -> None:
     """Each channel is scaled and shifted by its own numbers."""
     given = call.arguments
-    x = given.get("input", given.get("self"))
+    x: Tensor = given["input"]
     labels = watch.labels(x)
     if labels[1] is not None:
         for name in ("weight", "bias", "running_mean", "running_var"):

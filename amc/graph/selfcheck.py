@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from amc.graph.structure import Frozen, Group, PruningGraph
+from amc.graph.structure import Axis, Frozen, Group, PruningGraph
 from amc.graph.watch import output_tensors
 
 TOLERANCE = 1e-8
@@ -61,14 +61,16 @@ def freeze(graph: PruningGraph, failures: dict[int, str]) -> PruningGraph:
     """The graph without the groups in `failures`, which are listed as frozen with their reasons."""
     if not failures:
         return graph
-    new_first, kept, units = 0, [], np.full(graph.unit_count + 1, -1, dtype=np.int64)
+    kept: list[Group] = []
+    new_first = 0
+    units = np.full(graph.unit_count + 1, -1, dtype=np.int64)  # the last entry serves those that were fixed before
     for group in graph.groups:
         if group.index not in failures:
             units[group.slice] = new_first + np.arange(group.units)
             kept.append(dataclasses.replace(group, index=len(kept), first_unit=new_first))
             new_first += group.units
 
-    def renumber(axis):  # type: ignore[no-untyped-def]
+    def renumber(axis: Axis) -> Axis:
         return dataclasses.replace(axis, units=units[axis.units])
 
     tensors = {
