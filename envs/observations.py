@@ -29,14 +29,17 @@ class Decision:
 
 
 class Observation(Protocol):
-    """An observation set: names of its features, a version that changes with their meaning, and their values."""
-
-    @property
-    def version(self) -> int: ...
-    @property
-    def names(self) -> tuple[str, ...]: ...
+    """An observation set."""
 
     def __init__(self, graph: PruningGraph, budgets: Budgets, hints: NDArray[np.float64]) -> None: ...
+
+    @property
+    def version(self) -> int:
+        """Changes with the meaning of any feature."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the features, in order."""
 
     def __call__(self, decision: Decision) -> Features:
         """Features of the next group, float32 `(len(names),)`."""
