@@ -20,8 +20,11 @@ from amc.inference import for_inference
 from amc.prune import Selection
 from amc.score import PolicyScorer
 
-BATCH_BYTES = 2**22
+BATCH_BYTES = 2**20
 """Inputs of a batch take about this much: small enough that a small network's activations stay in the cache."""
+LEAST_BATCH = 16
+CALIBRATION_BATCH = 100
+"""Images over which a batch norm sees one mean and variance while its statistics are re-estimated."""
 
 
 class Task:
@@ -60,10 +63,10 @@ class Task:
         self.splits = splits
         self.metric: Metric = find_metric(metric)
         example = splits.calibration.example(1)
-        self.batch_size = max(1, BATCH_BYTES // max(example[0].nbytes, 1))
+        self.batch_size = max(LEAST_BATCH, BATCH_BYTES // max(example[0].nbytes, 1))
         self.graph = prunable_graph(self.model, example.to(self.device), round_to, max_sparsity)
         self.budgets = Budgets(self.graph, budgets)
-        calibration = [inputs for inputs, _ in self.batches(splits.calibration)]
+        calibration = [inputs for inputs, _ in moved(splits.calibration.batches(CALIBRATION_BATCH), self.device)]
         self.compressor = Compressor(self.model, self.graph, calibration, seed=seed)
         self.hints = hints(self.compressor)
         whole = reward_images is None or reward_images >= len(splits.reward)

@@ -52,10 +52,10 @@ class Splits:
 
 def load_data(
     spec: str,
-    preprocess: Preprocess | None,
-    sizes: SplitSizes,
-    seed: int,
-    progress: bool,
+    preprocess: Preprocess | None = None,
+    sizes: SplitSizes = SplitSizes(),
+    seed: int = 0,
+    progress: bool = False,
     memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
 ) -> Splits:
     """Find the data, make its splits and read the calibration and reward images.

@@ -308,6 +308,17 @@ def expand(watch: Watch, call: Call) -> None:
     watch.label(call.out, (*fresh, *kept))
 
 
+def restride(watch: Watch, call: Call) -> None:
+    """`as_strided_` to `(batch, channels, 1, 1)`: pooling to one position changes nothing but the memory layout so."""
+    x, out = call.tensors()[0], call.out
+    sizes = [1 if label is None else len(label) for label in watch.labels(x)]
+    same_values = x.stride()[:2] == out.stride()[:2] and out.stride()[1:2] == (1,) and set(out.shape[2:]) <= {1}
+    if same_values and not call.arguments.get("storage_offset") and sizes[1:] == list(out.shape[1:]):
+        identity(watch, call)
+    else:
+        unknown(watch, call)
+
+
 def take(watch: Watch, call: Call) -> None:
     """Slice, pad, split along one axis: the positions are fixed, so that axis is frozen where it is labelled."""
     x = call.tensors()[0]
@@ -398,6 +409,7 @@ RULES: dict[str, Rule] = {
         (reshape, "view _unsafe_view unsqueeze squeeze"),
         (permute, "permute transpose t"),
         (expand, "expand"),
+        (restride, "as_strided"),
         (take, "slice constant_pad_nd split split_with_sizes"),
         (select, "select"),
         (concatenate, "cat"),

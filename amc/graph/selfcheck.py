@@ -2,8 +2,9 @@
 
 The reference is a copy of the original in which the consumers' weights that meet a cut channel are zero: exact for any
 activation in between. Fresh and some pretrained networks hide errors (zero heads, tiny layer scales, all batch norms
-alike), so both are built from a copy with randomised parameters and statistics, in float64. A check counts only if
-ignoring the channels moves the output by far more than the tolerance.
+alike), so both are built from a copy with randomised parameters and statistics, in float64 (in float32 where the
+network's own code insists on it). A check counts only if ignoring the channels moves the output by far more than the
+tolerance.
 """
 
 from __future__ import annotations
@@ -11,35 +12,43 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from amc.graph.structure import Axis, Frozen, Group, PruningGraph
 from amc.graph.watch import output_tensors
+from amc.text import one_line
 
-TOLERANCE = 1e-8
-"""Largest accepted difference, relative to the largest output; float64 leaves about 1e-12."""
+TOLERANCES = {torch.float64: 1e-8, torch.float32: 1e-5}
+"""Largest accepted difference, relative to the largest output; they leave about 1e-12 and 1e-6."""
 
 
 def check(model: nn.Module, graph: PruningGraph, example: Tensor, seed: int = 0) -> dict[int, str]:
     """Cut the groups of `graph` by one step and compare; returns the reason for each group that fails.
 
-    All groups are cut in one pair of forward passes; on failure the set is halved until the culprits are alone.
+    All groups are cut in one pair of forward passes; on failure the set is halved until the culprits are alone. Where
+    the original runs in training mode, the compact network must too: auxiliary heads may read channels there.
     `example` is `(batch, ...)`; two random images of its shape are used.
     """
     generator = torch.Generator().manual_seed(seed)
     model = randomised(model, generator)
     images = torch.rand((2, *example.shape[1:]), generator=generator, dtype=torch.float64)
+    if not _stays_double(model, images):
+        model, images = model.float(), images.float()
     original = _run(model, images)
+    trains = _training_error(copy.deepcopy(model), images) is None
     failures: dict[int, str] = {}
 
     def search(groups: Sequence[Group]) -> None:
         if not groups:
             return
-        failure = _difference(model, graph, groups, images, original)
+        failure = _difference(model, graph, groups, images, original, trains)
         if failure is None:
             return
         if len(groups) == 1:
@@ -52,7 +61,7 @@ def check(model: nn.Module, graph: PruningGraph, example: Tensor, seed: int = 0)
     search(graph.groups)
     sensitivity = _sensitivity(model, graph, images)
     for group in graph.groups:
-        if group.index not in failures and sensitivity[group.index] < 100 * TOLERANCE:
+        if group.index not in failures and sensitivity[group.index] < 100 * TOLERANCES[images.dtype]:
             failures[group.index] = "self-check: ignoring its channels does not move the output, so nothing is proved"
     return failures
 
@@ -129,7 +138,12 @@ def ignore(model: nn.Module, graph: PruningGraph, alive: NDArray[np.bool_]) -> n
 
 
 def _difference(
-    model: nn.Module, graph: PruningGraph, groups: Sequence[Group], images: Tensor, original: list[Tensor]
+    model: nn.Module,
+    graph: PruningGraph,
+    groups: Sequence[Group],
+    images: Tensor,
+    original: list[Tensor],
+    trains: bool,
 ) -> str | None:
     from amc.prune import compact, select  # pruning is built on the graph; only its check needs it back
 
@@ -138,16 +152,21 @@ def _difference(
         step = group.units - group.choices[-2] if len(group.choices) > 1 else 0
         cut = np.random.default_rng(group.index).permutation(group.units)[:step]
         alive[group.first_unit + cut] = False
+    small = compact(model, select(graph, model, alive))
     try:
-        outputs = _run(compact(model, select(graph, model, alive)), images)
+        outputs = _run(small, images)
     except Exception as error:
-        return f"self-check: the compact network fails with {type(error).__name__}: {str(error).splitlines()[0]}"
+        return f"self-check: the compact network fails with {one_line(error)}"
+    if trains and (error := _training_error(small, images)):
+        return f"self-check: the compact network fails in training mode with {one_line(error)}"
     wanted = _run(ignore(model, graph, alive), images)
     for got, want, before in zip(outputs, wanted, original, strict=True):
         if got.shape != want.shape:
             return f"self-check: the output has shape {tuple(got.shape)}, not {tuple(want.shape)}"
+        if not got.is_floating_point():  # classes, masks: all that they show is in the numbers they come from
+            continue
         worst = float((got - want).abs().max() / before.abs().max().clamp(min=1e-300))
-        if not worst <= TOLERANCE:
+        if not worst <= TOLERANCES[images.dtype]:
             return f"self-check: outputs differ by {worst:.1e} relative"
     return None
 
@@ -182,6 +201,40 @@ def _sensitivity(model: nn.Module, graph: PruningGraph, images: Tensor) -> list[
                 moved += float(effect[torch.from_numpy(inside)].abs().sum())
         result.append(moved / max(size, 1e-300))
     return result
+
+
+class _Types(TorchDispatchMode):
+    """Notes the floating-point types of everything that is computed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[torch.dtype] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        self.seen |= {leaf.dtype for leaf in tree_leaves(out) if isinstance(leaf, Tensor) and leaf.is_floating_point()}
+        return out
+
+
+def _stays_double(model: nn.Module, images: Tensor) -> bool:
+    """Whether the network computes in float64 when all it is given is; a cast or constant of its own may forbid it."""
+    types = _Types()
+    try:
+        with types:
+            _run(model, images)
+    except RuntimeError:  # tensors of two types met
+        return False
+    return types.seen == {torch.float64}
+
+
+def _training_error(model: nn.Module, images: Tensor) -> Exception | None:
+    """What `model`, which is changed by it, raises in training mode."""
+    try:
+        with torch.random.fork_rng(devices=[]):  # of dropout
+            _run(model.train(), images)
+    except Exception as error:
+        return error
+    return None
 
 
 def _run(model: nn.Module, images: Tensor) -> list[Tensor]:

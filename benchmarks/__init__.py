@@ -1,0 +1,1 @@
+"""What produces the numbers in the documentation, one command each."""
