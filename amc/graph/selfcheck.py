@@ -157,8 +157,8 @@ def _difference(
         outputs = _run(small, images)
     except Exception as error:
         return f"self-check: the compact network fails with {one_line(error)}"
-    if trains and (error := _training_error(small, images)):
-        return f"self-check: the compact network fails in training mode with {one_line(error)}"
+    if trains and (failure := _training_error(small, images)):
+        return f"self-check: the compact network fails in training mode with {one_line(failure)}"
     wanted = _run(ignore(model, graph, alive), images)
     for got, want, before in zip(outputs, wanted, original, strict=True):
         if got.shape != want.shape:
