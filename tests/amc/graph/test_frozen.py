@@ -1,0 +1,222 @@
+"""Channels that can't be cut, the reason that is given, and what else of the network can."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from amc.graph import analyse
+from amc.prune import compact, select
+from tests.architectures import PRUNABLE
+from tests.oracles import distance, prepared, random_alive, randomise, run, run_ignoring
+
+IMAGES = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+class Around(nn.Module):
+    """A convolution, something that makes `width` channels of its 8, another convolution, a linear layer."""
+
+    def __init__(self, middle: Callable[[Tensor], Tensor], width: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 8, 3, padding=1)
+        self.middle = middle
+        self.conv2 = nn.Conv2d(width, 6, 3)
+        self.fc = nn.Linear(6, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.middle(F.relu(self.conv1(x)))
+        out: Tensor = self.fc(F.relu(self.conv2(x)).mean((2, 3)))
+        return out
+
+
+def gated(x: Tensor) -> Tensor:
+    value, gate = x.chunk(2, 1)
+    return value * torch.sigmoid(gate)
+
+
+def shuffled(x: Tensor) -> Tensor:
+    return x.unflatten(1, (2, 4)).transpose(1, 2).flatten(1, 2)
+
+
+def standardised(x: Tensor) -> Tensor:
+    return F.conv2d(x, torch.linspace(-1, 1, 8 * 8).reshape(8, 8, 1, 1))
+
+
+class Standardised(nn.Conv2d):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight - self.weight.mean((1, 2, 3), keepdim=True), self.bias, padding=1)
+
+
+class Attention(nn.Module):
+    """Every channel is a mixture of channels that depends on the image."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.flatten(2)
+        return torch.bmm(torch.bmm(rows, rows.transpose(1, 2)) / 64, rows).reshape(x.shape)
+
+
+MIDDLES: dict[str, tuple[Callable[[Tensor], Tensor], int, str]] = {
+    "chunk": (gated, 4, "channels taken by a fixed position: aten.split in the network itself"),
+    "split": (lambda x: x.split([5, 3], 1)[0], 5, "channels taken by a fixed position: aten.split_with_sizes"),
+    "slice": (lambda x: x[:, 1:7], 6, "channels taken by a fixed position: aten.slice"),
+    "stride": (lambda x: x[:, ::2], 4, "channels taken by a fixed position: aten.slice"),
+    "select": (lambda x: x[:, 3][:, None], 1, "channels taken by a fixed position: aten.select"),
+    "pad": (lambda x: F.pad(x, (0, 0, 0, 0, 1, 1)), 10, "channels taken by a fixed position: aten.constant_pad_nd"),
+    "shuffle": (shuffled, 8, "channels moved by a fixed position: aten.view"),
+    "pixel shuffle": (nn.PixelShuffle(2), 2, "aten.pixel_shuffle in middle"),
+    "flip": (lambda x: x.flip(1), 8, "no rule for aten.flip"),
+    "index": (lambda x: x[:, [3, 1, 2, 0, 7, 6, 5, 4]], 8, "no rule for aten.index"),
+    "cumsum": (lambda x: x.cumsum(1), 8, "no rule for aten.cumsum"),
+    "softmax": (lambda x: x.softmax(1), 8, "normalised over channels by aten._softmax"),
+    "mean": (lambda x: x.mean(1, keepdim=True), 1, "reduced over channels by aten.mean"),
+    "max": (lambda x: x.amax(1, keepdim=True), 1, "reduced over channels by aten.amax"),
+    "norm of all": (lambda x: x / x.std(), 8, "reduced over channels by aten.std"),
+    "constant": (lambda x: x + torch.linspace(0, 1, 8)[:, None, None], 8, "combined with a tensor of fixed size by"),
+    "LayerNorm": (nn.LayerNorm([8, 8, 8]), 8, "a norm over channels: aten.native_layer_norm in middle"),
+    "GroupNorm": (nn.GroupNorm(2, 8), 8, "a norm over channels: aten.native_group_norm in middle"),
+    "standardised": (Standardised(8, 8, 3), 8, "convolution with a computed weight: aten.convolution in middle"),
+    "fixed filter": (standardised, 8, "convolution with a computed weight"),
+    "attention": (Attention(), 8, "no rule for aten.bmm in middle"),
+    "grouped up": (nn.ConvTranspose2d(8, 8, 2, groups=2), 8, "convolution transposed and grouped"),
+    "hard-coded view": (
+        lambda x: x.view(-1, 8, 64).reshape(-1, 8, 8, 8),
+        8,
+        "self-check: the compact network fails with RuntimeError",
+    ),
+    "hard-coded groups": (
+        lambda x: F.conv2d(x, nn.Parameter(torch.ones(8, 1, 1, 1)), groups=8),
+        8,
+        "convolution with a computed weight",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", MIDDLES)
+def test_what_fixes_channels_is_named_and_the_rest_can_be_cut(kind: str) -> None:
+    middle, width, reason = MIDDLES[kind]
+    torch.manual_seed(0)
+    model = randomise(Around(middle, width))
+    graph = analyse(model, IMAGES)
+    reasons = {frozen.name: frozen.reason for frozen in graph.frozen}
+    assert re.search(re.escape(reason), reasons["conv1"])
+    assert reasons["fc"] == "output of the network"
+    assert [group.name for group in graph.groups] == ["conv2"]
+    alive = random_alive(graph, graph.least, 0)
+    smaller = run(compact(model, select(graph, model, alive)), IMAGES)
+    assert distance(smaller, run_ignoring(model, graph, alive, IMAGES)) < 1e-4
+
+
+HARMLESS: dict[str, Callable[[Tensor], Tensor]] = {
+    "pooling": lambda x: F.max_pool2d(F.avg_pool2d(x, 3, 1), 2),
+    "resizing": lambda x: F.interpolate(x, scale_factor=2.0, mode="bilinear"),
+    "instance norm": F.instance_norm,
+    "dropout": nn.Dropout2d(0.5),
+    "global response": lambda x: x * x.mean((2, 3), keepdim=True),
+    "in place": lambda x: x.mul_(2.0).clamp_(max=1.0),
+    "crop": lambda x: x[:, :, 1:-1, 1:-1],
+    "twice": lambda x: torch.cat([x, -x], 1)[:, :, :, 1:],
+    "there and back": lambda x: x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2),
+    "softmax over space": lambda x: x.flatten(2).softmax(2).unflatten(2, (8, 8)),
+    "several scales": lambda x: x * torch.tensor(2.0) + 1,
+}
+
+
+@pytest.mark.parametrize("kind", HARMLESS)
+def test_what_leaves_channels_alone_freezes_nothing(kind: str) -> None:
+    middle = HARMLESS[kind]
+    torch.manual_seed(0)
+    model = randomise(Around(middle, 16 if kind == "twice" else 8))
+    graph = analyse(model, IMAGES)
+    assert [(group.name, group.units) for group in graph.groups] == [("conv1", 8), ("conv2", 6)]
+    alive = random_alive(graph, graph.least, 0)
+    smaller = run(compact(model, select(graph, model, alive)), IMAGES)
+    assert distance(smaller, run_ignoring(model, graph, alive, IMAGES)) < 1e-4
+
+
+OUTPUT = "output of the network"
+ONLY_OUTPUTS = {"flattened": ["fc2"], "functional": ["head"], "unet": ["out"], "two_outputs": ["conv2.0", "fc"]}
+
+
+@pytest.mark.parametrize("name", sorted(set(PRUNABLE) - {"padded", "resnet20", "convnext", "transformer"}))
+def test_of_most_networks_only_the_outputs_are_frozen(name: str) -> None:
+    _, graph = prepared(name)
+    expected = [(output, OUTPUT) for output in ONLY_OUTPUTS.get(name, ["fc"])]
+    assert [(frozen.name, frozen.reason) for frozen in graph.frozen] == expected
+
+
+def test_a_padded_shortcut_freezes_its_stage() -> None:
+    _, graph = prepared("padded")
+    assert [(frozen.name, frozen.width, frozen.reason) for frozen in graph.frozen] == [
+        ("conv1", 16, "channels taken by a fixed position: aten.constant_pad_nd in layer2.0"),
+        ("layer2.0.conv2", 32, "combined with a tensor of fixed size by aten.add in layer2.0"),
+        ("layer3.0.conv2", 64, "combined with a tensor of fixed size by aten.add in layer3.0"),
+        ("linear", 5, OUTPUT),
+    ]
+
+
+@pytest.mark.parametrize(("name", "stream"), [("convnext", "stem"), ("transformer", "patches")])
+def test_a_stream_that_is_normed_over_its_channels_is_frozen(name: str, stream: str) -> None:
+    _, graph = prepared(name)
+    reasons = {frozen.name: frozen.reason for frozen in graph.frozen}
+    assert reasons[stream].startswith("a norm over channels: aten.native_layer_norm")
+
+
+class Unread(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.used, self.unread, self.narrow = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 7, 1), nn.Conv2d(4, 1, 1)
+        self.fc = nn.Linear(1, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.used(x)
+        self.unread(x)
+        out: Tensor = self.fc(self.narrow(x).mean((2, 3)))
+        return out
+
+
+def test_what_nobody_reads_and_what_is_single_stays() -> None:
+    graph = analyse(Unread(), IMAGES)
+    reasons = {frozen.name: frozen.reason for frozen in graph.frozen}
+    assert reasons["unread"] == "read by no convolution or linear layer"
+    assert "narrow" not in {group.name for group in graph.groups}
+    assert [group.name for group in graph.groups] == ["used"]
+
+
+class Unequal(nn.Module):
+    """`wide` ties the channels of both branches together, but `conv` reads only those of the first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.wide = nn.Conv2d(3, 6, 1), nn.Conv2d(3, 4, 1), nn.Conv2d(3, 10, 1)
+        self.conv, self.mix = nn.Conv2d(6, 4, 1), nn.Conv2d(14, 5, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        a = self.a(x)
+        both = torch.cat([a, self.b(x)], 1) + self.wide(x)
+        out: Tensor = self.mix(torch.cat([both, self.conv(a)], 1))
+        return out.mean((2, 3))
+
+
+def test_channels_that_cost_unequally_are_not_cut_together() -> None:
+    graph = analyse(Unequal(), IMAGES)
+    reasons = {frozen.name: frozen.reason for frozen in graph.frozen}
+    assert reasons["a"].startswith("its channels are not interchangeable")
+    assert [group.name for group in graph.groups] == ["conv"]
+
+
+def test_a_grouped_convolution_of_the_image_is_frozen() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 6, 3, groups=3), nn.Conv2d(6, 5, 1), nn.ReLU(), nn.Conv2d(5, 2, 1))
+    graph = analyse(model, IMAGES)
+    assert graph.frozen[0].reason == "fixed input of a grouped convolution, aten.convolution in 0"
+    assert [group.name for group in graph.groups] == ["1"]
+
+
+def test_a_group_narrower_than_a_rounding_step_is_listed() -> None:
+    model, _ = prepared("plain")
+    graph = analyse(model, IMAGES, round_to=8)
+    assert [group.name for group in graph.groups] == ["conv2"]
+    assert graph.groups[0].choices == (8, 12)
+    assert [(frozen.name, frozen.width) for frozen in graph.frozen if "too narrow" in frozen.reason] == [("conv1", 8)]

@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from amc.cost import COSTS, layer_macs, macs, params
+from amc.prune import compact, select
+from tests.architectures import PRUNABLE
+from tests.oracles import counted_macs, counted_params, prepared, random_alive
+
+
+@settings(max_examples=8, derandomize=True, deadline=None)
+@given(data=st.data(), seed=st.integers(0, 1000))
+@pytest.mark.parametrize("name", PRUNABLE)
+def test_costs_are_those_counted_on_the_compact_network(name: str, data: st.DataObject, seed: int) -> None:
+    model, graph = prepared(name)
+    keeps = np.array([data.draw(st.sampled_from(group.choices), group.name) for group in graph.groups])
+    small = compact(model, select(graph, model, random_alive(graph, keeps, seed)))
+    assert macs(graph)(keeps) == counted_macs(small, PRUNABLE[name].example())
+    assert params(graph)(keeps) == counted_params(small)
+
+
+@pytest.mark.parametrize("kind", COSTS)
+@pytest.mark.parametrize("name", PRUNABLE)
+def test_keeping_more_never_costs_less(name: str, kind: str) -> None:
+    _, graph = prepared(name)
+    cost, rng = COSTS[kind](graph), np.random.default_rng(0)
+    for _ in range(10):
+        keeps = np.array([rng.choice(group.choices[:-1]) for group in graph.groups])
+        for index in range(len(keeps)):
+            more = keeps + (np.arange(len(keeps)) == index)
+            assert cost(more) > cost(keeps)
+
+
+def test_macs_of_each_layer_by_hand() -> None:
+    _, graph = prepared("plain")  # 3 -> conv1 -> conv2 (stride 2) -> 5 classes, 8 x 8 images
+    assert [layer.name for layer in graph.layers] == ["conv1", "conv2", "fc"]
+    expected = [64 * 9 * 3 * 5, 16 * 9 * 5 * 7, 7 * 5]
+    assert layer_macs(graph, np.array([5, 7])).tolist() == expected
+    assert macs(graph)(np.array([5, 7])) == sum(expected)
+
+
+def test_params_by_hand() -> None:
+    _, graph = prepared("plain")
+    assert params(graph)(np.array([5, 7])) == 5 * 27 + 2 * 5 + 7 * 45 + 2 * 7 + 5 * 7 + 5
