@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,7 @@ def parse_limit(text: str, graph: PruningGraph) -> Limit:
     if kind not in COSTS:
         raise UserError(f"unknown budget kind {kind!r}; {nearest(kind, COSTS)}")
     match = re.fullmatch(r"(\d+\.?\d*|\.\d+)([KMG]?)", value, flags=re.IGNORECASE)
-    number = float(match[1]) * _SUFFIXES[match[2].upper()] if match else 0.0
+    number = Fraction(match[1]) * _SUFFIXES[match[2].upper()] if match else Fraction(0)  # exact: 0.29 of 100 is 29
     is_share = bool(match) and not match[2] and number <= 1  # type: ignore[index]
     if not match or number <= 0 or not (is_share or number == int(number)):
         raise UserError(
@@ -57,7 +58,7 @@ def parse_limit(text: str, graph: PruningGraph) -> Limit:
         )
     cost = COSTS[kind](graph)
     original = cost(graph.full)
-    return Limit(kind, text, cost, original, number * original if is_share else number)
+    return Limit(kind, text, cost, original, float(number * original if is_share else number))
 
 
 class Budgets:
