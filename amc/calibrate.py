@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -65,7 +66,9 @@ class _Tap(TorchDispatchMode):
     def __init__(self, wanted: dict[int, Layer], images: int, generator: torch.Generator) -> None:
         super().__init__()
         self._wanted = wanted
-        self._images = images
+        self._expected: Counter[str | None] = Counter()  # rows of each weight, over all of its uses
+        for layer in wanted.values():
+            self._expected[layer.weight] += images * min(layer.positions, POSITIONS_PER_IMAGE)
         self._generator = generator
         self._grams: dict[str, Tensor] = {}
         self._rows: dict[str, list[Tensor]] = {}
@@ -90,8 +93,7 @@ class _Tap(TorchDispatchMode):
         assert layer.weight is not None
         rows = rows.unflatten(1, (layer.groups, -1)).transpose(0, 1)
         rows = torch.cat([rows, rows.new_ones(*rows.shape[:2], 1)], dim=2)
-        expected = self._images * min(layer.positions, POSITIONS_PER_IMAGE)
-        if expected < rows.shape[2]:
+        if self._expected[layer.weight] < rows.shape[2]:
             self._rows.setdefault(layer.weight, []).append(rows)
             return
         gram = (rows.transpose(1, 2) @ rows).double()
