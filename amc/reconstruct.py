@@ -74,7 +74,8 @@ def relative_error(weight: Tensor, moments: Moments, kept: Tensor, solved: Tenso
         output[:, -1:] -= ones @ output  # centred
         energy = [float((each * (source @ each)).sum()) for each in (residual, output)]
     else:
-        energy = [float((source.double() @ each).square().sum()) for each in (residual, output)]
+        lacking, wanted = source.double() @ residual, source.double() @ output
+        energy = [float(lacking.square().sum()), float((wanted - wanted.mean(1, keepdim=True)).square().sum())]
     return min(energy[0] / max(energy[1], torch.finfo(torch.float64).tiny), 1.0)
 
 
