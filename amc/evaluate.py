@@ -62,6 +62,22 @@ def _checked(name: str, function: Callable[..., Any]) -> Metric:
     return metric
 
 
+def check_runs(model: nn.Module, example: Tensor) -> Any:
+    """What the network makes of an example `(n, ...)`.
+
+    Raises:
+        UserError: it fails, whatever with.
+    """
+    try:
+        with torch.no_grad():
+            return model(example)
+    except Exception as error:
+        raise UserError(
+            f"the network fails on an input of shape {tuple(example.shape)}: {one_line(error)};"
+            " check --image-size and the number of colour channels (--mean)"
+        ) from error
+
+
 def moved(batches: Batches, device: torch.device) -> Iterator[tuple[Any, Any]]:
     """The batches on `device`, image tensors `(n, c, h, w)` with their channels last."""
     for inputs, targets in batches:

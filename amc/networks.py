@@ -4,7 +4,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 from torchvision import models
 
 from amc.data.preprocess import CIFAR, DIGITS, Preprocess
@@ -70,7 +70,7 @@ def load_network(spec: str, weights: str = "default") -> Network:
             f"expected a network's name, {TORCHVISION}NAME or {FORM}, got {spec!r}; {nearest(spec, MODELS)}"
         )
     if weights not in ("default", "none"):
-        load_state(network.model, read_state_dict(Path(weights)), weights)
+        load_state(network.model, _without_training_heads(network.model, read_state_dict(Path(weights))), weights)
     network.model.eval()
     return network
 
@@ -107,8 +107,26 @@ def _torchvision_network(spec: str, pretrained: bool) -> Network:
             f"the weights of {spec} can't be downloaded from {weights.url}: {one_line(error)};"
             " check the connection or give a weights file"
         ) from error
+    _arrange_as_published(model)
     class_names = tuple(weights.meta["categories"]) if pretrained else None
     return Network(model, spec, _torchvision_preprocess(weights), class_names)
+
+
+def _arrange_as_published(model: nn.Module) -> None:
+    """What torchvision does to two networks when it loads their weights, done whatever the weights.
+
+    So a network is the same for downloaded weights, for the same weights from a file, and when only a policy is left.
+    """
+    if isinstance(model, models.GoogLeNet | models.Inception3):
+        model.transform_input = True
+    if isinstance(model, models.GoogLeNet):
+        model.aux_logits, model.aux1, model.aux2 = False, None, None
+
+
+def _without_training_heads(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    if not isinstance(model, models.GoogLeNet):
+        return state
+    return {name: value for name, value in state.items() if not name.startswith(("aux1.", "aux2."))}
 
 
 def _torchvision_preprocess(weights: models.WeightsEnum) -> Preprocess:

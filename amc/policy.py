@@ -7,9 +7,10 @@ that changed. Loading needs no analysis, so old files outlive changes of it; and
 from __future__ import annotations
 
 import dataclasses
-import json
+import itertools
 import platform
-from collections.abc import Mapping, Sequence
+import reprlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from amc.entries import entry, integer, list_of, number, object_of, read_object, text
 from amc.errors import UserError
 from amc.files import write_json
 from amc.graph import PruningGraph
@@ -130,7 +132,7 @@ def load_compact(model: nn.Module, policy: Policy, weights: Path) -> nn.Module:
     tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     for name, axes in policy.selection.tensors.items():
         for dim, positions in axes.items():
-            fits = name in tensors and dim < tensors[name].ndim and max(positions, default=0) < tensors[name].shape[dim]
+            fits = name in tensors and dim < tensors[name].ndim and max(positions) < tensors[name].shape[dim]
             if not fits:
                 raise UserError(
                     f"the policy of {policy.model} cuts tensor {name!r} as this model does not have it;"
@@ -147,19 +149,13 @@ def read_policy(path: Path) -> Policy:
     Raises:
         UserError: no such file, no JSON, another schema, or an entry of another form, which is named.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"no {path.name} in {path.parent}: give the folder of a finished run") from error
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} is no readable policy: {error}") from error
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        found = content.get("schema") if isinstance(content, dict) else None
-        raise UserError(f"{path}: expected a policy of schema {SCHEMA}, got {found!r}")
+    content = read_object(path)
+    if content.get("schema") != SCHEMA:
+        raise UserError(f"{path}: expected a policy of schema {SCHEMA}, got {content.get('schema')!r}")
     try:
         return _from_json(content)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise UserError(f"{path} is damaged: {type(error).__name__} at {error}") from error
+    except ValueError as error:
+        raise UserError(f"{path} is damaged: {error}") from error
 
 
 def _to_json(policy: Policy) -> dict[str, Any]:
@@ -187,58 +183,69 @@ _ATTRIBUTES = {"groups", "in_channels", "out_channels", "in_features", "out_feat
 
 
 def _from_json(content: Mapping[str, Any]) -> Policy:
-    positions = [_integers(each) for each in content["positions"]]
-    tensors = {
-        str(name): {int(dim): positions[_integer(number)] for dim, number in axes.items()}
-        for name, axes in content["tensors"].items()
-    }
-    attributes = {
-        str(module): {_known_attribute(key): _integer(value) for key, value in values.items()}
-        for module, values in content["attributes"].items()
-    }
-    groups = tuple(
-        GroupPolicy(
-            name=str(group["name"]),
-            width=_integer(group["width"]),
-            width_after=_integer(group["width_after"]),
-            units=_integer(group["units"]),
-            kept=_integers(group["kept"]),
-            sparsity=float(group["sparsity"]),
-        )
-        for group in content["groups"]
-    )
-    costs = {
-        str(kind): CostReached(_integer(cost["before"]), _integer(cost["after"]), float(cost["ratio"]))
-        for kind, cost in content["costs"].items()
-    }
+    """The policy; raises a ValueError that names the first entry of another form."""
+    positions = entry(content, "positions", list_of(_positions))
+
+    def numbered(value: Any) -> tuple[int, ...]:
+        if integer(value) >= len(positions):
+            raise ValueError(f"refers to list {value}, there are {len(positions)} under 'positions'")
+        return positions[value]
+
+    tensors = entry(content, "tensors", object_of(_axes_of(numbered)))
+    attributes = entry(content, "attributes", object_of(_attributes))
     return Policy(
-        model=str(content["model"]),
-        fingerprint=str(content["fingerprint"]),
-        strategy=str(content["strategy"]),
-        seed=_integer(content["seed"]),
-        budget=tuple(str(each) for each in content["budget"]),
-        costs=costs,
-        accuracy_before=float(content["accuracy_before"]),
-        accuracy=float(content["accuracy"]),
-        groups=groups,
+        model=entry(content, "model", text),
+        fingerprint=entry(content, "fingerprint", text),
+        strategy=entry(content, "strategy", text),
+        seed=entry(content, "seed", integer),
+        budget=entry(content, "budget", list_of(text)),
+        costs=entry(content, "costs", object_of(_cost)),
+        accuracy_before=entry(content, "accuracy_before", number),
+        accuracy=entry(content, "accuracy", number),
+        groups=entry(content, "groups", list_of(_group)),
         selection=Selection(tensors, attributes),
-        versions={str(name): str(value) for name, value in content["versions"].items()},
+        versions=entry(content, "versions", object_of(text)),
     )
 
 
-def _known_attribute(name: str) -> str:
-    if name not in _ATTRIBUTES:
-        raise ValueError(f"attribute {name!r}, which pruning does not change")
-    return name
+def _group(value: Any) -> GroupPolicy:
+    return GroupPolicy(
+        name=entry(value, "name", text),
+        width=entry(value, "width", integer),
+        width_after=entry(value, "width_after", integer),
+        units=entry(value, "units", integer),
+        kept=entry(value, "kept", _positions),
+        sparsity=entry(value, "sparsity", number),
+    )
 
 
-def _integer(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"{value!r}, where a whole number was expected")
-    return value
+def _cost(value: Any) -> CostReached:
+    return CostReached(entry(value, "before", integer), entry(value, "after", integer), entry(value, "ratio", number))
 
 
-def _integers(values: Any) -> tuple[int, ...]:
-    if not isinstance(values, Sequence) or isinstance(values, str):
-        raise ValueError(f"{values!r}, where a list of whole numbers was expected")
-    return tuple(_integer(value) for value in values)
+def _positions(value: Any) -> tuple[int, ...]:
+    positions = list_of(integer)(value)
+    if not positions or any(high <= low for low, high in itertools.pairwise(positions)):
+        raise ValueError(f"expected one position or more in ascending order, got {reprlib.repr(list(positions))}")
+    return positions
+
+
+def _axes_of(read: Callable[[Any], tuple[int, ...]]) -> Callable[[Any], dict[int, tuple[int, ...]]]:
+    def axes(value: Any) -> dict[int, tuple[int, ...]]:
+        positions = object_of(read)(value)
+        for dim in positions:
+            if not dim.isdecimal():
+                raise ValueError(f"expected the number of a dimension, got {dim!r}")
+        return {int(dim): kept for dim, kept in positions.items()}
+
+    return axes
+
+
+def _attributes(value: Any) -> dict[str, int]:
+    attributes = object_of(integer)(value)
+    for name, size in attributes.items():
+        if name not in _ATTRIBUTES:
+            raise ValueError(f"attribute {name!r}, which pruning does not change")
+        if size < 1:
+            raise ValueError(f"{name!r}: expected a number above 0, got {size}")
+    return attributes

@@ -13,7 +13,7 @@ from amc.compress import Compressor
 from amc.data.images import Images
 from amc.data.load import Splits
 from amc.errors import UserError
-from amc.evaluate import Metric, find_metric, moved
+from amc.evaluate import Metric, check_runs, find_metric, moved
 from amc.graph import Keeps, PruningGraph, analyse
 from amc.hints import hints
 from amc.inference import for_inference
@@ -98,13 +98,8 @@ def prunable_graph(
         raise UserError(f"the largest sparsity is a share between 0 and 1, got {max_sparsity}")
     if round_to is not None and round_to < 1:
         raise UserError(f"widths are rounded to a whole number above 0, got {round_to}")
-    try:
-        graph = analyse(model, example, round_to, max_sparsity)
-    except RuntimeError as error:
-        raise UserError(
-            f"the network fails on an input of shape {tuple(example.shape)}: {str(error).splitlines()[0]};"
-            " check the image size and the number of colour channels"
-        ) from error
+    check_runs(model, example)
+    graph = analyse(model, example, round_to, max_sparsity)
     if not graph.groups:
         reasons = sorted({frozen.reason for frozen in graph.frozen})
         raise UserError(f"no channels of this network can be pruned: {'; '.join(reasons[:3]) or 'it has no layers'}")

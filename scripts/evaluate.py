@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,8 +18,9 @@ from torch import Tensor, nn
 
 from amc.cost import COSTS
 from amc.device import find_device
+from amc.entries import entry, integer, list_of, number, object_of, optional, read_object, text
 from amc.errors import UserError
-from amc.evaluate import METRICS, find_metric, moved
+from amc.evaluate import METRICS, check_runs, find_metric, moved
 from amc.graph import unchecked
 from amc.inference import for_inference
 from amc.networks import Network
@@ -28,15 +28,30 @@ from amc.policy import POLICY_FILE, load, read_policy
 from amc.text import nearest
 from amc.userfile import is_user_function
 from scripts.cli import run
-from scripts.options import DataOptions, NetworkOptions
+from scripts.options import DataOptions, NetworkOptions, check_seed
 from scripts.run_folder import SUMMARY_FILE
 from scripts.table import percent
 
 SPLITS = ("reward", "test")
 BATCH = 250
 TIMED_SECONDS = 1.0
+AUTO = "auto"
+RECORDED: dict[str, Callable[[Any], Any]] = {
+    "model": text,
+    "image_size": optional(integer),
+    "mean": optional(list_of(number)),
+    "std": optional(list_of(number)),
+    "data": text,
+    "calibration_images": optional(integer),
+    "reward_split": optional(integer),
+    "test_images": optional(integer),
+    "metric": text,
+    "seed": integer,
+}
+"""Arguments of a search that are taken over from its summary."""
 
 Options = TypeVar("Options", NetworkOptions, DataOptions)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -44,11 +59,11 @@ class Arguments:
     """Print accuracy, MACs, parameters and time per image of a network.
 
     With --run-dir: of the compact network of that run, on the data of that run unless other data is given. Without: of
-    an original network.
+    an original network, by default the packaged one on digits (auto).
     """
 
-    network: tyro.conf.OmitArgPrefixes[NetworkOptions] = field(default_factory=NetworkOptions)
-    images: tyro.conf.OmitArgPrefixes[DataOptions] = field(default_factory=DataOptions)
+    network: tyro.conf.OmitArgPrefixes[NetworkOptions] = field(default_factory=lambda: NetworkOptions(model=AUTO))
+    images: tyro.conf.OmitArgPrefixes[DataOptions] = field(default_factory=lambda: DataOptions(data=AUTO))
     run_dir: Path | None = None
     """Folder of a finished run, whose compact network is scored."""
     split: str = "test"
@@ -65,17 +80,20 @@ def evaluate(arguments: Arguments) -> None:
     """Load, count, score, time, print."""
     if arguments.split not in SPLITS:
         raise UserError(f"unknown split {arguments.split!r}; {nearest(arguments.split, SPLITS)}")
-    recorded = _recorded(arguments.run_dir) if arguments.run_dir else {}
-    metric_name = arguments.metric or str(recorded.get("metric", "top1"))
+    if arguments.seed is not None:
+        check_seed(arguments.seed)
+    recorded = _recorded(arguments.run_dir, arguments.network) if arguments.run_dir else {}
+    metric_name = arguments.metric or recorded.get("metric", "top1")
     metric = find_metric(_not_imported(metric_name, "--metric", given=arguments.metric is not None))
-    seed = int(recorded.get("seed", 0)) if arguments.seed is None else arguments.seed
+    seed = recorded.get("seed", 0) if arguments.seed is None else arguments.seed
     device = find_device(arguments.device)
 
-    network = _with_recorded(arguments.network, recorded).load()
-    splits = _with_recorded(arguments.images, recorded).load(network, metric_name, seed, progress=True)
+    network = _filled(arguments.network, recorded).load()
+    splits = _filled(arguments.images, recorded).load(network, metric_name, seed, progress=True)
     model = (_compact(arguments.run_dir, network) if arguments.run_dir else network.model).to(device)
     images = splits.test if arguments.split == "test" else splits.reward
     example = images.example(1).to(device)
+    check_runs(model, example)
     graph = unchecked(model, example)
     fast = for_inference(model, graph)
     score = metric(fast, moved(images.batches(BATCH), device))
@@ -96,34 +114,37 @@ def _compact(run_dir: Path, network: Network) -> nn.Module:
     return load(run_dir, network.model if is_user_function(policy.model) else None)
 
 
-def _recorded(run_dir: Path) -> dict[str, Any]:
+def _recorded(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
     """The arguments of a finished run; the network's weights are in its folder, so none are loaded."""
-    read_policy(run_dir / POLICY_FILE)
+    model = read_policy(run_dir / POLICY_FILE).model
+    if asked.model not in (AUTO, model) and not is_user_function(model):
+        raise UserError(f"{run_dir} holds a compact {model}, got --model {asked.model}; leave it out")
+    if asked.weights != NetworkOptions.weights:
+        raise UserError(f"the compact network in {run_dir} has weights of its own; leave --weights out")
+    summary = run_dir / SUMMARY_FILE
+    content = read_object(summary)
     try:
-        arguments = json.loads((run_dir / SUMMARY_FILE).read_text(encoding="utf-8"))["arguments"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{run_dir / SUMMARY_FILE} is missing or damaged: {type(error).__name__} {error}") from error
-    if not isinstance(arguments, dict):
-        raise UserError(f"{run_dir / SUMMARY_FILE} is damaged: 'arguments' is no object")
-    return arguments | {"weights": "none"}
+        arguments = entry(content, "arguments", object_of(lambda value: value))
+        recorded = {name: entry(arguments, name, read) for name, read in RECORDED.items()}
+    except ValueError as error:
+        raise UserError(f"{summary} is damaged: {error}") from error
+    return recorded | {"weights": "none"}
 
 
-def _with_recorded(options: Options, recorded: Mapping[str, Any]) -> Options:
-    """The options with what a run recorded wherever the default was left."""
+def _filled(options: Options, recorded: Mapping[str, Any]) -> Options:
+    """The options with what a run recorded, else a search's defaults, wherever nothing was given."""
     changes: dict[str, Any] = {}
     for option in dataclasses.fields(options):
-        value = recorded.get(option.name)
-        if value is None or getattr(options, option.name) != option.default:
+        if getattr(options, option.name) not in (None, AUTO, "default"):
             continue
-        if isinstance(value, str):
-            value = _not_imported(value, f"--{option.name}", given=False)
-        changes[option.name] = tuple(value) if isinstance(value, list) else value
+        value = recorded.get(option.name, option.default)
+        changes[option.name] = _not_imported(value, f"--{option.name}", given=False)
     return dataclasses.replace(options, **changes)
 
 
-def _not_imported(value: str, option: str, *, given: bool) -> str:
+def _not_imported(value: T, option: str, *, given: bool) -> T:
     """Refuse a user's function that only a run's file names."""
-    if is_user_function(value) and not given:
+    if isinstance(value, str) and is_user_function(value) and not given:
         raise UserError(f"the run used {option} {value}, which is not imported from a run's files; give {option} again")
     return value
 

@@ -6,7 +6,6 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from amc.data.classes import fit_classes
@@ -14,7 +13,7 @@ from amc.data.load import Splits, load_data
 from amc.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
 from amc.data.splits import SplitSizes
 from amc.errors import UserError
-from amc.evaluate import METRICS
+from amc.evaluate import METRICS, check_runs
 from amc.networks import Network, load_network
 
 
@@ -80,6 +79,12 @@ class DataOptions:
         return fit_classes(splits, _classes(network.model, splits.calibration.example(1)), network.class_names)
 
 
+def check_seed(seed: int) -> None:
+    """Raise a UserError for a seed that NumPy's generators do not take."""
+    if not 0 <= seed < 2**32:
+        raise UserError(f"expected --seed of 0 or more, and below 2^32, got {seed}")
+
+
 def rounding(round_to: str) -> int | None:
     """`--round-to` as a number; None for auto."""
     if round_to == "auto":
@@ -90,14 +95,7 @@ def rounding(round_to: str) -> int | None:
 
 
 def _classes(model: nn.Module, example: Tensor) -> int:
-    try:
-        with torch.no_grad():
-            outputs = model(example)
-    except RuntimeError as error:
-        raise UserError(
-            f"the network fails on an input of shape {tuple(example.shape)}: {str(error).splitlines()[0]};"
-            " check --image-size and the number of colour channels (--mean)"
-        ) from error
+    outputs = check_runs(model, example)
     if not isinstance(outputs, Tensor) or outputs.ndim != 2:
         raise UserError(
             "top1 and top5 need a network that returns one row of class scores per image;"

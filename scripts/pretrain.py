@@ -17,6 +17,7 @@ from amc.networks import load_network
 from amc.training import Recipe, train
 from amc.weights import write_state_dict
 from scripts.cli import run
+from scripts.options import check_seed
 
 EVALUATION_BATCH = 256
 
@@ -59,9 +60,10 @@ class Arguments:
         for name in ("epochs", "batch_size", "lr"):
             if not getattr(self, name) > 0:
                 raise UserError(f"expected --{name.replace('_', '-')} above 0, got {getattr(self, name)}")
-        for name in ("weight_decay", "label_smoothing", "crop_padding", "seed"):
+        for name in ("weight_decay", "label_smoothing", "crop_padding"):
             if not getattr(self, name) >= 0:
                 raise UserError(f"expected --{name.replace('_', '-')} of 0 or more, got {getattr(self, name)}")
+        check_seed(self.seed)
         if self.label_smoothing > 1:
             raise UserError(f"expected --label-smoothing of 1 or less, got {self.label_smoothing}")
         if self.out.suffix != ".safetensors":

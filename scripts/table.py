@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from amc.graph import PruningGraph
+from amc.graph import Group, PruningGraph
 from amc.policy import CostReached, GroupPolicy
 from scripts.finish import Finish
 
@@ -39,20 +39,20 @@ def print_finish(finish: Finish, *, is_accuracy: bool) -> None:
 def print_graph(graph: PruningGraph, costs: Mapping[str, tuple[int, int]]) -> None:
     """Groups, costs (whole and least) and what is frozen, with the reasons."""
     console = Console()
-    table = Table("group", "channels", "may keep", "produced by", "read by", title="channel groups")
+    table = Table(
+        _name("group"), "channels", "may keep", _name("produced by"), _name("read by"), title="channel groups"
+    )
     for group in graph.groups:
-        least, step = group.choices[0], group.choices[1] - group.choices[0]
-        size = group.channels_per_unit
         table.add_row(
             group.name,
             str(group.width),
-            f"{least * size} to {group.width} by {step * size}",
+            _choices(group),
             ", ".join(graph.layers[i].name for i in group.producers),
             ", ".join(graph.layers[i].name for i in group.consumers),
         )
     console.print(table)
     if graph.frozen:
-        table = Table("layer", "channels", "why", title="frozen")
+        table = Table(_name("layer"), "channels", "why", title="frozen")
         for frozen in graph.frozen:
             table.add_row(frozen.name, str(frozen.width), frozen.reason)
         console.print(table)
@@ -62,8 +62,21 @@ def print_graph(graph: PruningGraph, costs: Mapping[str, tuple[int, int]]) -> No
     console.print(table)
 
 
+def _name(header: str) -> Column:
+    """A column of names, which go on in the next line where they are too long."""
+    return Column(header, overflow="fold")
+
+
+def _choices(group: Group) -> str:
+    """The widths that may stay: multiples of a step, and all of them."""
+    least, *others = (units * group.channels_per_unit for units in group.choices)
+    if len(others) < 2:
+        return f"{least} or {group.width}"
+    return f"{least} to {group.width} by {others[0] - least}"
+
+
 def _widths(groups: tuple[GroupPolicy, ...]) -> Table:
-    table = Table("group", "channels", "left", "sparsity", title="widths")
+    table = Table(_name("group"), "channels", "left", "sparsity", title="widths")
     for group in groups:
         table.add_row(group.name, str(group.width), str(group.width_after), f"{100 * group.sparsity:.0f} %")
     return table

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
@@ -25,7 +26,7 @@ from envs.rewards import REWARDS
 from scripts.board import Board
 from scripts.cli import INTERRUPTED, run
 from scripts.finish import Finish, finish, policy_file
-from scripts.options import DataOptions, NetworkOptions, rounding
+from scripts.options import DataOptions, NetworkOptions, check_seed, rounding
 from scripts.progress import search_progress
 from scripts.run_folder import AGENT_FILE, SUMMARY_FILE, new_run_folder
 from scripts.table import print_finish
@@ -42,7 +43,7 @@ class Arguments:
 
     network: tyro.conf.OmitArgPrefixes[NetworkOptions] = field(default_factory=NetworkOptions)
     images: tyro.conf.OmitArgPrefixes[DataOptions] = field(default_factory=DataOptions)
-    budget: tuple[str, ...] | None = None
+    budget: Annotated[tuple[tuple[str, ...], ...], tyro.conf.UseAppendAction] = ()
     """What may be left: macs=0.5 or params=0.5 (shares of the original), macs=60M (absolute; K, M, G); one of each
     kind. Default: macs=0.25 for rewards that need a budget."""
     episodes: int = 200
@@ -78,8 +79,7 @@ class Arguments:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"expected --{name.replace('_', '-')} above 0, got {value}")
-        if self.seed < 0:
-            raise UserError(f"expected --seed of 0 or more, got {self.seed}")
+        check_seed(self.seed)
         make_strategy(self.strategy, self.settings)
         check_reward(self.reward, self.observation)
         find_metric(self.metric)
@@ -87,8 +87,8 @@ class Arguments:
     @property
     def limits(self) -> tuple[str, ...]:
         """The budgets, the default one included."""
-        if self.budget is not None:
-            return self.budget
+        if self.budget:
+            return tuple(limit for limits in self.budget for limit in limits)
         return DEFAULT_BUDGET if REWARDS[self.reward].needs_budget else ()
 
     def flat(self) -> dict[str, Any]:
@@ -155,7 +155,7 @@ def train(arguments: Arguments) -> None:
         print_finish(result, is_accuracy=arguments.metric in METRICS)
         print(
             f"{len(noted.episodes)} episodes in {seconds:.1f} s; results in {folder}\n"
-            f"check them with: python -m scripts.evaluate --run-dir {folder}"
+            f"check them with: python -m scripts.evaluate --run-dir {shlex.quote(str(folder))}"
         )
     if interrupted:
         sys.exit(INTERRUPTED)
