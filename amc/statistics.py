@@ -12,21 +12,31 @@ from torch.nn.modules.batchnorm import _BatchNorm
 def reestimate(model: nn.Module, batches: Iterable[Tensor]) -> None:
     """Replace running means and variances by their averages over `batches` of inputs, in place.
 
-    Only the batch norms are put into training mode, and only for the pass; dropout stays off.
+    Every value counts the same, however unequal the batches and however often a norm runs in one pass. Only the batch
+    norms are put into training mode, and only for the pass; dropout stays off.
     """
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
     if not norms:
         return
     momenta = [norm.momentum for norm in norms]
+    seen: dict[_BatchNorm, int] = dict.fromkeys(norms, 0)
+
+    def weigh(norm: _BatchNorm, inputs: tuple[Tensor]) -> None:
+        values = inputs[0].numel() // inputs[0].shape[1]  # per channel; a single one has no variance
+        norm.train(values > 1)
+        if norm.training:
+            seen[norm] += values
+            norm.momentum = values / seen[norm]
+
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # a plain average over all batches
-        norm.train()
+    hooks = [norm.register_forward_pre_hook(weigh) for norm in norms]
     try:
         with torch.no_grad():
             for inputs in batches:
                 model(inputs)
     finally:
-        for norm, momentum in zip(norms, momenta, strict=True):
+        for norm, momentum, hook in zip(norms, momenta, hooks, strict=True):
+            hook.remove()
             norm.momentum = momentum
             norm.eval()
