@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 
 import torch
 from torch import nn
@@ -16,23 +17,20 @@ from amc.graph import PruningGraph
 def for_inference(model: nn.Module, graph: PruningGraph) -> nn.Module:
     """A copy of `model` (the analysed network or a compact one of it) in evaluation mode that computes the same.
 
-    A batch norm is folded only where the graph knows that it alone reads a convolution's output, and that each of the
-    two runs once.
+    A batch norm is folded only where the graph knows that it and a convolution have each other to themselves, and that
+    the convolution runs once with the weight that it stores.
     """
-    network = copy.deepcopy(model).eval()
+    network = copy.deepcopy(model)
     modules = dict(network.named_modules())
-    runs: dict[str, int] = {}
-    for layer in graph.layers:
-        for name in (layer.name, layer.norm or ""):
-            runs[name] = runs.get(name, 0) + 1
+    runs = Counter(layer.name for layer in graph.layers)
     for layer in graph.layers:
         conv, norm = modules.get(layer.name), modules.get(layer.norm or "")
-        once = runs[layer.name] == runs[layer.norm or ""] == 1
-        if once and isinstance(conv, _ConvNd) and isinstance(norm, _BatchNorm) and norm.track_running_stats:
-            fused = fuse_conv_bn_eval(conv, norm, transpose=conv.transposed)
+        stored = runs[layer.name] == 1 and layer.weight == f"{layer.name}.weight"
+        if stored and isinstance(conv, _ConvNd) and isinstance(norm, _BatchNorm) and norm.track_running_stats:
+            fused = fuse_conv_bn_eval(conv.eval(), norm.eval(), transpose=conv.transposed)
             _replace(network, layer.name, fused)
             _replace(network, layer.norm or "", nn.Identity())
-    return network.to(memory_format=torch.channels_last)
+    return network.eval().to(memory_format=torch.channels_last)
 
 
 def _replace(network: nn.Module, name: str, module: nn.Module) -> None:

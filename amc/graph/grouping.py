@@ -10,7 +10,7 @@ from torch import nn
 from amc.graph.channels import Atoms, Label, components
 from amc.graph.rounding import choices
 from amc.graph.structure import Axis, Frozen, Group, Layer, PruningGraph
-from amc.graph.watch import LayerCall, Watch
+from amc.graph.notes import LayerCall, Watch
 
 
 def build_graph(
@@ -107,8 +107,9 @@ def _why_frozen(units: Atoms, of_atom: Atoms, reasons: dict[int, str], axes: lis
 
 
 def _only_norm(watch: Watch, layer: int) -> str | None:
-    """The batch norm that reads the layer's output, where nothing else does."""
-    return None if layer in watch.read_elsewhere else watch.norms.get(layer)
+    """The batch norm that reads the layer's output, where nothing else does and it reads nothing else."""
+    norm = watch.norms.get(layer)
+    return None if norm is None or layer in watch.read_elsewhere or watch.norm_runs[norm] > 1 else norm
 
 
 def _labels(watch: Watch) -> Iterable[Atoms]:
