@@ -1,0 +1,102 @@
+"""What the agent sees of the plain network: 3 -> conv1 (8) -> conv2 (12, stride 2) -> 5 classes, 8 x 8 images."""
+
+import math
+
+import numpy as np
+import pytest
+
+from amc.budget import Budgets
+from envs import ChannelPruningEnv
+from envs.observations import OBSERVATIONS
+from tests.oracles import prepared
+
+CONV1, CONV2, FC = 64 * 9 * 3 * 8, 16 * 9 * 8 * 12, 12 * 5
+WHOLE = CONV1 + CONV2 + FC
+
+
+def walk(observation: str, limits: tuple[str, ...], actions: tuple[float, ...]) -> list[dict[str, float]]:
+    """The features by name before each decision."""
+    _, graph = prepared("plain")
+    hints = np.array([[0.1, 0.2], [0.3, 0.4]])
+    env = ChannelPruningEnv(Budgets(graph, limits), lambda _: 0.5, hints, observation=observation)
+    seen = [env.reset()[0]]
+    seen += [env.step(np.array([action], dtype=np.float32))[0] for action in actions]
+    return [dict(zip(env.observation.names, features.tolist(), strict=True)) for features in seen]
+
+
+def test_the_papers_features_by_hand() -> None:
+    first, second = walk("paper", (), (0.25,))  # conv1 keeps 6 of 8
+    after = 64 * 9 * 3 * 6 + 16 * 9 * 6 * 12 + FC
+    names = ("t", "n", "c", "h", "w", "stride", "k", "macs", "reduced", "rest", "previous_action")
+    assert CONV1 == CONV2  # both read 8 x 8 pixels with a kernel of 3, too: h, w, k and macs do not tell them apart
+    assert first == pytest.approx(dict(zip(names, (0, 0, 0, 0, 0, 0, 0, 0, 0, CONV2 / WHOLE, 0), strict=True)))
+    assert second == pytest.approx(
+        dict(zip(names, (1, 1, 1, 0, 0, 1, 0, 0, 1 - after / WHOLE, 0, 0.25), strict=True)), abs=1e-6
+    )
+
+
+def test_the_scale_free_features_by_hand() -> None:
+    first, second = walk("scale_free", ("macs=15000",), (0.25,))
+    least1, least2 = 2, 3
+    saved1 = CONV1 * (1 - least1 / 8) + CONV2 * (1 - least1 / 8)
+    saved2 = (CONV2 + FC) * (1 - least2 / 12)
+    all_least = CONV1 / 4 + CONV2 / 16 + FC / 4
+    assert first == pytest.approx(
+        {
+            "depth": 0,
+            "log_width": math.log2(8) / 12,
+            "log_inputs": math.log2(3) / 12,
+            "log_area": math.log2(64) / 16,
+            "stride": 0,
+            "log_kernel": math.log2(3) / 3,
+            "share_of_macs": saved1 / WHOLE,
+            "macs_over_largest": 1,
+            "consumers": 1 / 3,
+            "hint_0": 0.1,
+            "hint_1": 0.2,
+            "pressure": (WHOLE - 15000) / (WHOLE - all_least),
+            "saved": 0,
+            "rest": (WHOLE - all_least) / WHOLE,
+            "lowest_sparsity": 1 - 6 / 8,  # with 6 and conv2 at its least it is 12975 MACs, with 7 it is 15135
+            "highest_sparsity": 1 - 4 / 8,  # with 4 and conv2 whole it is 13884 MACs, with 5 it is 17340
+            "previous_action": 0,
+        },
+        abs=1e-6,
+    )
+    most, least = CONV1 * 0.75 + CONV2 * 0.75 + FC, CONV1 * 0.75 + CONV2 * 0.75 / 4 + FC / 4
+    assert second == pytest.approx(
+        {
+            "depth": 1,
+            "log_width": math.log2(12) / 12,
+            "log_inputs": math.log2(8) / 12,
+            "log_area": math.log2(64) / 16,
+            "stride": 1 / 3,
+            "log_kernel": math.log2(3) / 3,
+            "share_of_macs": saved2 / WHOLE,
+            "macs_over_largest": saved2 / saved1,
+            "consumers": 1 / 3,
+            "hint_0": 0.3,
+            "hint_1": 0.4,
+            "pressure": (most - 15000) / (most - least),
+            "saved": 1 - most / WHOLE,
+            "rest": (most - least) / WHOLE,
+            "lowest_sparsity": 1 - 5 / 12,  # conv1 keeps 6: each channel of conv2 costs 869 MACs of the 4632 left
+            "highest_sparsity": 1 - 5 / 12,
+            "previous_action": 0.25,
+        },
+        abs=1e-6,
+    )
+
+
+@pytest.mark.parametrize("name", OBSERVATIONS)
+def test_names_are_unique_and_a_version_is_given(name: str) -> None:
+    _, graph = prepared("plain")
+    found = OBSERVATIONS[name](graph, Budgets(graph, ["macs=0.5"]), np.zeros((2, 3)))
+    assert len(set(found.names)) == len(found.names)
+    assert found.version >= 1
+
+
+def test_what_depends_on_the_budget_changes_with_it() -> None:
+    (tight, *_), (loose, *_) = walk("scale_free", ("macs=0.3",), ()), walk("scale_free", ("macs=0.9",), ())
+    assert {key for key in tight if tight[key] != loose[key]} == {"pressure", "lowest_sparsity", "highest_sparsity"}
+    assert tight["pressure"] > loose["pressure"]

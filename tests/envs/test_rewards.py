@@ -1,0 +1,60 @@
+import math
+
+import numpy as np
+import pytest
+
+from amc.budget import Budgets
+from envs import ChannelPruningEnv, Outcome
+from envs.rewards import REWARDS
+from tests.oracles import prepared
+
+OUTCOME = Outcome(accuracy=0.9, macs=20_000, params=500, budget_use=0.8)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("error", -0.1),
+        ("error_log_macs", -0.1 * math.log(20_000)),
+        ("error_log_params", -0.1 * math.log(500)),
+        ("mnasnet", 0.9 * 0.8**-0.07),
+    ],
+)
+def test_rewards_by_hand(name: str, expected: float) -> None:
+    assert REWARDS[name].function(OUTCOME) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", REWARDS)
+def test_a_better_network_is_never_worth_less(name: str) -> None:
+    function = REWARDS[name].function
+    better = Outcome(0.95, OUTCOME.macs, OUTCOME.params, OUTCOME.budget_use)
+    smaller = Outcome(0.9, 10_000, 250, 0.4)
+    assert function(better) > function(OUTCOME)
+    assert function(smaller) >= function(OUTCOME)
+
+
+def test_every_reward_has_a_test_by_hand() -> None:
+    assert set(REWARDS) == {"error", "error_log_macs", "error_log_params", "mnasnet"}
+    assert [name for name, reward in REWARDS.items() if reward.needs_budget] == ["error", "mnasnet"]
+
+
+MACS, PARAMS = 64 * 9 * 3 * 5 + 16 * 9 * 5 * 7 + 7 * 5, 5 * 27 + 2 * 5 + 7 * 45 + 2 * 7 + 7 * 5 + 5
+
+
+@pytest.mark.parametrize(
+    ("limits", "use"),
+    [
+        ((), 1.0),
+        (("macs=20000", "params=900"), MACS / 20000),
+        (("params=900", "macs=20000"), PARAMS / 900),
+        (("macs=0.5",), MACS / (27708 / 2)),
+    ],
+)
+def test_an_outcome_has_the_costs_of_the_network_and_the_use_of_the_first_budget(
+    limits: tuple[str, ...], use: float
+) -> None:
+    _, graph = prepared("plain")
+    env = ChannelPruningEnv(Budgets(graph, limits), accuracy=lambda _: 0.0)
+    outcome = env.outcome(np.array([5, 7]), 0.25)
+    assert (outcome.accuracy, outcome.macs, outcome.params) == (0.25, MACS, PARAMS)
+    assert outcome.budget_use == pytest.approx(use)
