@@ -1,8 +1,8 @@
 """Channel pruning of trained vision networks to a budget. Knows nothing of reinforcement learning."""
 
+from amc.analyse import analyse
 from amc.data.load import load_data
 from amc.errors import UserError
-from amc.graph import analyse
 from amc.networks import load_network
 from amc.policy import load, read_policy
 from amc.task import Task

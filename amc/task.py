@@ -8,13 +8,14 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
+from amc.analyse import analyse
 from amc.budget import Budgets
 from amc.compress import Compressor
 from amc.data.images import Images
 from amc.data.load import Splits
 from amc.errors import UserError
 from amc.evaluate import Metric, check_runs, find_metric, moved
-from amc.graph import Keeps, PruningGraph, analyse
+from amc.graph import Keeps, PruningGraph
 from amc.hints import hints
 from amc.inference import for_inference
 from amc.prune import Selection

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from amc.graph import Keeps, PruningGraph, analyse
+from amc.analyse import analyse
+from amc.graph import Keeps, PruningGraph
 from tests.architectures import PRUNABLE, Outputs
 
 aten = torch.ops.aten

@@ -1,6 +1,6 @@
 """Analysis of a network: which channels must be cut together, and what that costs."""
 
-from amc.graph.analyse import analyse, unchecked
+from amc.graph.build import unchecked
 from amc.graph.structure import Axis, Frozen, Group, Keeps, Layer, PruningGraph
 
-__all__ = ["Axis", "Frozen", "Group", "Keeps", "Layer", "PruningGraph", "analyse", "unchecked"]
+__all__ = ["Axis", "Frozen", "Group", "Keeps", "Layer", "PruningGraph", "unchecked"]

@@ -8,9 +8,9 @@ import numpy as np
 from torch import nn
 
 from amc.graph.channels import Atoms, Label, components
+from amc.graph.notes import LayerCall, Watch
 from amc.graph.rounding import choices
 from amc.graph.structure import Axis, Frozen, Group, Layer, PruningGraph
-from amc.graph.notes import LayerCall, Watch
 
 
 def build_graph(

@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from amc.analyse import analyse
 from amc.errors import UserError
-from amc.graph import Keeps, PruningGraph, analyse
+from amc.graph import Keeps, PruningGraph
 from amc.prune import choose, compact, select, set_attributes
 from tests.architectures import PRUNABLE
 from tests.oracles import distance, prepared, random_alive, run, run_ignoring, snapshot

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amc.graph import analyse
+from amc.analyse import analyse
 from amc.prune import compact, select
 from tests.architectures import PRUNABLE
 from tests.oracles import distance, prepared, random_alive, randomise, run, run_ignoring

@@ -9,10 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amc.graph import PruningGraph, analyse, operators, unchecked
+from amc.analyse import analyse
+from amc.graph import PruningGraph, operators, unchecked
+from amc.graph.operators import moves, statistics
 from amc.graph.channels import Channels, Labels
+from amc.graph.notes import Call, Watch
 from amc.graph.views import reshape_labels
-from amc.graph.watch import Call, Watch
 from amc.prune import compact, select
 from tests.amc.graph.test_frozen import Around
 from tests.architectures import PRUNABLE, ConvNeXt, Flattened, Inception, Plain, Projection
@@ -65,7 +67,7 @@ MIDDLES: dict[str, tuple[str, operators.Rule, Callable[[Tensor], Tensor]]] = {
     "flip": ("flip", passes_on, lambda x: x.flip(1)),
     "cumsum": ("cumsum", passes_on, lambda x: x.cumsum(1)),
     "LayerNorm": ("native_layer_norm", passes_on, nn.LayerNorm([8, 8, 8])),
-    "GroupNorm": ("native_group_norm", operators.batch_norm, nn.GroupNorm(1, 8)),
+    "GroupNorm": ("native_group_norm", statistics.batch_norm, nn.GroupNorm(1, 8)),
 }
 
 
@@ -110,7 +112,7 @@ def test_channels_flattened_in_the_wrong_order(monkeypatch: pytest.MonkeyPatch) 
             return None, np.tile(labels[1], old[2] * old[3])
         return reshape_labels(channels, labels, old, new, reason)
 
-    monkeypatch.setattr(operators, "reshape_labels", tiled)
+    monkeypatch.setattr(moves, "reshape_labels", tiled)
     only_these_survive(randomise(Flattened()), ["conv1", "fc1"])
 
 

@@ -1,14 +1,13 @@
-"""The one entry to the analysis."""
+"""The analysis that everything else builds on, checked."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
 
-from amc.graph.grouping import build_graph
-from amc.graph.selfcheck import check, freeze
-from amc.graph.structure import PruningGraph
-from amc.graph.watch import watch_forward
+from amc.graph import PruningGraph, unchecked
+from amc.graph.freeze import freeze
+from amc.selfcheck import check
 
 
 def analyse(
@@ -27,11 +26,3 @@ def analyse(
     """
     graph = unchecked(model, example, round_to, max_sparsity)
     return freeze(graph, check(model, graph, example))
-
-
-def unchecked(
-    model: nn.Module, example: torch.Tensor, round_to: int | None = None, max_sparsity: float = 0.8
-) -> PruningGraph:
-    """The analysis without its self-check: enough to count what a network costs, not to prune it."""
-    watch = watch_forward(model, example)
-    return build_graph(watch, model, tuple(example.shape[1:]), round_to, max_sparsity)

@@ -10,19 +10,19 @@ tolerance.
 from __future__ import annotations
 
 import copy
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from amc.graph.structure import Axis, Frozen, Group, PruningGraph
+from amc.graph import Group, PruningGraph
 from amc.graph.watch import output_tensors
+from amc.prune import compact, select
+from amc.reference import ignore, randomised
 from amc.text import one_line
 
 TOLERANCES = {torch.float64: 1e-8, torch.float32: 1e-5}
@@ -66,77 +66,6 @@ def check(model: nn.Module, graph: PruningGraph, example: Tensor, seed: int = 0)
     return failures
 
 
-def freeze(graph: PruningGraph, failures: dict[int, str]) -> PruningGraph:
-    """The graph without the groups in `failures`, which are listed as frozen with their reasons."""
-    if not failures:
-        return graph
-    kept: list[Group] = []
-    new_first = 0
-    units = np.full(graph.unit_count + 1, -1, dtype=np.int64)  # the last entry serves those that were fixed before
-    for group in graph.groups:
-        if group.index not in failures:
-            units[group.slice] = new_first + np.arange(group.units)
-            kept.append(dataclasses.replace(group, index=len(kept), first_unit=new_first))
-            new_first += group.units
-
-    def renumber(axis: Axis) -> Axis:
-        return dataclasses.replace(axis, units=units[axis.units])
-
-    tensors = {
-        name: {dim: new for dim, axis in axes.items() if (new := renumber(axis)).is_cuttable}
-        for name, axes in graph.tensors.items()
-    }
-    layers = [
-        dataclasses.replace(
-            layer,
-            inputs=renumber(layer.inputs),
-            weight_in=renumber(layer.weight_in),
-            out=renumber(layer.out),
-        )
-        for layer in graph.layers
-    ]
-    lost = [Frozen(graph.groups[i].name, graph.groups[i].width, reason) for i, reason in failures.items()]
-    return dataclasses.replace(
-        graph,
-        layers=tuple(layers),
-        groups=tuple(kept),
-        frozen=(*graph.frozen, *lost),
-        tensors={name: axes for name, axes in tensors.items() if axes},
-    )
-
-
-def randomised(model: nn.Module, generator: torch.Generator) -> nn.Module:
-    """A float64 copy in evaluation mode whose parameters and statistics are random and keep activations O(1)."""
-    model = copy.deepcopy(model).double().eval().cpu()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            fan_in = max(parameter[0].numel(), 1) if parameter.ndim > 1 else 1
-            scale = fan_in**-0.5 if parameter.ndim > 1 else 0.3
-            parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=torch.float64) * scale)
-            if parameter.ndim == 1:
-                parameter.add_(1.0)
-        for name, buffer in model.named_buffers():
-            if buffer.is_floating_point():
-                fresh = torch.rand(buffer.shape, generator=generator, dtype=torch.float64)
-                buffer.copy_(fresh + 0.5 if name.endswith("var") else fresh - 0.5)
-    return model
-
-
-def ignore(model: nn.Module, graph: PruningGraph, alive: NDArray[np.bool_]) -> nn.Module:
-    """A copy of `model` whose consumers have zero weight wherever they meet a unit that is not `alive`."""
-    masked = copy.deepcopy(model)
-    parameters = dict(masked.named_parameters())
-    with torch.no_grad():
-        for layer in graph.layers:
-            if layer.weight is None or not layer.weight_in.is_cuttable:
-                continue
-            mask = np.append(alive, True)[layer.weight_in.units]
-            shape = [1] * parameters[layer.weight].ndim
-            shape[layer.in_dimension] = len(mask)
-            parameters[layer.weight].mul_(torch.from_numpy(mask).reshape(shape))
-    return masked
-
-
 def _difference(
     model: nn.Module,
     graph: PruningGraph,
@@ -145,8 +74,6 @@ def _difference(
     original: list[Tensor],
     trains: bool,
 ) -> str | None:
-    from amc.prune import compact, select  # pruning is built on the graph; only its check needs it back
-
     alive = np.ones(graph.unit_count, dtype=np.bool_)
     for group in groups:
         step = group.units - group.choices[-2] if len(group.choices) > 1 else 0

@@ -1,0 +1,48 @@
+"""Groups taken out of a graph."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from amc.graph.structure import Axis, Frozen, Group, PruningGraph
+
+
+def freeze(graph: PruningGraph, failures: dict[int, str]) -> PruningGraph:
+    """The graph without the groups in `failures`, which are listed as frozen with their reasons."""
+    if not failures:
+        return graph
+    kept: list[Group] = []
+    new_first = 0
+    units = np.full(graph.unit_count + 1, -1, dtype=np.int64)  # the last entry serves those that were fixed before
+    for group in graph.groups:
+        if group.index not in failures:
+            units[group.slice] = new_first + np.arange(group.units)
+            kept.append(dataclasses.replace(group, index=len(kept), first_unit=new_first))
+            new_first += group.units
+
+    def renumber(axis: Axis) -> Axis:
+        return dataclasses.replace(axis, units=units[axis.units])
+
+    tensors = {
+        name: {dim: new for dim, axis in axes.items() if (new := renumber(axis)).is_cuttable}
+        for name, axes in graph.tensors.items()
+    }
+    layers = [
+        dataclasses.replace(
+            layer,
+            inputs=renumber(layer.inputs),
+            weight_in=renumber(layer.weight_in),
+            out=renumber(layer.out),
+        )
+        for layer in graph.layers
+    ]
+    lost = [Frozen(graph.groups[i].name, graph.groups[i].width, reason) for i, reason in failures.items()]
+    return dataclasses.replace(
+        graph,
+        layers=tuple(layers),
+        groups=tuple(kept),
+        frozen=(*graph.frozen, *lost),
+        tensors={name: axes for name, axes in tensors.items() if axes},
+    )

@@ -1,0 +1,126 @@
+"""What is noted while a forward pass is watched."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from amc.graph.channels import Channels, Label, Labels
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known of a tensor: its labels, the parameter it is (a permutation of), the layer that made it."""
+
+    labels: Labels
+    parameter: str | None = None
+    layer: int | None = None
+
+
+@dataclass(frozen=True)
+class LayerCall:
+    """A convolution or linear call as it was seen; labels are None where an axis is not known."""
+
+    name: str
+    call: int
+    weight: str | None
+    bias: str | None
+    transposed_weight: bool
+    inputs: tuple[Label, int]
+    weight_in: tuple[Label, int]
+    out: tuple[Label, int]
+    positions: int
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    groups: int
+    input_size: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operator call: its bare name, arguments by the schema's names, result, and the module it ran in."""
+
+    name: str
+    arguments: dict[str, Any]
+    out: Any
+    module: str
+
+    @property
+    def where(self) -> str:
+        """For reasons: the operator and the module."""
+        return f"aten.{self.name} in {self.module or 'the network itself'}"
+
+    def tensors(self) -> list[Tensor]:
+        """All tensors among the arguments, those in lists too."""
+        return [leaf for leaf in tree_leaves(self.arguments) if isinstance(leaf, Tensor)]
+
+    def outputs(self) -> list[Tensor]:
+        """All tensors of the result."""
+        return [leaf for leaf in tree_leaves(self.out) if isinstance(leaf, Tensor)]
+
+
+class Watch:
+    """Everything noted during one forward pass."""
+
+    def __init__(self, model: nn.Module, batch: int) -> None:
+        self.channels = Channels()
+        self.batch = batch
+        self.layers: list[LayerCall] = []
+        self.norms: dict[int, str] = {}  # layer -> module of the batch norm that reads its output
+        self.norm_runs: Counter[str] = Counter()  # how often each batch norm module ran
+        self.read_elsewhere: set[int] = set()  # layers whose output something else than one batch norm reads
+        self.modules: dict[str, nn.Module] = dict(model.named_modules())
+        self.stack: list[str] = [""]
+        self.named: dict[str, Labels] = {}  # labels of parameters and buffers that were used
+        self._names = {id(tensor): name for name, tensor in model.named_parameters()}
+        self._names |= {id(tensor): name for name, tensor in model.named_buffers() if tensor.is_floating_point()}
+        self._seen = WeakTensorKeyDictionary()
+        self._calls = 0
+
+    def seen(self, tensor: Tensor) -> Seen:
+        """What is known of `tensor`; a parameter or buffer gets fresh atoms when it is first met."""
+        known = self._seen.get(tensor)
+        if known is None:
+            name = self._names.get(id(tensor))
+            if name is None:
+                return Seen((None,) * tensor.ndim)
+            labels = tuple(self.channels.new(size) if size > 1 else None for size in tensor.shape)
+            known = Seen(labels, parameter=name)
+            self.named[name] = labels
+            self._seen[tensor] = known
+        return known
+
+    def labels(self, tensor: Tensor) -> Labels:
+        """Labels of the axes of `tensor`."""
+        return self.seen(tensor).labels
+
+    def label(self, tensor: Tensor, labels: Labels, parameter: str | None = None, layer: int | None = None) -> None:
+        """Note what is known of an operator's result."""
+        assert len(labels) == tensor.ndim, f"{len(labels)} labels for a tensor of {tensor.ndim} axes"
+        self._seen[tensor] = Seen(labels, parameter, layer)
+
+    def add_layer(self, layer: LayerCall) -> int:
+        """Note a layer; returns its index."""
+        self.layers.append(layer)
+        return len(self.layers) - 1
+
+    def freeze(self, labels: Sequence[Label], reason: str) -> None:
+        """No channel under any of `labels` can be cut, because of `reason`."""
+        for label in labels:
+            self.channels.freeze(label, reason)
+
+    def next_call(self) -> int:
+        """Number of this convolution or linear call among all of the pass."""
+        self._calls += 1
+        return self._calls - 1
+
+    def is_batch_norm(self, module: str) -> bool:
+        """Whether `module` is a batch norm module (a functional one has no statistics of its own to set)."""
+        return isinstance(self.modules.get(module), _BatchNorm)

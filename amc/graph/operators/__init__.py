@@ -1,0 +1,64 @@
+"""What each ATen operator does to the labels of its tensors.
+
+`RULES` maps an operator's bare name (in-place underscore dropped) to its rule. Operators that torch itself tags as
+pointwise need no entry. Whatever has no rule freezes every labelled channel that it reads, and is named as the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from amc.graph.notes import Call, Watch
+from amc.graph.operators.elementwise import identity, pointwise, unknown
+from amc.graph.operators.layers import addmm, convolution, mm
+from amc.graph.operators.moves import concatenate, expand, permute, reshape, restride, select, take
+from amc.graph.operators.statistics import batch_norm, norm_over_channels, reduction, softmax, spatial
+
+Rule = Callable[[Watch, Call], None]
+
+RULES: dict[str, Rule] = {
+    name: rule
+    for rule, names in (
+        (convolution, "convolution"),
+        (addmm, "addmm"),
+        (mm, "mm"),
+        (
+            batch_norm,
+            "native_batch_norm cudnn_batch_norm miopen_batch_norm _native_batch_norm_legit"
+            " _native_batch_norm_legit_no_training _batch_norm_with_update _batch_norm_no_update",
+        ),
+        (norm_over_channels, "native_layer_norm native_group_norm _fused_rms_norm"),
+        (pointwise, "hardswish _prelu_kernel zeros_like ones_like full_like empty_like"),
+        (identity, "detach alias lift_fresh clone _to_copy"),
+        (
+            spatial,
+            "max_pool2d_with_indices max_pool3d_with_indices avg_pool1d avg_pool2d avg_pool3d _adaptive_avg_pool2d"
+            " _adaptive_avg_pool3d adaptive_max_pool2d adaptive_max_pool3d upsample_nearest1d upsample_nearest2d"
+            " upsample_nearest3d upsample_bilinear2d upsample_bicubic2d reflection_pad2d replication_pad2d",
+        ),
+        (reduction, "mean sum amax amin max min argmax argmin var std logsumexp"),
+        (softmax, "_softmax _log_softmax"),
+        (reshape, "view _unsafe_view unsqueeze squeeze"),
+        (permute, "permute transpose t"),
+        (expand, "expand"),
+        (restride, "as_strided"),
+        (take, "slice constant_pad_nd split split_with_sizes"),
+        (select, "select"),
+        (concatenate, "cat"),
+    )
+    for name in names.split()
+}
+"""Rules by operator."""
+
+
+def apply(watch: Watch, func: Any, call: Call) -> None:
+    """Note what one operator call did."""
+    rule = RULES.get(call.name.rstrip("_"))
+    if rule is None and torch.Tag.pointwise in func.tags:
+        rule = pointwise
+    if rule is not batch_norm:
+        watch.read_elsewhere |= {layer for t in call.tensors() if (layer := watch.seen(t).layer) is not None}
+    (rule or unknown)(watch, call)

@@ -1,0 +1,40 @@
+"""Operators that work element by element, or hand a tensor on."""
+
+from __future__ import annotations
+
+from amc.graph.channels import Label
+from amc.graph.notes import Call, Watch
+
+
+def pointwise(watch: Watch, call: Call) -> None:
+    """Axes that are combined are tied; one combined with an axis that nothing is known of is frozen."""
+    (out,) = call.outputs()
+    result: list[Label] = [None] * out.ndim
+    operands = [tensor for tensor in call.tensors() if tensor.ndim]
+    for axis in range(1, out.ndim + 1):
+        met = [t for t in operands if t.ndim >= axis and t.shape[-axis] == out.shape[-axis] and t.shape[-axis] > 1]
+        labels = [watch.labels(tensor)[-axis] for tensor in met]
+        known = [label for label in labels if label is not None]
+        if not known:
+            continue
+        if len(known) < len(labels):
+            for label in known:
+                watch.channels.freeze(label, f"combined with a tensor of fixed size by {call.where}")
+            continue
+        for other in known[1:]:
+            watch.channels.tie(known[0], other)
+        result[-axis] = known[0]
+    watch.label(out, tuple(result))
+
+
+def identity(watch: Watch, call: Call) -> None:
+    """The same tensor under another handle."""
+    (out,) = call.outputs()
+    source = watch.seen(call.tensors()[0])
+    watch.label(out, source.labels, source.parameter, source.layer)
+
+
+def unknown(watch: Watch, call: Call) -> None:
+    """Freeze all that it reads."""
+    for tensor in call.tensors():
+        watch.freeze(watch.labels(tensor), f"no rule for {call.where}")

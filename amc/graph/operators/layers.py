@@ -1,0 +1,158 @@
+"""Convolutions and linear operators: they consume channels and produce new ones."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from amc.graph.channels import Label, Labels
+from amc.graph.notes import Call, LayerCall, Watch
+
+
+def convolution(watch: Watch, call: Call) -> None:
+    """`aten.convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups)`."""
+    given = call.arguments
+    x, weight, bias = given["input"], given["weight"], given["bias"]
+    transposed, groups = given["transposed"], given["groups"]
+    x_labels, w_labels = watch.labels(x), watch.labels(weight)
+    watch.freeze((x_labels[0], *x_labels[2:]), f"labelled batch or space read by {call.where}")
+    out_axis, in_axis = (1, 0) if transposed else (0, 1)
+    out_label, in_label, x_label = w_labels[out_axis], w_labels[in_axis], x_labels[1]
+    watched = (call.out.shape if not transposed else x.shape)[2:]
+    parameter = watch.seen(weight).parameter
+    if parameter is None or (transposed and groups > 1):
+        what = "transposed and grouped" if parameter else "with a computed weight"
+        watch.freeze((*w_labels, x_label), f"convolution {what}: {call.where}")
+        out_label = None
+    elif groups == 1:
+        _contract(watch, x_label, in_label, call)
+    else:
+        _contract_grouped(watch, x_label, in_label, out_label, weight.shape[0], x.shape[1], groups, call)
+    _add_layer(
+        watch,
+        call,
+        weight=weight,
+        bias=bias,
+        transposed_weight=transposed,
+        inputs=(x_label, x.shape[1]),
+        weight_in=(
+            in_label if groups == 1 or _is_even(weight.shape[0], x.shape[1], groups) else None,
+            weight.shape[in_axis],
+        ),
+        out=(out_label, call.out.shape[1]),
+        positions=math.prod(watched),
+        kernel=tuple(weight.shape[2:]),
+        stride=tuple(given["stride"]),
+        groups=groups,
+        input_size=tuple(x.shape[2:]),
+        labels=(None, out_label, *[None] * (call.out.ndim - 2)),
+    )
+
+
+def _is_even(out: int, inputs: int, groups: int) -> bool:
+    """Whether a grouped convolution loses the same number in each group (else: whole groups).
+
+    The choice that leaves more ways to cut: `groups` of them when whole groups go, as many as a group has channels
+    when each group loses the same number. A depthwise convolution loses whole groups.
+    """
+    return min(out // groups, inputs // groups) > groups
+
+
+def _contract_grouped(
+    watch: Watch,
+    x: Label,
+    weight_in: Label,
+    out: Label,
+    outs: int,
+    inputs: int,
+    groups: int,
+    call: Call,
+) -> None:
+    tie = watch.channels.tie
+    if x is None:
+        reason = f"fixed input of a grouped convolution, {call.where}"
+        watch.freeze((weight_in, out), reason)
+    elif _is_even(outs, inputs, groups):
+        for label in (x, out):
+            if label is not None:
+                rows = label.reshape(groups, -1)
+                for row in rows[1:]:
+                    tie(rows[0], row)
+        _contract(watch, x.reshape(groups, -1)[0], weight_in, call)
+    else:
+        first = x.reshape(groups, -1)[:, :1]
+        for label in (x, out):
+            if label is not None:
+                rows = label.reshape(groups, -1)
+                tie(np.broadcast_to(first, rows.shape).reshape(-1), rows.reshape(-1))
+
+
+def addmm(watch: Watch, call: Call) -> None:
+    """`aten.addmm(bias, x, weight)`: x (rows, in), weight (in, out)."""
+    _linear(watch, call, call.arguments["mat1"], call.arguments["mat2"], call.arguments["self"])
+
+
+def mm(watch: Watch, call: Call) -> None:
+    """`aten.mm(x, weight)`: a linear layer without bias, or a product of two activations."""
+    _linear(watch, call, call.arguments["self"], call.arguments["mat2"], None)
+
+
+def _linear(watch: Watch, call: Call, x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    (rows, x_label), (in_label, out_label) = watch.labels(x), watch.labels(weight)
+    watch.freeze((rows,), f"labelled rows read by {call.where}")
+    known = watch.seen(weight)
+    stored = watch.named.get(known.parameter or "", ())
+    if known.parameter is None:
+        watch.freeze((x_label, in_label, out_label), f"product with a computed weight: {call.where}")
+        out_label = None
+    else:
+        _contract(watch, x_label, in_label, call)
+    _add_layer(
+        watch,
+        call,
+        weight=weight,
+        bias=bias,
+        transposed_weight=bool(stored) and stored[0] is in_label,
+        inputs=(x_label, x.shape[1]),
+        weight_in=(in_label, weight.shape[0]),
+        out=(out_label, weight.shape[1]),
+        positions=x.shape[0] // watch.batch,
+        kernel=(),
+        stride=(),
+        groups=1,
+        input_size=(),
+        labels=(None, out_label),
+    )
+
+
+def _contract(watch: Watch, x: Label, weight_in: Label, call: Call) -> None:
+    """Channel i of the input meets row i of the weight and goes no further."""
+    if x is None:
+        watch.channels.freeze(weight_in, f"fixed input of {call.where}")
+    elif weight_in is None:
+        watch.channels.freeze(x, f"read by {call.where}")
+    else:
+        watch.channels.tie(x, weight_in)
+
+
+def _add_layer(watch: Watch, call: Call, weight: Tensor, bias: Tensor | None, labels: Labels, **known: Any) -> None:
+    parameter = watch.seen(weight).parameter
+    out = known["out"][0]
+    if bias is not None:
+        if out is None:
+            watch.freeze(watch.labels(bias), f"fixed output of {call.where}")
+        else:
+            watch.channels.tie(out, watch.labels(bias)[-1])
+    layer = watch.add_layer(
+        LayerCall(
+            name=parameter.removesuffix(".weight") if parameter else call.module,
+            call=watch.next_call(),
+            weight=parameter,
+            bias=watch.seen(bias).parameter if bias is not None else None,
+            **known,
+        )
+    )
+    watch.label(call.out, labels, layer=layer)

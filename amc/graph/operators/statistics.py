@@ -1,0 +1,65 @@
+"""Norms, pooling and reductions: numbers over some axes of a tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from amc.graph.notes import Call, Watch
+
+
+def batch_norm(watch: Watch, call: Call) -> None:
+    """Each channel is scaled and shifted by its own numbers."""
+    given = call.arguments
+    x: Tensor = given["input"]
+    labels = watch.labels(x)
+    if labels[1] is not None:
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            if given.get(name) is not None:
+                watch.channels.tie(labels[1], watch.labels(given[name])[0])
+    layer = watch.seen(x).layer
+    if layer is not None and watch.is_batch_norm(call.module):
+        watch.norms[layer] = call.module
+    watch.label(call.outputs()[0], labels)
+
+
+def norm_over_channels(watch: Watch, call: Call) -> None:
+    """Layer and group norm take statistics over channels: fewer channels would change them for those that stay."""
+    for tensor in call.tensors():
+        watch.freeze(watch.labels(tensor), f"a norm over channels: {call.where}")
+
+
+def spatial(watch: Watch, call: Call) -> None:
+    """Pooling, resizing: works within each channel of `(batch, channels, ...)`."""
+    x = call.tensors()[0]
+    labels = watch.labels(x)
+    watch.freeze(labels[2:], f"labelled space read by {call.where}")
+    watch.label(call.outputs()[0], (*labels[:2], *[None] * (x.ndim - 2)))
+
+
+def reduction(watch: Watch, call: Call) -> None:
+    """Mean, sum, maximum: labelled axes that it runs over are frozen."""
+    x = call.tensors()[0]
+    axes = _axes(call.arguments.get("dim"), x.ndim)
+    labels = watch.labels(x)
+    watch.freeze([labels[axis] for axis in axes], f"reduced over channels by {call.where}")
+    keep = call.arguments.get("keepdim", False)
+    left = [None if axis in axes else label for axis, label in enumerate(labels) if keep or axis not in axes]
+    for out in call.outputs():
+        watch.label(out, tuple(left))
+
+
+def softmax(watch: Watch, call: Call) -> None:
+    """Normalises over one axis, which is frozen."""
+    x = call.tensors()[0]
+    axes = _axes(call.arguments["dim"], x.ndim)
+    labels = watch.labels(x)
+    watch.freeze([labels[axis] for axis in axes], f"normalised over channels by {call.where}")
+    watch.label(call.out, tuple(None if axis in axes else label for axis, label in enumerate(labels)))
+
+
+def _axes(dim: int | Sequence[int] | None, ndim: int) -> list[int]:
+    if dim is None or (isinstance(dim, Sequence) and not dim):
+        return list(range(ndim))
+    return [axis % ndim for axis in ([dim] if isinstance(dim, int) else dim)]
