@@ -1,0 +1,66 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts import describe
+from tests.command import fail, succeed
+
+
+def test_groups_frozen_layers_and_costs_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    out = succeed(describe).out
+    assert re.search(r"│ stem.0 +│ 12 +│ 3 to 12 by 1 +│ stem.0, stages.0.conv2, stages.1.conv2 +│", out)
+    assert re.search(r"│ stages.5.conv1 +│ 48 +│ 10 to 48 by 2 +│ stages.5.conv1 +│ stages.5.conv2 +│", out)
+    assert re.search(r"│ classifier +│ 10 +│ output of the network +│", out)
+    assert re.search(r"│ macs +│ 928,992 +│ 48,564 +│ 5.23 % +│", out)
+    assert re.search(r"│ params +│ 98,782 +│ 4,666 +│ 4.72 % +│", out)
+
+
+def test_no_data_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scripts.options.load_data", None)
+    succeed(describe, "--model", "resnet20", "--weights", "none")
+
+
+def test_a_torchvision_network_by_name_with_every_name_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    words = ("--model", "torchvision:mobilenet_v3_small", "--weights", "none", "--image-size", "64")
+    out = succeed(describe, *words).out
+    assert "…" not in out
+    monkeypatch.setenv("COLUMNS", "300")
+    out = succeed(describe, *words).out
+    groups = out[: out.index("frozen")]
+    assert len(re.findall(r"^│ (?:features|classifier)\.\S+ +│ \d+ +│", groups, re.MULTILINE)) == 27
+    assert re.search(r"classifier.3 +│ 1000 +│ output of the network", out)
+
+
+def test_widths_are_those_that_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    out = succeed(describe, "--round-to", "8", "--max-sparsity", "0.5").out
+    assert re.search(r"│ stem.0 +│ 12 +│ 8 or 12 +│", out)
+    assert re.search(r"│ stages.3.conv1 +│ 24 +│ 16 or 24 +│", out)
+    assert re.search(r"│ stages.5.conv1 +│ 48 +│ 24 to 48 by 8 +│", out)
+
+
+def test_the_input_size_of_a_users_network_is_asked_for(own_file: Path) -> None:
+    words = ("--model", f"{own_file}:build")
+    assert f"the input size of {own_file}:build is not known; give --image-size" in fail(describe, *words)
+    assert "expected input[1, 3, 8, 8] to have 1 channels" in fail(describe, *words, "--image-size", "8")
+    out = succeed(describe, *words, "--image-size", "8", "--mean", "0.5", "--std", "0.5").out
+    assert re.search(r"│ 3 +│ 24 +│ 5 to 24 by 1 +│", out)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--mean 0.5 --std 0.5 --model {}:build", "--mean and --std need --image-size too"),
+        ("--max-sparsity 0", "the largest sparsity is a share between 0 and 1, got 0.0"),
+        ("--max-sparsity 0.0001", "no channels of this network can be pruned"),
+        ("--round-to -8", "expected --round-to auto or a whole number of channels above 0, got '-8'"),
+        ("--model {}:data", "to return a torch.nn.Module, got dict"),
+        ("--model torchvision:vit_b_16 --weights none --image-size 32", "AssertionError: Wrong image height"),
+        ("--image-size -3", "expected --image-size above 0 pixels, got -3"),
+    ],
+)
+def test_mistakes_are_one_line(own_file: Path, words: str, message: str) -> None:
+    assert message in fail(describe, *words.format(own_file).split())

@@ -1,0 +1,39 @@
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+import amc
+from tests.command import summary
+
+
+def test_ctrl_c_in_the_middle_of_a_search(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    words = ("--episodes", "100000", "--strategy", "random", "--run-dir", folder)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "scripts.train", *words],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not folder.exists() and time.monotonic() < deadline:  # it is made after the first episode
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "interrupted: saving the best policy so far"
+    assert "Traceback" not in err
+    assert "found policy" in out
+    found = summary(folder)
+    assert found["interrupted"] is True
+    assert 1 <= found["episodes"] < 1000
+    assert {path.suffix for path in folder.iterdir()} == {".json", ".safetensors", ".0"}
+    assert amc.load(folder)(torch.zeros(1, 1, 8, 8)).shape == (1, 10)

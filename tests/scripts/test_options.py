@@ -1,0 +1,131 @@
+import ast
+import dataclasses
+import importlib
+import inspect
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_type_hints
+
+import pytest
+import torch
+from torch import nn
+
+from amc.data.preprocess import IMAGENET_MEAN, Preprocess
+from amc.errors import UserError
+from amc.networks import Network
+from scripts import describe, evaluate, pretrain, train
+from scripts.options import DataOptions, NetworkOptions, check_seed, rounding
+from tests.command import call
+
+ENTRY_POINTS = (train, evaluate, describe, pretrain)
+
+
+def options(arguments: type) -> Iterator[tuple[type, dataclasses.Field[Any]]]:
+    """All options of an entry point, those of nested dataclasses too, each with the dataclass that it is in."""
+    hints = get_type_hints(arguments)
+    for field in dataclasses.fields(arguments):
+        if dataclasses.is_dataclass(hints[field.name]):
+            yield from options(hints[field.name])
+        else:
+            yield arguments, field
+
+
+@pytest.mark.parametrize("script", ENTRY_POINTS, ids=lambda script: script.__name__)
+def test_help_explains_every_option(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    done = call(script, "--help")
+    assert (done.status, done.err) == (0, "")
+    assert " ".join(script.Arguments.__doc__.split()) in " ".join(done.out.replace("│", " ").split())
+    entries = [" ".join(entry.replace("│", " ").split()) for entry in re.split(r"\n[ │]+(?=--\w)", done.out)]
+    for owner, field in options(script.Arguments):
+        (entry,) = (entry for entry in entries if re.match(rf"--{field.name.replace('_', '-')}[ ,]", entry))
+        assert " ".join(documented(owner)[field.name].split()) in entry
+        assert re.search(r"\((default: .+|required)\)|[Dd]efault: ", entry), entry
+
+
+def documented(arguments: type) -> dict[str, str]:
+    """The docstring below each field of a dataclass."""
+    (definition,) = ast.parse(inspect.getsource(arguments)).body
+    assert isinstance(definition, ast.ClassDef)
+    found = {}
+    for statement, following in zip(definition.body, definition.body[1:], strict=False):
+        if isinstance(statement, ast.AnnAssign) and isinstance(following, ast.Expr):
+            assert isinstance(statement.target, ast.Name)
+            found[statement.target.id] = ast.literal_eval(following.value).strip()
+    return found
+
+
+@pytest.mark.parametrize("script", ENTRY_POINTS, ids=lambda script: script.__name__)
+def test_every_field_is_documented(script: ModuleType) -> None:
+    for owner, field in options(script.Arguments):
+        assert len(documented(owner).get(field.name, "")) > 10, f"{owner.__name__}.{field.name}"
+
+
+def test_the_installed_commands_are_the_entry_points() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    commands = {name: target.split(":") for name, target in project["scripts"].items()}
+    assert set(commands) == {f"amc-{script.__name__.rpartition('.')[2]}" for script in ENTRY_POINTS}
+    for module, function in commands.values():
+        assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_rounding() -> None:
+    assert rounding("auto") is None
+    assert rounding("8") == 8
+    for wrong in ("0", "-8", "8.0", "", "Auto", "²"):
+        with pytest.raises(UserError, match="expected --round-to auto or a whole number of channels above 0, got"):
+            rounding(wrong)
+
+
+def test_seeds() -> None:
+    check_seed(0)
+    check_seed(2**32 - 1)
+    for wrong in (-1, 2**32):
+        with pytest.raises(UserError, match=f"expected --seed of 0 or more, and below 2.32, got {wrong}"):
+            check_seed(wrong)
+
+
+def test_a_network_keeps_its_own_preprocessing_where_nothing_is_asked_for() -> None:
+    own = NetworkOptions().load().preprocess
+    assert own is not None
+    assert (own.image_size, own.channels) == (8, 1)
+    changed = NetworkOptions(image_size=16, std=(0.5,)).load().preprocess
+    assert changed == dataclasses.replace(own, image_size=16, std=(0.5,))
+
+
+def test_a_torchvision_network_is_not_resized_before_the_crop_when_a_size_is_asked_for() -> None:
+    network = NetworkOptions("torchvision:squeezenet1_1", "none", image_size=32).load()
+    assert network.preprocess is not None
+    assert (network.preprocess.image_size, network.preprocess.resize_size) == (32, None)
+
+
+def test_a_users_network_gets_the_usual_normalisation(own_file: Path) -> None:
+    model = f"{own_file}:build"
+    assert NetworkOptions(model).load().preprocess is None
+    assert NetworkOptions(model, image_size=24).load().preprocess == Preprocess(
+        24, IMAGENET_MEAN, (0.229, 0.224, 0.225)
+    )
+    grey = NetworkOptions(model, image_size=24, mean=(0.5,), std=(0.25,)).load().preprocess
+    assert grey == Preprocess(24, (0.5,), (0.25,))
+    with pytest.raises(UserError, match="--mean and --std need --image-size too"):
+        NetworkOptions(model, mean=(0.5,), std=(0.25,)).load()
+
+
+class Boxes(nn.Module):
+    """Returns no class scores."""
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"boxes": x.flatten(1)}
+
+
+def test_other_tasks_need_a_metric_of_their_own() -> None:
+    network = Network(Boxes(), "boxes", None, None)
+    with pytest.raises(UserError, match=r"top1 and top5 need a network that returns one row of class scores per image"):
+        DataOptions().load(network, "top1", seed=0, progress=False)
+    splits = DataOptions(calibration_images=5, reward_split=6, test_images=7).load(
+        network, "boxes.py:precision", seed=0, progress=False
+    )
+    assert [len(part) for part in (splits.calibration, splits.reward, splits.test)] == [5, 6, 7]

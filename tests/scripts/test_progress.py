@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from agents.result import Episode
+from envs import Outcome
+from scripts.progress import search_progress
+
+
+def episode(index: int, reward: float) -> Episode:
+    return Episode(index, np.array([1]), reward, Outcome(1 + reward, macs=index + 1, params=1, budget_use=1.0))
+
+
+def test_without_a_terminal_a_line_is_printed_at_every_tenth(capfd: pytest.CaptureFixture[str]) -> None:
+    with search_progress(40, macs=80, quiet=False) as show:
+        for index in range(40):
+            show(episode(index, -0.25 if index == 5 else -0.5))
+    out, err = capfd.readouterr()
+    lines = err.splitlines()
+    assert out == ""
+    assert len(lines) == 10
+    assert lines[0] == "episode 4/40: best reward -0.5000, accuracy 50.00 %, 1.2 % of the MACs"
+    assert lines[1] == "episode 8/40: best reward -0.2500, accuracy 75.00 %, 7.5 % of the MACs"
+    assert lines[9] == "episode 40/40: best reward -0.2500, accuracy 75.00 %, 7.5 % of the MACs"
+
+
+def test_few_episodes_are_all_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    with search_progress(3, macs=80, quiet=False) as show:
+        for index in range(3):
+            show(episode(index, -0.5))
+    assert capfd.readouterr().err.count("\n") == 3
+
+
+def test_quiet_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    with search_progress(3, macs=80, quiet=True) as show:
+        show(episode(0, -0.5))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_interruption_goes_through(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(KeyboardInterrupt), search_progress(3, macs=80, quiet=False):
+        raise KeyboardInterrupt
+    assert capfd.readouterr().err == ""
