@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.exploration import random_policy, truncated_normal, varied_policy
+from amc.budget import Budgets
+from tests.oracles import prepared
+from tests.problems import Problem, fits, larger, problems
+
+many = settings(max_examples=60, derandomize=True, deadline=None)
+
+
+@pytest.mark.parametrize(("mean", "sigma"), [(0.5, 0.1), (0.5, 2.0), (0.0, 0.5), (1.0, 0.3), (1.4, 0.4), (-0.3, 0.3)])
+def test_a_truncated_normal_has_the_moments_of_a_rejected_one(mean: float, sigma: float) -> None:
+    rng = np.random.default_rng(0)
+    drawn = np.array([truncated_normal(rng, mean, sigma, 0.0, 1.0) for _ in range(2000)])
+    assert (drawn >= 0).all()
+    assert (drawn <= 1).all()
+    free = np.random.default_rng(1).normal(mean, sigma, 400_000)
+    wanted = free[(free >= 0) & (free <= 1)]
+    assert drawn.mean() == pytest.approx(wanted.mean(), abs=4 * wanted.std() / 2000**0.5)
+    assert drawn.std() == pytest.approx(wanted.std(), rel=0.06)
+
+
+def test_without_deviation_or_room_nothing_is_drawn() -> None:
+    rng = np.random.default_rng(0)
+    assert truncated_normal(rng, 0.4, 0.0, 0.0, 1.0) == 0.4
+    assert truncated_normal(rng, 1.4, 0.0, 0.0, 1.0) == 1.0
+    assert truncated_normal(rng, 0.4, 0.5, 0.7, 0.7) == 0.7
+    assert rng.random() == np.random.default_rng(0).random()
+
+
+@many
+@given(problems(groups=6), st.integers(0, 10**6), st.floats(0.0, 1.0))
+def test_whole_policies_fill_the_budget_and_never_exceed_it(problem: Problem, seed: int, sigma: float) -> None:
+    graph, texts = problem
+    budgets, rng = Budgets(graph, texts), np.random.default_rng(seed)
+    policy = random_policy(rng, budgets)
+    for keeps in (policy, varied_policy(rng, budgets, policy / graph.full, sigma)):
+        assert fits(graph, texts, keeps)
+        assert all(keep in group.choices for keep, group in zip(keeps, graph.groups, strict=True))
+        steps = [larger(graph, keeps, index) for index in range(len(keeps))]
+        assert not any(more is not None and fits(graph, texts, more) for more in steps)
+
+
+def test_random_policies_differ_and_reach_far() -> None:
+    _, graph = prepared("resnet20")
+    budgets = Budgets(graph, ["macs=0.5"])
+    drawn = np.stack([random_policy(np.random.default_rng(seed), budgets) for seed in range(60)])
+    assert len(np.unique(drawn, axis=0)) > 50
+    shares = drawn / graph.full
+    assert (shares.min(0) < 0.45).all()
+    assert (shares.max(0) > 0.8).all()
+    again = random_policy(np.random.default_rng(7), budgets)
+    assert again.tolist() == drawn[7].tolist()
+
+
+def test_without_budgets_policies_are_of_every_size() -> None:
+    _, graph = prepared("resnet20")
+    budgets = Budgets(graph, [])
+    means = [float((random_policy(np.random.default_rng(seed), budgets) / graph.full).mean()) for seed in range(60)]
+    assert min(means) < 0.45
+    assert max(means) > 0.85
+
+
+def test_a_variation_stays_near_and_is_wider_with_a_larger_deviation() -> None:
+    _, graph = prepared("resnet20")
+    budgets = Budgets(graph, ["macs=0.5"])
+    start = budgets.scale(np.ones(len(graph.groups)))
+
+    def distance(sigma: float) -> float:
+        rng = np.random.default_rng(0)
+        varied = [varied_policy(rng, budgets, start / graph.full, sigma) for _ in range(60)]
+        return float(np.mean([np.abs(keeps - start) / graph.full for keeps in varied]))
+
+    assert varied_policy(np.random.default_rng(0), budgets, start / graph.full, 0.0).tolist() == start.tolist()
+    assert 0 < distance(0.05) < distance(0.2) < distance(0.8)
+
+
+def test_sometimes_few_groups_are_varied_and_sometimes_all() -> None:
+    _, graph = prepared("resnet20")
+    budgets, rng = Budgets(graph, []), np.random.default_rng(0)  # without a budget nothing is scaled back
+    start = np.full(len(graph.groups), 0.5)
+    base = budgets.nearest(start)
+    changed = [int((varied_policy(rng, budgets, start, 1.0) != base).sum()) for _ in range(200)]
+    assert min(changed) <= 1
+    assert max(changed) >= len(graph.groups) - 1
+    assert np.mean(np.array(changed) <= 3) > 0.4  # small numbers are as likely as large ones

@@ -1,0 +1,62 @@
+"""The agent has to solve a toy whose optimum is known: eight groups that matter unequally, and half of the MACs."""
+
+import functools
+import itertools
+
+import numpy as np
+import pytest
+
+from agents.search import BestOf, make_strategy
+from agents.settings import PRESETS
+from amc.budget import Budgets
+from amc.graph import Keeps
+from envs import ChannelPruningEnv
+from tests.problems import chain
+
+WIDTHS = np.array([16, 24, 16, 32, 24, 16, 32, 24])
+WEIGHTS = np.array([1.0, 0.2, 3.0, 0.5, 2.0, 0.3, 1.5, 4.0])
+EPISODES = 120
+
+
+def accuracy(keeps: Keeps) -> float:
+    """Every channel of a group is worth less than the one before."""
+    return float(WEIGHTS @ np.sqrt(keeps / WIDTHS) / WEIGHTS.sum())
+
+
+def environment() -> ChannelPruningEnv:
+    graph = chain(tuple(WIDTHS.tolist()), residual=False, round_to=4, max_sparsity=0.8)
+    return ChannelPruningEnv(Budgets(graph, ["macs=0.5"]), accuracy)
+
+
+@functools.cache
+def optimum() -> float:
+    """The largest accuracy of all policies that fit, counting the MACs of the chain by hand."""
+    choices = [range(4 * -(-width // 20), width + 1, 4) for width in WIDTHS.tolist()]
+    policies = np.array(list(itertools.product(*choices)))
+    ends = np.ones((len(policies), 1), dtype=np.int64)
+    channels = np.concatenate([3 * ends, policies, 2 * ends], 1)
+    kernels = np.array([1, 9] * 5)[: channels.shape[1] - 1]
+    macs = 16 * (channels[:, :-1] * channels[:, 1:]) @ kernels
+    fits = macs <= macs[-1] / 2  # the last policy is the whole network
+    return float((np.sqrt(policies[fits] / WIDTHS) @ WEIGHTS).max() / WEIGHTS.sum())
+
+
+def run(strategy: str, preset: str = "tuned", seed: int = 0) -> tuple[float, list[float]]:
+    """The best accuracy, and all of them in order."""
+    noted = BestOf()
+    make_strategy(strategy, preset).search(environment(), EPISODES, seed, noted)
+    result = noted.result()
+    return result.best.outcome.accuracy, [episode.outcome.accuracy for episode in result.episodes]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_ddpg_finds_nearly_the_best_policy_and_more_than_chance(preset: str) -> None:
+    uniform, _ = run("uniform")
+    chance = [run("random", seed=seed) for seed in range(3)]
+    best, history = run("ddpg", preset, seed=1)
+    gain = optimum() - uniform
+    assert gain > 0.1
+    assert best <= optimum() + 1e-9
+    assert best > optimum() - 0.25 * gain
+    assert best > np.median([each for each, _ in chance])
+    assert np.mean(history[-20:]) > np.mean(chance[0][1]) + 0.4 * gain  # the policies themselves became good
