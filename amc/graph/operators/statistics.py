@@ -19,7 +19,12 @@ def batch_norm(watch: Watch, call: Call) -> None:
             if given.get(name) is not None:
                 watch.channels.tie(labels[1], watch.labels(given[name])[0])
     layer = watch.seen(x).layer
-    if layer is not None and watch.is_batch_norm(call.module):
+    is_module = watch.is_batch_norm(call.module)
+    if is_module:
+        watch.norm_runs[call.module] += 1
+    if layer is not None:
+        if layer in watch.norms or not is_module:
+            watch.read_elsewhere.add(layer)
         watch.norms[layer] = call.module
     watch.label(call.outputs()[0], labels)
 
