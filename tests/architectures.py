@@ -314,6 +314,22 @@ class TwoOutputs(nn.Module):
         return Outputs(features, {"logits": self.fc(F.relu(self.conv3(features)).mean((2, 3)))})
 
 
+class Around(nn.Module):
+    """A convolution, something that makes `width` channels of its 8, another convolution, a linear layer."""
+
+    def __init__(self, middle: Callable[[Tensor], Tensor], width: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 8, 3, padding=1)
+        self.middle = middle
+        self.conv2 = nn.Conv2d(width, 6, 3)
+        self.fc = nn.Linear(6, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.middle(F.relu(self.conv1(x)))
+        out: Tensor = self.fc(F.relu(self.conv2(x)).mean((2, 3)))
+        return out
+
+
 @dataclass(frozen=True)
 class Architecture:
     """How to build a network, and the shape of its input without the batch."""

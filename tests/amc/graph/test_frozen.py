@@ -10,26 +10,10 @@ from torch import Tensor, nn
 
 from amc.analyse import analyse
 from amc.prune import compact, select
-from tests.architectures import PRUNABLE
+from tests.architectures import PRUNABLE, Around
 from tests.oracles import distance, prepared, random_alive, randomise, run, run_ignoring
 
 IMAGES = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-
-
-class Around(nn.Module):
-    """A convolution, something that makes `width` channels of its 8, another convolution, a linear layer."""
-
-    def __init__(self, middle: Callable[[Tensor], Tensor], width: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 8, 3, padding=1)
-        self.middle = middle
-        self.conv2 = nn.Conv2d(width, 6, 3)
-        self.fc = nn.Linear(6, 5)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.middle(F.relu(self.conv1(x)))
-        out: Tensor = self.fc(F.relu(self.conv2(x)).mean((2, 3)))
-        return out
 
 
 def gated(x: Tensor) -> Tensor:

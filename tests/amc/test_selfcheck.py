@@ -11,13 +11,12 @@ from torch import Tensor, nn
 
 from amc.analyse import analyse
 from amc.graph import PruningGraph, operators, unchecked
-from amc.graph.operators import moves, statistics
 from amc.graph.channels import Channels, Labels
 from amc.graph.notes import Call, Watch
+from amc.graph.operators import moves, statistics
 from amc.graph.views import reshape_labels
 from amc.prune import compact, select
-from tests.amc.graph.test_frozen import Around
-from tests.architectures import PRUNABLE, ConvNeXt, Flattened, Inception, Plain, Projection
+from tests.architectures import PRUNABLE, Around, ConvNeXt, Flattened, Inception, Plain, Projection
 from tests.oracles import distance, random_alive, randomise, run, run_ignoring
 
 IMAGES = PRUNABLE["plain"].example()
