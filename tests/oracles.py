@@ -16,7 +16,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from amc.analyse import analyse
 from amc.graph import Keeps, PruningGraph
-from tests.architectures import PRUNABLE, Outputs
+from tests.architectures import PRUNABLE
+from tests.unusual import Outputs
 
 aten = torch.ops.aten
 

@@ -2,12 +2,11 @@ import numpy as np
 import pytest
 
 from agents.result import Episode
-from agents.search import BestOf, make_strategy
+from agents.search import make_strategy
 from agents.strategies import STRATEGIES, play
 from amc.budget import Budgets
-from amc.errors import UserError
 from amc.graph import Keeps
-from envs import ChannelPruningEnv, Outcome
+from envs import ChannelPruningEnv
 from tests.problems import chain
 
 
@@ -65,32 +64,3 @@ def test_playing_keeps_scores_them() -> None:
     assert accuracy.asked == [keeps.tolist()]
     assert (episode.index, episode.keeps.tolist()) == (7, keeps.tolist())
     assert episode.reward == episode.outcome.accuracy - 1 == keeps.sum() / 100 - 1
-
-
-def test_the_first_of_the_best_episodes_is_the_result() -> None:
-    told: list[int] = []
-    noted = BestOf(lambda episode: told.append(episode.index))
-    for index, reward in enumerate([-0.5, -0.2, -0.3, -0.2]):
-        noted(Episode(index, np.array([1]), reward, Outcome(1 + reward, 1, 1, 1.0)))
-    assert told == [0, 1, 2, 3]
-    result = noted.result()
-    assert (result.best.index, len(result.episodes)) == (1, 4)
-
-
-def test_a_search_without_an_episode_has_no_result() -> None:
-    with pytest.raises(ValueError, match="no episode was scored"):
-        BestOf().result()
-
-
-@pytest.mark.parametrize(
-    ("strategy", "settings", "message"),
-    [
-        ("ddgp", "tuned", "unknown strategy 'ddgp'; did you mean ddpg?"),
-        ("annealing", "tuned", "unknown strategy 'annealing'; there are ddpg, random, uniform"),
-        ("ddpg", "turned", "unknown settings 'turned'; did you mean tuned?"),
-    ],
-)
-def test_unknown_names_are_told_in_one_line(strategy: str, settings: str, message: str) -> None:
-    with pytest.raises(UserError) as raised:
-        make_strategy(strategy, settings)
-    assert str(raised.value) == message

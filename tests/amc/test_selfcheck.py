@@ -16,8 +16,9 @@ from amc.graph.notes import Call, Watch
 from amc.graph.operators import moves, statistics
 from amc.graph.views import reshape_labels
 from amc.prune import compact, select
-from tests.architectures import PRUNABLE, Around, ConvNeXt, Flattened, Inception, Plain, Projection
+from tests.architectures import PRUNABLE, Flattened, Inception, Plain, Projection
 from tests.oracles import distance, random_alive, randomise, run, run_ignoring
+from tests.unusual import Around, ConvNeXt
 
 IMAGES = PRUNABLE["plain"].example()
 FAILED = ("self-check: outputs differ by", "self-check: the compact network fails with RuntimeError")

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from amc.analyse import analyse
 from amc.prune import compact, select
-from tests.architectures import PRUNABLE, Around
+from tests.architectures import PRUNABLE
 from tests.oracles import distance, prepared, random_alive, randomise, run, run_ignoring
+from tests.unusual import Around
 
 IMAGES = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 

@@ -9,8 +9,9 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from amc.analyse import analyse
 from amc.graph.watch import output_tensors, watch_forward
-from tests.architectures import PRUNABLE, Outputs, Plain, Transformer
+from tests.architectures import PRUNABLE, Plain
 from tests.oracles import prepared, snapshot
+from tests.unusual import Outputs, Transformer
 
 IMAGES = PRUNABLE["plain"].example()
 
