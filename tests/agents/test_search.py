@@ -3,17 +3,36 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+import torch
 
-from agents import search
-from agents.result import Episode
-from agents.search import check_reward, make_env
+import agents
+from agents import Episode, SearchResult
+from agents.search import BestOf, check_reward, make_env, make_strategy
+from agents.strategies import STRATEGIES, Ddpg
 from amc.budget import Budgets
+from amc.data.load import load_data
+from amc.data.splits import SplitSizes
 from amc.errors import UserError
+from amc.networks import load_network
 from amc.task import Task
+from envs import Outcome
+from envs.rewards import REWARDS
 from tests.problems import chain
 
+SIZES = SplitSizes(calibration=30, reward=40, test=20)
 
-def task(*budgets: str) -> Task:
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    return Task(load_network("digits_resnet").model, load_data("digits", sizes=SIZES), ["macs=0.3"])
+
+
+@pytest.fixture(scope="module")
+def free() -> Task:
+    return Task(load_network("digits_resnet").model, load_data("digits", sizes=SIZES), [])
+
+
+def without_network(*budgets: str) -> Task:
     """What a search asks of a task, without a network behind it."""
     graph = chain((16, 24, 16), residual=False, round_to=None, max_sparsity=0.8)
     parts: dict[str, Any] = {
@@ -23,6 +42,52 @@ def task(*budgets: str) -> Task:
         "hints": np.full((3, 2), 0.25),
     }
     return cast(Task, SimpleNamespace(**parts))
+
+
+def policies(result: SearchResult) -> list[list[int]]:
+    return [episode.keeps.tolist() for episode in result.episodes]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_search_returns_all_episodes_and_the_best(task: Task, strategy: str) -> None:
+    heard: list[Episode] = []
+    result = agents.search(task, episodes=6, strategy=strategy, on_episode=heard.append)
+    assert heard == list(result.episodes)
+    assert [episode.index for episode in heard] == list(range(1 if strategy == "uniform" else 6))
+    assert result.best.reward == max(episode.reward for episode in heard)
+    for episode in heard:
+        assert task.budgets.allows(episode.keeps)
+        assert episode.reward == episode.outcome.accuracy - 1
+        assert episode.outcome.accuracy == task.score(episode.keeps)
+        assert episode.outcome.budget_use <= 1
+
+
+@pytest.mark.parametrize("strategy", ["ddpg", "random"])
+def test_the_seed_decides(task: Task, strategy: str) -> None:
+    one, same, other = (policies(agents.search(task, episodes=6, seed=seed, strategy=strategy)) for seed in (1, 1, 2))
+    assert one == same
+    assert one != other
+
+
+def test_the_first_policy_of_a_search_is_the_uniform_one(task: Task) -> None:
+    uniform = agents.search(task, episodes=3, strategy="uniform").best.keeps
+    assert agents.search(task, episodes=1, strategy="ddpg").best.keeps.tolist() == uniform.tolist()
+    assert uniform.tolist() == task.budgets.scale(np.ones(len(task.graph.groups))).tolist()
+
+
+@pytest.mark.parametrize("reward", REWARDS)
+def test_every_reward_can_be_searched_with(task: Task, free: Task, reward: str) -> None:
+    where = task if REWARDS[reward].needs_budget else free
+    result = agents.search(where, episodes=3, strategy="random", reward=reward)
+    env = make_env(where, reward)
+    for episode in result.episodes:
+        assert episode.reward == env.reward(episode.keeps, where.score(episode.keeps))
+
+
+def test_without_a_budget_policies_of_all_sizes_are_tried(free: Task) -> None:
+    result = agents.search(free, episodes=12, strategy="random", reward="error_log_macs")
+    macs = [episode.outcome.macs for episode in result.episodes]
+    assert max(macs) > 3 * min(macs)
 
 
 @pytest.mark.parametrize(
@@ -37,28 +102,61 @@ def task(*budgets: str) -> Task:
 )
 def test_what_does_not_go_together_is_told(budgets: list[str], reward: str, observation: str, message: str) -> None:
     with pytest.raises(UserError) as raised:
-        make_env(task(*budgets), reward, observation)
+        make_env(without_network(*budgets), reward, observation)
     assert message in str(raised.value)
 
 
 def test_known_names_pass() -> None:
     check_reward("error_log_params", "paper")
-    env = make_env(task(), "error_log_params", "paper")
+    env = make_env(without_network(), "error_log_params", "paper")
     assert env.observation_name == "paper"
 
 
+def test_unknown_strategies_and_settings_are_told() -> None:
+    with pytest.raises(UserError, match=r"unknown strategy 'greedy'; there are ddpg, random, uniform"):
+        make_strategy("greedy")
+    with pytest.raises(UserError, match=r"unknown settings 'ours'; there are paper, tuned"):
+        make_strategy("ddpg", "ours")
+
+
 def test_the_agent_sees_the_hints_of_the_task() -> None:
-    env = make_env(task("macs=0.5"))
+    env = make_env(without_network("macs=0.5"))
     features = dict(zip(env.observation.names, env.reset()[0].tolist(), strict=True))
     assert (features["hint_0"], features["hint_1"]) == (0.25, 0.25)
 
 
-@pytest.mark.parametrize("strategy", ["ddpg", "random", "uniform"])
-def test_a_search_returns_the_best_of_its_episodes_and_repeats_itself(strategy: str) -> None:
-    told: list[Episode] = []
-    result = search(task("macs=0.5"), episodes=5, seed=2, strategy=strategy, on_episode=told.append)
-    assert list(result.episodes) == told
-    assert len(told) == (1 if strategy == "uniform" else 5)
-    assert result.best.reward == max(episode.reward for episode in told)
-    again = search(task("macs=0.5"), episodes=5, seed=2, strategy=strategy)
-    assert [e.keeps.tolist() for e in again.episodes] == [e.keeps.tolist() for e in told]
+def test_the_agent_is_there_once_it_has_searched(task: Task) -> None:
+    strategy = make_strategy("ddpg", "paper")
+    assert isinstance(strategy, Ddpg)
+    assert strategy.agent is None
+    strategy.search(make_env(task, observation="paper"), 3, 0, lambda _: None)
+    assert strategy.agent is not None
+    assert strategy.agent.num_timesteps == 3 * len(task.graph.groups)
+    assert isinstance(strategy.agent.actor, torch.nn.Module)
+
+
+def episode(index: int, reward: float) -> Episode:
+    return Episode(index, np.array([1]), reward, Outcome(0.5, 1, 1, 1.0))
+
+
+def test_the_best_is_the_first_of_equal_ones() -> None:
+    heard: list[tuple[str, int]] = []
+    noted = BestOf(lambda e: heard.append(("one", e.index)), lambda e: heard.append(("two", e.index)))
+    with pytest.raises(ValueError, match="no episode was scored"):
+        noted.result()
+    for index, reward in enumerate((-3.0, -1.0, -2.0, -1.0)):
+        noted(episode(index, reward))
+    assert noted.result().best.index == 1
+    assert len(noted.result().episodes) == 4
+    assert heard[:3] == [("one", 0), ("two", 0), ("one", 1)]
+
+
+def test_what_was_scored_is_kept_when_a_search_is_interrupted(task: Task) -> None:
+    def stop(episode: Episode) -> None:
+        if episode.index == 2:
+            raise KeyboardInterrupt
+
+    noted = BestOf(stop)
+    with pytest.raises(KeyboardInterrupt):
+        make_strategy("ddpg").search(make_env(task), 50, 0, noted)
+    assert [episode.index for episode in noted.result().episodes] == [0, 1, 2]

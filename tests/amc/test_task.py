@@ -1,0 +1,137 @@
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torchvision.models import mobilenet_v3_small, resnet18
+
+from amc.data.images import Images
+from amc.data.load import Splits, load_data
+from amc.data.splits import SplitSizes
+from amc.errors import UserError
+from amc.networks import load_network
+from amc.task import Task, prunable_graph
+
+SIZES = SplitSizes(calibration=40, reward=60, test=30)
+
+
+@pytest.fixture(scope="module")
+def model() -> nn.Module:
+    return load_network("digits_resnet").model
+
+
+@pytest.fixture(scope="module")
+def splits() -> Splits:
+    return load_data("digits", sizes=SIZES)
+
+
+@pytest.fixture(scope="module")
+def task(model: nn.Module, splits: Splits) -> Task:
+    return Task(model, splits, ["macs=0.4"], reward_images=25)
+
+
+def right(network: nn.Module, images: Images) -> float:
+    with torch.no_grad():
+        hits = [(network(inputs).argmax(1) == targets).float() for inputs, targets in images.batches(7)]
+    return float(torch.cat(hits).double().mean())
+
+
+def test_the_model_is_never_changed(splits: Splits) -> None:
+    model = load_network("digits_resnet").model.train()
+    before = copy.deepcopy(model.state_dict())
+    task = Task(model, splits, ["macs=0.4"])
+    task.score(task.graph.least)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert model.training
+    assert not task.model.training
+
+
+def test_a_search_scores_with_a_part_of_the_reward_images(task: Task, splits: Splits) -> None:
+    assert len(task.search_images) == 25
+    keeps = task.budgets.scale(np.ones(len(task.graph.groups)))
+    assert task.score(keeps) == pytest.approx(right(task.compact(keeps)[0], task.search_images))
+    assert task.accuracy(task.model, splits.reward) == pytest.approx(right(task.model, splits.reward))
+
+
+@pytest.mark.parametrize("count", [None, 60, 1000])
+def test_a_search_scores_with_all_of_them_by_default(model: nn.Module, splits: Splits, count: int | None) -> None:
+    assert Task(model, splits, ["macs=0.4"], reward_images=count).search_images is splits.reward
+
+
+def test_the_test_images_are_not_touched(model: nn.Module, splits: Splits) -> None:
+    class Untouchable:
+        def __getattr__(self, name: str) -> object:
+            raise AssertionError(f"the test images were asked for {name}")
+
+    forbidden = Splits(**{**vars(splits), "test": Untouchable()})
+    task = Task(model, forbidden, ["macs=0.4"])
+    task.score(task.graph.least)
+
+
+def test_the_same_keeps_give_the_same_network(model: nn.Module, splits: Splits, task: Task) -> None:
+    keeps = task.budgets.scale(np.linspace(1, 0.5, len(task.graph.groups)))
+    again = Task(model, splits, ["macs=0.4"])
+    one, other = (each.compact(keeps)[0].state_dict() for each in (task, again))
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_a_metric_of_ones_own(model: nn.Module, splits: Splits, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "def score(model, batches):\n    return -sum(float(model(x).std()) * len(x) for x, _ in batches)\n"
+    )
+    task = Task(model, splits, ["macs=0.4"], metric=f"{tmp_path / 'own.py'}:score", reward_images=10)
+    assert task.score(task.graph.least) < 0
+
+
+@pytest.mark.parametrize("build", [lambda: resnet18(num_classes=3), lambda: mobilenet_v3_small(num_classes=3)])
+def test_the_memory_layout_changes_nothing_of_the_analysis(build: Callable[[], nn.Module]) -> None:
+    model, example = build().eval(), torch.zeros(1, 3, 32, 32)
+    plain = prunable_graph(model, example)
+    last = prunable_graph(model.to(memory_format=torch.channels_last), example.to(memory_format=torch.channels_last))
+    assert plain.fingerprint == last.fingerprint
+    assert [frozen.reason for frozen in last.frozen] == ["output of the network"]
+
+
+class Head(nn.Module):
+    """Nothing but the output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.fc(x)
+        return out
+
+
+@pytest.mark.parametrize(
+    ("network", "arguments", "message"),
+    [
+        (Head(), {}, "no channels of this network can be pruned: output of the network"),
+        (nn.Flatten(), {}, "no channels of this network can be pruned: it has no layers"),
+        (nn.Linear(5, 2), {}, r"the network fails on an input of shape \(1, 4\): RuntimeError: .*check --image-size"),
+        (Head(), {"max_sparsity": 1.0}, "the largest sparsity is a share between 0 and 1, got 1.0"),
+        (Head(), {"max_sparsity": float("nan")}, "the largest sparsity is a share between 0 and 1, got nan"),
+        (Head(), {"round_to": 0}, "widths are rounded to a whole number above 0, got 0"),
+    ],
+)
+def test_what_cannot_be_pruned_is_told(network: nn.Module, arguments: dict[str, float], message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        prunable_graph(network, torch.zeros(1, 4), **arguments)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("budgets", "message"),
+    [
+        (["macs=0.01"], r"can't be reached: the least that pruning can leave is 48,564 macs"),
+        (["params=0.3", "params=0.2"], "one budget of each kind at the most"),
+        (["latency=5"], "unknown budget kind 'latency'"),
+    ],
+)
+def test_budgets_that_cannot_be_are_told(model: nn.Module, splits: Splits, budgets: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        Task(model, splits, budgets)
