@@ -95,6 +95,26 @@ def test_torchvision_comes_with_its_best_weights_by_default(monkeypatch: pytest.
     assert all(torch.equal(value, published[name]) for name, value in network.model.state_dict().items())
 
 
+def test_googlenet_is_the_same_network_whatever_its_weights_come_from(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    torch.manual_seed(1)
+    published = models.googlenet(init_weights=False).state_dict()  # with the heads that only training needs
+    write_state_dict(tmp_path / "net.safetensors", published)
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda *_, **__: published)
+    monkeypatch.setattr("torch.nn.init.trunc_normal_", lambda tensor, **_: tensor)  # takes seconds
+    built = [
+        load_network("torchvision:googlenet", weights).model
+        for weights in ("default", str(tmp_path / "net.safetensors"), "none")
+    ]
+    assert len({tuple(model.state_dict()) for model in built}) == 1
+    inputs = torch.randn(1, 3, 32, 32)
+    for model in built:
+        model.load_state_dict(built[0].state_dict())
+        with torch.inference_mode():
+            torch.testing.assert_close(model(inputs), built[0](inputs))
+
+
 @pytest.mark.parametrize("error", [urllib.error.URLError("no route"), RuntimeError("invalid hash value")])
 def test_a_failed_download_is_one_line(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def fail(*_: object, **__: object) -> None:
