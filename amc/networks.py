@@ -66,13 +66,19 @@ def load_network(spec: str, weights: str = "default") -> Network:
         if weights == "default":
             weights = str(_packaged_weights(spec))
     else:
-        raise UserError(
-            f"expected a network's name, {TORCHVISION}NAME or {FORM}, got {spec!r}; {nearest(spec, MODELS)}"
-        )
+        raise UserError(f"expected a network's name, {TORCHVISION}NAME or {FORM}, got {spec!r}; {_meant(spec)}")
     if weights not in ("default", "none"):
         load_state(network.model, _without_training_heads(network.model, read_state_dict(Path(weights))), weights)
     network.model.eval()
     return network
+
+
+def _meant(spec: str) -> str:
+    if spec in models.list_models(module=models):
+        return f"did you mean {TORCHVISION}{spec}?"
+    if spec.endswith(".py"):
+        return f"did you mean {spec}:NAME, with the name of a function in it?"
+    return nearest(spec, MODELS)
 
 
 def _packaged_weights(name: str) -> Path:

@@ -98,7 +98,7 @@ def evaluate(arguments: Arguments) -> None:
     fast = for_inference(model, graph)
     score = metric(fast, moved(images.batches(BATCH), device))
 
-    table = Table("", arguments.run_dir.name if arguments.run_dir else network.name)
+    table = Table("", arguments.run_dir.resolve().name if arguments.run_dir else network.name)
     shown = percent(score) if metric_name in METRICS else f"{score:.4f}"
     table.add_row(f"{metric_name} on {len(images):,} {arguments.split} images", shown)
     for kind, make in COSTS.items():

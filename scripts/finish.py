@@ -1,9 +1,10 @@
-"""The end of a search: the best policies scored on all reward images, then the test images, once."""
+"""The end of a search: the best policies scored on all reward images; then the test images are read, once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from torch import nn
@@ -22,36 +23,41 @@ FINALISTS = 5
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """A policy with its compact network and its accuracy on all reward images and on the test images, in [0, 1]."""
+    """A policy with its compact network and its accuracy on all reward images, in [0, 1]."""
 
     keeps: Keeps
     network: nn.Module
     selection: Selection
     reward_accuracy: float
-    test_accuracy: float
 
 
 @dataclass(frozen=True, eq=False)
 class Finish:
-    """What a run comes to."""
+    """What a search comes to."""
 
     original_accuracy: float
-    test_accuracy_original: float
     uniform: Scored
     policy: Scored
     groups: tuple[GroupPolicy, ...]
     costs: dict[str, CostReached]
 
 
+class OnTest(NamedTuple):
+    """Accuracy on the test images, in [0, 1]."""
+
+    original: float
+    uniform: float
+    policy: float
+
+
 def finish(task: Task, episodes: Sequence[Episode], reward: Callable[[Keeps, float], float]) -> Finish:
-    """Choose among the best episodes by their reward on all reward images, and read the test images."""
+    """Choose among the best episodes by their reward on all reward images."""
     best = _winner(task, episodes, reward)
     uniform = _uniform(task, best)
 
     def scored(keeps: Keeps) -> Scored:
         network, selection = task.compact(keeps)
-        accuracies = [task.accuracy(network, images) for images in (task.splits.reward, task.splits.test)]
-        return Scored(keeps, network, selection, *accuracies)
+        return Scored(keeps, network, selection, task.accuracy(network, task.splits.reward))
 
     costs = {}
     for kind, make in COSTS.items():
@@ -60,12 +66,17 @@ def finish(task: Task, episodes: Sequence[Episode], reward: Callable[[Keeps, flo
         costs[kind] = CostReached(before, after, after / before)
     return Finish(
         original_accuracy=task.accuracy(task.model, task.splits.reward),
-        test_accuracy_original=task.accuracy(task.model, task.splits.test),
         uniform=scored(uniform),
         policy=scored(best),
         groups=describe_groups(task.graph, task.compressor.alive(best)),
         costs=costs,
     )
+
+
+def score_on_test(task: Task, result: Finish) -> OnTest:
+    """Read the test images: the one time that it is done."""
+    networks = (task.model, result.uniform.network, result.policy.network)
+    return OnTest(*(task.accuracy(network, task.splits.test) for network in networks))
 
 
 def _winner(task: Task, episodes: Sequence[Episode], reward: Callable[[Keeps, float], float]) -> Keeps:

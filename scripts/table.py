@@ -9,7 +9,7 @@ from rich.table import Column, Table
 
 from amc.graph import Group, PruningGraph
 from amc.policy import CostReached, GroupPolicy
-from scripts.finish import Finish
+from scripts.finish import Finish, OnTest
 
 
 def percent(share: float) -> str:
@@ -17,7 +17,7 @@ def percent(share: float) -> str:
     return f"{100 * share:.2f} %"
 
 
-def print_finish(finish: Finish, *, is_accuracy: bool) -> None:
+def print_finish(finish: Finish, test: OnTest, *, is_accuracy: bool) -> None:
     """Widths before and after, costs, and what the original, the uniform and the found policy score.
 
     `is_accuracy`: scores are shares and shown in percent; else they are a metric of the user's.
@@ -30,9 +30,9 @@ def print_finish(finish: Finish, *, is_accuracy: bool) -> None:
         return percent(value) if is_accuracy else f"{value:.4f}"
 
     table = Table("network", "reward split", "test split", title="accuracy" if is_accuracy else "metric")
-    table.add_row("original", shown(finish.original_accuracy), shown(finish.test_accuracy_original))
-    table.add_row("uniform policy", shown(finish.uniform.reward_accuracy), shown(finish.uniform.test_accuracy))
-    table.add_row("found policy", shown(finish.policy.reward_accuracy), shown(finish.policy.test_accuracy))
+    table.add_row("original", shown(finish.original_accuracy), shown(test.original))
+    table.add_row("uniform policy", shown(finish.uniform.reward_accuracy), shown(test.uniform))
+    table.add_row("found policy", shown(finish.policy.reward_accuracy), shown(test.policy))
     console.print(table)
 
 

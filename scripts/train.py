@@ -22,10 +22,11 @@ from amc.evaluate import METRICS, find_metric
 from amc.files import write_json
 from amc.policy import save_compact
 from amc.task import Task
+from amc.userfile import is_user_function
 from envs.rewards import REWARDS
 from scripts.board import Board
 from scripts.cli import INTERRUPTED, run
-from scripts.finish import Finish, finish, policy_file
+from scripts.finish import Finish, OnTest, finish, policy_file, score_on_test
 from scripts.options import DataOptions, NetworkOptions, check_seed, rounding
 from scripts.progress import search_progress
 from scripts.run_folder import AGENT_FILE, SUMMARY_FILE, new_run_folder
@@ -97,6 +98,14 @@ class Arguments:
         flat = values.pop("network") | values.pop("images") | values
         return flat | {"budget": list(self.limits), "run_dir": None}
 
+    def check_command(self, folder: Path) -> str:
+        """What scores the results again; functions of the user's are named, since none is imported from files."""
+        words = ["python", "-m", "scripts.evaluate", "--run-dir", str(folder)]
+        for option in ("model", "data", "metric"):
+            value = self.flat()[option]
+            words += [f"--{option}", value] * is_user_function(value)
+        return shlex.join(words)
+
 
 def train(arguments: Arguments) -> None:
     """Search, score the winner on everything, write the run folder, print the table."""
@@ -130,14 +139,15 @@ def train(arguments: Arguments) -> None:
     board = Board(folder, task.graph, original)
     interrupted = False
     searching = time.perf_counter()
-    try:
-        with search_progress(arguments.episodes, original["macs"], arguments.quiet) as show:
-            noted = BestOf(board.episode, show)
+    with search_progress(arguments.episodes, original["macs"], arguments.quiet) as show:
+        noted = BestOf(board.episode, show)
+        try:
             strategy.search(env, arguments.episodes, arguments.seed, noted)
-    except KeyboardInterrupt:
-        interrupted = True
-        if noted.best is None:
-            raise
+        except KeyboardInterrupt:
+            if noted.best is None:
+                raise
+            interrupted = True
+    if interrupted:
         print("interrupted: saving the best policy so far", file=sys.stderr)
     seconds = time.perf_counter() - searching
     result = finish(task, noted.episodes, env.reward)
@@ -145,31 +155,32 @@ def train(arguments: Arguments) -> None:
         save_agent(folder / AGENT_FILE, strategy.agent)
     policy = policy_file(task, result, arguments.network.model, arguments.strategy, arguments.seed)
     save_compact(folder, policy, result.policy.network)
-    summary = _summary(arguments, result, len(noted.episodes), seconds) | {
+    on_test = score_on_test(task, result)  # after the policy is safe: reading the images may fail
+    summary = _summary(arguments, result, on_test, len(noted.episodes), seconds) | {
         "interrupted": interrupted,
         "wall_seconds": time.perf_counter() - start,
     }
     write_json(folder / SUMMARY_FILE, summary)
     board.close(noted.episodes, result.policy.keeps, arguments.flat(), summary)
     if not arguments.quiet:
-        print_finish(result, is_accuracy=arguments.metric in METRICS)
+        print_finish(result, on_test, is_accuracy=arguments.metric in METRICS)
         print(
             f"{len(noted.episodes)} episodes in {seconds:.1f} s; results in {folder}\n"
-            f"check them with: python -m scripts.evaluate --run-dir {shlex.quote(str(folder))}"
+            f"check them with: {arguments.check_command(folder)}"
         )
     if interrupted:
         sys.exit(INTERRUPTED)
 
 
-def _summary(arguments: Arguments, result: Finish, episodes: int, seconds: float) -> dict[str, Any]:
+def _summary(arguments: Arguments, result: Finish, on_test: OnTest, episodes: int, seconds: float) -> dict[str, Any]:
     """Everything the run printed, by name; accuracies in [0, 1]."""
     return {
         "original_accuracy": result.original_accuracy,
         "uniform_accuracy": result.uniform.reward_accuracy,
         "policy_accuracy": result.policy.reward_accuracy,
-        "test_accuracy_original": result.test_accuracy_original,
-        "test_accuracy_uniform": result.uniform.test_accuracy,
-        "test_accuracy_policy": result.policy.test_accuracy,
+        "test_accuracy_original": on_test.original,
+        "test_accuracy_uniform": on_test.uniform,
+        "test_accuracy_policy": on_test.policy,
         **{
             f"{kind}_{when}": getattr(cost, when) for kind, cost in result.costs.items() for when in ("before", "after")
         },

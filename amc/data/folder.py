@@ -57,7 +57,10 @@ def image_folder(root: Path, preprocess: Preprocess | None) -> Sources:
             the splits have different classes.
     """
     if preprocess is None:
-        raise UserError("how images become inputs is unknown for this network; give the image size, mean and std")
+        raise UserError(
+            "how images become inputs is unknown for this network; give --image-size,"
+            " and --mean and --std if they are not ImageNet's"
+        )
     if not (root / "train").is_dir():
         raise UserError(f"expected a folder of images at {root / 'train'}, there is none")
     names = [name for name in ("train", "val", "test") if (root / name).is_dir()]

@@ -97,9 +97,8 @@ def _sources(spec: str, preprocess: Preprocess | None) -> Sources:
         return image_folder(Path(spec.removeprefix(IMAGE_FOLDER)), preprocess)
     if spec in DATA:
         return DATA[spec](preprocess)
-    raise UserError(
-        f"expected {', '.join(DATA)}, {IMAGE_FOLDER}PATH or {FORM} as data, got {spec!r}; {nearest(spec, DATA)}"
-    )
+    meant = f"did you mean {IMAGE_FOLDER}{spec}?" if spec and Path(spec).is_dir() else nearest(spec, DATA)
+    raise UserError(f"expected {', '.join(DATA)}, {IMAGE_FOLDER}PATH or {FORM} as data, got {spec!r}; {meant}")
 
 
 def _labels(source: Source) -> Labels:

@@ -14,7 +14,7 @@ from amc.graph import Keeps
 from amc.networks import load_network
 from amc.task import Task
 from envs import ChannelPruningEnv
-from scripts.finish import FINALISTS, finish, policy_file
+from scripts.finish import FINALISTS, finish, policy_file, score_on_test
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,8 @@ def test_the_reward_chooses_and_not_the_accuracy(
 def test_test_images_are_read_at_the_end_and_only_for_the_three_networks(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    env, read = make_env(task), []
+    env = make_env(task)
+    read: list[bool] = []
     accuracy = Task.accuracy
 
     def noted(self: Task, network: nn.Module, images: Any) -> float:
@@ -108,8 +109,12 @@ def test_test_images_are_read_at_the_end_and_only_for_the_three_networks(
         return accuracy(self, network, images)
 
     monkeypatch.setattr(Task, "accuracy", noted)
-    finish(task, episodes(env, 3), env.reward)
+    result = finish(task, episodes(env, 3), env.reward)
+    assert not any(read)
+    on_test = score_on_test(task, result)
     assert sum(read) == 3
+    networks = (task.model, result.uniform.network, result.policy.network)
+    assert on_test == tuple(accuracy(task, network, task.splits.test) for network in networks)
 
 
 @pytest.mark.parametrize("budgets", [["macs=0.3", "params=0.25"], []])

@@ -7,25 +7,25 @@ from torch import nn
 
 from amc.policy import CostReached, GroupPolicy
 from amc.prune import Selection
-from scripts.finish import Finish, Scored
+from scripts.finish import Finish, OnTest, Scored
 from scripts.table import percent, print_finish
 
 
-def scored(reward: float, test: float) -> Scored:
-    return Scored(np.array([3]), nn.Identity(), Selection({}, {}), reward, test)
+def scored(accuracy: float) -> Scored:
+    return Scored(np.array([3]), nn.Identity(), Selection({}, {}), accuracy)
 
 
 FINISH = Finish(
     original_accuracy=0.99,
-    test_accuracy_original=0.985,
-    uniform=scored(0.8, 0.75),
-    policy=scored(0.9, 1.0),
+    uniform=scored(0.8),
+    policy=scored(0.9),
     groups=(
         GroupPolicy("features.0", 16, 4, 16, (0, 1, 2, 3), 0.75),
         GroupPolicy("a.very.long.name." * 8 + "end", 32, 32, 32, tuple(range(32)), 0.0),
     ),
     costs={"macs": CostReached(1_234_567, 600_000, 600_000 / 1_234_567)},
 )
+ON_TEST = OnTest(original=0.985, uniform=0.75, policy=1.0)
 
 
 def test_percent() -> None:
@@ -33,7 +33,7 @@ def test_percent() -> None:
 
 
 def test_accuracies_are_percentages(capsys: pytest.CaptureFixture[str]) -> None:
-    print_finish(FINISH, is_accuracy=True)
+    print_finish(FINISH, ON_TEST, is_accuracy=True)
     out = capsys.readouterr().out
     assert re.search(r"│ features.0 +│ 16 +│ 4 +│ 75 % +│", out)
     assert re.search(r"│ macs +│ 1,234,567 +│ 600,000 +│ 48.60 % +│", out)
@@ -43,14 +43,14 @@ def test_accuracies_are_percentages(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_users_metric_is_a_number(capsys: pytest.CaptureFixture[str]) -> None:
-    print_finish(dataclasses.replace(FINISH, original_accuracy=-12.5), is_accuracy=False)
+    print_finish(dataclasses.replace(FINISH, original_accuracy=-12.5), ON_TEST, is_accuracy=False)
     out = capsys.readouterr().out
     assert re.search(r"│ original +│ -12.5000 +│ 0.9850 +│", out)
     assert "accuracy" not in out
 
 
 def test_long_names_are_folded_and_not_cut(capsys: pytest.CaptureFixture[str]) -> None:
-    print_finish(FINISH, is_accuracy=True)
+    print_finish(FINISH, ON_TEST, is_accuracy=True)
     out = capsys.readouterr().out
     assert "…" not in out
     first = "".join(line.split("│")[1].strip() for line in out.splitlines() if line.startswith("│"))
