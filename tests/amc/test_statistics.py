@@ -52,6 +52,14 @@ def test_a_single_value_has_no_variance_and_is_passed_over() -> None:
     torch.testing.assert_close(norm.running_var, images(8).mean((2, 3)).var(0))
 
 
+def test_where_there_are_only_single_values_the_statistics_stay() -> None:
+    norm = nn.BatchNorm1d(3)
+    model = randomise(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), norm))
+    before = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    reestimate(model, images(3).split(1))
+    assert all(torch.equal(buffer, before[name]) for name, buffer in model.named_buffers())
+
+
 class NormedTwice(nn.Module):
     def __init__(self) -> None:
         super().__init__()
