@@ -12,9 +12,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 def reestimate(model: nn.Module, batches: Iterable[Tensor]) -> None:
     """Replace running means and variances by their averages over `batches` of inputs, in place.
 
-    Every value counts the same, however unequal the batches and however often a norm runs in one pass. A norm that reads
-    a single value per channel normalises it by the statistics so far. Only the batch norms are put into training mode,
-    and only for the pass; dropout stays off.
+    Every value counts the same, however unequal the batches and however often a norm runs in one pass. A norm that
+    reads a single value per channel normalises it by the statistics so far. Only the batch norms are put into training
+    mode, and only for the pass; dropout stays off.
     """
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
     if not norms:
