@@ -82,8 +82,9 @@ def test_options_that_are_given_go_before_those_of_the_run(finished: Path) -> No
 
 
 def test_options_of_the_run_are_taken_over(tmp_path: Path) -> None:
-    words = ("--strategy", "uniform", "--metric", "top5", "--test-images", "70", "--seed", "2", "--image-size", "9")
-    succeed(train, *words, "--run-dir", tmp_path, "--quiet")
+    words = ("--metric", "top5", "--test-images", "70", "--seed", "2", "--image-size", "9")
+    few = ("--strategy", "uniform", "--calibration-images", "50", "--reward-split", "50")
+    succeed(train, *words, *few, "--run-dir", tmp_path, "--quiet")
     table = rows(succeed(evaluate, "--run-dir", tmp_path).out)
     assert table["top5 on 70 test images"] == f"{100 * summary(tmp_path)['test_accuracy_policy']:.2f} %"
     assert table["macs"] == f"{summary(tmp_path)['macs_after']:,}"

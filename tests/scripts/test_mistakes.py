@@ -95,7 +95,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
     torch.save({"other": torch.ones(1)}, "other.pt")
     torch.save({"state_dict": Hostile(tmp_path / "executed")}, "hostile.pt")
     before = sorted(tmp_path.rglob("*"))
-    err = fail(train, "--run-dir", "run", *words.split())
+    err = fail(train, "--run-dir", "run", *FEW, *words.split())
     assert re.search(message, err), err
     assert sorted(path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts) == before
 
