@@ -22,7 +22,6 @@ def search_progress(episodes: int, macs: int, quiet: bool) -> Iterator[OnEpisode
     console = Console(stderr=True, quiet=quiet)
     live = console.is_terminal and not quiet
     columns = (
-        TextColumn("episode"),
         MofNCompleteColumn(),
         BarColumn(),
         TextColumn("{task.description}"),
@@ -38,8 +37,8 @@ def search_progress(episodes: int, macs: int, quiet: bool) -> Iterator[OnEpisode
                 best = episode
             outcome = best.outcome
             words = (
-                f"best reward {best.reward:.4f}, accuracy {100 * outcome.accuracy:.2f} %,"
-                f" {100 * outcome.macs / macs:.1f} % of the MACs"
+                f"best: reward {best.reward:.4f}, accuracy {100 * outcome.accuracy:.2f} %,"
+                f" MACs {100 * outcome.macs / macs:.1f} %"
             )
             bar.update(task, advance=1, description=words)
             if not live and (episode.index + 1) % max(1, episodes // 10) == 0:

@@ -9,6 +9,9 @@ import torch
 import amc
 from tests.command import summary
 
+PATIENCE = 240
+"""Seconds that a busy machine may take."""
+
 
 def test_ctrl_c_in_the_middle_of_a_search(tmp_path: Path) -> None:
     folder = tmp_path / "run"
@@ -19,13 +22,16 @@ def test_ctrl_c_in_the_middle_of_a_search(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # jobs in the background ignore it
     )
     try:
-        deadline = time.monotonic() + 60
-        while not folder.exists() and time.monotonic() < deadline:  # it is made after the first episode
+        deadline = time.monotonic() + PATIENCE
+        while not folder.exists():  # it is made after the first episode
+            assert time.monotonic() < deadline
+            assert process.poll() is None
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
     assert process.returncode == 130

@@ -1,3 +1,7 @@
+import io
+import re
+import sys
+
 import numpy as np
 import pytest
 
@@ -18,9 +22,23 @@ def test_without_a_terminal_a_line_is_printed_at_every_tenth(capfd: pytest.Captu
     lines = err.splitlines()
     assert out == ""
     assert len(lines) == 10
-    assert lines[0] == "episode 4/40: best reward -0.5000, accuracy 50.00 %, 1.2 % of the MACs"
-    assert lines[1] == "episode 8/40: best reward -0.2500, accuracy 75.00 %, 7.5 % of the MACs"
-    assert lines[9] == "episode 40/40: best reward -0.2500, accuracy 75.00 %, 7.5 % of the MACs"
+    assert lines[0] == "episode 4/40: best: reward -0.5000, accuracy 50.00 %, MACs 1.2 %"
+    assert lines[1] == "episode 8/40: best: reward -0.2500, accuracy 75.00 %, MACs 7.5 %"
+    assert lines[9] == "episode 40/40: best: reward -0.2500, accuracy 75.00 %, MACs 7.5 %"
+
+
+def test_a_terminal_of_80_columns_shows_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    for name, value in (("COLUMNS", "80"), ("LINES", "25"), ("TERM", "xterm"), ("FORCE_COLOR", "1")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stderr", screen)
+    with search_progress(2000, macs=80, quiet=False) as show:
+        for index in range(2000):
+            show(episode(index, -0.25))
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
+    assert "2000/2000" in shown
+    assert "best: reward -0.2500, accuracy 75.00 %, MACs 1.2 %" in shown
+    assert "…" not in shown
 
 
 def test_few_episodes_are_all_printed(capfd: pytest.CaptureFixture[str]) -> None:
