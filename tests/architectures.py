@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amc.models.cifar_resnet import CifarResNet, resnet20
-from tests.unusual import ConvNeXt, Functional, Shared, Signal, Transformer, TwoOutputs, UNet, conv_bn
+from tests.unusual import ConvNeXt, Functional, Positions, Shared, Signal, Transformer, TwoOutputs, UNet, conv_bn
 
 
 class Plain(nn.Module):
@@ -213,6 +213,7 @@ PRUNABLE: dict[str, Architecture] = {
     "signal": Architecture(Signal, (2, 21)),
     "convnext": Architecture(ConvNeXt),
     "transformer": Architecture(Transformer),
+    "positions": Architecture(Positions),
     "two_outputs": Architecture(TwoOutputs),
 }
 """Networks in which something can be cut."""

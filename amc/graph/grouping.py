@@ -37,6 +37,9 @@ def build_graph(
     frozen: list[Frozen] = []
     unit_of_class = np.full(classes + 1, -1, dtype=np.int64)
     for call, own in zip(watch.layers, produced, strict=True):
+        label, width = call.out
+        if label is None:
+            frozen.append(Frozen(call.name, width, call.fixed or "a single channel"))
         for part in dict.fromkeys(together[own].tolist()):
             if part not in members:
                 continue  # an earlier producer has settled it

@@ -41,6 +41,7 @@ class LayerCall:
     stride: tuple[int, ...]
     groups: int
     input_size: tuple[int, ...]
+    fixed: str | None  # why its outputs can't be cut, where nothing is known of them
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class Watch:
         self._names = {id(tensor): name for name, tensor in model.named_parameters()}
         self._names |= {id(tensor): name for name, tensor in model.named_buffers() if tensor.is_floating_point()}
         self._seen = WeakTensorKeyDictionary()
+        self._of_images = WeakTensorKeyDictionary()  # tensors that were computed from the images
         self._calls = 0
 
     def seen(self, tensor: Tensor) -> Seen:
@@ -105,6 +107,20 @@ class Watch:
         """Note what is known of an operator's result."""
         assert len(labels) == tensor.ndim, f"{len(labels)} labels for a tensor of {tensor.ndim} axes"
         self._seen[tensor] = Seen(labels, parameter, layer)
+
+    def note_images(self, images: Tensor) -> None:
+        """Note what the network was given."""
+        self._of_images[images] = True
+
+    def follow_images(self, call: Call) -> None:
+        """Note whether the result of a call depends on the images."""
+        if any(tensor in self._of_images for tensor in call.tensors()):
+            for out in call.outputs():
+                self._of_images[out] = True
+
+    def positions(self, rows: Tensor) -> int:
+        """How many of the `rows` of a linear operator belong to one image; all where they depend on no image."""
+        return rows.shape[0] // self.batch if rows in self._of_images else rows.shape[0]
 
     def add_layer(self, layer: LayerCall) -> int:
         """Note a layer; returns its index."""

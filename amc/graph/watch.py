@@ -68,6 +68,7 @@ def watch_forward(model: nn.Module, example: Tensor) -> Watch:
     `example` is `(batch, ...)`. Channels of the network's outputs are frozen. The training flags are restored.
     """
     watch = Watch(model, example.shape[0])
+    watch.note_images(example)
     training = [module for module in model.modules() if module.training]
     model.eval()
     try:

@@ -65,6 +65,8 @@ def test_draws_follow_the_generator() -> None:
 
 def test_the_deviation_is_that_of_the_rewards_held() -> None:
     buffer = replay(6)
-    for number in (5, 1, 2):  # the first episode is overwritten
+    add(buffer, 5)
+    assert buffer.reward_deviation() == 0.0
+    for number in (1, 2):  # the first episode is overwritten
         add(buffer, number)
     assert buffer.reward_deviation() == pytest.approx(np.std([1.0] * 3 + [2.0] * 3))

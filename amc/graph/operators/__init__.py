@@ -56,6 +56,7 @@ RULES: dict[str, Rule] = {
 
 def apply(watch: Watch, func: Any, call: Call) -> None:
     """Note what one operator call did."""
+    watch.follow_images(call)
     rule = RULES.get(call.name.rstrip("_"))
     if rule is None and torch.Tag.pointwise in func.tags:
         rule = pointwise

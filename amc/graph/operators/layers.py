@@ -22,10 +22,11 @@ def convolution(watch: Watch, call: Call) -> None:
     out_axis, in_axis = (1, 0) if transposed else (0, 1)
     out_label, in_label, x_label = w_labels[out_axis], w_labels[in_axis], x_labels[1]
     watched = (call.out.shape if not transposed else x.shape)[2:]
-    parameter = watch.seen(weight).parameter
+    parameter = _stored(watch, weight)
+    fixed = None
     if parameter is None or (transposed and groups > 1):
-        what = "transposed and grouped" if parameter else "with a computed weight"
-        watch.freeze((*w_labels, x_label), f"convolution {what}: {call.where}")
+        fixed = f"convolution {'transposed and grouped' if parameter else 'with a computed weight'}: {call.where}"
+        watch.freeze((*w_labels, x_label), fixed)
         out_label = None
     elif groups == 1:
         _contract(watch, x_label, in_label, call)
@@ -34,8 +35,10 @@ def convolution(watch: Watch, call: Call) -> None:
     _add_layer(
         watch,
         call,
+        parameter,
         weight=weight,
         bias=bias,
+        fixed=fixed,
         transposed_weight=transposed,
         inputs=(x_label, x.shape[1]),
         weight_in=(
@@ -50,6 +53,13 @@ def convolution(watch: Watch, call: Call) -> None:
         input_size=tuple(x.shape[2:]),
         labels=(None, out_label, *[None] * (call.out.ndim - 2)),
     )
+
+
+def _stored(watch: Watch, weight: Tensor) -> str | None:
+    """The parameter that a convolution's weight is, None where it is computed or its axes have changed places."""
+    known = watch.seen(weight)
+    stored = watch.named.get(known.parameter or "", ())
+    return known.parameter if all(a is b for a, b in zip(stored, known.labels, strict=False)) else None
 
 
 def _is_even(out: int, inputs: int, groups: int) -> bool:
@@ -105,21 +115,25 @@ def _linear(watch: Watch, call: Call, x: Tensor, weight: Tensor, bias: Tensor | 
     watch.freeze((rows,), f"labelled rows read by {call.where}")
     known = watch.seen(weight)
     stored = watch.named.get(known.parameter or "", ())
+    fixed = None
     if known.parameter is None:
-        watch.freeze((x_label, in_label, out_label), f"product with a computed weight: {call.where}")
+        fixed = f"product with a computed weight: {call.where}"
+        watch.freeze((x_label, in_label, out_label), fixed)
         out_label = None
     else:
         _contract(watch, x_label, in_label, call)
     _add_layer(
         watch,
         call,
+        known.parameter,
         weight=weight,
         bias=bias,
+        fixed=fixed,
         transposed_weight=bool(stored) and stored[0] is in_label,
         inputs=(x_label, x.shape[1]),
         weight_in=(in_label, weight.shape[0]),
         out=(out_label, weight.shape[1]),
-        positions=x.shape[0] // watch.batch,
+        positions=watch.positions(x),
         kernel=(),
         stride=(),
         groups=1,
@@ -138,8 +152,16 @@ def _contract(watch: Watch, x: Label, weight_in: Label, call: Call) -> None:
         watch.channels.tie(x, weight_in)
 
 
-def _add_layer(watch: Watch, call: Call, weight: Tensor, bias: Tensor | None, labels: Labels, **known: Any) -> None:
-    parameter = watch.seen(weight).parameter
+def _add_layer(
+    watch: Watch,
+    call: Call,
+    parameter: str | None,
+    weight: Tensor,
+    bias: Tensor | None,
+    labels: Labels,
+    **known: Any,
+) -> None:
+    name = parameter or watch.seen(weight).parameter
     out = known["out"][0]
     if bias is not None:
         if out is None:
@@ -148,7 +170,7 @@ def _add_layer(watch: Watch, call: Call, weight: Tensor, bias: Tensor | None, la
             watch.channels.tie(out, watch.labels(bias)[-1])
     layer = watch.add_layer(
         LayerCall(
-            name=parameter.removesuffix(".weight") if parameter else call.module,
+            name=name.removesuffix(".weight") if name else call.module,
             call=watch.next_call(),
             weight=parameter,
             bias=watch.seen(bias).parameter if bias is not None else None,

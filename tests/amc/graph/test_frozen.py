@@ -35,6 +35,17 @@ class Standardised(nn.Conv2d):
         return F.conv2d(x, self.weight - self.weight.mean((1, 2, 3), keepdim=True), self.bias, padding=1)
 
 
+class OtherWayRound(nn.Module):
+    """A convolution whose weight is stored as (in, out, height, width)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(8, 6, 3, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight.transpose(0, 1), padding=1)
+
+
 class Attention(nn.Module):
     """Every channel is a mixture of channels that depends on the image."""
 
@@ -63,6 +74,7 @@ MIDDLES: dict[str, tuple[Callable[[Tensor], Tensor], int, str]] = {
     "LayerNorm": (nn.LayerNorm([8, 8, 8]), 8, "a norm over channels: aten.native_layer_norm in middle"),
     "GroupNorm": (nn.GroupNorm(2, 8), 8, "a norm over channels: aten.native_group_norm in middle"),
     "standardised": (Standardised(8, 8, 3), 8, "convolution with a computed weight: aten.convolution in middle"),
+    "other way round": (OtherWayRound(), 6, "convolution with a computed weight: aten.convolution in middle"),
     "fixed filter": (standardised, 8, "convolution with a computed weight"),
     "attention": (Attention(), 8, "no rule for aten.bmm in middle"),
     "grouped up": (nn.ConvTranspose2d(8, 8, 2, groups=2), 8, "convolution transposed and grouped"),
@@ -94,6 +106,14 @@ def test_what_fixes_channels_is_named_and_the_rest_can_be_cut(kind: str) -> None
     assert distance(smaller, run_ignoring(model, graph, alive, IMAGES)) < 1e-4
 
 
+@pytest.mark.parametrize("kind", ["standardised", "other way round", "grouped up"])
+def test_a_layer_with_a_weight_that_cannot_be_cut_is_listed(kind: str) -> None:
+    middle, width, reason = MIDDLES[kind]
+    graph = analyse(Around(middle, width), IMAGES)
+    reasons = {frozen.name: frozen.reason for frozen in graph.frozen}
+    assert reasons["middle"].startswith(reason)
+
+
 HARMLESS: dict[str, Callable[[Tensor], Tensor]] = {
     "pooling": lambda x: F.max_pool2d(F.avg_pool2d(x, 3, 1), 2),
     "resizing": lambda x: F.interpolate(x, scale_factor=2.0, mode="bilinear"),
@@ -122,7 +142,13 @@ def test_what_leaves_channels_alone_freezes_nothing(kind: str) -> None:
 
 
 OUTPUT = "output of the network"
-ONLY_OUTPUTS = {"flattened": ["fc2"], "functional": ["head"], "unet": ["out"], "two_outputs": ["conv2.0", "fc"]}
+ONLY_OUTPUTS = {
+    "positions": ["head"],
+    "flattened": ["fc2"],
+    "functional": ["head"],
+    "unet": ["out"],
+    "two_outputs": ["conv2.0", "fc"],
+}
 
 
 @pytest.mark.parametrize("name", sorted(set(PRUNABLE) - {"padded", "resnet20", "convnext", "transformer"}))
@@ -166,7 +192,7 @@ def test_what_nobody_reads_and_what_is_single_stays() -> None:
     graph = analyse(Unread(), IMAGES)
     reasons = {frozen.name: frozen.reason for frozen in graph.frozen}
     assert reasons["unread"] == "read by no convolution or linear layer"
-    assert "narrow" not in {group.name for group in graph.groups}
+    assert reasons["narrow"] == "a single channel"
     assert [group.name for group in graph.groups] == ["used"]
 
 

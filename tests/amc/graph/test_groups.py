@@ -77,6 +77,7 @@ GROUPS: dict[str, list[Row]] = {
     "signal": [("conv1", 8, 8, "conv1", "conv2"), ("conv2", 6, 6, "conv2", "fc")],
     "convnext": [("fc1", 12, 12, "fc1", "fc2")],
     "transformer": [("encoder.linear1", 12, 12, "encoder.linear1", "encoder.linear2")],
+    "positions": [("fc1", 6, 6, "fc1", "fc2"), ("fc2", 8, 8, "fc2 conv", "head")],
     "two_outputs": [("conv1.0", 8, 8, "conv1.0", "conv2.0"), ("conv3.0", 7, 7, "conv3.0", "fc")],
 }
 
@@ -178,10 +179,11 @@ def test_positions_kernels_and_strides_are_those_of_the_calls() -> None:
     assert found["join.0.0"] == ((8, 8), (3, 3), (1, 1), 64)
 
 
-def test_the_batch_size_of_the_example_does_not_matter() -> None:
-    model, graph = prepared("transformer")
+@pytest.mark.parametrize("name", ["transformer", "positions", "flattened"])
+def test_the_batch_size_of_the_example_does_not_matter(name: str) -> None:
+    model, graph = prepared(name)
     for batch in (1, 5):
-        other = analyse(model, PRUNABLE["transformer"].example(batch))
+        other = analyse(model, PRUNABLE[name].example(batch))
         assert other.fingerprint == graph.fingerprint
         assert [layer.macs for layer in other.layers] == [layer.macs for layer in graph.layers]
 
