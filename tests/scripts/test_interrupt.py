@@ -26,7 +26,7 @@ def test_ctrl_c_in_the_middle_of_a_search(tmp_path: Path) -> None:
     )
     try:
         deadline = time.monotonic() + PATIENCE
-        while not folder.exists():  # it is made after the first episode
+        while sum(path.stat().st_size for path in folder.glob("events*")) < 5000:  # some episodes
             assert time.monotonic() < deadline
             assert process.poll() is None
             time.sleep(0.05)
@@ -40,6 +40,9 @@ def test_ctrl_c_in_the_middle_of_a_search(tmp_path: Path) -> None:
     assert "found policy" in out
     found = summary(folder)
     assert found["interrupted"] is True
-    assert 1 <= found["episodes"] < 1000
-    assert {path.suffix for path in folder.iterdir()} == {".json", ".safetensors", ".0"}
+    assert 2 <= found["episodes"] < 100_000
+    names = sorted(path.name for path in folder.iterdir())
+    assert names[0] == "compact.safetensors"
+    assert names[1].startswith("events.out.tfevents.")
+    assert names[2:] == ["policy.json", "summary.json"]
     assert amc.load(folder)(torch.zeros(1, 1, 8, 8)).shape == (1, 10)

@@ -153,8 +153,10 @@ def test_a_disk_that_is_full_for_tensorboard_costs_no_result(tmp_path: Path, mon
     assert summary(tmp_path)["episodes"] == 2
 
 
-@pytest.mark.parametrize("episodes", [0, 3])
-def test_ctrl_c_keeps_what_was_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, episodes: int) -> None:
+@pytest.mark.parametrize(("strategy", "episodes"), [("ddpg", 0), ("ddpg", 3), ("random", 3)])
+def test_ctrl_c_keeps_what_was_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str, episodes: int
+) -> None:
     accuracy, scored = Task.accuracy, []
 
     def interrupted(self: Task, *arguments: Any) -> float:
@@ -164,12 +166,13 @@ def test_ctrl_c_keeps_what_was_scored(tmp_path: Path, monkeypatch: pytest.Monkey
         return accuracy(self, *arguments)
 
     monkeypatch.setattr(Task, "accuracy", interrupted)
-    words = ("--run-dir", tmp_path / "run", "--quiet", *FEW, "--episodes", "50", "--strategy", "random")
+    words = ("--run-dir", tmp_path / "run", "--quiet", *FEW, "--episodes", "50", "--strategy", strategy)
     done = call(train, *words)
     assert (done.status, done.out) == (130, "")
     if episodes:
         assert done.err == "interrupted: saving the best policy so far\n"
-        assert summary(tmp_path / "run")["episodes"] == episodes
+        assert summary(tmp_path / "run")["episodes"] >= episodes  # a policy met again is not scored again
+        assert (tmp_path / "run" / "agent.zip").exists() == (strategy == "ddpg")
         assert summary(tmp_path / "run")["interrupted"] is True
     else:
         assert done.err == "interrupted\n"
