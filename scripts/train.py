@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
+import torch
 import tyro
 
 from agents.agent_file import save_agent
@@ -114,6 +115,7 @@ def train(arguments: Arguments) -> None:
     step = rounding(arguments.round_to)
     folder = new_run_folder(arguments.run_dir, arguments.network.model)
     device = find_device(arguments.device)
+    torch.manual_seed(arguments.seed)  # of weights that are random
     network = arguments.network.load()
     splits = arguments.images.load(network, arguments.metric, arguments.seed, progress=not arguments.quiet)
     task = Task(

@@ -252,3 +252,11 @@ def test_the_compact_network_outlives_the_folder_it_was_made_in(finished: Path, 
     assert json.loads((tmp_path / "policy.json").read_text())["schema"] == 1
     inputs = torch.randn(3, 1, 8, 8)
     torch.testing.assert_close(amc.load(tmp_path)(inputs), amc.load(str(finished))(inputs))
+
+
+def test_random_weights_follow_the_seed(tmp_path: Path) -> None:
+    policies = []
+    for name in ("first", "second"):
+        succeed(train, "--weights", "none", "--episodes", "2", "--quiet", "--run-dir", tmp_path / name, *FEW)
+        policies.append((tmp_path / name / "policy.json").read_text(encoding="utf-8"))
+    assert policies[0] == policies[1]
