@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from agents.exploration import random_policy, truncated_normal, varied_policy
 from agents.projection import project
 from agents.replay import EpisodeReplay
-from agents.result import Episode
+from agents.result import Episode, better
 from agents.settings import DDPGSettings
 from amc.graph import Keeps
 from envs import ChannelPruningEnv
@@ -108,8 +108,7 @@ class EpisodicDDPG(DDPG):
         self.baseline = reward if self.baseline is None else decay * self.baseline + (1 - decay) * reward
         details = {"exploration/sigma": self.sigma(index), "reward/baseline": self.baseline} | self.losses
         episode = Episode(index, info["keeps"], reward, info["outcome"], details)
-        if self.best is None or episode.reward > self.best.reward:
-            self.best = episode
+        self.best = better(self.best, episode)
         self._episode_num += 1
         callback.on_rollout_end()
         self.on_episode(episode)

@@ -19,6 +19,11 @@ class Episode:
     details: dict[str, float] = field(default_factory=dict)
 
 
+def better(best: Episode | None, episode: Episode) -> Episode:
+    """The one with the larger reward; of equal ones `best`, which came first."""
+    return episode if best is None or episode.reward > best.reward else best
+
+
 @dataclass(frozen=True, eq=False)
 class SearchResult:
     """The best episode of a search, and all of them in order."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from agents.result import Episode, SearchResult
+from agents.result import Episode, SearchResult, better
 from agents.settings import PRESETS
 from agents.strategies import STRATEGIES, OnEpisode, Strategy
 from amc.errors import UserError
+from amc.registry import look_up
 from amc.task import Task
-from amc.text import nearest
 from envs import ChannelPruningEnv
 from envs.observations import OBSERVATIONS
 from envs.rewards import REWARDS
@@ -15,10 +15,8 @@ from envs.rewards import REWARDS
 
 def check_reward(reward: str, observation: str) -> None:
     """Raise a UserError for an unknown reward or observation set."""
-    if reward not in REWARDS:
-        raise UserError(f"unknown reward {reward!r}; {nearest(reward, REWARDS)}")
-    if observation not in OBSERVATIONS:
-        raise UserError(f"unknown observation set {observation!r}; {nearest(observation, OBSERVATIONS)}")
+    look_up("reward", reward, REWARDS)
+    look_up("observation set", observation, OBSERVATIONS)
 
 
 def make_env(task: Task, reward: str = "error", observation: str = "scale_free") -> ChannelPruningEnv:
@@ -41,11 +39,7 @@ def make_strategy(name: str, settings: str = "tuned") -> Strategy:
     Raises:
         UserError: unknown strategy or settings.
     """
-    if name not in STRATEGIES:
-        raise UserError(f"unknown strategy {name!r}; {nearest(name, STRATEGIES)}")
-    if settings not in PRESETS:
-        raise UserError(f"unknown settings {settings!r}; {nearest(settings, PRESETS)}")
-    return STRATEGIES[name](PRESETS[settings])
+    return look_up("strategy", name, STRATEGIES)(look_up("settings", settings, PRESETS))
 
 
 class BestOf:
@@ -59,8 +53,7 @@ class BestOf:
     def __call__(self, episode: Episode) -> None:
         """Note one episode."""
         self.episodes.append(episode)
-        if self.best is None or episode.reward > self.best.reward:
-            self.best = episode
+        self.best = better(self.best, episode)
         for listener in self._listeners:
             listener(episode)
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from amc.cost import COSTS, Cost
 from amc.errors import UserError
 from amc.graph import Keeps, PruningGraph
-from amc.text import nearest
+from amc.registry import look_up
 
 _BISECTIONS = 40  # halves the factor's interval below any difference between two policies
 _SUFFIXES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
@@ -46,8 +46,7 @@ def parse_limit(text: str, graph: PruningGraph) -> Limit:
     kind, _, value = text.partition("=")
     if not value:
         raise UserError(f"a budget is KIND=VALUE such as macs=0.5 or params=200K, got {text!r}")
-    if kind not in COSTS:
-        raise UserError(f"unknown budget kind {kind!r}; {nearest(kind, COSTS)}")
+    make = look_up("budget kind", kind, COSTS)
     match = re.fullmatch(r"(\d+\.?\d*|\.\d+)([KMG]?)", value, flags=re.IGNORECASE)
     number = Fraction(match[1]) * _SUFFIXES[match[2].upper()] if match else Fraction(0)  # exact: 0.29 of 100 is 29
     is_share = bool(match) and not match[2] and number <= 1  # type: ignore[index]
@@ -56,7 +55,7 @@ def parse_limit(text: str, graph: PruningGraph) -> Limit:
             f"budget {text!r}: expected a share of the original in (0, 1] such as {kind}=0.5, "
             f"or an amount such as {kind}=60M, got {value!r}"
         )
-    cost = COSTS[kind](graph)
+    cost = make(graph)
     original = cost(graph.full)
     return Limit(kind, text, cost, original, float(number * original if is_share else number))
 

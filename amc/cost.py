@@ -29,8 +29,13 @@ class Cost:
 
     def __call__(self, keeps: Keeps) -> int:
         """The cost with `keeps[g]` units of each group left."""
+        return int(self.terms(keeps).sum())
+
+    def terms(self, keeps: Keeps) -> NDArray[np.int64]:
+        """What each term contributes, int64 `(terms,)`: of `macs` the layers, of `params` the parameters, in order."""
         lengths = self.fixed + self.per_unit @ keeps
-        return int(self.coefficients @ lengths[self.factors].prod(axis=1))
+        products: NDArray[np.int64] = self.coefficients * lengths[self.factors].prod(axis=1)
+        return products
 
 
 def macs(graph: PruningGraph) -> Cost:
@@ -50,14 +55,6 @@ def params(graph: PruningGraph) -> Cost:
 
 COSTS: dict[str, Callable[[PruningGraph], Cost]] = {"macs": macs, "params": params}
 """Kinds of cost that a budget can name."""
-
-
-def layer_macs(graph: PruningGraph, keeps: Keeps) -> NDArray[np.int64]:
-    """MACs of each layer, int64 `(layers,)`: the terms of `macs`, not summed."""
-    cost = macs(graph)
-    lengths = cost.fixed + cost.per_unit @ keeps
-    products: NDArray[np.int64] = cost.coefficients * lengths[cost.factors].prod(axis=1)
-    return products
 
 
 def _cost(graph: PruningGraph, terms: Sequence[tuple[int, Sequence[Axis]]]) -> Cost:

@@ -24,7 +24,7 @@ from amc.errors import UserError
 from amc.files import write_json
 from amc.graph import PruningGraph
 from amc.networks import load_network
-from amc.prune import Alive, Selection, compact
+from amc.prune import Alive, Selection, compact, named_tensors
 from amc.userfile import is_user_function
 from amc.weights import load_state, read_state_dict, write_state_dict
 
@@ -129,7 +129,7 @@ def load(run_dir: str | Path, model: nn.Module | None = None) -> nn.Module:
 
 def load_compact(model: nn.Module, policy: Policy, weights: Path) -> nn.Module:
     """Cut `model` (which stays as it is) as `policy` says and fill it with `weights`."""
-    tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    tensors = named_tensors(model)
     for name, axes in policy.selection.tensors.items():
         for dim, positions in axes.items():
             fits = name in tensors and dim < tensors[name].ndim and max(positions) < tensors[name].shape[dim]

@@ -53,7 +53,7 @@ def select(graph: PruningGraph, model: nn.Module, alive: Alive) -> Selection:
         if not alive[group.slice].any():
             raise ValueError(f"group {group.name} keeps none of its {group.units} units; at least one must stay")
     tensors = {}
-    shapes = {name: list(tensor.shape) for name, tensor in _named_tensors(model).items()}
+    shapes = {name: list(tensor.shape) for name, tensor in named_tensors(model).items()}
     for name, axes in graph.tensors.items():
         kept = {dim: axis.kept(alive).tolist() for dim, axis in axes.items()}
         tensors[name] = kept
@@ -98,7 +98,7 @@ def compact(model: nn.Module, selection: Selection, weights: Mapping[str, Tensor
     """
     replaced = weights or {}
     memo: dict[int, Any] = {}
-    for name, tensor in _named_tensors(model).items():
+    for name, tensor in named_tensors(model).items():
         axes = selection.tensors.get(name, {})
         source = replaced.get(name, tensor.detach())
         for dim, positions in axes.items():
@@ -123,5 +123,6 @@ def set_attributes(model: nn.Module, attributes: Mapping[str, Mapping[str, Any]]
             setattr(modules[name], key, value)
 
 
-def _named_tensors(model: nn.Module) -> dict[str, Tensor]:
+def named_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """All parameters and buffers by name."""
     return {**dict(model.named_parameters()), **dict(model.named_buffers())}

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.budget import Budgets
-from amc.cost import layer_macs, macs
+from amc.cost import macs
 from amc.graph import Group, Keeps, PruningGraph
 
 Features = NDArray[np.float32]
@@ -62,7 +62,7 @@ class PaperObservation:
         low, high = fixed.min(axis=0), fixed.max(axis=0)
         self._fixed = (fixed - low) / np.where(high > low, high - low, 1.0)
         self._whole = self._macs(graph.full)
-        self._own = np.array([sum(graph.layers[i].macs for i in group.producers) for group in graph.groups])
+        self._own = np.array([_own_macs(graph, group) for group in graph.groups])
 
     def __call__(self, decision: Decision) -> Features:
         """See `Observation`."""
@@ -158,14 +158,18 @@ OBSERVATIONS: dict[str, type[Observation]] = {
 
 
 def _shape_features(graph: PruningGraph, group: Group) -> tuple[float, ...]:
-    """(t, n, c, h, w, stride, k, MACs) of the group's first producer."""
+    """(t, n, c, h, w, stride, k) of the group's first producer, and the MACs of all its producers."""
     layer = graph.layers[group.producers[0]]
     height = layer.input_size[0] if layer.input_size else 1
     width = layer.input_size[-1] if layer.input_size else 1
     stride = layer.stride[0] if layer.stride else 1
     kernel = layer.kernel[0] if layer.kernel else 1
-    own = sum(layer_macs(graph, graph.full)[list(group.producers)])
-    return group.index, group.width, len(layer.inputs), height, width, stride, kernel, own
+    return group.index, group.width, len(layer.inputs), height, width, stride, kernel, _own_macs(graph, group)
+
+
+def _own_macs(graph: PruningGraph, group: Group) -> int:
+    """MACs of the layers that produce the group, nothing cut."""
+    return sum(graph.layers[index].macs for index in group.producers)
 
 
 def _rest(decided: tuple[int, ...], later: Keeps) -> Keeps:

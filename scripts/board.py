@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
-from agents.result import Episode
+from agents.result import Episode, better
 from amc.errors import UserError
 from amc.graph import Keeps, PruningGraph
 
@@ -76,8 +76,7 @@ class Board:
             threading.excepthook = hook
 
     def _points(self, episode: Episode) -> None:
-        if self._best is None or episode.reward > self._best.reward:
-            self._best = episode
+        self._best = better(self._best, episode)
         outcome, step = episode.outcome, episode.index
         values = {
             "reward/episode": episode.reward,

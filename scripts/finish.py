@@ -52,23 +52,20 @@ class OnTest(NamedTuple):
 
 def finish(task: Task, episodes: Sequence[Episode], reward: Callable[[Keeps, float], float]) -> Finish:
     """Choose among the best episodes by their reward on all reward images."""
-    best = _winner(task, episodes, reward)
-    uniform = _uniform(task, best)
-
-    def scored(keeps: Keeps) -> Scored:
-        network, selection = task.compact(keeps)
-        return Scored(keeps, network, selection, task.accuracy(network, task.splits.reward))
-
+    best = max(
+        (_scored(task, keeps) for keeps in _finalists(task, episodes)),
+        key=lambda scored: reward(scored.keeps, scored.reward_accuracy),
+    )
     costs = {}
     for kind, make in COSTS.items():
         cost = make(task.graph)
-        before, after = cost(task.graph.full), cost(best)
+        before, after = cost(task.graph.full), cost(best.keeps)
         costs[kind] = CostReached(before, after, after / before)
     return Finish(
         original_accuracy=task.accuracy(task.model, task.splits.reward),
-        uniform=scored(uniform),
-        policy=scored(best),
-        groups=describe_groups(task.graph, task.compressor.alive(best)),
+        uniform=_scored(task, _uniform(task, best.keeps)),
+        policy=best,
+        groups=describe_groups(task.graph, task.compressor.alive(best.keeps)),
         costs=costs,
     )
 
@@ -79,13 +76,16 @@ def score_on_test(task: Task, result: Finish) -> OnTest:
     return OnTest(*(task.accuracy(network, task.splits.test) for network in networks))
 
 
-def _winner(task: Task, episodes: Sequence[Episode], reward: Callable[[Keeps, float], float]) -> Keeps:
-    """Of the best distinct policies the one with the largest reward on all reward images."""
+def _scored(task: Task, keeps: Keeps) -> Scored:
+    network, selection = task.compact(keeps)
+    return Scored(keeps, network, selection, task.accuracy(network, task.splits.reward))
+
+
+def _finalists(task: Task, episodes: Sequence[Episode]) -> list[Keeps]:
+    """The best distinct policies; the best alone where the search has seen all reward images."""
     ranked = {episode.keeps.tobytes(): episode for episode in sorted(episodes, key=lambda each: -each.reward)}
-    finalists = [episode.keeps for episode in ranked.values()][:FINALISTS]
-    if task.search_images is task.splits.reward or len(finalists) == 1:
-        return finalists[0]
-    return max(finalists, key=lambda keeps: reward(keeps, task.accuracy(task.compact(keeps)[0], task.splits.reward)))
+    count = 1 if task.search_images is task.splits.reward else FINALISTS
+    return [episode.keeps for episode in ranked.values()][:count]
 
 
 def _uniform(task: Task, policy: Keeps) -> Keeps:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from agents.result import Episode
+from agents.result import Episode, better
 from agents.strategies import OnEpisode
 
 
@@ -33,8 +33,7 @@ def search_progress(episodes: int, macs: int, quiet: bool) -> Iterator[OnEpisode
 
         def told(episode: Episode) -> None:
             nonlocal best
-            if best is None or episode.reward > best.reward:
-                best = episode
+            best = better(best, episode)
             outcome = best.outcome
             words = (
                 f"best: reward {best.reward:.4f}, accuracy {100 * outcome.accuracy:.2f} %,"

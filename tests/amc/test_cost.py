@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amc.cost import COSTS, layer_macs, macs, params
+from amc.cost import COSTS, macs, params
 from amc.prune import compact, select
 from tests.architectures import PRUNABLE
 from tests.oracles import counted_macs, counted_params, prepared, random_alive
@@ -36,7 +36,7 @@ def test_macs_of_each_layer_by_hand() -> None:
     _, graph = prepared("plain")  # 3 -> conv1 -> conv2 (stride 2) -> 5 classes, 8 x 8 images
     assert [layer.name for layer in graph.layers] == ["conv1", "conv2", "fc"]
     expected = [64 * 9 * 3 * 5, 16 * 9 * 5 * 7, 7 * 5]
-    assert layer_macs(graph, np.array([5, 7])).tolist() == expected
+    assert macs(graph).terms(np.array([5, 7])).tolist() == expected
     assert macs(graph)(np.array([5, 7])) == sum(expected)
 
 
