@@ -11,9 +11,11 @@ from torch import nn
 from amc.data.augment import Augmentation
 from amc.data.images import Images
 from amc.errors import UserError
+from amc.registry import look_up
 
 MOMENTUM = 0.9
 WARM_UP = 0.2  # of all steps, until the learning rate is at its peak
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Recipe:
         label_smoothing: share of the target that is spread over all classes, in [0, 1].
         augmentation: random changes of the images.
         seed: of the order and the changes of the images.
+        precision: of the forward pass (`float32` or `bfloat16`); weights and their updates stay in float32.
     """
 
     epochs: int
@@ -37,6 +40,7 @@ class Recipe:
     label_smoothing: float
     augmentation: Augmentation
     seed: int
+    precision: str = "float32"
 
 
 def train(model: nn.Module, images: Images, recipe: Recipe, device: torch.device) -> Iterator[float]:
@@ -45,9 +49,11 @@ def train(model: nn.Module, images: Images, recipe: Recipe, device: torch.device
     The model is in training mode while an epoch runs and in eval mode whenever one is yielded.
 
     Raises:
-        UserError: the loss is no longer finite, or an image can't be read.
+        UserError: the loss is no longer finite, an image can't be read, or an unknown precision.
     """
     generator = torch.Generator().manual_seed(recipe.seed)
+    precision = look_up("precision", recipe.precision, PRECISIONS)
+    model.to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(
         model.parameters(),
         recipe.learning_rate,
@@ -64,9 +70,11 @@ def train(model: nn.Module, images: Images, recipe: Recipe, device: torch.device
         for inputs, targets in images.batches(recipe.batch_size, shuffle_seed=order):
             if len(inputs) < 2 < len(images):
                 continue  # a batch norm has no statistics of a single image
-            inputs = recipe.augmentation(inputs, generator).to(device)
+            inputs = recipe.augmentation(inputs, generator).to(device, memory_format=torch.channels_last)
             targets = targets.to(device)
-            loss = F.cross_entropy(model(inputs), targets, label_smoothing=recipe.label_smoothing)
+            with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+                outputs = model(inputs)
+            loss = F.cross_entropy(outputs.float(), targets, label_smoothing=recipe.label_smoothing)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -31,4 +31,4 @@ class Augmentation:
             columns = torch.where(mirrored, columns.flip(1), columns)
         padded = F.pad(inputs, (pad, pad, pad, pad), mode="replicate")
         chosen = padded.permute(0, 2, 3, 1)[torch.arange(batch)[:, None, None], rows[:, :, None], columns[:, None, :]]
-        return chosen.permute(0, 3, 1, 2).contiguous()
+        return chosen.permute(0, 3, 1, 2)
