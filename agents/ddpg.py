@@ -7,7 +7,7 @@ the end of the episode. An episode is a function of the actor's weights, the bes
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from stable_baselines3 import DDPG
 from stable_baselines3.common.type_aliases import RolloutReturn
 from stable_baselines3.common.utils import polyak_update
+from torch import Tensor
 from torch.nn import functional as F
 
 from agents.exploration import random_policy, truncated_normal, varied_policy
 from agents.projection import project
 from agents.replay import EpisodeReplay
-from agents.result import Episode, better
+from agents.result import Episode, Past, best_of, better
 from agents.settings import DDPGSettings
 from amc.graph import Keeps
 from envs import ChannelPruningEnv
@@ -37,6 +38,8 @@ class EpisodicDDPG(DDPG):
         seed: Of the networks, the exploration and the replay.
         device: Where actor and critic live.
         on_episode: Told of every episode.
+        start: Weights of an agent that was trained elsewhere, by their names in `policy`: it begins with what that
+            agent would do, where a new one begins with the uniform policy. None for a new agent.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class EpisodicDDPG(DDPG):
         seed: int,
         on_episode: Callable[[Episode], None],
         device: str = "cpu",
+        start: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.steps = len(env.graph.groups)
         super().__init__(
@@ -70,6 +74,9 @@ class EpisodicDDPG(DDPG):
         self.best: Episode | None = None
         self.baseline: float | None = None
         self.losses: dict[str, float] = {}
+        self.begins_greedy = start is not None
+        if start is not None:
+            self.policy.load_state_dict(start)
         self._set_rates()
 
     def _set_rates(self) -> None:
@@ -79,6 +86,46 @@ class EpisodicDDPG(DDPG):
         ):
             for parameters in optimizer.param_groups:
                 parameters["lr"] = rate
+
+    def search(self, episodes: int) -> None:
+        """Run episodes until there are `episodes`, those before an interruption included."""
+        updates_due = self.num_timesteps > self.learning_starts
+        if updates_due:  # only where it goes on: the state that was kept is that before them
+            self.train(self.gradient_steps, self.batch_size)
+        self.learn((episodes - self._episode_num) * self.steps, reset_num_timesteps=False)
+
+    def state(self) -> dict[str, Tensor]:
+        """What it knows when an episode is told of, that is before the updates that follow; besides the episodes."""
+        assert isinstance(self.replay_buffer, EpisodeReplay)
+        assert self.baseline is not None, "there is nothing to know before the first episode"
+        state = {f"policy.{name}": tensor.clone() for name, tensor in self.policy.state_dict().items()}
+        for name, optimizer in self._optimizers.items():
+            state |= {f"{name}.{key}": tensor.clone() for key, tensor in _moments(optimizer).items()}
+        state |= {f"replay.{name}": column for name, column in self.replay_buffer.columns().items()}
+        return state | {"baseline": torch.tensor(self.baseline, dtype=torch.float64)}
+
+    def restore(self, past: Past) -> None:
+        """Be as one that has run these episodes.
+
+        Raises:
+            ValueError: a state that is not of this agent.
+        """
+        assert isinstance(self.replay_buffer, EpisodeReplay)
+        try:
+            self.policy.load_state_dict(_below("policy.", past.state))
+            for name, optimizer in self._optimizers.items():
+                _set_moments(optimizer, _below(f"{name}.", past.state))
+            self.replay_buffer.restore(_below("replay.", past.state))
+            self.baseline = past.state["baseline"].item()
+        except (KeyError, RuntimeError) as error:
+            raise ValueError(f"the state is not of this agent: {error}") from error
+        self.best = best_of(past.episodes)
+        self._episode_num = len(past.episodes)
+        self.num_timesteps = self._episode_num * self.steps
+
+    @property
+    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {"actor_optimizer": self.actor.optimizer, "critic_optimizer": self.critic.optimizer}
 
     # -- collecting ---------------------------------------------------------------------------------------------
 
@@ -126,26 +173,38 @@ class EpisodicDDPG(DDPG):
 
     def _act(self, rng: np.random.Generator, index: int) -> Callable[[NDArray[np.float32], tuple[float, float]], float]:
         """The exploring policy of one episode."""
-        if not self.settings.whole_policies:
+        trained_elsewhere = index == 0 and self.begins_greedy
+        if not self.settings.whole_policies and not trained_elsewhere:
             sigma = self.sigma(index)
             return lambda observation, interval: truncated_normal(rng, self.greedy(observation, interval), sigma, 0, 1)
         planned = iter(self.pruning_env.sparsities(self._plan(rng, index)))
         return lambda *_: next(planned)
 
     def _plan(self, rng: np.random.Generator, index: int) -> Keeps:
-        """A whole policy: the uniform one first, random ones in the warm-up, then variations."""
+        """A whole policy.
+
+        A new agent begins with the uniform one, then random ones in the warm-up, then variations. One that was trained
+        elsewhere begins with its own.
+        """
         budgets = self.pruning_env.budgets
+        if index == 0 and self.begins_greedy:
+            return self._own_policy()
         if index == 0:
             return budgets.scale(np.ones(self.steps))
-        if index < self.warmup:
+        if index < self.warmup and not self.begins_greedy:
             return random_policy(rng, budgets)
         if self.best is not None and rng.random() < self.settings.best_share:
             shares = self.best.keeps / budgets.graph.full
         else:
-            shares = 1.0 - self.pruning_env.rehearse(self.greedy)
+            shares = self._own_policy() / budgets.graph.full
         sigma = self.sigma(index)
         candidates = [varied_policy(rng, budgets, shares, sigma) for _ in range(self.settings.candidates)]
         return candidates[0] if len(candidates) == 1 else max(candidates, key=self._value)
+
+    def _own_policy(self) -> Keeps:
+        """What the actor does without noise."""
+        shares = 1.0 - self.pruning_env.rehearse(self.greedy)
+        return np.rint(shares * self.pruning_env.graph.full).astype(np.int64)
 
     def _value(self, keeps: Keeps) -> float:
         """What the critic expects of a whole policy: the mean of its values along the episode."""
@@ -209,3 +268,22 @@ class EpisodicDDPG(DDPG):
 def _scaled(sparsities: NDArray[np.float64]) -> NDArray[np.float32]:
     """From [0, 1] to Stable-Baselines3's [-1, 1]."""
     return (2.0 * sparsities - 1.0).astype(np.float32)
+
+
+def _below(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+
+
+def _moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """What Adam knows of each parameter; nothing before the first update."""
+    state = optimizer.state_dict()["state"]
+    return {f"{index}.{name}": tensor for index, known in state.items() for name, tensor in known.items()}
+
+
+def _set_moments(optimizer: torch.optim.Optimizer, moments: Mapping[str, Tensor]) -> None:
+    content = optimizer.state_dict()
+    content["state"] = {}
+    for key, tensor in moments.items():
+        index, _, name = key.partition(".")
+        content["state"].setdefault(int(index), {})[name] = tensor
+    optimizer.load_state_dict(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +10,9 @@ import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.buffers import ReplayBuffer
 from torch import Tensor
+
+HELD = ("observations", "actions", "intervals", "rewards", "next_observations", "next_intervals", "dones")
+"""Arrays of the replay, a row for each transition."""
 
 
 class Transitions(NamedTuple):
@@ -53,6 +57,25 @@ class EpisodeReplay(ReplayBuffer):
             self.add(
                 observations[step], observations[step + 1], actions[step : step + 1], np.array([reward]), done, [{}]
             )
+
+    def columns(self) -> dict[str, Tensor]:
+        """All that is held, and the place of the next transition, by name."""
+        held = {name: torch.as_tensor(getattr(self, name)[: self.size()].copy()) for name in HELD}
+        return held | {"position": torch.tensor(self.pos)}
+
+    def restore(self, columns: Mapping[str, Tensor]) -> None:
+        """Hold what `columns` gave of a replay of the same size.
+
+        Raises:
+            ValueError: columns that are missing or do not fit.
+        """
+        for name in HELD:
+            held, column = getattr(self, name), columns[name].numpy()
+            if len(column) > self.buffer_size or column.shape[1:] != held.shape[1:] or column.dtype != held.dtype:
+                raise ValueError(f"a replay of {held.shape} can't hold {name} {column.shape}")
+            held[: len(column)] = column
+        self.pos = int(columns["position"])
+        self.full = len(columns[HELD[0]]) == self.buffer_size
 
     def reward_deviation(self) -> float:
         """Standard deviation of the rewards held."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+from torch import Tensor
 
 from amc.graph import Keeps
 from envs.rewards import Outcome
@@ -24,9 +27,25 @@ def better(best: Episode | None, episode: Episode) -> Episode:
     return episode if best is None or episode.reward > best.reward else best
 
 
+def best_of(episodes: Iterable[Episode]) -> Episode | None:
+    """The one with the largest reward, the first of equal ones; None of none."""
+    best = None
+    for episode in episodes:
+        best = better(best, episode)
+    return best
+
+
 @dataclass(frozen=True, eq=False)
 class SearchResult:
     """The best episode of a search, and all of them in order."""
 
     best: Episode
     episodes: tuple[Episode, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """A search that was interrupted: its episodes in order, and what its strategy knew after them, by name."""
+
+    episodes: tuple[Episode, ...] = ()
+    state: Mapping[str, Tensor] = field(default_factory=dict)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from agents.result import Episode, SearchResult, better
+from collections.abc import Sequence
+
+from agents.result import Episode, SearchResult, best_of, better
 from agents.settings import PRESETS
 from agents.strategies import STRATEGIES, OnEpisode, Strategy
 from amc.errors import UserError
@@ -43,11 +45,11 @@ def make_strategy(name: str, settings: str = "tuned") -> Strategy:
 
 
 class BestOf:
-    """Remembers every episode and the best of them, and passes each on."""
+    """Remembers every episode, those of the past included, and the best of them; passes each new one on."""
 
-    def __init__(self, *listeners: OnEpisode) -> None:
-        self.episodes: list[Episode] = []
-        self.best: Episode | None = None
+    def __init__(self, *listeners: OnEpisode, past: Sequence[Episode] = ()) -> None:
+        self.episodes = list(past)
+        self.best = best_of(past)
         self._listeners = listeners
 
     def __call__(self, episode: Episode) -> None:

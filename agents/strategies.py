@@ -2,67 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
+from torch import Tensor
 
 from agents.ddpg import EpisodicDDPG
 from agents.exploration import random_policy
-from agents.result import Episode
+from agents.result import Episode, Past
 from agents.settings import DDPGSettings
 from amc.graph import Keeps
 from envs import ChannelPruningEnv
 
 OnEpisode = Callable[[Episode], None]
+NOTHING = Past()
 
 
 class Strategy(Protocol):
-    """Searches in an environment and tells of every scored policy; only an agent has use for settings."""
+    """Searches in an environment and tells of every scored policy."""
 
-    def __init__(self, settings: DDPGSettings) -> None: ...
+    def search(
+        self, env: ChannelPruningEnv, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
+    ) -> None:
+        """Score policies until there are `episodes` at the most, those of `past` included.
 
-    def search(self, env: ChannelPruningEnv, episodes: int, seed: int, on_episode: OnEpisode) -> None:
-        """Score `episodes` policies at the most."""
+        Raises:
+            ValueError: a past of another search.
+        """
+
+    def state(self) -> dict[str, Tensor]:
+        """What it knows when it tells of an episode, besides the episodes: what `Past` holds for it to go on."""
 
 
-class Uniform:
+class _Stateless:
+    """A strategy that knows nothing but the number of the next episode."""
+
+    def state(self) -> dict[str, Tensor]:
+        """See `Strategy`."""
+        return {}
+
+
+class Uniform(_Stateless):
     """One common sparsity, the smallest that fits; the steps left go out in forward order. There is only one policy."""
 
-    def __init__(self, settings: DDPGSettings) -> None:
-        del settings
-
-    def search(self, env: ChannelPruningEnv, episodes: int, seed: int, on_episode: OnEpisode) -> None:
+    def search(
+        self, env: ChannelPruningEnv, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
+    ) -> None:
         """See `Strategy`."""
         del seed
-        for index in range(min(episodes, 1)):
+        for index in range(len(past.episodes), min(episodes, 1)):
             on_episode(play(env, env.budgets.scale(np.ones(len(env.graph.groups))), index))
 
 
-class Random:
+class Random(_Stateless):
     """Policies as DDPG's warm-up draws them."""
 
-    def __init__(self, settings: DDPGSettings) -> None:
-        del settings
-
-    def search(self, env: ChannelPruningEnv, episodes: int, seed: int, on_episode: OnEpisode) -> None:
+    def search(
+        self, env: ChannelPruningEnv, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
+    ) -> None:
         """See `Strategy`."""
-        for index in range(episodes):
+        for index in range(len(past.episodes), episodes):
             on_episode(play(env, random_policy(np.random.default_rng((seed, index)), env.budgets), index))
 
 
-class Ddpg:
-    """DDPG with a preset's settings; `agent` is the trained agent once a search has begun."""
+class Fixed(_Stateless):
+    """One given policy, counts of units as they are: `keeps` `(groups,)`."""
 
-    def __init__(self, settings: DDPGSettings) -> None:
+    def __init__(self, keeps: Keeps) -> None:
+        self.keeps = keeps
+
+    def search(
+        self, env: ChannelPruningEnv, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
+    ) -> None:
+        """See `Strategy`."""
+        del seed
+        for index in range(len(past.episodes), min(episodes, 1)):
+            on_episode(Episode(index, self.keeps, *env.score(self.keeps)))
+
+
+class Ddpg:
+    """DDPG with the given settings; `agent` is the trained agent once a search has begun.
+
+    `start` are the weights of an agent that was trained elsewhere, see `EpisodicDDPG`.
+    """
+
+    def __init__(self, settings: DDPGSettings, start: Mapping[str, Tensor] | None = None) -> None:
         self.settings = settings
         self.agent: EpisodicDDPG | None = None
+        self._start = start
 
-    def search(self, env: ChannelPruningEnv, episodes: int, seed: int, on_episode: OnEpisode) -> None:
+    def search(
+        self, env: ChannelPruningEnv, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
+    ) -> None:
         """See `Strategy`."""
         warmup = min(100, episodes // 4)
-        self.agent = EpisodicDDPG(env, self.settings, warmup, seed, on_episode)
-        self.agent.learn(total_timesteps=episodes * self.agent.steps)
+        self.agent = EpisodicDDPG(env, self.settings, warmup, seed, on_episode, start=self._start)
+        if past.episodes:
+            self.agent.restore(past)
+        self.agent.search(episodes)
+
+    def state(self) -> dict[str, Tensor]:
+        """See `Strategy`."""
+        return self.agent.state() if self.agent else {}
 
 
 def play(env: ChannelPruningEnv, keeps: Keeps, index: int) -> Episode:
@@ -73,5 +115,9 @@ def play(env: ChannelPruningEnv, keeps: Keeps, index: int) -> Episode:
     return Episode(index, info["keeps"], reward, info["outcome"])
 
 
-STRATEGIES: dict[str, type[Strategy]] = {"ddpg": Ddpg, "uniform": Uniform, "random": Random}
-"""Strategies by name."""
+STRATEGIES: dict[str, Callable[[DDPGSettings], Strategy]] = {
+    "ddpg": Ddpg,
+    "uniform": lambda _: Uniform(),
+    "random": lambda _: Random(),
+}
+"""Strategies by name; only an agent has use for settings."""

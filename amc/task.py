@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Iterable, Sequence
 
 import torch
@@ -74,6 +75,20 @@ class Task:
         self.search_images = splits.reward if whole else splits.reward.take(reward_images or 0, seed)
         self.score = PolicyScorer(self.compressor, lambda network: self.accuracy(network, self.search_images))
 
+    @property
+    def digests(self) -> dict[str, str]:
+        """What tells this task from another: of the architecture, its weights and its images."""
+        weights = hashlib.sha256()
+        for name, tensor in sorted(self.model.state_dict().items()):
+            weights.update(name.encode() + _bytes(tensor))
+        images = hashlib.sha256(_bytes(self.splits.calibration.example(CALIBRATION_BATCH)))
+        images.update(repr([len(each) for each in (self.splits.calibration, self.search_images)]).encode())
+        return {
+            "architecture": self.graph.fingerprint,
+            "weights": weights.hexdigest()[:16],
+            "images": images.hexdigest()[:16],
+        }
+
     def batches(self, images: Images) -> Iterable[tuple[Tensor, Tensor]]:
         """One pass over images, on the device."""
         return moved(images.batches(self.batch_size), self.device)
@@ -85,6 +100,10 @@ class Task:
     def compact(self, keeps: Keeps) -> tuple[nn.Module, Selection]:
         """The compact network that keeps `keeps[g]` units of each group, and how it was cut."""
         return self.compressor.compact(self.compressor.alive(keeps))
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
 
 
 def prunable_graph(

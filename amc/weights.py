@@ -4,6 +4,7 @@ import pickle
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import safetensors.torch
 import torch
@@ -34,9 +35,28 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
     if path.suffix in TORCH_SUFFIXES:
-        return _unwrapped(_read_torch(path), path)
+        return _unwrapped(read_torch(path, path), path)
     known = ", ".join((".safetensors", *TORCH_SUFFIXES))
     raise UserError(f"expected a weights file that ends in {known}, got {path}")
+
+
+def read_torch(source: Path | BinaryIO, name: str | Path) -> object:
+    """What `torch.save` wrote, onto the CPU, without executing anything; `name` stands for it in errors.
+
+    Raises:
+        UserError: a damaged file, or a pickle that would have to execute code.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of pickles that are then refused
+            return torch.load(source, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UserError(
+            f"{name} is damaged, or holds more than tensors, which to read would execute code;"
+            " save the tensors alone: torch.save(model.state_dict(), file)"
+        ) from error
+    except Exception as error:  # a damaged file may raise anything
+        raise UserError(f"{name} can't be read as a PyTorch file: {one_line(error)}") from error
 
 
 def write_state_dict(path: Path, state: Mapping[str, Tensor]) -> None:
@@ -96,20 +116,6 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         return _without_parallel_prefix(safetensors.torch.load_file(path))
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path} can't be read as a safetensors file: {one_line(error)}") from error
-
-
-def _read_torch(path: Path) -> object:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of pickles that are then refused
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise UserError(
-            f"{path} is damaged, or holds more than tensors, which to read would execute code;"
-            " save the tensors alone: torch.save(model.state_dict(), file)"
-        ) from error
-    except Exception as error:  # a damaged file may raise anything
-        raise UserError(f"{path} can't be read as a PyTorch file: {one_line(error)}") from error
 
 
 def _unwrapped(content: object, path: Path) -> dict[str, Tensor]:

@@ -95,10 +95,15 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
         if len(self._decided) < len(self.graph.groups):
             return self._observe(), 0.0, False, False, info | {"interval": self._interval}
         keeps = np.array(self._decided, dtype=np.int64)
-        outcome = self.outcome(keeps, self._accuracy(keeps))
+        reward, outcome = self.score(keeps)
         done = np.zeros(len(self.observation.names), dtype=np.float32)
         info |= {"interval": (0.0, 1.0), "keeps": keeps, "outcome": outcome}
-        return done, float(self._reward(outcome)), True, False, info
+        return done, reward, True, False, info
+
+    def score(self, keeps: Keeps) -> tuple[float, Outcome]:
+        """Reward and outcome of an episode that ends with `keeps` `(groups,)`, whether or not actions lead there."""
+        outcome = self.outcome(keeps, self._accuracy(keeps))
+        return float(self._reward(outcome)), outcome
 
     def outcome(self, keeps: Keeps, accuracy: float) -> Outcome:
         """What keeps led to."""

@@ -7,7 +7,7 @@ far. All features are about [0, 1].
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +31,10 @@ class Decision:
 class Observation(Protocol):
     """An observation set."""
 
-    def __init__(self, graph: PruningGraph, budgets: Budgets, hints: NDArray[np.float64]) -> None: ...
+    version: ClassVar[int]
+    """Changes with the meaning of any feature."""
 
-    @property
-    def version(self) -> int:
-        """Changes with the meaning of any feature."""
+    def __init__(self, graph: PruningGraph, budgets: Budgets, hints: NDArray[np.float64]) -> None: ...
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -51,7 +50,7 @@ class PaperObservation:
     The layer of a group is its first producer. Unlike the released code, `reduced` and `rest` are both in MACs.
     """
 
-    version = 1
+    version: ClassVar[int] = 1
     names = ("t", "n", "c", "h", "w", "stride", "k", "macs", "reduced", "rest", "previous_action")
 
     def __init__(self, graph: PruningGraph, budgets: Budgets, hints: NDArray[np.float64]) -> None:
@@ -80,7 +79,7 @@ class ScaleFreeObservation:
     say: `hints`, `(groups, hints)`, the importance and the reconstruction error at a few sparsities.
     """
 
-    version = 1
+    version: ClassVar[int] = 1
 
     def __init__(self, graph: PruningGraph, budgets: Budgets, hints: NDArray[np.float64]) -> None:
         self._graph, self._budgets = graph, budgets

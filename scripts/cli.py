@@ -34,7 +34,7 @@ def run(work: Callable[[Arguments], None], arguments: type[Arguments], argv: Seq
         argv: the words after the program's name; None for those of this process.
     """
     try:
-        work(_parse(arguments, argv))
+        work(parse(arguments, argv))
     except UserError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(MISTAKE)
@@ -43,7 +43,12 @@ def run(work: Callable[[Arguments], None], arguments: type[Arguments], argv: Seq
         sys.exit(INTERRUPTED)
 
 
-def _parse(arguments: type[Arguments], argv: Sequence[str] | None) -> Arguments:
+def parse(arguments: type[Arguments], argv: Sequence[str] | None) -> Arguments:
+    """Read a dataclass of arguments from words, by default those of this process.
+
+    Raises:
+        UserError: words that it does not have, in one line.
+    """
     printed = io.StringIO()
     try:
         with contextlib.redirect_stderr(printed):

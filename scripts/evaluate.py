@@ -28,7 +28,7 @@ from amc.policy import POLICY_FILE, load, read_policy
 from amc.text import nearest
 from amc.userfile import is_user_function
 from scripts.cli import run
-from scripts.options import DataOptions, NetworkOptions, check_seed
+from scripts.options import DataOptions, NetworkOptions, check_seed, not_imported
 from scripts.run_folder import SUMMARY_FILE
 from scripts.table import percent
 
@@ -51,7 +51,6 @@ RECORDED: dict[str, Callable[[Any], Any]] = {
 """Arguments of a search that are taken over from its summary."""
 
 Options = TypeVar("Options", NetworkOptions, DataOptions)
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def evaluate(arguments: Arguments) -> None:
         check_seed(arguments.seed)
     recorded = _recorded(arguments.run_dir, arguments.network) if arguments.run_dir else {}
     metric_name = arguments.metric or recorded.get("metric", "top1")
-    metric = find_metric(_not_imported(metric_name, "--metric", given=arguments.metric is not None))
+    metric = find_metric(not_imported(metric_name, "--metric", given=arguments.metric is not None))
     seed = recorded.get("seed", 0) if arguments.seed is None else arguments.seed
     device = find_device(arguments.device)
 
@@ -138,15 +137,8 @@ def _filled(options: Options, recorded: Mapping[str, Any]) -> Options:
         if getattr(options, option.name) not in (None, AUTO, "default"):
             continue
         value = recorded.get(option.name, option.default)
-        changes[option.name] = _not_imported(value, f"--{option.name}", given=False)
+        changes[option.name] = not_imported(value, f"--{option.name}", given=False)
     return dataclasses.replace(options, **changes)
-
-
-def _not_imported(value: T, option: str, *, given: bool) -> T:
-    """Refuse a user's function that only a run's file names."""
-    if isinstance(value, str) and is_user_function(value) and not given:
-        raise UserError(f"the run used {option} {value}, which is not imported from a run's files; give {option} again")
-    return value
 
 
 def _milliseconds(network: nn.Module, batch: Tensor) -> float:

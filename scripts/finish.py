@@ -33,10 +33,11 @@ class Scored:
 
 @dataclass(frozen=True, eq=False)
 class Finish:
-    """What a search comes to."""
+    """What a search comes to; `zero_shot` is what an agent that was trained elsewhere did before it learned here."""
 
     original_accuracy: float
     uniform: Scored
+    zero_shot: Scored | None
     policy: Scored
     groups: tuple[GroupPolicy, ...]
     costs: dict[str, CostReached]
@@ -47,15 +48,20 @@ class OnTest(NamedTuple):
 
     original: float
     uniform: float
+    zero_shot: float | None
     policy: float
 
 
-def finish(task: Task, episodes: Sequence[Episode], reward: Callable[[Keeps, float], float]) -> Finish:
-    """Choose among the best episodes by their reward on all reward images."""
-    best = max(
-        (_scored(task, keeps) for keeps in _finalists(task, episodes)),
-        key=lambda scored: reward(scored.keeps, scored.reward_accuracy),
-    )
+def finish(
+    task: Task, episodes: Sequence[Episode], reward: Callable[[Keeps, float], float], *, zero_shot: bool = False
+) -> Finish:
+    """Choose among the best episodes by their reward on all reward images.
+
+    `zero_shot`: the first episode is what a trained agent did before it learned, and is scored beside the others.
+    """
+    first = _scored(task, episodes[0].keeps) if zero_shot else None
+    finalists = [_scored(task, keeps) for keeps in _finalists(task, episodes)] + ([first] if first else [])
+    best = max(finalists, key=lambda scored: reward(scored.keeps, scored.reward_accuracy))
     costs = {}
     for kind, make in COSTS.items():
         cost = make(task.graph)
@@ -64,6 +70,7 @@ def finish(task: Task, episodes: Sequence[Episode], reward: Callable[[Keeps, flo
     return Finish(
         original_accuracy=task.accuracy(task.model, task.splits.reward),
         uniform=_scored(task, _uniform(task, best.keeps)),
+        zero_shot=first,
         policy=best,
         groups=describe_groups(task.graph, task.compressor.alive(best.keeps)),
         costs=costs,
@@ -72,8 +79,12 @@ def finish(task: Task, episodes: Sequence[Episode], reward: Callable[[Keeps, flo
 
 def score_on_test(task: Task, result: Finish) -> OnTest:
     """Read the test images: the one time that it is done."""
-    networks = (task.model, result.uniform.network, result.policy.network)
-    return OnTest(*(task.accuracy(network, task.splits.test) for network in networks))
+    return OnTest(
+        original=task.accuracy(task.model, task.splits.test),
+        uniform=task.accuracy(result.uniform.network, task.splits.test),
+        zero_shot=task.accuracy(result.zero_shot.network, task.splits.test) if result.zero_shot else None,
+        policy=task.accuracy(result.policy.network, task.splits.test),
+    )
 
 
 def _scored(task: Task, keeps: Keeps) -> Scored:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
@@ -15,6 +18,9 @@ from amc.data.splits import SplitSizes
 from amc.errors import UserError
 from amc.evaluate import METRICS, check_runs
 from amc.networks import Network, load_network
+from amc.userfile import is_user_function
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,21 @@ def rounding(round_to: str) -> int | None:
     if not round_to.isdecimal() or int(round_to) < 1:
         raise UserError(f"expected --round-to auto or a whole number of channels above 0, got {round_to!r}")
     return int(round_to)
+
+
+def not_imported(value: T, option: str, *, given: bool) -> T:
+    """Refuse a user's function that only a run's file names."""
+    if isinstance(value, str) and is_user_function(value) and not given:
+        raise UserError(f"the run used {option} {value}, which is not imported from a run's files; give {option} again")
+    return value
+
+
+def check_command(folder: Path, arguments: Mapping[str, Any]) -> str:
+    """What scores the results of a run again; the user's functions are named, since none is imported from files."""
+    words = ["python", "-m", "scripts.evaluate", "--run-dir", str(folder)]
+    for option in ("model", "data", "metric"):
+        words += [f"--{option}", arguments[option]] * is_user_function(arguments[option])
+    return shlex.join(words)
 
 
 def _classes(model: nn.Module, example: Tensor) -> int:

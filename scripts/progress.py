@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from agents.result import Episode, better
+from agents.result import Episode, best_of, better
 from agents.strategies import OnEpisode
 
 
 @contextmanager
-def search_progress(episodes: int, macs: int, quiet: bool) -> Iterator[OnEpisode]:
+def search_progress(episodes: int, macs: int, quiet: bool, past: Sequence[Episode] = ()) -> Iterator[OnEpisode]:
     """A bar on standard error with the episode, the best reward, its accuracy and cost, and the time left.
 
-    Yields a function to be told of every episode. `macs` are those of the whole network. Where standard error is no
+    Yields a function to be told of every episode. `macs` are those of the whole network, `past` the
+    episodes before an interruption. Where standard error is no
     terminal, a line is printed at every tenth of the episodes instead.
     """
     console = Console(stderr=True, quiet=quiet)
@@ -27,9 +28,9 @@ def search_progress(episodes: int, macs: int, quiet: bool) -> Iterator[OnEpisode
         TextColumn("{task.description}"),
         TimeRemainingColumn(),
     )
-    best: Episode | None = None
+    best = best_of(past)
     with Progress(*columns, console=console, transient=True, disable=not live) as bar:
-        task = bar.add_task("", total=episodes)
+        task = bar.add_task("", total=episodes, completed=len(past))
 
         def told(episode: Episode) -> None:
             nonlocal best

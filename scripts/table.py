@@ -26,12 +26,16 @@ def print_finish(finish: Finish, test: OnTest, *, is_accuracy: bool) -> None:
     console.print(_widths(finish.groups))
     console.print(_costs(finish.costs))
 
-    def shown(value: float) -> str:
+    def shown(value: float | None) -> str:
+        if value is None:
+            return ""
         return percent(value) if is_accuracy else f"{value:.4f}"
 
     table = Table("network", "reward split", "test split", title="accuracy" if is_accuracy else "metric")
     table.add_row("original", shown(finish.original_accuracy), shown(test.original))
     table.add_row("uniform policy", shown(finish.uniform.reward_accuracy), shown(test.uniform))
+    if finish.zero_shot is not None:
+        table.add_row("agent before learning", shown(finish.zero_shot.reward_accuracy), shown(test.zero_shot))
     table.add_row("found policy", shown(finish.policy.reward_accuracy), shown(test.policy))
     console.print(table)
 

@@ -1,0 +1,66 @@
+"""Episodes as columns of numbers, to be written into a file and read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from agents.result import Episode
+from envs.rewards import Outcome
+
+KEEPS, REWARD, DETAIL = "keeps", "reward", "detail."
+OUTCOME = {"accuracy": torch.float64, "macs": torch.int64, "params": torch.int64, "budget_use": torch.float64}
+
+
+def to_columns(episodes: Sequence[Episode], groups: int) -> dict[str, Tensor]:
+    """One tensor for each number of an episode, `(episodes,)`; the keeps are `(episodes, groups)`.
+
+    Details that an episode lacks are NaN.
+    """
+    keeps = [torch.as_tensor(episode.keeps) for episode in episodes]
+    columns = {
+        KEEPS: torch.stack(keeps) if keeps else torch.zeros(0, groups, dtype=torch.int64),
+        REWARD: torch.tensor([episode.reward for episode in episodes], dtype=torch.float64),
+    }
+    for name, dtype in OUTCOME.items():
+        columns[name] = torch.tensor([getattr(episode.outcome, name) for episode in episodes], dtype=dtype)
+    for name in dict.fromkeys(name for episode in episodes for name in episode.details):
+        values = [episode.details.get(name, float("nan")) for episode in episodes]
+        columns[f"{DETAIL}{name}"] = torch.tensor(values, dtype=torch.float64)
+    return columns
+
+
+def from_columns(columns: Mapping[str, Tensor]) -> tuple[Episode, ...]:
+    """The episodes that `to_columns` was given.
+
+    Raises:
+        ValueError: a column is missing, or has another length or type.
+    """
+    for name, dtype in {KEEPS: torch.int64, REWARD: torch.float64, **OUTCOME}.items():
+        if name not in columns:
+            raise ValueError(f"{name!r} is missing")
+        if columns[name].dtype != dtype:
+            raise ValueError(f"{name!r}: expected {dtype}, got {columns[name].dtype}")
+    if columns[KEEPS].ndim != 2:
+        raise ValueError(f"'keeps': expected a row per episode, got shape {list(columns[KEEPS].shape)}")
+    count = len(columns[KEEPS])
+    for name, column in columns.items():
+        if name != KEEPS and column.shape != (count,):
+            raise ValueError(f"{name!r}: expected {count} numbers, got shape {list(column.shape)}")
+    details = {
+        name.removeprefix(DETAIL): column.tolist() for name, column in columns.items() if name.startswith(DETAIL)
+    }
+    keeps = columns[KEEPS].numpy()
+    numbers = {name: columns[name].tolist() for name in (REWARD, *OUTCOME)}
+    return tuple(
+        Episode(
+            index=index,
+            keeps=keeps[index],
+            reward=numbers[REWARD][index],
+            outcome=Outcome(**{name: numbers[name][index] for name in OUTCOME}),
+            details={name: values[index] for name, values in details.items() if values[index] == values[index]},
+        )
+        for index in range(count)
+    )

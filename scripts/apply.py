@@ -1,0 +1,139 @@
+"""Apply what was learned on one network to another: a trained agent, or a policy."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tyro
+
+from agents.agent_file import read_agent
+from agents.settings import PRESETS
+from agents.strategies import Ddpg, Fixed, Strategy
+from amc.errors import UserError
+from amc.graph import Keeps
+from amc.policy import read_policy
+from amc.registry import look_up
+from envs import ChannelPruningEnv
+from scripts.cli import run
+from scripts.job import Job, run_job
+from scripts.options import DataOptions, NetworkOptions
+from scripts.search_options import SearchOptions
+from scripts.session import Session, begin
+
+AGENT, POLICY = "agent.zip", "policy.json"
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Prune a network by what was learned on another, and leave a run folder as a search does.
+
+    With --agent: a trained agent decides for this network, and goes on learning here if episodes are given. With
+    --policy: the same counts for the same architecture with other weights; the channels are chosen anew.
+    """
+
+    network: tyro.conf.OmitArgPrefixes[NetworkOptions] = field(default_factory=NetworkOptions)
+    images: tyro.conf.OmitArgPrefixes[DataOptions] = field(default_factory=DataOptions)
+    options: tyro.conf.OmitArgPrefixes[SearchOptions] = field(default_factory=SearchOptions)
+    agent: Path | None = None
+    """An agent.zip that a search left; nothing in it is unpickled or executed."""
+    policy: Path | None = None
+    """A policy.json of the same architecture."""
+    episodes: int = 0
+    """Policies that the agent tries after its first one, to learn this network; 0: its first one is the result."""
+    settings: str = "tuned"
+    """Settings for going on learning: tuned (ours) or paper (He et al. 2018)."""
+
+    def check(self) -> None:
+        """Raise a UserError for what can be told without reading anything."""
+        if self.options.resume is None and (self.agent is None) == (self.policy is None):
+            raise UserError("expected --agent agent.zip or --policy policy.json, one of them")
+        if self.episodes < 0:
+            raise UserError(f"expected --episodes of 0 or more, got {self.episodes}")
+        if self.policy is not None and self.episodes:
+            raise UserError("a policy has nothing to learn; leave --episodes out, or give --agent")
+        look_up("settings", self.settings, PRESETS)
+        self.options.check("scale_free")
+
+
+def apply(arguments: Arguments) -> None:
+    """Begin or go on, and apply."""
+    arguments.check()
+    session = begin("apply", arguments, arguments.options, arguments.network.model)
+    run_job(_policy_job(session) if session.arguments.policy else _agent_job(session))
+
+
+def _agent_job(session: Session[Arguments]) -> Job:
+    arguments = session.arguments
+    assert arguments.agent is not None, "checked"
+    source = session.source(AGENT, arguments.agent)
+    agent = read_agent(source)
+    settings = dataclasses.replace(PRESETS[arguments.settings], hidden=agent.hidden)
+
+    def strategy(env: ChannelPruningEnv) -> Strategy:
+        agent.check_fits(env)
+        return Ddpg(settings, agent.weights)
+
+    return Job(
+        session=session,
+        network=arguments.network,
+        images=arguments.images,
+        options=arguments.options,
+        strategy=strategy,
+        strategy_name="agent",
+        observation=agent.observation,
+        episodes=1 + arguments.episodes,
+        zero_shot=arguments.episodes > 0,
+        inputs={AGENT: source},
+    )
+
+
+def _policy_job(session: Session[Arguments]) -> Job:
+    arguments = session.arguments
+    assert arguments.policy is not None, "checked"
+    source = session.source(POLICY, arguments.policy)
+    policy = read_policy(source)
+    most = max((group.sparsity for group in policy.groups), default=0.0)
+    options = dataclasses.replace(
+        arguments.options,
+        budget=arguments.options.budget or (policy.budget,) * bool(policy.budget),
+        max_sparsity=max(arguments.options.max_sparsity, most),
+    )
+
+    def strategy(env: ChannelPruningEnv) -> Strategy:
+        if policy.fingerprint != env.graph.fingerprint:
+            raise UserError(
+                f"the policy in {source} is of another architecture ({policy.model}) than this network; --agent can be"
+                " applied to any"
+            )
+        keeps: Keeps = env.graph.full
+        for group in policy.groups:
+            keeps[[each.name for each in env.graph.groups].index(group.name)] = len(group.kept)
+        if not env.budgets.allows(keeps):
+            raise UserError(
+                f"the policy in {source} costs more than {' and '.join(options.limits)}; leave --budget out to take its"
+                " own, or search for a policy"
+            )
+        return Fixed(keeps)
+
+    return Job(
+        session=session,
+        network=arguments.network,
+        images=arguments.images,
+        options=options,
+        strategy=strategy,
+        strategy_name="policy",
+        observation="scale_free",
+        episodes=1,
+        inputs={POLICY: source},
+    )
+
+
+def main() -> None:
+    """Run as a command."""
+    run(apply, Arguments)
+
+
+if __name__ == "__main__":
+    main()

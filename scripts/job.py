@@ -1,0 +1,184 @@
+"""The straight line of a search, whatever it starts from: options, network, images, episodes, run folder."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from agents.agent_file import save_agent
+from agents.search import BestOf, make_env
+from agents.strategies import Ddpg, Strategy
+from amc.cost import COSTS
+from amc.device import find_device
+from amc.evaluate import METRICS
+from amc.files import write_json
+from amc.policy import current_versions, save_compact
+from amc.task import Task
+from envs import ChannelPruningEnv
+from scripts.board import Board
+from scripts.checkpoints import Checkpoints
+from scripts.cli import INTERRUPTED
+from scripts.finish import finish, policy_file, score_on_test
+from scripts.options import DataOptions, NetworkOptions, check_command, rounding
+from scripts.progress import search_progress
+from scripts.run_folder import AGENT_FILE, SUMMARY_FILE
+from scripts.search_options import SearchOptions
+from scripts.session import Session
+from scripts.summary import summarise
+from scripts.table import print_finish
+from scripts.words import flat
+
+TERMINATED = 128 + signal.SIGTERM  # exit status
+
+
+@dataclass(frozen=True)
+class Job:
+    """A search that can be run.
+
+    Attributes:
+        session: Its folder, and how far it has come.
+        network, images, options: Its arguments.
+        strategy: Makes the strategy for the environment.
+        strategy_name: As it is written into the results.
+        observation: What an agent sees.
+        episodes: Policies that are scored in all.
+        zero_shot: The first of them is what a trained agent does before it learns here.
+        inputs: Files that it starts from, by the name that their copies in the run folder have.
+    """
+
+    session: Session[Any]
+    network: NetworkOptions
+    images: DataOptions
+    options: SearchOptions
+    strategy: Callable[[ChannelPruningEnv], Strategy]
+    strategy_name: str
+    observation: str
+    episodes: int
+    zero_shot: bool = False
+    inputs: Mapping[str, Path] = field(default_factory=dict)
+
+
+def run_job(job: Job) -> None:
+    """Search, score the winner on everything, write the run folder, print the table.
+
+    Raises:
+        UserError: arguments that do not fit each other or what they name.
+    """
+    start = time.perf_counter()
+    options, session, folder = job.options, job.session, job.session.folder
+    device = find_device(options.device)
+    torch.manual_seed(options.seed)  # of weights that are random
+    network = job.network.load()
+    splits = job.images.load(network, options.metric, options.seed, progress=not options.quiet)
+    task = Task(
+        network.model,
+        splits,
+        options.limits,
+        metric=options.metric,
+        reward_images=options.reward_images,
+        round_to=rounding(options.round_to),
+        max_sparsity=options.max_sparsity,
+        seed=options.seed,
+        device=device,
+    )
+    session.check_same(task)
+    if splits.reward_from_train and not options.quiet:
+        print(
+            "warning: the data has no val/ split, so reward images are taken from the training images; a network that"
+            " was trained on them flatters itself",
+            file=sys.stderr,
+        )
+    env = make_env(task, options.reward, job.observation)
+    strategy = job.strategy(env)
+    original = {kind: make(task.graph)(task.graph.full) for kind, make in COSTS.items()}
+    board = Board(folder, task.graph, original)
+    checkpoints = Checkpoints(
+        folder, _description(job, task, original), strategy, options.checkpoint_every, session.past, session.seconds
+    )
+    interrupted = False
+    with search_progress(job.episodes, original["macs"], options.quiet, session.past.episodes) as show:
+        noted = BestOf(board.episode, checkpoints, show, past=session.past.episodes)
+        for name, source in job.inputs.items():
+            session.keep(name, source)
+        checkpoints.write()
+        try:
+            with _terminated():
+                strategy.search(env, job.episodes, options.seed, noted, session.past)
+        except KeyboardInterrupt:
+            if noted.best is None:
+                raise
+            interrupted = True
+        finally:
+            checkpoints.attempt()
+    if interrupted:
+        print("interrupted: saving the best policy so far", file=sys.stderr)
+    seconds = checkpoints.seconds
+    result = finish(task, noted.episodes, env.reward, zero_shot=job.zero_shot)
+    if isinstance(strategy, Ddpg) and strategy.agent is not None:
+        save_agent(folder / AGENT_FILE, strategy.agent)
+    policy = policy_file(task, result, job.network.model, job.strategy_name, options.seed)
+    save_compact(folder, policy, result.policy.network)
+    on_test = score_on_test(task, result)  # after the policy is safe: reading the images may fail
+    arguments = flat(session.arguments) | {"budget": list(options.limits), "run_dir": None, "resume": None}
+    summary = summarise(result, on_test, len(noted.episodes), seconds) | {
+        "seed": options.seed,
+        "arguments": arguments,
+        "interrupted": interrupted,
+        "wall_seconds": session.seconds + time.perf_counter() - start,
+    }
+    write_json(folder / SUMMARY_FILE, summary)
+    board.close(noted.episodes, result.policy.keeps, arguments, summary)
+    if not options.quiet:
+        print_finish(result, on_test, is_accuracy=options.metric in METRICS)
+        print(
+            f"{len(noted.episodes)} episodes in {seconds:.1f} s; results in {folder}\n"
+            f"check them with: {check_command(folder, arguments)}"
+        )
+    if interrupted:
+        print(f"go on with: {shlex.join(['python', '-m', f'scripts.{session.program}', '--resume', str(folder)])}")
+        sys.exit(INTERRUPTED)
+
+
+def _description(job: Job, task: Task, original: dict[str, int]) -> dict[str, Any]:
+    """What a checkpoint says of the search."""
+    uniform = task.budgets.scale(np.ones(len(task.graph.groups))).tolist() if task.budgets.limits else []
+    return {
+        "program": job.session.program,
+        "words": list(job.session.words),
+        "model": job.network.model,
+        "strategy": job.strategy_name,
+        "seed": job.options.seed,
+        "budget": list(job.options.limits),
+        "metric": job.options.metric,
+        "groups": [{"name": each.name, "width": each.width, "units": each.units} for each in task.graph.groups],
+        "whole": original,
+        "uniform": uniform,
+        "asked": job.episodes,
+        "threads": torch.get_num_threads(),
+        "digests": task.digests,
+        "versions": current_versions(),
+    }
+
+
+@contextmanager
+def _terminated() -> Iterator[None]:
+    """SIGTERM ends the process by an exception, so that what is known is still written."""
+
+    def stop(*_: object) -> None:
+        sys.exit(TERMINATED)
+
+    former = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)

@@ -1,0 +1,66 @@
+"""Options of every search, and their checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from agents.search import check_reward
+from amc.errors import UserError
+from amc.evaluate import find_metric
+from envs.rewards import REWARDS
+from scripts.options import check_seed, rounding
+
+DEFAULT_BUDGET = ("macs=0.25",)
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """What a search is for, and how its networks are made and scored."""
+
+    budget: Annotated[tuple[tuple[str, ...], ...], tyro.conf.UseAppendAction] = ()
+    """What may be left: macs=0.5 or params=0.5 (shares of the original), macs=60M (absolute; K, M, G); one of each
+    kind. Default: macs=0.25 for rewards that need a budget; that of the policy where one is applied."""
+    reward: str = "error"
+    """What is maximised: error, error_log_macs, error_log_params or mnasnet."""
+    metric: str = "top1"
+    """How a network is scored: top1, top5 or path/to/file.py:function (of a model and batches; larger is better)."""
+    reward_images: int | None = None
+    """Images of the reward split that the search scores with; the end scores with all. Default: all."""
+    round_to: str = "auto"
+    """Widths are multiples of this many channels; auto: the largest of 8, 4, 2, 1 that leaves a group 16 choices."""
+    max_sparsity: float = 0.8
+    """Largest share of a group's channels that is cut, between 0 and 1."""
+    seed: int = 0
+    """Of everything that is drawn."""
+    device: str = "auto"
+    """Where networks run: cpu, cuda, or auto for a GPU if there is one."""
+    run_dir: Path | None = None
+    """Folder for the results, new or empty; default: one under runs/ named after network and time."""
+    checkpoint_every: int = 10
+    """Episodes after which a checkpoint is written at the latest; one is also written each minute and on Ctrl-C."""
+    resume: Path | None = None
+    """Folder of a run that was interrupted: go on with it, with its own options."""
+    quiet: bool = False
+    """Print nothing but mistakes."""
+
+    def check(self, observation: str) -> None:
+        """Raise a UserError for what can be told without reading anything."""
+        for name in ("reward_images", "checkpoint_every"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UserError(f"expected --{name.replace('_', '-')} above 0, got {value}")
+        check_seed(self.seed)
+        check_reward(self.reward, observation)
+        find_metric(self.metric)
+        rounding(self.round_to)
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """The budgets, the default one included."""
+        if self.budget:
+            return tuple(limit for limits in self.budget for limit in limits)
+        return DEFAULT_BUDGET if REWARDS[self.reward].needs_budget else ()
