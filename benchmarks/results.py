@@ -6,16 +6,12 @@ are not repeated, so it can be interrupted.
 
 from __future__ import annotations
 
-import json
-import platform
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.runs import finished, machine, percent
 from scripts.cli import run
-from scripts.run_folder import SUMMARY_FILE
 
 ACCURACIES = (
     "original_accuracy",
@@ -58,23 +54,24 @@ class Arguments:
 def results(arguments: Arguments) -> None:
     """Run what is missing, then print."""
     rows = [_summary(arguments, seed) for seed in arguments.seeds]
-    print(f"{platform.machine()}, {_processor()}\n")
+    print(f"{machine()}\n")
     print(
         "| network | strategy | seed | MACs left | val: original | uniform | found | test: original | uniform | found |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
     for summary in rows:
-        accuracies = [f"{100 * summary[name]:.2f} %" for name in ACCURACIES]
-        left = f"{100 * summary['macs_after'] / summary['macs_before']:.2f} %"
+        accuracies = [percent(summary[name]) for name in ACCURACIES]
+        left = percent(summary["macs_after"] / summary["macs_before"])
         name = arguments.strategy + (f" ({arguments.settings})" if arguments.strategy == "ddpg" else "")
         print(f"| {' | '.join([arguments.model, name, str(summary['seed']), left, *accuracies])} |")
 
 
 def _summary(arguments: Arguments, seed: int) -> dict[str, Any]:
     name = f"{arguments.model}-{arguments.strategy}-{arguments.settings}-{arguments.budget}-seed{seed}"
-    folder = arguments.out / name.replace("/", "-")
-    if not (folder / SUMMARY_FILE).exists():
-        options = {
+    return finished(
+        "train",
+        arguments.out / name.replace("/", "-"),
+        {
             "model": arguments.model,
             "weights": arguments.weights,
             "data": arguments.data,
@@ -85,20 +82,8 @@ def _summary(arguments: Arguments, seed: int) -> dict[str, Any]:
             "strategy": arguments.strategy,
             "settings": arguments.settings,
             "seed": seed,
-            "run-dir": folder,
-        }
-        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-        subprocess.run([sys.executable, "-m", "scripts.train", *words], check=True, stdout=subprocess.DEVNULL)
-    summary: dict[str, Any] = json.loads((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
-    return summary
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+        },
+    )
 
 
 def main() -> None:

@@ -1,0 +1,43 @@
+"""What benchmarks share: runs that are made once, and the machine they are made on."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from agents.checkpoint import CHECKPOINT_FOLDER
+from scripts.run_folder import SUMMARY_FILE
+
+
+def finished(program: str, folder: Path, options: Mapping[str, object]) -> dict[str, Any]:
+    """The summary of a run of `scripts.PROGRAM` in `folder`, which is made, or gone on with, where it is missing."""
+    if not (folder / SUMMARY_FILE).exists():
+        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        begun = (folder / CHECKPOINT_FOLDER).exists()
+        words = ["--resume", str(folder)] if begun else [*words, "--run-dir", str(folder)]
+        subprocess.run([sys.executable, "-m", f"scripts.{program}", *words], check=True, stdout=subprocess.DEVNULL)
+    summary: dict[str, Any] = json.loads((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
+    return summary
+
+
+def percent(share: float) -> str:
+    """A share in [0, 1] as a percentage."""
+    return f"{100 * share:.2f} %"
+
+
+def machine() -> str:
+    """The machine in words, for the line above a table."""
+    return f"{platform.machine()}, {_processor()}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
