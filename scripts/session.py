@@ -24,7 +24,7 @@ from scripts.words import flat, given, replaced, to_words
 
 FREE = ("model", "weights", "data", "metric", "device", "quiet")
 """Options that may be given again with `--resume`: where things are now."""
-DIGESTS = {"architecture": "network (--model)", "weights": "weights (--weights)", "images": "images (--data)"}
+DIGESTS = {"architecture": "layers (--model)", "weights": "weights (--weights)", "images": "images (--data)"}
 
 Arguments = TypeVar("Arguments")
 
@@ -66,7 +66,7 @@ class Session(Generic[Arguments]):
         for name, digest in self._digests.items():
             if name in DIGESTS and task.digests.get(name) != digest:
                 raise UserError(
-                    f"{self.folder} was begun with another {DIGESTS[name]} than what is there now; give the same again"
+                    f"the {DIGESTS[name]} are not those that {self.folder} was begun with; give the same again"
                 )
 
 

@@ -18,6 +18,7 @@ def scored(accuracy: float) -> Scored:
 FINISH = Finish(
     original_accuracy=0.99,
     uniform=scored(0.8),
+    zero_shot=None,
     policy=scored(0.9),
     groups=(
         GroupPolicy("features.0", 16, 4, 16, (0, 1, 2, 3), 0.75),

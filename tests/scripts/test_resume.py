@@ -1,0 +1,217 @@
+"""Runs that are interrupted and gone on with."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from agents.checkpoint import latest_checkpoint, save_checkpoint
+from amc.task import Task
+from scripts import apply, train
+from tests.command import call, fail, succeed, summary
+
+FEW = ("--calibration-images", "100", "--reward-split", "60", "--test-images", "60")
+PATIENCE = 240
+"""Seconds that a busy machine may take."""
+
+
+class Interrupting:
+    """Scores policies as the task does, but raises `error` instead of the score of number `at`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int, error: BaseException) -> None:
+        self.calls = 0
+        make = Task.__init__
+
+        def interrupted(task: Task, *args: object, **kwargs: object) -> None:
+            make(task, *args, **kwargs)  # type: ignore[arg-type]
+            score = task.score
+
+            def scored(keeps: np.ndarray) -> float:
+                self.calls += 1
+                if self.calls == at:
+                    raise error
+                return score(keeps)
+
+            task.score = scored  # type: ignore[assignment]
+
+        monkeypatch.setattr(Task, "__init__", interrupted)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uninterrupted run."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    succeed(train, *FEW, "--episodes", "24", "--run-dir", folder, "--quiet")
+    return folder
+
+
+def policy(folder: Path) -> str:
+    return (folder / "policy.json").read_text()
+
+
+@pytest.mark.parametrize(("at", "every"), [(1, 10), (4, 1), (5, 3), (17, 10), (24, 5)])
+def test_an_error_in_an_episode_loses_none_before_it(
+    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, at: int, every: int
+) -> None:
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        Interrupting(patch, at, RuntimeError("out of memory"))
+        with pytest.raises(RuntimeError, match="out of memory"):
+            call(train, *FEW, "--episodes", "24", "--checkpoint-every", str(every), "--run-dir", folder, "--quiet")
+    assert len(latest_checkpoint(folder)[0].past.episodes) == at - 1
+    assert not (folder / "policy.json").exists()
+    succeed(train, "--resume", folder, "--quiet")
+    assert policy(folder) == policy(whole)
+    assert summary(folder)["episodes"] == 24
+
+
+def test_ctrl_c_saves_the_best_so_far_and_the_run_goes_on(
+    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        Interrupting(patch, 12, KeyboardInterrupt())
+        done = call(train, *FEW, "--episodes", "24", "--run-dir", folder)
+    assert done.status == 130
+    assert done.out.splitlines()[-1] == f"go on with: python -m scripts.train --resume {folder}"
+    assert summary(folder)["interrupted"] is True
+    assert summary(folder)["episodes"] == 11
+    succeed(train, "--resume", folder, "--quiet")
+    assert policy(folder) == policy(whole)
+    assert summary(folder)["interrupted"] is False
+
+
+def test_kills_at_random_moments(tmp_path: Path, whole: Path) -> None:
+    rng = np.random.default_rng()
+    for number in range(3):
+        folder = tmp_path / f"run-{number}"
+        words = (*FEW, "--episodes", "24", "--checkpoint-every", "2", "--run-dir", folder)
+        command = [sys.executable, "-m", "scripts.train", "--quiet", *map(str, words)]
+        env = os.environ | {"OMP_NUM_THREADS": "1"}
+        process = subprocess.Popen(command, cwd=Path(__file__).parents[2], env=env)
+        deadline = time.monotonic() + PATIENCE
+        try:
+            while not any(folder.glob("checkpoint/episode-*")):
+                assert time.monotonic() < deadline
+                assert process.poll() is None
+                time.sleep(0.02)
+            time.sleep(rng.uniform(0, 2))
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        if not (folder / "summary.json").exists():
+            succeed(train, "--resume", folder, "--quiet")
+        assert policy(folder) == policy(whole)
+
+
+def test_sigterm_writes_a_checkpoint(tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        Interrupting(patch, 6, SystemExit(143))
+        done = call(train, *FEW, "--episodes", "24", "--run-dir", folder, "--quiet")
+    assert done.status == 143
+    assert len(latest_checkpoint(folder)[0].past.episodes) == 5
+    succeed(train, "--resume", folder, "--quiet")
+    assert policy(folder) == policy(whole)
+
+
+@pytest.fixture
+def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run that was stopped in its 8th episode, with checkpoints of 5 and 7 episodes."""
+    folder = tmp_path / "begun"
+    with monkeypatch.context() as patch:
+        Interrupting(patch, 8, SystemExit(143))
+        call(train, *FEW, "--episodes", "24", "--checkpoint-every", "5", "--run-dir", folder, "--quiet")
+    return folder
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(begun: Path, whole: Path) -> None:
+    previous, newest = sorted((begun / "checkpoint").glob("episode-*"))
+    newest.write_bytes(newest.read_bytes()[:-1])
+    done = succeed(train, "--resume", begun, "--quiet")
+    assert done.err == (
+        f"warning: {newest} is damaged: its content is not what was written; the one before it is used\n"
+    )
+    assert not previous.exists()
+    assert policy(begun) == policy(whole)
+
+
+def test_the_number_of_threads_is_that_of_the_beginning(begun: Path, whole: Path) -> None:
+    torch.set_num_threads(2)
+    try:
+        succeed(train, "--resume", begun, "--quiet")
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(1)
+    assert policy(begun) == policy(whole)
+
+
+def test_an_agent_goes_on_without_the_file_it_came_from(
+    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(whole / "agent.zip", tmp_path / "agent.zip")
+    words = (*FEW, "--agent", tmp_path / "agent.zip", "--budget", "macs=0.4", "--episodes", "8", "--quiet")
+    succeed(apply, *words, "--run-dir", tmp_path / "one")
+    with monkeypatch.context() as patch:
+        Interrupting(patch, 5, RuntimeError("out of memory"))
+        with pytest.raises(RuntimeError):
+            call(apply, *words, "--run-dir", tmp_path / "other")
+    (tmp_path / "agent.zip").unlink()
+    succeed(apply, "--resume", tmp_path / "other", "--quiet")
+    assert policy(tmp_path / "other") == policy(tmp_path / "one")
+
+
+def test_other_versions_are_warned_of(begun: Path) -> None:
+    checkpoint, _ = latest_checkpoint(begun)
+    checkpoint.run["versions"]["torch"] = "1.0"
+    save_checkpoint(begun, checkpoint)
+    done = succeed(train, "--resume", begun, "--quiet")
+    assert done.err == "warning: begun with other versions of Python or packages; the result may differ\n"
+
+
+def test_what_is_no_run_to_go_on_with(tmp_path: Path, whole: Path, begun: Path) -> None:
+    assert f"no checkpoint in {tmp_path}; give the folder of a run that was begun" in fail(train, "--resume", tmp_path)
+    assert f"no checkpoint in {tmp_path / 'x'}; give" in fail(train, "--resume", tmp_path / "x")
+    assert "holds a finished run; there is nothing to go on with" in fail(train, "--resume", whole)
+    message = fail(apply, "--resume", begun)
+    assert f"was begun by train; go on with python -m scripts.train --resume {begun}" in message
+    message = fail(train, "--resume", begun, "--episodes", "50")
+    assert "--resume goes on with the run's own options; leave --episodes out" in message
+    message = fail(train, "--resume", begun, "--budget", "macs=0.5")
+    assert "--resume goes on with the run's own options; leave --budget out" in message
+
+
+def test_other_weights_are_refused(begun: Path) -> None:
+    message = fail(train, "--resume", begun, "--weights", "none", "--quiet")
+    assert f"the weights (--weights) are not those that {begun} was begun with; give the same again" in message
+
+
+def test_no_whole_checkpoint_is_a_users_mistake(begun: Path) -> None:
+    for path in (begun / "checkpoint").glob("episode-*"):
+        path.write_bytes(b"0")
+    message = fail(train, "--resume", begun)
+    assert message.count("is damaged: its content is not what was written") == 2
+
+
+@pytest.mark.usefixtures("own_file")
+def test_a_users_function_is_not_imported_from_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("--model", "own.py:build", "--data", "own.py:data", "--round-to", "1", "--episodes", "6", "--quiet")
+    with monkeypatch.context() as patch:
+        Interrupting(patch, 4, RuntimeError("stop"))
+        with pytest.raises(RuntimeError):
+            call(train, *words, "--budget", "macs=0.5", "--run-dir", "run")
+    message = fail(train, "--resume", "run")
+    assert "--model own.py:build, which is not imported from a run's files; give --model again" in message
+    message = fail(train, "--resume", "run", "--model", "own.py:build")
+    assert "--data own.py:data, which is not imported from a run's files; give --data again" in message
+    succeed(train, "--resume", "run", "--model", "own.py:build", "--data", "own.py:data", "--quiet")
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["episodes"] == 6
