@@ -1,0 +1,212 @@
+"""A network as a file that runs without this project: ONNX, or a program of `torch.export`.
+
+A file gets its name only after it was read back and has computed what the network in memory computes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import importlib
+import io
+import textwrap
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+from torch.export.graph_signature import OutputKind, TensorArgument
+
+from amc.errors import UserError
+from amc.files import write_whole
+from amc.graph.watch import output_tensors
+from amc.text import one_line
+
+TOLERANCE = 1e-4
+"""Largest accepted difference, relative to the largest output; what is exported well leaves about 1e-6."""
+TRACED = 2  # a batch of 1 would be taken for a constant
+COMPARED = (1, 3, 8)
+"""Sizes of the batches: the one that is traced, and those on which file and network are compared."""
+ADVICE = "an exported network can't branch in Python on the size or the values of a batch, nor draw numbers at random"
+LONGEST = 300
+"""Characters of a reason."""
+ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+
+Run = Callable[[Tensor], list[Tensor]]
+"""What a network, or a file that was read, makes of a batch."""
+
+
+def export_onnx(model: nn.Module, input_shape: tuple[int, ...], path: Path) -> float:
+    """Write `model` in evaluation mode as ONNX, for batches of any size, with the weights in the one file.
+
+    The input is called `input`; one output is called `output`, several `output_0`, `output_1` and so on.
+
+    Args:
+        model: Any network; it is not changed.
+        input_shape: Shape of one input, without the batch.
+        path: The file.
+
+    Returns:
+        The largest difference to the network in memory, relative to the largest output.
+
+    Raises:
+        UserError: packages are missing, the network can't be exported, the difference is above `TOLERANCE`, or the
+            file can't be written. None is left then.
+    """
+    require_onnx()
+    return _export("ONNX", model, input_shape, path, _to_onnx, _read_onnx)
+
+
+def export_program(model: nn.Module, input_shape: tuple[int, ...], path: Path) -> float:
+    """As `export_onnx`, but as a program of `torch.export`, which needs PyTorch alone."""
+    return _export("a torch.export program", model, input_shape, path, _to_program, _read_program)
+
+
+def require_onnx() -> None:
+    """Raise a UserError that says what to install where packages for ONNX are missing."""
+    try:
+        for name in ONNX_PACKAGES:
+            importlib.import_module(name)
+    except ImportError as error:
+        raise UserError(
+            f"ONNX needs packages that are not installed ({one_line(error)}); pip install 'amc-pruning[export]'"
+        ) from error
+
+
+def _export(
+    kind: str,
+    model: nn.Module,
+    input_shape: tuple[int, ...],
+    path: Path,
+    serialise: Callable[[ExportedProgram], bytes],
+    read: Callable[[Path], Run],
+) -> float:
+    network = copy.deepcopy(model).cpu().eval()
+    with _told(f"the network can't be exported as {kind}"), _quiet():
+        content = serialise(_traced(network, input_shape))
+    difference = 0.0
+
+    def write(temporary: Path) -> None:
+        nonlocal difference
+        temporary.write_bytes(content)
+        with _told(f"the network as {kind} can't be read back"):
+            run = read(temporary)
+        difference = _difference(kind, run, network, input_shape)
+
+    write_whole(path, write)
+    return difference
+
+
+def _traced(network: nn.Module, input_shape: tuple[int, ...]) -> ExportedProgram:
+    """The network as a program, without the example and the paths of source files, which would be written too."""
+    example = torch.zeros(TRACED, *input_shape)
+    with torch.no_grad():
+        program = torch.export.export(network, (example,), dynamic_shapes=({0: Dim("batch")},))
+    program.example_inputs = None
+    for module in program.graph_module.modules():
+        if isinstance(module, torch.fx.GraphModule):
+            for node in module.graph.nodes:
+                node.meta.pop("stack_trace", None)
+    return program
+
+
+def _to_onnx(program: ExportedProgram) -> bytes:
+    outputs = [spec.arg for spec in program.graph_signature.output_specs if spec.kind is OutputKind.USER_OUTPUT]
+    for output in outputs:
+        if not isinstance(output, TensorArgument):
+            raise TypeError(f"the network returns more than tensors: {output}")
+    exported = torch.onnx.export(
+        program,
+        input_names=["input"],
+        output_names=["output"] if len(outputs) == 1 else [f"output_{index}" for index in range(len(outputs))],
+        dynamic_shapes=({0: "batch"},),  # only for the name
+        dynamo=True,
+        verbose=False,
+    )
+    assert exported is not None  # torch.onnx.export returns None only for dynamo=False
+    return exported.model_proto.SerializeToString()
+
+
+def _read_onnx(path: Path) -> Run:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # errors are raised too
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return lambda batch: [torch.as_tensor(output) for output in session.run(None, {"input": batch.numpy()})]
+
+
+def _to_program(program: ExportedProgram) -> bytes:
+    buffer = io.BytesIO()
+    torch.export.save(program, buffer)
+    return buffer.getvalue()
+
+
+def _read_program(path: Path) -> Run:
+    module = torch.export.load(path).module()
+    return lambda batch: output_tensors(module(batch))
+
+
+def _difference(kind: str, run: Run, network: nn.Module, input_shape: tuple[int, ...]) -> float:
+    """The largest difference of `run` to the network in memory; raises a UserError where they do not agree."""
+    generator = torch.Generator().manual_seed(0)
+    worst = 0.0
+    for size in COMPARED:
+        batch = torch.randn(size, *input_shape, generator=generator)
+        with _told(f"the network as {kind} fails on a batch of {size}"), torch.no_grad():
+            outputs, wanted = run(batch.clone()), output_tensors(network(batch.clone()))
+        if _forms(outputs) != _forms(wanted):
+            raise UserError(
+                f"the network as {kind} returns {_forms(outputs)} for a batch of {size}, in memory {_forms(wanted)};"
+                f" {ADVICE}"
+            )
+        for output, want in zip(outputs, wanted, strict=True):
+            difference = _relative(output, want)
+            if not difference <= TOLERANCE:
+                raise UserError(
+                    f"the network as {kind} differs from that in memory by {difference:.1e} of the largest output on a"
+                    f" batch of {size}, more than {TOLERANCE:.0e}; {ADVICE}"
+                )
+            worst = max(worst, difference)
+    return worst
+
+
+def _relative(output: Tensor, want: Tensor) -> float:
+    """The largest difference over the largest output; of classes and masks the share that differ."""
+    if not want.numel():
+        return 0.0
+    if not want.is_floating_point():
+        return float((output != want).double().mean())
+    return float((output.double() - want.double()).abs().max() / want.double().abs().max().clamp(min=1e-300))
+
+
+def _forms(outputs: list[Tensor]) -> str:
+    """Shapes and types of tensors."""
+    return ", ".join(f"{tuple(output.shape)} {str(output.dtype).removeprefix('torch.')}" for output in outputs)
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Tell whatever is raised, by exporters or by the user's network, as a UserError: what failed, and why."""
+    try:
+        yield
+    except Exception as error:
+        reason: BaseException = error
+        while reason.__cause__ is not None:  # exporters wrap it in advice on how to report a bug
+            reason = reason.__cause__
+        raise UserError(f"{what}: {textwrap.shorten(one_line(reason), LONGEST, placeholder=' ...')}") from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out what exporters print, and warn of: attributes set in `forward`, which the comparison covers."""
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        warnings.filterwarnings("ignore", r"The tensor attributes? .* assigned during export", UserWarning)
+        yield
