@@ -1,0 +1,73 @@
+"""Write the compact network of a run in forms that run without this project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from amc.errors import UserError
+from amc.export import export_onnx, export_program, require_onnx
+from amc.networks import load_network
+from amc.policy import POLICY_FILE, Policy, load, read_policy
+from amc.registry import look_up
+from amc.userfile import is_user_function
+from scripts.cli import run
+from scripts.options import not_imported
+
+Export = Callable[[nn.Module, tuple[int, ...], Path], float]
+
+ONNX: dict[str, Export] = {"compact.onnx": export_onnx}
+PROGRAM: dict[str, Export] = {"compact.pt2": export_program}
+FORMATS = {"onnx": ONNX, "program": PROGRAM, "both": ONNX | PROGRAM}
+"""What is written for each --format."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Write the compact network of a run as ONNX and as a torch.export program, into the folder of the run.
+
+    Each file is read back and compared with the network before it gets its name.
+    """
+
+    run_dir: Path
+    """Folder of a finished run."""
+    format: str = "both"
+    """What is written: onnx (compact.onnx), program (compact.pt2, for torch.export.load) or both."""
+    model: str | None = None
+    """path/to/file.py:function, where the run was on such a network; it is not imported from the run's files."""
+
+
+def export(arguments: Arguments) -> None:
+    """Load, write, check, print."""
+    exports = look_up("format", arguments.format, FORMATS)
+    if export_onnx in exports.values():
+        require_onnx()
+    policy = read_policy(arguments.run_dir / POLICY_FILE)
+    network = load(arguments.run_dir, _original(policy, arguments))
+    for name, write in exports.items():
+        path = arguments.run_dir / name
+        difference = write(network, policy.input_shape, path)
+        size = path.stat().st_size / 1000
+        print(f"{path}: {size:,.0f} kB, differs by at most {difference:.1e} of the largest output")
+
+
+def _original(policy: Policy, arguments: Arguments) -> nn.Module | None:
+    """The network that was pruned, where it is the user's own."""
+    asked = not_imported(arguments.model or policy.model, "--model", given=arguments.model is not None)
+    if is_user_function(policy.model):
+        return load_network(asked, "none").model
+    if asked != policy.model:
+        raise UserError(f"{arguments.run_dir} holds a compact {policy.model}, got --model {asked}; leave it out")
+    return None
+
+
+def main() -> None:
+    """Run as a command."""
+    run(export, Arguments)
+
+
+if __name__ == "__main__":
+    main()
