@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -75,7 +76,7 @@ class Task:
         self.search_images = splits.reward if whole else splits.reward.take(reward_images or 0, seed)
         self.score = PolicyScorer(self.compressor, lambda network: self.accuracy(network, self.search_images))
 
-    @property
+    @cached_property
     def digests(self) -> dict[str, str]:
         """What tells this task from another: of the architecture, its weights and its images."""
         weights = hashlib.sha256()

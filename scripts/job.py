@@ -164,6 +164,7 @@ def _description(job: Job, task: Task, original: dict[str, int]) -> dict[str, An
         "whole": original,
         "uniform": uniform,
         "asked": job.episodes,
+        "device": task.device.type,
         "threads": torch.get_num_threads(),
         "digests": task.digests,
         "versions": current_versions(),

@@ -23,7 +23,7 @@ from scripts.run_folder import SUMMARY_FILE, new_run_folder
 from scripts.words import flat, given, replaced, to_words
 
 FREE = ("model", "weights", "data", "metric", "device", "quiet")
-"""Options that may be given again with `--resume`: where things are now."""
+"""Options that may be given again with `--resume`: where things are now. The others are those of the run."""
 DIGESTS = {"architecture": "layers (--model)", "weights": "weights (--weights)", "images": "images (--data)"}
 
 Arguments = TypeVar("Arguments")
@@ -102,6 +102,7 @@ def _resumed(program: str, arguments: Arguments, folder: Path) -> Session[Argume
         begun_by = entry(run, "program", text)
         words = entry(run, "words", list_of(text))
         seconds = entry(run, "seconds", number)
+        device = entry(run, "device", text)
         threads = entry(run, "threads", integer)
         digests = entry(run, "digests", object_of(text))
         versions = entry(run, "versions", object_of(text))
@@ -118,4 +119,4 @@ def _resumed(program: str, arguments: Arguments, folder: Path) -> Session[Argume
     for name, value in flat(recorded).items():
         if isinstance(value, str) and is_user_function(value):
             not_imported(value, f"--{name}", given=name in changes)
-    return Session(program, folder, replaced(recorded, changes), words, checkpoint.past, seconds, digests)
+    return Session(program, folder, replaced(recorded, {"device": device} | changes), words, checkpoint.past, seconds, digests)
