@@ -35,7 +35,7 @@ class Arguments:
 
     network: tyro.conf.OmitArgPrefixes[NetworkOptions] = field(default_factory=NetworkOptions)
     images: tyro.conf.OmitArgPrefixes[DataOptions] = field(default_factory=DataOptions)
-    options: tyro.conf.OmitArgPrefixes[SearchOptions] = field(default_factory=SearchOptions)
+    search: tyro.conf.OmitArgPrefixes[SearchOptions] = field(default_factory=SearchOptions)
     agent: Path | None = None
     """An agent.zip that a search left; nothing in it is unpickled or executed."""
     policy: Path | None = None
@@ -47,20 +47,20 @@ class Arguments:
 
     def check(self) -> None:
         """Raise a UserError for what can be told without reading anything."""
-        if self.options.resume is None and (self.agent is None) == (self.policy is None):
+        if self.search.resume is None and (self.agent is None) == (self.policy is None):
             raise UserError("expected --agent agent.zip or --policy policy.json, one of them")
         if self.episodes < 0:
             raise UserError(f"expected --episodes of 0 or more, got {self.episodes}")
         if self.policy is not None and self.episodes:
             raise UserError("a policy has nothing to learn; leave --episodes out, or give --agent")
         look_up("settings", self.settings, PRESETS)
-        self.options.check("scale_free")
+        self.search.check("scale_free")
 
 
 def apply(arguments: Arguments) -> None:
     """Begin or go on, and apply."""
     arguments.check()
-    session = begin("apply", arguments, arguments.options, arguments.network.model)
+    session = begin("apply", arguments, arguments.search, arguments.network.model)
     run_job(_policy_job(session) if session.arguments.policy else _agent_job(session))
 
 
@@ -79,7 +79,7 @@ def _agent_job(session: Session[Arguments]) -> Job:
         session=session,
         network=arguments.network,
         images=arguments.images,
-        options=arguments.options,
+        options=arguments.search,
         strategy=strategy,
         strategy_name="agent",
         observation=agent.observation,
@@ -96,9 +96,9 @@ def _policy_job(session: Session[Arguments]) -> Job:
     policy = read_policy(source)
     most = max((group.sparsity for group in policy.groups), default=0.0)
     options = dataclasses.replace(
-        arguments.options,
-        budget=arguments.options.budget or (policy.budget,) * bool(policy.budget),
-        max_sparsity=max(arguments.options.max_sparsity, most),
+        arguments.search,
+        budget=arguments.search.budget or (policy.budget,) * bool(policy.budget),
+        max_sparsity=max(arguments.search.max_sparsity, most),
     )
 
     def strategy(env: ChannelPruningEnv) -> Strategy:

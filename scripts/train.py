@@ -24,7 +24,7 @@ class Arguments:
 
     network: tyro.conf.OmitArgPrefixes[NetworkOptions] = field(default_factory=NetworkOptions)
     images: tyro.conf.OmitArgPrefixes[DataOptions] = field(default_factory=DataOptions)
-    options: tyro.conf.OmitArgPrefixes[SearchOptions] = field(default_factory=SearchOptions)
+    search: tyro.conf.OmitArgPrefixes[SearchOptions] = field(default_factory=SearchOptions)
     episodes: int = 200
     """Policies that are scored."""
     strategy: str = "ddpg"
@@ -39,20 +39,20 @@ class Arguments:
         if self.episodes < 1:
             raise UserError(f"expected --episodes above 0, got {self.episodes}")
         make_strategy(self.strategy, self.settings)
-        self.options.check(self.observation)
+        self.search.check(self.observation)
 
 
 def train(arguments: Arguments) -> None:
     """Begin or go on, and search."""
     arguments.check()
-    session = begin("train", arguments, arguments.options, arguments.network.model)
+    session = begin("train", arguments, arguments.search, arguments.network.model)
     arguments = session.arguments
     run_job(
         Job(
             session=session,
             network=arguments.network,
             images=arguments.images,
-            options=arguments.options,
+            options=arguments.search,
             strategy=lambda _: make_strategy(arguments.strategy, arguments.settings),
             strategy_name=arguments.strategy,
             observation=arguments.observation,

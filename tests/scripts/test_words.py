@@ -31,7 +31,7 @@ arguments = st.builds(
         st.none(),
     ),
     images=st.builds(DataOptions, words, counts, counts, counts),
-    options=st.builds(
+    search=st.builds(
         SearchOptions,
         budget=st.lists(st.lists(words, min_size=1, max_size=2).map(tuple), max_size=2).map(tuple),
         reward_images=counts,
@@ -56,7 +56,7 @@ def test_defaults_need_no_words() -> None:
 
 
 def test_flat_has_every_option_as_json_holds_it() -> None:
-    found = flat(train.Arguments(options=SearchOptions(run_dir=Path("runs/a")), episodes=7))
+    found = flat(train.Arguments(search=SearchOptions(run_dir=Path("runs/a")), episodes=7))
     assert found["model"] == "digits_resnet"
     assert found["run_dir"] == "runs/a"
     assert found["episodes"] == 7
@@ -65,7 +65,7 @@ def test_flat_has_every_option_as_json_holds_it() -> None:
 
 def test_replaced_reaches_nested_options() -> None:
     found = replaced(train.Arguments(episodes=7), {"model": "resnet20", "quiet": True, "episodes": 8})
-    assert (found.network.model, found.options.quiet, found.episodes) == ("resnet20", True, 8)
+    assert (found.network.model, found.search.quiet, found.episodes) == ("resnet20", True, 8)
     assert found.images == DataOptions()
 
 
