@@ -47,16 +47,16 @@ class Arguments:
 
 
 def transfer(arguments: Arguments) -> None:
-    """Run what is missing, then print."""
+    """Run what is missing, then print, with the means first."""
     rows = [row for seed in arguments.seeds for row in _rows(arguments, seed)]
     print(f"{machine()}\n")
     print("| seed | policy | MACs left | val | test |")
     print("|---|---|---|---|---|")
-    for seed, name, left, *accuracies in rows:
-        print(f"| {seed} | {name} | {left} | {' | '.join(map(percent, accuracies))} |")
     for name in dict.fromkeys(row[1] for row in rows):
         means = [mean(row[column] for row in rows if row[1] == name) for column in (3, 4)]
         print(f"| mean | {name} | | {' | '.join(map(percent, means))} |")
+    for seed, name, left, *accuracies in rows:
+        print(f"| {seed} | {name} | {left} | {' | '.join(map(percent, accuracies))} |")
 
 
 def _rows(arguments: Arguments, seed: int) -> list[tuple[Any, ...]]:
@@ -88,10 +88,7 @@ def _rows(arguments: Arguments, seed: int) -> list[tuple[Any, ...]]:
     zero = finished("apply", out / f"{arguments.target}-agent-0-seed{seed}", agent)
     learned = finished("apply", out / f"{arguments.target}-agent-{count}-seed{seed}", agent | {"episodes": count})
     scratch = finished("train", out / f"{arguments.target}-scratch-{count}-seed{seed}", target | {"episodes": count})
-    rows = [
-        (seed, "original", "100 %", zero["original_accuracy"], zero["test_accuracy_original"]),
-        (seed, "uniform", "", zero["uniform_accuracy"], zero["test_accuracy_uniform"]),
-    ]
+    rows: list[tuple[Any, ...]] = [(seed, "uniform", "", zero["uniform_accuracy"], zero["test_accuracy_uniform"])]
     for name, summary in (
         (f"agent of {arguments.source}, 0 episodes", zero),
         (f"agent of {arguments.source}, {count} episodes", learned),

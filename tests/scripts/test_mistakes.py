@@ -43,7 +43,7 @@ class Hostile:
         ("--model own.py", r"got 'own.py'; did you mean own.py:NAME, with the name of a function in it\?"),
         ("--model own.py:build --data imagefolder:empty", "unknown for this network; give --image-size, and --mean"),
         ("--data empty", r"got 'empty'; did you mean imagefolder:empty\?"),
-        ("--model resnet20", "no weights are packaged for resnet20; give a weights file, or 'none'"),
+        ("--model resnet56", "no weights are packaged for resnet56; give a weights file, or 'none'"),
         ("--model torchvision:resnet19", "torchvision has no classification network 'resnet19'; did you mean"),
         ("--model own.py:builds", "own.py has no function 'builds'; did you mean build"),
         ("--model own.py:build --metric top1 --data digits", "the network tells 4 classes apart, the data has 10"),

@@ -1,9 +1,11 @@
 import pytest
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from amc.models import MODELS
 from amc.models.cifar_resnet import BasicBlock, resnet20, resnet56
+from amc.networks import WEIGHTS_FOLDER, load_network
 
 
 @pytest.mark.parametrize(
@@ -47,3 +49,17 @@ def test_the_shortcut_takes_every_second_pixel_and_pads_both_sides() -> None:
 def test_other_numbers_of_classes() -> None:
     with torch.inference_mode():
         assert resnet56(num_classes=100).eval()(torch.zeros(1, 3, 32, 32)).shape == (1, 100)
+
+def test_the_packaged_weights_of_resnet20_tell_images_apart() -> None:
+    path = WEIGHTS_FOLDER / "resnet20.safetensors"
+    assert path.stat().st_size < 1_200_000
+    model = load_network("resnet20").model
+    x = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        outputs = model(x)
+    assert torch.isfinite(outputs).all()
+    assert all(
+        float(norm.state_dict()["running_mean"].abs().max()) > 0.01
+        for norm in model.modules()
+        if isinstance(norm, nn.BatchNorm2d)
+    )
