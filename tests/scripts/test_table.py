@@ -26,7 +26,7 @@ FINISH = Finish(
     ),
     costs={"macs": CostReached(1_234_567, 600_000, 600_000 / 1_234_567)},
 )
-ON_TEST = OnTest(original=0.985, uniform=0.75, policy=1.0)
+ON_TEST = OnTest(original=0.985, uniform=0.75, zero_shot=None, policy=1.0)
 
 
 def test_percent() -> None:
