@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor, nn
 from torchvision import models
 
-from amc.data.preprocess import CIFAR, DIGITS, Preprocess
+from amc.data.preprocess import CIFAR, DIGITS, IMAGENET, Preprocess
 from amc.errors import UserError
 from amc.models import MODELS
 from amc.text import nearest, one_line
@@ -21,6 +21,12 @@ PREPROCESS: dict[str, Preprocess] = {
     "resnet44": CIFAR,
     "resnet56": CIFAR,
     "resnet110": CIFAR,
+    "plain20": CIFAR,
+    "vgg16_bn_cifar": CIFAR,
+    "mobilenet_v1_cifar": CIFAR,
+    "mobilenet_v2_cifar": CIFAR,
+    "mobilenet_v1": IMAGENET,
+    "shufflenet_v1": IMAGENET,
 }
 WEIGHTS_FOLDER = Path(__file__).parent / "models" / "weights"
 TORCHVISION = "torchvision:"

@@ -34,7 +34,7 @@ class Arguments:
     out: Path
     """File that the weights are written to (.safetensors)."""
     model: str = "digits_resnet"
-    """Network: a name (digits_resnet, resnet20, resnet56, ...), torchvision:NAME or path/to/file.py:function."""
+    """Network: a name (digits_resnet, resnet56, mobilenet_v1, ...), torchvision:NAME or path/to/file.py:function."""
     data: str = "digits"
     """Images: digits, cifar10, imagefolder:PATH (with train/, and val/, test/ or both) or path/to/file.py:function."""
     epochs: int = 100

@@ -79,5 +79,6 @@ def _per_channel(values: tuple[float, ...]) -> Tensor:
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+IMAGENET = Preprocess(image_size=224, mean=IMAGENET_MEAN, std=IMAGENET_STD, resize_size=256)
 CIFAR = Preprocess(image_size=32, mean=IMAGENET_MEAN, std=IMAGENET_STD)
 DIGITS = Preprocess(image_size=8, mean=(0.305,), std=(0.376,))

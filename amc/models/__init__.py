@@ -6,6 +6,11 @@ from torch import nn
 
 from amc.models.cifar_resnet import resnet20, resnet32, resnet44, resnet56, resnet110
 from amc.models.digits_resnet import digits_resnet
+from amc.models.mobilenet_v1 import mobilenet_v1, mobilenet_v1_cifar
+from amc.models.mobilenet_v2_cifar import mobilenet_v2_cifar
+from amc.models.plain20 import plain20
+from amc.models.shufflenet_v1 import shufflenet_v1
+from amc.models.vgg16_bn_cifar import vgg16_bn_cifar
 
 MODELS: dict[str, Callable[[], nn.Module]] = {
     "digits_resnet": digits_resnet,
@@ -14,4 +19,10 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "resnet44": resnet44,
     "resnet56": resnet56,
     "resnet110": resnet110,
+    "plain20": plain20,
+    "vgg16_bn_cifar": vgg16_bn_cifar,
+    "mobilenet_v1_cifar": mobilenet_v1_cifar,
+    "mobilenet_v2_cifar": mobilenet_v2_cifar,
+    "mobilenet_v1": mobilenet_v1,
+    "shufflenet_v1": shufflenet_v1,
 }
