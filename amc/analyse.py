@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
 from amc.graph import PruningGraph, unchecked
-from amc.graph.freeze import freeze
+from amc.graph.choice import choose_groups
+from amc.graph.freeze import freeze as freeze_groups
 from amc.selfcheck import check
 
 
 def analyse(
-    model: nn.Module, example: torch.Tensor, round_to: int | None = None, max_sparsity: float = 0.8
+    model: nn.Module,
+    example: torch.Tensor,
+    round_to: int | None = None,
+    max_sparsity: float = 0.8,
+    freeze: Sequence[str] = (),
+    only: Sequence[str] = (),
 ) -> PruningGraph:
     """Watch one run of `model(example)`, find its layers and channel groups, and check them.
 
@@ -21,8 +29,13 @@ def analyse(
         round_to: Channels left in a group are a multiple of it; None: the largest of 8, 4, 2, 1 that leaves a group
             at least 16 choices.
         max_sparsity: At most this share of a group's channels is cut (0.8 in AMC's code).
+        freeze: Patterns of groups that stay whole (`amc.graph.choice`).
+        only: Patterns of the groups that may be cut; none for all.
 
     Groups that do not pass the self-check are frozen, with the reason in `graph.frozen`.
+
+    Raises:
+        UserError: a pattern that matches nothing.
     """
-    graph = unchecked(model, example, round_to, max_sparsity)
-    return freeze(graph, check(model, graph, example))
+    graph = choose_groups(unchecked(model, example, round_to, max_sparsity), freeze, only)
+    return freeze_groups(graph, check(model, graph, example))

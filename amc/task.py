@@ -41,11 +41,14 @@ class Task:
         reward_images: How many reward images a search scores with; None for all.
         round_to: Widths are multiples of it; None for what suits each group.
         max_sparsity: The largest share of a group that may be cut, in (0, 1).
+        freeze: Patterns of groups that stay whole (`amc.graph.choice`).
+        only: Patterns of the groups that may be cut; none for all.
         seed: Of everything that is drawn.
         device: Where networks run.
 
     Raises:
-        UserError: a budget that is no budget or can't be reached, a network without a group that can be pruned.
+        UserError: a budget that is no budget or can't be reached, a pattern that matches nothing, a network without a
+            group that can be pruned.
     """
 
     def __init__(
@@ -58,6 +61,8 @@ class Task:
         reward_images: int | None = None,
         round_to: int | None = None,
         max_sparsity: float = 0.8,
+        freeze: Sequence[str] = (),
+        only: Sequence[str] = (),
         seed: int = 0,
         device: torch.device | None = None,
     ) -> None:
@@ -67,7 +72,7 @@ class Task:
         self.metric: Metric = find_metric(metric)
         example = splits.calibration.example(1)
         self.batch_size = max(LEAST_BATCH, BATCH_BYTES // max(example[0].nbytes, 1))
-        self.graph = prunable_graph(self.model, example.to(self.device), round_to, max_sparsity)
+        self.graph = prunable_graph(self.model, example.to(self.device), round_to, max_sparsity, freeze, only)
         self.budgets = Budgets(self.graph, budgets)
         calibration = [inputs for inputs, _ in moved(splits.calibration.batches(CALIBRATION_BATCH), self.device)]
         self.compressor = Compressor(self.model, self.graph, calibration, seed=seed)
@@ -108,19 +113,24 @@ def _bytes(tensor: Tensor) -> bytes:
 
 
 def prunable_graph(
-    model: nn.Module, example: Tensor, round_to: int | None = None, max_sparsity: float = 0.8
+    model: nn.Module,
+    example: Tensor,
+    round_to: int | None = None,
+    max_sparsity: float = 0.8,
+    freeze: Sequence[str] = (),
+    only: Sequence[str] = (),
 ) -> PruningGraph:
     """The analysis of a network that can be pruned.
 
     Raises:
-        UserError: the network does not run on the example, or nothing of it can be pruned.
+        UserError: the network does not run on the example, a pattern matches nothing, or nothing can be pruned.
     """
     if not 0 < max_sparsity < 1:
         raise UserError(f"the largest sparsity is a share between 0 and 1, got {max_sparsity}")
     if round_to is not None and round_to < 1:
         raise UserError(f"widths are rounded to a whole number above 0, got {round_to}")
     check_runs(model, example)
-    graph = analyse(model, example, round_to, max_sparsity)
+    graph = analyse(model, example, round_to, max_sparsity, freeze, only)
     if not graph.groups:
         reasons = sorted({frozen.reason for frozen in graph.frozen})
         raise UserError(f"no channels of this network can be pruned: {'; '.join(reasons[:3]) or 'it has no layers'}")

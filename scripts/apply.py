@@ -12,15 +12,17 @@ from agents.agent_file import read_agent
 from agents.settings import PRESETS
 from agents.strategies import Ddpg, Fixed, Strategy
 from amc.errors import UserError
-from amc.graph import Keeps
-from amc.policy import read_policy
+from amc.graph import Keeps, PruningGraph
+from amc.policy import Policy, read_policy
 from amc.registry import look_up
+from amc.text import shortened
 from envs import ChannelPruningEnv
 from scripts.cli import run
 from scripts.job import Job, run_job
 from scripts.options import DataOptions, NetworkOptions
 from scripts.search_options import SearchOptions
 from scripts.session import Session, begin
+from scripts.words import replaced
 
 AGENT, POLICY = "agent.zip", "policy.json"
 
@@ -95,18 +97,16 @@ def _policy_job(session: Session[Arguments]) -> Job:
     source = session.source(POLICY, arguments.policy)
     policy = read_policy(source)
     most = max((group.sparsity for group in policy.groups), default=0.0)
-    options = dataclasses.replace(
+    options = replaced(
         arguments.search,
-        budget=arguments.search.budget or (policy.budget,) * bool(policy.budget),
-        max_sparsity=max(arguments.search.max_sparsity, most),
+        {
+            "budget": arguments.search.budget or (policy.budget,) * bool(policy.budget),
+            "max_sparsity": max(arguments.search.channels.max_sparsity, most),
+        },
     )
 
     def strategy(env: ChannelPruningEnv) -> Strategy:
-        if policy.fingerprint != env.graph.fingerprint:
-            raise UserError(
-                f"the policy in {source} is of another architecture ({policy.model}) than this network; --agent can be"
-                " applied to any"
-            )
+        _check_fits(policy, env.graph, arguments.network.model, source)
         keeps: Keeps = env.graph.full
         for group in policy.groups:
             keeps[[each.name for each in env.graph.groups].index(group.name)] = len(group.kept)
@@ -127,6 +127,22 @@ def _policy_job(session: Session[Arguments]) -> Job:
         observation="scale_free",
         episodes=1,
         inputs={POLICY: source},
+    )
+
+
+def _check_fits(policy: Policy, graph: PruningGraph, model: str, source: Path) -> None:
+    """Raise a UserError for a policy of another architecture, or of other groups of this one."""
+    if policy.fingerprint == graph.fingerprint:
+        return
+    theirs, ours = ({group.name for group in groups} for groups in (policy.groups, graph.groups))
+    if policy.model == model and theirs != ours:
+        raise UserError(
+            f"the policy in {source} and this network differ in what may be pruned"
+            f" ({shortened(sorted(theirs ^ ours))}); give --freeze, --only and --round-to as in the search for it"
+        )
+    raise UserError(
+        f"the policy in {source} is of another architecture ({policy.model}) than this network; --agent can be"
+        " applied to any"
     )
 
 

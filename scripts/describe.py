@@ -11,7 +11,7 @@ from amc.cost import COSTS
 from amc.errors import UserError
 from amc.task import prunable_graph
 from scripts.cli import run
-from scripts.options import NetworkOptions, rounding
+from scripts.options import ChannelOptions, NetworkOptions, joined, rounding
 from scripts.table import print_graph
 
 
@@ -20,20 +20,19 @@ class Arguments:
     """Print the channel groups of a network, what is frozen and why, its costs and the least that pruning can leave."""
 
     network: tyro.conf.OmitArgPrefixes[NetworkOptions] = field(default_factory=NetworkOptions)
-    round_to: str = "auto"
-    """Widths are multiples of this many channels; auto: the largest of 8, 4, 2, 1 that leaves a group 16 choices."""
-    max_sparsity: float = 0.8
-    """Largest share of a group's channels that is cut, between 0 and 1."""
+    channels: tyro.conf.OmitArgPrefixes[ChannelOptions] = field(default_factory=ChannelOptions)
 
 
 def describe(arguments: Arguments) -> None:
     """Analyse and print."""
-    step = rounding(arguments.round_to)
+    channels = arguments.channels
+    step = rounding(channels.round_to)
     network = arguments.network.load()
     if network.preprocess is None:
         raise UserError(f"the input size of {network.name} is not known; give --image-size")
     example = torch.zeros(1, *network.preprocess.shape)
-    graph = prunable_graph(network.model, example, step, arguments.max_sparsity)
+    freeze, only = joined(channels.freeze), joined(channels.only)
+    graph = prunable_graph(network.model, example, step, channels.max_sparsity, freeze, only)
     costs = {}
     for kind, make in COSTS.items():
         cost = make(graph)

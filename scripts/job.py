@@ -29,7 +29,7 @@ from scripts.board import Board
 from scripts.checkpoints import Checkpoints
 from scripts.cli import INTERRUPTED
 from scripts.finish import finish, policy_file, score_on_test
-from scripts.options import DataOptions, NetworkOptions, check_command, rounding
+from scripts.options import DataOptions, NetworkOptions, check_command, joined, rounding
 from scripts.progress import search_progress
 from scripts.run_folder import AGENT_FILE, SUMMARY_FILE
 from scripts.search_options import SearchOptions
@@ -86,8 +86,10 @@ def run_job(job: Job) -> None:
         options.limits,
         metric=options.metric,
         reward_images=options.reward_images,
-        round_to=rounding(options.round_to),
-        max_sparsity=options.max_sparsity,
+        round_to=rounding(options.channels.round_to),
+        max_sparsity=options.channels.max_sparsity,
+        freeze=joined(options.channels.freeze),
+        only=joined(options.channels.only),
         seed=options.seed,
         device=device,
     )

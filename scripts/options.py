@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
+import tyro
 from torch import Tensor, nn
 
 from amc.data.classes import fit_classes
@@ -21,6 +22,8 @@ from amc.networks import Network, load_network
 from amc.userfile import is_user_function
 
 T = TypeVar("T")
+Repeated = Annotated[tuple[tuple[str, ...], ...], tyro.conf.UseAppendAction]
+"""An option that takes several words, and may be given several times."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,25 @@ class DataOptions:
         if metric not in METRICS:
             return splits
         return fit_classes(splits, _classes(network.model, splits.calibration.example(1)), network.class_names)
+
+
+@dataclass(frozen=True)
+class ChannelOptions:
+    """Which channels may be cut, and in what steps."""
+
+    round_to: str = "auto"
+    """Widths are multiples of this many channels; auto: the largest of 8, 4, 2, 1 that leaves a group 16 choices."""
+    max_sparsity: float = 0.8
+    """Largest share of a group's channels that is cut, between 0 and 1."""
+    freeze: Repeated = ()
+    """Names of layers or modules whose output channels all stay, as patterns with * and ?. Default: none."""
+    only: Repeated = ()
+    """Names of the layers or modules whose output channels may be cut, as patterns with * and ?. Default: all."""
+
+
+def joined(repeated: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """All words of a repeated option."""
+    return tuple(word for words in repeated for word in words)
 
 
 def check_seed(seed: int) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
 
 import tyro
 
@@ -12,7 +11,7 @@ from agents.search import check_reward
 from amc.errors import UserError
 from amc.evaluate import find_metric
 from envs.rewards import REWARDS
-from scripts.options import check_seed, rounding
+from scripts.options import ChannelOptions, Repeated, check_seed, joined, rounding
 
 DEFAULT_BUDGET = ("macs=0.25",)
 
@@ -21,7 +20,7 @@ DEFAULT_BUDGET = ("macs=0.25",)
 class SearchOptions:
     """What a search is for, and how its networks are made and scored."""
 
-    budget: Annotated[tuple[tuple[str, ...], ...], tyro.conf.UseAppendAction] = ()
+    budget: Repeated = ()
     """What may be left: macs=0.5 or params=0.5 (shares of the original), macs=60M (absolute; K, M, G); one of each
     kind. Default: macs=0.25 for rewards that need a budget; that of the policy where one is applied."""
     reward: str = "error"
@@ -30,10 +29,7 @@ class SearchOptions:
     """How a network is scored: top1, top5 or path/to/file.py:function (of a model and batches; larger is better)."""
     reward_images: int | None = None
     """Images of the reward split that the search scores with; the end scores with all. Default: all."""
-    round_to: str = "auto"
-    """Widths are multiples of this many channels; auto: the largest of 8, 4, 2, 1 that leaves a group 16 choices."""
-    max_sparsity: float = 0.8
-    """Largest share of a group's channels that is cut, between 0 and 1."""
+    channels: tyro.conf.OmitArgPrefixes[ChannelOptions] = field(default_factory=ChannelOptions)
     seed: int = 0
     """Of everything that is drawn."""
     device: str = "auto"
@@ -56,11 +52,11 @@ class SearchOptions:
         check_seed(self.seed)
         check_reward(self.reward, observation)
         find_metric(self.metric)
-        rounding(self.round_to)
+        rounding(self.channels.round_to)
 
     @property
     def limits(self) -> tuple[str, ...]:
         """The budgets, the default one included."""
         if self.budget:
-            return tuple(limit for limits in self.budget for limit in limits)
+            return joined(self.budget)
         return DEFAULT_BUDGET if REWARDS[self.reward].needs_budget else ()

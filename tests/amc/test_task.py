@@ -1,6 +1,7 @@
 import copy
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,6 +72,15 @@ def test_the_test_images_are_not_touched(model: nn.Module, splits: Splits) -> No
     task.score(task.graph.least)
 
 
+def test_only_what_the_user_chose_is_cut(model: nn.Module, splits: Splits) -> None:
+    task = Task(model, splits, ["macs=0.6"], freeze=["stem"], only=["*.conv1", "stem.0"])
+    assert [group.name for group in task.graph.groups] == [f"stages.{index}.conv1" for index in range(6)]
+    compact, _ = task.compact(task.graph.least)
+    shapes = [compact.get_parameter(f"stages.{index}.conv2.weight").shape[:2] for index in range(6)]
+    assert [out for out, _ in shapes] == [12, 12, 24, 24, 48, 48]
+    assert [inside for _, inside in shapes] == task.graph.least.tolist()
+
+
 def test_the_same_keeps_give_the_same_network(model: nn.Module, splits: Splits, task: Task) -> None:
     keeps = task.budgets.scale(np.linspace(1, 0.5, len(task.graph.groups)))
     again = Task(model, splits, ["macs=0.4"])
@@ -115,12 +125,14 @@ class Head(nn.Module):
         (nn.Linear(5, 2), {}, r"the network fails on an input of shape \(1, 4\): RuntimeError: .*check --image-size"),
         (Head(), {"max_sparsity": 1.0}, "the largest sparsity is a share between 0 and 1, got 1.0"),
         (Head(), {"max_sparsity": float("nan")}, "the largest sparsity is a share between 0 and 1, got nan"),
+        (Head(), {"only": ["fc"]}, "no channels of this network can be pruned: output of the network"),
+        (Head(), {"freeze": ["f"]}, "--freeze f matches no layer and no module that has layers; did you mean fc"),
         (Head(), {"round_to": 0}, "widths are rounded to a whole number above 0, got 0"),
     ],
 )
-def test_what_cannot_be_pruned_is_told(network: nn.Module, arguments: dict[str, float], message: str) -> None:
+def test_what_cannot_be_pruned_is_told(network: nn.Module, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
-        prunable_graph(network, torch.zeros(1, 4), **arguments)  # type: ignore[arg-type]
+        prunable_graph(network, torch.zeros(1, 4), **arguments)
     assert "\n" not in str(caught.value)
 
 

@@ -1,6 +1,7 @@
 """What was learned on one network, applied to another."""
 
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -131,6 +132,18 @@ def test_a_policy_cut_further_than_the_default_allows(finished: Path, tmp_path: 
     (tmp_path / "policy.json").write_text(json.dumps(content))
     succeed(apply, *FEW, "--policy", tmp_path / "policy.json", "--run-dir", tmp_path / "run", "--quiet")
     assert len(read_policy(tmp_path / "run" / "policy.json").groups[-1].kept) == 2
+
+
+@pytest.mark.parametrize("words", [("--freeze", "stem"), ("--only", "*conv1")], ids=" ".join)
+def test_a_policy_is_applied_where_the_same_is_frozen(finished: Path, tmp_path: Path, words: tuple[str, str]) -> None:
+    searched, again = tmp_path / "searched", tmp_path / "again"
+    succeed(apply, *FEW, "--agent", finished / "agent.zip", *words, "--budget", "macs=0.6", "--run-dir", searched)
+    succeed(apply, *FEW, "--policy", searched / "policy.json", *words, "--run-dir", again, "--quiet")
+    assert read_policy(again / "policy.json").groups == read_policy(searched / "policy.json").groups
+    for policy, given in ((searched, ()), (finished, words)):
+        message = fail(apply, *FEW, "--policy", policy / "policy.json", *given, "--quiet", "--run-dir", tmp_path / "no")
+        assert re.search(r"and this network differ in what may be pruned \(.*stem.0.*\)", message)
+        assert "give --freeze, --only and --round-to as in the search for it" in message
 
 
 def changed_agent(source: Path, target: Path, **changes: object) -> Path:

@@ -42,6 +42,23 @@ def test_widths_are_those_that_were_asked_for(monkeypatch: pytest.MonkeyPatch) -
     assert re.search(r"│ stages.5.conv1 +│ 48 +│ 24 to 48 by 8 +│", out)
 
 
+def test_what_the_user_freezes_is_listed_with_the_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    words = ("--freeze", "stages.5", "stem", "--freeze", "stages.0*", "--only", "*conv1", "*.shortcut*")
+    out = succeed(describe, *words).out
+    groups, frozen = out[: out.index("frozen")], out[out.index("frozen") :]
+    assert re.findall(r"^│ (\S+) +│ \d+ +│", groups, re.MULTILINE) == [
+        *(f"stages.{index}" for index in ("1.conv1", "2.conv1", "2.conv2", "3.conv1", "4.conv1"))
+    ]
+    assert re.findall(r"^│ (\S+) +│ \d+ +│ (.+?) +│", frozen, re.MULTILINE) == [
+        ("classifier", "output of the network"),
+        ("stem.0", "frozen by --freeze stem"),
+        ("stages.0.conv1", "frozen by --freeze stages.0*"),
+        ("stages.4.conv2", "frozen by --freeze stages.5"),
+        ("stages.5.conv1", "frozen by --freeze stages.5"),
+    ]
+
+
 def test_the_input_size_of_a_users_network_is_asked_for(own_file: Path) -> None:
     words = ("--model", f"{own_file}:build")
     assert f"the input size of {own_file}:build is not known; give --image-size" in fail(describe, *words)
@@ -56,6 +73,8 @@ def test_the_input_size_of_a_users_network_is_asked_for(own_file: Path) -> None:
         ("--mean 0.5 --std 0.5 --model {}:build", "--mean and --std need --image-size too"),
         ("--max-sparsity 0", "the largest sparsity is a share between 0 and 1, got 0.0"),
         ("--max-sparsity 0.0001", "no channels of this network can be pruned"),
+        ("--freeze stages.9", "--freeze stages.9 matches no layer and no module that has layers; did you mean stages."),
+        ("--only classifier", "can be pruned: not among --only classifier; output of the network"),
         ("--round-to -8", "expected --round-to auto or a whole number of channels above 0, got '-8'"),
         ("--model {}:data", "to return a torch.nn.Module, got dict"),
         ("--model torchvision:vit_b_16 --weights none --image-size 32", "AssertionError: Wrong image height"),

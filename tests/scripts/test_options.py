@@ -35,7 +35,7 @@ def options(arguments: type) -> Iterator[tuple[type, dataclasses.Field[Any]]]:
 
 @pytest.mark.parametrize("script", ENTRY_POINTS, ids=lambda script: script.__name__)
 def test_help_explains_every_option(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setenv("COLUMNS", "120")  # wider ones get two columns
     done = call(script, "--help")
     assert (done.status, done.err) == (0, "")
     assert " ".join(script.Arguments.__doc__.split()) in " ".join(done.out.replace("│", " ").split())

@@ -15,6 +15,9 @@ from amc.errors import UserError
 from amc.networks import load_network
 from amc.policy import read_policy
 from scripts import evaluate, train
+from scripts.cli import parse
+from scripts.options import ChannelOptions
+from scripts.record import read_record
 from tests.command import call, succeed, summary
 
 FEW = ("--calibration-images", "50", "--reward-split", "60", "--test-images", "50")
@@ -85,6 +88,19 @@ def test_the_policy_says_what_the_summary_says(finished: Path) -> None:
 def test_the_found_policy_is_no_worse_than_the_uniform_one(finished: Path) -> None:
     found = summary(finished)
     assert found["policy_accuracy"] >= found["uniform_accuracy"]
+
+
+def test_what_the_user_freezes_stays_and_the_run_goes_on_with_it(tmp_path: Path) -> None:
+    words = ("--freeze", "stem", "stages.5.conv1", "--only", "stem", "--only", "*conv1", "--budget", "macs=0.6", *FEW)
+    succeed(train, *words, "--episodes", "3", "--run-dir", tmp_path, "--quiet")
+    policy = read_policy(tmp_path / "policy.json")
+    assert [group.name for group in policy.groups] == [f"stages.{index}.conv1" for index in range(5)]
+    compact = amc.load(tmp_path)
+    assert compact.get_parameter("stem.0.weight").shape[0] == 12
+    assert compact.get_parameter("stages.5.conv1.weight").shape[0] == 48
+    begun = parse(train.Arguments, read_record(tmp_path).words).search.channels
+    assert begun == ChannelOptions(freeze=(("stem", "stages.5.conv1"),), only=(("stem",), ("*conv1",)))
+    assert summary(tmp_path)["arguments"]["freeze"] == [["stem", "stages.5.conv1"]]
 
 
 def test_the_same_seed_finds_the_same_policy(tmp_path: Path) -> None:

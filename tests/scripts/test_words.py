@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from scripts import apply, train
 from scripts.cli import parse
-from scripts.options import DataOptions, NetworkOptions
+from scripts.options import ChannelOptions, DataOptions, NetworkOptions
 from scripts.search_options import SearchOptions
 from scripts.words import flat, replaced, to_words
 from scripts.words import given as options_given
@@ -19,6 +19,7 @@ words = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs
 paths = words.map(Path)
 counts = st.none() | st.integers(1, 2**40)
 numbers = st.floats(allow_nan=False, allow_infinity=False, min_value=0)
+repeated = st.lists(st.lists(words, min_size=1, max_size=2).map(tuple), max_size=2).map(tuple)
 
 arguments = st.builds(
     train.Arguments,
@@ -33,9 +34,9 @@ arguments = st.builds(
     images=st.builds(DataOptions, words, counts, counts, counts),
     search=st.builds(
         SearchOptions,
-        budget=st.lists(st.lists(words, min_size=1, max_size=2).map(tuple), max_size=2).map(tuple),
+        budget=repeated,
         reward_images=counts,
-        max_sparsity=numbers,
+        channels=st.builds(ChannelOptions, max_sparsity=numbers, freeze=repeated, only=repeated),
         seed=st.integers(0, 2**32),
         run_dir=st.none() | paths,
         quiet=st.booleans(),
