@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import nn
 
 from amc.graph import PruningGraph, unchecked
 from amc.graph.choice import choose_groups
 from amc.graph.freeze import freeze as freeze_groups
+from amc.inputs import Inputs
 from amc.selfcheck import check
 
 
 def analyse(
     model: nn.Module,
-    example: torch.Tensor,
+    example: Inputs,
     round_to: int | None = None,
     max_sparsity: float = 0.8,
     freeze: Sequence[str] = (),
     only: Sequence[str] = (),
 ) -> PruningGraph:
-    """Watch one run of `model(example)`, find its layers and channel groups, and check them.
+    """Watch one run of the model on an example, find its layers and channel groups, and check them.
 
     Args:
         model: Any network; it is not changed.
-        example: An input with its batch dimension, `(batch, ...)`.
+        example: An input with its batch dimension, `(batch, ...)`, or a tuple of several.
         round_to: Channels left in a group are a multiple of it; None: the largest of 8, 4, 2, 1 that leaves a group
             at least 16 choices.
         max_sparsity: At most this share of a group's channels is cut (0.8 in AMC's code).

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from collections.abc import Sequence
+
+from torch import nn
 
 from amc.graph import Keeps, PruningGraph
 from amc.importance import CRITERIA
+from amc.inputs import Inputs
 from amc.prune import Alive, Selection, choose, compact, select
 from amc.reconstructor import Reconstructor
 from amc.statistics import reestimate
@@ -17,7 +20,7 @@ class Compressor:
     Args:
         model: The trained network in evaluation mode. It is never changed.
         graph: Its analysis.
-        calibration: Batches of inputs, `(n, ...)` each; a list, since every pruned network reads them again.
+        calibration: Batches of inputs, `(n, ...)` each; a sequence, since every pruned network reads them again.
         criterion: A name in `amc.importance.CRITERIA`.
         seed: Which positions of the calibration images are sampled.
         reconstruct: Solve the consumers' weights by least squares (else they are only sliced).
@@ -28,7 +31,7 @@ class Compressor:
         self,
         model: nn.Module,
         graph: PruningGraph,
-        calibration: list[Tensor],
+        calibration: Sequence[Inputs],
         criterion: str = "l1",
         seed: int = 0,
         *,

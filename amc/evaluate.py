@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from amc.errors import UserError
+from amc.inputs import Inputs, each_input, feed
 from amc.text import nearest, one_line
 from amc.userfile import FORM, is_user_function, load_function
 
@@ -22,7 +23,7 @@ def _top(k: int) -> Metric:
         right = total = 0
         with torch.inference_mode():
             for inputs, targets in batches:
-                scores = model(inputs)
+                scores = feed(model, inputs)
                 hits = scores.topk(min(k, scores.shape[1]), dim=1).indices == targets[:, None]
                 right += int(hits.sum())
                 total += len(targets)
@@ -62,26 +63,35 @@ def _checked(name: str, function: Callable[..., Any]) -> Metric:
     return metric
 
 
-def check_runs(model: nn.Module, example: Tensor) -> Any:
-    """What the network makes of an example `(n, ...)`.
+def check_runs(model: nn.Module, example: Inputs) -> Any:
+    """What the network makes of an example, each input `(n, ...)`.
 
     Raises:
         UserError: it fails, whatever with.
     """
     try:
         with torch.no_grad():
-            return model(example)
+            return feed(model, example)
     except Exception as error:
+        shapes = [str(tuple(tensor.shape)) for tensor in each_input(example)]
+        given = f"an input of shape {shapes[0]}" if len(shapes) == 1 else f"inputs of shapes {', '.join(shapes)}"
         raise UserError(
-            f"the network fails on an input of shape {tuple(example.shape)}: {one_line(error)};"
-            " check --image-size and the number of colour channels (--mean)"
+            f"the network fails on {given}: {one_line(error)};"
+            " check --image-size and the number of colour channels (--mean), or --input-spec"
         ) from error
 
 
 def moved(batches: Batches, device: torch.device) -> Iterator[tuple[Any, Any]]:
-    """The batches on `device`, image tensors `(n, c, h, w)` with their channels last."""
+    """The batches on `device`, image tensors `(n, c, h, w)` with their channels last; several inputs as a tuple."""
     for inputs, targets in batches:
-        yield _to(inputs, device), _to(targets, device)
+        yield moved_inputs(inputs, device), _to(targets, device)
+
+
+def moved_inputs(inputs: Inputs, device: torch.device) -> Inputs:
+    """One batch on `device`, as `moved`."""
+    if isinstance(inputs, Tensor):
+        return _to(inputs, device)
+    return tuple(_to(tensor, device) for tensor in inputs)
 
 
 def _to(value: Any, device: torch.device) -> Any:

@@ -59,7 +59,7 @@ class Policy:
     """What a search found. Accuracies are of the reward split, in [0, 1]."""
 
     model: str
-    input_shape: tuple[int, ...]  # of one input, without the batch
+    input_shape: tuple[int, ...]  # of the first input, without the batch
     fingerprint: str
     strategy: str
     seed: int

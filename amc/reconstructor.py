@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from amc.calibrate import collect
 from amc.graph import Layer, PruningGraph
+from amc.inputs import Inputs, batch_size
 from amc.prune import Alive
 from amc.reconstruct import relative_error, solve
 
@@ -29,9 +30,9 @@ class Reconstructor:
     """
 
     def __init__(
-        self, model: nn.Module, graph: PruningGraph, calibration: list[Tensor], seed: int, *, norms_follow: bool
+        self, model: nn.Module, graph: PruningGraph, calibration: Sequence[Inputs], seed: int, *, norms_follow: bool
     ) -> None:
-        count = sum(len(batch) for batch in calibration)
+        count = sum(map(batch_size, calibration))
         self._moments = collect(model, graph, calibration, count, seed)
         self._layers = {layer.weight: layer for layer in graph.layers if layer.weight in self._moments}
         self._parameters = dict(model.named_parameters())

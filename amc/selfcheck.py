@@ -21,6 +21,7 @@ from torch.utils._pytree import tree_leaves
 
 from amc.graph import Group, PruningGraph
 from amc.graph.watch import output_tensors
+from amc.inputs import Inputs, each_input
 from amc.prune import compact, select
 from amc.reference import ignore, randomised
 from amc.text import one_line
@@ -28,19 +29,26 @@ from amc.text import one_line
 TOLERANCES = {torch.float64: 1e-8, torch.float32: 1e-5}
 """Largest accepted difference, relative to the largest output; they leave about 1e-12 and 1e-6."""
 
+Images = tuple[Tensor, ...]
+"""Each input of the network."""
 
-def check(model: nn.Module, graph: PruningGraph, example: Tensor, seed: int = 0) -> dict[int, str]:
+
+def check(model: nn.Module, graph: PruningGraph, example: Inputs, seed: int = 0) -> dict[int, str]:
     """Cut the groups of `graph` by one step and compare; returns the reason for each group that fails.
 
     All groups are cut in one pair of forward passes; on failure the set is halved until the culprits are alone. Where
     the original runs in training mode, the compact network must too: auxiliary heads may read channels there.
-    `example` is `(batch, ...)`; two random images of its shape are used.
+    Each input of `example` is `(batch, ...)`; two random images of its shape are used. What is no floating-point number
+    (a class, a place, a mask) is taken from the example, since not all numbers may make sense.
     """
     generator = torch.Generator().manual_seed(seed)
     model = randomised(model, generator)
-    images = torch.rand((2, *example.shape[1:]), generator=generator, dtype=torch.float64)
+    images = tuple(_random(tensor, generator) for tensor in each_input(example))
+    dtype = torch.float64
     if not _stays_double(model, images):
-        model, images = model.float(), images.float()
+        dtype = torch.float32
+        model, images = model.float(), tuple(x.float() if x.is_floating_point() else x for x in images)
+    tolerance = TOLERANCES[dtype]
     original = _run(model, images)
     trains = _training_error(copy.deepcopy(model), images) is None
     failures: dict[int, str] = {}
@@ -48,7 +56,7 @@ def check(model: nn.Module, graph: PruningGraph, example: Tensor, seed: int = 0)
     def search(groups: Sequence[Group]) -> None:
         if not groups:
             return
-        failure = _difference(model, graph, groups, images, original, trains)
+        failure = _difference(model, graph, groups, images, original, trains, tolerance)
         if failure is None:
             return
         if len(groups) == 1:
@@ -61,18 +69,25 @@ def check(model: nn.Module, graph: PruningGraph, example: Tensor, seed: int = 0)
     search(graph.groups)
     sensitivity = _sensitivity(model, graph, images)
     for group in graph.groups:
-        if group.index not in failures and sensitivity[group.index] < 100 * TOLERANCES[images.dtype]:
+        if group.index not in failures and sensitivity[group.index] < 100 * tolerance:
             failures[group.index] = "self-check: ignoring its channels does not move the output, so nothing is proved"
     return failures
+
+
+def _random(example: Tensor, generator: torch.Generator) -> Tensor:
+    if not example.is_floating_point():
+        return example[:1].cpu().expand(2, *example.shape[1:]).contiguous()
+    return torch.rand((2, *example.shape[1:]), generator=generator, dtype=torch.float64)
 
 
 def _difference(
     model: nn.Module,
     graph: PruningGraph,
     groups: Sequence[Group],
-    images: Tensor,
+    images: Images,
     original: list[Tensor],
     trains: bool,
+    tolerance: float,
 ) -> str | None:
     alive = np.ones(graph.unit_count, dtype=np.bool_)
     for group in groups:
@@ -93,12 +108,12 @@ def _difference(
         if not got.is_floating_point():  # classes, masks: all that they show is in the numbers they come from
             continue
         worst = float((got - want).abs().max() / before.abs().max().clamp(min=1e-300))
-        if not worst <= TOLERANCES[images.dtype]:
+        if not worst <= tolerance:
             return f"self-check: outputs differ by {worst:.1e} relative"
     return None
 
 
-def _sensitivity(model: nn.Module, graph: PruningGraph, images: Tensor) -> list[float]:
+def _sensitivity(model: nn.Module, graph: PruningGraph, images: Images) -> list[float]:
     """To first order, how far ignoring a group moves a random projection of the output, relative to its size."""
     model.requires_grad_(False)
     parameters = dict(model.named_parameters())
@@ -109,7 +124,7 @@ def _sensitivity(model: nn.Module, graph: PruningGraph, images: Tensor) -> list[
     model.zero_grad()
     generator = torch.Generator().manual_seed(1)
     with torch.enable_grad():
-        outputs = [out for out in output_tensors(model(images)) if out.requires_grad]
+        outputs = [out for out in output_tensors(model(*images)) if out.requires_grad]
         weights = [torch.randn(out.shape, generator=generator, dtype=out.dtype) for out in outputs]
         total = sum((out * weight).sum() for out, weight in zip(outputs, weights, strict=True))
         if isinstance(total, Tensor):
@@ -143,7 +158,7 @@ class _Types(TorchDispatchMode):
         return out
 
 
-def _stays_double(model: nn.Module, images: Tensor) -> bool:
+def _stays_double(model: nn.Module, images: Images) -> bool:
     """Whether the network computes in float64 when all it is given is; a cast or constant of its own may forbid it."""
     types = _Types()
     try:
@@ -154,7 +169,7 @@ def _stays_double(model: nn.Module, images: Tensor) -> bool:
     return types.seen == {torch.float64}
 
 
-def _training_error(model: nn.Module, images: Tensor) -> Exception | None:
+def _training_error(model: nn.Module, images: Images) -> Exception | None:
     """What `model`, which is changed by it, raises in training mode."""
     try:
         with torch.random.fork_rng(devices=[]):  # of dropout
@@ -164,6 +179,6 @@ def _training_error(model: nn.Module, images: Tensor) -> Exception | None:
     return None
 
 
-def _run(model: nn.Module, images: Tensor) -> list[Tensor]:
+def _run(model: nn.Module, images: Images) -> list[Tensor]:
     with torch.no_grad():
-        return output_tensors(model(images))
+        return output_tensors(model(*images))

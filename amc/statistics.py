@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from amc.inputs import Inputs, feed
 
-def reestimate(model: nn.Module, batches: Iterable[Tensor]) -> None:
+
+def reestimate(model: nn.Module, batches: Iterable[Inputs]) -> None:
     """Replace running means and variances by their averages over `batches` of inputs, in place.
 
     Every value counts the same, however unequal the batches and however often a norm runs in one pass. A norm that
@@ -33,7 +35,7 @@ def reestimate(model: nn.Module, batches: Iterable[Tensor]) -> None:
     try:
         with torch.no_grad():
             for inputs in batches:
-                model(inputs)
+                feed(model, inputs)
     finally:
         for norm, momentum, hook in zip(norms, momenta, hooks, strict=True):
             hook.remove()

@@ -16,10 +16,11 @@ from amc.compress import Compressor
 from amc.data.images import Images
 from amc.data.load import Splits
 from amc.errors import UserError
-from amc.evaluate import Metric, check_runs, find_metric, moved
+from amc.evaluate import Metric, check_runs, find_metric, moved, moved_inputs
 from amc.graph import Keeps, PruningGraph
 from amc.hints import hints
 from amc.inference import for_inference
+from amc.inputs import Inputs, each_input
 from amc.prune import Selection
 from amc.score import PolicyScorer
 
@@ -71,8 +72,10 @@ class Task:
         self.splits = splits
         self.metric: Metric = find_metric(metric)
         example = splits.calibration.example(1)
-        self.batch_size = max(LEAST_BATCH, BATCH_BYTES // max(example[0].nbytes, 1))
-        self.graph = prunable_graph(self.model, example.to(self.device), round_to, max_sparsity, freeze, only)
+        self.batch_size = max(LEAST_BATCH, BATCH_BYTES // max(sum(tensor.nbytes for tensor in each_input(example)), 1))
+        self.graph = prunable_graph(
+            self.model, moved_inputs(example, self.device), round_to, max_sparsity, freeze, only
+        )
         self.budgets = Budgets(self.graph, budgets)
         calibration = [inputs for inputs, _ in moved(splits.calibration.batches(CALIBRATION_BATCH), self.device)]
         self.compressor = Compressor(self.model, self.graph, calibration, seed=seed)
@@ -87,7 +90,9 @@ class Task:
         weights = hashlib.sha256()
         for name, tensor in sorted(self.model.state_dict().items()):
             weights.update(name.encode() + _bytes(tensor))
-        images = hashlib.sha256(_bytes(self.splits.calibration.example(CALIBRATION_BATCH)))
+        images = hashlib.sha256()
+        for tensor in each_input(self.splits.calibration.example(CALIBRATION_BATCH)):
+            images.update(_bytes(tensor))
         images.update(repr([len(each) for each in (self.splits.calibration, self.search_images)]).encode())
         return {
             "architecture": self.graph.fingerprint,
@@ -95,7 +100,7 @@ class Task:
             "images": images.hexdigest()[:16],
         }
 
-    def batches(self, images: Images) -> Iterable[tuple[Tensor, Tensor]]:
+    def batches(self, images: Images) -> Iterable[tuple[Inputs, Tensor]]:
         """One pass over images, on the device."""
         return moved(images.batches(self.batch_size), self.device)
 
@@ -114,7 +119,7 @@ def _bytes(tensor: Tensor) -> bytes:
 
 def prunable_graph(
     model: nn.Module,
-    example: Tensor,
+    example: Inputs,
     round_to: int | None = None,
     max_sparsity: float = 0.8,
     freeze: Sequence[str] = (),

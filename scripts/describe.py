@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import torch
 import tyro
 
 from amc.cost import COSTS
-from amc.errors import UserError
 from amc.task import prunable_graph
 from scripts.cli import run
 from scripts.options import ChannelOptions, NetworkOptions, joined, rounding
@@ -28,11 +26,8 @@ def describe(arguments: Arguments) -> None:
     channels = arguments.channels
     step = rounding(channels.round_to)
     network = arguments.network.load()
-    if network.preprocess is None:
-        raise UserError(f"the input size of {network.name} is not known; give --image-size")
-    example = torch.zeros(1, *network.preprocess.shape)
     freeze, only = joined(channels.freeze), joined(channels.only)
-    graph = prunable_graph(network.model, example, step, channels.max_sparsity, freeze, only)
+    graph = prunable_graph(network.model, arguments.network.example(network), step, channels.max_sparsity, freeze, only)
     costs = {}
     for kind, make in COSTS.items():
         cost = make(graph)

@@ -14,15 +14,16 @@ import torch
 import tyro
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor, nn
+from torch import nn
 
 from amc.cost import COSTS
 from amc.device import find_device
 from amc.entries import entry, integer, list_of, number, object_of, optional, read_object, text
 from amc.errors import UserError
-from amc.evaluate import METRICS, check_runs, find_metric, moved
+from amc.evaluate import METRICS, check_runs, find_metric, moved, moved_inputs
 from amc.graph import unchecked
 from amc.inference import for_inference
+from amc.inputs import Inputs, batch_size, each_input, feed
 from amc.networks import Network
 from amc.policy import POLICY_FILE, load, read_policy
 from amc.text import nearest
@@ -91,7 +92,8 @@ def evaluate(arguments: Arguments) -> None:
     splits = _filled(arguments.images, recorded).load(network, metric_name, seed, progress=True)
     model = (_compact(arguments.run_dir, network) if arguments.run_dir else network.model).to(device)
     images = splits.test if arguments.split == "test" else splits.reward
-    example = images.example(1).to(device)
+    arguments.network.check_inputs(images.example(1))
+    example = moved_inputs(images.example(1), device)
     check_runs(model, example)
     graph = unchecked(model, example)
     fast = for_inference(model, graph)
@@ -103,8 +105,10 @@ def evaluate(arguments: Arguments) -> None:
     for kind, make in COSTS.items():
         table.add_row(kind, f"{make(graph)(graph.full):,}")
     for size in (1, min(64, len(images))):
-        batch = images.example(size).to(device)
-        table.add_row(f"time per image, {len(batch)} at once on {device}", f"{_milliseconds(fast, batch):.3f} ms")
+        batch = moved_inputs(images.example(size), device)
+        table.add_row(
+            f"time per image, {batch_size(batch)} at once on {device}", f"{_milliseconds(fast, batch):.3f} ms"
+        )
     Console().print(table)
 
 
@@ -141,19 +145,20 @@ def _filled(options: Options, recorded: Mapping[str, Any]) -> Options:
     return dataclasses.replace(options, **changes)
 
 
-def _milliseconds(network: nn.Module, batch: Tensor) -> float:
+def _milliseconds(network: nn.Module, batch: Inputs) -> float:
     """Median time per image, in ms."""
     times: list[float] = []
+    device = each_input(batch)[0].device
     begin = time.perf_counter()
     with torch.inference_mode():
-        network(batch)
+        feed(network, batch)
         while len(times) < 5 or time.perf_counter() - begin < TIMED_SECONDS:
             start = time.perf_counter()
-            network(batch)
-            if batch.is_cuda:
-                torch.cuda.synchronize(batch.device)
+            feed(network, batch)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
             times.append(time.perf_counter() - start)
-    return 1000 * statistics.median(times) / len(batch)
+    return 1000 * statistics.median(times) / batch_size(batch)
 
 
 def main() -> None:

@@ -80,6 +80,7 @@ def run_job(job: Job) -> None:
     torch.manual_seed(options.seed)  # of weights that are random
     network = job.network.load()
     splits = job.images.load(network, options.metric, options.seed, progress=not options.quiet)
+    job.network.check_inputs(splits.calibration.example(1))
     task = Task(
         network.model,
         splits,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import torch
 import tyro
 from torch import Tensor, nn
 
@@ -18,6 +19,8 @@ from amc.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
 from amc.data.splits import SplitSizes
 from amc.errors import UserError
 from amc.evaluate import METRICS, check_runs
+from amc.input_spec import spec_of, zeros
+from amc.inputs import Inputs
 from amc.networks import Network, load_network
 from amc.userfile import is_user_function
 
@@ -41,6 +44,24 @@ class NetworkOptions:
     """Mean of each colour channel, of pixels in [0, 1]; default: that of the pretrained weights."""
     std: tuple[float, ...] | None = None
     """Standard deviation of each colour channel, of pixels in [0, 1]; default: that of the pretrained weights."""
+    input_spec: str | None = None
+    """Shapes of the inputs without the batch, as 3x224x224, or 3x64x64,10:int64 where there are two; default: one image
+    of --image-size. Data says the shapes of its inputs itself, which are then compared."""
+
+    def example(self, network: Network) -> Inputs:
+        """An input, or several, for an analysis without data."""
+        if self.input_spec is not None:
+            if self.image_size is not None:
+                raise UserError("--input-spec says the whole shape of each input; leave --image-size out")
+            return zeros(self.input_spec)
+        if network.preprocess is None:
+            raise UserError(f"the input size of {network.name} is not known; give --image-size or --input-spec")
+        return torch.zeros(1, *network.preprocess.shape)
+
+    def check_inputs(self, example: Inputs) -> None:
+        """Raise a UserError where the inputs that the data gives are not those of --input-spec."""
+        if self.input_spec is not None and spec_of(zeros(self.input_spec)) != spec_of(example):
+            raise UserError(f"the data gives inputs of {spec_of(example)}, got --input-spec {self.input_spec}")
 
     def load(self) -> Network:
         """The network with its weights, and its preprocessing with what was asked for in place of its own."""
@@ -137,7 +158,7 @@ def check_command(folder: Path, arguments: Mapping[str, Any]) -> str:
     return shlex.join(words)
 
 
-def _classes(model: nn.Module, example: Tensor) -> int:
+def _classes(model: nn.Module, example: Inputs) -> int:
     outputs = check_runs(model, example)
     if not isinstance(outputs, Tensor) or outputs.ndim != 2:
         raise UserError(

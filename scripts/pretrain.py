@@ -81,6 +81,8 @@ def pretrain(arguments: Arguments) -> None:
     network = load_network(arguments.model, weights="none")
     model = network.model.to(device)
     splits = load_data(arguments.data, network.preprocess, SplitSizes(calibration=1), arguments.seed, progress=True)
+    if not isinstance(splits.train.example(1), torch.Tensor):
+        raise UserError(f"networks of several inputs are not trained here; {arguments.data} gives several")
     recipe = Recipe(
         epochs=arguments.epochs,
         batch_size=arguments.batch_size,

@@ -1,7 +1,7 @@
 """What every split of the data offers, wherever its images are kept."""
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import Tensor
 
@@ -10,14 +10,14 @@ class Images(Protocol):
     """Images with their targets, read in batches as often as one likes.
 
     Inputs are normalised float32 [B, C, H, W], targets int64 [B]; a user's `DataLoader` may have
-    other inputs and targets (`amc.data.loader`).
+    other inputs, several of them, and other targets (`amc.data.loader`).
     """
 
     def __len__(self) -> int:
         """The number of images."""
         ...
 
-    def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Any, Tensor]]:
         """One pass over all images, `size` at a time; the last batch may be smaller.
 
         In their stored order, or in a random one that follows from `shuffle_seed`.
@@ -35,6 +35,6 @@ class Images(Protocol):
         """
         ...
 
-    def example(self, count: int = 2) -> Tensor:
+    def example(self, count: int = 2) -> Any:
         """The inputs of the first `count` images, without reading the others."""
         ...

@@ -9,12 +9,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from amc.data.sampling import Indices, stratified
+from amc.errors import UserError
+from amc.inputs import first
 
 
 @dataclass(frozen=True)
 class LoaderImages:
     """Batches pass through unchanged: inputs first, then whatever the task has as targets.
 
+    A tuple or list of tensors in place of the inputs are several inputs of the network, in the order of its `forward`.
     The loader decides the size and the order of its batches. A selection of its images is read
     by a loader with the same collation, batch size and workers, in a fixed order.
     """
@@ -24,7 +27,7 @@ class LoaderImages:
     def __len__(self) -> int:
         return len(cast(Sized, self.loader.dataset))
 
-    def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:  # noqa: ARG002
+    def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Any, Any]]:  # noqa: ARG002
         """One pass of the loader, whatever `size` and `shuffle_seed` are."""
         return iter(self.loader)
 
@@ -32,10 +35,22 @@ class LoaderImages:
         """Some of the images, drawn at random."""
         return self.select(stratified(np.zeros(len(self), dtype=np.int64), count, seed))
 
-    def example(self, count: int = 2) -> Tensor:
-        """The inputs of the first batch, cut to `count` images."""
-        inputs: Tensor = next(iter(self.loader))[0]
-        return inputs[:count]
+    def example(self, count: int = 2) -> Any:
+        """The inputs of the first batch, cut to `count` images.
+
+        Raises:
+            UserError: a batch does not begin with a tensor, or a tuple or list of tensors.
+        """
+        batch = next(iter(self.loader))
+        inputs = batch[0] if isinstance(batch, tuple | list) else batch
+        parts = inputs if isinstance(inputs, tuple | list) else (inputs,)
+        if inputs is batch or not parts or not all(isinstance(part, Tensor) for part in parts):
+            got = {type(part).__name__ for part in parts if not isinstance(part, Tensor)} or {type(batch).__name__}
+            raise UserError(
+                "expected batches of (inputs, targets) from the DataLoader, the inputs a tensor or a tuple of tensors,"
+                f" got {', '.join(sorted(got))}"
+            )
+        return first(inputs, count)
 
     def select(self, indices: Indices) -> "LoaderImages":
         """The images at these positions of the loader's dataset."""

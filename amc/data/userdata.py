@@ -40,7 +40,8 @@ class UserDataset:
         if not isinstance(image, Tensor) or not image.is_floating_point():
             got = f"a tensor of {image.dtype}" if isinstance(image, Tensor) else type(image).__name__
             raise UserError(
-                f"expected float tensors as inputs from {self.name}, got {got}; let the dataset transform its images"
+                f"expected float tensors as inputs from {self.name}, got {got}; let the dataset transform its images,"
+                " or return a DataLoader for other inputs"
             )
         return image.float(), int(target)
 

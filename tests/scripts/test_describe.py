@@ -61,7 +61,9 @@ def test_what_the_user_freezes_is_listed_with_the_pattern(monkeypatch: pytest.Mo
 
 def test_the_input_size_of_a_users_network_is_asked_for(own_file: Path) -> None:
     words = ("--model", f"{own_file}:build")
-    assert f"the input size of {own_file}:build is not known; give --image-size" in fail(describe, *words)
+    assert f"the input size of {own_file}:build is not known; give --image-size or --input-spec" in fail(
+        describe, *words
+    )
     assert "expected input[1, 3, 8, 8] to have 1 channels" in fail(describe, *words, "--image-size", "8")
     out = succeed(describe, *words, "--image-size", "8", "--mean", "0.5", "--std", "0.5").out
     assert re.search(r"│ 3 +│ 24 +│ 5 to 24 by 1 +│", out)
