@@ -88,6 +88,7 @@ def run_job(job: Job) -> None:
         reward_images=options.reward_images,
         round_to=rounding(options.round_to),
         max_sparsity=options.max_sparsity,
+        recovery=options.recovery,
         seed=options.seed,
         device=device,
     )

@@ -9,8 +9,10 @@ from typing import Annotated
 import tyro
 
 from agents.search import check_reward
+from amc.compress import DEFAULT_RECOVERY, RECOVERIES
 from amc.errors import UserError
 from amc.evaluate import find_metric
+from amc.registry import look_up
 from envs.rewards import REWARDS
 from scripts.options import check_seed, rounding
 
@@ -34,6 +36,9 @@ class SearchOptions:
     """Widths are multiples of this many channels; auto: the largest of 8, 4, 2, 1 that leaves a group 16 choices."""
     max_sparsity: float = 0.8
     """Largest share of a group's channels that is cut, between 0 and 1."""
+    recovery: str = DEFAULT_RECOVERY
+    """What is done after channels are cut: both (least squares, then batch-norm statistics), asymmetric (least squares
+    layer after layer, on what the pruned network reads), reconstruction, statistics or none."""
     seed: int = 0
     """Of everything that is drawn."""
     device: str = "auto"
@@ -57,6 +62,7 @@ class SearchOptions:
         check_reward(self.reward, observation)
         find_metric(self.metric)
         rounding(self.round_to)
+        look_up("recovery", self.recovery, RECOVERIES)
 
     @property
     def limits(self) -> tuple[str, ...]:
