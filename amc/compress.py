@@ -7,8 +7,8 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from amc.asymmetric import Asymmetric
+from amc.criteria import CRITERIA, Evidence
 from amc.graph import Keeps, PruningGraph
-from amc.importance import CRITERIA
 from amc.prune import Alive, Selection, choose, compact, select
 from amc.reconstructor import Reconstructor
 from amc.registry import look_up
@@ -46,7 +46,7 @@ class Compressor:
         model: The trained network in evaluation mode. It is never changed.
         graph: Its analysis.
         calibration: Batches of inputs, `(n, ...)` each; a list, since every pruned network reads them again.
-        criterion: A name in `amc.importance.CRITERIA`.
+        criterion: A name in `amc.criteria.CRITERIA`.
         seed: Which positions of the calibration images are sampled.
         recovery: A name in `RECOVERIES`: what is done after the channels are cut.
     """
@@ -63,7 +63,7 @@ class Compressor:
         steps = look_up("recovery", recovery, RECOVERIES)
         self.model = model
         self.graph = graph
-        self.importance = CRITERIA[criterion](model, graph)
+        self.importance = look_up("criterion", criterion, CRITERIA)(Evidence(model, graph, calibration, seed))
         self._calibration = calibration
         self._statistics = steps.statistics
         self._asymmetric = Asymmetric(model, graph, calibration, seed) if steps.asymmetric else None
