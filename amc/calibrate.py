@@ -8,20 +8,19 @@ the targets are the layer's own outputs, `X W`. Where there are fewer rows than 
 from __future__ import annotations
 
 import itertools
-import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from amc.graph import Layer, PruningGraph
 from amc.graph.watch import plain_attention
 from amc.inputs import Inputs, feed
+from amc.patches import patches
 
 POSITIONS_PER_IMAGE = 64
 """Output positions of a convolution that are sampled in each image (all of them where there are fewer)."""
@@ -85,8 +84,7 @@ class _Tap(TorchDispatchMode):
             layer = self._wanted.get(next(self._call))
             if layer is not None:
                 inputs = args[1] if name == "aten::addmm" else args[0]
-                rows = self._patches(inputs, layer.kernel, *args[3:6]) if layer.kernel else self._sample(inputs, layer)
-                self._add(layer, rows)
+                self._add(layer, self._rows_of(inputs, layer, args[3:6]))
         return func(*args, **(kwargs or {}))
 
     def _add(self, layer: Layer, rows: Tensor) -> None:
@@ -101,24 +99,10 @@ class _Tap(TorchDispatchMode):
         held = self._grams.get(layer.weight)
         self._grams[layer.weight] = gram if held is None else held.add_(gram)
 
-    def _patches(
-        self, x: Tensor, kernel: tuple[int, ...], stride: list[int], padding: list[int], dilation: list[int]
-    ) -> Tensor:
-        """What a convolution reads at sampled output positions: `(batch * positions, channels * kernel)`."""
-        x = F.pad(x, [each for size in reversed(padding) for each in (size, size)])
-        reach = [step * (size - 1) + 1 for size, step in zip(kernel, dilation, strict=True)]
-        out = [(size - far) // step + 1 for size, far, step in zip(x.shape[2:], reach, stride, strict=True)]
-        places = torch.randperm(math.prod(out), generator=self._generator)[:POSITIONS_PER_IMAGE]
-        index: list[Any] = [slice(None), slice(None)]
-        for axis, place in enumerate(torch.unravel_index(places, out)):
-            taps = torch.arange(kernel[axis]) * dilation[axis]
-            shape = [-1 if other == axis else 1 for other in range(len(kernel))]
-            index.append(place.reshape(-1, *[1] * len(kernel)) * stride[axis] + taps.reshape(1, *shape))
-        taken = x[tuple(index)]  # (batch, channels, positions, *kernel)
-        return taken.transpose(1, 2).flatten(0, 1).flatten(1)
-
-    def _sample(self, rows: Tensor, layer: Layer) -> Tensor:
-        """Rows of a linear layer's input `(batch * positions, inputs)`, sampled where there are many positions."""
+    def _rows_of(self, rows: Tensor, layer: Layer, geometry: Any) -> Tensor:
+        """What a layer reads `(batch * positions, inputs)`, sampled where there are many positions."""
+        if layer.kernel:
+            return patches(rows, layer.kernel, geometry, POSITIONS_PER_IMAGE, self._generator)[0]
         batch = rows.shape[0] // layer.positions
         places = torch.randperm(layer.positions, generator=self._generator)[:POSITIONS_PER_IMAGE]
         return rows.reshape(batch, layer.positions, -1)[:, places].flatten(0, 1)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 Inputs = Tensor | tuple[Tensor, ...]
@@ -27,3 +29,10 @@ def batch_size(inputs: Inputs) -> int:
 def first(inputs: Inputs, count: int) -> Inputs:
     """The first `count` of a batch."""
     return inputs[:count] if isinstance(inputs, Tensor) else tuple(tensor[:count] for tensor in inputs)
+
+
+def together(batches: Sequence[Inputs]) -> Inputs:
+    """All batches as one."""
+    if isinstance(batches[0], Tensor):
+        return torch.cat([each_input(batch)[0] for batch in batches])
+    return tuple(torch.cat(parts) for parts in zip(*map(each_input, batches), strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -40,10 +40,15 @@ class Reconstructor:
         self._solved: OrderedDict[tuple[str, bytes], tuple[Tensor, Tensor]] = OrderedDict()
         self._solved_bytes = 0
 
-    def weights(self, alive: Alive) -> dict[str, Tensor]:
-        """New weights and biases by parameter name when the units `alive` stay: cut along the inputs, outputs whole."""
+    def weights(self, alive: Alive, but: Container[str] = ()) -> dict[str, Tensor]:
+        """New weights and biases by parameter name when the units `alive` stay: cut along the inputs, outputs whole.
+
+        Weights named in `but` are left out.
+        """
         new: dict[str, Tensor] = {}
         for name, layer, kept in self._losing(alive):
+            if name in but:
+                continue
             weight, shift = self._solve(name, layer, kept)
             device = self._parameters[name].device
             new[name] = _stored(weight, layer).to(device)

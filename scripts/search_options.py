@@ -8,8 +8,10 @@ from pathlib import Path
 import tyro
 
 from agents.search import check_reward
+from amc.compress import DEFAULT_RECOVERY, RECOVERIES
 from amc.errors import UserError
 from amc.evaluate import find_metric
+from amc.registry import look_up
 from envs.rewards import REWARDS
 from scripts.options import ChannelOptions, Repeated, check_seed, joined, rounding
 
@@ -30,6 +32,9 @@ class SearchOptions:
     reward_images: int | None = None
     """Images of the reward split that the search scores with; the end scores with all. Default: all."""
     channels: tyro.conf.OmitArgPrefixes[ChannelOptions] = field(default_factory=ChannelOptions)
+    recovery: str = DEFAULT_RECOVERY
+    """What is done after channels are cut: both (least squares, then batch-norm statistics), asymmetric (least squares
+    layer after layer, on what the pruned network reads), reconstruction, statistics or none."""
     seed: int = 0
     """Of everything that is drawn."""
     device: str = "auto"
@@ -53,6 +58,7 @@ class SearchOptions:
         check_reward(self.reward, observation)
         find_metric(self.metric)
         rounding(self.channels.round_to)
+        look_up("recovery", self.recovery, RECOVERIES)
 
     @property
     def limits(self) -> tuple[str, ...]:

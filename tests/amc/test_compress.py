@@ -18,10 +18,10 @@ def images(name: str, count: int = 24, seed: int = 0) -> Tensor:
     return torch.randn(count, *PRUNABLE[name].input_shape, generator=torch.Generator().manual_seed(seed))
 
 
-def compressor(name: str, reconstruct: bool = True, statistics: bool = True) -> Compressor:
+def compressor(name: str, recovery: str = "both") -> Compressor:
     model, graph = prepared(name)
     batches = [images(name, 16), images(name, 8, seed=1)]
-    return Compressor(model, graph, batches, reconstruct=reconstruct, statistics=statistics)
+    return Compressor(model, graph, batches, recovery=recovery)
 
 
 def without(graph: PruningGraph, *units: int) -> Alive:
@@ -32,7 +32,7 @@ def without(graph: PruningGraph, *units: int) -> Alive:
 
 @pytest.mark.parametrize("name", PRUNABLE)
 def test_nothing_removed_changes_no_weight(name: str) -> None:
-    compress = compressor(name, statistics=False)
+    compress = compressor(name, "reconstruction")
     network, selection = compress.compact(compress.alive(compress.graph.full))
     assert not selection.attributes
     for key, tensor in compress.model.state_dict().items():
@@ -55,7 +55,7 @@ def test_a_compact_network_runs_and_the_original_is_untouched(name: str) -> None
 def test_least_squares_comes_nearer_to_the_original_than_slicing(name: str) -> None:
     x, errors = images(name), {}
     for solved in (True, False):
-        compress = compressor(name, reconstruct=solved, statistics=False)
+        compress = compressor(name, "reconstruction" if solved else "none")
         group = compress.graph.groups[-1]  # its consumers are near the output, which measures the error
         keeps = compress.graph.full
         keeps[group.index] = group.choices[0]
@@ -86,12 +86,12 @@ def duplicated(kind: str) -> tuple[nn.Module, PruningGraph, int]:
 def test_a_duplicated_channel_goes_without_loss(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model, graph, unit = duplicated(kind)
     x = images(kind, 64)
-    sliced, _ = Compressor(model, graph, [x], reconstruct=False, statistics=False).compact(without(graph, unit))
+    sliced, _ = Compressor(model, graph, [x], recovery="none").compact(without(graph, unit))
     assert distance(run(sliced, x), run(model, x)) > 0.05
-    solved, _ = Compressor(model, graph, [x], statistics=False).compact(without(graph, unit))
+    solved, _ = Compressor(model, graph, [x], recovery="reconstruction").compact(without(graph, unit))
     assert distance(run(solved, x), run(model, x)) < 0.02  # the ridge costs something
     monkeypatch.setattr(reconstruct, "RIDGE", 1e-9)
-    exact, _ = Compressor(model, graph, [x], statistics=False).compact(without(graph, unit))
+    exact, _ = Compressor(model, graph, [x], recovery="reconstruction").compact(without(graph, unit))
     assert distance(run(exact, x), run(model, x)) < 1e-3
     assert distance(run(exact, images(kind, seed=7)), run(model, images(kind, seed=7))) < 1e-3
 
@@ -126,7 +126,7 @@ def test_a_constant_that_a_channel_added_goes_into_the_bias() -> None:
 
 
 def test_new_statistics_are_those_of_the_compact_network() -> None:
-    compress = compressor("plain", reconstruct=False)
+    compress = compressor("plain", "statistics")
     network, _ = compress.compact(compress.alive(compress.graph.least))
     x = torch.cat([images("plain", 16), images("plain", 8, seed=1)])
     with torch.no_grad():
@@ -152,6 +152,6 @@ def test_reconstruction_errors_are_of_the_consumers_that_lost_something() -> Non
     assert set(errors) == {"conv2.0.weight"}
     assert 0 < errors["conv2.0.weight"] < 1
     assert compress.reconstruction_errors(without(graph)) == {}
-    assert compressor("projection", reconstruct=False).reconstruction_errors(cut) == {}
+    assert compressor("projection", "statistics").reconstruction_errors(cut) == {}
     fewer = compress.reconstruction_errors(without(graph, graph.groups[1].first_unit))
     assert fewer["conv2.0.weight"] < errors["conv2.0.weight"]

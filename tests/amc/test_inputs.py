@@ -1,5 +1,6 @@
 """Networks of several inputs, from the analysis to the compact network."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,7 +8,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from amc.analyse import analyse
-from amc.compress import Compressor
+from amc.compress import RECOVERIES, Compressor
+from amc.criteria import CRITERIA, Evidence
 from amc.data.load import Splits
 from amc.data.loader import LoaderImages
 from amc.errors import UserError
@@ -69,15 +71,18 @@ def test_the_analysis_needs_no_more_than_the_shapes() -> None:
     assert analyse(model, zeros).fingerprint == analyse(model, batch(2)).fingerprint
 
 
-def test_reconstruction_and_statistics_take_several_inputs() -> None:
+def test_every_recovery_and_criterion_takes_several_inputs() -> None:
     model = network()
     graph, calibration = analyse(model, batch(2)), [batch(40, seed) for seed in range(3)]
     error = {}
-    for clever in (True, False):
-        compressor = Compressor(model, graph, calibration, reconstruct=clever, statistics=clever)
+    for recovery in RECOVERIES:
+        compressor = Compressor(model, graph, calibration, recovery=recovery)
         small, _ = compressor.compact(compressor.alive(graph.least + 2))
-        error[clever] = float((run(small, batch(50, 9))[0] - run(model, batch(50, 9))[0]).square().mean())
-    assert error[True] < 0.5 * error[False]
+        error[recovery] = float((run(small, batch(50, 9))[0] - run(model, batch(50, 9))[0]).square().mean())
+    assert error["both"] < 0.5 * error["none"]
+    assert error["asymmetric"] < 0.5 * error["none"]
+    for criterion in CRITERIA:
+        assert np.isfinite(CRITERIA[criterion](Evidence(model, graph, calibration))).all()
 
 
 class Triples(Dataset[tuple[tuple[Tensor, ...], Tensor]]):

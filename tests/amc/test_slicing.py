@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from amc.importance import l1
+from amc.criteria import Evidence
+from amc.criteria.weights import l1
 from amc.prune import choose, compact, select
 from tests.architectures import Dense, Flattened, Plain, Projection
 from tests.oracles import prepared
@@ -94,7 +95,7 @@ def test_the_compact_network_is_the_one_cut_by_hand(by_hand: Callable[[State], t
     state = model.state_dict()
     wanted, keeps = by_hand(state)
     wanted.load_state_dict(state)
-    got = compact(model, select(graph, model, choose(graph, l1(model, graph), np.array(keeps))))
+    got = compact(model, select(graph, model, choose(graph, l1(Evidence(model, graph, [])), np.array(keeps))))
     assert repr(got) == repr(wanted)  # types, channels and features of every module
     assert list(got.state_dict()) == list(wanted.state_dict())
     for name, tensor in wanted.state_dict().items():

@@ -1,0 +1,68 @@
+"""What criteria look at, and how what they find of each layer becomes one number for each unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from amc.calibrate import Moments, collect
+from amc.graph import Layer, PruningGraph
+from amc.inputs import Inputs, batch_size
+
+Importance = NDArray[np.float64]
+"""Importance of each unit, `(graph.unit_count,)`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """A trained network, its analysis and calibration images.
+
+    Attributes:
+        model: In evaluation mode.
+        graph: Its analysis.
+        calibration: Batches of inputs.
+        seed: Of what is drawn.
+    """
+
+    model: nn.Module
+    graph: PruningGraph
+    calibration: Sequence[Inputs]
+    seed: int = 0
+
+    @cached_property
+    def moments(self) -> dict[str, Moments]:
+        """Second moments of what each consumer reads, by its weight."""
+        return collect(self.model, self.graph, self.calibration, sum(map(batch_size, self.calibration)), self.seed)
+
+    @cached_property
+    def parameters(self) -> dict[str, Tensor]:
+        """The network's parameters by name."""
+        return {name: tensor.detach() for name, tensor in self.model.named_parameters()}
+
+    def consumers(self) -> Iterator[Layer]:
+        """The layers that read channels of a group, each once."""
+        for index in sorted({index for group in self.graph.groups for index in group.consumers}):
+            layer = self.graph.layers[index]
+            assert layer.weight is not None, "only layers with a stored weight consume channels of a group"
+            yield layer
+
+    def joined(self, found: Mapping[str, NDArray[np.float64]]) -> Importance:
+        """One number for each unit from those that were found along the input axis of each consumer's weight.
+
+        Those of each consumer are divided by their sum over the group, then added up. `found` is by weight.
+        """
+        total = np.zeros(self.graph.unit_count)
+        layers = {layer.weight: layer for layer in self.graph.layers}
+        for name, values in found.items():
+            units = layers[name].weight_in.units
+            for group in self.graph.groups:
+                inside = (units >= group.first_unit) & (units < group.first_unit + group.units)
+                if inside.any():
+                    share = values[inside] / max(values[inside].sum(), np.finfo(np.float64).tiny)
+                    np.add.at(total, units[inside], share)
+        return total

@@ -1,0 +1,42 @@
+"""Criteria that look at how the loss changes with a weight."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from amc.criteria.evidence import Evidence, Importance
+from amc.graph.watch import output_tensors
+from amc.inputs import batch_size, feed
+
+
+def taylor(evidence: Evidence) -> Importance:
+    """Squared first-order change of the loss when the weights that read a channel go (Molchanov et al. 2019, eq. 8).
+
+    One pass over the calibration images, batch by batch. The loss is the cross-entropy to the classes that the network
+    itself predicts; for a network without class scores it is the mean square of its outputs.
+    """
+    network = copy.deepcopy(evidence.model).requires_grad_()
+    parameters = dict(network.named_parameters())
+    names = [layer.weight for layer in evidence.consumers() if layer.weight is not None]
+    dimension = {layer.weight: layer.in_dimension for layer in evidence.consumers()}
+    total: dict[str, Tensor] = {}
+    for batch in evidence.calibration:
+        loss = _loss(output_tensors(feed(network, batch)), batch_size(batch))
+        gradients = torch.autograd.grad(loss, [parameters[name] for name in names], allow_unused=True)
+        for name, gradient in zip(names, gradients, strict=True):
+            if gradient is None:
+                gradient = torch.zeros_like(parameters[name])
+            change = (gradient * parameters[name]).detach().transpose(0, dimension[name]).flatten(1).sum(dim=1)
+            total[name] = total.get(name, torch.zeros_like(change)) + change.square()
+    return evidence.joined({name: each.double().cpu().numpy() for name, each in total.items()})
+
+
+def _loss(outputs: list[Tensor], images: int) -> Tensor:
+    scores = next((each for each in outputs if each.ndim == 2 and len(each) == images and each.shape[1] > 1), None)
+    if scores is not None:
+        return F.cross_entropy(scores, scores.detach().argmax(dim=1))
+    return torch.stack([each.square().mean() for each in outputs if each.is_floating_point()]).sum()

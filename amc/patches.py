@@ -1,0 +1,44 @@
+"""Rows of a linear problem: what a layer reads at some of its output positions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def patches(
+    x: Tensor,
+    kernel: Sequence[int],
+    geometry: Sequence[Sequence[int]],
+    most: int,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor]:
+    """What a convolution reads at no more than `most` random output positions, the same in all images.
+
+    Args:
+        x: Its input `(batch, channels, *size)`.
+        kernel: Its size, a number for each spatial dimension.
+        geometry: Stride, padding and dilation, likewise.
+        most: Positions that are drawn; all where there are fewer.
+        generator: Draws them.
+
+    Returns:
+        Rows `(batch * positions, channels * kernel)`, and the positions, as numbers in the flattened output.
+    """
+    stride, padding, dilation = geometry
+    x = F.pad(x, [each for size in reversed(padding) for each in (size, size)])
+    reach = [step * (size - 1) + 1 for size, step in zip(kernel, dilation, strict=True)]
+    out = [(size - far) // step + 1 for size, far, step in zip(x.shape[2:], reach, stride, strict=True)]
+    places = torch.randperm(math.prod(out), generator=generator)[:most]
+    index: list[Any] = [slice(None), slice(None)]
+    for axis, place in enumerate(torch.unravel_index(places, out)):
+        taps = torch.arange(kernel[axis]) * dilation[axis]
+        shape = [-1 if other == axis else 1 for other in range(len(kernel))]
+        index.append(place.reshape(-1, *[1] * len(kernel)) * stride[axis] + taps.reshape(1, *shape))
+    taken = x[tuple(index)]  # (batch, channels, positions, *kernel)
+    return taken.transpose(1, 2).flatten(0, 1).flatten(1), places

@@ -1,0 +1,108 @@
+"""What each way of recovery is worth: the uniform policy, without fine-tuning, at several budgets.
+
+Writes docs/recovery.md. Rows that are already in `--out` are not measured again, so it can be interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from amc.budget import Budgets
+from amc.compress import RECOVERIES, Compressor
+from amc.criteria import CRITERIA
+from amc.data.load import load_data
+from amc.data.splits import SplitSizes
+from amc.files import write_json, write_text
+from amc.networks import load_network
+from amc.task import CALIBRATION_BATCH, Task
+from benchmarks.runs import machine, percent
+from scripts.cli import run
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Prune networks to uniform policies, recover each in every way, and score them on all reward images."""
+
+    weights: tuple[str, ...]
+    """A weights file for each network."""
+    data: str
+    """Images, as for scripts.train."""
+    out: Path
+    """Folder for the numbers (recovery.json) and the table (recovery.md)."""
+    models: tuple[str, ...] = ("resnet20", "resnet56")
+    """Networks, as for scripts.train."""
+    budgets: tuple[float, ...] = (0.7, 0.5, 0.35)
+    """Shares of the MACs that are left."""
+    seed: int = 0
+    """Of the calibration images and the sampled positions."""
+
+
+def recovery(arguments: Arguments) -> None:
+    """Measure what is missing, then write the table."""
+    path = arguments.out / "recovery.json"
+    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
+    known = {(row["model"], row["budget"], row["criterion"], row["recovery"]) for row in rows}
+    for row in _rows(arguments, known):
+        rows.append(row)
+        write_json(path, {"machine": machine(), "rows": rows})
+        print(f"{row['model']} {row['budget']} {row['criterion']} {row['recovery']}: {percent(row['val'])}", flush=True)
+    write_text(arguments.out / "recovery.md", _table(rows))
+
+
+def _rows(arguments: Arguments, known: set[tuple[str, float, str, str]]) -> Iterator[dict[str, Any]]:
+    for model, weights in zip(arguments.models, arguments.weights, strict=True):
+        network = load_network(model, weights)
+        splits = load_data(arguments.data, network.preprocess, SplitSizes(), arguments.seed)
+        task = Task(network.model, splits, seed=arguments.seed, recovery="none")
+        calibration = [inputs for inputs, _ in splits.calibration.batches(CALIBRATION_BATCH)]
+        for criterion in CRITERIA:
+            for way in RECOVERIES:
+                todo = [share for share in arguments.budgets if (model, share, criterion, way) not in known]
+                if not todo:
+                    continue
+                start = time.perf_counter()
+                compress = Compressor(task.model, task.graph, calibration, criterion, arguments.seed, way)
+                prepared = time.perf_counter() - start
+                for share in todo:
+                    keeps = Budgets(task.graph, [f"macs={share}"]).scale(np.ones(len(task.graph.groups)))
+                    start = time.perf_counter()
+                    pruned, _ = compress.compact(compress.alive(keeps))
+                    seconds = time.perf_counter() - start
+                    yield {
+                        "model": model,
+                        "budget": share,
+                        "criterion": criterion,
+                        "recovery": way,
+                        "val": task.accuracy(pruned, splits.reward),
+                        "seconds": seconds,
+                        "seconds_once": prepared,
+                    }
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    lines = [
+        "| network | MACs left | criterion | recovery | val | seconds each | seconds once |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in sorted(rows, key=lambda each: (each["model"], -each["budget"], each["criterion"])):
+        lines.append(
+            f"| {row['model']} | {row['budget']:.0%} | {row['criterion']} | {row['recovery']} | {percent(row['val'])} |"
+            f" {row['seconds']:.2f} | {row['seconds_once']:.1f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Run as a command."""
+    run(recovery, Arguments)
+
+
+if __name__ == "__main__":
+    main()
