@@ -39,6 +39,7 @@ RECOVERIES = {
 }
 """Ways of recovery by name."""
 DEFAULT_RECOVERY = "both"
+DEFAULT_CRITERION = "l1"
 
 
 class Compressor:
@@ -58,7 +59,7 @@ class Compressor:
         model: nn.Module,
         graph: PruningGraph,
         calibration: Sequence[Inputs],
-        criterion: str = "l1",
+        criterion: str = DEFAULT_CRITERION,
         seed: int = 0,
         recovery: str = DEFAULT_RECOVERY,
     ) -> None:

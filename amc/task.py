@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from amc.analyse import analyse
 from amc.budget import Budgets
-from amc.compress import DEFAULT_RECOVERY, Compressor
+from amc.compress import DEFAULT_CRITERION, DEFAULT_RECOVERY, Compressor
 from amc.data.images import Images
 from amc.data.load import Splits
 from amc.errors import UserError
@@ -44,6 +44,7 @@ class Task:
         max_sparsity: The largest share of a group that may be cut, in (0, 1).
         freeze: Patterns of groups that stay whole (`amc.graph.choice`).
         only: Patterns of the groups that may be cut; none for all.
+        criterion: A name in `amc.criteria.CRITERIA`: by what channels are chosen.
         recovery: A name in `amc.compress.RECOVERIES`: what is done after channels are cut.
         seed: Of everything that is drawn.
         device: Where networks run.
@@ -65,6 +66,7 @@ class Task:
         max_sparsity: float = 0.8,
         freeze: Sequence[str] = (),
         only: Sequence[str] = (),
+        criterion: str = DEFAULT_CRITERION,
         recovery: str = DEFAULT_RECOVERY,
         seed: int = 0,
         device: torch.device | None = None,
@@ -80,7 +82,7 @@ class Task:
         )
         self.budgets = Budgets(self.graph, budgets)
         calibration = [inputs for inputs, _ in moved(splits.calibration.batches(CALIBRATION_BATCH), self.device)]
-        self.compressor = Compressor(self.model, self.graph, calibration, seed=seed, recovery=recovery)
+        self.compressor = Compressor(self.model, self.graph, calibration, criterion, seed, recovery)
         self.hints = hints(self.compressor)
         whole = reward_images is None or reward_images >= len(splits.reward)
         self.search_images = splits.reward if whole else splits.reward.take(reward_images or 0, seed)

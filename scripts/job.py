@@ -91,6 +91,7 @@ def run_job(job: Job) -> None:
         max_sparsity=options.channels.max_sparsity,
         freeze=joined(options.channels.freeze),
         only=joined(options.channels.only),
+        criterion=options.criterion,
         recovery=options.recovery,
         seed=options.seed,
         device=device,

@@ -8,7 +8,8 @@ from pathlib import Path
 import tyro
 
 from agents.search import check_reward
-from amc.compress import DEFAULT_RECOVERY, RECOVERIES
+from amc.compress import DEFAULT_CRITERION, DEFAULT_RECOVERY, RECOVERIES
+from amc.criteria import CRITERIA
 from amc.errors import UserError
 from amc.evaluate import find_metric
 from amc.registry import look_up
@@ -32,6 +33,9 @@ class SearchOptions:
     reward_images: int | None = None
     """Images of the reward split that the search scores with; the end scores with all. Default: all."""
     channels: tyro.conf.OmitArgPrefixes[ChannelOptions] = field(default_factory=ChannelOptions)
+    criterion: str = DEFAULT_CRITERION
+    """Which channels stay, by what they are to the layers that read them: l1, l2, bn_scale, apoz, taylor, thinet,
+    lasso, nisp, lda or random."""
     recovery: str = DEFAULT_RECOVERY
     """What is done after channels are cut: both (least squares, then batch-norm statistics), asymmetric (least squares
     layer after layer, on what the pruned network reads), reconstruction, statistics or none."""
@@ -58,6 +62,7 @@ class SearchOptions:
         check_reward(self.reward, observation)
         find_metric(self.metric)
         rounding(self.channels.round_to)
+        look_up("criterion", self.criterion, CRITERIA)
         look_up("recovery", self.recovery, RECOVERIES)
 
     @property

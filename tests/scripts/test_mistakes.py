@@ -63,6 +63,8 @@ class Hostile:
         ("--metric top2", "unknown metric 'top2'; did you mean top"),
         ("--metric own.py:broken", "metric own.py:broken failed: ValueError: no boxes"),
         ("--metric own.py:unnumbered", "metric own.py:unnumbered returned nan; a finite number is needed"),
+        ("--criterion l3", "unknown criterion 'l3'; there are apoz, bn_scale, l1"),
+        ("--recovery all", "unknown recovery 'all'; there are asymmetric, both, none"),
         ("--strategy sac", "unknown strategy 'sac'; there are ddpg, random, uniform"),
         ("--settings papers", "unknown settings 'papers'; did you mean paper"),
         ("--observation wide", "unknown observation set 'wide'; there are paper, scale_free"),
