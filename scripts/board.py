@@ -4,42 +4,77 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
-from torch.utils.tensorboard.summary import hparams
 
-from agents.result import Episode, better
+from agents.result import Episode, best_of, better
 from amc.errors import UserError
 from amc.graph import Keeps, PruningGraph
+from scripts import charts
+from scripts.board_hparams import hyperparameters
+from scripts.board_layout import BEST_REWARD, LEARNING, layout, results
+
+PICTURES = 10
+"""How often pictures are drawn while a search runs, which is as many as TensorBoard shows of each."""
+DRAWING_SHARE = 0.01
+"""The largest share of the time that is spent on them."""
+FIRST_DRAWING = 1.0
+"""Seconds that the first drawing is expected to take."""
 
 
 class Board:
-    """Writes one run's events into `folder`: a point per episode, pictures and text at the end.
+    """Writes one run's events into `folder`: a point per episode, pictures now and then, the results at the end.
 
-    A disk that is full does not end the search: no more events are written, and `close` says so.
+    Pictures are drawn at every tenth of the episodes, as far as that takes no more than a hundredth of the time: those
+    of a search of less than two minutes come at its end. A disk that is full does not end the search: no more events
+    are written, and `close` says so.
 
     Args:
         folder: The run folder; it is made with the first event.
         graph: The pruned network.
         original: Cost of the whole network by kind.
+        episodes: How many the search scores in all.
+        past: Episodes that were scored before an interruption. What the folder has of later ones is dropped.
+        metric: How networks are scored.
+        uniform: Units per group of the uniform policy, which is marked where it was scored; empty for none.
     """
 
-    def __init__(self, folder: Path, graph: PruningGraph, original: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        graph: PruningGraph,
+        original: Mapping[str, int],
+        episodes: int,
+        past: Sequence[Episode],
+        *,
+        metric: str,
+        uniform: Sequence[int],
+    ) -> None:
         self._folder = folder
         self._graph = graph
         self._original = original
-        self._best: Episode | None = None
+        self._every = -(-episodes // PICTURES)
+        self._metric = metric
+        self._uniform = uniform
+        self._past = len(past)
+        self._episodes = list(past)
+        self._best = best_of(past)
         self._failure: OSError | None = None
+        self._start = time.perf_counter()
+        self._drawing = 0.0  # seconds so far
+        self._next_drawing = FIRST_DRAWING
 
     @cached_property
     def _writer(self) -> SummaryWriter:
-        return SummaryWriter(str(self._folder))
+        writer = SummaryWriter(str(self._folder), purge_step=self._past)
+        writer.add_custom_scalars(layout())
+        return writer
 
     def episode(self, episode: Episode) -> None:
         """One point of every curve."""
@@ -52,7 +87,7 @@ class Board:
         arguments: Mapping[str, Any],
         summary: Mapping[str, Any],
     ) -> None:
-        """The best policy as a picture, cost against accuracy, hyperparameters with what they led to, the summary.
+        """The pictures of the whole search, hyperparameters with what they led to, the summary.
 
         Raises:
             UserError: some events could not be written.
@@ -76,23 +111,39 @@ class Board:
             threading.excepthook = hook
 
     def _points(self, episode: Episode) -> None:
+        writer, step = self._writer, episode.index
+        self._episodes.append(episode)
         self._best = better(self._best, episode)
-        outcome, step = episode.outcome, episode.index
         values = {
-            "reward/episode": episode.reward,
-            "reward/best so far": self._best.reward,
-            "accuracy/episode": outcome.accuracy,
-            "accuracy/of the best so far": self._best.outcome.accuracy,
-            "cost/share of MACs": outcome.macs / self._original["macs"],
-            "cost/share of parameters": outcome.params / self._original["params"],
-            **episode.details,
+            BEST_REWARD: self._best.reward,
+            "episode/reward": episode.reward,
+            **{LEARNING.get(name, name): value for name, value in episode.details.items()},
         }
+        for prefix, outcome in (("best so far", self._best.outcome), ("episode", episode.outcome)):
+            values[f"{prefix}/accuracy"] = outcome.accuracy
+            values[f"{prefix}/share of MACs left"] = outcome.macs / self._original["macs"]
+            values[f"{prefix}/share of parameters left"] = outcome.params / self._original["params"]
         for name, value in values.items():
-            self._writer.add_scalar(name, value, step)
-        self._writer.add_histogram("sparsity over groups", self._sparsity(episode.keeps), step)
-        for group, sparsity in zip(self._graph.groups, self._sparsity(episode.keeps), strict=True):
-            self._writer.add_scalar(f"sparsity/{group.index:03d} {group.name}", sparsity, step)
-        self._writer.flush()
+            writer.add_scalar(name, value, step)
+        writer.add_histogram("episode/sparsity of the groups", 1.0 - episode.keeps / self._graph.full, step)
+        if self._is_drawing_due(step + 1):
+            start = time.perf_counter()
+            self._pictures(self._episodes, step)
+            self._next_drawing = time.perf_counter() - start
+            self._drawing += self._next_drawing
+        writer.flush()
+
+    def _is_drawing_due(self, done: int) -> bool:
+        passed = time.perf_counter() - self._start
+        affordable = self._drawing + self._next_drawing <= DRAWING_SHARE * passed
+        return done % self._every == 0 and affordable
+
+    def _pictures(self, episodes: Sequence[Episode], step: int, original: float | None = None) -> None:
+        for kind, whole in self._original.items():
+            figure = charts.accuracy_against_cost(episodes, kind, whole, self._metric, self._uniform, original)
+            self._writer.add_figure(f"scatter of accuracy against {charts.COST_NAMES[kind]}", figure, step)
+        figure = charts.sparsities(episodes, self._names, self._graph.full)
+        self._writer.add_figure("sparsity of every group", figure, step)
 
     def _ending(
         self,
@@ -102,44 +153,21 @@ class Board:
         summary: Mapping[str, Any],
     ) -> None:
         step = len(episodes)
-        self._writer.add_figure("best policy", self._policy_figure(best), step)
-        self._writer.add_figure("accuracy against cost", self._scatter(episodes), step)
-        numbers = {f"result/{name}": value for name, value in summary.items() if isinstance(value, int | float)}
-        plain = {name: value if isinstance(value, int | float) else str(value) for name, value in arguments.items()}
-        for part in hparams(plain, numbers):  # add_hparams would open a second file
-            self._writer._get_file_writer().add_summary(part)
-        for name, value in numbers.items():
+        self._pictures(episodes, step, summary["original_accuracy"])
+        width = np.array([group.channels_per_unit for group in self._graph.groups])
+        uniform = width * self._uniform if len(self._uniform) else ()
+        figure = charts.widths(self._names, width * self._graph.full, width * best, uniform)
+        self._writer.add_figure("widths of every group", figure, step)
+        for name, value in results(summary).items():
             self._writer.add_scalar(name, value, step)
+        for part in hyperparameters(arguments):  # add_hparams would open a second file
+            self._writer._get_file_writer().add_summary(part)
         self._writer.add_text("summary", f"```json\n{json.dumps(summary, indent=2)}\n```", step)
         self._writer.close()
 
-    def _sparsity(self, keeps: Keeps) -> np.ndarray:
-        return 1.0 - keeps / self._graph.full
-
-    def _policy_figure(self, keeps: Keeps) -> Figure:
-        names = [group.name for group in self._graph.groups]
-        figure = Figure(figsize=(max(6.0, 0.3 * len(names)), 4.0), layout="constrained")
-        axes = figure.add_subplot()
-        axes.bar(range(len(names)), 100 * (1 - self._sparsity(keeps)))
-        axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
-        axes.set_ylabel("channels kept (%)")
-        axes.set_ylim(0, 100)
-        return figure
-
-    def _scatter(self, episodes: Sequence[Episode]) -> Figure:
-        figure = Figure(figsize=(6.0, 4.0), layout="constrained")
-        axes = figure.add_subplot()
-        shares = [100 * episode.outcome.macs / self._original["macs"] for episode in episodes]
-        points = axes.scatter(
-            shares,
-            [100 * episode.outcome.accuracy for episode in episodes],
-            c=[episode.index for episode in episodes],
-            s=12,
-        )
-        figure.colorbar(points, label="episode")
-        axes.set_xlabel("MACs left (%)")
-        axes.set_ylabel("accuracy (%)")
-        return figure
+    @property
+    def _names(self) -> list[str]:
+        return [group.name for group in self._graph.groups]
 
 
 def _no_traceback(failed: threading.ExceptHookArgs) -> None:

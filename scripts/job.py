@@ -106,10 +106,17 @@ def run_job(job: Job) -> None:
     env = make_env(task, options.reward, job.observation)
     strategy = job.strategy(env)
     original = {kind: make(task.graph)(task.graph.full) for kind, make in COSTS.items()}
-    board = Board(folder, task.graph, original)
-    checkpoints = Checkpoints(
-        folder, _description(job, task, original), strategy, options.checkpoint_every, session.past, session.seconds
+    description = _description(job, task, original)
+    board = Board(
+        folder,
+        task.graph,
+        original,
+        job.episodes,
+        session.past.episodes,
+        metric=options.metric,
+        uniform=description["uniform"],
     )
+    checkpoints = Checkpoints(folder, description, strategy, options.checkpoint_every, session.past, session.seconds)
     interrupted = False
     with search_progress(job.episodes, original["macs"], options.quiet, session.past.episodes) as show:
         noted = BestOf(board.episode, checkpoints, show, past=session.past.episodes)

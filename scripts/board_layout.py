@@ -1,0 +1,75 @@
+"""Where a person finds which curve in TensorBoard.
+
+The Time Series tab sorts by name, so names are chosen to bring what matters most first: `best so far`, then `episode`,
+`learning`, `result`, and the pictures `scatter of ...`, `sparsity of ...`, `widths of ...`. The Custom Scalars tab puts
+charts that belong together side by side.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+BEST_REWARD = "best so far/reward"
+
+LEARNING = {
+    "reward/baseline": "learning/reward baseline",
+    "loss/critic": "learning/critic loss",
+    "loss/actor": "learning/actor loss",
+    "exploration/sigma": "learning/exploration sigma",
+}
+"""Curves by the name that a strategy gives a number of its own; others keep that name."""
+
+CHARTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "Reward": {
+        "best so far": (BEST_REWARD,),
+        "every episode": ("episode/reward",),
+        "moving average (the agent's baseline)": ("learning/reward baseline",),
+    },
+    "Accuracy": {
+        "of the best so far": ("best so far/accuracy",),
+        "of every episode": ("episode/accuracy",),
+    },
+    "Share of the cost that is left": {
+        "MACs, of the best so far": ("best so far/share of MACs left",),
+        "MACs, of every episode": ("episode/share of MACs left",),
+        "parameters, of every episode": ("episode/share of parameters left",),
+    },
+    "Losses of the agent": {
+        "critic": ("learning/critic loss",),
+        "actor": ("learning/actor loss",),
+    },
+    "Exploration": {
+        "sigma of the noise": ("learning/exploration sigma",),
+    },
+}
+"""The charts of each category of Custom Scalars, and the curves in them."""
+
+RESULTS = {
+    "test accuracy": "test_accuracy_policy",
+    "test accuracy, uniform": "test_accuracy_uniform",
+    "share of MACs left": "macs",
+    "share of parameters left": "params",
+    "reward-split accuracy": "policy_accuracy",
+    "reward-split accuracy, uniform": "uniform_accuracy",
+    "test accuracy, original": "test_accuracy_original",
+    "reward-split accuracy, original": "original_accuracy",
+}
+"""Final numbers, the most important first: entries of the summary, or costs, of which the share left counts."""
+
+
+def layout() -> dict[str, dict[str, list[Any]]]:
+    """For `SummaryWriter.add_custom_scalars`, which takes regular expressions."""
+    return {
+        category: {title: ["Multiline", [f"{re.escape(tag)}$" for tag in tags]] for title, tags in charts.items()}
+        for category, charts in CHARTS.items()
+    }
+
+
+def results(summary: Mapping[str, Any]) -> dict[str, float]:
+    """Final numbers by the name of their curve."""
+    return {
+        f"result/{name}": summary[entry] if entry in summary else summary[f"{entry}_after"] / summary[f"{entry}_before"]
+        for name, entry in RESULTS.items()
+    }
