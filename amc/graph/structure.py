@@ -124,7 +124,7 @@ class PruningGraph:
     frozen: tuple[Frozen, ...]
     tensors: dict[str, dict[int, Axis]] = field(repr=False)
     shapes: dict[str, tuple[int, ...]] = field(repr=False)  # of every parameter
-    input_shape: tuple[int, ...]  # without the batch
+    input_shape: tuple[int, ...]  # of the first input, without the batch
 
     @property
     def unit_count(self) -> int:

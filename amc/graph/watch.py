@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from amc.graph.inputs import Example, arguments, tensors
 from amc.graph.notes import Call, Watch
 from amc.graph.operators import apply
 
@@ -62,19 +63,21 @@ def plain_attention() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
-def watch_forward(model: nn.Module, example: Tensor) -> Watch:
+def watch_forward(model: nn.Module, example: Example) -> Watch:
     """Run `model(example)` once in evaluation mode and note what every operator does to the channels.
 
-    `example` is `(batch, ...)`. Channels of the network's outputs are frozen. The training flags are restored.
+    Channels of the network's outputs are frozen. The training flags are restored.
     """
-    watch = Watch(model, example.shape[0])
-    watch.note_images(example)
+    inputs = tensors(example)
+    watch = Watch(model, len(inputs[0]))
+    for given in inputs:
+        watch.note_images(given)
     training = [module for module in model.modules() if module.training]
     model.eval()
     try:
         # no_grad, not inference_mode: there other operators appear
         with torch.no_grad(), plain_attention(), _module_stack(watch), _Mode(watch):
-            out = model(example)
+            out = model(*arguments(example))
     finally:
         for module in training:
             module.training = True
