@@ -93,7 +93,9 @@ class _Trial:
         if failure is None:
             return
         if len(groups) == 1:
-            found[groups[0].index] = failure
+            assumed = groups[0].assumed
+            passed = f"; its channels are split by {', '.join(assumed)}" if assumed else ""
+            found[groups[0].index] = failure + passed
             return
         middle = len(groups) // 2
         self._search(groups[:middle], keeps, found, trains)

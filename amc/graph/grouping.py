@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from torch import nn
 
-from amc.graph.channels import Atoms, Label
+from amc.graph.channels import Label
 from amc.graph.notes import LayerCall, Watch
 from amc.graph.parts import Parts
 from amc.graph.rounding import choices
-from amc.graph.structure import Axis, Frozen, Group, Layer, PruningGraph
+from amc.graph.structure import Axis, Frozen, Group, Layer, PruningGraph, Size
 
 
 def build_graph(
@@ -23,15 +21,13 @@ def build_graph(
 ) -> PruningGraph:
     """Resolve ties into groups.
 
-    Classes of tied channels that one layer produces together are one group. A group is frozen as a whole where one
-    of its channels is, where nothing consumes it, or where its channels are not interchangeable (they appear in
-    different numbers in some tensor, so that the cost would depend on which of them stay).
+    A part (`amc.graph.parts`) is a group; it is frozen as a whole where one of its channels is, or where nothing
+    consumes it.
     """
     parts = Parts(watch)
     produced = [parts.under(call.out[0]) for call in watch.layers]
     producers = _by_part(produced)
     consumers = _by_part([parts.under(call.weight_in[0]) for call in watch.layers])
-    uneven = parts.uneven(_labels(watch))
     members = parts.members()
 
     groups: list[Group] = []
@@ -48,7 +44,7 @@ def build_graph(
             settled.add(part)
             size = len(members[part])
             allowed = choices(size, max(width // size, 1), round_to, max_sparsity)
-            why = parts.reasons.get(part) or _why_not(size, allowed, part in uneven, part in consumers)
+            why = parts.reasons.get(part) or _why_not(size, allowed, part in consumers)
             if why:
                 frozen.append(Frozen(call.name, width, why))
                 continue
@@ -56,13 +52,14 @@ def build_graph(
             groups.append(
                 Group(
                     index=len(groups),
-                    name=call.name,
+                    name=_unique(call.name, groups),
                     width=width,
                     units=size,
                     first_unit=units,
                     choices=allowed,
                     producers=tuple(producers[part]),
                     consumers=tuple(consumers[part]),
+                    assumed=tuple(parts.assumed.get(part, ())),
                 )
             )
             units += size
@@ -84,8 +81,18 @@ def build_graph(
         frozen=tuple(frozen),
         tensors=tensors,
         shapes={name: tuple(parameter.shape) for name, parameter in model.named_parameters()},
+        sizes=tuple(
+            Size(module, attribute, tuple(axis(label, 0) for label in labels))
+            for module, attribute, labels in watch.sizes
+        ),
         input_shape=input_shape,
     )
+
+
+def _unique(name: str, groups: list[Group]) -> str:
+    """The name of a layer, numbered where several groups come from it."""
+    before = sum(group.name == name or group.name.startswith(f"{name}#") for group in groups)
+    return f"{name}#{before + 1}" if before else name
 
 
 def _by_part(layers: list[dict[int, int]]) -> dict[int, list[int]]:
@@ -97,13 +104,11 @@ def _by_part(layers: list[dict[int, int]]) -> dict[int, list[int]]:
     return result
 
 
-def _why_not(units: int, allowed: tuple[int, ...], uneven: bool, consumed: bool) -> str | None:
+def _why_not(units: int, allowed: tuple[int, ...], consumed: bool) -> str | None:
     if units < 2:
         return "a single channel"
     if not consumed:
         return "read by no convolution or linear layer"
-    if uneven:
-        return "its channels are not interchangeable: some appear more often than others in one tensor"
     if len(allowed) == 1:
         return "too narrow to be cut by one rounding step"
     return None
@@ -113,13 +118,6 @@ def _only_norm(watch: Watch, layer: int) -> str | None:
     """The batch norm that reads the layer's output, where nothing else does and it reads nothing else."""
     norm = watch.norms.get(layer)
     return None if norm is None or layer in watch.read_elsewhere or watch.norm_runs[norm] > 1 else norm
-
-
-def _labels(watch: Watch) -> Iterable[Atoms]:
-    for labels in watch.named.values():
-        yield from (label for label in labels if label is not None)
-    for call in watch.layers:
-        yield from (label for label, _ in (call.inputs, call.weight_in, call.out) if label is not None)
 
 
 def _layer(call: LayerCall, norm: str | None, axis) -> Layer:  # type: ignore[no-untyped-def]

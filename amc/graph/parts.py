@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from amc.graph.channels import Atoms, Label, components
 from amc.graph.notes import Watch
 
 
 class Parts:
-    """Classes of tied channels that one layer produces together are one part.
+    """Classes of tied channels that one layer produces together, and that cost the same, are one part.
+
+    Costs are the same where they have the same number of positions in every tensor and in every piece that is split off:
+    what of a layer's outputs only some consumers read is a part of its own.
 
     Attributes:
         of_atom: class of each atom.
         of_class: part of each class.
         sizes: classes in each part.
         reasons: why a part is frozen: the first reason given for any of its channels.
+        assumed: the operators that are assumed to follow the number of a part's channels.
     """
 
     def __init__(self, watch: Watch) -> None:
@@ -25,11 +30,25 @@ class Parts:
         count = int(self.of_atom.max(initial=-1)) + 1
         produced = [self.classes(call.out[0]) for call in watch.layers]
         runs = [(np.full(len(each) - 1, each[0]), each[1:]) for each in produced if len(each) > 1]
-        self.of_class = components(count, runs)
+        pairs = np.stack([components(count, runs).astype(np.uint64), self._costs(_labels(watch), count)])
+        self.of_class: Atoms = np.unique(pairs, axis=1, return_inverse=True)[1].reshape(-1)
         self.sizes = np.bincount(self.of_class, minlength=1)
         self.reasons: dict[int, str] = {}
         for each, reason in reasons.items():
             self.reasons.setdefault(int(self.of_class[each]), reason)
+        self.assumed: dict[int, dict[str, None]] = {}
+        for label, operator in watch.channels.assumed:
+            for part in self.under(label):
+                self.assumed.setdefault(part, {})[operator] = None
+
+    def _costs(self, labels: Iterable[Atoms], count: int) -> NDArray[np.uint64]:
+        """A number for each class that is equal for equal numbers of positions under every label."""
+        rng = np.random.default_rng(0)
+        result = np.zeros(count, dtype=np.uint64)
+        for label in labels:
+            found, counts = np.unique(self.of_atom[label], return_counts=True)
+            result[found] += rng.integers(2**64, dtype=np.uint64) * counts.astype(np.uint64)
+        return result
 
     def classes(self, label: Label) -> Atoms:
         """Class of each position, in order; empty for an unknown axis."""
@@ -45,15 +64,11 @@ class Parts:
         order = np.argsort(self.of_class, kind="stable")
         return np.split(order, np.cumsum(self.sizes)[:-1])
 
-    def uneven(self, labels: Iterable[Atoms]) -> set[int]:
-        """Parts of which some class has more positions than another one under one of `labels`."""
-        result: set[int] = set()
-        for label in labels:
-            found, counts = np.unique(self.of_atom[label], return_counts=True)
-            parts, place = np.unique(self.of_class[found], return_inverse=True)
-            least, most = np.full(len(parts), len(label)), np.zeros(len(parts), dtype=np.int64)
-            np.minimum.at(least, place, counts)
-            np.maximum.at(most, place, counts)
-            present = np.bincount(place)
-            result |= set(parts[(least != most) | (present != self.sizes[parts])].tolist())
-        return result
+
+def _labels(watch: Watch) -> Iterable[Atoms]:
+    for labels in watch.named.values():
+        yield from (label for label in labels if label is not None)
+    for call in watch.layers:
+        yield from (label for label, _ in (call.inputs, call.weight_in, call.out) if label is not None)
+    for _, _, pieces in watch.sizes:
+        yield from (label for label in pieces if label is not None)
