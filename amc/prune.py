@@ -97,7 +97,8 @@ def _attributes(
         size = weight or shapes.get(f"{prefix}running_mean")
         return {"num_features": size[0]} if size else {}
     if isinstance(module, nn.GroupNorm) and weight is not None:
-        return {"num_channels": weight[0], "num_groups": weight[0] * module.num_groups // module.num_channels}
+        groups = max(1, weight[0] * module.num_groups // module.num_channels)
+        return {"num_channels": weight[0], "num_groups": groups}
     if isinstance(module, nn.PReLU) and weight is not None:
         return {"num_parameters": weight[0]}
     return {}

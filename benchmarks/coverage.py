@@ -1,7 +1,7 @@
 """Analyse, check and prune every network that the project answers for, and write the table of docs/coverage.md.
 
-A network has a process and a time limit of its own, so that a crash is a row. Rows that are already in the JSON file are
-not repeated, so it can be interrupted; `--help` shows its options.
+A network has a process and a time limit of its own, so that a crash is a row. Rows that are in the JSON file are not
+repeated, so it can be interrupted; `--help` shows its options.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torchvision import models
 
 from amc.graph import Example
+from amc.plain import plain_convolutions
 from benchmarks.raw_heads import DETECTION
 from tests.architectures import PRUNABLE
 
@@ -106,7 +107,8 @@ def build(name: str) -> tuple[nn.Module, Example]:
     kind, _, rest = name.partition(":")
     torch.manual_seed(0)
     model, example = BUILDERS[kind](rest)
-    return model.eval(), example
+    plain_convolutions(model.eval())
+    return model, example
 
 
 def _torchvision(name: str) -> tuple[nn.Module, Tensor]:

@@ -19,8 +19,8 @@ and pruned again.
 
 - *MACs left*: the least that pruning can leave with at most 80 % of each group cut.
 - *error*: the largest difference, relative to the largest output, between a compact network and the original whose
-  consumers see zeros in place of the cut channels, inside the operator; on a copy with random parameters and statistics.
-- *analysis*: seconds for watching one forward pass and grouping; *check*: for the self-check.
+  consumers see zeros in place of the cut channels, inside the operator, with random parameters and statistics.
+- *analysis*: seconds of one processor for watching one forward pass and grouping; *check*: for the self-check.
 - *frozen*: the reasons for which most channels can't be cut, with the operator and the module where it was first met.
 - MACs are of convolutions and linear layers for one image, and equal `torch.utils.flop_counter`'s halved, for the
   original and for the compact network; otherwise the row has a failure.
@@ -29,6 +29,10 @@ and pruned again.
 cut, which leaves the statistics of the others as they were, so the compact network is exact and is checked like any
 other. A layer norm over channels (and a group norm with one group) has no such cut: what it reads keeps all its
 channels, and the rest of the network, such as the hidden layers of a transformer's or a ConvNeXt's blocks, is cut.
+
+**Computed weights.** A standardised or normed weight depends on all inputs of its channel. When a network is loaded,
+convolutions that compute their weights become plain ones with what they computed (`amc/plain.py`), where that gives the
+same outputs; others are frozen.
 
 """
 

@@ -28,7 +28,8 @@ class NetworkOptions:
     """Which network."""
 
     model: str = "digits_resnet"
-    """Network: a name (digits_resnet, resnet20, resnet56, ...), torchvision:NAME or path/to/file.py:function."""
+    """Network: a name (digits_resnet, resnet20, resnet56, ...), torchvision:NAME, timm:NAME or
+    path/to/file.py:function."""
     weights: str = "default"
     """Its weights: a .safetensors, .pt, .pth or .th file, default for the packaged or torchvision's pretrained ones
     (for a function: as it returns them), none for random ones."""

@@ -14,8 +14,8 @@ from amc.graph.notes import Watch
 class Parts:
     """Classes of tied channels that one layer produces together, and that cost the same, are one part.
 
-    Costs are the same where they have the same number of positions in every tensor and in every piece that is split off:
-    what of a layer's outputs only some consumers read is a part of its own.
+    Costs are the same where they have the same number of positions in every tensor and in every piece that is split
+    off: what of a layer's outputs only some consumers read is a part of its own.
 
     Attributes:
         of_atom: class of each atom.

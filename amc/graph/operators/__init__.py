@@ -19,6 +19,7 @@ from amc.graph.operators.moves import (
     expand,
     pad,
     permute,
+    put,
     reshape,
     restride,
     select,
@@ -57,7 +58,7 @@ RULES: dict[str, Rule] = {
             " reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d replication_pad3d"
             " grid_sampler_2d grid_sampler_3d roi_align roi_pool",
         ),
-        (reduction, "mean sum amax amin max min argmax argmin var std logsumexp"),
+        (reduction, "mean sum amax amin max min argmax argmin var std logsumexp linalg_vector_norm"),
         (softmax, "_softmax _log_softmax"),
         (reshape, "view _unsafe_view unsqueeze squeeze"),
         (permute, "permute transpose t"),
@@ -70,6 +71,7 @@ RULES: dict[str, Rule] = {
         (select, "select"),
         (concatenate, "cat"),
         (stack, "stack"),
+        (put, "index_put"),
         (pixel_shuffle, "pixel_shuffle"),
         (channel_shuffle, "channel_shuffle native_channel_shuffle"),
     )

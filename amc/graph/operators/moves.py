@@ -120,6 +120,22 @@ def _fix(watch: Watch, call: Call, labels: list[Label]) -> None:
     watch.freeze(labels, f"channels taken by a fixed position: {call.where}")
 
 
+def put(watch: Watch, call: Call) -> None:
+    """Rows of the first axis are written; a table of numbers that nothing is known of gets the channels of the rows."""
+    table, rows, indices = call.arguments["self"], call.arguments["values"], call.arguments["indices"]
+    if len(indices) > 1 or rows.shape[1:] != table.shape[1:] or watch.seen(table).parameter:
+        return unknown(watch, call)
+    result: list[Label] = [None]
+    for held, given in zip(watch.labels(table)[1:], watch.labels(rows)[1:], strict=True):
+        if held is None:
+            watch.channels.assume(given, call.where)
+        else:
+            _together(watch, call, (held, given))
+        result.append(given)
+    watch.label(call.out, tuple(result))
+    return None
+
+
 def concatenate(watch: Watch, call: Call) -> None:
     """Labels are joined along the axis; the other axes of all parts are tied."""
     parts = [tensor for tensor in call.tensors() if tensor.numel()]
