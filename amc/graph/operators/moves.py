@@ -123,10 +123,11 @@ def _fix(watch: Watch, call: Call, labels: list[Label]) -> None:
 def put(watch: Watch, call: Call) -> None:
     """Rows of the first axis are written; a table of numbers that nothing is known of gets the channels of the rows."""
     table, rows, indices = call.arguments["self"], call.arguments["values"], call.arguments["indices"]
-    if len(indices) > 1 or rows.shape[1:] != table.shape[1:] or watch.seen(table).parameter:
+    width = table.ndim - 1
+    if len(indices) > 1 or not width or rows.shape[-width:] != table.shape[1:] or watch.seen(table).parameter:
         return unknown(watch, call)
     result: list[Label] = [None]
-    for held, given in zip(watch.labels(table)[1:], watch.labels(rows)[1:], strict=True):
+    for held, given in zip(watch.labels(table)[1:], watch.labels(rows)[-width:], strict=True):
         if held is None:
             watch.channels.assume(given, call.where)
         else:
