@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from amc.graph import Layer, PruningGraph
+from amc.graph.inputs import Example, feed
 from amc.graph.watch import plain_attention
-from amc.inputs import Inputs, feed
 
 POSITIONS_PER_IMAGE = 64
 """Output positions of a convolution that are sampled in each image (all of them where there are fewer)."""
@@ -40,7 +40,7 @@ class Moments:
 
 
 def collect(
-    model: nn.Module, graph: PruningGraph, batches: Iterable[Inputs], images: int, seed: int
+    model: nn.Module, graph: PruningGraph, batches: Iterable[Example], images: int, seed: int
 ) -> dict[str, Moments]:
     """Moments of the inputs of every layer that consumes a group, by the name of its weight.
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from torch import nn
 
 from amc.graph import Keeps, PruningGraph
+from amc.graph.inputs import Example
 from amc.importance import CRITERIA
-from amc.inputs import Inputs
 from amc.prune import Alive, Selection, choose, compact, select
 from amc.reconstructor import Reconstructor
 from amc.statistics import reestimate
@@ -31,7 +31,7 @@ class Compressor:
         self,
         model: nn.Module,
         graph: PruningGraph,
-        calibration: Sequence[Inputs],
+        calibration: Sequence[Example],
         criterion: str = "l1",
         seed: int = 0,
         *,

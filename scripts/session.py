@@ -119,4 +119,6 @@ def _resumed(program: str, arguments: Arguments, folder: Path) -> Session[Argume
     for name, value in flat(recorded).items():
         if isinstance(value, str) and is_user_function(value):
             not_imported(value, f"--{name}", given=name in changes)
-    return Session(program, folder, replaced(recorded, {"device": device} | changes), words, checkpoint.past, seconds, digests)
+    return Session(
+        program, folder, replaced(recorded, {"device": device} | changes), words, checkpoint.past, seconds, digests
+    )

@@ -50,6 +50,7 @@ def test_other_numbers_of_classes() -> None:
     with torch.inference_mode():
         assert resnet56(num_classes=100).eval()(torch.zeros(1, 3, 32, 32)).shape == (1, 100)
 
+
 def test_the_packaged_weights_of_resnet20_tell_images_apart() -> None:
     path = WEIGHTS_FOLDER / "resnet20.safetensors"
     assert path.stat().st_size < 1_200_000
