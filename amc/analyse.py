@@ -6,16 +6,15 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from amc.graph import PruningGraph, unchecked
+from amc.graph import Example, PruningGraph, unchecked
 from amc.graph.choice import choose_groups
 from amc.graph.freeze import freeze as freeze_groups
-from amc.inputs import Inputs
 from amc.selfcheck import check
 
 
 def analyse(
     model: nn.Module,
-    example: Inputs,
+    example: Example,
     round_to: int | None = None,
     max_sparsity: float = 0.8,
     freeze: Sequence[str] = (),
@@ -25,7 +24,7 @@ def analyse(
 
     Args:
         model: Any network; it is not changed.
-        example: An input with its batch dimension, `(batch, ...)`, or a tuple of several.
+        example: An input `(batch, ...)`, or a tuple of all that the network is given.
         round_to: Channels left in a group are a multiple of it; None: the largest of 8, 4, 2, 1 that leaves a group
             at least 16 choices.
         max_sparsity: At most this share of a group's channels is cut (0.8 in AMC's code).
@@ -37,5 +36,9 @@ def analyse(
     Raises:
         UserError: a pattern that matches nothing.
     """
-    graph = choose_groups(unchecked(model, example, round_to, max_sparsity), freeze, only)
-    return freeze_groups(graph, check(model, graph, example))
+
+    def analysed(model: nn.Module, example: Example) -> PruningGraph:
+        return choose_groups(unchecked(model, example, round_to, max_sparsity), freeze, only)
+
+    graph = analysed(model, example)
+    return freeze_groups(graph, check(model, graph, example, analysed))

@@ -21,8 +21,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from amc.graph import Layer, PruningGraph
+from amc.graph.inputs import Example, batch_size, feed, first, together
 from amc.graph.watch import plain_attention
-from amc.inputs import Inputs, batch_size, feed, first, together
 from amc.passes import NORMS, LayerPass, ShortcutPass
 from amc.patches import patches
 from amc.prune import Alive, named_tensors
@@ -52,7 +52,7 @@ class Asymmetric:
         seed: Which positions of the images are sampled.
     """
 
-    def __init__(self, model: nn.Module, graph: PruningGraph, calibration: Sequence[Inputs], seed: int) -> None:
+    def __init__(self, model: nn.Module, graph: PruningGraph, calibration: Sequence[Example], seed: int) -> None:
         uses = Counter(layer.weight for layer in graph.layers)
         self.layers = {
             layer.call: layer
@@ -77,7 +77,7 @@ class Asymmetric:
         _run(network, self.images, _Refit(self, network, alive))
 
 
-def _run(model: nn.Module, inputs: Inputs, mode: TorchDispatchMode) -> None:
+def _run(model: nn.Module, inputs: Example, mode: TorchDispatchMode) -> None:
     with torch.no_grad(), plain_attention(), mode:
         feed(model, inputs)
 

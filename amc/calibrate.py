@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from amc.graph import Layer, PruningGraph
+from amc.graph.inputs import Example, feed
 from amc.graph.watch import plain_attention
-from amc.inputs import Inputs, feed
 from amc.patches import patches
 
 POSITIONS_PER_IMAGE = 64
@@ -39,7 +39,7 @@ class Moments:
 
 
 def collect(
-    model: nn.Module, graph: PruningGraph, batches: Iterable[Inputs], images: int, seed: int
+    model: nn.Module, graph: PruningGraph, batches: Iterable[Example], images: int, seed: int
 ) -> dict[str, Moments]:
     """Moments of the inputs of every layer that consumes a group, by the name of its weight.
 

@@ -10,7 +10,7 @@ from torch import nn
 from amc.asymmetric import Asymmetric
 from amc.criteria import CRITERIA, Evidence
 from amc.graph import Keeps, PruningGraph
-from amc.inputs import Inputs
+from amc.graph.inputs import Example
 from amc.prune import Alive, Selection, choose, compact, select
 from amc.reconstructor import Reconstructor
 from amc.registry import look_up
@@ -58,7 +58,7 @@ class Compressor:
         self,
         model: nn.Module,
         graph: PruningGraph,
-        calibration: Sequence[Inputs],
+        calibration: Sequence[Example],
         criterion: str = DEFAULT_CRITERION,
         seed: int = 0,
         recovery: str = DEFAULT_RECOVERY,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from amc.errors import UserError
-from amc.inputs import Inputs, each_input, feed
+from amc.graph.inputs import Example, feed, tensors
 from amc.text import nearest, one_line
 from amc.userfile import FORM, is_user_function, load_function
 
@@ -63,7 +63,7 @@ def _checked(name: str, function: Callable[..., Any]) -> Metric:
     return metric
 
 
-def check_runs(model: nn.Module, example: Inputs) -> Any:
+def check_runs(model: nn.Module, example: Example) -> Any:
     """What the network makes of an example, each input `(n, ...)`.
 
     Raises:
@@ -73,7 +73,7 @@ def check_runs(model: nn.Module, example: Inputs) -> Any:
         with torch.no_grad():
             return feed(model, example)
     except Exception as error:
-        shapes = [str(tuple(tensor.shape)) for tensor in each_input(example)]
+        shapes = [str(tuple(tensor.shape)) for tensor in tensors(example)]
         given = f"an input of shape {shapes[0]}" if len(shapes) == 1 else f"inputs of shapes {', '.join(shapes)}"
         raise UserError(
             f"the network fails on {given}: {one_line(error)};"
@@ -87,7 +87,7 @@ def moved(batches: Batches, device: torch.device) -> Iterator[tuple[Any, Any]]:
         yield moved_inputs(inputs, device), _to(targets, device)
 
 
-def moved_inputs(inputs: Inputs, device: torch.device) -> Inputs:
+def moved_inputs(inputs: Example, device: torch.device) -> Example:
     """One batch on `device`, as `moved`."""
     if isinstance(inputs, Tensor):
         return _to(inputs, device)

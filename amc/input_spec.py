@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from amc.errors import UserError
-from amc.inputs import Inputs, each_input
+from amc.graph.inputs import Example, tensors
 
 TYPES = {"float32": torch.float32, "float64": torch.float64, "int32": torch.int32, "int64": torch.int64}
 TYPES |= {"uint8": torch.uint8, "bool": torch.bool}
 FORM = re.compile(r"([1-9]\d*(?:x[1-9]\d*)*)(?::(\w+))?")
 
 
-def zeros(spec: str, batch: int = 1) -> Inputs:
-    """Inputs of these shapes, which leave the batch out, and types, float32 where none is said; all are zero.
+def zeros(spec: str, batch: int = 1) -> Example:
+    """Example of these shapes, which leave the batch out, and types, float32 where none is said; all are zero.
 
     Raises:
         UserError: a spec of another form, or a type that there is not.
@@ -25,9 +25,9 @@ def zeros(spec: str, batch: int = 1) -> Inputs:
     return tensors[0] if len(tensors) == 1 else tensors
 
 
-def spec_of(inputs: Inputs) -> str:
+def spec_of(inputs: Example) -> str:
     """The shapes and types of these inputs."""
-    return ",".join(map(_spec, each_input(inputs)))
+    return ",".join(map(_spec, tensors(inputs)))
 
 
 def _zeros(part: str, batch: int) -> Tensor:

@@ -9,7 +9,9 @@ from torchvision import models
 
 from amc.data.preprocess import CIFAR, DIGITS, IMAGENET, Preprocess
 from amc.errors import UserError
+from amc.from_timm import timm_network
 from amc.models import MODELS
+from amc.plain import plain_convolutions
 from amc.text import nearest, one_line
 from amc.userfile import FORM, call_function, is_user_function
 from amc.weights import load_state, read_state_dict
@@ -30,6 +32,7 @@ PREPROCESS: dict[str, Preprocess] = {
 }
 WEIGHTS_FOLDER = Path(__file__).parent / "models" / "weights"
 TORCHVISION = "torchvision:"
+TIMM = "timm:"
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,12 @@ class Network:
 
 
 def load_network(spec: str, weights: str = "default") -> Network:
-    """Build a network and load its weights.
+    """Build a network and load its weights; convolutions that compute their weights become plain ones.
 
     Args:
-        spec: a name in `amc.models.MODELS`, `torchvision:NAME` (image classification), or `path/to/file.py:function`
-            (a function without arguments that returns an `nn.Module`).
-        weights: `default` (the packaged weights, torchvision's best, or what the user's function
+        spec: a name in `amc.models.MODELS`, `torchvision:NAME` (image classification), `timm:NAME` (with the extra
+            `timm`), or `path/to/file.py:function` (a function without arguments that returns an `nn.Module`).
+        weights: `default` (the packaged weights, torchvision's best, timm's, or what the user's function
             returned), `none` (as built: random for a name), or a file that
             `amc.weights.read_state_dict` reads.
 
@@ -67,15 +70,20 @@ def load_network(spec: str, weights: str = "default") -> Network:
         network = _user_network(spec)
     elif spec.startswith(TORCHVISION):
         network = _torchvision_network(spec, pretrained=weights == "default")
+    elif spec.startswith(TIMM):
+        model, preprocess = timm_network(spec.removeprefix(TIMM), pretrained=weights == "default")
+        network = Network(model, spec, preprocess, None)
     elif spec in MODELS:
         network = Network(MODELS[spec](), spec, PREPROCESS[spec], None)
         if weights == "default":
             weights = str(_packaged_weights(spec))
     else:
-        raise UserError(f"expected a network's name, {TORCHVISION}NAME or {FORM}, got {spec!r}; {_meant(spec)}")
+        raise UserError(
+            f"expected a network's name, {TORCHVISION}NAME, {TIMM}NAME or {FORM}, got {spec!r}; {_meant(spec)}"
+        )
     if weights not in ("default", "none"):
         load_state(network.model, _without_training_heads(network.model, read_state_dict(Path(weights))), weights)
-    network.model.eval()
+    plain_convolutions(network.model.eval())
     return network
 
 

@@ -60,13 +60,24 @@ def select(graph: PruningGraph, model: nn.Module, alive: Alive) -> Selection:
         for dim, positions in kept.items():
             shapes[name][dim] = len(positions)
     inputs = {layer.weight: len(layer.inputs.kept(alive)) for layer in graph.layers if layer.weight}
+    sizes = _sizes(graph, model, alive)
     attributes = {}
     for name, module in model.named_modules():
-        wanted = _attributes(module, name, shapes, inputs)
-        changed = {key: value for key, value in wanted.items() if getattr(module, key) != value}
+        wanted = _attributes(module, name, shapes, inputs) | sizes.get(name, {})
+        changed = {key: value for key, value in wanted.items() if _differs(getattr(module, key), value)}
         if changed:
             attributes[name] = changed
     return Selection(tensors, attributes)
+
+
+def _sizes(graph: PruningGraph, model: nn.Module, alive: Alive) -> dict[str, dict[str, Any]]:
+    """What the attributes that count the channels of an operator's pieces must say."""
+    result: dict[str, dict[str, Any]] = {}
+    for size in graph.sizes:
+        kept = [len(piece.kept(alive)) for piece in size.pieces]
+        before = getattr(model.get_submodule(size.module), size.attribute)
+        result.setdefault(size.module, {})[size.attribute] = kept[0] if isinstance(before, int) else kept
+    return result
 
 
 def _attributes(
@@ -85,9 +96,17 @@ def _attributes(
     if isinstance(module, _NormBase):
         size = weight or shapes.get(f"{prefix}running_mean")
         return {"num_features": size[0]} if size else {}
+    if isinstance(module, nn.GroupNorm) and weight is not None:
+        groups = max(1, weight[0] * module.num_groups // module.num_channels)
+        return {"num_channels": weight[0], "num_groups": groups}
     if isinstance(module, nn.PReLU) and weight is not None:
         return {"num_parameters": weight[0]}
     return {}
+
+
+def _differs(held: Any, value: Any) -> bool:
+    """Whether an attribute has to be set; a tuple of the same numbers is as good as a list."""
+    return bool((list(held) if isinstance(held, tuple) and isinstance(value, list) else held) != value)
 
 
 def compact(model: nn.Module, selection: Selection, weights: Mapping[str, Tensor] | None = None) -> nn.Module:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from amc.calibrate import collect
 from amc.graph import Layer, PruningGraph
-from amc.inputs import Inputs, batch_size
+from amc.graph.inputs import Example, batch_size
 from amc.prune import Alive
 from amc.reconstruct import relative_error, solve
 
@@ -30,7 +30,7 @@ class Reconstructor:
     """
 
     def __init__(
-        self, model: nn.Module, graph: PruningGraph, calibration: Sequence[Inputs], seed: int, *, norms_follow: bool
+        self, model: nn.Module, graph: PruningGraph, calibration: Sequence[Example], seed: int, *, norms_follow: bool
     ) -> None:
         count = sum(map(batch_size, calibration))
         self._moments = collect(model, graph, calibration, count, seed)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from amc.graph import PruningGraph
 from amc.prune import Alive
@@ -14,31 +16,35 @@ from amc.prune import Alive
 
 def randomised(model: nn.Module, generator: torch.Generator) -> nn.Module:
     """A float64 copy in evaluation mode whose parameters and statistics are random and keep activations O(1)."""
-    model = copy.deepcopy(model).double().eval().cpu()
+    model = copy.deepcopy(model).cpu().double().eval()
     with torch.no_grad():
         for parameter in model.parameters():
             fan_in = max(parameter[0].numel(), 1) if parameter.ndim > 1 else 1
             scale = fan_in**-0.5 if parameter.ndim > 1 else 0.3
-            parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=torch.float64) * scale)
+            parameter.normal_(0.0, scale, generator=generator)
             if parameter.ndim == 1:
                 parameter.add_(1.0)
         for name, buffer in model.named_buffers():
             if buffer.is_floating_point():
-                fresh = torch.rand(buffer.shape, generator=generator, dtype=torch.float64)
-                buffer.copy_(fresh + 0.5 if name.endswith("var") else fresh - 0.5)
+                buffer.uniform_(generator=generator).add_(0.5 if name.endswith("var") else -0.5)
     return model
 
 
-def ignore(model: nn.Module, graph: PruningGraph, alive: Alive) -> nn.Module:
-    """A copy of `model` whose consumers have zero weight wherever they meet a unit that is not `alive`."""
-    masked = copy.deepcopy(model)
-    parameters = dict(masked.named_parameters())
-    with torch.no_grad():
+@contextmanager
+def ignoring(model: nn.Module, graph: PruningGraph, alive: Alive) -> Iterator[None]:
+    """Within it, the consumers of `model` have zero weight wherever they meet a unit that is not `alive`."""
+    parameters = dict(model.named_parameters())
+    saved: list[tuple[Tensor, int, Tensor, Tensor]] = []
+    try:
         for layer in graph.layers:
-            if layer.weight is None or not layer.weight_in.is_cuttable:
+            cut = ~np.append(alive, True)[layer.weight_in.units]
+            if layer.weight is None or not cut.any():
                 continue
-            mask = np.append(alive, True)[layer.weight_in.units]
-            shape = [1] * parameters[layer.weight].ndim
-            shape[layer.in_dimension] = len(mask)
-            parameters[layer.weight].mul_(torch.from_numpy(mask).reshape(shape))
-    return masked
+            weight, dim = parameters[layer.weight].detach(), layer.in_dimension
+            places = torch.from_numpy(np.flatnonzero(cut))
+            saved.append((weight, dim, places, weight.index_select(dim, places)))
+            weight.index_fill_(dim, places, 0.0)
+        yield
+    finally:
+        for weight, dim, places, values in reversed(saved):
+            weight.index_copy_(dim, places, values)

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from amc.inputs import Inputs, feed
+from amc.graph.inputs import Example, feed
 
 
-def reestimate(model: nn.Module, batches: Iterable[Inputs]) -> None:
+def reestimate(model: nn.Module, batches: Iterable[Example]) -> None:
     """Replace running means and variances by their averages over `batches` of inputs, in place.
 
     Every value counts the same, however unequal the batches and however often a norm runs in one pass. A norm that

@@ -18,9 +18,9 @@ from amc.data.load import Splits
 from amc.errors import UserError
 from amc.evaluate import Metric, check_runs, find_metric, moved, moved_inputs
 from amc.graph import Keeps, PruningGraph
+from amc.graph.inputs import Example, tensors
 from amc.hints import hints
 from amc.inference import for_inference
-from amc.inputs import Inputs, each_input
 from amc.prune import Selection
 from amc.score import PolicyScorer
 
@@ -76,7 +76,7 @@ class Task:
         self.splits = splits
         self.metric: Metric = find_metric(metric)
         example = splits.calibration.example(1)
-        self.batch_size = max(LEAST_BATCH, BATCH_BYTES // max(sum(tensor.nbytes for tensor in each_input(example)), 1))
+        self.batch_size = max(LEAST_BATCH, BATCH_BYTES // max(sum(tensor.nbytes for tensor in tensors(example)), 1))
         self.graph = prunable_graph(
             self.model, moved_inputs(example, self.device), round_to, max_sparsity, freeze, only
         )
@@ -95,7 +95,7 @@ class Task:
         for name, tensor in sorted(self.model.state_dict().items()):
             weights.update(name.encode() + _bytes(tensor))
         images = hashlib.sha256()
-        for tensor in each_input(self.splits.calibration.example(CALIBRATION_BATCH)):
+        for tensor in tensors(self.splits.calibration.example(CALIBRATION_BATCH)):
             images.update(_bytes(tensor))
         images.update(repr([len(each) for each in (self.splits.calibration, self.search_images)]).encode())
         return {
@@ -104,7 +104,7 @@ class Task:
             "images": images.hexdigest()[:16],
         }
 
-    def batches(self, images: Images) -> Iterable[tuple[Inputs, Tensor]]:
+    def batches(self, images: Images) -> Iterable[tuple[Example, Tensor]]:
         """One pass over images, on the device."""
         return moved(images.batches(self.batch_size), self.device)
 
@@ -123,7 +123,7 @@ def _bytes(tensor: Tensor) -> bytes:
 
 def prunable_graph(
     model: nn.Module,
-    example: Inputs,
+    example: Example,
     round_to: int | None = None,
     max_sparsity: float = 0.8,
     freeze: Sequence[str] = (),

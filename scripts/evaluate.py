@@ -22,8 +22,8 @@ from amc.entries import entry, integer, list_of, number, object_of, optional, re
 from amc.errors import UserError
 from amc.evaluate import METRICS, check_runs, find_metric, moved, moved_inputs
 from amc.graph import unchecked
+from amc.graph.inputs import Example, batch_size, feed, tensors
 from amc.inference import for_inference
-from amc.inputs import Inputs, batch_size, each_input, feed
 from amc.networks import Network
 from amc.policy import POLICY_FILE, load, read_policy
 from amc.text import nearest
@@ -145,10 +145,10 @@ def _filled(options: Options, recorded: Mapping[str, Any]) -> Options:
     return dataclasses.replace(options, **changes)
 
 
-def _milliseconds(network: nn.Module, batch: Inputs) -> float:
+def _milliseconds(network: nn.Module, batch: Example) -> float:
     """Median time per image, in ms."""
     times: list[float] = []
-    device = each_input(batch)[0].device
+    device = tensors(batch)[0].device
     begin = time.perf_counter()
     with torch.inference_mode():
         feed(network, batch)

@@ -19,8 +19,8 @@ from amc.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
 from amc.data.splits import SplitSizes
 from amc.errors import UserError
 from amc.evaluate import METRICS, check_runs
+from amc.graph.inputs import Example
 from amc.input_spec import spec_of, zeros
-from amc.inputs import Inputs
 from amc.networks import Network, load_network
 from amc.userfile import is_user_function
 
@@ -34,7 +34,8 @@ class NetworkOptions:
     """Which network."""
 
     model: str = "digits_resnet"
-    """Network: a name (digits_resnet, resnet56, mobilenet_v1, ...), torchvision:NAME or path/to/file.py:function."""
+    """Network: a name (digits_resnet, resnet56, mobilenet_v1, ...), torchvision:NAME, timm:NAME or
+    path/to/file.py:function."""
     weights: str = "default"
     """Its weights: a .safetensors, .pt, .pth or .th file, default for the packaged or torchvision's pretrained ones
     (for a function: as it returns them), none for random ones."""
@@ -48,7 +49,7 @@ class NetworkOptions:
     """Shapes of the inputs without the batch, as 3x224x224, or 3x64x64,10:int64 where there are two; default: one image
     of --image-size. Data says the shapes of its inputs itself, which are then compared."""
 
-    def example(self, network: Network) -> Inputs:
+    def example(self, network: Network) -> Example:
         """An input, or several, for an analysis without data."""
         if self.input_spec is not None:
             if self.image_size is not None:
@@ -58,7 +59,7 @@ class NetworkOptions:
             raise UserError(f"the input size of {network.name} is not known; give --image-size or --input-spec")
         return torch.zeros(1, *network.preprocess.shape)
 
-    def check_inputs(self, example: Inputs) -> None:
+    def check_inputs(self, example: Example) -> None:
         """Raise a UserError where the inputs that the data gives are not those of --input-spec."""
         if self.input_spec is not None and spec_of(zeros(self.input_spec)) != spec_of(example):
             raise UserError(f"the data gives inputs of {spec_of(example)}, got --input-spec {self.input_spec}")
@@ -158,7 +159,7 @@ def check_command(folder: Path, arguments: Mapping[str, Any]) -> str:
     return shlex.join(words)
 
 
-def _classes(model: nn.Module, example: Inputs) -> int:
+def _classes(model: nn.Module, example: Example) -> int:
     outputs = check_runs(model, example)
     if not isinstance(outputs, Tensor) or outputs.ndim != 2:
         raise UserError(

@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from amc.analyse import analyse
 from amc.graph import Keeps, PruningGraph
-from amc.inputs import Inputs, each_input
+from amc.graph.inputs import Example, arguments
 from tests.architectures import PRUNABLE
 from tests.unusual import Outputs
 
@@ -52,10 +52,10 @@ def tensors(out: Any) -> list[Tensor]:
     return [out.features, *out.scores.values()] if isinstance(out, Outputs) else [out]
 
 
-def run(model: nn.Module, x: Inputs) -> list[Tensor]:
+def run(model: nn.Module, x: Example) -> list[Tensor]:
     """The outputs of one forward pass."""
     with torch.no_grad():
-        return tensors(model(*each_input(x)))
+        return tensors(model(*arguments(x)))
 
 
 def distance(got: list[Tensor], wanted: list[Tensor]) -> float:
@@ -99,7 +99,7 @@ class IgnoreInputs(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def run_ignoring(model: nn.Module, graph: PruningGraph, alive: NDArray[np.bool_], x: Inputs) -> list[Tensor]:
+def run_ignoring(model: nn.Module, graph: PruningGraph, alive: NDArray[np.bool_], x: Example) -> list[Tensor]:
     """The outputs of the original when its consumers see zeros in place of the units that are not alive."""
     masks = {}
     for layer in graph.layers:
@@ -108,7 +108,7 @@ def run_ignoring(model: nn.Module, graph: PruningGraph, alive: NDArray[np.bool_]
             masks[layer.weight] = torch.from_numpy(mask)
     mode = IgnoreInputs(model, masks)
     with torch.no_grad(), single_operators(), mode:
-        out = tensors(model(*each_input(x)))
+        out = tensors(model(*arguments(x)))
     assert mode.used == set(mode.masks)
     return out
 

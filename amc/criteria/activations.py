@@ -12,8 +12,8 @@ from torch import Tensor
 
 from amc.criteria.evidence import Evidence, Importance
 from amc.graph import Layer
+from amc.graph.inputs import batch_size, feed
 from amc.graph.watch import output_tensors, plain_attention
-from amc.inputs import batch_size, feed
 from amc.passes import LayerPass
 
 

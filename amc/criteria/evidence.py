@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from amc.calibrate import Moments, collect
 from amc.graph import Layer, PruningGraph
-from amc.inputs import Inputs, batch_size
+from amc.graph.inputs import Example, batch_size
 
 Importance = NDArray[np.float64]
 """Importance of each unit, `(graph.unit_count,)`."""
@@ -31,7 +31,7 @@ class Evidence:
 
     model: nn.Module
     graph: PruningGraph
-    calibration: Sequence[Inputs]
+    calibration: Sequence[Example]
     seed: int = 0
 
     @cached_property

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from amc.criteria.evidence import Evidence, Importance
+from amc.graph.inputs import batch_size, feed
 from amc.graph.watch import output_tensors
-from amc.inputs import batch_size, feed
 
 
 def taylor(evidence: Evidence) -> Importance:

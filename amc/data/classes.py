@@ -10,7 +10,7 @@ from torch import Tensor
 from amc.data.images import Images
 from amc.data.load import Splits
 from amc.errors import UserError
-from amc.inputs import Inputs
+from amc.graph.inputs import Example
 from amc.text import shortened
 
 
@@ -81,7 +81,7 @@ class MappedImages:
     def __len__(self) -> int:
         return len(self.images)
 
-    def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Inputs, Tensor]]:
+    def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Example, Tensor]]:
         """One pass, as `amc.data.images.Images.batches`."""
         mapping = torch.tensor(self.mapping)
         for inputs, targets in self.images.batches(size, shuffle_seed):
@@ -91,7 +91,7 @@ class MappedImages:
         """Some of the images, as `amc.data.images.Images.take`."""
         return MappedImages(self.images.take(count, seed), self.mapping)
 
-    def example(self, count: int = 2) -> Inputs:
+    def example(self, count: int = 2) -> Example:
         """The first inputs [count, C, H, W]."""
         return self.images.example(count)
 

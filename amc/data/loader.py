@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from amc.data.sampling import Indices, stratified
 from amc.errors import UserError
-from amc.inputs import first
+from amc.graph.inputs import first
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class LoaderImages:
                 "expected batches of (inputs, targets) from the DataLoader, the inputs a tensor or a tuple of tensors,"
                 f" got {', '.join(sorted(got))}"
             )
-        return first(inputs, count)
+        return first(inputs if isinstance(inputs, Tensor) else tuple(inputs), count)
 
     def select(self, indices: Indices) -> "LoaderImages":
         """The images at these positions of the loader's dataset."""

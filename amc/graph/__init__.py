@@ -1,6 +1,7 @@
 """Analysis of a network: which channels must be cut together, and what that costs."""
 
 from amc.graph.build import unchecked
-from amc.graph.structure import Axis, Frozen, Group, Keeps, Layer, PruningGraph
+from amc.graph.inputs import Example
+from amc.graph.structure import Axis, Frozen, Group, Keeps, Layer, PruningGraph, Size
 
-__all__ = ["Axis", "Frozen", "Group", "Keeps", "Layer", "PruningGraph", "unchecked"]
+__all__ = ["Axis", "Example", "Frozen", "Group", "Keeps", "Layer", "PruningGraph", "Size", "unchecked"]

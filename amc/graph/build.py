@@ -5,14 +5,14 @@ from __future__ import annotations
 from torch import nn
 
 from amc.graph.grouping import build_graph
+from amc.graph.inputs import Example, tensors
 from amc.graph.structure import PruningGraph
 from amc.graph.watch import watch_forward
-from amc.inputs import Inputs, each_input
 
 
 def unchecked(
-    model: nn.Module, example: Inputs, round_to: int | None = None, max_sparsity: float = 0.8
+    model: nn.Module, example: Example, round_to: int | None = None, max_sparsity: float = 0.8
 ) -> PruningGraph:
     """The analysis without its self-check: enough to count what a network costs, not to prune it."""
     watch = watch_forward(model, example)
-    return build_graph(watch, model, tuple(each_input(example)[0].shape[1:]), round_to, max_sparsity)
+    return build_graph(watch, model, tuple(tensors(example)[0].shape[1:]), round_to, max_sparsity)

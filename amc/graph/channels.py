@@ -25,6 +25,7 @@ class Channels:
         self.count = 0
         self._ties: list[tuple[Atoms, Atoms]] = []
         self._frozen: list[tuple[Atoms, str]] = []
+        self.assumed: list[tuple[Atoms, str]] = []  # what was taken for granted of the user's code, to be checked
 
     def new(self, size: int) -> Atoms:
         """`size` fresh atoms, int64 `(size,)`."""
@@ -41,6 +42,11 @@ class Channels:
         """No atom of `label` can be cut, because of `reason`."""
         if label is not None:
             self._frozen.append((label, reason))
+
+    def assume(self, label: Label, operator: str) -> None:
+        """`operator` splits the channels of `label` in a way that follows their number, as far as can be seen."""
+        if label is not None:
+            self.assumed.append((label, operator))
 
     def classes(self) -> tuple[Atoms, dict[int, str]]:
         """Resolve the ties.

@@ -45,4 +45,7 @@ def freeze(graph: PruningGraph, failures: dict[int, str]) -> PruningGraph:
         groups=tuple(kept),
         frozen=(*graph.frozen, *lost),
         tensors={name: axes for name, axes in tensors.items() if axes},
+        sizes=tuple(
+            dataclasses.replace(size, pieces=tuple(renumber(axis) for axis in size.pieces)) for size in graph.sizes
+        ),
     )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from torch import nn
 
-from amc.graph.channels import Atoms, Label, components
+from amc.graph.channels import Label
 from amc.graph.notes import LayerCall, Watch
+from amc.graph.parts import Parts
 from amc.graph.rounding import choices
-from amc.graph.structure import Axis, Frozen, Group, Layer, PruningGraph
+from amc.graph.structure import Axis, Frozen, Group, Layer, PruningGraph, Size
 
 
 def build_graph(
@@ -22,57 +21,53 @@ def build_graph(
 ) -> PruningGraph:
     """Resolve ties into groups.
 
-    Classes of tied channels that one layer produces together are one group. A group is frozen as a whole where one
-    of its channels is, where nothing consumes it, or where its channels are not interchangeable (they appear in
-    different numbers in some tensor, so that the cost would depend on which of them stay).
+    A part (`amc.graph.parts`) is a group; it is frozen as a whole where one of its channels is, or where nothing
+    consumes it.
     """
-    of_atom, reasons = watch.channels.classes()
-    classes = int(of_atom.max()) + 1 if len(of_atom) else 0
-    produced = [_classes(of_atom, call.out[0]) for call in watch.layers]
-    together = components(classes, [(np.full(len(each) - 1, each[0]), each[1:]) for each in produced if len(each) > 1])
+    parts = Parts(watch)
+    produced = [parts.under(call.out[0]) for call in watch.layers]
+    producers = _by_part(produced)
+    consumers = _by_part([parts.under(call.weight_in[0]) for call in watch.layers])
+    members = parts.members()
 
-    axes = list(_labels(watch))
-    members = {int(part): np.flatnonzero(together == part) for each in produced for part in together[each]}
     groups: list[Group] = []
     frozen: list[Frozen] = []
-    unit_of_class = np.full(classes + 1, -1, dtype=np.int64)
+    settled: set[int] = set()
+    units = 0
+    unit_of_class = np.full(len(parts.of_class) + 1, -1, dtype=np.int64)
     for call, own in zip(watch.layers, produced, strict=True):
-        label, width = call.out
-        if label is None:
-            frozen.append(Frozen(call.name, width, call.fixed or "a single channel"))
-        for part in dict.fromkeys(together[own].tolist()):
-            if part not in members:
-                continue  # an earlier producer has settled it
-            units = members.pop(part)
-            width = int(np.isin(own, units).sum())
-            allowed = choices(len(units), max(width // len(units), 1), round_to, max_sparsity)
-            why = _why_frozen(units, of_atom, reasons, axes, watch)
-            if why is None and len(allowed) == 1:
-                why = "too narrow to be cut by one rounding step"
+        if call.out[0] is None:
+            frozen.append(Frozen(call.name, call.out[1], call.fixed or "a single channel"))
+        for part, width in own.items():
+            if part in settled:
+                continue
+            settled.add(part)
+            size = len(members[part])
+            allowed = choices(size, max(width // size, 1), round_to, max_sparsity)
+            why = parts.reasons.get(part) or _why_not(size, allowed, part in consumers)
             if why:
                 frozen.append(Frozen(call.name, width, why))
                 continue
-            first = sum(group.units for group in groups)
-            unit_of_class[units] = first + np.arange(len(units))
-            has = [bool(np.isin(each, units).any()) for each in produced]
-            reads = [bool(np.isin(_classes(of_atom, each.weight_in[0]), units).any()) for each in watch.layers]
+            unit_of_class[members[part]] = units + np.arange(size)
             groups.append(
                 Group(
                     index=len(groups),
-                    name=call.name,
+                    name=_unique(call.name, groups),
                     width=width,
-                    units=len(units),
-                    first_unit=first,
+                    units=size,
+                    first_unit=units,
                     choices=allowed,
-                    producers=tuple(np.flatnonzero(has).tolist()),
-                    consumers=tuple(np.flatnonzero(reads).tolist()),
+                    producers=tuple(producers[part]),
+                    consumers=tuple(consumers[part]),
+                    assumed=tuple(parts.assumed.get(part, ())),
                 )
             )
+            units += size
 
     def axis(label: Label, size: int) -> Axis:
         if label is None:
             return Axis(np.full(size, -1, dtype=np.int64))
-        return Axis(unit_of_class[of_atom[label]])
+        return Axis(unit_of_class[parts.of_atom[label]])
 
     tensors = {}
     for name, labels in watch.named.items():
@@ -86,26 +81,36 @@ def build_graph(
         frozen=tuple(frozen),
         tensors=tensors,
         shapes={name: tuple(parameter.shape) for name, parameter in model.named_parameters()},
+        sizes=tuple(
+            Size(module, attribute, tuple(axis(label, 0) for label in labels))
+            for module, attribute, labels in watch.sizes
+        ),
         input_shape=input_shape,
     )
 
 
-def _why_frozen(units: Atoms, of_atom: Atoms, reasons: dict[int, str], axes: list[Atoms], watch: Watch) -> str | None:
-    for each in units.tolist():
-        if each in reasons:
-            return reasons[each]
-    if len(units) < 2:
+def _unique(name: str, groups: list[Group]) -> str:
+    """The name of a layer, numbered where several groups come from it."""
+    before = sum(group.name == name or group.name.startswith(f"{name}#") for group in groups)
+    return f"{name}#{before + 1}" if before else name
+
+
+def _by_part(layers: list[dict[int, int]]) -> dict[int, list[int]]:
+    """The layers that have something of each part, in order."""
+    result: dict[int, list[int]] = {}
+    for index, found in enumerate(layers):
+        for part in found:
+            result.setdefault(part, []).append(index)
+    return result
+
+
+def _why_not(units: int, allowed: tuple[int, ...], consumed: bool) -> str | None:
+    if units < 2:
         return "a single channel"
-    consumed = np.concatenate([_classes(of_atom, call.weight_in[0]) for call in watch.layers])
-    if not np.isin(units, consumed).any():
+    if not consumed:
         return "read by no convolution or linear layer"
-    place = np.full(int(of_atom.max()) + 1, -1)
-    place[units] = np.arange(len(units))
-    for label in axes:
-        found = place[of_atom[label]]
-        counts = np.bincount(found[found >= 0], minlength=len(units))
-        if counts.min() != counts.max():
-            return "its channels are not interchangeable: some appear more often than others in one tensor"
+    if len(allowed) == 1:
+        return "too narrow to be cut by one rounding step"
     return None
 
 
@@ -113,18 +118,6 @@ def _only_norm(watch: Watch, layer: int) -> str | None:
     """The batch norm that reads the layer's output, where nothing else does and it reads nothing else."""
     norm = watch.norms.get(layer)
     return None if norm is None or layer in watch.read_elsewhere or watch.norm_runs[norm] > 1 else norm
-
-
-def _labels(watch: Watch) -> Iterable[Atoms]:
-    for labels in watch.named.values():
-        yield from (label for label in labels if label is not None)
-    for call in watch.layers:
-        yield from (label for label, _ in (call.inputs, call.weight_in, call.out) if label is not None)
-
-
-def _classes(of_atom: Atoms, label: Label) -> Atoms:
-    """Class of each position, in order; empty for an unknown axis."""
-    return of_atom[label] if label is not None else np.empty(0, dtype=np.int64)
 
 
 def _layer(call: LayerCall, norm: str | None, axis) -> Layer:  # type: ignore[no-untyped-def]

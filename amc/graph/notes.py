@@ -80,6 +80,7 @@ class Watch:
         self.modules: dict[str, nn.Module] = dict(model.named_modules())
         self.stack: list[str] = [""]
         self.named: dict[str, Labels] = {}  # labels of parameters and buffers that were used
+        self.sizes: list[tuple[str, str, Labels]] = []  # module, its attribute, labels of the pieces that it counts
         self._names = {id(tensor): name for name, tensor in model.named_parameters()}
         self._names |= {id(tensor): name for name, tensor in model.named_buffers() if tensor.is_floating_point()}
         self._seen = WeakTensorKeyDictionary()
@@ -131,6 +132,16 @@ class Watch:
         """No channel under any of `labels` can be cut, because of `reason`."""
         for label in labels:
             self.channels.freeze(label, reason)
+
+    def follow_size(self, module: str, size: int | Sequence[int], pieces: Labels) -> bool:
+        """Note which attribute of `module` says the `size` of `pieces`; False where none does."""
+        wanted = size if isinstance(size, int) else list(size)
+        for name, value in vars(self.modules[module]).items():
+            held = list(value) if isinstance(value, list | tuple) else value
+            if held == wanted and not isinstance(value, bool):
+                self.sizes.append((module, name, pieces))
+                return True
+        return False
 
     def next_call(self) -> int:
         """Number of this convolution or linear call among all of the pass."""

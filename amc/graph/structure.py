@@ -90,6 +90,7 @@ class Group:
     choices: tuple[int, ...]
     producers: tuple[int, ...]  # indices into `PruningGraph.layers`
     consumers: tuple[int, ...]
+    assumed: tuple[str, ...] = ()  # operators that are assumed to follow its number of channels
 
     @property
     def channels_per_unit(self) -> int:
@@ -112,6 +113,15 @@ class Frozen:
 
 
 @dataclass(frozen=True, eq=False)
+class Size:
+    """An attribute of a module that says how many channels an operator takes, for each of its pieces."""
+
+    module: str
+    attribute: str
+    pieces: tuple[Axis, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class PruningGraph:
     """Layers and channel groups of one network in forward order.
 
@@ -124,6 +134,7 @@ class PruningGraph:
     frozen: tuple[Frozen, ...]
     tensors: dict[str, dict[int, Axis]] = field(repr=False)
     shapes: dict[str, tuple[int, ...]] = field(repr=False)  # of every parameter
+    sizes: tuple[Size, ...]
     input_shape: tuple[int, ...]  # of the first input, without the batch
 
     @property

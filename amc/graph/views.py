@@ -7,15 +7,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from amc.graph.channels import Channels, Label, Labels
+from amc.graph.channels import Atoms, Channels, Label, Labels
 
 
-def reshape_labels(channels: Channels, labels: Labels, old: Sequence[int], new: Sequence[int], reason: str) -> Labels:
+def reshape_labels(channels: Channels, labels: Labels, old: Sequence[int], new: Sequence[int], where: str) -> Labels:
     """Labels of a tensor of shape `old` after it is read in row-major order as shape `new`.
 
     An axis that goes over whole keeps its label; a labelled axis merged with unlabelled ones (flatten) has each
-    atom repeated; an axis split so that its atoms vary along one new axis only (unflatten) labels that axis.
-    Anything else moves channels by a fixed position, and they are frozen for `reason`.
+    atom repeated; an axis split so that its atoms vary along one new axis only (unflatten) labels that axis. An axis
+    split in two (channel shuffles) loses the same channels in each part: the longer of the two is assumed to follow.
+    Anything else moves channels by a fixed position, and they are frozen.
     """
     result: list[Label] = [None] * len(new)
     for old_axes, new_axes in _blocks(old, new):
@@ -29,9 +30,23 @@ def reshape_labels(channels: Channels, labels: Labels, old: Sequence[int], new: 
                 position, label = target
                 result[wide[position]] = label
                 continue
+            if len(wide) == 2 and all(old[axis] == 1 for axis in old_axes if axis != labelled[0]):
+                label = labels[labelled[0]]
+                assert label is not None
+                position = int(new[wide[0]] <= new[wide[1]])
+                result[wide[position]] = tie_pieces(channels, label.reshape(new[wide[0]], -1), position)
+                channels.assume(label, where)
+                continue
         for axis in labelled:
-            channels.freeze(labels[axis], reason)
+            channels.freeze(labels[axis], f"channels moved by a fixed position: {where}")
     return tuple(result)
+
+
+def tie_pieces(channels: Channels, table: Atoms, axis: int) -> Atoms:
+    """Tie what lies at one place along `axis` of `table` `(rows, columns)`; returns an atom for each place."""
+    first = table[:1] if axis == 1 else table[:, :1]
+    channels.tie(np.broadcast_to(first, table.shape).reshape(-1), table.reshape(-1))
+    return first.reshape(-1)
 
 
 def _spread(

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from amc.graph.inputs import Example, arguments, tensors
 from amc.graph.notes import Call, Watch
 from amc.graph.operators import apply
-from amc.inputs import Inputs, batch_size, each_input, feed
 
 
 class _Mode(TorchDispatchMode):
@@ -63,20 +63,21 @@ def plain_attention() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
-def watch_forward(model: nn.Module, example: Inputs) -> Watch:
-    """Run the model on an example once in evaluation mode and note what every operator does to the channels.
+def watch_forward(model: nn.Module, example: Example) -> Watch:
+    """Run `model(example)` once in evaluation mode and note what every operator does to the channels.
 
-    Each input is `(batch, ...)`. Channels of the network's outputs are frozen. The training flags are restored.
+    Channels of the network's outputs are frozen. The training flags are restored.
     """
-    watch = Watch(model, batch_size(example))
-    for tensor in each_input(example):
-        watch.note_images(tensor)
+    inputs = tensors(example)
+    watch = Watch(model, len(inputs[0]))
+    for given in inputs:
+        watch.note_images(given)
     training = [module for module in model.modules() if module.training]
     model.eval()
     try:
         # no_grad, not inference_mode: there other operators appear
         with torch.no_grad(), plain_attention(), _module_stack(watch), _Mode(watch):
-            out = feed(model, example)
+            out = model(*arguments(example))
     finally:
         for module in training:
             module.training = True

@@ -14,7 +14,7 @@ from amc.data.load import Splits
 from amc.data.loader import LoaderImages
 from amc.errors import UserError
 from amc.evaluate import check_runs
-from amc.inputs import Inputs, batch_size, each_input, first
+from amc.graph.inputs import Example, batch_size, first, tensors
 from amc.prune import compact, select
 from amc.task import Task
 from tests.oracles import distance, random_alive, randomise, run, run_ignoring
@@ -108,12 +108,10 @@ def test_a_task_on_a_loader_of_several_inputs() -> None:
     assert small(*batch(2)).shape == (2, 3)
 
 
-@pytest.mark.parametrize(
-    "inputs", [torch.arange(12.0).reshape(4, 3), (torch.zeros(4, 2), torch.ones(4)), [torch.ones(4)]]
-)
-def test_parts_of_a_batch(inputs: Inputs) -> None:
+@pytest.mark.parametrize("inputs", [torch.arange(12.0).reshape(4, 3), (torch.zeros(4, 2), torch.ones(4), 3)])
+def test_parts_of_a_batch(inputs: Example) -> None:
     assert batch_size(inputs) == 4
-    assert [len(tensor) for tensor in each_input(first(inputs, 3))] == [3] * len(each_input(inputs))
+    assert [len(tensor) for tensor in tensors(first(inputs, 3))] == [3] * len(tensors(inputs))
 
 
 def test_a_failure_tells_all_shapes() -> None:

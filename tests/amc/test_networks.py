@@ -1,3 +1,4 @@
+import sys
 import urllib.error
 from pathlib import Path
 
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 from torchvision import models
 
 from amc.data.load import load_data
@@ -54,7 +56,10 @@ def test_a_name_without_packaged_weights_asks_for_a_file() -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("resnet65", r"expected a network's name, torchvision:NAME or .*, got 'resnet65'; did you mean resnet"),
+        (
+            "resnet65",
+            r"expected a network's name, torchvision:NAME, timm:NAME or .*, got 'resnet65'; did you mean resnet",
+        ),
         ("zzz", r"there are digits_resnet, mobilenet_v1, .*, vgg16_bn_cifar"),
         ("torchvision:resnet19", r"no classification network 'resnet19'; did you mean .*resnet18"),
         ("torchvision:raft_large", "no classification network"),
@@ -127,3 +132,22 @@ def test_a_failed_download_is_one_line(monkeypatch: pytest.MonkeyPatch, error: E
         load_network("torchvision:squeezenet1_1")
     assert "\n" not in str(caught.value)
     assert "give a weights file" in str(caught.value)
+
+
+def test_timm_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(
+        UserError, match=r"timm:resnet18 needs timm; install it with: pip install 'amc-pruning\[timm\]'"
+    ):
+        load_network("timm:resnet18")
+
+
+def test_a_network_of_timm_comes_with_its_preprocess() -> None:
+    pytest.importorskip("timm")
+    network = load_network("timm:test_nfnet", weights="none")
+    assert network.preprocess is not None
+    assert network.preprocess.shape == (3, 160, 160)
+    assert not network.model.training
+    assert all(type(module) is nn.Conv2d for module in network.model.modules() if isinstance(module, nn.Conv2d))
+    with pytest.raises(UserError, match=r"timm has no network 'resnet19'; did you mean .*resnet18"):
+        load_network("timm:resnet19", weights="none")

@@ -12,10 +12,23 @@ from typing import Any
 import torch
 
 from amc.graph.notes import Call, Watch
-from amc.graph.operators.elementwise import identity, pointwise, unknown
-from amc.graph.operators.layers import addmm, convolution, mm
-from amc.graph.operators.moves import concatenate, expand, permute, reshape, restride, select, take
-from amc.graph.operators.statistics import batch_norm, norm_over_channels, reduction, softmax, spatial
+from amc.graph.operators.elementwise import identity, pointwise, uninitialised, unknown
+from amc.graph.operators.layers import addmm, bmm, convolution, mm
+from amc.graph.operators.moves import (
+    concatenate,
+    expand,
+    pad,
+    permute,
+    put,
+    reshape,
+    restride,
+    select,
+    slice_axis,
+    split,
+    stack,
+)
+from amc.graph.operators.shuffles import channel_shuffle, pixel_shuffle, repeat
+from amc.graph.operators.statistics import batch_norm, group_norm, norm_over_channels, reduction, softmax, spatial
 
 Rule = Callable[[Watch, Call], None]
 
@@ -25,29 +38,42 @@ RULES: dict[str, Rule] = {
         (convolution, "convolution"),
         (addmm, "addmm"),
         (mm, "mm"),
+        (bmm, "bmm"),
         (
             batch_norm,
             "native_batch_norm cudnn_batch_norm miopen_batch_norm _native_batch_norm_legit"
             " _native_batch_norm_legit_no_training _batch_norm_with_update _batch_norm_no_update",
         ),
-        (norm_over_channels, "native_layer_norm native_group_norm _fused_rms_norm"),
-        (pointwise, "hardswish _prelu_kernel zeros_like ones_like full_like empty_like"),
+        (group_norm, "native_group_norm"),
+        (norm_over_channels, "native_layer_norm _fused_rms_norm"),
+        (pointwise, "copy hardswish _prelu_kernel zeros_like ones_like full_like empty_like"),
+        (uninitialised, "new_empty"),
         (identity, "detach alias lift_fresh clone _to_copy"),
         (
             spatial,
             "max_pool2d_with_indices max_pool3d_with_indices avg_pool1d avg_pool2d avg_pool3d _adaptive_avg_pool2d"
             " _adaptive_avg_pool3d adaptive_max_pool2d adaptive_max_pool3d upsample_nearest1d upsample_nearest2d"
-            " upsample_nearest3d upsample_bilinear2d upsample_bicubic2d reflection_pad2d replication_pad2d",
+            " upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d"
+            " upsample_linear1d upsample_bilinear2d upsample_bicubic2d upsample_trilinear3d _upsample_bilinear2d_aa"
+            " reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d replication_pad3d"
+            " grid_sampler_2d grid_sampler_3d roi_align roi_pool",
         ),
-        (reduction, "mean sum amax amin max min argmax argmin var std logsumexp"),
+        (reduction, "mean sum amax amin max min argmax argmin var std logsumexp linalg_vector_norm"),
         (softmax, "_softmax _log_softmax"),
         (reshape, "view _unsafe_view unsqueeze squeeze"),
         (permute, "permute transpose t"),
         (expand, "expand"),
         (restride, "as_strided"),
-        (take, "slice constant_pad_nd split split_with_sizes"),
+        (pad, "constant_pad_nd"),
+        (slice_axis, "slice"),
+        (split, "split split_with_sizes"),
+        (repeat, "repeat"),
         (select, "select"),
         (concatenate, "cat"),
+        (stack, "stack"),
+        (put, "index_put"),
+        (pixel_shuffle, "pixel_shuffle"),
+        (channel_shuffle, "channel_shuffle native_channel_shuffle"),
     )
     for name in names.split()
 }

@@ -34,6 +34,13 @@ def identity(watch: Watch, call: Call) -> None:
     watch.label(out, source.labels, source.parameter, source.layer)
 
 
+def uninitialised(watch: Watch, call: Call) -> None:
+    """Memory that is about to be written to: it has the channels of whatever is copied there."""
+    watch.label(
+        call.out, tuple(watch.channels.new(n) if i == 1 and n > 1 else None for i, n in enumerate(call.out.shape))
+    )
+
+
 def unknown(watch: Watch, call: Call) -> None:
     """Freeze all that it reads."""
     for tensor in call.tensors():

@@ -110,6 +110,13 @@ def mm(watch: Watch, call: Call) -> None:
     _linear(watch, call, call.arguments["self"], call.arguments["mat2"], None)
 
 
+def bmm(watch: Watch, call: Call) -> None:
+    """`aten.bmm(left, right)`, a product of activations: rows and columns stay, what is summed over is frozen."""
+    left, right = watch.labels(call.arguments["self"]), watch.labels(call.arguments["mat2"])
+    watch.freeze((left[0], right[0], left[2], right[1]), f"product of activations: {call.where}")
+    watch.label(call.out, (None, left[1], right[2]))
+
+
 def _linear(watch: Watch, call: Call, x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
     (rows, x_label), (in_label, out_label) = watch.labels(x), watch.labels(weight)
     watch.freeze((rows,), f"labelled rows read by {call.where}")

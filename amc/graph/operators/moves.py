@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from amc.graph.channels import Label
+from amc.graph.channels import Label, Labels
 from amc.graph.notes import Call, Watch
 from amc.graph.operators.elementwise import identity, unknown
 from amc.graph.views import reshape_labels
@@ -16,9 +16,7 @@ def reshape(watch: Watch, call: Call) -> None:
     x = call.tensors()[0]
     if x.shape == call.out.shape:
         return identity(watch, call)
-    reason = f"channels moved by a fixed position: {call.where}"
-    labels = reshape_labels(watch.channels, watch.labels(x), x.shape, call.out.shape, reason)
-    watch.label(call.out, labels)
+    watch.label(call.out, reshape_labels(watch.channels, watch.labels(x), x.shape, call.out.shape, call.where))
     return None
 
 
@@ -57,14 +55,56 @@ def restride(watch: Watch, call: Call) -> None:
         unknown(watch, call)
 
 
-def take(watch: Watch, call: Call) -> None:
-    """Slice, pad, split along one axis: the positions are fixed, so that axis is frozen where it is labelled."""
+def pad(watch: Watch, call: Call) -> None:
+    """Padding: the positions are fixed, so the axes that change are frozen where they are labelled."""
     x = call.tensors()[0]
     labels = watch.labels(x)
-    for out in call.outputs():
-        changed = [axis for axis in range(x.ndim) if out.shape[axis] != x.shape[axis]]
-        watch.freeze([labels[axis] for axis in changed], f"channels taken by a fixed position: {call.where}")
-        watch.label(out, tuple(None if axis in changed else label for axis, label in enumerate(labels)))
+    changed = [axis for axis in range(x.ndim) if call.out.shape[axis] != x.shape[axis]]
+    _fix(watch, call, [labels[axis] for axis in changed])
+    watch.label(call.out, tuple(None if axis in changed else label for axis, label in enumerate(labels)))
+
+
+def slice_axis(watch: Watch, call: Call) -> None:
+    """A run of an axis: it is followed where attributes of the module say how far it goes, else frozen."""
+    x, given = call.tensors()[0], call.arguments
+    axis = given.get("dim", 0) % x.ndim
+    labels = list(watch.labels(x))
+    label, size = labels[axis], x.shape[axis]
+    if label is not None and call.out.shape[axis] != size:
+        start, end = given.get("start") or 0, min(given.get("end") or size, size)
+        bounds = [bound for bound in (start, end) if 0 < bound < size]
+        is_run = start >= 0 and end > 0 and given.get("step", 1) == 1
+        if is_run and all(watch.follow_size(call.module, bound, (label[:bound],)) for bound in bounds):
+            watch.channels.assume(label, call.where)
+            labels[axis] = label[start:end]
+        else:
+            _fix(watch, call, [label])
+            labels[axis] = None
+    watch.label(call.out, tuple(labels))
+
+
+def split(watch: Watch, call: Call) -> None:
+    """Split, chunk: pieces of one size lose the same channels; others are followed where an attribute has the sizes."""
+    x, given = call.tensors()[0], call.arguments
+    axis = given.get("dim", 0) % x.ndim
+    labels = watch.labels(x)
+    label, sizes = labels[axis], [out.shape[axis] for out in call.out]
+    pieces: list[Label] = [None] * len(sizes)
+    if label is not None:
+        runs = np.split(label, np.cumsum(sizes)[:-1])
+        listed = "split_sizes" in given and watch.follow_size(call.module, given["split_sizes"], tuple(runs))
+        if not listed and len(set(sizes)) > 1:
+            _fix(watch, call, [label])
+        else:
+            pieces = list(runs)
+            if len(runs) > 1:
+                watch.channels.assume(label, call.where)
+        if not listed and len(set(sizes)) == 1:
+            watch.follow_size(call.module, sizes[0], (runs[0],))
+            for other in runs[1:]:
+                watch.channels.tie(runs[0], other)
+    for out, piece in zip(call.out, pieces, strict=True):
+        watch.label(out, (*labels[:axis], piece, *labels[axis + 1 :]))
 
 
 def select(watch: Watch, call: Call) -> None:
@@ -72,36 +112,73 @@ def select(watch: Watch, call: Call) -> None:
     x = call.tensors()[0]
     labels = list(watch.labels(x))
     label = labels.pop(call.arguments["dim"] % x.ndim)
-    watch.freeze((label,), f"channels taken by a fixed position: {call.where}")
+    _fix(watch, call, [label])
     watch.label(call.out, tuple(labels))
+
+
+def _fix(watch: Watch, call: Call, labels: list[Label]) -> None:
+    watch.freeze(labels, f"channels taken by a fixed position: {call.where}")
+
+
+def put(watch: Watch, call: Call) -> None:
+    """Rows of the first axis are written; a table of numbers that nothing is known of gets the channels of the rows."""
+    table, rows, indices = call.arguments["self"], call.arguments["values"], call.arguments["indices"]
+    width = table.ndim - 1
+    if len(indices) > 1 or not width or rows.shape[-width:] != table.shape[1:] or watch.seen(table).parameter:
+        return unknown(watch, call)
+    result: list[Label] = [None]
+    for held, given in zip(watch.labels(table)[1:], watch.labels(rows)[-width:], strict=True):
+        if held is None:
+            watch.channels.assume(given, call.where)
+        else:
+            _together(watch, call, (held, given))
+        result.append(given)
+    watch.label(call.out, tuple(result))
+    return None
 
 
 def concatenate(watch: Watch, call: Call) -> None:
     """Labels are joined along the axis; the other axes of all parts are tied."""
     parts = [tensor for tensor in call.tensors() if tensor.numel()]
     axis = call.arguments.get("dim", 0) % call.out.ndim
-    labels = [watch.labels(part) for part in parts]
-    result: list[Label] = []
-    for place in range(call.out.ndim):
-        met = [each[place] for each in labels]
-        known = [label for label in met if label is not None]
-        if not known:
-            result.append(None)
-        elif place == axis:
-            result.append(np.concatenate([_or_fixed(watch, part, axis, call) for part in parts]))
-        elif len(known) < len(met):
-            watch.freeze(known, f"combined with a tensor of fixed size by {call.where}")
-            result.append(None)
-        else:
-            for other in known[1:]:
-                watch.channels.tie(known[0], other)
-            result.append(known[0])
-    watch.label(call.out, tuple(result))
+    columns = zip(*(watch.labels(part) for part in parts), strict=True)
+    watch.label(
+        call.out,
+        tuple(
+            _joined(watch, call, parts, axis) if place == axis else _together(watch, call, labels)
+            for place, labels in enumerate(columns)
+        ),
+    )
 
 
-def _or_fixed(watch: Watch, part: Tensor, axis: int, call: Call) -> np.ndarray:
-    label = watch.labels(part)[axis]
-    if label is None:
-        label = watch.channels.new(part.shape[axis])
-        watch.channels.freeze(label, f"fixed part of {call.where}")
-    return label
+def stack(watch: Watch, call: Call) -> None:
+    """All axes are tied, and there is a new one."""
+    axis = call.arguments.get("dim", 0) % call.out.ndim
+    columns = zip(*(watch.labels(part) for part in call.tensors()), strict=True)
+    labels = [_together(watch, call, each) for each in columns]
+    watch.label(call.out, (*labels[:axis], None, *labels[axis:]))
+
+
+def _joined(watch: Watch, call: Call, parts: list[Tensor], axis: int) -> Label:
+    """Labels side by side; where some are known, the others are fixed channels."""
+    labels = [watch.labels(part)[axis] for part in parts]
+    if all(label is None for label in labels):
+        return None
+    known = []
+    for label, part in zip(labels, parts, strict=True):
+        if label is None:
+            label = watch.channels.new(part.shape[axis])
+            watch.channels.freeze(label, f"fixed part of {call.where}")
+        known.append(label)
+    return np.concatenate(known)
+
+
+def _together(watch: Watch, call: Call, labels: Labels) -> Label:
+    """One label for an axis of several tensors: tied, or frozen where one is not known."""
+    known = [label for label in labels if label is not None]
+    if len(known) < len(labels):
+        watch.freeze(known, f"combined with a tensor of fixed size by {call.where}")
+        return None
+    for other in known[1:]:
+        watch.channels.tie(known[0], other)
+    return known[0]

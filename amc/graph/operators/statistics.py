@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from torch import Tensor
 
 from amc.graph.notes import Call, Watch
@@ -29,8 +30,26 @@ def batch_norm(watch: Watch, call: Call) -> None:
     watch.label(call.outputs()[0], labels)
 
 
+def group_norm(watch: Watch, call: Call) -> None:
+    """Statistics are taken over each group of channels: whole groups may go, and leave those of the others alone."""
+    given = call.arguments
+    x, groups = given["input"], given["group"]
+    labels = watch.labels(x)
+    label = labels[1]
+    if groups == 1 or label is None:
+        return norm_over_channels(watch, call)
+    rows = label.reshape(groups, -1)
+    watch.channels.tie(np.broadcast_to(rows[:, :1], rows.shape).reshape(-1), label)
+    for name in ("weight", "bias"):
+        if given.get(name) is not None:
+            watch.channels.tie(label, watch.labels(given[name])[0])
+    watch.channels.assume(label, call.where)
+    watch.label(call.outputs()[0], labels)
+    return None
+
+
 def norm_over_channels(watch: Watch, call: Call) -> None:
-    """Layer and group norm take statistics over channels: fewer channels would change them for those that stay."""
+    """A norm of all channels (a layer norm, a group norm with one group): without some, the others would change."""
     for tensor in call.tensors():
         watch.freeze(watch.labels(tensor), f"a norm over channels: {call.where}")
 

@@ -1,5 +1,8 @@
+import sys
+
 import pytest
 import torch
+from torch import nn
 
 from amc.analyse import analyse
 from amc.errors import UserError
@@ -84,6 +87,13 @@ def test_a_pattern_that_matches_nothing_names_what_may_have_been_meant(
 
 def test_the_users_choice_is_not_checked_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     model, _ = prepared("plain")
-    monkeypatch.setattr("amc.selfcheck._difference", lambda *_: "self-check: never")
+    checked: list[str] = []
+
+    def check(_model: nn.Module, graph: PruningGraph, *_: object) -> dict[int, str]:
+        checked.extend(group.name for group in graph.groups)
+        return {0: "self-check: never"}
+
+    monkeypatch.setattr(sys.modules["amc.analyse"], "check", check)
     graph = analyse(model, torch.zeros(1, 3, 8, 8), only=["conv2"])
+    assert checked == ["conv2"]
     assert [frozen.reason for frozen in graph.frozen][1:] == ["not among --only conv2", "self-check: never"]

@@ -17,11 +17,6 @@ from tests.unusual import Around
 IMAGES = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
-def gated(x: Tensor) -> Tensor:
-    value, gate = x.chunk(2, 1)
-    return value * torch.sigmoid(gate)
-
-
 def shuffled(x: Tensor) -> Tensor:
     return x.unflatten(1, (2, 4)).transpose(1, 2).flatten(1, 2)
 
@@ -55,14 +50,13 @@ class Attention(nn.Module):
 
 
 MIDDLES: dict[str, tuple[Callable[[Tensor], Tensor], int, str]] = {
-    "chunk": (gated, 4, "channels taken by a fixed position: aten.split in the network itself"),
     "split": (lambda x: x.split([5, 3], 1)[0], 5, "channels taken by a fixed position: aten.split_with_sizes"),
     "slice": (lambda x: x[:, 1:7], 6, "channels taken by a fixed position: aten.slice"),
     "stride": (lambda x: x[:, ::2], 4, "channels taken by a fixed position: aten.slice"),
     "select": (lambda x: x[:, 3][:, None], 1, "channels taken by a fixed position: aten.select"),
     "pad": (lambda x: F.pad(x, (0, 0, 0, 0, 1, 1)), 10, "channels taken by a fixed position: aten.constant_pad_nd"),
-    "shuffle": (shuffled, 8, "channels moved by a fixed position: aten.view"),
-    "pixel shuffle": (nn.PixelShuffle(2), 2, "aten.pixel_shuffle in middle"),
+    "shuffle": (shuffled, 8, "its channels are split by aten.view in the network itself"),
+    "even split": (lambda x: x.split(4, 1)[0], 4, "its channels are split by aten.split in the network itself"),
     "flip": (lambda x: x.flip(1), 8, "no rule for aten.flip"),
     "index": (lambda x: x[:, [3, 1, 2, 0, 7, 6, 5, 4]], 8, "no rule for aten.index"),
     "cumsum": (lambda x: x.cumsum(1), 8, "no rule for aten.cumsum"),
@@ -72,11 +66,11 @@ MIDDLES: dict[str, tuple[Callable[[Tensor], Tensor], int, str]] = {
     "norm of all": (lambda x: x / x.std(), 8, "reduced over channels by aten.std"),
     "constant": (lambda x: x + torch.linspace(0, 1, 8)[:, None, None], 8, "combined with a tensor of fixed size by"),
     "LayerNorm": (nn.LayerNorm([8, 8, 8]), 8, "a norm over channels: aten.native_layer_norm in middle"),
-    "GroupNorm": (nn.GroupNorm(2, 8), 8, "a norm over channels: aten.native_group_norm in middle"),
+    "GroupNorm": (nn.GroupNorm(1, 8), 8, "a norm over channels: aten.native_group_norm in middle"),
     "standardised": (Standardised(8, 8, 3), 8, "convolution with a computed weight: aten.convolution in middle"),
     "other way round": (OtherWayRound(), 6, "convolution with a computed weight: aten.convolution in middle"),
     "fixed filter": (standardised, 8, "convolution with a computed weight"),
-    "attention": (Attention(), 8, "no rule for aten.bmm in middle"),
+    "attention": (Attention(), 8, "product of activations: aten.bmm in middle"),
     "grouped up": (nn.ConvTranspose2d(8, 8, 2, groups=2), 8, "convolution transposed and grouped"),
     "hard-coded view": (
         lambda x: x.view(-1, 8, 64).reshape(-1, 8, 8, 8),
@@ -211,11 +205,9 @@ class Unequal(nn.Module):
         return out.mean((2, 3))
 
 
-def test_channels_that_cost_unequally_are_not_cut_together() -> None:
+def test_channels_that_cost_unequally_are_groups_of_their_own() -> None:
     graph = analyse(Unequal(), IMAGES)
-    reasons = {frozen.name: frozen.reason for frozen in graph.frozen}
-    assert reasons["a"].startswith("its channels are not interchangeable")
-    assert [group.name for group in graph.groups] == ["conv"]
+    assert [(group.name, group.width) for group in graph.groups] == [("a", 6), ("b", 4), ("conv", 4)]
 
 
 def test_a_grouped_convolution_of_the_image_is_frozen() -> None:

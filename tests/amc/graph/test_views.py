@@ -53,9 +53,17 @@ def test_a_reshaped_axis_has_the_label_of_its_elements(both: tuple[list[int], li
         found = result[labelled[0]]
         assert found is not None
         assert found.tolist() == elements.movedim(labelled[0], 0).reshape(len(found), -1)[:, 0].tolist()
+    elif labelled:  # the same channels go in each part
+        (place,) = labelled
+        found = result[place]
+        assert found is not None
+        assert not frozen
+        kinds = torch.from_numpy(channels.classes()[0])
+        wanted = kinds[found].reshape([-1] + [1] * (len(new) - place - 1)).expand(new)
+        assert torch.equal(kinds[elements], wanted)
+        assert len(set(kinds.tolist())) == len(found)
     else:
-        assert not labelled
-        assert set(frozen.values()) == {"moved"}
+        assert set(frozen.values()) == {"channels moved by a fixed position: moved"}
         assert len(frozen) == old[axis]
 
 
@@ -82,4 +90,4 @@ def test_two_labelled_axes_that_are_merged_are_frozen() -> None:
     channels = Channels()
     labels = (channels.new(2), channels.new(3))
     assert reshape_labels(channels, labels, [2, 3], [6], "merged") == (None,)
-    assert channels.classes()[1] == dict.fromkeys(range(5), "merged")
+    assert channels.classes()[1] == dict.fromkeys(range(5), "channels moved by a fixed position: merged")

@@ -63,14 +63,11 @@ def test_a_depthwise_convolution_follows_what_it_reads() -> None:
 
 
 def test_the_shuffle_freezes_what_is_between_the_pointwise_convolutions_of_a_unit() -> None:
-    _, graph = analysed("shufflenet_v1")
-    reasons = {frozen.name: frozen.reason for frozen in graph.frozen}
-    assert reasons.pop("classifier") == OUTPUT
-    for unit in range(16):
-        shuffled = reasons.pop(f"stages.{unit}.compress.0")
-        assert shuffled == f"channels moved by a fixed position: aten.view in stages.{unit}"
-        assert reasons.pop(f"stages.{unit}.depthwise.0").startswith("fixed input of a grouped convolution")
-    assert not reasons
+    _, graph = analysed("shufflenet_v1")  # groups before and after the shuffle tie all channels between them
+    assert [frozen.name for frozen in graph.frozen] == [
+        *(f"stages.{unit}.compress.0" for unit in range(16)),
+        "classifier",
+    ]
 
 
 def test_all_stages_of_shufflenet_are_one_decision() -> None:

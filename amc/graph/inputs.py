@@ -1,0 +1,77 @@
+"""What a network is given: one tensor, or a tuple of arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map
+
+Example = Tensor | tuple[Any, ...]
+"""An input `(batch, ...)`, or all arguments of the network, whose tensors (in lists and dicts too) are such inputs."""
+
+
+def arguments(example: Example) -> tuple[Any, ...]:
+    """The positional arguments of the network."""
+    return (example,) if isinstance(example, Tensor) else example
+
+
+def tensors(example: Example) -> list[Tensor]:
+    """All tensors of the example, in order."""
+    return [leaf for leaf in tree_leaves(arguments(example)) if isinstance(leaf, Tensor)]
+
+
+def feed(model: nn.Module, example: Example) -> Any:
+    """What the network makes of the example."""
+    return model(*arguments(example))
+
+
+def batch_size(example: Example) -> int:
+    """How many images, or whatever else the network is given, are in the example."""
+    return len(tensors(example)[0])
+
+
+def first(example: Example, count: int) -> Example:
+    """The first `count` of the example's batch."""
+    result: Example = tree_map(lambda leaf: leaf[:count] if isinstance(leaf, Tensor) else leaf, example)
+    return result
+
+
+def together(examples: Sequence[Example]) -> Example:
+    """All batches as one."""
+
+    def joined(*leaves: Any) -> Any:
+        return torch.cat(leaves) if isinstance(leaves[0], Tensor) else leaves[0]
+
+    result: Example = tree_map(joined, *examples)
+    return result
+
+
+def drawn(example: Example, batch: int, largest: int, generator: torch.Generator) -> Example:
+    """Random float64 inputs like those of `example`, `batch` of them, no larger in space than `largest`.
+
+    Integers (classes, tokens) stay what the first input has.
+    """
+
+    def like(leaf: Any) -> Any:
+        if not isinstance(leaf, Tensor):
+            return leaf
+        space = [min(size, largest) for size in leaf.shape[2:]]
+        if leaf.is_floating_point():
+            return torch.rand((batch, *leaf.shape[1:2], *space), generator=generator, dtype=torch.float64)
+        return leaf[(slice(1), slice(None), *(slice(size) for size in space))].expand(batch, *leaf.shape[1:2], *space)
+
+    result: Example = tree_map(like, example)
+    return result
+
+
+def cast(example: Example, dtype: torch.dtype) -> Example:
+    """The same inputs with their floating-point tensors in `dtype`."""
+
+    def of(leaf: Any) -> Any:
+        return leaf.to(dtype) if isinstance(leaf, Tensor) and leaf.is_floating_point() else leaf
+
+    result: Example = tree_map(of, example)
+    return result

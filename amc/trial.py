@@ -1,0 +1,87 @@
+"""Running a network for the sake of a check: on small inputs, and without a trace of it in the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from amc.graph import Example, PruningGraph
+from amc.graph.inputs import arguments, drawn, tensors
+from amc.graph.watch import output_tensors
+
+SIZES = (32, 64, 128)
+"""Largest heights and widths that are tried before the example's own."""
+
+
+def small_inputs(
+    example: Example, graph: PruningGraph, analysed: Callable[[Example], PruningGraph], generator: torch.Generator
+) -> Iterator[Example]:
+    """Two random inputs like `example`: as small as they are still `analysed` as `graph`, then of its own size."""
+    own = max((size for tensor in tensors(example) for size in tensor.shape[2:]), default=1)
+    for size in SIZES:
+        if size < own:
+            inputs = drawn(example, 2, size, generator)
+            if _is_same(graph, analysed, inputs):
+                yield inputs
+                break
+    yield drawn(example, 2, own, generator)
+
+
+def _is_same(graph: PruningGraph, analysed: Callable[[Example], PruningGraph], inputs: Example) -> bool:
+    try:
+        found = analysed(inputs)
+    except Exception:  # too small for the network
+        return False
+    return found.fingerprint == graph.fingerprint and len(found.layers) == len(graph.layers)
+
+
+def run(model: nn.Module, inputs: Example) -> list[Tensor]:
+    """What the network returns, but for classes and masks: all that they show is in the numbers they come from."""
+    return [out for out in output_tensors(model(*arguments(inputs))) if out.is_floating_point()]
+
+
+def stays_double(model: nn.Module, inputs: Example) -> bool:
+    """Whether the network computes in float64 when all it is given is; a cast or constant of its own may forbid it."""
+    types = _Types()
+    try:
+        with torch.no_grad(), types:
+            run(model, inputs)
+    except RuntimeError:  # tensors of two types met
+        return False
+    return types.seen == {torch.float64}
+
+
+def training_error(model: nn.Module, inputs: Example) -> Exception | None:
+    """What `model` raises in training mode; its flags and buffers are restored."""
+    training = {module: module.training for module in model.modules()}
+    buffers = {buffer: buffer.clone() for buffer in model.buffers()}
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):  # of dropout
+            run(model.train(), inputs)
+    except Exception as error:
+        return error
+    finally:
+        for module, flag in training.items():
+            module.training = flag
+        with torch.no_grad():
+            for buffer, value in buffers.items():
+                buffer.copy_(value)
+    return None
+
+
+class _Types(TorchDispatchMode):
+    """Notes the floating-point types of everything that is computed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[torch.dtype] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        self.seen |= {leaf.dtype for leaf in tree_leaves(out) if isinstance(leaf, Tensor) and leaf.is_floating_point()}
+        return out

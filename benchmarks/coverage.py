@@ -1,0 +1,78 @@
+"""Analyse, check and prune every network that the project answers for, and write the table of docs/coverage.md.
+
+A network has a process and a time limit of its own, so that a crash is a row. Rows that are in the JSON file are not
+repeated, so it can be interrupted; `--help` shows its options.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from amc.files import write_text
+from benchmarks.coverage_networks import names
+from benchmarks.coverage_table import Row, document
+from benchmarks.runs import percent
+from scripts.cli import run
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Write a table of what of each network can be pruned, whether it is right, and how long the analysis takes."""
+
+    only: str = "*"
+    """Networks whose name fits this pattern, such as timm:*."""
+    out: Path = Path("runs/coverage.json")
+    """The rows; networks that it has already are left out."""
+    table: Path = Path("docs/coverage.md")
+    """The table of all rows."""
+    limit: int = 600
+    """Seconds that a network may take."""
+
+
+def coverage(arguments: Arguments) -> None:
+    """Make the rows that are missing, then write the table."""
+    rows: dict[str, Row] = {}
+    if arguments.out.exists():
+        rows = {row["name"]: row for row in json.loads(arguments.out.read_text(encoding="utf-8"))}
+    for name in names():
+        if fnmatch.fnmatch(name, arguments.only) and name not in rows:
+            rows[name] = _row(name, arguments.limit)
+            print(_line(rows[name]), flush=True)
+            write_text(arguments.out, json.dumps(list(rows.values()), indent=1))
+    ordered = [rows[name] for name in names() if name in rows]
+    write_text(arguments.table, document(ordered))
+
+
+def _row(name: str, limit: int) -> Row:
+    command = [sys.executable, "-m", "benchmarks.coverage_row", name]
+    empty = {"name": name, "groups": 0, "macs": 0, "least_macs_share": 1.0, "max_relative_error": 0.0, "seconds": 0.0}
+    empty |= {"check_seconds": 0.0, "frozen": []}
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
+    except subprocess.TimeoutExpired:
+        return empty | {"failure": f"not done after {limit} s"}
+    if done.returncode:
+        error = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        return empty | {"failure": error}
+    row: Row = json.loads(done.stdout.splitlines()[-1])
+    return row
+
+
+def _line(row: Row) -> str:
+    left, error = percent(row["least_macs_share"]), row["max_relative_error"]
+    times = f"{row['seconds']:.1f} s + {row['check_seconds']:.1f} s"
+    return f"{row['name']}: {row['groups']} groups, {left} left, error {error:.0e}, {times} {row['failure']}"
+
+
+def main() -> None:
+    """Run as a command."""
+    run(coverage, Arguments)
+
+
+if __name__ == "__main__":
+    main()

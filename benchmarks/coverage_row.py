@@ -1,0 +1,160 @@
+"""One row of benchmarks.coverage: all that is shown of one network. Run in a process of its own.
+
+`python -m benchmarks.coverage_row NAME` prints the row as JSON; with the name of a folder after it, the process is the
+one that loads what another one saved there.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from amc.cost import macs
+from amc.graph import Example, PruningGraph, unchecked
+from amc.graph.freeze import freeze
+from amc.graph.inputs import arguments, cast, tensors
+from amc.graph.watch import plain_attention
+from amc.prune import Alive, Selection, compact, select
+from amc.reference import randomised
+from amc.selfcheck import TOLERANCES, check
+from amc.trial import run, small_inputs, stays_double
+from benchmarks.coverage_networks import build
+from tests.oracles import IgnoreInputs, random_alive
+
+aten = torch.ops.aten
+
+
+def row(name: str) -> dict[str, Any]:
+    """Analyse, check, prune, save, load and prune again; `failure` says what went wrong, if anything."""
+    model, example = build(name)
+    began = time.process_time()
+    graph = unchecked(model, example)
+    seconds = time.process_time() - began
+    began = time.process_time()
+    graph = freeze(graph, check(model, graph, example, unchecked))
+    cost = macs(graph)
+    result: dict[str, Any] = {
+        "name": name,
+        "groups": len(graph.groups),
+        "macs": cost(graph.full),
+        "least_macs_share": cost(graph.least) / cost(graph.full),
+        "max_relative_error": 0.0,
+        "seconds": seconds,
+        "check_seconds": time.process_time() - began,
+        "frozen": [[frozen.name, frozen.width, frozen.reason] for frozen in graph.frozen],
+    }
+    failures = _macs_differ("original", model, example, cost(graph.full))
+    if graph.groups:
+        least = compact(model, select(graph, model, random_alive(graph, graph.least, 0)))
+        failures += _macs_differ("compact", least, example, cost(graph.least))
+        worst, found = _pruned(name, model, graph, example)
+        result["max_relative_error"] = worst
+        failures += found
+    return result | {"failure": "; ".join(failures)}
+
+
+def _pruned(name: str, model: nn.Module, graph: PruningGraph, example: Example) -> tuple[float, list[str]]:
+    """The largest error of three ways to cut a randomised copy, and what fails."""
+    generator = torch.Generator().manual_seed(0)
+    model = randomised(model, generator)
+    inputs = next(small_inputs(example, graph, partial(unchecked, model), generator))
+    dtype = torch.float64 if stays_double(model, inputs) else torch.float32
+    model, inputs = model.to(dtype), cast(inputs, dtype)
+    worst, failures = 0.0, []
+    for number in range(3):
+        rng = np.random.default_rng(number)
+        keeps = graph.least if number == 0 else np.array([rng.choice(group.choices) for group in graph.groups])
+        alive = random_alive(graph, keeps, number)
+        selection = select(graph, model, alive)
+        small = compact(model, selection)
+        worst = max(worst, distance(_outputs(small, inputs), _ignoring(model, graph, alive, inputs)))
+    if worst > TOLERANCES[dtype]:
+        failures.append(f"outputs differ by {worst:.1e}")
+    again = unchecked(small, inputs)
+    if not again.groups:
+        failures.append("the compact network can't be pruned again")
+    smaller = compact(small, select(again, small, random_alive(again, again.least, 0)))
+    _outputs(smaller, inputs)
+    return worst, failures + _round_trip(name, small, selection, inputs)
+
+
+def _macs_differ(which: str, model: nn.Module, example: Example, expected: int) -> list[str]:
+    with torch.no_grad(), plain_attention(), FlopCounterMode(display=False) as counter:
+        model(*arguments(example))
+    counts = counter.get_flop_counts()["Global"]
+    found = sum(counts.get(operator, 0) for operator in (aten.convolution, aten.addmm, aten.mm)) // 2
+    return [] if found == expected else [f"{which}: {expected:,} MACs, torch counts {found:,}"]
+
+
+def _outputs(model: nn.Module, inputs: Example) -> list[Tensor]:
+    with torch.no_grad(), plain_attention():
+        return run(model, inputs)
+
+
+def _ignoring(model: nn.Module, graph: PruningGraph, alive: Alive, inputs: Example) -> list[Tensor]:
+    """The outputs when consumers see zeros in place of the units that are not alive, inside the operator."""
+    masks = {
+        layer.weight: torch.from_numpy(np.append(alive, True)[layer.inputs.units])
+        for layer in graph.layers
+        if layer.weight is not None and layer.inputs.is_cuttable
+    }
+    with IgnoreInputs(model, masks):
+        return _outputs(model, inputs)
+
+
+def distance(got: list[Tensor], wanted: list[Tensor]) -> float:
+    """The largest difference, relative to the largest value of the output; infinite for other shapes."""
+    if [each.shape for each in got] != [each.shape for each in wanted]:
+        return float("inf")
+    pairs = [(a, b) for a, b in zip(got, wanted, strict=True) if a.numel()]
+    return max(float((a - b).abs().max() / b.abs().max().clamp(min=1e-300)) for a, b in pairs)
+
+
+def _round_trip(name: str, small: nn.Module, selection: Selection, inputs: Example) -> list[str]:
+    """Save the compact network, load it in a new process, and compare what it computes there."""
+    with tempfile.TemporaryDirectory() as folder:
+        torch.save([small.state_dict(), inputs], Path(folder) / "network.pt")
+        saved = {"tensors": selection.tensors, "attributes": selection.attributes}
+        (Path(folder) / "selection.json").write_text(json.dumps(saved), encoding="utf-8")
+        command = [sys.executable, "-m", "benchmarks.coverage_row", name, folder]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            return [f"loading fails: {done.stderr.strip().splitlines()[-1]}"]
+        got = torch.load(Path(folder) / "outputs.pt")
+    same = all(torch.equal(a, b) for a, b in zip(got, _outputs(small, inputs), strict=True))
+    return [] if same else ["the loaded network computes something else"]
+
+
+def _load(name: str, folder: Path) -> None:
+    """What the new process does."""
+    state, inputs = torch.load(folder / "network.pt")
+    saved = json.loads((folder / "selection.json").read_text(encoding="utf-8"))
+    kept = {key: {int(dim): places for dim, places in axes.items()} for key, axes in saved["tensors"].items()}
+    model = compact(build(name)[0], Selection(kept, saved["attributes"]))
+    model.to(tensors(inputs)[0].dtype).load_state_dict(state)
+    torch.save(_outputs(model, inputs), folder / "outputs.pt")
+
+
+def main() -> None:
+    """Run as a command."""
+    name, *folder = sys.argv[1:]
+    torch.set_num_threads(1)
+    if folder:
+        _load(name, Path(folder[0]))
+    else:
+        print(json.dumps(row(name)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""The document that the rows of benchmarks.coverage are written to."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.runs import machine, percent
+
+Row = dict[str, Any]
+
+HEAD = """# Coverage
+
+`python -m benchmarks.coverage` writes this file: every network is built with random weights, watched, grouped, checked
+against itself, cut three ways (to the least and to two random numbers of channels), saved, loaded in a new process,
+and pruned again.
+
+- *MACs left*: the least that pruning can leave with at most 80 % of each group cut.
+- *error*: the largest difference, relative to the largest output, between a compact network and the original whose
+  consumers see zeros in place of the cut channels, inside the operator, with random parameters and statistics.
+- *analysis*: seconds of one processor for watching one forward pass and grouping; *check*: for the self-check.
+- *frozen*: the reasons for which most channels can't be cut, with the operator and the module where it was first met.
+- MACs are of convolutions and linear layers for one image, and equal `torch.utils.flop_counter`'s halved, for the
+  original and for the compact network; otherwise the row has a failure.
+
+**Norms over channels.** A group norm takes its statistics over each of its groups of channels: whole norm groups are
+cut, which leaves the statistics of the others as they were, so the compact network is exact and is checked like any
+other. A layer norm over channels (and a group norm with one group) has no such cut: what it reads keeps all its
+channels, and the rest of the network, such as the hidden layers of a transformer's or a ConvNeXt's blocks, is cut.
+
+**Computed weights.** A standardised or normed weight depends on all inputs of its channel. When a network is loaded,
+convolutions that compute their weights become plain ones with what they computed (`amc/plain.py`), where that gives the
+same outputs; others are frozen.
+
+"""
+
+
+def document(rows: Sequence[Row]) -> str:
+    """Markdown: the summary, then a row for each network."""
+    seconds = [row["seconds"] for row in rows]
+    failed = sum(bool(row["failure"]) for row in rows)
+    slowest = max(rows, key=lambda row: row["seconds"])
+    theirs = any("torch_pruning" in row for row in rows)
+    lines = [
+        f"{len(rows)} networks, {failed} failures; analysis {statistics.median(seconds):.1f} s in the median, "
+        f"{slowest['seconds']:.1f} s at most ({slowest['name']}). {machine()}, one thread.",
+        "",
+        "| network | groups | MACs | MACs left | error | analysis | check | frozen | failure |"
+        + (" torch-pruning |" if theirs else ""),
+        "|---|---|---|---|---|---|---|---|---|" + ("---|" if theirs else ""),
+    ]
+    for row in rows:
+        cells = [
+            row["name"],
+            str(row["groups"]),
+            f"{row['macs'] / 1e6:,.1f} M",
+            percent(row["least_macs_share"]),
+            f"{row['max_relative_error']:.0e}",
+            f"{row['seconds']:.1f} s",
+            f"{row['check_seconds']:.1f} s",
+            _frozen(row["frozen"]),
+            row["failure"],
+            *([row.get("torch_pruning", "")] if theirs else []),
+        ]
+        lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
+    return HEAD + "\n".join(lines) + "\n"
+
+
+def _frozen(frozen: Sequence[tuple[str, int, str]]) -> str:
+    """The two commonest reasons by channels, each with the place where it was first met."""
+    channels: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    for _, width, reason in frozen:
+        kind = reason.split(" in ")[0]
+        channels[kind] += width
+        first.setdefault(kind, reason)
+    return "; ".join(f"{first[kind]} ({width})" for kind, width in channels.most_common(2))
