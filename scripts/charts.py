@@ -29,7 +29,7 @@ TALLEST = 14.0  # inches
 LONGEST_NAME = 30
 SHOWN = 4.0
 """Height of an axis, as a multiple of how far the best lies above the median."""
-MANY = 2000
+MANY = 1000
 """Episodes past which points are drawn as an image, which stays small."""
 
 

@@ -31,6 +31,7 @@ from scripts.cli import INTERRUPTED
 from scripts.finish import finish, policy_file, score_on_test
 from scripts.options import DataOptions, NetworkOptions, check_command, joined, rounding
 from scripts.progress import search_progress
+from scripts.report import write_report
 from scripts.run_folder import AGENT_FILE, SUMMARY_FILE
 from scripts.search_options import SearchOptions
 from scripts.session import Session
@@ -150,6 +151,7 @@ def run_job(job: Job) -> None:
     }
     write_json(folder / SUMMARY_FILE, summary)
     board.close(noted.episodes, result.policy.keeps, arguments, summary)
+    write_report(folder)
     if not options.quiet:
         print_finish(result, on_test, is_accuracy=options.metric in METRICS)
         print(
