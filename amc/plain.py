@@ -56,7 +56,8 @@ def _plain(module: nn.Module) -> nn.Module | None:
         weight, bias, stride, padding, dilation, groups = calls.seen[0]
         if weight is module._parameters.get("weight"):
             return None
-        plain = PLAIN[weight.ndim](
+        build: Any = PLAIN[weight.ndim]
+        plain: _ConvNd = build(
             module.in_channels,
             len(weight),
             tuple(weight.shape[2:]),

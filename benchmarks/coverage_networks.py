@@ -121,9 +121,10 @@ def _torchvision(name: str) -> tuple[nn.Module, Tensor]:
 
 def _timm(name: str) -> tuple[nn.Module, Tensor]:
     import timm
+    from timm.data.config import resolve_model_data_config
 
     model = timm.create_model(name, pretrained=False)
-    return model, torch.randn(1, *timm.data.resolve_model_data_config(model)["input_size"])
+    return model, torch.randn(1, *resolve_model_data_config(model)["input_size"])
 
 
 def _segmentation(name: str) -> tuple[nn.Module, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +13,10 @@ from torchvision.models import detection
 class Dense(nn.Module):
     """Backbone, feature pyramid and the head that all levels share: RetinaNet, FCOS, SSD."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: Any) -> None:
         super().__init__()
+        self.backbone: nn.Module
+        self.head: nn.Module
         self.backbone, self.head = network.backbone, network.head
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
@@ -25,8 +28,11 @@ class Dense(nn.Module):
 class TwoStage(nn.Module):
     """The region proposal head on all levels, and the box head on two fixed boxes of each image: Faster R-CNN."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: Any) -> None:
         super().__init__()
+        self.backbone: nn.Module
+        self.proposals: nn.Module
+        self.heads: Any
         self.backbone, self.proposals, self.heads = network.backbone, network.rpn.head, network.roi_heads
 
     def forward(self, images: Tensor) -> tuple[list[Tensor], list[Tensor], Tensor, Tensor]:

@@ -132,7 +132,10 @@ def run_job(job: Job) -> None:
                 raise
             interrupted = True
         finally:
-            checkpoints.attempt()
+            if noted.best is None:
+                session.forget()
+            else:
+                checkpoints.attempt()
     if interrupted:
         print("interrupted: saving the best policy so far", file=sys.stderr)
     seconds = checkpoints.seconds
@@ -158,8 +161,10 @@ def run_job(job: Job) -> None:
             f"{len(noted.episodes)} episodes in {seconds:.1f} s; results in {folder}\n"
             f"check them with: {check_command(folder, arguments)}"
         )
+        if interrupted:
+            words = ["python", "-m", f"scripts.{session.program}", "--resume", str(folder)]
+            print(f"go on with: {shlex.join(words)}")
     if interrupted:
-        print(f"go on with: {shlex.join(['python', '-m', f'scripts.{session.program}', '--resume', str(folder)])}")
         sys.exit(INTERRUPTED)
 
 

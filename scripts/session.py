@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +62,12 @@ class Session(Generic[Arguments]):
         copy = self.folder / CHECKPOINT_FOLDER / name
         if source != copy:
             write_bytes(copy, source.read_bytes())
+
+    def forget(self) -> None:
+        """Remove what was begun: nothing was computed yet."""
+        shutil.rmtree(self.folder / CHECKPOINT_FOLDER, ignore_errors=True)
+        with contextlib.suppress(OSError):  # it holds something else
+            self.folder.rmdir()
 
     def check_same(self, task: Task) -> None:
         """Raise a UserError where the network or the images are not those that the run was begun with."""

@@ -70,10 +70,10 @@ def test_an_original_scores_as_a_summary_says(finished: Path, split: str, images
 
 
 def test_it_changes_nothing(finished: Path) -> None:
-    before = {path.name: path.read_bytes() for path in finished.iterdir()}
+    before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
     for _ in range(2):
         succeed(evaluate, "--run-dir", finished)
-    assert {path.name: path.read_bytes() for path in finished.iterdir()} == before
+    assert {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()} == before
 
 
 def test_options_that_are_given_go_before_those_of_the_run(finished: Path) -> None:

@@ -114,7 +114,19 @@ def test_test_images_are_read_at_the_end_and_only_for_the_three_networks(
     on_test = score_on_test(task, result)
     assert sum(read) == 3
     networks = (task.model, result.uniform.network, result.policy.network)
-    assert on_test == tuple(accuracy(task, network, task.splits.test) for network in networks)
+    original, uniform, policy = (accuracy(task, network, task.splits.test) for network in networks)
+    assert on_test == (original, uniform, None, policy)
+
+
+def test_what_an_agent_did_before_it_learned_is_scored_beside_the_result(task: Task, env: ChannelPruningEnv) -> None:
+    found = episodes(env, 3)
+    result = finish(task, found, env.reward, zero_shot=True)
+    assert result.zero_shot is not None
+    assert result.zero_shot.keeps.tolist() == found[0].keeps.tolist()
+    expected = task.accuracy(task.compact(found[0].keeps)[0], task.splits.reward)
+    assert result.zero_shot.reward_accuracy == expected
+    assert result.policy.reward_accuracy >= expected
+    assert score_on_test(task, result).zero_shot == task.accuracy(result.zero_shot.network, task.splits.test)
 
 
 @pytest.mark.parametrize("budgets", [["macs=0.3", "params=0.25"], []])

@@ -38,7 +38,7 @@ class Hostile:
         ("--data imagefolder:empty", "expected one folder for each class in empty/train, there is none"),
         ("--data imagefolder:nowhere", "expected a folder of images at nowhere/train, there is none"),
         ("--data digit", "expected digits, cifar10, imagefolder:PATH or .* got 'digit'; did you mean digits?"),
-        ("--model resnet21", "expected a network's name, torchvision:NAME or .* did you mean resnet.*20"),
+        ("--model resnet21", "expected a network's name, torchvision:NAME, timm:NAME or .* did you mean resnet.*20"),
         ("--model resnet18", r"got 'resnet18'; did you mean torchvision:resnet18\?"),
         ("--model own.py", r"got 'own.py'; did you mean own.py:NAME, with the name of a function in it\?"),
         ("--model own.py:build --data imagefolder:empty", "unknown for this network; give --image-size, and --mean"),
@@ -108,9 +108,9 @@ def test_the_hostile_file_was_hostile(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_holds_a_run_is_left_alone(finished: Path) -> None:
-    before = {path: path.read_bytes() for path in finished.iterdir()}
+    before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
     assert f"{finished} is not empty; give a new folder as --run-dir" in fail(train, "--run-dir", finished)
-    assert {path: path.read_bytes() for path in finished.iterdir()} == before
+    assert {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()} == before
 
 
 def test_a_run_folder_that_cannot_be_made_is_told_before_the_search(tmp_path: Path) -> None:
@@ -133,9 +133,9 @@ def test_a_full_disk_leaves_whole_files_only(tmp_path: Path, monkeypatch: pytest
     err = fail(train, "--run-dir", tmp_path, "--quiet", *FEW)
     assert f"cannot write {tmp_path / name}" in err
     assert "No space left on device; free space on the disk" in err
-    left = [path.stem for path in tmp_path.iterdir() if not path.name.startswith("events")]
+    left = {path.stem for path in tmp_path.iterdir() if not path.name.startswith("events")}
     order = ["agent", "compact", "policy", "summary"]
-    assert sorted(left) == order[: order.index(name)]
+    assert left == {"checkpoint", *order[: order.index(name)]}
 
 
 def test_a_disk_that_is_full_for_tensorboard_costs_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

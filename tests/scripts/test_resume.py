@@ -57,7 +57,7 @@ def policy(folder: Path) -> str:
     return (folder / "policy.json").read_text()
 
 
-@pytest.mark.parametrize(("at", "every"), [(1, 10), (4, 1), (5, 3), (17, 10), (24, 5)])
+@pytest.mark.parametrize(("at", "every"), [(2, 10), (4, 1), (5, 3), (17, 10), (24, 5)])
 def test_an_error_in_an_episode_loses_none_before_it(
     tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, at: int, every: int
 ) -> None:
@@ -71,6 +71,13 @@ def test_an_error_in_an_episode_loses_none_before_it(
     succeed(train, "--resume", folder, "--quiet")
     assert policy(folder) == policy(whole)
     assert summary(folder)["episodes"] == 24
+
+
+def test_an_error_before_the_first_episode_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Interrupting(monkeypatch, 1, RuntimeError("out of memory"))
+    with pytest.raises(RuntimeError, match="out of memory"):
+        call(train, *FEW, "--run-dir", tmp_path / "run", "--quiet")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_ctrl_c_saves_the_best_so_far_and_the_run_goes_on(

@@ -41,7 +41,14 @@ def test_it_leaves_what_it_promises_and_nothing_else(finished: Path) -> None:
     names = sorted(path.name for path in finished.iterdir())
     events = [name for name in names if name.startswith("events.out.tfevents.")]
     assert len(events) == 1
-    assert sorted({*names} - {*events}) == ["agent.zip", "compact.safetensors", "policy.json", "summary.json"]
+    assert sorted({*names} - {*events}) == [
+        "agent.zip",
+        "checkpoint",
+        "compact.safetensors",
+        "policy.json",
+        "report.html",
+        "summary.json",
+    ]
 
 
 def test_the_summary_has_every_number(finished: Path) -> None:
