@@ -118,7 +118,8 @@ def test_test_images_are_read_at_the_end_and_only_for_the_three_networks(
     assert on_test == (original, uniform, None, policy)
 
 
-def test_what_an_agent_did_before_it_learned_is_scored_beside_the_result(task: Task, env: ChannelPruningEnv) -> None:
+def test_what_an_agent_did_before_it_learned_is_scored_beside_the_result(task: Task) -> None:
+    env = make_env(task)
     found = episodes(env, 3)
     result = finish(task, found, env.reward, zero_shot=True)
     assert result.zero_shot is not None

@@ -1,0 +1,327 @@
+"""The README and docs/*.md, followed as a reader would.
+
+What a fenced block's first line says decides what becomes of it:
+
+| block | what happens |
+|---|---|
+| `sh` | every command runs and must succeed |
+| `sh refused` | its command must be refused; the `text` block below is the message |
+| `sh ctrl-c` | its search is interrupted after a few policies |
+| `sh long` | not run; as of every command on a page, its options must exist |
+| `python` | runs; the blocks of a page share their names |
+| `python NAME.py` | is written to that file |
+| `jsonc NAME.json` | every name in it is in that file of a run |
+| `text` | below a block that ran: every line was printed by it, up to white space |
+
+Each page begins in a folder as another one left it, which has the packaged network pruned in `runs/my-run`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib
+import io
+import json
+import re
+import shlex
+import shutil
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_type_hints
+from urllib.parse import unquote
+
+import pytest
+
+import amc
+from envs import ChannelPruningEnv
+from scripts import evaluate
+from scripts.cli import INTERRUPTED, parse
+from tests.command import call, fail
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
+BEGINS_AFTER = {"README.md": None, "apply.md": "your-network.md", "run-folder.md": "your-network.md"}
+"""The page whose files a page begins with; the README's for all others."""
+ELSEWHERE = ("make", "source", "pip", "tensorboard")
+"""Commands that are not this project's: set-up and targets that CI runs, and TensorBoard."""
+PYTHON_ELSEWHERE = {"export.md"}
+"""Pages whose Python another test runs (`tests/scripts/test_export.py`)."""
+FOREIGN_OPTIONS = {"--help", "--logdir"}
+POLICIES_BEFORE_CTRL_C = 4
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+INSTALLED = {name: target.partition(":")[0] for name, target in PROJECT["scripts"].items()}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: where it is, what its first line says, and its lines."""
+
+    page: str
+    line: int
+    info: str
+    content: str
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+def blocks(page: Path) -> list[Block]:
+    """The fenced blocks of a page in order."""
+    text = page.read_text(encoding="utf-8")
+    found = re.finditer(r"^```([^\n]*)\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+    return [Block(page.name, text[: each.start()].count("\n") + 1, each[1].strip(), each[2]) for each in found]
+
+
+def commands(content: str) -> Iterator[list[str]]:
+    """The words of each line of a shell block."""
+    for line in content.replace("\\\n", " ").splitlines():
+        if words := shlex.split(line, comments=True):
+            yield words
+
+
+def module_of(words: list[str]) -> tuple[ModuleType, list[str]] | None:
+    """The entry point that a command runs, and its options; None where it is not one of ours."""
+    if words[:2] == ["python", "-m"] and words[2].startswith(("scripts.", "benchmarks.")):
+        return importlib.import_module(words[2]), words[3:]
+    if words[0] in INSTALLED:
+        return importlib.import_module(INSTALLED[words[0]]), words[1:]
+    return None
+
+
+class Reader:
+    """Follows pages, each in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: set[str] = set()
+        self.printed: dict[Block, str] = {}
+        self.names: dict[str, dict[str, Any]] = {}
+
+    def follow(self, page: str) -> Path:
+        """Run what the page says, once, and return its folder."""
+        folder = self._folder / page
+        if page not in self._read:
+            self._read.add(page)
+            before = BEGINS_AFTER.get(page, "README.md")
+            if before is None:
+                folder.mkdir()
+            else:
+                shutil.copytree(self.follow(before), folder)
+            with inside(folder):
+                self._run(next(path for path in PAGES if path.name == page))
+        return folder
+
+    def _run(self, page: Path) -> None:
+        printed: str | None = None
+        names = self.names.setdefault(page.name, {})
+        for block in blocks(page):
+            kind, _, what = block.info.partition(" ")
+            if block.info == "text" and printed is not None:
+                expect_lines(block, printed)
+            printed = None
+            if kind == "sh" and what != "long":
+                printed = run_commands(block, what)
+            elif kind == "python" and what.endswith(".py"):
+                Path(what).write_text(block.content, encoding="utf-8")
+            elif block.info == "python" and page.name not in PYTHON_ELSEWHERE:
+                printed = run_python(block, names)
+            elif kind == "jsonc":
+                expect_names(block, Path("runs/my-run", what))
+            if printed is not None:
+                self.printed[block] = printed
+
+
+@contextlib.contextmanager
+def inside(folder: Path) -> Iterator[None]:
+    """In this folder, with its modules; they are forgotten at the end, since other folders have others."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.syspath_prepend(folder)
+        patch.setattr(evaluate, "TIMED_SECONDS", 0.0)
+        yield
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(str(folder)):
+            del sys.modules[name]
+
+
+def run_commands(block: Block, how: str) -> str:
+    """Run a shell block in this process; returns what it printed."""
+    printed = ""
+    for words in commands(block.content):
+        if words[0] in ELSEWHERE:
+            continue
+        found = module_of(words)
+        assert found, f"{block}: {words[0]} is not run by this test"
+        script, options = found
+        if how == "refused":
+            printed += fail(script, *options)
+        elif how == "ctrl-c":
+            printed += interrupt(script, *options)
+        else:
+            assert not how, f"{block}: unknown kind of block, {how}"
+            done = call(script, *options)
+            assert done.status == 0, f"{block}: {shlex.join(words)}\n{done.err}"
+            printed += done.out + done.err
+    return printed
+
+
+def interrupt(script: ModuleType, *words: str) -> str:
+    """Run a search as if Ctrl-C was pressed; returns what it printed."""
+    score, scored = ChannelPruningEnv.score, 0
+
+    def interrupting(env: ChannelPruningEnv, keeps: Any) -> Any:
+        nonlocal scored
+        scored += 1
+        if scored > POLICIES_BEFORE_CTRL_C:
+            raise KeyboardInterrupt
+        return score(env, keeps)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ChannelPruningEnv, "score", interrupting)
+        done = call(script, *words)
+    assert done.status == INTERRUPTED, done.err
+    return done.out + done.err
+
+
+def run_python(block: Block, names: dict[str, Any]) -> str:
+    """Run a Python block; returns what it printed."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(block.content, str(block), "exec"), names)
+    return out.getvalue()
+
+
+def expect_lines(block: Block, printed: str) -> None:
+    """Every line of the block is among what was printed; `...` stands for anything."""
+    plain = re.sub(r"\s+", " ", printed)
+    for line in block.content.splitlines():
+        parts = [re.escape(part) for part in re.sub(r"\s+", " ", line).strip().split("...")]
+        assert re.search(".*".join(parts), plain), f"{block}: {line!r} is not in\n{printed}"
+
+
+def expect_names(block: Block, path: Path) -> None:
+    """Every name in an excerpt of a JSON file is in the file."""
+    known: set[str] = set()
+
+    def note(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        known.update(name for name, _ in pairs)
+        return dict(pairs)
+
+    json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=note)
+    shown = set(re.findall(r'"([^"]+)":', block.content))
+    assert shown
+    assert not shown - known, f"{block}: not in {path}: {shown - known}"
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+    return Reader(tmp_path_factory.mktemp("reader"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_reader_can_follow_the_page(page: Path, reader: Reader) -> None:
+    reader.follow(page.name)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_has_the_options_it_is_given(page: Path) -> None:
+    for line in shown_commands(page):
+        found = module_of(shlex.split(re.sub(r"\$\w+", "0", line), comments=True))
+        assert found, line
+        script, words = found
+        if words:  # a bare name stands for the program
+            parse(script.Arguments, words)
+
+
+def shown_commands(page: Path) -> Iterator[str]:
+    """Our commands on a page, in blocks of any kind and within sentences."""
+    fenced = [block.content.replace("\\\n", " ") for block in blocks(page)]
+    spoken = [code.replace("\n", " ") for code in re.findall(r"`([^`]+)`", prose(page))]
+    names = "|".join(INSTALLED)
+    for text in (*fenced, *spoken):
+        for line in re.split(r"[\n;]", text):
+            if found := re.search(rf"(python -m (?:scripts|benchmarks)\.\w+|^\s*(?:{names})\b).*", line):
+                yield found[0]
+
+
+def prose(page: Path) -> str:
+    """A page without its fenced blocks."""
+    return re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+def option_names(arguments: type) -> Iterator[str]:
+    """The options that a dataclass of arguments stands for."""
+    for name, hint in get_type_hints(arguments).items():
+        if dataclasses.is_dataclass(hint):
+            assert isinstance(hint, type)
+            yield from option_names(hint)
+        else:
+            yield f"--{name.replace('_', '-')}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_option_that_is_named_exists(page: Path) -> None:
+    benchmarks = [f"benchmarks.{path.stem}" for path in (ROOT / "benchmarks").glob("*.py")]
+    modules = [importlib.import_module(name) for name in (*INSTALLED.values(), *benchmarks)]
+    known = {option for each in modules if hasattr(each, "Arguments") for option in option_names(each.Arguments)}
+    spoken = re.findall(r"`([^`]+)`", prose(page))
+    named = {option for code in spoken for option in re.findall(r"(?<![\w-])--[a-z][\w-]*", code)}
+    assert not named - known - FOREIGN_OPTIONS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    text = prose(page)
+    links = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'(?:src|srcset|href)="([^"]+)"', text)
+    for link in links:
+        if "://" in link:
+            continue
+        file, _, anchor = unquote(link).partition("#")
+        target = page.parent / file if file else page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target), link
+
+
+def anchors(page: Path) -> set[str]:
+    """What GitHub calls the headings of a page in links."""
+    headings = re.findall(r"^#+ (.*)$", prose(page), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_readme_searches_from_python(reader: Reader) -> None:
+    reader.follow("README.md")
+    search, *_ = (block for block in blocks(README) if block.info == "python")
+    assert len(search.content.strip().splitlines()) < 10
+    original, compact = map(float, reader.printed[search].split())
+    assert original > 0.98
+    assert 0.9 < compact <= 1
+
+
+def test_the_readme_loads_a_compact_network(reader: Reader) -> None:
+    reader.follow("README.md")
+    compact = amc.load(reader.follow("README.md") / "runs" / "my-run")
+    loaded = reader.names["README.md"]["compact"]
+    count = sum(parameter.numel() for parameter in loaded.parameters())
+    assert count == sum(parameter.numel() for parameter in compact.parameters()) < 98_782
+
+
+def test_the_readme_lists_what_a_run_leaves(reader: Reader) -> None:
+    left = {path.name for path in (reader.follow("README.md") / "runs" / "my-run").iterdir()}
+    section = README.read_text(encoding="utf-8").partition("## What a run leaves")[2].partition("\n## ")[0]
+    listed = [name.removesuffix("/") for name in re.findall(r"^\| `([^`]+)`", section, flags=re.MULTILINE)]
+    assert all(any(fnmatch(name, pattern) for pattern in listed) for name in left), left
+    assert all(any(fnmatch(name, pattern) for name in left) for pattern in listed), listed
+
+
+def test_the_readme_names_every_installed_command() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert [name for name in INSTALLED if f"`{name}`" not in text] == []
