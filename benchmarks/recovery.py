@@ -1,6 +1,7 @@
 """What each way of recovery is worth: the uniform policy, without fine-tuning, at several budgets.
 
-Writes docs/recovery.md. Rows that are already in `--out` are not measured again, so it can be interrupted.
+The tables of docs/recovery.md come from this command. Rows that are already in `--out` are not measured again, so it
+can be interrupted.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -40,6 +42,8 @@ class Arguments:
     """Networks, as for scripts.train."""
     budgets: tuple[float, ...] = (0.7, 0.5, 0.35)
     """Shares of the MACs that are left."""
+    criteria: tuple[str, ...] = tuple(CRITERIA)
+    """Criteria by which channels are chosen."""
     seed: int = 0
     """Of the calibration images and the sampled positions."""
 
@@ -62,7 +66,7 @@ def _rows(arguments: Arguments, known: set[tuple[str, float, str, str]]) -> Iter
         splits = load_data(arguments.data, network.preprocess, SplitSizes(), arguments.seed)
         task = Task(network.model, splits, seed=arguments.seed, recovery="none")
         calibration = [inputs for inputs, _ in splits.calibration.batches(CALIBRATION_BATCH)]
-        for criterion in CRITERIA:
+        for criterion in arguments.criteria:
             for way in RECOVERIES:
                 todo = [share for share in arguments.budgets if (model, share, criterion, way) not in known]
                 if not todo:
@@ -87,16 +91,36 @@ def _rows(arguments: Arguments, known: set[tuple[str, float, str, str]]) -> Iter
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    lines = [
-        "| network | MACs left | criterion | recovery | val | seconds each | seconds once |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for row in sorted(rows, key=lambda each: (each["model"], -each["budget"], each["criterion"])):
-        lines.append(
-            f"| {row['model']} | {row['budget']:.0%} | {row['criterion']} | {row['recovery']} | {percent(row['val'])} |"
-            f" {row['seconds']:.2f} | {row['seconds_once']:.1f} |"
-        )
+    """A table of accuracies for each network and budget, then one of the seconds."""
+    ways = list(RECOVERIES)
+    lines = []
+    for model, share in dict.fromkeys((row["model"], row["budget"]) for row in rows):
+        scores = {
+            (row["criterion"], row["recovery"]): row["val"]
+            for row in rows
+            if (row["model"], row["budget"]) == (model, share)
+        }
+        best = max(scores.values())
+        lines += [f"{model}, {share:.0%} of the MACs left:", "", f"| criterion | {' | '.join(ways)} |"]
+        lines.append("|---" * (len(ways) + 1) + "|")
+        for criterion in dict.fromkeys(criterion for criterion, _ in scores):
+            cells = [_cell(scores.get((criterion, way)), best) for way in ways]
+            lines.append(f"| `{criterion}` | {' | '.join(cells)} |")
+        lines.append("")
+    lines += ["| seconds | network | " + " | ".join(ways) + " |", "|---" * (len(ways) + 2) + "|"]
+    for name, entry in (("once", "seconds_once"), ("for each pruned network", "seconds")):
+        for model in dict.fromkeys(row["model"] for row in rows):
+            medians = [
+                median(row[entry] for row in rows if (row["model"], row["recovery"]) == (model, way)) for way in ways
+            ]
+            lines.append(f"| {name} | {model} | {' | '.join(f'{each:.1f}' for each in medians)} |")
     return "\n".join(lines) + "\n"
+
+
+def _cell(score: float | None, best: float) -> str:
+    if score is None:
+        return ""
+    return f"**{percent(score)}**" if score == best else percent(score)
 
 
 def main() -> None:
