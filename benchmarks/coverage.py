@@ -24,8 +24,8 @@ from scripts.cli import run
 class Arguments:
     """Write a table of what of each network can be pruned, whether it is right, and how long the analysis takes."""
 
-    only: str = "*"
-    """Networks whose name fits this pattern, such as timm:*."""
+    only: tuple[str, ...] = ("*",)
+    """Networks whose name fits one of these patterns, such as timm:*; in this order."""
     out: Path = Path("runs/coverage.json")
     """The rows; networks that it has already are left out."""
     table: Path = Path("docs/coverage.md")
@@ -39,8 +39,8 @@ def coverage(arguments: Arguments) -> None:
     rows: dict[str, Row] = {}
     if arguments.out.exists():
         rows = {row["name"]: row for row in json.loads(arguments.out.read_text(encoding="utf-8"))}
-    for name in names():
-        if fnmatch.fnmatch(name, arguments.only) and name not in rows:
+    for name in (name for pattern in arguments.only for name in fnmatch.filter(names(), pattern)):
+        if name not in rows:
             rows[name] = _row(name, arguments.limit)
             print(_line(rows[name]), flush=True)
             write_text(arguments.out, json.dumps(list(rows.values()), indent=1))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torchvision import models
 
+from amc.from_timm import timm_network
 from amc.graph import Example
 from amc.plain import plain_convolutions
 from benchmarks.raw_heads import DETECTION
@@ -120,11 +121,8 @@ def _torchvision(name: str) -> tuple[nn.Module, Tensor]:
 
 
 def _timm(name: str) -> tuple[nn.Module, Tensor]:
-    import timm
-    from timm.data.config import resolve_model_data_config
-
-    model = timm.create_model(name, pretrained=False)
-    return model, torch.randn(1, *resolve_model_data_config(model)["input_size"])
+    model, preprocess = timm_network(name, pretrained=False)
+    return model, torch.randn(1, *preprocess.shape)
 
 
 def _segmentation(name: str) -> tuple[nn.Module, Tensor]:

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from amc.cost import macs
 from amc.graph import Example, PruningGraph, unchecked
@@ -30,9 +29,7 @@ from amc.reference import randomised
 from amc.selfcheck import TOLERANCES, check
 from amc.trial import run, small_inputs, stays_double
 from benchmarks.coverage_networks import build
-from tests.oracles import IgnoreInputs, random_alive
-
-aten = torch.ops.aten
+from tests.oracles import IgnoreInputs, counted, random_alive
 
 
 def row(name: str) -> dict[str, Any]:
@@ -90,10 +87,7 @@ def _pruned(name: str, model: nn.Module, graph: PruningGraph, example: Example) 
 
 
 def _macs_differ(which: str, model: nn.Module, example: Example, expected: int) -> list[str]:
-    with torch.no_grad(), plain_attention(), FlopCounterMode(display=False) as counter:
-        model(*arguments(example))
-    counts = counter.get_flop_counts()["Global"]
-    found = sum(counts.get(operator, 0) for operator in (aten.convolution, aten.addmm, aten.mm)) // 2
+    found = counted(model, arguments(example))
     return [] if found == expected else [f"{which}: {expected:,} MACs, torch counts {found:,}"]
 
 

@@ -15,8 +15,6 @@ class Dense(nn.Module):
 
     def __init__(self, network: Any) -> None:
         super().__init__()
-        self.backbone: nn.Module
-        self.head: nn.Module
         self.backbone, self.head = network.backbone, network.head
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
@@ -30,21 +28,19 @@ class TwoStage(nn.Module):
 
     def __init__(self, network: Any) -> None:
         super().__init__()
-        self.backbone: nn.Module
-        self.proposals: nn.Module
-        self.heads: Any
-        self.backbone, self.proposals, self.heads = network.backbone, network.rpn.head, network.roi_heads
+        self.backbone, self.proposals, heads = network.backbone, network.rpn.head, network.roi_heads
+        self.pool, self.head, self.predictor = heads.box_roi_pool, heads.box_head, heads.box_predictor
 
     def forward(self, images: Tensor) -> tuple[list[Tensor], list[Tensor], Tensor, Tensor]:
         """Objectness and regressions of all anchors, then scores and regressions of the boxes."""
         features = self.backbone(images)
         boxes = [torch.tensor([[0.0, 0.0, 32.0, 32.0], [8.0, 4.0, 300.0, 200.0]], dtype=images.dtype)] * len(images)
         shape = (int(images.shape[2]), int(images.shape[3]))
-        regions = self.heads.box_head(self.heads.box_roi_pool(features, boxes, [shape] * len(images)))
-        return *self.proposals(list(features.values())), *self.heads.box_predictor(regions)
+        regions = self.head(self.pool(features, boxes, [shape] * len(images)))
+        return *self.proposals(list(features.values())), *self.predictor(regions)
 
 
-def _built(name: str, wrapper: Callable[[nn.Module], nn.Module]) -> Callable[[], nn.Module]:
+def _built(name: str, wrapper: Callable[[Any], nn.Module]) -> Callable[[], nn.Module]:
     def build() -> nn.Module:
         return wrapper(detection.__dict__[name](weights=None, weights_backbone=None))
 

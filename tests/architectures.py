@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amc.models.cifar_resnet import CifarResNet, resnet20
+from tests.pyramids import Espnet, Interleaved, ShuffleV1, Volume
 from tests.unusual import ConvNeXt, Functional, Positions, Shared, Signal, Transformer, TwoOutputs, UNet, conv_bn
 
 
@@ -214,6 +215,10 @@ PRUNABLE: dict[str, Architecture] = {
     "convnext": Architecture(ConvNeXt),
     "transformer": Architecture(Transformer),
     "positions": Architecture(Positions),
+    "espnet": Architecture(Espnet),
+    "interleaved": Architecture(Interleaved),
+    "shuffle_v1": Architecture(ShuffleV1),
+    "volume": Architecture(Volume, (2, 4, 6, 6)),
     "two_outputs": Architecture(TwoOutputs),
 }
 """Networks in which something can be cut."""

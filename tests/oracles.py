@@ -123,8 +123,13 @@ def random_alive(graph: PruningGraph, keeps: Keeps, seed: int) -> NDArray[np.boo
 
 def counted_macs(model: nn.Module, x: Tensor) -> int:
     """Multiply-accumulates of convolutions and linear layers for one image, as PyTorch counts them."""
+    return counted(model, (x[:1],))
+
+
+def counted(model: nn.Module, inputs: tuple[Any, ...]) -> int:
+    """Multiply-accumulates of convolutions and linear layers for all of `inputs`, as PyTorch counts them."""
     with torch.no_grad(), single_operators(), FlopCounterMode(display=False) as counter:
-        model(x[:1])
+        model(*inputs)
     counts = counter.get_flop_counts()["Global"]
     return sum(counts.get(operator, 0) for operator in (aten.convolution, aten.addmm, aten.mm)) // 2
 

@@ -58,10 +58,10 @@ def drawn(example: Example, batch: int, largest: int, generator: torch.Generator
     def like(leaf: Any) -> Any:
         if not isinstance(leaf, Tensor):
             return leaf
-        space = [min(size, largest) for size in leaf.shape[2:]]
+        shape = (*leaf.shape[1:2], *(min(size, largest) for size in leaf.shape[2:]))
         if leaf.is_floating_point():
-            return torch.rand((batch, *leaf.shape[1:2], *space), generator=generator, dtype=torch.float64)
-        return leaf[(slice(1), slice(None), *(slice(size) for size in space))].expand(batch, *leaf.shape[1:2], *space)
+            return torch.rand((batch, *shape), generator=generator, dtype=torch.float64)
+        return leaf[tuple(slice(size) for size in (1, *shape))].expand(batch, *shape)
 
     result: Example = tree_map(like, example)
     return result

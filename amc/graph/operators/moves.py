@@ -100,7 +100,8 @@ def split(watch: Watch, call: Call) -> None:
             if len(runs) > 1:
                 watch.channels.assume(label, call.where)
         if not listed and len(set(sizes)) == 1:
-            watch.follow_size(call.module, sizes[0], (runs[0],))
+            if not watch.follow_size(call.module, sizes[0], (runs[0],)):
+                watch.follow_size(call.module, len(label), (label,))
             for other in runs[1:]:
                 watch.channels.tie(runs[0], other)
     for out, piece in zip(call.out, pieces, strict=True):

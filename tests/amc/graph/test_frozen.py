@@ -141,6 +141,7 @@ ONLY_OUTPUTS = {
     "flattened": ["fc2"],
     "functional": ["head"],
     "unet": ["out"],
+    "espnet": ["out"],
     "two_outputs": ["conv2.0", "fc"],
 }
 

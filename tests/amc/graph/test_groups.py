@@ -68,6 +68,20 @@ GROUPS: dict[str, list[Row]] = {
     "squeeze_excite": [("stem.0", 8, 8, "stem.0 excite", "squeeze fc"), ("squeeze", 4, 4, "squeeze", "excite")],
     "shared": [("stem", 8, 8, "stem shared shared", "shared shared last"), ("last", 6, 6, "last", "fc")],
     "functional": [("first", 8, 8, "first", "second"), ("second", 6, 6, "second", "head")],
+    "espnet": [
+        ("stem.0", 12, 4, "stem.0 branches.0 branches.1 branches.2", "reduce up"),
+        ("reduce", 4, 4, "reduce", "branches.0 branches.1 branches.2"),
+        ("up", 4, 4, "up", "out"),
+    ],
+    "interleaved": [
+        ("stem.0", 16, 8, "stem.0", "first"),
+        ("first", 16, 8, "first second", "fc"),
+    ],
+    "shuffle_v1": [
+        ("stem.0", 12, 6, "stem.0 expand.0", "reduce.0 fc"),
+        ("reduce.0", 8, 2, "reduce.0 dw.0", "expand.0"),
+    ],
+    "volume": [("conv1", 8, 8, "conv1", "conv2"), ("conv2", 6, 6, "conv2", "fc")],
     "unet": [
         ("enter.0.0", 6, 6, "enter.0.0", "down.0.0 join.0.0"),
         ("down.0.0", 8, 8, "down.0.0", "up"),

@@ -1,0 +1,57 @@
+"""Networks of torchvision and timm on small inputs: what is watched, cut and counted is right."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torchvision import models
+
+from amc.analyse import analyse
+from amc.cost import macs
+from amc.plain import plain_convolutions
+from amc.prune import compact, select
+from tests.oracles import counted, distance, random_alive, randomise, run, run_ignoring
+
+LEAST_SHARE = {
+    "torchvision:squeezenet1_1": 0.2,
+    "torchvision:mobilenet_v2": 0.12,
+    "torchvision:mobilenet_v3_small": 0.12,
+    "torchvision:shufflenet_v2_x0_5": 0.2,
+    "torchvision:regnet_y_400mf": 0.12,
+    "torchvision:resnet18": 0.12,
+    "torchvision:efficientnet_b0": 0.12,
+    "torchvision:convnext_tiny": 0.35,
+    "torchvision:swin_t": 0.8,
+    "timm:test_nfnet": 0.2,
+    "timm:res2net50_26w_4s": 0.12,
+    "timm:mixnet_s": 0.12,
+    "timm:skresnet18": 0.12,
+}
+
+
+def built(name: str) -> nn.Module:
+    torch.manual_seed(0)
+    kind, _, rest = name.partition(":")
+    if kind == "torchvision":
+        return models.get_model(rest, weights=None)
+    timm = pytest.importorskip("timm")
+    return timm.create_model(rest, pretrained=False)
+
+
+@pytest.mark.parametrize("name", LEAST_SHARE)
+def test_a_known_network_can_be_cut(name: str) -> None:
+    model = built(name).eval()
+    plain_convolutions(model)
+    model = randomise(model)
+    images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    graph = analyse(model, images)
+    assert not [frozen for frozen in graph.frozen if "self-check" in frozen.reason]
+    cost = macs(graph)
+    assert cost(graph.least) < LEAST_SHARE[name] * cost(graph.full)
+    rng = np.random.default_rng(0)
+    keeps = np.array([rng.choice(group.choices) for group in graph.groups])
+    alive = random_alive(graph, keeps, 0)
+    small = compact(model, select(graph, model, alive))
+    got, wanted = run(small.double(), images.double()), run_ignoring(model.double(), graph, alive, images.double())
+    assert distance(got, wanted) < 1e-8
+    assert counted(small.float(), (images[:1],)) == cost(keeps)
