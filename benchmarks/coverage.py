@@ -7,6 +7,7 @@ repeated, so it can be interrupted; `--help` shows its options.
 from __future__ import annotations
 
 import fnmatch
+import importlib.util
 import json
 import subprocess
 import sys
@@ -18,6 +19,9 @@ from benchmarks.coverage_networks import names
 from benchmarks.coverage_table import Row, document
 from benchmarks.runs import percent
 from scripts.cli import run
+
+THEIR_LIMIT = 120
+"""Seconds that torch-pruning may take, where it is installed."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,18 @@ def _row(name: str, limit: int) -> Row:
         error = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
         return empty | {"failure": error}
     row: Row = json.loads(done.stdout.splitlines()[-1])
+    if name.startswith("torchvision:") and importlib.util.find_spec("torch_pruning"):
+        row["torch_pruning"] = _theirs(name)
     return row
+
+
+def _theirs(name: str) -> str:
+    command = [sys.executable, "-m", "benchmarks.coverage_theirs", name]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=THEIR_LIMIT, check=False)
+    except subprocess.TimeoutExpired:
+        return f"not done after {THEIR_LIMIT} s"
+    return (done.stdout.strip().splitlines() or ["crashes"])[-1]
 
 
 def _line(row: Row) -> str:

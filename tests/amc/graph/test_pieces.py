@@ -107,7 +107,7 @@ def test_a_group_norm_is_taken_over_the_groups_that_are_left() -> None:
     assert (norm.num_groups, norm.num_channels) == (2, 4)
     kept = [2, 3, 6, 7]
     with torch.no_grad():
-        before = F.relu(model.conv1(IMAGES))[:, kept]
+        before = F.relu(model.get_submodule("conv1")(IMAGES))[:, kept]
         pairs = before.unflatten(1, (2, 2))
         var, mean = torch.var_mean(pairs, (2, 3, 4), keepdim=True, correction=0)
         normed = ((pairs - mean) / (var + 1e-5).sqrt()).flatten(1, 2)
