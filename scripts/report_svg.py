@@ -9,13 +9,13 @@ from html import escape
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from scripts.charts import GRID, INK
+from scripts.charts import BLUE, GRID, INK
 
 
 def inline_svg(figure: Figure, name: str, alternative: str) -> str:
     """The same SVG element for the same figure.
 
-    Text takes the page's font and colour, grid lines the page's `--grid`.
+    Text takes the page's font and colour, grid lines the page's `--grid`, what is blue its `--accent`.
 
     Args:
         figure: What is drawn.
@@ -30,6 +30,6 @@ def inline_svg(figure: Figure, name: str, alternative: str) -> str:
     text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text[text.index("<svg") :], count=2)  # HTML knows them
     text = re.sub(r'\bid="', f'id="{name}-', text)
     text = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", text)
-    text = text.replace(INK, "currentColor").replace(GRID, "var(--grid)")
+    text = text.replace(INK, "currentColor").replace(GRID, "var(--grid)").replace(BLUE, "var(--accent)")
     label = f'<svg role="img" aria-label="{escape(alternative)}"'
     return text.replace("<svg", label, 1)

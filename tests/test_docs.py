@@ -37,10 +37,12 @@ from typing import Any, get_type_hints
 from urllib.parse import unquote
 
 import pytest
+import torch
+from torch.utils.tensorboard import SummaryWriter
 
 import amc
 from envs import ChannelPruningEnv
-from scripts import evaluate
+from scripts import evaluate, job
 from scripts.cli import INTERRUPTED, parse
 from tests.command import call, fail
 
@@ -55,6 +57,8 @@ PYTHON_ELSEWHERE = {"export.md"}
 """Pages whose Python another test runs (`tests/scripts/test_export.py`)."""
 FOREIGN_OPTIONS = {"--help", "--logdir"}
 POLICIES_BEFORE_CTRL_C = 4
+WITHOUT_PICTURES = {"your-network.md", "apply.md", "faq.md"}
+"""Pages with many short searches, half of whose time would go into pictures that nothing there looks at."""
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 INSTALLED = {name: target.partition(":")[0] for name, target in PROJECT["scripts"].items()}
@@ -115,7 +119,7 @@ class Reader:
                 folder.mkdir()
             else:
                 shutil.copytree(self.follow(before), folder)
-            with inside(folder):
+            with inside(folder), pictures(drawn=page not in WITHOUT_PICTURES):
                 self._run(next(path for path in PAGES if path.name == page))
         return folder
 
@@ -150,6 +154,16 @@ def inside(folder: Path) -> Iterator[None]:
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", None)).startswith(str(folder)):
             del sys.modules[name]
+
+
+@contextlib.contextmanager
+def pictures(*, drawn: bool) -> Iterator[None]:
+    """Whether searches draw their charts and reports."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not drawn:
+            patch.setattr(job, "write_report", lambda _: None)
+            patch.setattr(SummaryWriter, "add_figure", lambda *_: None)
+        yield
 
 
 def run_commands(block: Block, how: str) -> str:
@@ -312,6 +326,16 @@ def test_the_readme_loads_a_compact_network(reader: Reader) -> None:
     loaded = reader.names["README.md"]["compact"]
     count = sum(parameter.numel() for parameter in loaded.parameters())
     assert count == sum(parameter.numel() for parameter in compact.parameters()) < 98_782
+
+
+def test_a_run_is_read_without_this_package(reader: Reader) -> None:
+    with inside(reader.follow("run-folder.md")):
+        network = reader.names["run-folder.md"]["network"]
+        images = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            torch.testing.assert_close(
+                network(images), amc.load("runs/net", amc.load_network("net.py:build").model)(images)
+            )
 
 
 def test_the_readme_lists_what_a_run_leaves(reader: Reader) -> None:

@@ -131,5 +131,5 @@ def test_a_figure_in_a_page_takes_the_colours_of_the_page() -> None:
     assert one.startswith('<svg role="img" aria-label="&quot;&lt;all&gt;&quot;"')
     assert "currentColor" in one
     assert "var(--grid)" in one
-    for absent in (charts.INK, charts.GRID, "http", "<script", "<metadata", "<?xml"):
+    for absent in (charts.INK, charts.GRID, charts.BLUE, "http", "<script", "<metadata", "<?xml"):
         assert absent not in one
