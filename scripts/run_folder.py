@@ -22,7 +22,9 @@ def new_run_folder(asked: Path | None, model: str) -> Path:
         stem = re.sub(r"\W+", "-", model.rpartition(":")[2])
         asked = Path("runs") / f"{stem}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
     if asked.is_dir() and any(asked.iterdir()):
-        raise UserError(f"{asked} is not empty; give a new folder as --run-dir, go on with the run in it by --resume, or remove it")
+        raise UserError(
+            f"{asked} is not empty; give a new folder as --run-dir, go on with the run in it by --resume, or remove it"
+        )
     nearest = next(folder for folder in (asked, *asked.absolute().parents) if os.path.lexists(folder))
     if not nearest.is_dir():
         raise UserError(f"expected a folder for --run-dir, {nearest} is a file")
