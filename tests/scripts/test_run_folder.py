@@ -30,7 +30,9 @@ def test_a_new_or_empty_folder_is_taken(tmp_path: Path) -> None:
 
 def test_a_folder_with_anything_in_it_is_not(tmp_path: Path) -> None:
     (tmp_path / "note.txt").touch()
-    with pytest.raises(UserError, match=r"is not empty; give a new folder as --run-dir, go on with the run in it by --resume"):
+    with pytest.raises(
+        UserError, match=r"is not empty; give a new folder as --run-dir, go on with the run in it by --resume"
+    ):
         new_run_folder(tmp_path, "resnet20")
 
 
