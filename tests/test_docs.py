@@ -283,7 +283,8 @@ def option_names(arguments: type) -> Iterator[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_option_that_is_named_exists(page: Path) -> None:
-    benchmarks = [f"benchmarks.{path.stem}" for path in (ROOT / "benchmarks").glob("*.py")]
+    text = "".join(each.read_text(encoding="utf-8") for each in PAGES)
+    benchmarks = sorted(set(re.findall(r"python -m (benchmarks\.\w+)", text)))
     modules = [importlib.import_module(name) for name in (*INSTALLED.values(), *benchmarks)]
     known = {option for each in modules if hasattr(each, "Arguments") for option in option_names(each.Arguments)}
     spoken = re.findall(r"`([^`]+)`", prose(page))
