@@ -30,7 +30,15 @@ def for_inference(model: nn.Module, graph: PruningGraph) -> nn.Module:
             fused = fuse_conv_bn_eval(conv.eval(), norm.eval(), transpose=conv.transposed)
             _replace(network, layer.name, fused)
             _replace(network, layer.norm or "", nn.Identity())
-    return network.eval().to(memory_format=torch.channels_last)
+    return channels_last(network.eval())
+
+
+def channels_last(model: nn.Module) -> nn.Module:
+    """Lay out what a network for images holds with its channels last, in place; returns the network."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.ndim == 4:  # the layout is of images alone
+            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
+    return model
 
 
 def _replace(network: nn.Module, name: str, module: nn.Module) -> None:

@@ -20,7 +20,7 @@ from amc.evaluate import Metric, check_runs, find_metric, moved, moved_inputs
 from amc.graph import Keeps, PruningGraph
 from amc.graph.inputs import Example, tensors
 from amc.hints import hints
-from amc.inference import for_inference
+from amc.inference import channels_last, for_inference
 from amc.prune import Selection
 from amc.score import PolicyScorer
 
@@ -72,7 +72,7 @@ class Task:
         device: torch.device | None = None,
     ) -> None:
         self.device = device or torch.device("cpu")
-        self.model = copy.deepcopy(model).eval().to(self.device).to(memory_format=torch.channels_last)
+        self.model = channels_last(copy.deepcopy(model).eval().to(self.device))
         self.splits = splits
         self.metric: Metric = find_metric(metric)
         example = splits.calibration.example(1)

@@ -11,6 +11,7 @@ from torch import nn
 from amc.data.augment import Augmentation
 from amc.data.images import Images
 from amc.errors import UserError
+from amc.inference import channels_last
 from amc.registry import look_up
 
 MOMENTUM = 0.9
@@ -53,7 +54,7 @@ def train(model: nn.Module, images: Images, recipe: Recipe, device: torch.device
     """
     generator = torch.Generator().manual_seed(recipe.seed)
     precision = look_up("precision", recipe.precision, PRECISIONS)
-    model.to(memory_format=torch.channels_last)
+    channels_last(model)
     optimizer = torch.optim.SGD(
         model.parameters(),
         recipe.learning_rate,
