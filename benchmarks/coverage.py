@@ -49,7 +49,7 @@ def coverage(arguments: Arguments) -> None:
             print(_line(rows[name]), flush=True)
             write_text(arguments.out, json.dumps(list(rows.values()), indent=1))
     ordered = [rows[name] for name in names() if name in rows]
-    write_text(arguments.table, document(ordered))
+    write_text(arguments.table, document(ordered, len(names())))
 
 
 def _row(name: str, limit: int) -> Row:

@@ -38,15 +38,15 @@ same outputs; others are frozen.
 """
 
 
-def document(rows: Sequence[Row]) -> str:
-    """Markdown: the summary, then a row for each network."""
+def document(rows: Sequence[Row], total: int) -> str:
+    """Markdown: the summary, then a row for each network that was tried of `total`."""
     seconds = [row["seconds"] for row in rows]
     failed = sum(bool(row["failure"]) for row in rows)
     slowest = max(rows, key=lambda row: row["seconds"])
     theirs = any("torch_pruning" in row for row in rows)
     lines = [
-        f"{len(rows)} networks, {failed} failures; analysis {statistics.median(seconds):.1f} s in the median, "
-        f"{slowest['seconds']:.1f} s at most ({slowest['name']}). {machine()}, one thread.",
+        f"{len(rows)} of {total} networks, {failed} failures; analysis {statistics.median(seconds):.1f} s in the median,"
+        f" {slowest['seconds']:.1f} s at most ({slowest['name']}). {machine()}, one thread.",
         "",
         "| network | groups | MACs | MACs left | error | analysis | check | frozen | failure |"
         + (" torch-pruning |" if theirs else ""),

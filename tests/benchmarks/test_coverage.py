@@ -18,7 +18,7 @@ def test_a_row_of_a_network_that_is_right() -> None:
     assert found["max_relative_error"] < 1e-8
     assert 0 < found["least_macs_share"] < 0.5
     assert found["frozen"] == [["fc", 5, "output of the network"]]
-    assert "| own:plain | 2 | 0.0 M |" in document([found])
+    assert "| own:plain | 2 | 0.0 M |" in document([found], 1)
 
 
 def test_a_network_that_crashes_or_hangs_is_a_row_and_is_not_tried_again(
@@ -32,7 +32,7 @@ def test_a_network_that_crashes_or_hangs_is_a_row_and_is_not_tried_again(
     coverage.coverage(coverage.Arguments(only=("own:*",), out=out, table=table, limit=0))
     rows = json.loads(out.read_text(encoding="utf-8"))
     assert [each["failure"] for each in rows] == ["KeyError: 'nothing'", "not done after 0 s"]
-    assert "2 networks, 2 failures" in table.read_text(encoding="utf-8")
+    assert "2 of 2 networks, 2 failures" in table.read_text(encoding="utf-8")
 
 
 def test_all_classifiers_of_torchvision_and_enough_of_timm_are_in_it() -> None:
