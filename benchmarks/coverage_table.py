@@ -46,7 +46,8 @@ def document(rows: Sequence[Row], total: int) -> str:
     theirs = any("torch_pruning" in row for row in rows)
     lines = [
         f"{len(rows)} of {total} networks, {failed} failures;"
-        f" analysis {statistics.median(seconds):.1f} s in the median, {slowest['seconds']:.1f} s at most ({slowest['name']}). {machine()}, one thread.",
+        f" analysis {statistics.median(seconds):.1f} s in the median,"
+        f" {slowest['seconds']:.1f} s at most ({slowest['name']}). {machine()}, one thread.",
         "",
         "| network | groups | MACs | MACs left | error | analysis | check | frozen | failure |"
         + (" torch-pruning |" if theirs else ""),
