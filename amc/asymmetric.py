@@ -23,7 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from amc.graph import Layer, PruningGraph
 from amc.graph.inputs import Example, batch_size, feed, first, together
 from amc.graph.watch import plain_attention
-from amc.passes import NORMS, LayerPass, ShortcutPass
+from amc.passes import NORMS, LayerPass, ShortcutPass, layer_input
 from amc.patches import patches
 from amc.prune import Alive, named_tensors
 from amc.reconstruct import RIDGE
@@ -111,7 +111,7 @@ class _Sampling(LayerPass):
     def _rows(self, layer: Layer, name: str, args: Any) -> Iterator[tuple[Tensor, Pick]]:
         """Sampled rows of what the current call reads `(rows, inputs)`, and how to pick the same of its output."""
         if not layer.kernel:
-            x = args[1] if name == "aten::addmm" else args[0]
+            x = layer_input(name, args)
             most = batch_size(self._owner.images) * POSITIONS_PER_IMAGE
             places = torch.randperm(len(x), generator=self._generator)[:most]
             yield x[places], lambda out: out[places]

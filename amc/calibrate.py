@@ -7,7 +7,6 @@ the targets are the layer's own outputs, `X W`. Where there are fewer rows than 
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,11 +14,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from amc.graph import Layer, PruningGraph
 from amc.graph.inputs import Example, feed
 from amc.graph.watch import plain_attention
+from amc.passes import LayerPass, layer_input
 from amc.patches import patches
 
 POSITIONS_PER_IMAGE = 64
@@ -60,32 +59,26 @@ def collect(
     return tap.moments()
 
 
-class _Tap(TorchDispatchMode):
+class _Tap(LayerPass):
     """Takes the inputs of the wanted layers from running forward passes, counting layer calls as the watch does."""
 
     def __init__(self, wanted: dict[int, Layer], images: int, generator: torch.Generator) -> None:
-        super().__init__()
-        self._wanted = wanted
+        super().__init__(wanted)
         self._expected: Counter[str | None] = Counter()  # rows of each weight, over all of its uses
         for layer in wanted.values():
             self._expected[layer.weight] += images * min(layer.positions, POSITIONS_PER_IMAGE)
         self._generator = generator
         self._grams: dict[str, Tensor] = {}
         self._rows: dict[str, list[Tensor]] = {}
-        self._call = itertools.count()
 
     def begin(self) -> None:
         """Start counting the calls of a new forward pass."""
-        self._call = itertools.count()
+        self.call = -1
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = func._schema.name
-        if name in ("aten::convolution", "aten::addmm", "aten::mm"):
-            layer = self._wanted.get(next(self._call))
-            if layer is not None:
-                inputs = args[1] if name == "aten::addmm" else args[0]
-                self._add(layer, self._rows_of(inputs, layer, args[3:6]))
-        return func(*args, **(kwargs or {}))
+    def before(self, name: str, args: Any, layer: Layer | None) -> None:
+        """See `LayerPass`."""
+        if layer is not None:
+            self._add(layer, self._rows_of(layer_input(name, args), layer, args[3:6]))
 
     def _add(self, layer: Layer, rows: Tensor) -> None:
         """Note `rows` `(n, inputs)` of a layer; they are split over the groups of a grouped convolution."""

@@ -22,6 +22,12 @@ NORMS = (
 ADDITIONS = ("aten::add", "aten::add_")
 
 
+def layer_input(name: str, args: Any) -> Tensor:
+    """What a convolution or linear operator of that name reads, of its arguments."""
+    x: Tensor = args[1] if name == "aten::addmm" else args[0]
+    return x
+
+
 class LayerPass(TorchDispatchMode):
     """Counts operators and layer calls; what is done at each is for subclasses.
 

@@ -14,7 +14,7 @@ from amc.criteria.evidence import Evidence, Importance
 from amc.graph import Layer
 from amc.graph.inputs import batch_size, feed
 from amc.graph.watch import output_tensors, plain_attention
-from amc.passes import LayerPass
+from amc.passes import LayerPass, layer_input
 
 
 def apoz(evidence: Evidence) -> Importance:
@@ -94,7 +94,7 @@ class _Tap(LayerPass):
         if layer is None:
             return
         assert layer.weight is not None
-        x = args[1] if name == "aten::addmm" else args[0]
+        x = layer_input(name, args)
         if len(x) % self._batch:
             return  # rows that belong to no image
         rows = x.flatten(2) if layer.kernel else x.reshape(self._batch, -1, x.shape[-1]).transpose(1, 2)
