@@ -9,6 +9,7 @@ import contextlib
 import copy
 import importlib
 import io
+import sys
 import textwrap
 import warnings
 from collections.abc import Callable, Iterator
@@ -18,9 +19,11 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.export.graph_signature import OutputKind, TensorArgument
+from torch.utils._pytree import tree_map
 
 from amc.errors import UserError
 from amc.files import write_whole
+from amc.graph.inputs import Example, arguments, drawn, feed, tensors
 from amc.graph.watch import output_tensors
 from amc.text import one_line
 
@@ -34,18 +37,18 @@ LONGEST = 300
 """Characters of a reason."""
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
-Run = Callable[[Tensor], list[Tensor]]
+Run = Callable[[Example], list[Tensor]]
 """What a network, or a file that was read, makes of a batch."""
 
 
-def export_onnx(model: nn.Module, input_shape: tuple[int, ...], path: Path) -> float:
+def export_onnx(model: nn.Module, example: Example, path: Path) -> float:
     """Write `model` in evaluation mode as ONNX, for batches of any size, with the weights in the one file.
 
-    The input is called `input`; one output is called `output`, several `output_0`, `output_1` and so on.
+    One input is called `input`, several `input_0`, `input_1` and so on; outputs are called likewise.
 
     Args:
         model: Any network; it is not changed.
-        input_shape: Shape of one input, without the batch.
+        example: What it is given, in a batch of any size; only its shapes and types matter.
         path: The file.
 
     Returns:
@@ -56,12 +59,12 @@ def export_onnx(model: nn.Module, input_shape: tuple[int, ...], path: Path) -> f
             file can't be written. None is left then.
     """
     require_onnx()
-    return _export("ONNX", model, input_shape, path, _to_onnx, _read_onnx)
+    return _export("ONNX", model, example, path, _to_onnx, _read_onnx)
 
 
-def export_program(model: nn.Module, input_shape: tuple[int, ...], path: Path) -> float:
+def export_program(model: nn.Module, example: Example, path: Path) -> float:
     """As `export_onnx`, but as a program of `torch.export`, which needs PyTorch alone."""
-    return _export("a torch.export program", model, input_shape, path, _to_program, _read_program)
+    return _export("a torch.export program", model, example, path, _to_program, _read_program)
 
 
 def require_onnx() -> None:
@@ -78,14 +81,14 @@ def require_onnx() -> None:
 def _export(
     kind: str,
     model: nn.Module,
-    input_shape: tuple[int, ...],
+    example: Example,
     path: Path,
-    serialise: Callable[[ExportedProgram], bytes],
+    serialise: Callable[[ExportedProgram, int], bytes],
     read: Callable[[Path], Run],
 ) -> float:
     network = copy.deepcopy(model).cpu().eval()
     with _told(f"the network can't be exported as {kind}"), _quiet():
-        content = serialise(_traced(network, input_shape))
+        content = serialise(_traced(network, example), len(tensors(example)))
     difference = 0.0
 
     def write(temporary: Path) -> None:
@@ -93,17 +96,18 @@ def _export(
         temporary.write_bytes(content)
         with _told(f"the network as {kind} can't be read back"):
             run = read(temporary)
-        difference = _difference(kind, run, network, input_shape)
+        difference = _difference(kind, run, network, example)
 
     write_whole(path, write)
     return difference
 
 
-def _traced(network: nn.Module, input_shape: tuple[int, ...]) -> ExportedProgram:
+def _traced(network: nn.Module, example: Example) -> ExportedProgram:
     """The network as a program, without the example and the paths of source files, which would be written too."""
-    example = torch.zeros(TRACED, *input_shape)
+    given = arguments(_batch(example, TRACED, torch.Generator().manual_seed(0)))
+    dynamic = tree_map(lambda leaf: {0: Dim("batch")} if isinstance(leaf, Tensor) else None, given)
     with torch.no_grad():
-        program = torch.export.export(network, (example,), dynamic_shapes=({0: Dim("batch")},))
+        program = torch.export.export(network, given, dynamic_shapes=dynamic)
     program.example_inputs = None
     for module in program.graph_module.modules():
         if isinstance(module, torch.fx.GraphModule):
@@ -112,21 +116,25 @@ def _traced(network: nn.Module, input_shape: tuple[int, ...]) -> ExportedProgram
     return program
 
 
-def _to_onnx(program: ExportedProgram) -> bytes:
+def _to_onnx(program: ExportedProgram, inputs: int) -> bytes:
     outputs = [spec.arg for spec in program.graph_signature.output_specs if spec.kind is OutputKind.USER_OUTPUT]
     for output in outputs:
         if not isinstance(output, TensorArgument):
             raise TypeError(f"the network returns more than tensors: {output}")
     exported = torch.onnx.export(
         program,
-        input_names=["input"],
-        output_names=["output"] if len(outputs) == 1 else [f"output_{index}" for index in range(len(outputs))],
-        dynamic_shapes=({0: "batch"},),  # only for the name
+        input_names=_names("input", inputs),
+        output_names=_names("output", len(outputs)),
+        dynamic_shapes=({0: "batch"},) * inputs,  # only for the name
         dynamo=True,
         verbose=False,
     )
     assert exported is not None  # torch.onnx.export returns None only for dynamo=False
     return exported.model_proto.SerializeToString()
+
+
+def _names(what: str, count: int) -> list[str]:
+    return [what] if count == 1 else [f"{what}_{index}" for index in range(count)]
 
 
 def _read_onnx(path: Path) -> Run:
@@ -136,10 +144,17 @@ def _read_onnx(path: Path) -> Run:
     options.log_severity_level = 4  # errors are raised too
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return lambda batch: [torch.as_tensor(output) for output in session.run(None, {"input": batch.numpy()})]
+    names = [each.name for each in session.get_inputs()]
+
+    def run(batch: Example) -> list[Tensor]:
+        feeds = {name: tensor.numpy() for name, tensor in zip(names, tensors(batch), strict=True)}
+        return [torch.as_tensor(output) for output in session.run(None, feeds)]
+
+    return run
 
 
-def _to_program(program: ExportedProgram) -> bytes:
+def _to_program(program: ExportedProgram, inputs: int) -> bytes:
+    del inputs
     buffer = io.BytesIO()
     torch.export.save(program, buffer)
     return buffer.getvalue()
@@ -147,17 +162,17 @@ def _to_program(program: ExportedProgram) -> bytes:
 
 def _read_program(path: Path) -> Run:
     module = torch.export.load(path).module()
-    return lambda batch: output_tensors(module(batch))
+    return lambda batch: output_tensors(feed(module, batch))
 
 
-def _difference(kind: str, run: Run, network: nn.Module, input_shape: tuple[int, ...]) -> float:
+def _difference(kind: str, run: Run, network: nn.Module, example: Example) -> float:
     """The largest difference of `run` to the network in memory; raises a UserError where they do not agree."""
     generator = torch.Generator().manual_seed(0)
     worst = 0.0
     for size in COMPARED:
-        batch = torch.randn(size, *input_shape, generator=generator)
+        batch = _batch(example, size, generator)
         with _told(f"the network as {kind} fails on a batch of {size}"), torch.no_grad():
-            outputs, wanted = run(batch.clone()), output_tensors(network(batch.clone()))
+            outputs, wanted = run(copy.deepcopy(batch)), output_tensors(feed(network, copy.deepcopy(batch)))
         if _forms(outputs) != _forms(wanted):
             raise UserError(
                 f"the network as {kind} returns {_forms(outputs)} for a batch of {size}, in memory {_forms(wanted)};"
@@ -172,6 +187,13 @@ def _difference(kind: str, run: Run, network: nn.Module, input_shape: tuple[int,
                 )
             worst = max(worst, difference)
     return worst
+
+
+def _batch(example: Example, size: int, generator: torch.Generator) -> Example:
+    """Random inputs of the shapes and types of `example`."""
+    whole = drawn(example, size, sys.maxsize, generator)
+    batch: Example = tree_map(lambda new, old: new.to(old.dtype) if isinstance(new, Tensor) else new, whole, example)
+    return batch
 
 
 def _relative(output: Tensor, want: Tensor) -> float:
@@ -202,11 +224,12 @@ def _told(what: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Leave out what exporters print, and warn of: attributes set in `forward`, which the comparison covers."""
+    """Leave out what exporters print, and warn of: attributes set in `forward`, and that all inputs share the batch."""
     with (
         warnings.catch_warnings(),
         contextlib.redirect_stdout(io.StringIO()),
         contextlib.redirect_stderr(io.StringIO()),
     ):
         warnings.filterwarnings("ignore", r"The tensor attributes? .* assigned during export", UserWarning)
+        warnings.filterwarnings("ignore", r"(?s).* axis name: batch will not be used", UserWarning)
         yield

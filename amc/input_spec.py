@@ -19,7 +19,7 @@ def zeros(spec: str, batch: int = 1) -> Example:
     """Example of these shapes, which leave the batch out, and types, float32 where none is said; all are zero.
 
     Raises:
-        UserError: a spec of another form, or a type that there is not.
+        UserError: a spec of another form, a type that there is not, or an input that does not fit in memory.
     """
     tensors = tuple(_zeros(part.strip(), batch) for part in spec.split(","))
     return tensors[0] if len(tensors) == 1 else tensors
@@ -36,7 +36,10 @@ def _zeros(part: str, batch: int) -> Tensor:
         raise UserError(
             f"expected --input-spec such as 3x224x224 or 3x64x64,10:int64 (types: {', '.join(TYPES)}), got {part!r}"
         )
-    return torch.zeros(batch, *map(int, match[1].split("x")), dtype=TYPES[match[2] or "float32"])
+    try:
+        return torch.zeros(batch, *map(int, match[1].split("x")), dtype=TYPES[match[2] or "float32"])
+    except RuntimeError as error:
+        raise UserError(f"an input of {part} does not fit in memory") from error
 
 
 def _spec(tensor: Tensor) -> str:

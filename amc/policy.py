@@ -59,7 +59,7 @@ class Policy:
     """What a search found. Accuracies are of the reward split, in [0, 1]."""
 
     model: str
-    input_shape: tuple[int, ...]  # of the first input, without the batch
+    inputs: str  # their shapes without the batch, and types (`amc.input_spec`)
     fingerprint: str
     strategy: str
     seed: int
@@ -196,7 +196,7 @@ def _from_json(content: Mapping[str, Any]) -> Policy:
     attributes = entry(content, "attributes", object_of(_attributes))
     return Policy(
         model=entry(content, "model", text),
-        input_shape=entry(content, "input_shape", list_of(integer)),
+        inputs=entry(content, "inputs", text),
         fingerprint=entry(content, "fingerprint", text),
         strategy=entry(content, "strategy", text),
         seed=entry(content, "seed", integer),

@@ -10,6 +10,8 @@ from torch import nn
 
 from amc.errors import UserError
 from amc.export import export_onnx, export_program, require_onnx
+from amc.graph import Example
+from amc.input_spec import zeros
 from amc.networks import load_network
 from amc.policy import POLICY_FILE, Policy, load, read_policy
 from amc.registry import look_up
@@ -17,7 +19,7 @@ from amc.userfile import is_user_function
 from scripts.cli import run
 from scripts.options import not_imported
 
-Export = Callable[[nn.Module, tuple[int, ...], Path], float]
+Export = Callable[[nn.Module, Example, Path], float]
 
 ONNX: dict[str, Export] = {"compact.onnx": export_onnx}
 PROGRAM: dict[str, Export] = {"compact.pt2": export_program}
@@ -49,7 +51,7 @@ def export(arguments: Arguments) -> None:
     network = load(arguments.run_dir, _original(policy, arguments))
     for name, write in exports.items():
         path = arguments.run_dir / name
-        difference = write(network, policy.input_shape, path)
+        difference = write(network, zeros(policy.inputs), path)
         size = path.stat().st_size / 1000
         print(f"{path}: {size:,.0f} kB, differs by at most {difference:.1e} of the largest output")
 

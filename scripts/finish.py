@@ -111,7 +111,7 @@ def policy_file(task: Task, finish: Finish, model: str, strategy: str, seed: int
     """The found policy as it is written to `policy.json`."""
     return Policy(
         model=model,
-        input_shape=task.graph.input_shape,
+        inputs=task.graph.inputs,
         fingerprint=task.graph.fingerprint,
         strategy=strategy,
         seed=seed,

@@ -210,7 +210,7 @@ def circumstances(record: Record) -> Table:
     if record.summary is not None:
         rows.append(("time in all", _duration(entry(record.summary, "wall_seconds", number))))
     if record.policy is not None:
-        rows.append(("input", " x ".join(map(str, record.policy.input_shape))))
+        rows.append(("input", record.policy.inputs))
         rows += [(name, version) for name, version in record.policy.versions.items()]
     return Table((), rows)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from torch import nn
 
 from amc.graph.grouping import build_graph
-from amc.graph.inputs import Example, tensors
+from amc.graph.inputs import Example
 from amc.graph.structure import PruningGraph
 from amc.graph.watch import watch_forward
+from amc.input_spec import spec_of
 
 
 def unchecked(
@@ -15,4 +16,4 @@ def unchecked(
 ) -> PruningGraph:
     """The analysis without its self-check: enough to count what a network costs, not to prune it."""
     watch = watch_forward(model, example)
-    return build_graph(watch, model, tuple(tensors(example)[0].shape[1:]), round_to, max_sparsity)
+    return build_graph(watch, model, spec_of(example), round_to, max_sparsity)

@@ -15,7 +15,7 @@ from amc.graph.structure import Axis, Frozen, Group, Layer, PruningGraph, Size
 def build_graph(
     watch: Watch,
     model: nn.Module,
-    input_shape: tuple[int, ...],
+    inputs: str,
     round_to: int | None,
     max_sparsity: float,
 ) -> PruningGraph:
@@ -85,7 +85,7 @@ def build_graph(
             Size(module, attribute, tuple(axis(label, 0) for label in labels))
             for module, attribute, labels in watch.sizes
         ),
-        input_shape=input_shape,
+        inputs=inputs,
     )
 
 

@@ -135,7 +135,7 @@ class PruningGraph:
     tensors: dict[str, dict[int, Axis]] = field(repr=False)
     shapes: dict[str, tuple[int, ...]] = field(repr=False)  # of every parameter
     sizes: tuple[Size, ...]
-    input_shape: tuple[int, ...]  # of the first input, without the batch
+    inputs: str  # their shapes without the batch, and types (`amc.input_spec`)
 
     @property
     def unit_count(self) -> int:

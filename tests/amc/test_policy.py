@@ -23,7 +23,7 @@ Content = dict[str, Any]
 
 POLICY = Policy(
     model="digits_resnet",
-    input_shape=(3, 32, 32),
+    inputs="3x32x32",
     fingerprint="0123456789abcdef",
     strategy="ddpg",
     seed=3,
