@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 from amc.files import write_text
@@ -36,6 +37,8 @@ class Arguments:
     """The table of all rows."""
     limit: int = 600
     """Seconds that a network may take."""
+    workers: int = 2
+    """Networks at a time, of one thread each."""
 
 
 def coverage(arguments: Arguments) -> None:
@@ -43,10 +46,12 @@ def coverage(arguments: Arguments) -> None:
     rows: dict[str, Row] = {}
     if arguments.out.exists():
         rows = {row["name"]: row for row in json.loads(arguments.out.read_text(encoding="utf-8"))}
-    for name in (name for pattern in arguments.only for name in fnmatch.filter(names(), pattern)):
-        if name not in rows:
-            rows[name] = _row(name, arguments.limit)
-            print(_line(rows[name]), flush=True)
+    asked = dict.fromkeys(name for pattern in arguments.only for name in fnmatch.filter(names(), pattern))
+    with ThreadPool(arguments.workers) as pool:
+        missing = [name for name in asked if name not in rows]
+        for row in pool.imap_unordered(lambda name: _row(name, arguments.limit), missing):
+            rows[row["name"]] = row
+            print(_line(row), flush=True)
             write_text(arguments.out, json.dumps(list(rows.values()), indent=1))
     ordered = [rows[name] for name in names() if name in rows]
     write_text(arguments.table, document(ordered, len(names())))
@@ -55,7 +60,7 @@ def coverage(arguments: Arguments) -> None:
 def _row(name: str, limit: int) -> Row:
     command = [sys.executable, "-m", "benchmarks.coverage_row", name]
     empty = {"name": name, "groups": 0, "macs": 0, "least_macs_share": 1.0, "max_relative_error": 0.0, "seconds": 0.0}
-    empty |= {"check_seconds": 0.0, "frozen": []}
+    empty |= {"check_seconds": 0.0, "memory": 0.0, "memory_allowed": 0.0, "onnx": "", "frozen": []}
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
     except subprocess.TimeoutExpired:

@@ -7,6 +7,7 @@ one that loads what another one saved there.
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -18,8 +19,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from amc.cost import macs
+from amc.errors import UserError
+from amc.export import export_onnx
 from amc.graph import Example, PruningGraph, unchecked
 from amc.graph.freeze import freeze
 from amc.graph.inputs import arguments, cast, tensors
@@ -31,13 +36,18 @@ from amc.trial import run, small_inputs, stays_double
 from benchmarks.coverage_networks import build
 from tests.oracles import IgnoreInputs, counted, random_alive
 
+FIRST_USE = 48
+"""Megabytes that the first forward pass of a process may take besides: libraries and code made for shapes."""
+
 
 def row(name: str) -> dict[str, Any]:
-    """Analyse, check, prune, save, load and prune again; `failure` says what went wrong, if anything."""
+    """Analyse, check, prune, save, load, export and prune again; `failure` says what went wrong, if anything."""
     model, example = build(name)
+    before = _peak()
     began = time.process_time()
     graph = unchecked(model, example)
     seconds = time.process_time() - began
+    memory = _peak() - before
     began = time.process_time()
     graph = freeze(graph, check(model, graph, example, unchecked))
     cost = macs(graph)
@@ -49,41 +59,81 @@ def row(name: str) -> dict[str, Any]:
         "max_relative_error": 0.0,
         "seconds": seconds,
         "check_seconds": time.process_time() - began,
+        "memory": memory,
+        "memory_allowed": _allowed(model, example),
+        "onnx": "",
         "frozen": [[frozen.name, frozen.width, frozen.reason] for frozen in graph.frozen],
     }
     failures = _macs_differ("original", model, example, cost(graph.full))
+    if memory > result["memory_allowed"] + FIRST_USE:
+        failures.append(f"the analysis takes {memory:.0f} MB, allowed are {result['memory_allowed']:.0f} MB")
     if graph.groups:
         least = compact(model, select(graph, model, random_alive(graph, graph.least, 0)))
         failures += _macs_differ("compact", least, example, cost(graph.least))
-        worst, found = _pruned(name, model, graph, example)
-        result["max_relative_error"] = worst
-        failures += found
+        failures += _pruned(name, model, graph, example, result)
     return result | {"failure": "; ".join(failures)}
 
 
-def _pruned(name: str, model: nn.Module, graph: PruningGraph, example: Example) -> tuple[float, list[str]]:
-    """The largest error of three ways to cut a randomised copy, and what fails."""
+class _Largest(TorchDispatchMode):
+    """Notes the bytes of the largest tensor that is computed."""
+
+    nbytes = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        self.nbytes = max([self.nbytes, *(leaf.nbytes for leaf in tree_leaves(out) if isinstance(leaf, Tensor))])
+        return out
+
+
+def _peak() -> float:
+    """The most memory that this process has held, in megabytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _allowed(model: nn.Module, example: Example) -> float:
+    """Megabytes of the network and of three times its largest activation."""
+    with torch.no_grad(), _Largest() as largest:
+        run(model, example)
+    return (sum(each.nbytes for each in model.state_dict().values()) + 3 * largest.nbytes) / 2**20
+
+
+def _pruned(name: str, model: nn.Module, graph: PruningGraph, example: Example, result: dict[str, Any]) -> list[str]:
+    """Three ways to cut a randomised copy, and what is made of the last; notes what is measured, returns what fails."""
     generator = torch.Generator().manual_seed(0)
     model = randomised(model, generator)
     inputs = next(small_inputs(example, graph, partial(unchecked, model), generator))
     dtype = torch.float64 if stays_double(model, inputs) else torch.float32
     model, inputs = model.to(dtype), cast(inputs, dtype)
-    worst, failures = 0.0, []
+    failures = []
     for number in range(3):
         rng = np.random.default_rng(number)
         keeps = graph.least if number == 0 else np.array([rng.choice(group.choices) for group in graph.groups])
         alive = random_alive(graph, keeps, number)
         selection = select(graph, model, alive)
         small = compact(model, selection)
-        worst = max(worst, distance(_outputs(small, inputs), _ignoring(model, graph, alive, inputs)))
-    if worst > TOLERANCES[dtype]:
-        failures.append(f"outputs differ by {worst:.1e}")
+        error = distance(_outputs(small, inputs), _ignoring(model, graph, alive, inputs))
+        result["max_relative_error"] = max(result["max_relative_error"], error)
+    if result["max_relative_error"] > TOLERANCES[dtype]:
+        failures.append(f"outputs differ by {result['max_relative_error']:.1e}")
     again = unchecked(small, inputs)
     if not again.groups:
         failures.append("the compact network can't be pruned again")
     smaller = compact(small, select(again, small, random_alive(again, again.least, 0)))
     _outputs(smaller, inputs)
-    return worst, failures + _round_trip(name, small, selection, inputs)
+    failures += _round_trip(name, small, selection, inputs)
+    result["onnx"] = _exported(small, inputs)
+    if isinstance(result["onnx"], str) and not isinstance(_exported(model, inputs), str):
+        failures.append(result["onnx"])
+    return failures
+
+
+def _exported(network: nn.Module, inputs: Example) -> float | str:
+    """How far the network in ONNX Runtime is from that in memory, or why it can't be exported."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return export_onnx(network.float(), cast(inputs, torch.float32), Path(folder) / "network.onnx")
+        except UserError as error:
+            return str(error)
 
 
 def _macs_differ(which: str, model: nn.Module, example: Example, expected: int) -> list[str]:

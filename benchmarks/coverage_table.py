@@ -15,12 +15,16 @@ HEAD = """# Coverage
 
 `python -m benchmarks.coverage` writes this file: every network is built with random weights, watched, grouped, checked
 against itself, cut three ways (to the least and to two random numbers of channels), saved, loaded in a new process,
-and pruned again.
+exported to ONNX, and pruned again.
 
 - *MACs left*: the least that pruning can leave with at most 80 % of each group cut.
 - *error*: the largest difference, relative to the largest output, between a compact network and the original whose
   consumers see zeros in place of the cut channels, inside the operator, with random parameters and statistics.
 - *analysis*: seconds of one processor for watching one forward pass and grouping; *check*: for the self-check.
+- *memory*: what the peak of the process grew by during the analysis, over that of building the network, and what it
+  may: the network and three times its largest activation (and 48 MB of what any first forward pass loads).
+- *ONNX*: the largest difference of ONNX Runtime to the compact network in memory, relative to the largest output; a
+  dash where the original can't be exported either.
 - *frozen*: the reasons for which most channels can't be cut, with the operator and the module where it was first met.
 - *torch-pruning* (where it is installed): what its magnitude pruner leaves, asked to cut 80 % of all but the classes.
 - MACs are of convolutions and linear layers for one image, and equal `torch.utils.flop_counter`'s halved, for the
@@ -49,9 +53,9 @@ def document(rows: Sequence[Row], total: int) -> str:
         f" analysis {statistics.median(seconds):.1f} s in the median,"
         f" {slowest['seconds']:.1f} s at most ({slowest['name']}). {machine()}, one thread.",
         "",
-        "| network | groups | MACs | MACs left | error | analysis | check | frozen | failure |"
+        "| network | groups | MACs | MACs left | error | analysis | memory | check | ONNX | frozen | failure |"
         + (" torch-pruning |" if theirs else ""),
-        "|---|---|---|---|---|---|---|---|---|" + ("---|" if theirs else ""),
+        "|---|---|---|---|---|---|---|---|---|---|---|" + ("---|" if theirs else ""),
     ]
     for row in rows:
         cells = [
@@ -61,7 +65,9 @@ def document(rows: Sequence[Row], total: int) -> str:
             percent(row["least_macs_share"]),
             f"{row['max_relative_error']:.0e}",
             f"{row['seconds']:.1f} s",
+            f"{row['memory']:.0f} of {row['memory_allowed']:.0f} MB",
             f"{row['check_seconds']:.1f} s",
+            f"{row['onnx']:.0e}" if isinstance(row["onnx"], float) else "-",
             _frozen(row["frozen"]),
             row["failure"],
             *([row.get("torch_pruning", "")] if theirs else []),
