@@ -18,23 +18,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from amc.graph import Layer, PruningGraph
-from amc.graph.inputs import Example, batch_size, feed, first, together
-from amc.graph.watch import plain_attention
-from amc.passes import NORMS, LayerPass, ShortcutPass, layer_input
-from amc.patches import patches
+from amc.graph.inputs import Example, batch_size, first
+from amc.least_squares import RIDGE, Normal, Problem, Rows, best_ridge, held_out
+from amc.passes import NORMS, LayerPass, ShortcutPass, at_once, layer_input, run_pass
+from amc.patches import ROWS_PER_UNKNOWN, patches, positions_per_image
 from amc.prune import Alive, named_tensors
-from amc.reconstruct import RIDGE
 
 POSITIONS_PER_IMAGE = 16
-"""Output positions of a layer that are sampled in each image (all of them where there are fewer)."""
-LARGEST = 2**30
-"""Bytes that the largest activation may take, of all images together: with more, fewer images are used."""
+"""Output positions of a layer that are sampled in each image at the least (all of them where there are fewer)."""
 CHUNK = 100
 """Images whose rows are held at once."""
-NEGLIGIBLE = 1e-6
+NEGLIGIBLE = 1e-5
 """A layer whose outputs are off by less than this share is left as it is: nothing before it was pruned."""
 LEAST_SCALE = 1e-3
 """A channel that a batch norm scales by less than this, relative to its largest scale, can't make up for a shortcut."""
@@ -61,25 +57,19 @@ class Asymmetric:
         }
         self.weights = frozenset(layer.weight for layer in self.layers.values() if layer.weight)
         self.seed = seed
-        largest = max(layer.positions * max(len(layer.out), len(layer.inputs)) for layer in graph.layers)
-        self.images = first(together(calibration), max(CHUNK, LARGEST // (4 * largest)))
+        self.images = at_once(graph, calibration)
         shortcuts = ShortcutPass(self.layers)
-        _run(model, first(self.images, 2), shortcuts)
+        run_pass(model, first(self.images, 2), shortcuts)
         self.shortcuts = shortcuts.found
         self.outputs: dict[int, list[Tensor]] = {}  # by call: rows (rows, outputs), a tensor for each chunk
         self.added: dict[int, list[Tensor]] = {}  # likewise, of what is added to the output
         self.axes = {name: axes[0] for name, axes in graph.tensors.items() if 0 in axes}
         self.read: dict[str, tuple[Tensor, Tensor]] = {}  # by a norm's running mean: moments of what it reads
-        _run(model, self.images, _Record(self, model))
+        run_pass(model, self.images, _Record(self, model))
 
     def refit(self, network: nn.Module, alive: Alive) -> None:
         """Solve all layers of `network`, the compact network with the units `alive`, in place, first to last."""
-        _run(network, self.images, _Refit(self, network, alive))
-
-
-def _run(model: nn.Module, inputs: Example, mode: TorchDispatchMode) -> None:
-    with torch.no_grad(), plain_attention(), mode:
-        feed(model, inputs)
+        run_pass(network, self.images, _Refit(self, network, alive))
 
 
 class _Sampling(LayerPass):
@@ -110,15 +100,16 @@ class _Sampling(LayerPass):
 
     def _rows(self, layer: Layer, name: str, args: Any) -> Iterator[tuple[Tensor, Pick]]:
         """Sampled rows of what the current call reads `(rows, inputs)`, and how to pick the same of its output."""
+        images = batch_size(self._owner.images)
+        most = positions_per_image(layer, images, POSITIONS_PER_IMAGE)
         if not layer.kernel:
             x = layer_input(name, args)
-            most = batch_size(self._owner.images) * POSITIONS_PER_IMAGE
-            places = torch.randperm(len(x), generator=self._generator)[:most]
+            places = torch.randperm(len(x), generator=self._generator)[: images * most]
             yield x[places], lambda out: out[places]
             return
         for start in range(0, len(args[0]), CHUNK):
             part = slice(start, start + CHUNK)
-            rows, places = patches(args[0][part], layer.kernel, args[3:6], POSITIONS_PER_IMAGE, self._generator)
+            rows, places = patches(args[0][part], layer.kernel, args[3:6], most, self._generator)
             yield (
                 rows,
                 lambda out, part=part, places=places: (  # type: ignore[misc]
@@ -178,18 +169,13 @@ class _Refit(_Sampling):
         weight, bias, norm = self._tensors[layer.weight], self._tensors.get(layer.bias or ""), self._norm(layer)
         matrix = weight.T if layer.transposed_weight else weight
         groups, count = args[8] if layer.kernel else 1, matrix[0].numel()
-        current = matrix.detach().double().reshape(groups, -1, count).transpose(1, 2)  # (groups, inputs, outputs)
-        constant = current.new_zeros(len(matrix)) if bias is None else bias.detach().double()
-        current = torch.cat([current, constant.reshape(groups, 1, -1)], dim=1)
-        gram, cross = self._moments(layer, name, args, groups)
-        if bias is None and norm is None:  # nothing can take a constant
-            current, gram, cross = current[:, :-1], gram[:, :-1, :-1], cross[:, :-1]
-        lacking = cross - gram @ current
-        if float(lacking.abs().max()) <= NEGLIGIBLE * float(cross.abs().max()):
+        current = matrix.detach().reshape(groups, -1, count).transpose(1, 2)  # (groups, inputs, outputs)
+        if bias is not None or norm is not None:  # something can take a constant
+            constant = current.new_zeros(len(matrix)) if bias is None else bias.detach()
+            current = torch.cat([current, constant.reshape(groups, 1, -1)], dim=1)
+        change = self._change(list(self._targets(layer, name, args, groups)), current)
+        if change is None:
             return
-        diagonal = gram.diagonal(dim1=1, dim2=2)
-        diagonal += RIDGE * diagonal.mean(dim=1, keepdim=True) + torch.finfo(torch.float64).tiny
-        change = torch.linalg.solve(gram, lacking)
         step = change[:, :count].transpose(1, 2).reshape(matrix.shape).to(weight.dtype)
         weight.add_(step.T if layer.transposed_weight else step)
         shift = change[:, count:].reshape(-1)
@@ -198,22 +184,44 @@ class _Refit(_Sampling):
         elif norm is not None and norm.running_mean is not None:
             norm.running_mean.sub_(shift)
 
-    def _moments(self, layer: Layer, name: str, args: Any, groups: int) -> tuple[Tensor, Tensor]:
-        """`X'X` `(groups, inputs + 1, inputs + 1)` and `X'Y` `(groups, inputs + 1, outputs)`; `X` ends in ones."""
+    def _targets(self, layer: Layer, name: str, args: Any, groups: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """What the layer reads `(groups, rows, inputs)` and shall give `(groups, rows, outputs)`; in chunks."""
         kept = torch.from_numpy(layer.out.kept(self._alive))
         outputs, added = self._owner.outputs[self.call], self._owner.added.get(self.call)
         shortcut = self._shortcut()
-        sums: list[Tensor] = []
         for number, (rows, pick) in enumerate(self._rows(layer, name, args)):
             wanted = outputs[number][:, kept]
             if added is not None and shortcut is not None:
                 wanted = wanted + _before(self._norm(layer), added[number][:, kept] - pick(shortcut))
-            split = rows.unflatten(1, (groups, -1)).transpose(0, 1)
-            split = torch.cat([split, split.new_ones(*split.shape[:2], 1)], dim=2)
-            wanted = wanted.unflatten(1, (groups, -1)).transpose(0, 1)
-            products = [(split.transpose(1, 2) @ each).double() for each in (split, wanted)]
-            sums = [a + b for a, b in zip(sums, products, strict=True)] if sums else products
-        return sums[0], sums[1]
+            yield rows.unflatten(1, (groups, -1)).transpose(0, 1), wanted.unflatten(1, (groups, -1)).transpose(0, 1)
+
+    def _change(self, targets: Sequence[tuple[Tensor, Tensor]], current: Tensor) -> Tensor | None:
+        """What the weights `current` have to change by, both `(groups, inputs, outputs)`; None where all is right."""
+        size, energy, lack = current.shape[1], 0.0, 0.0
+        parts = []
+        for rows, wanted in targets:
+            x = rows if rows.shape[2] == size else torch.cat([rows, rows.new_ones(*rows.shape[:2], 1)], dim=2)
+            lacking = wanted - x @ current
+            energy, lack = energy + float(wanted.square().sum()), lack + float(lacking.square().sum())
+            parts.append((x, lacking))
+        if lack <= NEGLIGIBLE**2 * energy:
+            return None
+        count = sum(x.shape[1] for x, _ in parts)
+        if count >= ROWS_PER_UNKNOWN * size:
+            return _problem(parts, size).change(RIDGE)
+        cuts = [x.shape[1] - held_out(x.shape[1]) for x, _ in parts]
+        seen = [(x[:, :cut], lacking[:, :cut]) for cut, (x, lacking) in zip(cuts, parts, strict=True)]
+        held = [(x[:, cut:], lacking[:, cut:]) for cut, (x, lacking) in zip(cuts, parts, strict=True)]
+        return _problem(parts, size).change(best_ridge(_problem(seen, size), _problem(held, size)))
+
+
+def _problem(parts: Sequence[tuple[Tensor, Tensor]], size: int) -> Problem:
+    """From chunks of inputs and of what the outputs lack; in the form that is smaller for `size` unknowns."""
+    if sum(x.shape[1] for x, _ in parts) < size:
+        return Rows(*(torch.cat(each, dim=1).double() for each in zip(*parts, strict=True)))
+    gram = sum((x.transpose(1, 2) @ x).double() for x, _ in parts)
+    cross = sum((x.transpose(1, 2) @ lacking).double() for x, lacking in parts)
+    return Normal(torch.as_tensor(gram), torch.as_tensor(cross))
 
 
 def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:

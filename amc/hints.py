@@ -15,8 +15,7 @@ def hints(compressor: Compressor) -> NDArray[np.float64]:
     """Two rows of features per group, `(groups, 2 * len(SHARES))` in [0, 1].
 
     First the share of the group's importance that its most important 25, 50 and 75 % of units hold; then the share of
-    its consumers' output energy that least squares can't restore when only those are kept (0 where nothing is
-    reconstructed).
+    its consumers' output energy that least squares can't restore when only those are kept.
     """
     graph = compressor.graph
     table = np.zeros((len(graph.groups), 2 * len(SHARES)))

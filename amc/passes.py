@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from amc.graph import Layer
+from amc.graph import Layer, PruningGraph
+from amc.graph.inputs import Example, feed, first, together
+from amc.graph.watch import plain_attention
 
 LAYERS = ("aten::convolution", "aten::addmm", "aten::mm")
 NORMS = (
@@ -20,6 +23,24 @@ NORMS = (
     "aten::_batch_norm_no_update",
 )
 ADDITIONS = ("aten::add", "aten::add_")
+
+
+LARGEST = 2**30
+"""Bytes that the largest activation may take, of all images together: with more, fewer images are used."""
+FEWEST = 100
+"""Images that are used all the same."""
+
+
+def at_once(graph: PruningGraph, calibration: Sequence[Example]) -> Example:
+    """The calibration images as one batch, as many as fit."""
+    largest = max(layer.positions * max(len(layer.out), len(layer.inputs)) for layer in graph.layers)
+    return first(together(calibration), max(FEWEST, LARGEST // (4 * largest)))
+
+
+def run_pass(model: nn.Module, inputs: Example, mode: TorchDispatchMode) -> None:
+    """Run the network once, watched by `mode`."""
+    with torch.no_grad(), plain_attention(), mode:
+        feed(model, inputs)
 
 
 def layer_input(name: str, args: Any) -> Tensor:

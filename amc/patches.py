@@ -1,4 +1,4 @@
-"""Rows of a linear problem: what a layer reads at some of its output positions."""
+"""Rows of a linear problem: what a layer reads at some of its output positions, and how many of them are looked at."""
 
 from __future__ import annotations
 
@@ -9,6 +9,20 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from amc.graph import Layer
+
+ROWS_PER_UNKNOWN = 8
+
+
+def unknowns(layer: Layer) -> int:
+    """Numbers that least squares looks for, for each of the layer's outputs: its weights, and a constant."""
+    return len(layer.weight_in) * math.prod(layer.kernel) + 1
+
+
+def positions_per_image(layer: Layer, images: int, least: int) -> int:
+    """Output positions that are sampled in each of `images`: `least`, more for `ROWS_PER_UNKNOWN`, at most all."""
+    return min(layer.positions, max(least, math.ceil(ROWS_PER_UNKNOWN * unknowns(layer) / images)))
 
 
 def patches(

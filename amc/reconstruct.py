@@ -7,90 +7,122 @@ He, Zhang, Sun 2017 (section 3.1), from the Gram matrix alone. With kept inputs 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from amc.calibrate import Moments
-
-RIDGE = 1e-3
-"""Relative to the mean diagonal of the kept inputs' Gram matrix: dead channels make it singular."""
+from amc.least_squares import RIDGE, Normal, Problem, Rows, best_ridge
 
 
-def solve(weight: Tensor, moments: Moments, kept: Tensor, with_bias: bool) -> tuple[Tensor, Tensor]:
-    """Weights for the inputs `kept`, and what is to be added to the bias.
+class Solved(NamedTuple):
+    """What reconstruction makes of a consumer.
+
+    Attributes:
+        weight: `(out, kept inputs, *kernel)`, of the type of the original weight.
+        shift: What is to be added to the bias, `(out,)`, likewise.
+    """
+
+    weight: Tensor
+    shift: Tensor
+
+
+def solve(weight: Tensor, moments: Moments, kept: Tensor, with_bias: bool, ridge: float = RIDGE) -> Solved:
+    """Weights for the inputs `kept`.
 
     Args:
         weight: `(out, inputs, *kernel)`; `inputs` per group where the layer is a grouped convolution.
         moments: Of the layer's inputs, see `amc.calibrate.collect`.
         kept: Positions along `inputs` that stay, int64 ascending.
         with_bias: Whether a constant can be added to the outputs (by a bias, or by a norm that follows).
-
-    Returns:
-        `(out, len(kept), *kernel)` and `(out,)`, both of the type of `weight`.
+        ridge: Relative to the mean diagonal of the kept inputs' Gram matrix.
     """
-    source = moments.gram if moments.gram is not None else moments.rows
-    assert source is not None
-    groups, taps = source.shape[0], weight[0, 0].numel()
-    alive = torch.zeros(weight.shape[1], dtype=torch.bool)
-    alive[kept] = True
-    of_input = alive.repeat_interleave(taps)
-    inside = torch.cat([of_input, torch.tensor([with_bias])])
-    removed = torch.cat([~of_input, torch.tensor([False])])
-    matrices = weight.detach().double().reshape(groups, -1, of_input.numel()).transpose(1, 2)  # (groups, d, out)
-    change = torch.stack(
-        [
-            _change(each, moments.gram is not None, inside, removed, matrix[~of_input])
-            for each, matrix in zip(source, matrices, strict=True)
-        ]
-    )
+    of_input = _of_input(weight, kept)
+    change = _problem(_columns(weight, moments), moments, of_input, with_bias).change(ridge)
     count = int(of_input.sum())
-    sliced = matrices[:, of_input] + change[:, :count]
-    shift = change[:, count] if with_bias else change.new_zeros(groups, change.shape[2])
+    sliced = _columns(weight, moments)[:, of_input] + change[:, :count]
+    shift = change[:, count] if with_bias else change.new_zeros(len(change), change.shape[2])
     shape = (weight.shape[0], len(kept), *weight.shape[2:])
-    return sliced.transpose(1, 2).reshape(shape).to(weight.dtype), shift.reshape(-1).to(weight.dtype)
+    return Solved(sliced.transpose(1, 2).reshape(shape).to(weight.dtype), shift.reshape(-1).to(weight.dtype))
 
 
-def relative_error(weight: Tensor, moments: Moments, kept: Tensor, solved: Tensor, shift: Tensor) -> float:
+def held_out_ridge(weight: Tensor, moments: Moments, kept: Tensor, with_bias: bool) -> float:
+    """The ridge with which `solve` does best on rows held out; `RIDGE` where there are plenty of rows."""
+    parts = moments.split()
+    if parts is None:
+        return RIDGE
+    of_input, columns = _of_input(weight, kept), _columns(weight, moments)
+    seen, held = (_problem(columns, part, of_input, with_bias) for part in parts)
+    return best_ridge(seen, held)
+
+
+def relative_error(weight: Tensor, moments: Moments, kept: Tensor, solved: Solved) -> float:
     """Energy of the outputs that reconstruction could not restore, as a share of their variance, in [0, 1].
 
     Arguments as those of `solve` and what it returned.
     """
-    source = moments.gram if moments.gram is not None else moments.rows
-    assert source is not None
-    groups, taps = source.shape[0], weight[0, 0].numel()
     lost = weight.detach().double().clone()
-    lost[:, kept] -= solved.double()
-    whole = weight.detach().double()
-
-    def columns(matrix: Tensor, last: Tensor) -> Tensor:  # (groups, d + 1, out per group)
-        flat = matrix.reshape(groups, -1, weight.shape[1] * taps).transpose(1, 2)
-        return torch.cat([flat, last.double().reshape(groups, 1, -1)], dim=1)
-
-    zero = torch.zeros(weight.shape[0])
-    residual = columns(lost, -shift)
-    output = columns(whole, zero)
+    lost[:, kept] -= solved.weight.double()
+    residual = _with_constant(_columns(lost, moments), -solved.shift)
+    output = _with_constant(_columns(weight, moments), torch.zeros(weight.shape[0]))
     if moments.gram is not None:
-        ones = source[:, -1:, :] / source[:, -1:, -1:]
+        ones = moments.gram[:, -1:, :] / moments.gram[:, -1:, -1:]
         output[:, -1:] -= ones @ output  # centred
-        energy = [float((each * (source @ each)).sum()) for each in (residual, output)]
+        energy = [float((each * (moments.gram @ each)).sum()) for each in (residual, output)]
     else:
-        lacking, wanted = source.double() @ residual, source.double() @ output
+        assert moments.rows is not None
+        lacking, wanted = moments.rows.double() @ residual, moments.rows.double() @ output
         energy = [float(lacking.square().sum()), float((wanted - wanted.mean(1, keepdim=True)).square().sum())]
     return min(energy[0] / max(energy[1], torch.finfo(torch.float64).tiny), 1.0)
 
 
-def _change(source: Tensor, is_gram: bool, inside: Tensor, removed: Tensor, lost: Tensor) -> Tensor:
-    """`(G_SS + ridge I)^-1 G_SR W_R` for one group: `(kept inputs, out)`, from the Gram matrix or from rows."""
-    if is_gram:
-        gram = source[inside][:, inside]
-        gram.diagonal().add_(_ridge(gram.diagonal().mean()))
-        return torch.linalg.solve(gram, source[inside][:, removed] @ lost)
-    rows = source.double()
-    left, gone = rows[:, inside], rows[:, removed] @ lost
-    dual = left @ left.T
-    dual.diagonal().add_(_ridge(left.square().sum() / left.shape[1]))
-    return left.T @ torch.linalg.solve(dual, gone)
+def output_statistics(
+    weight: Tensor, solved: Solved, moments: Moments, kept: Tensor, bias: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Mean and variance `(out,)` of what the reconstructed consumer gives on the original's inputs, in closed form.
+
+    Arguments as those of `solve` and what it returned; `bias` is the one that the consumer has then. Drift of its
+    inputs, where layers before it are cut too, is not seen.
+    """
+    of_input = torch.cat([_of_input(weight, kept), torch.tensor([True])])
+    constant = torch.zeros(len(solved.weight)) if bias is None else bias
+    matrix = _with_constant(_columns(solved.weight, moments), constant)
+    if moments.gram is not None:
+        gram = moments.gram[:, of_input][:, :, of_input] / moments.gram[:, -1:, -1:]
+        mean = gram[:, -1:] @ matrix
+        square = (matrix * (gram @ matrix)).sum(dim=1, keepdim=True)
+    else:
+        assert moments.rows is not None
+        outputs = moments.rows[:, :, of_input].double() @ matrix
+        mean, square = outputs.mean(1, keepdim=True), outputs.square().mean(1, keepdim=True)
+    return mean.flatten(), (square - mean.square()).clamp(min=0).flatten()
 
 
-def _ridge(mean_diagonal: Tensor) -> float:
-    return RIDGE * float(mean_diagonal) + torch.finfo(torch.float64).tiny
+def _of_input(weight: Tensor, kept: Tensor) -> Tensor:
+    """Which numbers of a row belong to the inputs `kept`, bool `(inputs * kernel,)`."""
+    alive = torch.zeros(weight.shape[1], dtype=torch.bool)
+    alive[kept] = True
+    return alive.repeat_interleave(weight[0, 0].numel())
+
+
+def _columns(weight: Tensor, moments: Moments) -> Tensor:
+    """The weight as float64 `(groups, inputs * kernel, out per group)`."""
+    return weight.detach().double().reshape(moments.groups, -1, weight[0].numel()).transpose(1, 2)
+
+
+def _with_constant(columns: Tensor, constant: Tensor) -> Tensor:
+    return torch.cat([columns, constant.detach().double().reshape(len(columns), 1, -1)], dim=1)
+
+
+def _problem(columns: Tensor, moments: Moments, of_input: Tensor, with_bias: bool) -> Problem:
+    """What the kept inputs have to explain: the part of the outputs that came from the removed ones."""
+    inside = torch.cat([of_input, torch.tensor([with_bias])])
+    removed = torch.cat([~of_input, torch.tensor([False])])
+    lost = columns[:, ~of_input]
+    if moments.gram is not None:
+        kept = moments.gram[:, inside]
+        return Normal(kept[:, :, inside], kept[:, :, removed] @ lost)
+    assert moments.rows is not None
+    rows = moments.rows.double()
+    return Rows(rows[:, :, inside], rows[:, :, removed] @ lost)

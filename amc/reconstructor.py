@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from amc.calibrate import collect
+from amc.calibrate import Moments
 from amc.graph import Layer, PruningGraph
-from amc.graph.inputs import Example, batch_size
 from amc.prune import Alive
-from amc.reconstruct import relative_error, solve
+from amc.reconstruct import Solved, held_out_ridge, output_statistics, relative_error, solve
 
 CACHE_BYTES = 2**29
 """Solved weights are kept up to this size: the same channels of a group are chosen over and over in a search."""
@@ -24,42 +24,59 @@ class Reconstructor:
     Args:
         model: The trained network.
         graph: Its analysis.
-        calibration: Batches of inputs.
-        seed: Which positions of the images are sampled.
-        norms_follow: Whether batch norms are re-estimated afterwards, so that they absorb a constant shift.
+        moments: Of what its layers read (`amc.calibrate.collect`).
     """
 
-    def __init__(
-        self, model: nn.Module, graph: PruningGraph, calibration: Sequence[Example], seed: int, *, norms_follow: bool
-    ) -> None:
-        count = sum(map(batch_size, calibration))
-        self._moments = collect(model, graph, calibration, count, seed)
-        self._layers = {layer.weight: layer for layer in graph.layers if layer.weight in self._moments}
+    def __init__(self, model: nn.Module, graph: PruningGraph, moments: Mapping[str, Moments]) -> None:
+        self._moments = moments
+        self._layers = {layer.weight: layer for layer in graph.layers if layer.weight in moments}
         self._parameters = dict(model.named_parameters())
-        self._norms_follow = norms_follow
-        self._solved: OrderedDict[tuple[str, bytes], tuple[Tensor, Tensor]] = OrderedDict()
+        self._modules = dict(model.named_modules())
+        self._solved: OrderedDict[tuple[str, bool, bytes], Solved] = OrderedDict()
         self._solved_bytes = 0
 
-    def weights(self, alive: Alive, but: Container[str] = ()) -> dict[str, Tensor]:
+    def weights(self, alive: Alive, *, norms_follow: bool, but: Container[str] = ()) -> dict[str, Tensor]:
         """New weights and biases by parameter name when the units `alive` stay: cut along the inputs, outputs whole.
 
+        `norms_follow`: statistics of batch norms are taken anew afterwards, so that they absorb a constant shift.
         Weights named in `but` are left out.
         """
         new: dict[str, Tensor] = {}
         for name, layer, kept in self._losing(alive):
             if name in but:
                 continue
-            weight, shift = self._solve(name, layer, kept)
+            solved = self._solve(name, layer, kept, norms_follow)
             device = self._parameters[name].device
-            new[name] = _stored(weight, layer).to(device)
+            new[name] = _stored(solved.weight, layer).to(device)
             if layer.bias is not None:
-                new[layer.bias] = self._parameters[layer.bias].detach() + shift.to(device)
+                new[layer.bias] = self._parameters[layer.bias].detach() + solved.shift.to(device)
+        return new
+
+    def statistics(self, alive: Alive) -> dict[str, Tensor]:
+        """Running means and variances, in closed form, of the batch norms behind the reconstructed consumers, by name.
+
+        They are whole, like the biases of `weights(alive, norms_follow=True)`, with which they go.
+        """
+        new: dict[str, Tensor] = {}
+        for name, layer, kept in self._losing(alive):
+            norm = self._modules.get(layer.norm or "")
+            if isinstance(norm, _BatchNorm) and norm.running_mean is not None and norm.running_var is not None:
+                solved = self._solve(name, layer, kept, norms_follow=True)
+                bias = None if layer.bias is None else self._parameters[layer.bias].detach().cpu() + solved.shift
+                mean, var = output_statistics(self._weight(name, layer), solved, self._moments[name], kept, bias)
+                new[f"{layer.norm}.running_mean"] = mean.to(norm.running_mean)
+                new[f"{layer.norm}.running_var"] = var.to(norm.running_var)
         return new
 
     def errors(self, alive: Alive) -> dict[str, float]:
         """By weight, the share of the consumer's output energy that could not be restored when `alive` stay."""
         return {
-            name: relative_error(self._weight(name, layer), self._moments[name], kept, *self._solve(name, layer, kept))
+            name: relative_error(
+                self._weight(name, layer),
+                self._moments[name],
+                kept,
+                self._solve(name, layer, kept, norms_follow=True),
+            )
             for name, layer, kept in self._losing(alive)
         }
 
@@ -75,18 +92,20 @@ class Reconstructor:
         """The original weight as `(out, inputs, *kernel)` on the CPU."""
         return _stored(self._parameters[name].detach().cpu(), layer)
 
-    def _solve(self, name: str, layer: Layer, kept: Tensor) -> tuple[Tensor, Tensor]:
-        key = (name, kept.numpy().tobytes())
+    def _solve(self, name: str, layer: Layer, kept: Tensor, norms_follow: bool) -> Solved:
+        with_bias = layer.bias is not None or (layer.norm is not None and norms_follow)
+        key = (name, with_bias, kept.numpy().tobytes())
         if key in self._solved:
             self._solved.move_to_end(key)
             return self._solved[key]
-        absorbs = layer.bias is not None or (layer.norm is not None and self._norms_follow)
-        solved = solve(self._weight(name, layer), self._moments[name], kept, absorbs)
+        weight, moments = self._weight(name, layer), self._moments[name]
+        ridge = held_out_ridge(weight, moments, kept, with_bias)
+        solved = solve(weight, moments, kept, with_bias, ridge)
         self._solved[key] = solved
-        self._solved_bytes += solved[0].nbytes
+        self._solved_bytes += solved.weight.nbytes
         while self._solved_bytes > CACHE_BYTES:
-            _, (dropped, _) = self._solved.popitem(last=False)
-            self._solved_bytes -= dropped.nbytes
+            _, dropped = self._solved.popitem(last=False)
+            self._solved_bytes -= dropped.weight.nbytes
         return solved
 
 

@@ -11,6 +11,15 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from amc.graph.inputs import Example, feed
 
 
+def has_statistics(model: nn.Module) -> bool:
+    """Whether there is a batch norm that keeps statistics."""
+    return any(_keeps_statistics(module) for module in model.modules())
+
+
+def _keeps_statistics(module: nn.Module) -> bool:
+    return isinstance(module, _BatchNorm) and bool(module.track_running_stats)
+
+
 def reestimate(model: nn.Module, batches: Iterable[Example]) -> None:
     """Replace running means and variances by their averages over `batches` of inputs, in place.
 
@@ -18,9 +27,7 @@ def reestimate(model: nn.Module, batches: Iterable[Example]) -> None:
     reads a single value per channel normalises it by the statistics so far. Only the batch norms are put into training
     mode, and only for the pass; dropout stays off.
     """
-    norms = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
-    if not norms:
-        return
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm) and _keeps_statistics(module)]
     momenta = [norm.momentum for norm in norms]
     seen: dict[_BatchNorm, int] = dict.fromkeys(norms, 0)
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from amc.analyse import analyse
 from amc.budget import Budgets
-from amc.compress import DEFAULT_CRITERION, DEFAULT_RECOVERY, Compressor
+from amc.calibrate import scarce
+from amc.compress import DEFAULT_CRITERION, DEFAULT_RECOVERY, RECOVERIES, SEARCH_RECOVERY, Compressor
 from amc.data.images import Images
 from amc.data.load import Splits
 from amc.errors import UserError
@@ -22,6 +23,7 @@ from amc.graph.inputs import Example, tensors
 from amc.hints import hints
 from amc.inference import channels_last, for_inference
 from amc.prune import Selection
+from amc.registry import look_up
 from amc.score import PolicyScorer
 
 BATCH_BYTES = 2**20
@@ -46,6 +48,7 @@ class Task:
         only: Patterns of the groups that may be cut; none for all.
         criterion: A name in `amc.criteria.CRITERIA`: by what channels are chosen.
         recovery: A name in `amc.compress.RECOVERIES`: what is done after channels are cut.
+        search_recovery: Likewise, for the networks that a search scores.
         seed: Of everything that is drawn.
         device: Where networks run.
 
@@ -68,6 +71,7 @@ class Task:
         only: Sequence[str] = (),
         criterion: str = DEFAULT_CRITERION,
         recovery: str = DEFAULT_RECOVERY,
+        search_recovery: str = SEARCH_RECOVERY,
         seed: int = 0,
         device: torch.device | None = None,
     ) -> None:
@@ -82,11 +86,14 @@ class Task:
         )
         self.budgets = Budgets(self.graph, budgets)
         calibration = [inputs for inputs, _ in moved(splits.calibration.batches(CALIBRATION_BATCH), self.device)]
-        self.compressor = Compressor(self.model, self.graph, calibration, criterion, seed, recovery)
+        self.compressor = Compressor(self.model, self.graph, calibration, criterion, seed)
+        self.recovery, self.search_recovery = recovery, search_recovery
+        for name in (recovery, search_recovery):
+            look_up("recovery", name, RECOVERIES)
         self.hints = hints(self.compressor)
         whole = reward_images is None or reward_images >= len(splits.reward)
         self.search_images = splits.reward if whole else splits.reward.take(reward_images or 0, seed)
-        self.score = PolicyScorer(self.compressor, lambda network: self.accuracy(network, self.search_images))
+        self.score = PolicyScorer(self._search_score)
 
     @cached_property
     def digests(self) -> dict[str, str]:
@@ -114,7 +121,21 @@ class Task:
 
     def compact(self, keeps: Keeps) -> tuple[nn.Module, Selection]:
         """The compact network that keeps `keeps[g]` units of each group, and how it was cut."""
-        return self.compressor.compact(self.compressor.alive(keeps))
+        return self.compressor.compact(self.compressor.alive(keeps), self.recovery)
+
+    @property
+    def search_is_final(self) -> bool:
+        """Whether a search scores just what is kept: the same network, on all reward images."""
+        return self.recovery == self.search_recovery and self.search_images is self.splits.reward
+
+    @property
+    def scarce(self) -> list[str]:
+        """Layers of which the calibration images give fewer rows than least squares has unknowns, with both numbers."""
+        return scarce(self.graph, len(self.splits.calibration))
+
+    def _search_score(self, keeps: Keeps) -> float:
+        network, _ = self.compressor.compact(self.compressor.alive(keeps), self.search_recovery)
+        return self.accuracy(network, self.search_images)
 
 
 def _bytes(tensor: Tensor) -> bytes:

@@ -64,20 +64,23 @@ def _rows(arguments: Arguments, known: set[tuple[str, float, str, str]]) -> Iter
     for model, weights in zip(arguments.models, arguments.weights, strict=True):
         network = load_network(model, weights)
         splits = load_data(arguments.data, network.preprocess, SplitSizes(), arguments.seed)
-        task = Task(network.model, splits, seed=arguments.seed, recovery="none")
+        task = Task(network.model, splits, seed=arguments.seed)
         calibration = [inputs for inputs, _ in splits.calibration.batches(CALIBRATION_BATCH)]
         for criterion in arguments.criteria:
+            start = time.perf_counter()
+            compress = Compressor(task.model, task.graph, calibration, criterion, arguments.seed)
+            chosen = time.perf_counter() - start
             for way in RECOVERIES:
                 todo = [share for share in arguments.budgets if (model, share, criterion, way) not in known]
                 if not todo:
                     continue
                 start = time.perf_counter()
-                compress = Compressor(task.model, task.graph, calibration, criterion, arguments.seed, way)
-                prepared = time.perf_counter() - start
+                compress.compact(compress.alive(task.graph.full), way)
+                prepared = chosen + time.perf_counter() - start
                 for share in todo:
                     keeps = Budgets(task.graph, [f"macs={share}"]).scale(np.ones(len(task.graph.groups)))
                     start = time.perf_counter()
-                    pruned, _ = compress.compact(compress.alive(keeps))
+                    pruned, _ = compress.compact(compress.alive(keeps), way)
                     seconds = time.perf_counter() - start
                     yield {
                         "model": model,

@@ -18,7 +18,7 @@ from amc.prune import Selection
 from amc.task import Task
 
 FINALISTS = 5
-"""Policies of the search that are scored on all reward images: scores on a part of them flatter the best."""
+"""Policies of the search that are scored as they would be kept, on all reward images."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,9 +93,9 @@ def _scored(task: Task, keeps: Keeps) -> Scored:
 
 
 def _finalists(task: Task, episodes: Sequence[Episode]) -> list[Keeps]:
-    """The best distinct policies; the best alone where the search has seen all reward images."""
+    """The best distinct policies; the best alone where the search has scored what is kept on all reward images."""
     ranked = {episode.keeps.tobytes(): episode for episode in sorted(episodes, key=lambda each: -each.reward)}
-    count = 1 if task.search_images is task.splits.reward else FINALISTS
+    count = 1 if task.search_is_final else FINALISTS
     return [episode.keeps for episode in ranked.values()][:count]
 
 

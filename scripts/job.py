@@ -24,6 +24,7 @@ from amc.evaluate import METRICS
 from amc.files import write_json
 from amc.policy import current_versions, save_compact
 from amc.task import Task
+from amc.text import shortened
 from envs import ChannelPruningEnv
 from scripts.board import Board
 from scripts.checkpoints import Checkpoints
@@ -94,6 +95,7 @@ def run_job(job: Job) -> None:
         only=joined(options.channels.only),
         criterion=options.criterion,
         recovery=options.recovery,
+        search_recovery=options.search_recovery,
         seed=options.seed,
         device=device,
     )
@@ -156,6 +158,12 @@ def run_job(job: Job) -> None:
     board.close(noted.episodes, result.policy.keeps, arguments, summary)
     write_report(folder)
     if not options.quiet:
+        if task.scarce:
+            print(
+                f"warning: fewer calibration rows than unknowns in {shortened(task.scarce, 3)}; least squares leans on"
+                " its ridge there, more --calibration-images help",
+                file=sys.stderr,
+            )
         print_finish(result, on_test, is_accuracy=options.metric in METRICS)
         print(
             f"{len(noted.episodes)} episodes in {seconds:.1f} s; results in {folder}\n"

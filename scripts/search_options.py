@@ -8,7 +8,7 @@ from pathlib import Path
 import tyro
 
 from agents.search import check_reward
-from amc.compress import DEFAULT_CRITERION, DEFAULT_RECOVERY, RECOVERIES
+from amc.compress import DEFAULT_CRITERION, DEFAULT_RECOVERY, RECOVERIES, SEARCH_RECOVERY
 from amc.criteria import CRITERIA
 from amc.errors import UserError
 from amc.evaluate import find_metric
@@ -37,8 +37,11 @@ class SearchOptions:
     """Which channels stay, by what they are to the layers that read them: l1, l2, bn_scale, apoz, taylor, thinet,
     lasso, nisp, lda or random."""
     recovery: str = DEFAULT_RECOVERY
-    """What is done after channels are cut: both (least squares, then batch-norm statistics), asymmetric (least squares
-    layer after layer, on what the pruned network reads), reconstruction, statistics or none."""
+    """What is done after the channels of the network that is kept are cut: asymmetric (least squares layer after layer,
+    on what the pruned network reads), both (least squares on what the original reads, then batch-norm statistics),
+    closed_form (likewise, but statistics without a pass), reconstruction, statistics or none."""
+    search_recovery: str = SEARCH_RECOVERY
+    """Likewise, of the networks that the search scores."""
     seed: int = 0
     """Of everything that is drawn."""
     device: str = "auto"
@@ -63,7 +66,8 @@ class SearchOptions:
         find_metric(self.metric)
         rounding(self.channels.round_to)
         look_up("criterion", self.criterion, CRITERIA)
-        look_up("recovery", self.recovery, RECOVERIES)
+        for recovery in (self.recovery, self.search_recovery):
+            look_up("recovery", recovery, RECOVERIES)
 
     @property
     def limits(self) -> tuple[str, ...]:

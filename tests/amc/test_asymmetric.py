@@ -203,7 +203,8 @@ def test_the_compressor_refits(name: str) -> None:
     model, graph = prepared(name)
     x, alive = images(name, 256), halved(graph)
     errors = {}
+    compressor = Compressor(model, graph, [x])
     for recovery in ("reconstruction", "asymmetric"):
-        network, _ = Compressor(model, graph, [x], recovery=recovery).compact(alive)
+        network, _ = compressor.compact(alive, recovery)
         errors[recovery] = distance(run(network, x), run(model, x))
     assert errors["asymmetric"] < errors["reconstruction"]

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
+from amc import calibrate
 from amc.calibrate import POSITIONS_PER_IMAGE, Moments, collect
 from amc.graph import unchecked
 from tests.oracles import snapshot
@@ -173,17 +174,50 @@ def test_where_rows_are_fewer_than_unknowns_they_are_kept() -> None:
 def test_of_many_positions_some_are_sampled_and_the_seed_says_which() -> None:
     conv = nn.Conv2d(6, 5, 3)
     model = nn.Sequential(nn.Conv2d(3, 6, 1), nn.Tanh(), conv, nn.Conv2d(5, 2, 1))
-    images = noise(1, 3, 20, 20)
+    images = noise(8, 3, 20, 20)
     first, same, other = (moments_of(model, images, seed=seed)["2.weight"] for seed in (0, 0, 1))
-    assert rows_of(first) == POSITIONS_PER_IMAGE
+    assert rows_of(first) == 8 * POSITIONS_PER_IMAGE
     torch.testing.assert_close(gram_of(first), gram_of(same), rtol=0, atol=0)
     assert not torch.allclose(gram_of(first), gram_of(other))
-    sampled = moments_of(nn.Sequential(*model[:2], nn.Conv2d(6, 5, 5), model[3]), images)["2.weight"]
-    assert sampled.rows is not None
+
+
+def test_positions_are_drawn_without_repetition() -> None:
+    conv = nn.Conv2d(60, 5, 5)
+    model = nn.Sequential(nn.Conv2d(3, 60, 1), nn.Tanh(), conv, nn.Conv2d(5, 2, 1))
+    images = noise(1, 3, 20, 20)  # 256 positions for 1,501 unknowns
+    taken = moments_of(model, images)["2.weight"].rows
+    assert taken is not None
     every = with_ones(F.unfold(input_of(conv, model, images), 5)[0].T)
-    nearest = torch.cdist(sampled.rows[0].double(), every).min(1)
+    nearest = torch.cdist(taken[0].double(), every).min(1)
     assert nearest.values.max() < 1e-4
-    assert len(set(nearest.indices.tolist())) == POSITIONS_PER_IMAGE  # without repetition
+    assert sorted(nearest.indices.tolist()) == list(range(256))
+
+
+@pytest.mark.parametrize(("images", "rows"), [(2, 2 * 256), (8, 8 * 151), (40, 40 * POSITIONS_PER_IMAGE)])
+def test_few_images_give_more_positions_each(images: int, rows: int) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 6, 1), nn.Tanh(), nn.Conv2d(6, 5, 5), nn.Conv2d(5, 2, 1))
+    found = moments_of(model, noise(images, 3, 20, 20))["2.weight"]  # 151 unknowns
+    assert rows_of(found) == rows
+    assert (found.split() is None) == (images > 2)
+
+
+def test_what_is_held_out_and_what_is_seen_are_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 6, 1), nn.Tanh(), nn.Conv2d(6, 5, 3), nn.Conv2d(5, 2, 1))
+    found = moments_of(model, noise(10, 3, 5, 5), batch=5)["2.weight"]  # 90 rows for 55 unknowns
+    seen, held = found.split() or (None, None)
+    assert seen is not None
+    assert held is not None
+    assert (rows_of(seen), rows_of(held)) == (72, 18)
+    torch.testing.assert_close(gram_of(seen) + gram_of(held), gram_of(found))
+    monkeypatch.setattr(calibrate, "LARGEST_GRAM", 1)
+    monkeypatch.setattr(calibrate, "MOST_ROWS", 50)
+    rows = moments_of(model, noise(10, 3, 5, 5), batch=5)["2.weight"]
+    assert rows.rows is not None
+    assert rows_of(rows) == 50
+    seen, held = rows.split() or (None, None)
+    assert seen is not None
+    assert held is not None
+    assert (rows_of(seen), rows_of(held)) == (40, 10)
 
 
 def test_batches_make_no_difference() -> None:

@@ -5,11 +5,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from amc import reconstruct
+from amc import reconstructor
 from amc.analyse import analyse
-from amc.compress import Compressor
+from amc.compress import RECOVERIES, Compressor
 from amc.graph import PruningGraph
 from amc.prune import Alive
+from amc.statistics import reestimate
 from tests.architectures import PRUNABLE, Plain
 from tests.oracles import distance, prepared, randomise, run, snapshot
 
@@ -18,10 +19,9 @@ def images(name: str, count: int = 24, seed: int = 0) -> Tensor:
     return torch.randn(count, *PRUNABLE[name].input_shape, generator=torch.Generator().manual_seed(seed))
 
 
-def compressor(name: str, recovery: str = "both") -> Compressor:
+def compressor(name: str) -> Compressor:
     model, graph = prepared(name)
-    batches = [images(name, 16), images(name, 8, seed=1)]
-    return Compressor(model, graph, batches, recovery=recovery)
+    return Compressor(model, graph, [images(name, 16), images(name, 8, seed=1)])
 
 
 def without(graph: PruningGraph, *units: int) -> Alive:
@@ -32,22 +32,23 @@ def without(graph: PruningGraph, *units: int) -> Alive:
 
 @pytest.mark.parametrize("name", PRUNABLE)
 def test_nothing_removed_changes_no_weight(name: str) -> None:
-    compress = compressor(name, "reconstruction")
-    network, selection = compress.compact(compress.alive(compress.graph.full))
+    compress = compressor(name)
+    network, selection = compress.compact(compress.alive(compress.graph.full), "reconstruction")
     assert not selection.attributes
     for key, tensor in compress.model.state_dict().items():
         assert torch.equal(network.state_dict()[key], tensor), key
 
 
+@pytest.mark.parametrize("recovery", RECOVERIES)
 @pytest.mark.parametrize("name", PRUNABLE)
-def test_a_compact_network_runs_and_the_original_is_untouched(name: str) -> None:
+def test_a_compact_network_runs_and_the_original_is_untouched(name: str, recovery: str) -> None:
     compress = compressor(name)
     before = snapshot(compress.model)
-    network, _ = compress.compact(compress.alive(compress.graph.least))
+    network, _ = compress.compact(compress.alive(compress.graph.least), recovery)
     assert snapshot(compress.model) == before
     assert all(torch.isfinite(out).all() for out in run(network, images(name)))
     assert not any(module.training for module in network.modules())
-    again, _ = compress.compact(compress.alive(compress.graph.least))
+    again, _ = compress.compact(compress.alive(compress.graph.least), recovery)
     assert distance(run(again, images(name)), run(network, images(name))) == 0
 
 
@@ -55,11 +56,11 @@ def test_a_compact_network_runs_and_the_original_is_untouched(name: str) -> None
 def test_least_squares_comes_nearer_to_the_original_than_slicing(name: str) -> None:
     x, errors = images(name), {}
     for solved in (True, False):
-        compress = compressor(name, "reconstruction" if solved else "none")
+        compress = compressor(name)
         group = compress.graph.groups[-1]  # its consumers are near the output, which measures the error
         keeps = compress.graph.full
         keeps[group.index] = group.choices[0]
-        network, _ = compress.compact(compress.alive(keeps))
+        network, _ = compress.compact(compress.alive(keeps), "reconstruction" if solved else "none")
         pairs = zip(run(network, x), run(compress.model, x), strict=True)
         errors[solved] = sum(float((a - b).square().mean()) for a, b in pairs)
     assert errors[True] < errors[False]
@@ -86,12 +87,13 @@ def duplicated(kind: str) -> tuple[nn.Module, PruningGraph, int]:
 def test_a_duplicated_channel_goes_without_loss(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model, graph, unit = duplicated(kind)
     x = images(kind, 64)
-    sliced, _ = Compressor(model, graph, [x], recovery="none").compact(without(graph, unit))
+    compress = Compressor(model, graph, [x])
+    sliced, _ = compress.compact(without(graph, unit), "none")
     assert distance(run(sliced, x), run(model, x)) > 0.05
-    solved, _ = Compressor(model, graph, [x], recovery="reconstruction").compact(without(graph, unit))
+    solved, _ = compress.compact(without(graph, unit), "reconstruction")
     assert distance(run(solved, x), run(model, x)) < 0.02  # the ridge costs something
-    monkeypatch.setattr(reconstruct, "RIDGE", 1e-9)
-    exact, _ = Compressor(model, graph, [x], recovery="reconstruction").compact(without(graph, unit))
+    monkeypatch.setattr(reconstructor, "held_out_ridge", lambda *_: 1e-9)
+    exact, _ = Compressor(model, graph, [x]).compact(without(graph, unit), "reconstruction")
     assert distance(run(exact, x), run(model, x)) < 1e-3
     assert distance(run(exact, images(kind, seed=7)), run(model, images(kind, seed=7))) < 1e-3
 
@@ -106,7 +108,7 @@ def test_dead_channels_leave_no_nan() -> None:
         model.bn2.bias.fill_(-1.0)
     x = images("plain")
     compress = Compressor(model, analyse(model, x), [x])
-    network, _ = compress.compact(without(compress.graph, 0, 4, 8, 9))
+    network, _ = compress.compact(without(compress.graph, 0, 4, 8, 9), "both")
     assert torch.isfinite(run(network, x)[0]).all()
     assert all(0.0 <= error <= 1.0 for error in compress.reconstruction_errors(without(compress.graph, 0, 4)).values())
 
@@ -119,15 +121,15 @@ def test_a_constant_that_a_channel_added_goes_into_the_bias() -> None:
         first.weight[2] = 0.0
         first.bias[2] = 3.0  # type: ignore[index]  # always 3, whatever the image
     x = images("plain")
-    network, _ = Compressor(model, analyse(model, x), [x]).compact(without(analyse(model, x), 2))
+    network, _ = Compressor(model, analyse(model, x), [x]).compact(without(analyse(model, x), 2), "both")
     assert distance(run(network, x), run(model, x)) < 0.02
     moved = network.get_parameter("2.bias") - model.get_parameter("2.bias")
     torch.testing.assert_close(moved, 3 * second.weight[:, 2, 0, 0], rtol=0.1, atol=0.05)
 
 
 def test_new_statistics_are_those_of_the_compact_network() -> None:
-    compress = compressor("plain", "statistics")
-    network, _ = compress.compact(compress.alive(compress.graph.least))
+    compress = compressor("plain")
+    network, _ = compress.compact(compress.alive(compress.graph.least), "statistics")
     x = torch.cat([images("plain", 16), images("plain", 8, seed=1)])
     with torch.no_grad():
         first = nn.functional.conv2d(x, network.get_parameter("conv1.weight"), padding=1)
@@ -152,6 +154,21 @@ def test_reconstruction_errors_are_of_the_consumers_that_lost_something() -> Non
     assert set(errors) == {"conv2.0.weight"}
     assert 0 < errors["conv2.0.weight"] < 1
     assert compress.reconstruction_errors(without(graph)) == {}
-    assert compressor("projection", "statistics").reconstruction_errors(cut) == {}
     fewer = compress.reconstruction_errors(without(graph, graph.groups[1].first_unit))
     assert fewer["conv2.0.weight"] < errors["conv2.0.weight"]
+
+
+def test_closed_form_statistics_are_those_of_a_pass_where_nothing_before_is_cut() -> None:
+    model, x = randomise(Plain()), images("plain", 64)
+    reestimate(model, [x])
+    graph = analyse(model, x)
+    compress = Compressor(model, graph, [x])
+    alive = without(graph, *range(graph.groups[0].first_unit, graph.groups[0].first_unit + 4))
+    closed, _ = compress.compact(alive, "closed_form")
+    measured, _ = compress.compact(alive, "both")
+    assert not torch.equal(closed.get_buffer("bn2.running_mean"), compress.model.get_buffer("bn2.running_mean"))
+    for name, buffer in measured.named_buffers():
+        if name.startswith("bn2") and buffer.ndim:
+            torch.testing.assert_close(closed.get_buffer(name), buffer, rtol=5e-3, atol=2e-3)
+    for name, parameter in measured.named_parameters():
+        assert torch.equal(closed.get_parameter(name), parameter)

@@ -75,9 +75,9 @@ def test_every_recovery_and_criterion_takes_several_inputs() -> None:
     model = network()
     graph, calibration = analyse(model, batch(2)), [batch(40, seed) for seed in range(3)]
     error = {}
+    compressor = Compressor(model, graph, calibration)
     for recovery in RECOVERIES:
-        compressor = Compressor(model, graph, calibration, recovery=recovery)
-        small, _ = compressor.compact(compressor.alive(graph.least + 2))
+        small, _ = compressor.compact(compressor.alive(graph.least + 2), recovery)
         error[recovery] = float((run(small, batch(50, 9))[0] - run(model, batch(50, 9))[0]).square().mean())
     assert error["both"] < 0.5 * error["none"]
     assert error["asymmetric"] < 0.5 * error["none"]

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from amc import reconstruct
 from amc.calibrate import Moments
-from amc.reconstruct import RIDGE, relative_error, solve
+from amc.least_squares import RIDGE
+from amc.reconstruct import Solved, relative_error, solve
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -38,7 +38,7 @@ def solved_in_rows(rows: Tensor, weight: Tensor, kept: Tensor, with_bias: bool) 
     weights, shifts = [], []
     for x, flat in zip(rows.double(), weight.double().reshape(groups, out // groups, -1), strict=True):
         left = x[:, [*inside, -1]] if with_bias else x[:, inside]
-        ridge = reconstruct.RIDGE * left.square().sum() / left.shape[1]
+        ridge = RIDGE * left.square().sum() / left.shape[1]
         stacked = torch.cat([left, ridge.sqrt() * torch.eye(left.shape[1], dtype=torch.float64)])
         wanted = x[:, outside] @ flat[:, outside].T
         wanted = torch.cat([wanted, wanted.new_zeros(left.shape[1], out // groups)])
@@ -80,10 +80,9 @@ def test_each_group_of_a_grouped_convolution_is_solved_for_itself(form: str) -> 
 
 
 @pytest.mark.parametrize("with_bias", [True, False])
-def test_without_a_ridge_it_is_plain_least_squares(with_bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconstruct, "RIDGE", 0.0)
+def test_without_a_ridge_it_is_plain_least_squares(with_bias: bool) -> None:
     weight, rows = noise(4, 7, seed=3), correlated(1, 300, 7)
-    got, shift = solve(weight, moments(rows, "gram"), KEPT, with_bias)
+    got, shift = solve(weight, moments(rows, "gram"), KEPT, with_bias, ridge=0.0)
     left = rows[0][:, [*KEPT.tolist(), -1] if with_bias else KEPT.tolist()].double()
     wanted = torch.linalg.lstsq(left, rows[0, :, :-1].double() @ weight.double().T).solution.float()
     torch.testing.assert_close(got, wanted[:4].T, rtol=1e-4, atol=1e-5)
@@ -117,7 +116,7 @@ def test_when_every_input_is_dead_the_weights_are_sliced(form: str) -> None:
     got, shift = solve(weight, moments(rows, form), KEPT, with_bias=False)
     assert torch.equal(got, weight[:, KEPT])
     assert not shift.any()
-    assert relative_error(weight, moments(rows, form), KEPT, got, shift) == 0.0
+    assert relative_error(weight, moments(rows, form), KEPT, Solved(got, shift)) == 0.0
 
 
 @pytest.mark.parametrize("form", ["gram", "rows"])
@@ -126,7 +125,7 @@ def test_nothing_removed_changes_nothing(form: str) -> None:
     got, shift = solve(weight, moments(rows, form), torch.arange(7), with_bias=True)
     assert torch.equal(got, weight)
     assert not shift.any()
-    assert relative_error(weight, moments(rows, form), torch.arange(7), got, shift) == 0.0
+    assert relative_error(weight, moments(rows, form), torch.arange(7), Solved(got, shift)) == 0.0
 
 
 @pytest.mark.parametrize("form", ["gram", "rows"])
@@ -139,7 +138,7 @@ def test_what_the_kept_inputs_know_is_removed_without_loss(form: str, copies: fl
     before, after = rows[0, :, :-1] @ weight.T, rows[0][:, kept] @ got.T + shift
     assert (before - after).norm() < 0.02 * before.norm()
     assert (before - rows[0][:, kept] @ weight[:, kept].T).norm() > 0.2 * before.norm()  # slicing alone loses much
-    assert relative_error(weight, moments(rows, form), kept, got, shift) < 1e-3
+    assert relative_error(weight, moments(rows, form), kept, Solved(got, shift)) < 1e-3
 
 
 @pytest.mark.parametrize("form", ["gram", "rows"])
@@ -155,12 +154,14 @@ def test_relative_error_is_what_is_left_of_the_outputs_variance(form: str, group
         lost += float((before - after).square().sum())
         variance += float((before - before.mean(0)).square().sum())
     assert lost < variance
-    assert relative_error(weight, moments(rows, form), KEPT, solved, shift) == pytest.approx(lost / variance, rel=1e-3)
+    assert relative_error(weight, moments(rows, form), KEPT, Solved(solved, shift)) == pytest.approx(
+        lost / variance, rel=1e-3
+    )
 
 
 def test_relative_error_is_at_most_one() -> None:
     weight, rows = noise(4, 7, seed=3), correlated(1, 50, 7)
-    assert relative_error(weight, moments(rows, "gram"), KEPT, 100 * weight[:, KEPT], torch.zeros(4)) == 1.0
+    assert relative_error(weight, moments(rows, "gram"), KEPT, Solved(100 * weight[:, KEPT], torch.zeros(4))) == 1.0
 
 
 def test_the_ridge_is_small() -> None:

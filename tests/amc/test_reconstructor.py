@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from amc import reconstruct, reconstructor
+from amc.calibrate import collect
 from amc.reconstructor import Reconstructor
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared
@@ -14,14 +15,15 @@ from tests.oracles import prepared
 def half(name: str) -> tuple[Reconstructor, np.ndarray]:
     model, graph = prepared(name)
     images = torch.randn(12, *PRUNABLE[name].input_shape, generator=torch.Generator().manual_seed(0))
-    return Reconstructor(model, graph, [images], 0, norms_follow=True), np.arange(graph.unit_count) % 2 == 0
+    moments = collect(model, graph, [images], len(images), seed=0)
+    return Reconstructor(model, graph, moments), np.arange(graph.unit_count) % 2 == 0
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     """The weights that were solved from now on."""
     calls: list[Tensor] = []
 
-    def solve(weight: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
+    def solve(weight: Tensor, *others: Any) -> reconstruct.Solved:
         calls.append(weight)
         return reconstruct.solve(weight, *others)
 
@@ -33,7 +35,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
 def test_new_weights_are_cut_along_their_inputs_only(name: str) -> None:
     model, graph = prepared(name)
     solver, alive = half(name)
-    for key, weight in solver.weights(alive).items():
+    for key, weight in solver.weights(alive, norms_follow=True).items():
         original = model.get_parameter(key)
         if original.ndim == 1:
             assert weight.shape == original.shape
@@ -48,11 +50,11 @@ def test_new_weights_are_cut_along_their_inputs_only(name: str) -> None:
 def test_the_same_channels_are_solved_once(monkeypatch: pytest.MonkeyPatch) -> None:
     solver, alive = half("plain")
     calls = counted(monkeypatch)
-    first, again = solver.weights(alive), solver.weights(alive)
+    first, again = solver.weights(alive, norms_follow=True), solver.weights(alive, norms_follow=True)
     solver.errors(alive)
     assert len(calls) == 2  # conv2 and fc
     assert all(torch.equal(first[key], again[key]) for key in first)
-    solver.weights(~alive)
+    solver.weights(~alive, norms_follow=True)
     assert len(calls) == 4
 
 
@@ -60,6 +62,6 @@ def test_the_cache_forgets_what_was_used_longest_ago(monkeypatch: pytest.MonkeyP
     solver, alive = half("plain")
     calls = counted(monkeypatch)
     monkeypatch.setattr(reconstructor, "CACHE_BYTES", 1)
-    kept = [solver.weights(alive) for _ in range(2)]
+    kept = [solver.weights(alive, norms_follow=True) for _ in range(2)]
     assert len(calls) == 4
     assert all(torch.equal(kept[0][key], kept[1][key]) for key in kept[0])
