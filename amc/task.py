@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
@@ -15,6 +14,7 @@ from amc.budget import Budgets
 from amc.compress import DEFAULT_CRITERION, DEFAULT_RECOVERY, Compressor
 from amc.data.images import Images
 from amc.data.load import Splits
+from amc.digests import images_digest, weights_digest
 from amc.errors import UserError
 from amc.evaluate import Metric, check_runs, find_metric, moved, moved_inputs
 from amc.graph import Keeps, PruningGraph
@@ -91,17 +91,10 @@ class Task:
     @cached_property
     def digests(self) -> dict[str, str]:
         """What tells this task from another: of the architecture, its weights and its images."""
-        weights = hashlib.sha256()
-        for name, tensor in sorted(self.model.state_dict().items()):
-            weights.update(name.encode() + _bytes(tensor))
-        images = hashlib.sha256()
-        for tensor in tensors(self.splits.calibration.example(CALIBRATION_BATCH)):
-            images.update(_bytes(tensor))
-        images.update(repr([len(each) for each in (self.splits.calibration, self.search_images)]).encode())
         return {
             "architecture": self.graph.fingerprint,
-            "weights": weights.hexdigest()[:16],
-            "images": images.hexdigest()[:16],
+            "weights": weights_digest(self.model),
+            "images": images_digest(self.splits.calibration, self.search_images),
         }
 
     def batches(self, images: Images) -> Iterable[tuple[Example, Tensor]]:
@@ -115,10 +108,6 @@ class Task:
     def compact(self, keeps: Keeps) -> tuple[nn.Module, Selection]:
         """The compact network that keeps `keeps[g]` units of each group, and how it was cut."""
         return self.compressor.compact(self.compressor.alive(keeps))
-
-
-def _bytes(tensor: Tensor) -> bytes:
-    return tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
 
 
 def prunable_graph(
