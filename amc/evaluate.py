@@ -20,7 +20,7 @@ Metric = Callable[[nn.Module, Batches], float]
 
 def answered_right(model: nn.Module, batches: Batches, k: int = 1) -> Tensor:
     """Whether the class of each image is among its `k` largest outputs, `(images,)` bool, on the CPU."""
-    right = []
+    right = [torch.zeros(0, dtype=torch.bool)]
     with torch.inference_mode():
         for inputs, targets in batches:
             scores = feed(model, inputs)

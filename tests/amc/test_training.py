@@ -42,7 +42,7 @@ def test_it_learns_what_is_easy_and_leaves_the_network_in_eval_mode() -> None:
     model, images = network(), bright_or_dark(64)
     losses = train(model, images, recipe())
     assert len(losses) == 8
-    assert losses[-1] < 0.1 < losses[0]
+    assert losses[-1] < 0.15 < losses[0]
     assert not model.training
     assert (model(images.inputs).argmax(1) == images.targets).all()
 

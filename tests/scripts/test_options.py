@@ -16,11 +16,11 @@ from torch import nn
 from amc.data.preprocess import IMAGENET_MEAN, Preprocess
 from amc.errors import UserError
 from amc.networks import Network
-from scripts import apply, describe, evaluate, export, pretrain, report, train
+from scripts import apply, describe, evaluate, export, finetune, pretrain, report, train
 from scripts.options import DataOptions, ImageOptions, NetworkOptions, check_seed, rounding
 from tests.command import call
 
-ENTRY_POINTS = (train, apply, evaluate, describe, export, pretrain, report)
+ENTRY_POINTS = (train, apply, finetune, evaluate, describe, export, pretrain, report)
 
 
 def options(arguments: type) -> Iterator[tuple[type, dataclasses.Field[Any]]]:
