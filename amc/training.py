@@ -15,6 +15,7 @@ from amc.data.augment import Augmentation
 from amc.data.images import Images
 from amc.distillation import Distillation
 from amc.errors import UserError
+from amc.evaluate import moved_inputs
 from amc.inference import channels_last
 from amc.precision import PRECISIONS, find_precision
 from amc.registry import look_up
@@ -195,8 +196,7 @@ class Training:
         pace = self._schedule(self.done)
         for group in self._optimizer.param_groups:
             group["lr"], group["momentum"] = recipe.learning_rate * pace.rate, pace.momentum
-        inputs = recipe.augmentation(inputs, self._generator)
-        inputs = inputs.to(self._device, memory_format=torch.channels_last)
+        inputs = moved_inputs(recipe.augmentation(inputs, self._generator), self._device)
         targets = targets.to(self._device)
         with torch.autocast(self._device.type, self._precision, enabled=self._precision != torch.float32):
             outputs = self._model(inputs)

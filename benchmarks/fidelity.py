@@ -9,7 +9,6 @@ from __future__ import annotations
 import collections
 import json
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from scipy.stats import ConstantInputWarning, spearmanr
+from numpy.typing import NDArray
+from scipy.stats import rankdata
 from torch import nn
 
 from agents.exploration import random_policy
@@ -130,12 +130,17 @@ def _rows(arguments: Arguments, known: int) -> Iterator[dict[str, Any]]:
 def correlation(scores: Sequence[float], tuned: Sequence[float]) -> Fidelity:
     """Spearman's rank correlation, and its percentile bootstrap interval over policies (Efron 1979)."""
     pairs = np.column_stack([scores, tuned])
-    drawn = np.random.default_rng(0).integers(len(pairs), size=(RESAMPLES, len(pairs)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConstantInputWarning)  # of equal policies, which are left out
-        values = [spearmanr(pairs[chosen]).statistic for chosen in drawn]
-    low, high = np.nanpercentile(values, [2.5, 97.5])
-    return Fidelity(float(spearmanr(pairs).statistic), float(low), float(high))
+    drawn = pairs[np.random.default_rng(0).integers(len(pairs), size=(RESAMPLES, len(pairs)))]
+    low, high = np.nanpercentile(_rank_correlation(drawn), [2.5, 97.5])  # resamples of equal policies have none
+    return Fidelity(float(_rank_correlation(pairs)), float(low), float(high))
+
+
+def _rank_correlation(pairs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of pairs `(..., policies, 2)`."""
+    ranks = rankdata(pairs, axis=-2)
+    centred = ranks - ranks.mean(axis=-2, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        return centred.prod(axis=-1).sum(axis=-1) / np.sqrt((centred**2).sum(axis=-2).prod(axis=-1))
 
 
 def recommended(found: dict[str, Fidelity], seconds: dict[str, float]) -> str:

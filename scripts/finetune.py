@@ -5,32 +5,30 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 import tyro
 from rich.console import Console
-from rich.table import Table
 
 from amc.device import find_device
 from amc.digests import images_digest, weights_digest
 from amc.distillation import Distillation
 from amc.errors import UserError
-from amc.evaluate import METRICS, check_runs, moved_inputs
+from amc.evaluate import check_runs, moved_inputs
 from amc.files import write_json
-from amc.paired import Drop
 from amc.policy import POLICY_FILE, current_versions, read_policy, save_compact
+from amc.snapshots import CHECKPOINT_FOLDER
 from amc.training import Training
 from scripts.cli import run
+from scripts.comparison import compare
 from scripts.options import DataOptions, NetworkOptions, check_command, not_imported
 from scripts.progress import training_progress
 from scripts.recorded import AUTO, compact_network, filled, recorded_arguments
 from scripts.run_folder import SUMMARY_FILE, check_new
-from scripts.scoring import Score, Scoring
+from scripts.scoring import Scoring
 from scripts.session import Session, gone_on
-from scripts.table import percent
 from scripts.training_options import TrainingOptions
 from scripts.tuning import Past, Tuning, latest_tuning
 from scripts.words import flat, replaced, to_words
@@ -86,6 +84,8 @@ def finetune(arguments: Arguments) -> None:
     try:
         _finetune(session)
     except KeyboardInterrupt:
+        if not (session.folder / CHECKPOINT_FOLDER).exists():
+            raise
         words = ["python", "-m", f"scripts.{PROGRAM}", "--resume", str(session.folder)]
         print(f"go on with: {shlex.join(words)}")
         raise
@@ -115,6 +115,7 @@ def _finetune(session: Session[Arguments, Past | None]) -> None:
     example = splits.calibration.example(1)
     network_options.check_inputs(example)
     scoring = Scoring(metric, moved_inputs(example, device), device)
+    policy = read_policy(arguments.run_dir / POLICY_FILE)
     original = network.model.to(device)
     pruned, tuned = (compact_network(arguments.run_dir, network).to(device) for _ in range(2))
     for model in (original, pruned):
@@ -125,41 +126,26 @@ def _finetune(session: Session[Arguments, Past | None]) -> None:
         "images": images_digest(splits.calibration, splits.train, splits.reward),
     }
     session.check_same(digests)
-    soft = Distillation(scoring.ready(original), arguments.temperature, arguments.distillation)
-    tuning = Tuning(
-        folder,
-        {
-            "program": PROGRAM,
-            "words": list(session.words),
-            "device": device.type,
-            "threads": torch.get_num_threads(),
-            "digests": digests,
-            "versions": current_versions(),
-        },
-        tuned,
-        Training(tuned, splits.train, arguments.training.recipe(seed), device, soft if soft.weight else None),
-        lambda model: scoring(model, splits.reward).value,
-        session.past,
-        session.seconds,
-    )
-    with training_progress(arguments.training.epochs, arguments.quiet) as bar:
-        past = tuning.finish(arguments.training.epochs, bar)
-    seconds = tuning.seconds
-    policy = read_policy(arguments.run_dir / POLICY_FILE)
-    save_compact(folder, dataclasses.replace(policy, accuracy=past.best_score, versions=current_versions()), tuned)
-    on_reward = {"original": scoring(original, splits.reward).value, "pruned": past.before, "tuned": past.best_score}
-    on_test = {  # the one time that the test images are read
-        name: scoring(model, splits.test)
-        for name, model in (("original", original), ("pruned", pruned), ("tuned", tuned))
+    description = {
+        "program": PROGRAM,
+        "words": list(session.words),
+        "device": device.type,
+        "threads": torch.get_num_threads(),
+        "digests": digests,
+        "versions": current_versions(),
     }
-    drops = {name: on_test["original"].drop_to(on_test[name]) for name in ("pruned", "tuned")}
-    options = (
-        flat(arguments) | flat(network_options) | flat(data_options) | {"metric": metric, "seed": seed, "out": None}
-    )
-    summary = {
-        **{f"{name}_accuracy": value for name, value in on_reward.items()},
-        **{f"test_accuracy_{name}": score.value for name, score in on_test.items()},
-        **{f"test_drop_{name}": drop and drop._asdict() for name, drop in drops.items()},
+    soft = Distillation(scoring.ready(original), arguments.temperature, arguments.distillation)
+    recipe = arguments.training.recipe(seed)
+    training = Training(tuned, splits.train, recipe, device, soft if soft.weight else None)
+    tuning = Tuning(folder, description, tuned, training, scoring, splits.reward, session.past, session.seconds)
+    with training_progress(recipe.epochs, arguments.quiet) as bar:
+        past = tuning.finish(recipe.epochs, bar)
+    seconds = tuning.seconds
+    save_compact(folder, dataclasses.replace(policy, accuracy=past.best_score, versions=current_versions()), tuned)
+    compared = compare(scoring, splits, original, pruned, tuned, (past.before, past.best_score))
+    taken_over = flat(network_options) | flat(data_options) | {"metric": metric, "seed": seed}
+    options = flat(arguments) | taken_over | {"out": None, "resume": None}
+    summary = compared.summary() | {
         "epochs": list(map(dataclasses.asdict, past.epochs)),
         "arguments": options,
         "tuning_seconds": seconds,
@@ -168,25 +154,11 @@ def _finetune(session: Session[Arguments, Past | None]) -> None:
     write_json(folder / SUMMARY_FILE, summary)
     tuning.close(summary)
     if not arguments.quiet:
-        _print(on_reward, on_test, drops, shown=percent if metric in METRICS else "{:.4f}".format)
+        Console().print(compared.table(scoring))
         print(
             f"{len(past.epochs)} epochs in {seconds:.1f} s; results in {folder}\n"
             f"check them with: {check_command(folder, options)}"
         )
-
-
-def _print(
-    on_reward: Mapping[str, float],
-    on_test: Mapping[str, Score],
-    drops: Mapping[str, Drop | None],
-    shown: Callable[[float], str],
-) -> None:
-    table = Table("network", "reward split", "test split", "lost on the test split (95 % interval)")
-    for name, score in on_test.items():
-        drop = drops.get(name)
-        lost = "" if drop is None else f"{100 * drop.value:.2f} points ({100 * drop.low:.2f} to {100 * drop.high:.2f})"
-        table.add_row(name, shown(on_reward[name]), shown(score.value), lost)
-    Console().print(table)
 
 
 def main() -> None:

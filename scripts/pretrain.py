@@ -1,4 +1,4 @@
-"""Train a network from random weights, so that there is something to prune."""
+"""Train a network, so that there is something to prune."""
 
 from __future__ import annotations
 

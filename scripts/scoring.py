@@ -14,6 +14,7 @@ from amc.graph import unchecked
 from amc.graph.inputs import Example
 from amc.inference import for_inference
 from amc.paired import Drop, paired_drop
+from scripts.table import percent
 
 BATCH = 250
 
@@ -56,3 +57,7 @@ class Scoring:
             return Score(find_metric(self.metric)(self.ready(network), batches), None)
         right = answered_right(self.ready(network), batches, TOP[self.metric])
         return Score(int(right.sum()) / len(right), right)
+
+    def shown(self, value: float) -> str:
+        """A score as it is printed: top1 and top5 in percent."""
+        return percent(value) if self.metric in TOP else f"{value:.4f}"

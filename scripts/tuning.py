@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
+from amc.data.images import Images
 from amc.entries import entry, list_of, number
 from amc.errors import UserError
 from amc.snapshots import Snapshot, latest_snapshot, part, save_snapshot
@@ -19,7 +21,7 @@ from amc.training import Training
 from scripts.checkpoints import LONGEST
 from scripts.events import Events
 from scripts.progress import TrainingBar
-from scripts.table import percent
+from scripts.scoring import Scoring
 
 UNIT = "step"
 TRAINING, BEST = "training.", "best."
@@ -76,7 +78,8 @@ class Tuning:
         run: What the run is, as a JSON object.
         network: The network that is trained; it is that of `training`.
         training: Its training, at its beginning.
-        score: Of the network, on the reward images; larger is better.
+        scoring: How it is scored.
+        images: On what: the reward images.
         past: How far an earlier stretch has come; None where there was none.
         seconds: Spent on that.
     """
@@ -87,7 +90,8 @@ class Tuning:
         run: Mapping[str, Any],
         network: nn.Module,
         training: Training,
-        score: Callable[[nn.Module], float],
+        scoring: Scoring,
+        images: Images,
         past: Past | None,
         seconds: float,
     ) -> None:
@@ -95,14 +99,15 @@ class Tuning:
         self._run = run
         self._network = network
         self._training = training
-        self._score = score
-        self._past = past or Past(score(network), (), {}, cloned(network))
+        self._scoring = scoring
+        self._images = images
+        self._past = past or Past(scoring(network, images).value, (), {}, cloned(network))
         self._seconds = seconds
         self._start = time.perf_counter()
-        self._written = -LONGEST
+        self._written = -math.inf
         if past is not None:
             training.set_state(past.training)
-        self._events = Events(folder, training.steps)
+        self._events = Events(folder, training.steps + 1)
 
     @property
     def seconds(self) -> float:
@@ -138,7 +143,7 @@ class Tuning:
         self._events.close(lambda: self._events.writer.add_text("summary", text, self._training.steps))
 
     def _end_epoch(self) -> None:
-        score, past = self._score(self._network), self._past
+        score, past = self._scoring(self._network, self._images).value, self._past
         best = past.best
         if score > past.best_score:
             best = cloned(self._network)
@@ -154,7 +159,7 @@ class Tuning:
         self._events.write(write)
 
     def _words(self, loss: float) -> str:
-        return f"loss {loss:.3f}, reward images {percent(self._past.best_score)}"
+        return f"loss {loss:.3f}, best on reward images {self._scoring.shown(self._past.best_score)}"
 
     def _checkpoint(self) -> None:
         """Write one; where that fails, as on a full disk, the training goes on, and it is told so."""
@@ -166,6 +171,7 @@ class Tuning:
             save_snapshot(self._folder, UNIT, self._training.steps, run, tensors)
         except UserError as error:
             print(f"warning: no checkpoint was written: {error}", file=sys.stderr)
+        self._events.write(self._events.writer.flush)
         self._written = time.perf_counter()
 
 
