@@ -18,21 +18,27 @@ Metric = Callable[[nn.Module, Batches], float]
 """A function of a network in evaluation mode and batches of inputs and targets; larger is better, 1 is the best."""
 
 
+def answered_right(model: nn.Module, batches: Batches, k: int = 1) -> Tensor:
+    """Whether the class of each image is among its `k` largest outputs, `(images,)` bool, on the CPU."""
+    right = [torch.zeros(0, dtype=torch.bool)]
+    with torch.inference_mode():
+        for inputs, targets in batches:
+            scores = feed(model, inputs)
+            hits = scores.topk(min(k, scores.shape[1]), dim=1).indices == targets[:, None]
+            right.append(hits.any(dim=1).cpu())
+    return torch.cat(right)
+
+
 def _top(k: int) -> Metric:
     def accuracy(model: nn.Module, batches: Batches) -> float:
-        right = total = 0
-        with torch.inference_mode():
-            for inputs, targets in batches:
-                scores = feed(model, inputs)
-                hits = scores.topk(min(k, scores.shape[1]), dim=1).indices == targets[:, None]
-                right += int(hits.sum())
-                total += len(targets)
-        return right / total
+        right = answered_right(model, batches, k)
+        return int(right.sum()) / len(right)
 
     return accuracy
 
 
-METRICS: dict[str, Metric] = {"top1": _top(1), "top5": _top(5)}
+TOP = {"top1": 1, "top5": 5}
+METRICS: dict[str, Metric] = {name: _top(k) for name, k in TOP.items()}
 """Metrics by name: the share of images whose class is among the 1 or 5 largest outputs, in [0, 1]."""
 
 

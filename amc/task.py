@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
@@ -16,6 +15,7 @@ from amc.calibrate import scarce
 from amc.compress import DEFAULT_CRITERION, DEFAULT_RECOVERY, RECOVERIES, SEARCH_RECOVERY, Compressor
 from amc.data.images import Images
 from amc.data.load import Splits
+from amc.digests import images_digest, weights_digest
 from amc.errors import UserError
 from amc.evaluate import Metric, check_runs, find_metric, moved, moved_inputs
 from amc.graph import Keeps, PruningGraph
@@ -98,17 +98,10 @@ class Task:
     @cached_property
     def digests(self) -> dict[str, str]:
         """What tells this task from another: of the architecture, its weights and its images."""
-        weights = hashlib.sha256()
-        for name, tensor in sorted(self.model.state_dict().items()):
-            weights.update(name.encode() + _bytes(tensor))
-        images = hashlib.sha256()
-        for tensor in tensors(self.splits.calibration.example(CALIBRATION_BATCH)):
-            images.update(_bytes(tensor))
-        images.update(repr([len(each) for each in (self.splits.calibration, self.search_images)]).encode())
         return {
             "architecture": self.graph.fingerprint,
-            "weights": weights.hexdigest()[:16],
-            "images": images.hexdigest()[:16],
+            "weights": weights_digest(self.model),
+            "images": images_digest(self.splits.calibration, self.search_images),
         }
 
     def batches(self, images: Images) -> Iterable[tuple[Example, Tensor]]:
@@ -136,10 +129,6 @@ class Task:
     def _search_score(self, keeps: Keeps) -> float:
         network, _ = self.compressor.compact(self.compressor.alive(keeps), self.search_recovery)
         return self.accuracy(network, self.search_images)
-
-
-def _bytes(tensor: Tensor) -> bytes:
-    return tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
 
 
 def prunable_graph(

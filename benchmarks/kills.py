@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.checkpoint import CHECKPOINT_FOLDER, latest_checkpoint
+from agents.checkpoint import latest_checkpoint
 from amc.errors import UserError
 from amc.policy import POLICY_FILE
+from amc.snapshots import CHECKPOINT_FOLDER
 from benchmarks.runs import machine
 from scripts.cli import run
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agents.checkpoint import CHECKPOINT_FOLDER
+from amc.snapshots import CHECKPOINT_FOLDER
 from scripts.run_folder import SUMMARY_FILE
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import tyro
 
 from agents.agent_file import read_agent
+from agents.result import Past
 from agents.settings import PRESETS
 from agents.strategies import Ddpg, Fixed, Strategy
 from amc.errors import UserError
@@ -66,7 +67,7 @@ def apply(arguments: Arguments) -> None:
     run_job(_policy_job(session) if session.arguments.policy else _agent_job(session))
 
 
-def _agent_job(session: Session[Arguments]) -> Job:
+def _agent_job(session: Session[Arguments, Past]) -> Job:
     arguments = session.arguments
     assert arguments.agent is not None, "checked"
     source = session.source(AGENT, arguments.agent)
@@ -91,7 +92,7 @@ def _agent_job(session: Session[Arguments]) -> Job:
     )
 
 
-def _policy_job(session: Session[Arguments]) -> Job:
+def _policy_job(session: Session[Arguments, Past]) -> Job:
     arguments = session.arguments
     assert arguments.policy is not None, "checked"
     source = session.source(POLICY, arguments.policy)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,11 @@ import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
 from agents.result import Episode, best_of, better
-from amc.errors import UserError
 from amc.graph import Keeps, PruningGraph
 from scripts import charts
 from scripts.board_hparams import hyperparameters
 from scripts.board_layout import BEST_REWARD, LEARNING, layout, results
+from scripts.events import Events
 
 PICTURES = 10
 """How often pictures are drawn while a search runs, which is as many as TensorBoard shows of each."""
@@ -56,29 +55,27 @@ class Board:
         metric: str,
         uniform: Sequence[int],
     ) -> None:
-        self._folder = folder
+        self._events = Events(folder, len(past))
         self._graph = graph
         self._original = original
         self._every = -(-episodes // PICTURES)
         self._metric = metric
         self._uniform = uniform
-        self._past = len(past)
         self._episodes = list(past)
         self._best = best_of(past)
-        self._failure: OSError | None = None
         self._start = time.perf_counter()
         self._drawing = 0.0  # seconds so far
         self._next_drawing = FIRST_DRAWING
 
     @cached_property
     def _writer(self) -> SummaryWriter:
-        writer = SummaryWriter(str(self._folder), purge_step=self._past)
+        writer = self._events.writer
         writer.add_custom_scalars(layout())
         return writer
 
     def episode(self, episode: Episode) -> None:
         """One point of every curve."""
-        self._write(lambda: self._points(episode))
+        self._events.write(lambda: self._points(episode))
 
     def close(
         self,
@@ -92,23 +89,7 @@ class Board:
         Raises:
             UserError: some events could not be written.
         """
-        self._write(lambda: self._ending(episodes, best, arguments, summary))
-        if self._failure is not None:
-            raise UserError(
-                f"not all TensorBoard events could be written into {self._folder}: {self._failure.strerror};"
-                " the other results are there"
-            )
-
-    def _write(self, events: Callable[[], None]) -> None:
-        """Write events, unless that failed before."""
-        hook, threading.excepthook = threading.excepthook, _no_traceback
-        try:
-            if self._failure is None:
-                events()
-        except OSError as error:
-            self._failure = error
-        finally:
-            threading.excepthook = hook
+        self._events.close(lambda: self._ending(episodes, best, arguments, summary))
 
     def _points(self, episode: Episode) -> None:
         writer, step = self._writer, episode.index
@@ -163,14 +144,7 @@ class Board:
         for part in hyperparameters(arguments):  # add_hparams would open a second file
             self._writer._get_file_writer().add_summary(part)
         self._writer.add_text("summary", f"```json\n{json.dumps(summary, indent=2)}\n```", step)
-        self._writer.close()
 
     @property
     def _names(self) -> list[str]:
         return [group.name for group in self._graph.groups]
-
-
-def _no_traceback(failed: threading.ExceptHookArgs) -> None:
-    """For TensorBoard's own thread, whose errors are raised again in ours."""
-    if not isinstance(failed.exc_value, OSError):
-        threading.__excepthook__(failed)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import statistics
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 import tyro
@@ -18,40 +16,20 @@ from torch import nn
 
 from amc.cost import COSTS
 from amc.device import find_device
-from amc.entries import entry, integer, list_of, number, object_of, optional, read_object, text
 from amc.errors import UserError
 from amc.evaluate import METRICS, check_runs, find_metric, moved, moved_inputs
 from amc.graph import unchecked
 from amc.graph.inputs import Example, batch_size, feed, tensors
 from amc.inference import for_inference
-from amc.networks import Network
-from amc.policy import POLICY_FILE, load, read_policy
 from amc.text import nearest
-from amc.userfile import is_user_function
 from scripts.cli import run
 from scripts.options import DataOptions, NetworkOptions, check_seed, not_imported
-from scripts.run_folder import SUMMARY_FILE
+from scripts.recorded import AUTO, compact_network, filled, recorded_arguments
 from scripts.table import percent
 
 SPLITS = ("reward", "test")
 BATCH = 250
 TIMED_SECONDS = 1.0
-AUTO = "auto"
-RECORDED: dict[str, Callable[[Any], Any]] = {
-    "model": text,
-    "image_size": optional(integer),
-    "mean": optional(list_of(number)),
-    "std": optional(list_of(number)),
-    "data": text,
-    "calibration_images": optional(integer),
-    "reward_split": optional(integer),
-    "test_images": optional(integer),
-    "metric": text,
-    "seed": integer,
-}
-"""Arguments of a search that are taken over from its summary."""
-
-Options = TypeVar("Options", NetworkOptions, DataOptions)
 
 
 @dataclass(frozen=True)
@@ -88,9 +66,9 @@ def evaluate(arguments: Arguments) -> None:
     seed = recorded.get("seed", 0) if arguments.seed is None else arguments.seed
     device = find_device(arguments.device)
 
-    network = _filled(arguments.network, recorded).load()
-    splits = _filled(arguments.images, recorded).load(network, metric_name, seed, progress=True)
-    model = (_compact(arguments.run_dir, network) if arguments.run_dir else network.model).to(device)
+    network = filled(arguments.network, recorded).load()
+    splits = filled(arguments.images, recorded).load(network, metric_name, seed, progress=True)
+    model = (compact_network(arguments.run_dir, network) if arguments.run_dir else network.model).to(device)
     images = splits.test if arguments.split == "test" else splits.reward
     arguments.network.check_inputs(images.example(1))
     example = moved_inputs(images.example(1), device)
@@ -112,37 +90,11 @@ def evaluate(arguments: Arguments) -> None:
     Console().print(table)
 
 
-def _compact(run_dir: Path, network: Network) -> nn.Module:
-    policy = read_policy(run_dir / POLICY_FILE)
-    return load(run_dir, network.model if is_user_function(policy.model) else None)
-
-
 def _recorded(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
     """The arguments of a finished run; the network's weights are in its folder, so none are loaded."""
-    model = read_policy(run_dir / POLICY_FILE).model
-    if asked.model not in (AUTO, model) and not is_user_function(model):
-        raise UserError(f"{run_dir} holds a compact {model}, got --model {asked.model}; leave it out")
     if asked.weights != NetworkOptions.weights:
         raise UserError(f"the compact network in {run_dir} has weights of its own; leave --weights out")
-    summary = run_dir / SUMMARY_FILE
-    content = read_object(summary)
-    try:
-        arguments = entry(content, "arguments", object_of(lambda value: value))
-        recorded = {name: entry(arguments, name, read) for name, read in RECORDED.items()}
-    except ValueError as error:
-        raise UserError(f"{summary} is damaged: {error}") from error
-    return recorded | {"weights": "none"}
-
-
-def _filled(options: Options, recorded: Mapping[str, Any]) -> Options:
-    """The options with what a run recorded, else a search's defaults, wherever nothing was given."""
-    changes: dict[str, Any] = {}
-    for option in dataclasses.fields(options):
-        if getattr(options, option.name) not in (None, AUTO, "default"):
-            continue
-        value = recorded.get(option.name, option.default)
-        changes[option.name] = not_imported(value, f"--{option.name}", given=False)
-    return dataclasses.replace(options, **changes)
+    return recorded_arguments(run_dir, asked) | {"weights": "none"}
 
 
 def _milliseconds(network: nn.Module, batch: Example) -> float:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from agents.agent_file import save_agent
+from agents.result import Past
 from agents.search import BestOf, make_env
 from agents.strategies import Ddpg, Strategy
 from amc.cost import COSTS
@@ -58,7 +59,7 @@ class Job:
         inputs: Files that it starts from, by the name that their copies in the run folder have.
     """
 
-    session: Session[Any]
+    session: Session[Any, Past]
     network: NetworkOptions
     images: DataOptions
     options: SearchOptions
@@ -99,7 +100,7 @@ def run_job(job: Job) -> None:
         seed=options.seed,
         device=device,
     )
-    session.check_same(task)
+    session.check_same(task.digests)
     if splits.reward_from_train and not options.quiet:
         print(
             "warning: the data has no val/ split, so reward images are taken from the training images; a network that"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -30,46 +30,18 @@ Repeated = Annotated[tuple[tuple[str, ...], ...], tyro.conf.UseAppendAction]
 
 
 @dataclass(frozen=True)
-class NetworkOptions:
-    """Which network."""
+class ImageOptions:
+    """How images become inputs, where that differs from what is known of the network."""
 
-    model: str = "digits_resnet"
-    """Network: a name (digits_resnet, resnet56, mobilenet_v1, ...), torchvision:NAME, timm:NAME or
-    path/to/file.py:function."""
-    weights: str = "default"
-    """Its weights: a .safetensors, .pt, .pth or .th file, default for the packaged or torchvision's pretrained ones
-    (for a function: as it returns them), none for random ones."""
     image_size: int | None = None
     """Height and width of the input, in pixels; default: that of the pretrained weights."""
     mean: tuple[float, ...] | None = None
     """Mean of each colour channel, of pixels in [0, 1]; default: that of the pretrained weights."""
     std: tuple[float, ...] | None = None
     """Standard deviation of each colour channel, of pixels in [0, 1]; default: that of the pretrained weights."""
-    input_spec: str | None = None
-    """Shapes of the inputs without the batch, as 3x224x224, or 3x64x64,10:int64 where there are two; default: one image
-    of --image-size. Data says the shapes of its inputs itself, which are then compared."""
 
-    def example(self, network: Network) -> Example:
-        """An input, or several, for an analysis without data."""
-        if self.input_spec is not None:
-            if self.image_size is not None:
-                raise UserError("--input-spec says the whole shape of each input; leave --image-size out")
-            return zeros(self.input_spec)
-        if network.preprocess is None:
-            raise UserError(f"the input size of {network.name} is not known; give --image-size or --input-spec")
-        return torch.zeros(1, *network.preprocess.shape)
-
-    def check_inputs(self, example: Example) -> None:
-        """Raise a UserError where the inputs that the data gives are not those of --input-spec."""
-        if self.input_spec is not None and spec_of(zeros(self.input_spec)) != spec_of(example):
-            raise UserError(f"the data gives inputs of {spec_of(example)}, got --input-spec {self.input_spec}")
-
-    def load(self) -> Network:
-        """The network with its weights, and its preprocessing with what was asked for in place of its own."""
-        network = load_network(self.model, self.weights)
-        return dataclasses.replace(network, preprocess=self._preprocess(network.preprocess))
-
-    def _preprocess(self, own: Preprocess | None) -> Preprocess | None:
+    def preprocess(self, own: Preprocess | None) -> Preprocess | None:
+        """What is known of the network, with what was asked for in its place; None where neither is there."""
         asked: dict[str, Any] = {"image_size": self.image_size, "mean": self.mean, "std": self.std}
         changes = {name: value for name, value in asked.items() if value is not None}
         if not changes:
@@ -86,6 +58,42 @@ class NetworkOptions:
             return dataclasses.replace(own, **changes)
         except ValueError as error:
             raise UserError(f"--mean and --std: {error}") from error
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """Which network."""
+
+    model: str = "digits_resnet"
+    """Network: a name (digits_resnet, resnet56, mobilenet_v1, ...), torchvision:NAME, timm:NAME or
+    path/to/file.py:function."""
+    weights: str = "default"
+    """Its weights: a .safetensors, .pt, .pth or .th file, default for the packaged or torchvision's pretrained ones
+    (for a function: as it returns them), none for random ones."""
+    preparation: tyro.conf.OmitArgPrefixes[ImageOptions] = field(default_factory=ImageOptions)
+    input_spec: str | None = None
+    """Shapes of the inputs without the batch, as 3x224x224, or 3x64x64,10:int64 where there are two; default: one image
+    of --image-size. Data says the shapes of its inputs itself, which are then compared."""
+
+    def example(self, network: Network) -> Example:
+        """An input, or several, for an analysis without data."""
+        if self.input_spec is not None:
+            if self.preparation.image_size is not None:
+                raise UserError("--input-spec says the whole shape of each input; leave --image-size out")
+            return zeros(self.input_spec)
+        if network.preprocess is None:
+            raise UserError(f"the input size of {network.name} is not known; give --image-size or --input-spec")
+        return torch.zeros(1, *network.preprocess.shape)
+
+    def check_inputs(self, example: Example) -> None:
+        """Raise a UserError where the inputs that the data gives are not those of --input-spec."""
+        if self.input_spec is not None and spec_of(zeros(self.input_spec)) != spec_of(example):
+            raise UserError(f"the data gives inputs of {spec_of(example)}, got --input-spec {self.input_spec}")
+
+    def load(self) -> Network:
+        """The network with its weights, and its preprocessing with what was asked for in place of its own."""
+        network = load_network(self.model, self.weights)
+        return dataclasses.replace(network, preprocess=self.preparation.preprocess(network.preprocess))
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,32 @@
-"""Train a network from random weights, so that there is something to prune."""
+"""Train a network, so that there is something to prune."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from rich.console import Console
-from rich.progress import Progress
+import tyro
 
-from amc.data.augment import Augmentation
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
 from amc.device import find_device
 from amc.errors import UserError
 from amc.evaluate import METRICS, moved
 from amc.networks import load_network
-from amc.registry import look_up
-from amc.training import PRECISIONS, Recipe, train
+from amc.training import Training
 from amc.weights import write_state_dict
 from scripts.cli import run
-from scripts.options import check_seed
+from scripts.options import ImageOptions, check_seed
+from scripts.progress import training_progress
+from scripts.training_options import TrainingOptions
 
 EVALUATION_BATCH = 256
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """Train a network from random weights by SGD and write the weights.
+    """Train a network by SGD and write the weights: from random weights, or from those that your own function returns.
 
     The splits are those of a search with the same data and seed: images that it scores networks
     on are never trained on.
@@ -34,70 +35,43 @@ class Arguments:
     out: Path
     """File that the weights are written to (.safetensors)."""
     model: str = "digits_resnet"
-    """Network: a name (digits_resnet, resnet56, mobilenet_v1, ...), torchvision:NAME or path/to/file.py:function."""
+    """Network: a name (digits_resnet, resnet56, mobilenet_v1, ...), torchvision:NAME, timm:NAME or
+    path/to/file.py:function."""
+    preparation: tyro.conf.OmitArgPrefixes[ImageOptions] = field(default_factory=ImageOptions)
     data: str = "digits"
     """Images: digits, cifar10, imagefolder:PATH (with train/, and val/, test/ or both) or path/to/file.py:function."""
-    epochs: int = 100
-    """Passes over the training images."""
-    batch_size: int = 32
-    """Images per step."""
-    lr: float = 0.1
-    """Learning rate at its peak."""
-    weight_decay: float = 5e-4
-    """L2 penalty on the weights."""
-    label_smoothing: float = 0.1
-    """Share of each target that is spread over all classes, from 0 to 1."""
-    crop_padding: int = 1
-    """How far training images are shifted at random, in pixels (4 is common for CIFAR-10)."""
-    flip: bool = False
-    """Mirror half of the training images left to right (for photographs)."""
-    precision: str = "float32"
-    """Of the forward pass: float32, or bfloat16 (about twice as fast on processors that have it)."""
+    training: tyro.conf.OmitArgPrefixes[TrainingOptions] = field(
+        default_factory=lambda: TrainingOptions(label_smoothing=0.1, precision="float32")
+    )
     seed: int = 0
     """Of the random weights, the splits, and the order and changes of the images."""
     device: str = "auto"
     """Where to train: cpu, cuda, or auto for a GPU if there is one."""
 
-    def __post_init__(self) -> None:
-        """Raise a `UserError` for a number that makes no sense."""
-        for name in ("epochs", "batch_size", "lr"):
-            if not getattr(self, name) > 0:
-                raise UserError(f"expected --{name.replace('_', '-')} above 0, got {getattr(self, name)}")
-        for name in ("weight_decay", "label_smoothing", "crop_padding"):
-            if not getattr(self, name) >= 0:
-                raise UserError(f"expected --{name.replace('_', '-')} of 0 or more, got {getattr(self, name)}")
+    def check(self) -> None:
+        """Raise a UserError for what can be told without reading anything."""
+        self.training.check()
         check_seed(self.seed)
-        look_up("precision", self.precision, PRECISIONS)
-        if self.label_smoothing > 1:
-            raise UserError(f"expected --label-smoothing of 1 or less, got {self.label_smoothing}")
         if self.out.suffix != ".safetensors":
             raise UserError(f"expected --out to end in .safetensors, got {self.out}")
 
 
 def pretrain(arguments: Arguments) -> None:
     """Train, write the weights, print the accuracies."""
+    arguments.check()
     device = find_device(arguments.device)
     torch.manual_seed(arguments.seed)
     network = load_network(arguments.model, weights="none")
     model = network.model.to(device)
-    splits = load_data(arguments.data, network.preprocess, SplitSizes(calibration=1), arguments.seed, progress=True)
-    if not isinstance(splits.train.example(1), torch.Tensor):
-        raise UserError(f"networks of several inputs are not trained here; {arguments.data} gives several")
-    recipe = Recipe(
-        epochs=arguments.epochs,
-        batch_size=arguments.batch_size,
-        learning_rate=arguments.lr,
-        weight_decay=arguments.weight_decay,
-        label_smoothing=arguments.label_smoothing,
-        augmentation=Augmentation(arguments.crop_padding, arguments.flip),
-        seed=arguments.seed,
-        precision=arguments.precision,
-    )
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("training", total=recipe.epochs)
-        for loss in train(model, splits.train, recipe, device):
-            bar.update(task, advance=1, description=f"training, loss {loss:.3f}")
+    preprocess = arguments.preparation.preprocess(network.preprocess)
+    splits = load_data(arguments.data, preprocess, SplitSizes(calibration=1), arguments.seed, progress=True)
+    training = Training(model, splits.train, arguments.training.recipe(arguments.seed), device)
+    with training_progress(arguments.training.epochs, quiet=False) as bar:
+        while training.epoch < arguments.training.epochs:
+            for _ in training.rest_of_epoch():
+                bar.step(training.done, f"loss {training.mean_loss:.3f}")
+            bar.epoch(training.epoch + 1, f"loss {training.mean_loss:.3f}")
+            training.next_epoch()
     write_state_dict(arguments.out, model.state_dict())
     print(f"wrote {arguments.out}")
     for name, images in (("val", splits.reward), ("test", splits.test)):

@@ -1,4 +1,4 @@
-"""The live bar of a search."""
+"""The live bars of a search and of a training."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from agents.result import Episode, best_of, better
 from agents.strategies import OnEpisode
@@ -45,3 +52,32 @@ def search_progress(episodes: int, macs: int, quiet: bool, past: Sequence[Episod
                 console.print(f"episode {episode.index + 1}/{episodes}: {words}", highlight=False)
 
         yield told
+
+
+class TrainingBar:
+    """What `training_progress` yields."""
+
+    def __init__(self, bar: Progress, console: Console, epochs: int) -> None:
+        self._bar = bar
+        self._console = console
+        self._epochs = epochs
+        self._task = bar.add_task("", total=1.0)
+
+    def step(self, done: float, words: str) -> None:
+        """One step is done: the share of all that is, and what to say."""
+        self._bar.update(self._task, completed=done, description=words)
+
+    def epoch(self, number: int, words: str) -> None:
+        """One epoch is over; the first has number 1."""
+        self._bar.update(self._task, description=words)
+        if not self._console.is_terminal and number % max(1, self._epochs // 10) == 0:
+            self._console.print(f"epoch {number}/{self._epochs}: {words}", highlight=False)
+
+
+@contextmanager
+def training_progress(epochs: int, quiet: bool) -> Iterator[TrainingBar]:
+    """A bar on standard error; where that is no terminal, a line at every tenth of the epochs instead."""
+    console = Console(stderr=True, quiet=quiet)
+    columns = (TaskProgressColumn(), BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
+        yield TrainingBar(bar, console, epochs)

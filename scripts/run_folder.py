@@ -13,21 +13,20 @@ SUMMARY_FILE = "summary.json"
 AGENT_FILE = "agent.zip"
 
 
-def new_run_folder(asked: Path | None, model: str) -> Path:
-    """Where a new run goes: the folder asked for, else one under `runs/` named after network and time.
+def named_after(model: str) -> Path:
+    """A folder under `runs/`, named after a network and the time."""
+    stem = re.sub(r"\W+", "-", model.rpartition(":")[2])
+    return Path("runs") / f"{stem}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
 
-    Nothing is made yet. Raises UserError where something is already there, or nothing can be made.
-    """
-    if asked is None:
-        stem = re.sub(r"\W+", "-", model.rpartition(":")[2])
-        asked = Path("runs") / f"{stem}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+
+def check_new(asked: Path, option: str = "--run-dir") -> None:
+    """Raise a UserError where `asked`, the folder that `option` names, can't become that of a new run."""
     if asked.is_dir() and any(asked.iterdir()):
         raise UserError(
-            f"{asked} is not empty; give a new folder as --run-dir, go on with the run in it by --resume, or remove it"
+            f"{asked} is not empty; give a new folder as {option}, go on with the run in it by --resume, or remove it"
         )
     nearest = next(folder for folder in (asked, *asked.absolute().parents) if os.path.lexists(folder))
     if not nearest.is_dir():
-        raise UserError(f"expected a folder for --run-dir, {nearest} is a file")
+        raise UserError(f"expected a folder for {option}, {nearest} is a file")
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise UserError(f"{nearest} can't be written to; give another --run-dir")
-    return asked
+        raise UserError(f"{nearest} can't be written to; give another {option}")

@@ -1,45 +1,52 @@
-"""Where a search begins: in a new run folder, or in that of one that was interrupted."""
+"""Where a search or a fine-tuning begins: in a new run folder, or in that of one that was interrupted."""
 
 from __future__ import annotations
 
 import contextlib
 import shutil
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
 
-from agents.checkpoint import CHECKPOINT_FOLDER, latest_checkpoint
+from agents.checkpoint import latest_checkpoint
 from agents.result import Past
 from amc.entries import entry, integer, list_of, number, object_of, read_object, text
 from amc.errors import UserError
 from amc.files import write_bytes
 from amc.policy import current_versions
-from amc.task import Task
+from amc.snapshots import CHECKPOINT_FOLDER, Snapshot
 from amc.userfile import is_user_function
 from scripts.cli import parse
 from scripts.options import not_imported
-from scripts.run_folder import SUMMARY_FILE, new_run_folder
+from scripts.run_folder import SUMMARY_FILE, check_new, named_after
 from scripts.words import flat, given, replaced, to_words
 
 FREE = ("model", "weights", "data", "metric", "device", "quiet")
 """Options that may be given again with `--resume`: where things are now. The others are those of the run."""
-DIGESTS = {"architecture": "layers (--model)", "weights": "weights (--weights)", "images": "images (--data)"}
+DIGESTS = {
+    "architecture": "layers (--model)",
+    "weights": "weights (--weights)",
+    "compact": "weights of the compact network (--run-dir)",
+    "images": "images (--data)",
+}
 
 Arguments = TypeVar("Arguments")
+P = TypeVar("P")
 
 
 @dataclass(frozen=True, eq=False)
-class Session(Generic[Arguments]):
-    """One stretch of a search, from its start or from a checkpoint on.
+class Session(Generic[Arguments, P]):
+    """One stretch of a run, from its start or from a checkpoint on.
 
     Attributes:
-        program: `train` or `apply`.
+        program: `train`, `apply` or `finetune`.
         folder: The run folder.
         arguments: With the recorded ones in place where it goes on.
-        words: Those arguments as the words that the search was begun with.
+        words: Those arguments as the words that the run was begun with.
         past: What was there before.
         seconds: Spent on that.
     """
@@ -48,9 +55,9 @@ class Session(Generic[Arguments]):
     folder: Path
     arguments: Arguments
     words: tuple[str, ...]
-    past: Past
+    past: P
     seconds: float
-    _digests: dict[str, str]
+    _digests: Mapping[str, str]
 
     def source(self, name: str, asked: Path) -> Path:
         """The file to start from: `asked`, or its copy where the run has one."""
@@ -69,17 +76,17 @@ class Session(Generic[Arguments]):
         with contextlib.suppress(OSError):  # it holds something else
             self.folder.rmdir()
 
-    def check_same(self, task: Task) -> None:
+    def check_same(self, digests: Mapping[str, str]) -> None:
         """Raise a UserError where the network or the images are not those that the run was begun with."""
         for name, digest in self._digests.items():
-            if name in DIGESTS and task.digests.get(name) != digest:
+            if name in DIGESTS and digests.get(name) != digest:
                 raise UserError(
                     f"the {DIGESTS[name]} are not those that {self.folder} was begun with; give the same again"
                 )
 
 
-def begin(program: str, arguments: Arguments, options: Any, model: str) -> Session[Arguments]:
-    """A new session, or the one that `--resume` asks for.
+def begin(program: str, arguments: Arguments, options: Any, model: str) -> Session[Arguments, Past]:
+    """A new session of a search, or the one that `--resume` asks for.
 
     Args:
         program: `train` or `apply`.
@@ -91,18 +98,35 @@ def begin(program: str, arguments: Arguments, options: Any, model: str) -> Sessi
         UserError: a folder that is not free, or holds no run that can go on; options that can't be changed.
     """
     if options.resume is not None:
-        return _resumed(program, arguments, options.resume)
-    folder = new_run_folder(options.run_dir, model)
+        return gone_on(program, arguments, options.resume, latest_checkpoint)
+    folder = options.run_dir or named_after(model)
+    check_new(folder)
     return Session(program, folder, arguments, to_words(replaced(arguments, {"run_dir": None})), Past(), 0.0, {})
 
 
-def _resumed(program: str, arguments: Arguments, folder: Path) -> Session[Arguments]:
+def gone_on(
+    program: str,
+    arguments: Arguments,
+    folder: Path,
+    latest: Callable[[Path], tuple[Snapshot[P], tuple[str, ...]]],
+) -> Session[Arguments, P]:
+    """The session that goes on in `folder`.
+
+    Args:
+        program: `train`, `apply` or `finetune`.
+        arguments: As given on the command line.
+        folder: The run folder.
+        latest: Reads its newest checkpoint, and says what is wrong with newer ones.
+
+    Raises:
+        UserError: it holds no run that can go on; options that can't be changed.
+    """
     changes = {name: value for name, value in given(arguments).items() if name != "resume"}
     for name in changes:
         if name not in FREE:
             option = name.replace("_", "-")
             raise UserError(f"--resume goes on with the run's own options; leave --{option} out")
-    checkpoint, faults = latest_checkpoint(folder)
+    checkpoint, faults = latest(folder)
     for fault in faults:
         print(f"warning: {fault}; the one before it is used", file=sys.stderr)
     run = checkpoint.run

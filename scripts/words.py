@@ -10,14 +10,28 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+def options_of(arguments: Any, usual: Any = None) -> Iterator[tuple[str, Any, Any]]:
+    """Name, value and default of every option; `usual` holds the defaults, by default those of the class."""
+    for field in dataclasses.fields(arguments):
+        value = getattr(arguments, field.name)
+        if usual is not None:
+            default = getattr(usual, field.name)
+        else:
+            default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+        if dataclasses.is_dataclass(value):
+            yield from options_of(value, default)
+        else:
+            yield field.name, value, default
+
+
 def flat(arguments: Any) -> dict[str, Any]:
     """All options by name, those of nested dataclasses beside the others, as JSON holds them."""
-    return {name: str(value) if isinstance(value, Path) else value for name, value, _ in _options(arguments)}
+    return {name: str(value) if isinstance(value, Path) else value for name, value, _ in options_of(arguments)}
 
 
 def given(arguments: Any) -> dict[str, Any]:
     """The options that differ from their defaults."""
-    return {name: value for name, value, default in _options(arguments) if value != default}
+    return {name: value for name, value, default in options_of(arguments) if value != default}
 
 
 def to_words(arguments: Any) -> tuple[str, ...]:
@@ -43,13 +57,3 @@ def replaced(arguments: T, changes: Mapping[str, Any]) -> T:
             replaced(value, changes) if dataclasses.is_dataclass(value) else changes.get(field.name, value)
         )
     return type(arguments)(**values)
-
-
-def _options(arguments: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Name, value and default of every option."""
-    for field in dataclasses.fields(arguments):
-        value = getattr(arguments, field.name)
-        if dataclasses.is_dataclass(value):
-            yield from _options(value)
-        else:
-            yield field.name, value, field.default

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from amc.errors import UserError
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -21,7 +23,20 @@ class Augmentation:
     flip: bool
 
     def __call__(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
-        """Changed copies of `inputs` [B, C, H, W]; `generator` is on the CPU."""
+        """Changed copies of `inputs` [B, C, H, W]; `generator` is on the CPU.
+
+        Inputs of any shape are returned as they are where no changes are asked for.
+
+        Raises:
+            UserError: changes are asked for, of inputs that are no images.
+        """
+        if not (self.crop_padding or self.flip):
+            return inputs
+        if inputs.ndim != 4:
+            raise UserError(
+                f"inputs of shape {tuple(inputs.shape[1:])} are no images that can be shifted or mirrored;"
+                " give --crop-padding 0, and leave --flip out"
+            )
         batch, _, height, width = inputs.shape
         pad = self.crop_padding
         rows = torch.randint(2 * pad + 1, (batch, 1), generator=generator) + torch.arange(height)

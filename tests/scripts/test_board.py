@@ -14,11 +14,12 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import Layout  # type: ignore[
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData  # type: ignore[import-untyped]
 from tensorboard.summary.writer.record_writer import RecordWriter  # type: ignore[import-untyped]
 
-from agents.checkpoint import CHECKPOINT_FOLDER, latest_checkpoint
+from agents.checkpoint import latest_checkpoint
 from agents.result import Episode
 from amc.errors import UserError
 from amc.graph import Keeps, PruningGraph
 from amc.networks import load_network
+from amc.snapshots import CHECKPOINT_FOLDER
 from amc.task import prunable_graph
 from envs import ChannelPruningEnv
 from envs.rewards import Outcome

@@ -16,11 +16,11 @@ from torch import nn
 from amc.data.preprocess import IMAGENET_MEAN, Preprocess
 from amc.errors import UserError
 from amc.networks import Network
-from scripts import apply, describe, evaluate, export, pretrain, report, train
-from scripts.options import DataOptions, NetworkOptions, check_seed, rounding
+from scripts import apply, describe, evaluate, export, finetune, pretrain, report, train
+from scripts.options import DataOptions, ImageOptions, NetworkOptions, check_seed, rounding
 from tests.command import call
 
-ENTRY_POINTS = (train, apply, evaluate, describe, export, pretrain, report)
+ENTRY_POINTS = (train, apply, finetune, evaluate, describe, export, pretrain, report)
 
 
 def options(arguments: type) -> Iterator[tuple[type, dataclasses.Field[Any]]]:
@@ -92,12 +92,12 @@ def test_a_network_keeps_its_own_preprocessing_where_nothing_is_asked_for() -> N
     own = NetworkOptions().load().preprocess
     assert own is not None
     assert (own.image_size, own.channels) == (8, 1)
-    changed = NetworkOptions(image_size=16, std=(0.5,)).load().preprocess
+    changed = NetworkOptions(preparation=ImageOptions(16, std=(0.5,))).load().preprocess
     assert changed == dataclasses.replace(own, image_size=16, std=(0.5,))
 
 
 def test_a_torchvision_network_is_not_resized_before_the_crop_when_a_size_is_asked_for() -> None:
-    network = NetworkOptions("torchvision:squeezenet1_1", "none", image_size=32).load()
+    network = NetworkOptions("torchvision:squeezenet1_1", "none", ImageOptions(32)).load()
     assert network.preprocess is not None
     assert (network.preprocess.image_size, network.preprocess.resize_size) == (32, None)
 
@@ -105,13 +105,13 @@ def test_a_torchvision_network_is_not_resized_before_the_crop_when_a_size_is_ask
 def test_a_users_network_gets_the_usual_normalisation(own_file: Path) -> None:
     model = f"{own_file}:build"
     assert NetworkOptions(model).load().preprocess is None
-    assert NetworkOptions(model, image_size=24).load().preprocess == Preprocess(
+    assert NetworkOptions(model, preparation=ImageOptions(24)).load().preprocess == Preprocess(
         24, IMAGENET_MEAN, (0.229, 0.224, 0.225)
     )
-    grey = NetworkOptions(model, image_size=24, mean=(0.5,), std=(0.25,)).load().preprocess
+    grey = NetworkOptions(model, preparation=ImageOptions(24, (0.5,), (0.25,))).load().preprocess
     assert grey == Preprocess(24, (0.5,), (0.25,))
     with pytest.raises(UserError, match="--mean and --std need --image-size too"):
-        NetworkOptions(model, mean=(0.5,), std=(0.25,)).load()
+        NetworkOptions(model, preparation=ImageOptions(mean=(0.5,), std=(0.25,))).load()
 
 
 class Boxes(nn.Module):

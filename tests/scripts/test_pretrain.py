@@ -3,8 +3,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from PIL import Image
+from sklearn.datasets import load_digits
 
 from amc.networks import load_network
+from amc.weights import read_state_dict
 from scripts.pretrain import main
 
 
@@ -33,6 +37,34 @@ def test_the_same_seed_gives_the_same_weights(monkeypatch: pytest.MonkeyPatch, t
     assert one != other
 
 
+def test_a_users_network_learns_from_an_image_folder_and_begins_with_its_own_weights(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "net.py").write_text(NETWORK)
+    pixels, labels = load_digits(return_X_y=True)
+    for number, (digit, label) in enumerate(zip(pixels[:200], labels[:200], strict=True)):
+        folder = tmp_path / "images" / ("train" if number < 160 else "val") / str(label)
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((digit.reshape(8, 8) / 16 * 255).astype("uint8")).save(folder / f"{number}.png")
+    out = tmp_path / "net.safetensors"
+    words = ("--model", f"{tmp_path / 'net.py'}:build", "--data", f"imagefolder:{tmp_path / 'images'}")
+    how = ("--image-size", "8", "--mean", "0.5", "--std", "0.25", "--epochs", "1", "--lr", "1e-9")
+    call(monkeypatch, *words, *how, "--weight-decay", "0", "--out", out)
+    weights = read_state_dict(out)
+    assert weights["0.weight"].shape == (4, 1, 3, 3)
+    assert torch.allclose(weights["0.weight"], torch.full((4, 1, 3, 3), 0.25), atol=1e-6)
+
+
+NETWORK = """
+from torch import nn
+
+def build():
+    network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 10))
+    nn.init.constant_(network[0].weight, 0.25)
+    return network
+"""
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -44,6 +76,8 @@ def test_the_same_seed_gives_the_same_weights(monkeypatch: pytest.MonkeyPatch, t
         (["--model", "digit_resnet"], "did you mean digits_resnet"),
         (["--data", "imagefolder:nowhere"], "expected a folder of images at nowhere/train, there is none"),
         (["--device", "tpu"], "expected a device that PyTorch can use"),
+        (["--schedule", "steps"], "unknown schedule 'steps'; there are cosine, one_cycle"),
+        (["--image-size", "0"], "expected --image-size above 0 pixels, got 0"),
     ],
 )
 def test_mistakes_are_one_line(

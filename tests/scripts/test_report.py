@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.checkpoint import CHECKPOINT_FOLDER
 from agents.result import Episode
+from amc.snapshots import CHECKPOINT_FOLDER
 from envs import ChannelPruningEnv
 from envs.rewards import Outcome
 from scripts import apply, report, train

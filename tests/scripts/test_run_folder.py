@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from amc.errors import UserError
-from scripts.run_folder import new_run_folder
+from scripts.run_folder import check_new, named_after
 
 
 def test_a_folder_is_named_after_network_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -15,7 +15,7 @@ def test_a_folder_is_named_after_network_and_time(tmp_path: Path, monkeypatch: p
         ("torchvision:mobilenet_v2", "mobilenet_v2"),
         ("some/where/net.py:build", "build"),
     ):
-        folder = new_run_folder(None, model)
+        folder = named_after(model)
         assert folder.parent == Path("runs")
         assert re.fullmatch(rf"{name}-\d{{8}}-\d{{6}}", folder.name)
     assert list(tmp_path.iterdir()) == []
@@ -24,7 +24,7 @@ def test_a_folder_is_named_after_network_and_time(tmp_path: Path, monkeypatch: p
 def test_a_new_or_empty_folder_is_taken(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for folder in (tmp_path / "empty", tmp_path / "new", tmp_path / "deep" / "er" / "new"):
-        assert new_run_folder(folder, "resnet20") == folder
+        check_new(folder)
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
 
@@ -33,17 +33,17 @@ def test_a_folder_with_anything_in_it_is_not(tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match=r"is not empty; give a new folder as --run-dir, go on with the run in it by --resume"
     ):
-        new_run_folder(tmp_path, "resnet20")
+        check_new(tmp_path)
 
 
 @pytest.mark.parametrize("below", ["", "run", "deep/run"])
 def test_a_file_is_no_folder(tmp_path: Path, below: str) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"expected a folder for --run-dir, .*file is a file"):
-        new_run_folder(tmp_path / "file" / below, "resnet20")
+        check_new(tmp_path / "file" / below)
 
 
 def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda path, _: not Path(path).samefile(tmp_path))
-    with pytest.raises(UserError, match=r"can't be written to; give another --run-dir"):
-        new_run_folder(tmp_path / "run", "resnet20")
+    with pytest.raises(UserError, match=r"can't be written to; give another --out"):
+        check_new(tmp_path / "run", "--out")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from scripts import apply, train
 from scripts.cli import parse
-from scripts.options import ChannelOptions, DataOptions, NetworkOptions
+from scripts.options import ChannelOptions, DataOptions, ImageOptions, NetworkOptions
 from scripts.search_options import SearchOptions
 from scripts.words import flat, replaced, to_words
 from scripts.words import given as options_given
@@ -27,9 +27,7 @@ arguments = st.builds(
         NetworkOptions,
         words,
         words,
-        counts,
-        st.none() | st.lists(numbers, min_size=1, max_size=3).map(tuple),
-        st.none(),
+        st.builds(ImageOptions, counts, st.none() | st.lists(numbers, min_size=1, max_size=3).map(tuple), st.none()),
     ),
     images=st.builds(DataOptions, words, counts, counts, counts),
     search=st.builds(

@@ -1,0 +1,177 @@
+"""What an untuned score says of the tuned network: rank correlations over random policies, for each way of recovery.
+
+The table of docs/fidelity.md comes from this command. Policies that are already in `--out` are not measured again, so
+it can be interrupted.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median, stdev
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+from torch import nn
+
+from agents.exploration import random_policy
+from amc.compress import DEFAULT_CRITERION, DEFAULT_RECOVERY, RECOVERIES, Compressor
+from amc.data.augment import Augmentation
+from amc.data.load import load_data
+from amc.distillation import Distillation
+from amc.files import write_json, write_text
+from amc.inference import for_inference
+from amc.networks import load_network
+from amc.task import CALIBRATION_BATCH, Task
+from amc.training import Recipe, Training
+from benchmarks.runs import machine, percent
+from scripts.cli import run
+
+RESAMPLES = 2000
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Score random policies after each way of recovery, fine-tune each once for a short while, and correlate."""
+
+    data: str
+    """Images, as for scripts.train."""
+    out: Path
+    """Folder for the numbers (fidelity.json) and the table (fidelity.md)."""
+    model: str = "resnet20"
+    """Network, as for scripts.train."""
+    weights: str = "default"
+    """Its weights, as for scripts.train."""
+    budget: str = "macs=0.5"
+    """What may be left."""
+    policies: int = 40
+    """Random policies."""
+    images: int = 10_000
+    """Training images that each is fine-tuned on, once."""
+    lr: float = 0.02
+    """Learning rate of that at its peak."""
+    seed: int = 0
+    """Of the policies, the calibration images and the training."""
+
+
+class Fidelity(NamedTuple):
+    """A rank correlation and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def fidelity(arguments: Arguments) -> None:
+    """Measure what is missing, then write the table."""
+    path = arguments.out / "fidelity.json"
+    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
+    for row in _rows(arguments, len(rows)):
+        rows.append(row)
+        write_json(path, {"machine": machine(), "rows": rows})
+        scores = ", ".join(f"{way} {percent(score)}" for way, score in row["scores"].items())
+        print(f"policy {len(rows)}/{arguments.policies}: {scores}, tuned {percent(row['tuned'])}", flush=True)
+    table = _table(rows)
+    write_text(arguments.out / "fidelity.md", table)
+    print(table)
+
+
+def _rows(arguments: Arguments, known: int) -> Iterator[dict[str, Any]]:
+    """Of each policy that is not known: keeps, scores and seconds by way of recovery, score once it is tuned."""
+    if known >= arguments.policies:
+        return
+    network = load_network(arguments.model, arguments.weights)
+    splits = load_data(arguments.data, network.preprocess, seed=arguments.seed)
+    task = Task(network.model, splits, [arguments.budget], seed=arguments.seed, recovery="none")
+    calibration = [inputs for inputs, _ in splits.calibration.batches(CALIBRATION_BATCH)]
+    compressors = {
+        way: Compressor(task.model, task.graph, calibration, DEFAULT_CRITERION, arguments.seed, way)
+        for way in RECOVERIES
+    }
+    images = splits.train.take(arguments.images, arguments.seed)
+    teacher = for_inference(task.model, task.graph)
+    recipe = Recipe(
+        epochs=1,
+        batch_size=128,
+        learning_rate=arguments.lr,
+        weight_decay=5e-4,
+        label_smoothing=0.0,
+        augmentation=Augmentation(crop_padding=4, flip=True),
+        seed=arguments.seed,
+        precision="auto",
+    )
+
+    def tune(pruned: nn.Module) -> None:
+        training = Training(pruned, images, recipe, CPU, Distillation(teacher, temperature=4.0, weight=0.9))
+        collections.deque(training.rest_of_epoch(), maxlen=0)
+
+    for number in range(known, arguments.policies):
+        keeps = random_policy(np.random.default_rng([arguments.seed, number]), task.budgets)
+        row: dict[str, Any] = {"keeps": keeps.tolist(), "scores": {}, "seconds": {}}
+        for way, compressor in compressors.items():
+            start = time.perf_counter()
+            pruned, _ = compressor.compact(compressor.alive(keeps))
+            row["seconds"][way] = time.perf_counter() - start
+            row["scores"][way] = task.accuracy(pruned, splits.reward)
+            if way == DEFAULT_RECOVERY:
+                tuned = pruned
+        tune(tuned)
+        yield row | {"tuned": task.accuracy(tuned, splits.reward)}
+
+
+def correlation(scores: Sequence[float], tuned: Sequence[float]) -> Fidelity:
+    """Spearman's rank correlation, and its percentile bootstrap interval over policies (Efron 1979)."""
+    pairs = np.column_stack([scores, tuned])
+    drawn = pairs[np.random.default_rng(0).integers(len(pairs), size=(RESAMPLES, len(pairs)))]
+    low, high = np.nanpercentile(_rank_correlation(drawn), [2.5, 97.5])  # resamples of equal policies have none
+    return Fidelity(float(_rank_correlation(pairs)), float(low), float(high))
+
+
+def _rank_correlation(pairs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of pairs `(..., policies, 2)`."""
+    ranks = rankdata(pairs, axis=-2)
+    centred = ranks - ranks.mean(axis=-2, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        return centred.prod(axis=-1).sum(axis=-1) / np.sqrt((centred**2).sum(axis=-2).prod(axis=-1))
+
+
+def recommended(found: dict[str, Fidelity], seconds: dict[str, float]) -> str:
+    """The cheapest way whose interval overlaps that of the best."""
+    best = max(found.values())
+    return min((way for way, each in found.items() if each.high >= best.low), key=lambda way: seconds[way])
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    """The spread of the tuned networks, a row for each way of recovery, and the recommendation."""
+    tuned = [row["tuned"] for row in rows]
+    scores = {way: [row["scores"][way] for row in rows] for way in RECOVERIES}
+    seconds = {way: median(row["seconds"][way] for row in rows) for way in RECOVERIES}
+    found = {way: correlation(scores[way], tuned) for way in RECOVERIES}
+    lines = [
+        f"{len(rows)} policies; tuned: {percent(min(tuned))} to {percent(max(tuned))},"
+        f" standard deviation {100 * stdev(tuned):.2f} points.",
+        "",
+        "| `--recovery` | rank correlation with the tuned accuracy | 95 % interval | untuned accuracy | seconds |",
+        "|---|---|---|---|---|",
+    ]
+    for way, (value, low, high) in found.items():
+        spread = f"{percent(min(scores[way]))} to {percent(max(scores[way]))}"
+        lines.append(f"| `{way}` | {value:.2f} | {low:.2f} to {high:.2f} | {spread} | {seconds[way]:.1f} |")
+    return "\n".join([*lines, "", f"Recommended: `{recommended(found, seconds)}`."]) + "\n"
+
+
+def main() -> None:
+    """Run as a command."""
+    run(fidelity, Arguments)
+
+
+if __name__ == "__main__":
+    main()

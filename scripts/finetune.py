@@ -1,0 +1,170 @@
+"""Train the compact network of a run on, so that it gains back what pruning cost."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+import tyro
+from rich.console import Console
+
+from amc.device import find_device
+from amc.digests import images_digest, weights_digest
+from amc.distillation import Distillation
+from amc.errors import UserError
+from amc.evaluate import check_runs, moved_inputs
+from amc.files import write_json
+from amc.policy import POLICY_FILE, current_versions, read_policy, save_compact
+from amc.snapshots import CHECKPOINT_FOLDER
+from amc.training import Training
+from scripts.cli import run
+from scripts.comparison import compare
+from scripts.options import DataOptions, NetworkOptions, check_command, not_imported
+from scripts.progress import training_progress
+from scripts.recorded import AUTO, compact_network, filled, recorded_arguments
+from scripts.run_folder import SUMMARY_FILE, check_new
+from scripts.scoring import Scoring
+from scripts.session import Session, gone_on
+from scripts.training_options import TrainingOptions
+from scripts.tuning import Past, Tuning, latest_tuning
+from scripts.words import flat, replaced, to_words
+
+PROGRAM = "finetune"
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Fine-tune the compact network of a run; leave it in a new folder that the other commands read like that of a run.
+
+    It learns from the training images and from the outputs of the original network. The epoch that is best on the
+    reward images is kept. The data, the splits and the seed are those of the run.
+    """
+
+    network: tyro.conf.OmitArgPrefixes[NetworkOptions] = field(default_factory=lambda: NetworkOptions(model=AUTO))
+    images: tyro.conf.OmitArgPrefixes[DataOptions] = field(default_factory=lambda: DataOptions(data=AUTO))
+    training: tyro.conf.OmitArgPrefixes[TrainingOptions] = field(
+        default_factory=lambda: TrainingOptions(epochs=10, batch_size=128, lr=0.02)
+    )
+    run_dir: Path | None = None
+    """Folder of a finished run, whose compact network is fine-tuned."""
+    out: Path | None = None
+    """Folder for the results, new or empty; default: that of the run with -tuned behind its name."""
+    distillation: float = 0.9
+    """Share of the loss that the original network's outputs have as soft targets, from 0 (none) to 1."""
+    temperature: float = 4.0
+    """What outputs are divided by for soft targets: the higher, the more the less likely classes count."""
+    metric: str | None = None
+    """How networks are scored: top1, top5 or path/to/file.py:function; default: as in the run."""
+    device: str = "auto"
+    """Where networks run: cpu, cuda, or auto for a GPU if there is one."""
+    resume: Path | None = None
+    """Folder of a fine-tuning that was interrupted: go on with it, with its own options."""
+    quiet: bool = False
+    """Print nothing but mistakes."""
+
+    def check(self) -> None:
+        """Raise a UserError for what can be told without reading anything."""
+        self.training.check()
+        if (self.run_dir is None) == (self.resume is None):
+            raise UserError("expected --run-dir of a finished run or --resume of a fine-tuning, one of them")
+        if not 0 <= self.distillation <= 1:
+            raise UserError(f"expected --distillation from 0 to 1, got {self.distillation}")
+        if not self.temperature > 0:
+            raise UserError(f"expected --temperature above 0, got {self.temperature}")
+
+
+def finetune(arguments: Arguments) -> None:
+    """Begin or go on, and train."""
+    arguments.check()
+    session = _begin(arguments)
+    try:
+        _finetune(session)
+    except KeyboardInterrupt:
+        if not (session.folder / CHECKPOINT_FOLDER).exists():
+            raise
+        words = ["python", "-m", f"scripts.{PROGRAM}", "--resume", str(session.folder)]
+        print(f"go on with: {shlex.join(words)}")
+        raise
+
+
+def _begin(arguments: Arguments) -> Session[Arguments, Past | None]:
+    if arguments.resume is not None:
+        return gone_on(PROGRAM, arguments, arguments.resume, latest_tuning)
+    assert arguments.run_dir is not None, "checked"
+    folder = arguments.out or arguments.run_dir.parent / f"{arguments.run_dir.resolve().name}-tuned"
+    check_new(folder, "--out")
+    return Session(PROGRAM, folder, arguments, to_words(replaced(arguments, {"out": None})), None, 0.0, {})
+
+
+def _finetune(session: Session[Arguments, Past | None]) -> None:
+    start = time.perf_counter()
+    arguments, folder = session.arguments, session.folder
+    assert arguments.run_dir is not None, "checked"
+    device = find_device(arguments.device)
+    recorded = recorded_arguments(arguments.run_dir, arguments.network)
+    metric = not_imported(arguments.metric or recorded["metric"], "--metric", given=arguments.metric is not None)
+    seed = recorded["seed"]
+    torch.manual_seed(seed)
+    network_options, data_options = filled(arguments.network, recorded), filled(arguments.images, recorded)
+    network = network_options.load()
+    splits = data_options.load(network, metric, seed, progress=not arguments.quiet)
+    example = splits.calibration.example(1)
+    network_options.check_inputs(example)
+    scoring = Scoring(metric, moved_inputs(example, device), device)
+    policy = read_policy(arguments.run_dir / POLICY_FILE)
+    original = network.model.to(device)
+    pruned, tuned = (compact_network(arguments.run_dir, network).to(device) for _ in range(2))
+    for model in (original, pruned):
+        check_runs(model, scoring.example)
+    digests = {
+        "weights": weights_digest(original),
+        "compact": weights_digest(pruned),
+        "images": images_digest(splits.calibration, splits.train, splits.reward),
+    }
+    session.check_same(digests)
+    description = {
+        "program": PROGRAM,
+        "words": list(session.words),
+        "device": device.type,
+        "threads": torch.get_num_threads(),
+        "digests": digests,
+        "versions": current_versions(),
+    }
+    soft = Distillation(scoring.ready(original), arguments.temperature, arguments.distillation)
+    recipe = arguments.training.recipe(seed)
+    training = Training(tuned, splits.train, recipe, device, soft if soft.weight else None)
+    tuning = Tuning(folder, description, tuned, training, scoring, splits.reward, session.past, session.seconds)
+    with training_progress(recipe.epochs, arguments.quiet) as bar:
+        past = tuning.finish(recipe.epochs, bar)
+    seconds = tuning.seconds
+    save_compact(folder, dataclasses.replace(policy, accuracy=past.best_score, versions=current_versions()), tuned)
+    compared = compare(scoring, splits, original, pruned, tuned, (past.before, past.best_score))
+    taken_over = flat(network_options) | flat(data_options) | {"metric": metric, "seed": seed}
+    options = flat(arguments) | taken_over | {"out": None, "resume": None}
+    summary = compared.summary() | {
+        "epochs": list(map(dataclasses.asdict, past.epochs)),
+        "arguments": options,
+        "tuning_seconds": seconds,
+        "wall_seconds": session.seconds + time.perf_counter() - start,
+    }
+    write_json(folder / SUMMARY_FILE, summary)
+    tuning.close(summary)
+    if not arguments.quiet:
+        Console().print(compared.table(scoring))
+        print(
+            f"{len(past.epochs)} epochs in {seconds:.1f} s; results in {folder}\n"
+            f"check them with: {check_command(folder, options)}"
+        )
+
+
+def main() -> None:
+    """Run as a command."""
+    run(finetune, Arguments)
+
+
+if __name__ == "__main__":
+    main()

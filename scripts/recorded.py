@@ -1,0 +1,78 @@
+"""What a finished run tells later commands: its arguments, and its compact network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from torch import nn
+
+from amc.entries import entry, integer, list_of, number, object_of, optional, read_object, text
+from amc.errors import UserError
+from amc.networks import Network
+from amc.policy import POLICY_FILE, load, read_policy
+from amc.userfile import is_user_function
+from scripts.options import NetworkOptions, not_imported
+from scripts.run_folder import SUMMARY_FILE
+from scripts.words import options_of, replaced
+
+AUTO = "auto"
+"""Stands for what the run recorded, where an option has another default in a search."""
+RECORDED: dict[str, Callable[[Any], Any]] = {
+    "model": text,
+    "weights": text,
+    "image_size": optional(integer),
+    "mean": optional(list_of(number)),
+    "std": optional(list_of(number)),
+    "data": text,
+    "calibration_images": optional(integer),
+    "reward_split": optional(integer),
+    "test_images": optional(integer),
+    "metric": text,
+    "seed": integer,
+}
+"""Arguments that are taken over from a run's summary."""
+
+T = TypeVar("T")
+
+
+def recorded_arguments(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
+    """The arguments of the finished run in `run_dir`.
+
+    Raises:
+        UserError: no such run, a damaged file, or another network than the one that is `asked` for.
+    """
+    model = read_policy(run_dir / POLICY_FILE).model
+    if asked.model not in (AUTO, model) and not is_user_function(model):
+        raise UserError(f"{run_dir} holds a compact {model}, got --model {asked.model}; leave it out")
+    summary = run_dir / SUMMARY_FILE
+    content = read_object(summary)
+    try:
+        arguments = entry(content, "arguments", object_of(lambda value: value))
+        return {name: entry(arguments, name, read) for name, read in RECORDED.items()}
+    except ValueError as error:
+        raise UserError(f"{summary} is damaged: {error}") from error
+
+
+def filled(options: T, recorded: Mapping[str, Any]) -> T:
+    """The options with what a run recorded, else a search's defaults, wherever nothing was given.
+
+    Raises:
+        UserError: a user's function that only the run names.
+    """
+    changes = {}
+    for name, value, default in options_of(options):
+        if value in (None, AUTO, "default"):
+            changes[name] = not_imported(recorded.get(name, default), f"--{name}", given=False)
+    return replaced(options, changes)
+
+
+def compact_network(run_dir: Path, original: Network) -> nn.Module:
+    """The compact network of a run on `original`, in evaluation mode.
+
+    Raises:
+        UserError: files that are missing or damaged, or another original.
+    """
+    policy = read_policy(run_dir / POLICY_FILE)
+    return load(run_dir, original.model if is_user_function(policy.model) else None)

@@ -1,0 +1,53 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from amc.compress import RECOVERIES
+from benchmarks import fidelity
+from benchmarks.fidelity import Fidelity, correlation, recommended
+from tests.command import succeed
+
+
+def test_the_interval_covers_the_correlation_of_what_the_policies_are_drawn_from() -> None:
+    rng = np.random.default_rng(0)
+    rank = 6 / np.pi * np.arcsin(0.7 / 2)  # Spearman's, of normal pairs that correlate by 0.7
+    covered = 0
+    for _ in range(20):
+        pairs = rng.multivariate_normal([0, 0], [[1, 0.7], [0.7, 1]], 40)
+        found = correlation(pairs[:, 0].tolist(), pairs[:, 1].tolist())
+        assert found.value == pytest.approx(spearmanr(pairs).statistic)
+        assert found.low < found.value < found.high
+        covered += found.low < rank < found.high
+    assert covered >= 16
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_only_ranks_count(order: int) -> None:
+    found = correlation([order * np.exp(each) for each in range(12)], list(range(12)))
+    assert found == pytest.approx((order, order, order))
+
+
+def test_the_cheapest_that_is_not_clearly_worse_is_recommended() -> None:
+    found = {"none": Fidelity(0.1, -0.2, 0.4), "cheap": Fidelity(0.6, 0.3, 0.8), "dear": Fidelity(0.7, 0.5, 0.9)}
+    seconds = {"none": 0.0, "cheap": 1.0, "dear": 9.0}
+    assert recommended(found, seconds) == "cheap"
+    assert recommended(found | {"cheap": Fidelity(0.2, 0.0, 0.45)}, seconds) == "dear"
+
+
+def test_it_goes_on_where_it_was_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fidelity, "RECOVERIES", {way: RECOVERIES[way] for way in ("none", "both")})
+    words = ("--model", "digits_resnet", "--data", "digits", "--images", "40", "--out", tmp_path)
+    succeed(fidelity, *words, "--policies", "2")
+    begun = json.loads((tmp_path / "fidelity.json").read_text())["rows"]
+    out = succeed(fidelity, *words, "--policies", "3").out
+    rows = json.loads((tmp_path / "fidelity.json").read_text())["rows"]
+    assert rows[:2] == begun
+    assert len({tuple(row["keeps"]) for row in rows}) == 3
+    assert "policy 3/3" in out
+    assert "policy 2/3" not in out
+    table = (tmp_path / "fidelity.md").read_text()
+    assert table.startswith("3 policies; tuned: ")
+    assert table in out

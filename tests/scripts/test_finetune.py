@@ -1,0 +1,206 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
+
+import amc
+from amc.training import Training
+from scripts import evaluate, export, finetune, train
+from tests.command import call, fail, succeed, summary
+
+FEW = ("--epochs", "4", "--batch-size", "64", "--lr", "0.05")
+PATIENCE = 240
+"""Seconds that a busy machine may take."""
+
+
+@pytest.fixture(scope="module")
+def whole(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uninterrupted fine-tuning of the compact network in `finished`."""
+    folder = tmp_path_factory.mktemp("runs") / "tuned"
+    succeed(finetune, "--run-dir", finished, *FEW, "--out", folder, "--quiet")
+    return folder
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "compact.safetensors").read_bytes()
+
+
+class Interrupting:
+    """Takes steps of a training as it does, but raises `error` in step number `at`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int, error: BaseException) -> None:
+        step, steps = Training._step, 0
+
+        def interrupted(training: Training, *batch: torch.Tensor) -> torch.Tensor:
+            nonlocal steps
+            steps += 1
+            if steps == at:
+                raise error
+            return step(training, *batch)
+
+        monkeypatch.setattr(Training, "_step", interrupted)
+
+
+def test_it_gains_back_what_pruning_cost_and_leaves_the_run_alone(finished: Path, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
+    folder = tmp_path / "pruned"
+    shutil.copytree(finished, folder)
+    done = succeed(finetune, "--run-dir", folder, "--epochs", "8", "--lr", "0.05")
+    found = summary(tmp_path / "pruned-tuned")
+    assert found["pruned_accuracy"] == summary(finished)["policy_accuracy"]
+    assert found["test_accuracy_pruned"] == summary(finished)["test_accuracy_policy"]
+    assert found["test_accuracy_original"] == summary(finished)["test_accuracy_original"]
+    assert found["tuned_accuracy"] > found["pruned_accuracy"]
+    assert found["test_accuracy_tuned"] > found["test_accuracy_pruned"]
+    assert found["tuned_accuracy"] == max(epoch["score"] for epoch in found["epochs"])
+    for name in ("pruned", "tuned"):
+        lost = found["test_accuracy_original"] - found[f"test_accuracy_{name}"]
+        drop = found[f"test_drop_{name}"]
+        assert drop["value"] == pytest.approx(lost)
+        assert drop["low"] < lost < drop["high"]
+        assert f"{100 * lost:.2f} points" in done.out
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == {
+        folder / path.relative_to(finished): content for path, content in before.items()
+    }
+
+
+def test_the_other_commands_read_the_result(whole: Path) -> None:
+    found = summary(whole)
+    assert f"{100 * found['test_accuracy_tuned']:.2f} %" in succeed(evaluate, "--run-dir", whole).out
+    assert f"{100 * found['tuned_accuracy']:.2f} %" in succeed(evaluate, "--run-dir", whole, "--split", "reward").out
+    succeed(export, "--run-dir", whole, "--format", "program")
+    (whole / "compact.pt2").unlink()
+    policy = json.loads((whole / "policy.json").read_text())
+    assert policy["accuracy"] == found["tuned_accuracy"]
+    assert not amc.load(whole).training
+
+
+def test_a_tuned_network_can_be_tuned_on(whole: Path, tmp_path: Path) -> None:
+    succeed(finetune, "--run-dir", whole, "--epochs", "1", "--lr", "1e-6", "--out", tmp_path / "on", "--quiet")
+    assert summary(tmp_path / "on")["pruned_accuracy"] == summary(whole)["tuned_accuracy"]
+
+
+def test_what_never_got_better_is_the_pruned_network(finished: Path, tmp_path: Path) -> None:
+    succeed(finetune, "--run-dir", finished, "--epochs", "1", "--lr", "0.9", "--distillation", "0", "--weight-decay",
+            "0.9", "--out", tmp_path / "worse", "--quiet")  # fmt: skip
+    found = summary(tmp_path / "worse")
+    assert found["epochs"][0]["score"] < found["tuned_accuracy"] == found["pruned_accuracy"]
+    assert weights(tmp_path / "worse") == weights(finished)
+
+
+def test_tensorboard_shows_loss_rate_and_score(whole: Path) -> None:
+    events = EventAccumulator(str(whole)).Reload()
+    found = summary(whole)
+    scores = [point.value for point in events.Scalars("tuning/score on the reward images")]
+    assert scores == pytest.approx([epoch["score"] for epoch in found["epochs"]])
+    rates = [point.value for point in events.Scalars("tuning/learning rate")]
+    assert len(rates) == len(events.Scalars("tuning/loss")) == 4 * 15  # 905 images
+    assert max(rates) == pytest.approx(0.05, rel=0.05)
+    assert rates[-1] < 0.001
+
+
+@pytest.mark.parametrize("at", [2, 16, 40])
+def test_an_error_loses_a_minute_at_most_and_the_result_is_the_same(
+    finished: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    folder = tmp_path / "cut"
+    monkeypatch.setattr("scripts.tuning.LONGEST", 0.0)
+    with monkeypatch.context() as patch:
+        Interrupting(patch, at, KeyboardInterrupt())
+        done = call(finetune, "--run-dir", finished, *FEW, "--out", folder)
+    assert done.status == 130
+    assert done.out.splitlines()[-1] == f"go on with: python -m scripts.finetune --resume {folder}"
+    assert not (folder / "policy.json").exists()
+    torch.manual_seed(1)  # whatever another process draws
+    succeed(finetune, "--resume", folder, "--quiet")
+    assert weights(folder) == weights(whole)
+    assert summary(folder)["epochs"] == summary(whole)["epochs"]
+
+
+def test_a_kill_at_a_random_moment(finished: Path, whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "killed"
+    command = [
+        sys.executable,
+        "-m",
+        "scripts.finetune",
+        "--run-dir",
+        str(finished),
+        *FEW,
+        "--out",
+        str(folder),
+        "--quiet",
+    ]
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[2], env=os.environ | {"OMP_NUM_THREADS": "1"})
+    deadline = time.monotonic() + PATIENCE
+    try:
+        while not any(folder.glob("checkpoint/step-*")):
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.02)
+        time.sleep(torch.rand(()).item())
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    if not (folder / "summary.json").exists():
+        succeed(finetune, "--resume", folder, "--quiet")
+    assert weights(folder) == weights(whole)
+
+
+def test_others_than_it_was_begun_with_are_refused(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, folder = tmp_path / "run", tmp_path / "cut"
+    shutil.copytree(finished, run)
+    with monkeypatch.context() as patch:
+        Interrupting(patch, 20, KeyboardInterrupt())
+        call(finetune, "--run-dir", run, *FEW, "--out", folder)
+    assert "the weights (--weights) are not those that" in fail(finetune, "--resume", folder, "--weights", "none")
+    assert "leave --lr out" in fail(finetune, "--resume", folder, "--lr", "1")
+    assert f"no checkpoint in {folder}" in fail(train, "--resume", folder)  # none of a search
+    (run / "compact.safetensors").write_bytes(weights(finished)[:-1] + b"\1")
+    assert "weights of the compact network (--run-dir) are not those" in fail(finetune, "--resume", folder)
+
+
+def test_a_users_functions(own_file: Path, tmp_path: Path) -> None:
+    words = ("--model", f"{own_file}:build", "--data", f"{own_file}:data", "--metric", f"{own_file}:agreement")
+    run = tmp_path / "run"
+    succeed(train, *words, "--budget", "macs=0.5", "--strategy", "uniform", "--run-dir", run, "--quiet")
+    few = ("--run-dir", run, "--epochs", "1")
+    assert "which is not imported from a run's files; give --metric again" in fail(finetune, *few)
+    succeed(finetune, *few, *words)
+    assert summary(tmp_path / "run-tuned")["test_drop_tuned"] is None
+    with pytest.raises(SystemExit):
+        raise SystemExit(fail(finetune, "--resume", tmp_path / "run-tuned"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("", "expected --run-dir of a finished run or --resume of a fine-tuning, one of them"),
+        ("--run-dir a --resume b", "one of them"),
+        ("--run-dir nowhere", "no policy.json in nowhere; give the folder of a finished run"),
+        ("--run-dir a --distillation 1.1", "expected --distillation from 0 to 1, got 1.1"),
+        ("--run-dir a --temperature 0", "expected --temperature above 0, got 0"),
+        ("--run-dir a --epochs 0", "expected --epochs above 0, got 0"),
+        ("--run-dir a --schedule step", "unknown schedule 'step'; there are cosine, one_cycle"),
+        ("--run-dir a --precision float16", "unknown precision 'float16'"),
+        ("--resume nowhere", "no checkpoint in nowhere; give the folder of a run that was begun"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, message: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert message in fail(finetune, *words.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_empty_is_refused(finished: Path, whole: Path) -> None:
+    message = fail(finetune, "--run-dir", finished, "--out", whole)
+    assert f"{whole} is not empty; give a new folder as --out" in message
