@@ -22,14 +22,14 @@ from scipy.stats import rankdata
 from torch import nn
 
 from agents.exploration import random_policy
-from amc.compress import DEFAULT_CRITERION, DEFAULT_RECOVERY, RECOVERIES, Compressor
+from amc.compress import DEFAULT_RECOVERY, RECOVERIES
 from amc.data.augment import Augmentation
 from amc.data.load import load_data
 from amc.distillation import Distillation
 from amc.files import write_json, write_text
 from amc.inference import for_inference
 from amc.networks import load_network
-from amc.task import CALIBRATION_BATCH, Task
+from amc.task import Task
 from amc.training import Recipe, Training
 from benchmarks.runs import machine, percent
 from scripts.cli import run
@@ -54,7 +54,7 @@ class Arguments:
     """What may be left."""
     policies: int = 40
     """Random policies."""
-    images: int = 10_000
+    images: int = 5000
     """Training images that each is fine-tuned on, once."""
     lr: float = 0.02
     """Learning rate of that at its peak."""
@@ -90,12 +90,9 @@ def _rows(arguments: Arguments, known: int) -> Iterator[dict[str, Any]]:
         return
     network = load_network(arguments.model, arguments.weights)
     splits = load_data(arguments.data, network.preprocess, seed=arguments.seed)
-    task = Task(network.model, splits, [arguments.budget], seed=arguments.seed, recovery="none")
-    calibration = [inputs for inputs, _ in splits.calibration.batches(CALIBRATION_BATCH)]
-    compressors = {
-        way: Compressor(task.model, task.graph, calibration, DEFAULT_CRITERION, arguments.seed, way)
-        for way in RECOVERIES
-    }
+    task = Task(network.model, splits, [arguments.budget], seed=arguments.seed)
+    for way in RECOVERIES:  # what is done once for all networks
+        task.compressor.compact(task.compressor.alive(task.graph.full), way)
     images = splits.train.take(arguments.images, arguments.seed)
     teacher = for_inference(task.model, task.graph)
     recipe = Recipe(
@@ -116,9 +113,9 @@ def _rows(arguments: Arguments, known: int) -> Iterator[dict[str, Any]]:
     for number in range(known, arguments.policies):
         keeps = random_policy(np.random.default_rng([arguments.seed, number]), task.budgets)
         row: dict[str, Any] = {"keeps": keeps.tolist(), "scores": {}, "seconds": {}}
-        for way, compressor in compressors.items():
+        for way in RECOVERIES:
             start = time.perf_counter()
-            pruned, _ = compressor.compact(compressor.alive(keeps))
+            pruned, _ = task.compressor.compact(task.compressor.alive(keeps), way)
             row["seconds"][way] = time.perf_counter() - start
             row["scores"][way] = task.accuracy(pruned, splits.reward)
             if way == DEFAULT_RECOVERY:
