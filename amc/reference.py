@@ -17,6 +17,7 @@ from amc.prune import Alive
 def randomised(model: nn.Module, generator: torch.Generator) -> nn.Module:
     """A float64 copy in evaluation mode whose parameters and statistics are random and keep activations O(1)."""
     model = copy.deepcopy(model).cpu().double().eval()
+    stored = model.state_dict().keys()  # other buffers are constants of the architecture
     with torch.no_grad():
         for parameter in model.parameters():
             fan_in = max(parameter[0].numel(), 1) if parameter.ndim > 1 else 1
@@ -25,7 +26,7 @@ def randomised(model: nn.Module, generator: torch.Generator) -> nn.Module:
             if parameter.ndim == 1:
                 parameter.add_(1.0)
         for name, buffer in model.named_buffers():
-            if buffer.is_floating_point():
+            if buffer.is_floating_point() and name in stored:
                 buffer.uniform_(generator=generator).add_(0.5 if name.endswith("var") else -0.5)
     return model
 

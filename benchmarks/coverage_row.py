@@ -106,11 +106,9 @@ def _pruned(name: str, model: nn.Module, graph: PruningGraph, example: Example, 
     dtype = torch.float64 if stays_double(model, inputs) else torch.float32
     model, inputs = model.to(dtype), cast(inputs, dtype)
     failures = []
-    for number in range(3):
-        rng = np.random.default_rng(number)
-        keeps = [graph.least, [rng.choice(group.choices) for group in graph.groups], graph.full - graph.full // 4][
-            number
-        ]
+    rng = np.random.default_rng(0)
+    by_chance = np.array([rng.choice(group.choices) for group in graph.groups])
+    for number, keeps in enumerate((graph.least, by_chance, graph.full - graph.full // 4)):
         alive = random_alive(graph, keeps, number)
         selection = select(graph, model, alive)
         small = compact(model, selection)

@@ -14,8 +14,8 @@ Row = dict[str, Any]
 HEAD = """# Coverage
 
 `python -m benchmarks.coverage` writes this file: every network is built with random weights, watched, grouped, checked
-against itself, cut three ways (to the least and to two random numbers of channels), saved, loaded in a new process,
-exported to ONNX, and pruned again.
+against itself, cut three ways (to the least, to random numbers of channels, by a quarter), saved, loaded in a new
+process, exported to ONNX, and pruned again.
 
 - *MACs left*: the least that pruning can leave with at most 80 % of each group cut.
 - *error*: the largest difference, relative to the largest output, between a compact network and the original whose
