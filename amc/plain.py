@@ -5,9 +5,11 @@ A standardised or normed weight depends on all inputs of its channel, so that no
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -16,11 +18,27 @@ PLAIN: dict[int, type[nn.Conv1d | nn.Conv2d | nn.Conv3d]] = {3: nn.Conv1d, 4: nn
 """By the dimensions of the weight."""
 
 
+class SamePadded(nn.Conv2d):
+    """A convolution that adds the zeros that its input's size asks for, as TensorFlow's "SAME" does.
+
+    The output is `ceil(size / stride)` high and wide; of an odd number of zeros, the one more is at the end.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """See `nn.Conv2d`."""
+        zeros = []
+        geometry = zip(input.shape[2:], self.kernel_size, self.stride, self.dilation, strict=True)
+        for size, kernel, stride, dilation in reversed(list(geometry)):
+            more = max((math.ceil(size / stride) - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
+            zeros += [more // 2, more - more // 2]
+        return super().forward(F.pad(input, zeros))
+
+
 def plain_convolutions(model: nn.Module) -> None:
     """Replace, in place, every convolution of `model` (in evaluation mode) that computes its weight.
 
-    It is replaced only where a plain one gives the same result, and can't be trained as before. One that pads by a rule
-    of its own is left, and so is one whose weight depends on its input.
+    It is replaced only where a plain one, or one that is `SamePadded`, gives the same result, and can't be trained as
+    before. One that pads by another rule of its own is left, and so is one whose weight depends on its input.
     """
     modules = dict(model.named_modules(remove_duplicate=False))
     found = {module: plain for module in set(modules.values()) if (plain := _plain(module)) is not None}
@@ -31,62 +49,85 @@ def plain_convolutions(model: nn.Module) -> None:
 
 
 def _plain(module: nn.Module) -> nn.Module | None:
-    """The plain convolution that does what `module` does; None where it is one, or there is none."""
+    """The convolution with a stored weight that does what `module` does; None where it is one, or there is none."""
     if not isinstance(module, _ConvNd) or module.transposed:
         return None
-    if "weight" in module._parameters and type(module).forward is PLAIN[len(module.kernel_size) + 2].forward:
+    plain = PLAIN[len(module.kernel_size) + 2]
+    if "weight" in module._parameters and type(module).forward in (plain.forward, SamePadded.forward):
         return None
     calls = _Calls()
-    generator = torch.Generator().manual_seed(0)
-    space = [3 * step * size for size, step in zip(module.kernel_size, module.dilation, strict=True)]
-    device = next(module.parameters()).device
-    samples = [
-        torch.randn(2, module.in_channels, *(size + more for size in space), generator=generator).to(device)
-        for more in (0, 1)
-    ]
+    samples = _samples(module)
     with torch.no_grad():
         try:
-            wanted = [module(samples[0]), module(samples[1])]
+            wanted = [module(sample) for sample in samples]
             with calls:
                 module(samples[0])
         except Exception:  # it takes something else
             return None
-        if len(calls.seen) != 1:
+        if len(calls.seen) != 1 or calls.seen[0].weight is module._parameters.get("weight"):
             return None
-        weight, bias, stride, padding, dilation, groups = calls.seen[0]
-        if weight is module._parameters.get("weight"):
-            return None
-        build: Any = PLAIN[weight.ndim]
-        plain: _ConvNd = build(
-            module.in_channels,
-            len(weight),
-            tuple(weight.shape[2:]),
-            stride,
-            padding,
-            dilation,
-            groups,
-            bias is not None,
-        ).to(weight)
-        plain.weight.copy_(weight)
-        if bias is not None and plain.bias is not None:
-            plain.bias.copy_(bias)
-        same = all(_equal(plain(sample), want) for sample, want in zip(samples, wanted, strict=True))
-    return plain.train(module.training) if same else None
+        for build in (plain, SamePadded) if plain is nn.Conv2d else (plain,):
+            other = _built(build, module, calls.seen[0])
+            if all(_equal(other(sample), want) for sample, want in zip(samples, wanted, strict=True)):
+                return other.train(module.training)
+    return None
+
+
+def _samples(module: _ConvNd) -> list[Tensor]:
+    """Inputs of every size that a stride tells apart."""
+    generator = torch.Generator().manual_seed(0)
+    device = next(module.parameters()).device
+    space = [3 * step * size for size, step in zip(module.kernel_size, module.dilation, strict=True)]
+    return [
+        torch.randn(2, module.in_channels, *(size + more for size in space), generator=generator).to(device)
+        for more in range(max(2, *module.stride))
+    ]
+
+
+def _built(build: type[nn.Conv1d | nn.Conv2d | nn.Conv3d], module: _ConvNd, call: _Call) -> _ConvNd:
+    """A convolution of another class that holds the weight that `module` computed in a call."""
+    convolution: Any = build
+    weight, bias = call.weight, call.bias
+    other: _ConvNd = convolution(
+        module.in_channels,
+        len(weight),
+        tuple(weight.shape[2:]),
+        call.stride,
+        call.padding,
+        call.dilation,
+        call.groups,
+        bias is not None,
+    ).to(weight)
+    other.weight.copy_(weight)
+    if bias is not None and other.bias is not None:
+        other.bias.copy_(bias)
+    return other
 
 
 def _equal(got: Tensor, wanted: Any) -> bool:
     return isinstance(wanted, Tensor) and got.shape == wanted.shape and torch.allclose(got, wanted, 1e-4, 1e-5)
 
 
+class _Call(NamedTuple):
+    """The arguments of a convolution but for its input."""
+
+    weight: Tensor
+    bias: Tensor | None
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+
+
 class _Calls(TorchDispatchMode):
-    """Notes the arguments of convolutions but for their inputs."""
+    """Notes the convolutions that are run."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen: list[tuple[Any, ...]] = []
+        self.seen: list[_Call] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.ops.aten.convolution.default:
             _, weight, bias, stride, padding, dilation, *_, groups = args
-            self.seen.append((weight, bias, tuple(stride), tuple(padding), tuple(dilation), groups))
+            self.seen.append(_Call(weight, bias, tuple(stride), tuple(padding), tuple(dilation), groups))
         return func(*args, **(kwargs or {}))

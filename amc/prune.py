@@ -59,7 +59,11 @@ def select(graph: PruningGraph, model: nn.Module, alive: Alive) -> Selection:
         tensors[name] = kept
         for dim, positions in kept.items():
             shapes[name][dim] = len(positions)
-    inputs = {layer.weight: len(layer.inputs.kept(alive)) for layer in graph.layers if layer.weight}
+    inputs = {
+        layer.weight: len(layer.inputs.kept(alive))
+        for layer in (*graph.layers, *graph.auxiliary)
+        if layer.weight and not layer.transposed_weight
+    }
     sizes = _sizes(graph, model, alive)
     attributes = {}
     for name, module in model.named_modules():
@@ -86,10 +90,10 @@ def _attributes(
     """What the sizes kept in `module` must say, for the module types that keep them."""
     prefix = f"{name}." if name else ""
     weight = shapes.get(f"{prefix}weight")
+    if isinstance(module, _ConvNd) and module.transposed and weight is not None:
+        return {"in_channels": weight[0], "out_channels": weight[1] * module.groups}
     if isinstance(module, _ConvNd) and weight is not None and f"{prefix}weight" in inputs:
         channels_in = inputs[f"{prefix}weight"]
-        if module.transposed:
-            return {"in_channels": weight[0], "out_channels": weight[1] * module.groups}
         return {"in_channels": channels_in, "out_channels": weight[0], "groups": channels_in // weight[1]}
     if isinstance(module, nn.Linear) and weight is not None:
         return {"in_features": weight[1], "out_features": weight[0]}
@@ -99,6 +103,8 @@ def _attributes(
     if isinstance(module, nn.GroupNorm) and weight is not None:
         groups = max(1, weight[0] * module.num_groups // module.num_channels)
         return {"num_channels": weight[0], "num_groups": groups}
+    if isinstance(module, nn.LayerNorm | nn.RMSNorm) and weight is not None:
+        return {"normalized_shape": list(weight)}
     if isinstance(module, nn.PReLU) and weight is not None:
         return {"num_parameters": weight[0]}
     return {}

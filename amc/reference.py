@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from amc.graph import PruningGraph
+from amc.over_alive import OverAlive
 from amc.prune import Alive
 
 
 def randomised(model: nn.Module, generator: torch.Generator) -> nn.Module:
     """A float64 copy in evaluation mode whose parameters and statistics are random and keep activations O(1)."""
-    model = copy.deepcopy(model).cpu().double().eval()
-    stored = model.state_dict().keys()  # other buffers are constants of the architecture
     with torch.no_grad():
+        model = copy.deepcopy(model).cpu().double().eval()
+        stored = model.state_dict().keys()  # other buffers are constants of the architecture
         for parameter in model.parameters():
-            fan_in = max(parameter[0].numel(), 1) if parameter.ndim > 1 else 1
-            scale = fan_in**-0.5 if parameter.ndim > 1 else 0.3
-            parameter.normal_(0.0, scale, generator=generator)
-            if parameter.ndim == 1:
-                parameter.add_(1.0)
+            if parameter.ndim > 1:
+                reach = (3 / max(parameter[0].numel(), 1)) ** 0.5  # a variance of one by the number of inputs
+                parameter.uniform_(-reach, reach, generator=generator)
+            else:
+                parameter.normal_(1.0, 0.3, generator=generator)
         for name, buffer in model.named_buffers():
             if buffer.is_floating_point() and name in stored:
                 buffer.uniform_(generator=generator).add_(0.5 if name.endswith("var") else -0.5)
@@ -33,7 +34,10 @@ def randomised(model: nn.Module, generator: torch.Generator) -> nn.Module:
 
 @contextmanager
 def ignoring(model: nn.Module, graph: PruningGraph, alive: Alive) -> Iterator[None]:
-    """Within it, the consumers of `model` have zero weight wherever they meet a unit that is not `alive`."""
+    """Within it, the consumers of `model` have zero weight wherever they meet a unit that is not `alive`.
+
+    Norms and statistics over channels are taken over those that are alive.
+    """
     parameters = dict(model.named_parameters())
     saved: list[tuple[Tensor, int, Tensor, Tensor]] = []
     try:
@@ -45,7 +49,8 @@ def ignoring(model: nn.Module, graph: PruningGraph, alive: Alive) -> Iterator[No
             places = torch.from_numpy(np.flatnonzero(cut))
             saved.append((weight, dim, places, weight.index_select(dim, places)))
             weight.index_fill_(dim, places, 0.0)
-        yield
+        with OverAlive(graph, alive) if graph.statistics else nullcontext():
+            yield
     finally:
         for weight, dim, places, values in reversed(saved):
             weight.index_copy_(dim, places, values)

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from amc.graph import Example, Group, Keeps, PruningGraph
@@ -36,7 +37,7 @@ def check(
 
     All groups are cut in one pair of forward passes, first by one step each, then to random numbers of units; on
     failure the set is halved until the culprits are alone. Where the original runs in training mode, the compact
-    network must too: auxiliary heads may read channels there. Two random inputs like those of `example` are used, as
+    network must too. Two random inputs like those of `example` are used, as
     small as those on which it is still `analysed` as `graph`; groups that fail are checked again on inputs of the
     example's own size.
     """
@@ -61,35 +62,39 @@ class _Trial:
     graph: PruningGraph
     inputs: Example
     sizes: list[float]  # largest value of each output
+    moved: NDArray[np.float64]  # how far ignoring each group moves the output
     tolerance: float
-    trains: bool
 
     @classmethod
     def of(cls, model: nn.Module, graph: PruningGraph, inputs: Example) -> _Trial:
         """Run the original; in float32 from here on if it must be."""
         dtype = torch.float64 if stays_double(model, inputs) else torch.float32
         model, inputs = model.to(dtype), cast(inputs, dtype)
-        with torch.no_grad():
-            sizes = [max(_largest(out), 1e-300) for out in run(model, inputs)]
-        return cls(model, graph, inputs, sizes, TOLERANCES[dtype], training_error(model, inputs) is None)
+        outputs, moved = _sensitivity(model, graph, inputs)
+        return cls(model, graph, inputs, [max(_largest(out), 1e-300) for out in outputs], moved, TOLERANCES[dtype])
+
+    @cached_property
+    def trains(self) -> bool:
+        """Whether the original runs in training mode on inputs alone."""
+        return training_error(self.model, self.inputs) is None
 
     def failures(self, groups: Sequence[Group]) -> dict[int, str]:
         """The reason for each of `groups` that fails."""
         found: dict[int, str] = {}
         keeps = np.array([group.choices[-2] if len(group.choices) > 1 else group.units for group in self.graph.groups])
-        self._search(groups, keeps, found, self.trains)
+        self._search(groups, keeps, found)
         rng = np.random.default_rng(0)
-        for _ in range(RANDOM_KEEPS):
+        for number in range(RANDOM_KEEPS):
             keeps = np.array([rng.choice(group.choices) for group in self.graph.groups])
-            self._search([group for group in groups if group.index not in found], keeps, found, trains=False)
-        moved = self._sensitivity()
+            left = [group for group in groups if group.index not in found]
+            self._search(left, keeps, found, in_training=number == 0)
         for group in groups:
-            if group.index not in found and moved[group.index] < 100 * self.tolerance:
+            if group.index not in found and self.moved[group.index] < 100 * self.tolerance:
                 found[group.index] = "self-check: ignoring its channels does not move the output, so nothing is proved"
         return found
 
-    def _search(self, groups: Sequence[Group], keeps: Keeps, found: dict[int, str], trains: bool) -> None:
-        failure = self._difference(groups, keeps, trains) if groups else None
+    def _search(self, groups: Sequence[Group], keeps: Keeps, found: dict[int, str], in_training: bool = False) -> None:
+        failure = self._difference(groups, keeps, in_training) if groups else None
         if failure is None:
             return
         if len(groups) == 1:
@@ -98,8 +103,8 @@ class _Trial:
             found[groups[0].index] = failure + passed
             return
         middle = len(groups) // 2
-        self._search(groups[:middle], keeps, found, trains)
-        self._search(groups[middle:], keeps, found, trains)
+        self._search(groups[:middle], keeps, found, in_training)
+        self._search(groups[middle:], keeps, found, in_training)
 
     def _alive(self, groups: Sequence[Group], keeps: Keeps) -> Alive:
         """Any `keeps[g]` units of each of `groups`, all of the others."""
@@ -109,7 +114,7 @@ class _Trial:
             alive[group.first_unit + cut] = False
         return alive
 
-    def _difference(self, groups: Sequence[Group], keeps: Keeps, trains: bool) -> str | None:
+    def _difference(self, groups: Sequence[Group], keeps: Keeps, in_training: bool) -> str | None:
         alive = self._alive(groups, keeps)
         try:
             small = compact(self.model, select(self.graph, self.model, alive))
@@ -117,7 +122,7 @@ class _Trial:
                 outputs = run(small, self.inputs)
         except Exception as error:
             return f"self-check: the compact network fails with {one_line(error)}"
-        if trains and (failure := training_error(small, self.inputs)):
+        if in_training and (failure := training_error(small, self.inputs)) and self.trains:
             return f"self-check: the compact network fails in training mode with {one_line(failure)}"
         with torch.no_grad(), ignoring(self.model, self.graph, alive):
             wanted = run(self.model, self.inputs)
@@ -129,36 +134,33 @@ class _Trial:
                 return f"self-check: outputs differ by {worst:.1e} relative"
         return None
 
-    def _sensitivity(self) -> list[float]:
-        """To first order, how far ignoring a group moves a random projection of the output, relative to its size."""
-        model, graph = self.model.requires_grad_(False), self.graph
-        parameters = dict(model.named_parameters())
-        consumed = {layer.weight for group in graph.groups for layer in (graph.layers[i] for i in group.consumers)}
-        for name in consumed:
-            if name is not None:
-                parameters[name].requires_grad_(True)
-        generator = torch.Generator().manual_seed(1)
-        with torch.enable_grad():
-            outputs = [out for out in run(model, self.inputs) if out.requires_grad]
-            weights = [torch.randn(out.shape, generator=generator, dtype=out.dtype) for out in outputs]
-            total = sum((out * weight).sum() for out, weight in zip(outputs, weights, strict=True))
-            if isinstance(total, Tensor):
-                total.backward()
-        size = sum(float((out.detach() * weight).abs().sum()) for out, weight in zip(outputs, weights, strict=True))
-        result = []
-        for group in graph.groups:
-            moved = 0.0
-            for layer in (graph.layers[i] for i in group.consumers):
-                parameter = parameters[layer.weight or ""]
-                if parameter.grad is not None:
-                    effect = (parameter.grad * parameter.detach()).transpose(0, layer.in_dimension)
-                    inside = (layer.weight_in.units >= group.first_unit) & (
-                        layer.weight_in.units < group.first_unit + group.units
-                    )
-                    moved += float(effect[torch.from_numpy(inside)].abs().sum())
-            result.append(moved / max(size, 1e-300))
-        model.zero_grad()
-        return result
+
+def _sensitivity(model: nn.Module, graph: PruningGraph, inputs: Example) -> tuple[list[Tensor], NDArray[np.float64]]:
+    """The outputs, and for each group how far ignoring it moves a random projection of them, relative to its size.
+
+    To first order, and never less for what two channels do against each other.
+    """
+    parameters = dict(model.requires_grad_(False).named_parameters())
+    consumers = {layer.weight: layer for layer in graph.layers if layer.weight and layer.weight_in.is_cuttable}
+    for name in consumers:
+        parameters[name].requires_grad_(True)
+    generator = torch.Generator().manual_seed(1)
+    with torch.enable_grad():
+        outputs = run(model, inputs)
+        weights = [torch.randn(out.shape, generator=generator, dtype=out.dtype) for out in outputs]
+        total = sum((out * weight).sum() for out, weight in zip(outputs, weights, strict=True) if out.requires_grad)
+        if isinstance(total, Tensor):
+            total.backward()
+    size = sum(float((out.detach() * weight).abs().sum()) for out, weight in zip(outputs, weights, strict=True))
+    of_unit = np.zeros(graph.unit_count + 1)
+    for name, layer in consumers.items():
+        parameter = parameters[name]
+        if parameter.grad is not None:
+            effect = parameter.grad.mul_(parameter.detach()).abs_().transpose(0, layer.in_dimension)
+            np.add.at(of_unit, layer.weight_in.units, effect.flatten(1).sum(1).double().numpy())
+    model.requires_grad_(False).zero_grad()
+    moved = np.array([of_unit[group.slice].sum() for group in graph.groups]) / max(size, 1e-300)
+    return [out.detach() for out in outputs], moved
 
 
 def _largest(values: Tensor) -> float:

@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_leaves
 
 from amc.graph import Example, PruningGraph
 from amc.graph.inputs import arguments, drawn, tensors
-from amc.graph.watch import output_tensors
+from amc.graph.watch import output_tensors, restored
 
 SIZES = (32, 64, 128)
 """Largest heights and widths that are tried before the example's own."""
@@ -37,7 +37,12 @@ def _is_same(graph: PruningGraph, analysed: Callable[[Example], PruningGraph], i
         found = analysed(inputs)
     except Exception:  # too small for the network
         return False
-    return found.fingerprint == graph.fingerprint and len(found.layers) == len(graph.layers)
+    return found.fingerprint == graph.fingerprint and _calls(found) == _calls(graph)
+
+
+def _calls(graph: PruningGraph) -> tuple[int, list[tuple[str, int]]]:
+    """How many layers are called, and which calls of operators take statistics."""
+    return len(graph.layers), [(each.operator, each.call) for each in graph.statistics]
 
 
 def run(model: nn.Module, inputs: Example) -> list[Tensor]:
@@ -57,20 +62,12 @@ def stays_double(model: nn.Module, inputs: Example) -> bool:
 
 
 def training_error(model: nn.Module, inputs: Example) -> Exception | None:
-    """What `model` raises in training mode; its flags and buffers are restored."""
-    training = {module: module.training for module in model.modules()}
-    buffers = {buffer: buffer.clone() for buffer in model.buffers()}
+    """What `model` raises in training mode."""
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):  # of dropout
+        with torch.no_grad(), restored(model):
             run(model.train(), inputs)
     except Exception as error:
         return error
-    finally:
-        for module, flag in training.items():
-            module.training = flag
-        with torch.no_grad():
-            for buffer, value in buffers.items():
-                buffer.copy_(value)
     return None
 
 

@@ -149,12 +149,7 @@ def _outputs(model: nn.Module, inputs: Example) -> list[Tensor]:
 
 def _ignoring(model: nn.Module, graph: PruningGraph, alive: Alive, inputs: Example) -> list[Tensor]:
     """The outputs when consumers see zeros in place of the units that are not alive, inside the operator."""
-    masks = {
-        layer.weight: torch.from_numpy(np.append(alive, True)[layer.inputs.units])
-        for layer in graph.layers
-        if layer.weight is not None and layer.inputs.is_cuttable
-    }
-    with IgnoreInputs(model, masks):
+    with IgnoreInputs(graph, alive):
         return _outputs(model, inputs)
 
 

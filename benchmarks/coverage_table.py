@@ -32,12 +32,14 @@ process, exported to ONNX, and pruned again.
 
 **Norms over channels.** A group norm takes its statistics over each of its groups of channels: whole norm groups are
 cut, which leaves the statistics of the others as they were, so the compact network is exact and is checked like any
-other. A layer norm over channels (and a group norm with one group) has no such cut: what it reads keeps all its
-channels, and the rest of the network, such as the hidden layers of a transformer's or a ConvNeXt's blocks, is cut.
+other. Any other norm or statistic over channels (a layer norm, a group norm with one group, a mean, a maximum, a
+length) is taken over the channels that are left. That is not what the original computes, so the oracle is another: in
+the original the same statistic is taken over the channels that stay. Where attention fixes the width of the stream in
+the code, as in a ViT or a Swin, the stream keeps its channels.
 
 **Computed weights.** A standardised or normed weight depends on all inputs of its channel. When a network is loaded,
-convolutions that compute their weights become plain ones with what they computed (`amc/plain.py`), where that gives the
-same outputs; others are frozen.
+convolutions that compute their weights become plain ones with what they computed (`amc/plain.py`), or ones that pad by
+the size of their input, where that gives the same outputs; others are frozen.
 
 """
 

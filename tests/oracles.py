@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from amc.analyse import analyse
-from amc.graph import Keeps, PruningGraph
+from amc.graph import Axis, Keeps, PruningGraph
 from amc.graph.inputs import Example, arguments
 from tests.architectures import PRUNABLE
 from tests.unusual import Outputs
@@ -76,37 +77,96 @@ def single_operators() -> Iterator[None]:
 
 
 class IgnoreInputs(TorchDispatchMode):
-    """Sets the inputs that a consumer is to ignore to zero inside the consuming operator, nowhere else.
+    """Consumers see zeros in place of the units that are not `alive`, inside the operator and nowhere else.
 
-    `masks` is `{name of the weight: mask of its input channels}`; weights are told by where their numbers lie.
+    Norms and statistics over channels are taken over the channels that are alive, by formulas of the oracle's own.
+    Layers are told by the number of their call.
     """
 
-    def __init__(self, model: nn.Module, masks: dict[str, Tensor]) -> None:
+    def __init__(self, graph: PruningGraph, alive: NDArray[np.bool_]) -> None:
         super().__init__()
-        parameters = dict(model.named_parameters())
-        self.masks = {parameters[name].data_ptr(): mask for name, mask in masks.items()}
+        self.masks = {
+            layer.call: mask_of(layer.inputs, alive)
+            for layer in graph.layers
+            if layer.weight is not None and (layer.inputs.units >= 0).any()
+        }
+        self.statistics = {
+            (each.operator, each.call): {dim: mask_of(axis, alive) for dim, axis in each.axes.items()}
+            for each in graph.statistics
+        }
+        self.calls: Counter[str] = Counter()
         self.used: set[int] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        places = {aten.convolution.default: (0, 1), aten.addmm.default: (1, 2), aten.mm.default: (0, 1)}
-        if func in places:
-            x, weight = places[func]
-            mask = self.masks.get(args[weight].data_ptr())
+        inputs = {aten.convolution.default: 0, aten.addmm.default: 1, aten.mm.default: 0}
+        if func in inputs:
+            x, call = inputs[func], self.calls["layer"]
+            self.calls["layer"] += 1
+            mask = self.masks.get(call)
             if mask is not None:
-                self.used.add(args[weight].data_ptr())
-                shape = (1, -1, *[1] * (args[x].ndim - 2))
-                args = [*args[:x], args[x] * mask.reshape(shape).to(args[x].dtype), *args[x + 1 :]]
+                self.used.add(call)
+                args = [*args[:x], args[x] * along(mask, 1, args[x]), *args[x + 1 :]]
+        name = func.overloadpacket.__name__
+        masks = self.statistics.get((name, self.calls[name]))
+        self.calls[name] += 1
+        if masks is not None:
+            inside = functools.reduce(torch.mul, [along(mask, dim, args[0]) for dim, mask in masks.items()])
+            return statistic(name, inside.expand_as(args[0]), args, kwargs or {})
         return func(*args, **(kwargs or {}))
+
+
+def mask_of(axis: Axis, alive: NDArray[np.bool_]) -> Tensor:
+    """Which positions of an axis stay, bool `(positions,)`."""
+    return torch.tensor([unit < 0 or bool(alive[unit]) for unit in axis.units])
+
+
+def along(mask: Tensor, dim: int, like: Tensor) -> Tensor:
+    """The mask as numbers that can be multiplied with dimension `dim` of a tensor."""
+    return mask.reshape([-1 if axis == dim else 1 for axis in range(like.ndim)]).to(like.dtype)
+
+
+def statistic(name: str, inside: Tensor, args: Any, kwargs: dict[str, Any]) -> Any:
+    """What the operator gives when it reads only where `inside` is 1, written out."""
+    x = args[0]
+
+    def mean(values: Tensor, dims: list[int]) -> Tensor:
+        return (values * inside).sum(dims, keepdim=True) / inside.sum(dims, keepdim=True)
+
+    if name in ("native_layer_norm", "native_group_norm"):
+        layer = name == "native_layer_norm"
+        first = x.ndim - len(args[1]) if layer else 1
+        dims = list(range(first, x.ndim))
+        weight, bias, eps = (*args[2:4], args[4]) if layer else (*args[1:3], args[7])
+        shape = x.shape[first:] if layer else [-1] + [1] * (x.ndim - 2)
+        centred = x - mean(x, dims)
+        out = centred / (mean(centred**2, dims) + eps).sqrt()
+        return (out if weight is None else out * weight.reshape(shape) + bias.reshape(shape)), None, None
+    at = {"linalg_vector_norm": 2}.get(name, 1)
+    given = list(args[at:]) + [None] * 2
+    dims = [given[0]] if isinstance(given[0], int) else list(given[0] or range(x.ndim))
+    keep = given[1] or kwargs.get("keepdim", False)
+    if name == "mean":
+        out = mean(x, dims)
+    elif name in ("var", "std"):
+        left = inside.sum(dims, keepdim=True)
+        out = mean((x - mean(x, dims)) ** 2, dims) * left / (left - kwargs.get("correction", 1))
+        out = out if name == "var" else out.sqrt()
+    elif name == "linalg_vector_norm":
+        power = args[1] if len(args) > 1 else 2
+        out = (x.abs() ** power * inside).sum(dims, keepdim=True) ** (1 / power)
+    elif name == "sum":
+        out = (x * inside).sum(dims, keepdim=True)
+    elif name in ("amax", "max"):
+        out = x.masked_fill(inside == 0, -torch.inf).amax(dims, keepdim=True)
+    else:
+        raise NotImplementedError(name)
+    out = out if keep else out.squeeze(dims)
+    return (out, None) if name == "max" and isinstance(given[0], int) else out
 
 
 def run_ignoring(model: nn.Module, graph: PruningGraph, alive: NDArray[np.bool_], x: Example) -> list[Tensor]:
     """The outputs of the original when its consumers see zeros in place of the units that are not alive."""
-    masks = {}
-    for layer in graph.layers:
-        mask = np.array([unit < 0 or bool(alive[unit]) for unit in layer.inputs.units])
-        if layer.weight is not None and (layer.inputs.units >= 0).any():
-            masks[layer.weight] = torch.from_numpy(mask)
-    mode = IgnoreInputs(model, masks)
+    mode = IgnoreInputs(graph, alive)
     with torch.no_grad(), single_operators(), mode:
         out = tensors(model(*arguments(x)))
     assert mode.used == set(mode.masks)

@@ -2,6 +2,6 @@
 
 from amc.graph.build import unchecked
 from amc.graph.inputs import Example
-from amc.graph.structure import Axis, Frozen, Group, Keeps, Layer, PruningGraph, Size
+from amc.graph.structure import Axis, Frozen, Group, Keeps, Layer, PruningGraph, Size, Statistic
 
-__all__ = ["Axis", "Example", "Frozen", "Group", "Keeps", "Layer", "PruningGraph", "Size", "unchecked"]
+__all__ = ["Axis", "Example", "Frozen", "Group", "Keeps", "Layer", "PruningGraph", "Size", "Statistic", "unchecked"]

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from amc.graph.structure import Axis, Frozen, Group, PruningGraph
+from amc.graph.structure import Axis, Frozen, Group, Layer, PruningGraph
 
 
 def freeze(graph: PruningGraph, failures: dict[int, str]) -> PruningGraph:
@@ -25,26 +25,26 @@ def freeze(graph: PruningGraph, failures: dict[int, str]) -> PruningGraph:
     def renumber(axis: Axis) -> Axis:
         return dataclasses.replace(axis, units=units[axis.units])
 
+    def renumber_layer(layer: Layer) -> Layer:
+        inputs, weight_in, out = renumber(layer.inputs), renumber(layer.weight_in), renumber(layer.out)
+        return dataclasses.replace(layer, inputs=inputs, weight_in=weight_in, out=out)
+
     tensors = {
         name: {dim: new for dim, axis in axes.items() if (new := renumber(axis)).is_cuttable}
         for name, axes in graph.tensors.items()
     }
-    layers = [
-        dataclasses.replace(
-            layer,
-            inputs=renumber(layer.inputs),
-            weight_in=renumber(layer.weight_in),
-            out=renumber(layer.out),
-        )
-        for layer in graph.layers
-    ]
     lost = [Frozen(graph.groups[i].name, graph.groups[i].width, reason) for i, reason in failures.items()]
     return dataclasses.replace(
         graph,
-        layers=tuple(layers),
+        layers=tuple(renumber_layer(layer) for layer in graph.layers),
+        auxiliary=tuple(renumber_layer(layer) for layer in graph.auxiliary),
         groups=tuple(kept),
         frozen=(*graph.frozen, *lost),
         tensors={name: axes for name, axes in tensors.items() if axes},
+        statistics=tuple(
+            dataclasses.replace(each, axes={dim: renumber(axis) for dim, axis in each.axes.items()})
+            for each in graph.statistics
+        ),
         sizes=tuple(
             dataclasses.replace(size, pieces=tuple(renumber(axis) for axis in size.pieces)) for size in graph.sizes
         ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from torch import nn
 
@@ -9,7 +11,7 @@ from amc.graph.channels import Label
 from amc.graph.notes import LayerCall, Watch
 from amc.graph.parts import Parts
 from amc.graph.rounding import choices
-from amc.graph.structure import Axis, Frozen, Group, Layer, PruningGraph, Size
+from amc.graph.structure import Axis, Frozen, Group, Layer, PruningGraph, Size, Statistic
 
 
 def build_graph(
@@ -44,7 +46,9 @@ def build_graph(
             settled.add(part)
             size = len(members[part])
             allowed = choices(size, max(width // size, 1), round_to, max_sparsity)
-            why = parts.reasons.get(part) or _why_not(size, allowed, part in consumers)
+            why = parts.reasons.get(part) or _why_not(
+                size, width, allowed, part in consumers, parts.assumed.get(part, {})
+            )
             if why:
                 frozen.append(Frozen(call.name, width, why))
                 continue
@@ -77,6 +81,7 @@ def build_graph(
             tensors[name] = cut
     return PruningGraph(
         layers=tuple(_layer(call, _only_norm(watch, i), axis) for i, call in enumerate(watch.layers)),
+        auxiliary=tuple(_layer(call, None, axis) for call in watch.auxiliary),
         groups=tuple(groups),
         frozen=tuple(frozen),
         tensors=tensors,
@@ -84,6 +89,10 @@ def build_graph(
         sizes=tuple(
             Size(module, attribute, tuple(axis(label, 0) for label in labels))
             for module, attribute, labels in watch.sizes
+        ),
+        statistics=tuple(
+            Statistic(operator, number, {dim: axis(label, 0) for dim, label in labels.items()})
+            for operator, number, labels in watch.statistics
         ),
         inputs=inputs,
     )
@@ -104,9 +113,13 @@ def _by_part(layers: list[dict[int, int]]) -> dict[int, list[int]]:
     return result
 
 
-def _why_not(units: int, allowed: tuple[int, ...], consumed: bool) -> str | None:
-    if units < 2:
+def _why_not(
+    units: int, width: int, allowed: tuple[int, ...], consumed: bool, splits: Mapping[str, None]
+) -> str | None:
+    if width < 2:
         return "a single channel"
+    if units < 2:
+        return f"its channels are tied into one unit{': ' if splits else ''}{next(iter(splits), '')}"
     if not consumed:
         return "read by no convolution or linear layer"
     if len(allowed) == 1:

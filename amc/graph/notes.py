@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from amc.graph.channels import Channels, Label, Labels
+from amc.graph.channels import Atoms, Channels, Label, Labels
+
+TORCH, OURS = f"{Path(torch.__file__).parent}{os.sep}", f"{Path(__file__).parent}{os.sep}"
+"""Folders of code that is not the network's own."""
 
 
 @dataclass(frozen=True)
@@ -46,17 +53,27 @@ class LayerCall:
 
 @dataclass(frozen=True)
 class Call:
-    """One operator call: its bare name, arguments by the schema's names, result, and the module it ran in."""
+    """One operator call: its bare name, arguments by the schema's names, result, and where it ran."""
 
     name: str
     arguments: dict[str, Any]
     out: Any
     module: str
+    frame: FrameType | None  # the innermost of Python
 
     @property
     def where(self) -> str:
-        """For reasons: the operator and the module."""
-        return f"aten.{self.name} in {self.module or 'the network itself'}"
+        """For reasons: the operator, the module, and the line of the network's own code that asked for it."""
+        return f"aten.{self.name} in {self.module or 'the network itself'}{self._line()}"
+
+    def _line(self) -> str:
+        """The innermost line outside of torch, ` (file.py:12)`; nothing where torch alone is between it and us."""
+        frame = self.frame
+        while frame is not None and frame.f_code.co_filename.startswith(TORCH):
+            frame = frame.f_back
+        if frame is None or frame.f_code.co_filename.startswith(OURS):
+            return ""
+        return f" ({Path(frame.f_code.co_filename).name}:{frame.f_lineno})"
 
     def tensors(self) -> list[Tensor]:
         """All tensors among the arguments, those in lists too."""
@@ -74,6 +91,7 @@ class Watch:
         self.channels = Channels()
         self.batch = batch
         self.layers: list[LayerCall] = []
+        self.auxiliary: list[LayerCall] = []  # those that run in training mode only
         self.norms: dict[int, str] = {}  # layer -> module of the batch norm that reads its output
         self.norm_runs: Counter[str] = Counter()  # how often each batch norm module ran
         self.read_elsewhere: set[int] = set()  # layers whose output something else than one batch norm reads
@@ -81,11 +99,19 @@ class Watch:
         self.stack: list[str] = [""]
         self.named: dict[str, Labels] = {}  # labels of parameters and buffers that were used
         self.sizes: list[tuple[str, str, Labels]] = []  # module, its attribute, labels of the pieces that it counts
+        self.statistics: list[tuple[str, int, dict[int, Atoms]]] = []  # operator, its call, labels of its input
+        self._statistic_calls: Counter[str] = Counter()
         self._names = {id(tensor): name for name, tensor in model.named_parameters()}
         self._names |= {id(tensor): name for name, tensor in model.named_buffers() if tensor.is_floating_point()}
         self._seen = WeakTensorKeyDictionary()
         self._of_images = WeakTensorKeyDictionary()  # tensors that were computed from the images
         self._calls = 0
+
+    def of_another_pass(self, model: nn.Module) -> Watch:
+        """A watch of another forward pass through the same channels."""
+        other = Watch(model, self.batch)
+        other.channels, other.named, other.sizes, other._seen = self.channels, self.named, self.sizes, self._seen
+        return other
 
     def seen(self, tensor: Tensor) -> Seen:
         """What is known of `tensor`; a parameter or buffer gets fresh atoms when it is first met."""
@@ -142,6 +168,13 @@ class Watch:
                 self.sizes.append((module, name, pieces))
                 return True
         return False
+
+    def add_statistic(self, call: Call, labels: dict[int, Label]) -> None:
+        """Note a number that is taken over the axes of `labels`, by the dimension of the operator's input."""
+        known = {dim: label for dim, label in labels.items() if label is not None}
+        if known:
+            self.statistics.append((call.name, self._statistic_calls[call.name], known))
+        self._statistic_calls[call.name] += 1
 
     def next_call(self) -> int:
         """Number of this convolution or linear call among all of the pass."""

@@ -122,6 +122,18 @@ class Size:
 
 
 @dataclass(frozen=True, eq=False)
+class Statistic:
+    """A norm, mean or other number taken over channels, in a pruned network over those that are left.
+
+    `axes` are the axes of the operator's input over which it is taken, by dimension.
+    """
+
+    operator: str
+    call: int  # its place among all calls of that operator in a forward pass
+    axes: dict[int, Axis]
+
+
+@dataclass(frozen=True, eq=False)
 class PruningGraph:
     """Layers and channel groups of one network in forward order.
 
@@ -130,11 +142,13 @@ class PruningGraph:
     """
 
     layers: tuple[Layer, ...]
+    auxiliary: tuple[Layer, ...]  # run in training mode only: cut, but not counted
     groups: tuple[Group, ...]
     frozen: tuple[Frozen, ...]
     tensors: dict[str, dict[int, Axis]] = field(repr=False)
     shapes: dict[str, tuple[int, ...]] = field(repr=False)  # of every parameter
     sizes: tuple[Size, ...]
+    statistics: tuple[Statistic, ...]
     inputs: str  # their shapes without the batch, and types (`amc.input_spec`)
 
     @property

@@ -7,8 +7,9 @@ does to them. Nothing of the model is changed: hooks that tell which module is r
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -31,7 +32,7 @@ class _Mode(TorchDispatchMode):
         schema = func._schema
         arguments = {argument.name: value for argument, value in zip(schema.arguments, args, strict=False)}
         name = schema.name.split("::")[1]
-        apply(self._watch, func, Call(name, arguments | (kwargs or {}), out, self._watch.stack[-1]))
+        apply(self._watch, func, Call(name, arguments | (kwargs or {}), out, self._watch.stack[-1], sys._getframe(1)))
         return out
 
 
@@ -43,6 +44,8 @@ def _module_stack(watch: Watch) -> Iterator[None]:
         watch.stack.pop()
 
     for name, module in watch.modules.items():
+        if isinstance(module, torch.jit.ScriptModule):  # it has no hooks: what it runs is its caller's
+            continue
         handles.append(module.register_forward_pre_hook(lambda *_, name=name: watch.stack.append(name)))
         handles.append(module.register_forward_hook(leave, always_call=True))
     try:
@@ -63,30 +66,61 @@ def plain_attention() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
+@contextmanager
+def restored(model: nn.Module) -> Iterator[None]:
+    """Afterwards the model's buffers, the flags of its modules and the global random numbers are as before."""
+    training = {module: module.training for module in model.modules()}
+    buffers = {buffer: buffer.clone() for buffer in model.buffers()}
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        for module, flag in training.items():
+            module.training = flag
+        with torch.no_grad():
+            for buffer, value in buffers.items():
+                buffer.copy_(value)
+
+
 def watch_forward(model: nn.Module, example: Example) -> Watch:
     """Run `model(example)` once in evaluation mode and note what every operator does to the channels.
 
-    Channels of the network's outputs are frozen. The training flags are restored.
+    Where parameters are left unused, the network is watched in training mode too, if it runs there on inputs alone:
+    auxiliary heads read channels that are cut. Channels of the network's outputs are frozen.
     """
-    inputs = tensors(example)
-    watch = Watch(model, len(inputs[0]))
-    for given in inputs:
+    watch = Watch(model, len(tensors(example)[0]))
+    with restored(model):
+        _watch(watch, model.eval(), example)
+        if any(name not in watch.named for name, _ in model.named_parameters()):
+            _watch_training(watch, model, example)
+    return watch
+
+
+def _watch_training(watch: Watch, model: nn.Module, example: Example) -> None:
+    """Note which more layers run while modules made of others are in training mode, and what they read.
+
+    Dropout and batch norms, which are made of nothing, are left in evaluation mode.
+    """
+    for module in model.modules():
+        module.training = module is model or any(True for _ in module.children())
+    again = watch.of_another_pass(model)
+    with suppress(Exception):  # it may need targets
+        _watch(again, model, example)
+    known = {call.weight for call in watch.layers}
+    watch.auxiliary = [call for call in again.layers if call.weight not in known]
+
+
+def _watch(watch: Watch, model: nn.Module, example: Example) -> None:
+    for given in tensors(example):
         watch.note_images(given)
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        # no_grad, not inference_mode: there other operators appear
-        with torch.no_grad(), plain_attention(), _module_stack(watch), _Mode(watch):
-            out = model(*arguments(example))
-    finally:
-        for module in training:
-            module.training = True
+    # no_grad, not inference_mode: there other operators appear
+    with torch.no_grad(), plain_attention(), _module_stack(watch), _Mode(watch):
+        out = model(*arguments(example))
     for tensor in output_tensors(out):
         if (layer := watch.seen(tensor).layer) is not None:
             watch.read_elsewhere.add(layer)
         for label in watch.labels(tensor):
             watch.channels.freeze(label, "output of the network")
-    return watch
 
 
 def output_tensors(out: Any) -> list[Tensor]:

@@ -20,6 +20,7 @@ from amc.graph.operators.moves import (
     pad,
     permute,
     put,
+    rearrange,
     reshape,
     restride,
     select,
@@ -27,8 +28,8 @@ from amc.graph.operators.moves import (
     split,
     stack,
 )
-from amc.graph.operators.shuffles import channel_shuffle, pixel_shuffle, repeat
-from amc.graph.operators.statistics import batch_norm, group_norm, norm_over_channels, reduction, softmax, spatial
+from amc.graph.operators.shuffles import channel_shuffle, fold, glu, pixel_shuffle, pixel_unshuffle, repeat, unfold
+from amc.graph.operators.statistics import along, argmax, batch_norm, group_norm, layer_norm, reduction, spatial, unpool
 
 Rule = Callable[[Watch, Call], None]
 
@@ -45,8 +46,12 @@ RULES: dict[str, Rule] = {
             " _native_batch_norm_legit_no_training _batch_norm_with_update _batch_norm_no_update",
         ),
         (group_norm, "native_group_norm"),
-        (norm_over_channels, "native_layer_norm _fused_rms_norm"),
-        (pointwise, "copy hardswish _prelu_kernel zeros_like ones_like full_like empty_like"),
+        (layer_norm, "native_layer_norm _fused_rms_norm"),
+        (
+            pointwise,
+            "copy fill zero hardswish _prelu_kernel bernoulli native_dropout"
+            " zeros_like ones_like full_like empty_like rand_like randn_like",
+        ),
         (uninitialised, "new_empty"),
         (identity, "detach alias lift_fresh clone _to_copy"),
         (
@@ -56,10 +61,12 @@ RULES: dict[str, Rule] = {
             " upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d"
             " upsample_linear1d upsample_bilinear2d upsample_bicubic2d upsample_trilinear3d _upsample_bilinear2d_aa"
             " reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d replication_pad3d"
-            " grid_sampler_2d grid_sampler_3d roi_align roi_pool",
+            " grid_sampler_2d grid_sampler_3d fractional_max_pool2d fractional_max_pool3d roi_align roi_pool",
         ),
-        (reduction, "mean sum amax amin max min argmax argmin var std logsumexp linalg_vector_norm"),
-        (softmax, "_softmax _log_softmax"),
+        (unpool, "max_unpool2d max_unpool3d"),
+        (reduction, "mean sum amax amin max min var var_mean std std_mean logsumexp linalg_vector_norm"),
+        (argmax, "argmax argmin"),
+        (along, "_softmax _log_softmax cumsum sort"),
         (reshape, "view _unsafe_view unsqueeze squeeze"),
         (permute, "permute transpose t"),
         (expand, "expand"),
@@ -68,11 +75,16 @@ RULES: dict[str, Rule] = {
         (slice_axis, "slice"),
         (split, "split split_with_sizes"),
         (repeat, "repeat"),
-        (select, "select"),
+        (select, "select unbind"),
+        (rearrange, "roll flip"),
         (concatenate, "cat"),
         (stack, "stack"),
         (put, "index_put"),
         (pixel_shuffle, "pixel_shuffle"),
+        (pixel_unshuffle, "pixel_unshuffle"),
+        (unfold, "im2col"),
+        (fold, "col2im"),
+        (glu, "glu"),
         (channel_shuffle, "channel_shuffle native_channel_shuffle"),
     )
     for name in names.split()

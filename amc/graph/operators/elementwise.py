@@ -8,11 +8,11 @@ from amc.graph.notes import Call, Watch
 
 def pointwise(watch: Watch, call: Call) -> None:
     """Axes that are combined are tied; one combined with an axis that nothing is known of is frozen."""
-    (out,) = call.outputs()
+    out = call.outputs()[0]
     result: list[Label] = [None] * out.ndim
     operands = [tensor for tensor in call.tensors() if tensor.ndim]
     for axis in range(1, out.ndim + 1):
-        met = [t for t in operands if t.ndim >= axis and t.shape[-axis] == out.shape[-axis] and t.shape[-axis] > 1]
+        met = [t for t in operands if t.ndim >= axis and t.shape[-axis] == out.shape[-axis]]
         labels = [watch.labels(tensor)[-axis] for tensor in met]
         known = [label for label in labels if label is not None]
         if not known:
@@ -24,7 +24,8 @@ def pointwise(watch: Watch, call: Call) -> None:
         for other in known[1:]:
             watch.channels.tie(known[0], other)
         result[-axis] = known[0]
-    watch.label(out, tuple(result))
+    for each in call.outputs():
+        watch.label(each, tuple(result))
 
 
 def identity(watch: Watch, call: Call) -> None:

@@ -18,7 +18,7 @@ def convolution(watch: Watch, call: Call) -> None:
     x, weight, bias = given["input"], given["weight"], given["bias"]
     transposed, groups = given["transposed"], given["groups"]
     x_labels, w_labels = watch.labels(x), watch.labels(weight)
-    watch.freeze((x_labels[0], *x_labels[2:]), f"labelled batch or space read by {call.where}")
+    watch.freeze((x_labels[0], *x_labels[2:]), f"channels read as positions by {call.where}")
     out_axis, in_axis = (1, 0) if transposed else (0, 1)
     out_label, in_label, x_label = w_labels[out_axis], w_labels[in_axis], x_labels[1]
     watched = (call.out.shape if not transposed else x.shape)[2:]
@@ -119,7 +119,7 @@ def bmm(watch: Watch, call: Call) -> None:
 
 def _linear(watch: Watch, call: Call, x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
     (rows, x_label), (in_label, out_label) = watch.labels(x), watch.labels(weight)
-    watch.freeze((rows,), f"labelled rows read by {call.where}")
+    watch.freeze((rows,), f"channels read as rows by {call.where}")
     known = watch.seen(weight)
     stored = watch.named.get(known.parameter or "", ())
     fixed = None

@@ -36,12 +36,15 @@ def permute(watch: Watch, call: Call) -> None:
 
 
 def expand(watch: Watch, call: Call) -> None:
-    """Axes of size 1 are repeated; the others stay."""
+    """Axes of size 1 are repeated, one number for all channels so that they can be of any others; the others stay."""
     x = call.tensors()[0]
-    labels = watch.labels(x)
-    fresh = [None] * (call.out.ndim - x.ndim)
-    kept = [label if size > 1 else None for label, size in zip(labels, x.shape, strict=True)]
-    watch.label(call.out, (*fresh, *kept))
+    fresh: list[Label] = [None] * (call.out.ndim - x.ndim)
+    sizes = call.out.shape[len(fresh) :]
+    labels = [
+        watch.channels.new(size) if label is not None and len(label) < size else label
+        for label, size in zip(watch.labels(x), sizes, strict=True)
+    ]
+    watch.label(call.out, (*fresh, *labels))
 
 
 def restride(watch: Watch, call: Call) -> None:
@@ -109,12 +112,22 @@ def split(watch: Watch, call: Call) -> None:
 
 
 def select(watch: Watch, call: Call) -> None:
-    """One position of an axis, which goes away."""
+    """One position of an axis, or each by itself: the axis goes away."""
     x = call.tensors()[0]
     labels = list(watch.labels(x))
-    label = labels.pop(call.arguments["dim"] % x.ndim)
+    label = labels.pop(call.arguments.get("dim", 0) % x.ndim)
     _fix(watch, call, [label])
-    watch.label(call.out, tuple(labels))
+    for out in call.outputs():
+        watch.label(out, tuple(labels))
+
+
+def rearrange(watch: Watch, call: Call) -> None:
+    """Roll, flip: positions of some axes (all, where none is given) change places."""
+    x = call.tensors()[0]
+    axes = {axis % x.ndim for axis in call.arguments["dims"]} if call.arguments.get("dims") else set(range(x.ndim))
+    labels = watch.labels(x)
+    _fix(watch, call, [labels[axis] for axis in axes])
+    watch.label(call.out, tuple(None if axis in axes else label for axis, label in enumerate(labels)))
 
 
 def _fix(watch: Watch, call: Call, labels: list[Label]) -> None:

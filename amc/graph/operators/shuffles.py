@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from amc.graph.channels import Label
@@ -25,6 +27,45 @@ def pixel_shuffle(watch: Watch, call: Call) -> None:
         label = tie_pieces(watch.channels, label.reshape(-1, call.arguments["upscale_factor"] ** 2), axis=0)
         label = label if len(label) > 1 else None
     watch.label(call.out, (*batch, label, None, None))
+
+
+def pixel_unshuffle(watch: Watch, call: Call) -> None:
+    """Each channel becomes `factor ** 2` of them, side by side."""
+    *batch, label, _, _ = watch.labels(call.tensors()[0])
+    if label is not None:
+        label = np.repeat(label, call.arguments["downscale_factor"] ** 2)
+    watch.label(call.out, (*batch, label, None, None))
+
+
+def unfold(watch: Watch, call: Call) -> None:
+    """Patches `(batch, channels * kernel, positions)`: each channel becomes as many as the kernel has places."""
+    labels = watch.labels(call.tensors()[0])
+    watch.freeze(labels[2:], f"channels read as positions by {call.where}")
+    label = labels[1]
+    if label is not None:
+        label = np.repeat(label, math.prod(call.arguments["kernel_size"]))
+    watch.label(call.out, (labels[0], label, None))
+
+
+def fold(watch: Watch, call: Call) -> None:
+    """The way back from patches: the rows that one channel is made of go together."""
+    labels = watch.labels(call.tensors()[0])
+    watch.freeze(labels[2:], f"channels read as positions by {call.where}")
+    label = labels[1]
+    if label is not None:
+        label = tie_pieces(watch.channels, label.reshape(-1, math.prod(call.arguments["kernel_size"])), axis=0)
+    watch.label(call.out, (labels[0], label, None, None))
+
+
+def glu(watch: Watch, call: Call) -> None:
+    """One half gates the other: both lose the same channels."""
+    x = call.tensors()[0]
+    axis = call.arguments.get("dim", -1) % x.ndim
+    labels = list(watch.labels(x))
+    label = labels[axis]
+    if label is not None:
+        labels[axis] = tie_pieces(watch.channels, label.reshape(2, -1), axis=1)
+    watch.label(call.out, tuple(labels))
 
 
 def repeat(watch: Watch, call: Call) -> None:

@@ -31,56 +31,101 @@ def batch_norm(watch: Watch, call: Call) -> None:
 
 
 def group_norm(watch: Watch, call: Call) -> None:
-    """Statistics are taken over each group of channels: whole groups may go, and leave those of the others alone."""
+    """Statistics are taken over each group of channels: whole groups may go, and leave those of the others alone.
+
+    With one group they are taken over the channels that are left.
+    """
     given = call.arguments
     x, groups = given["input"], given["group"]
     labels = watch.labels(x)
     label = labels[1]
-    if groups == 1 or label is None:
-        return norm_over_channels(watch, call)
-    rows = label.reshape(groups, -1)
-    watch.channels.tie(np.broadcast_to(rows[:, :1], rows.shape).reshape(-1), label)
+    watch.add_statistic(call, {1: label} if groups == 1 else {})
+    if label is not None:
+        if groups > 1:
+            rows = label.reshape(groups, -1)
+            watch.channels.tie(np.broadcast_to(rows[:, :1], rows.shape).reshape(-1), label)
+            watch.channels.assume(label, call.where)
+        for name in ("weight", "bias"):
+            if given.get(name) is not None:
+                watch.channels.tie(label, watch.labels(given[name])[0])
+    watch.label(call.outputs()[0], labels)
+
+
+def layer_norm(watch: Watch, call: Call) -> None:
+    """Statistics are taken over the last axes: of channels, over those that are left."""
+    given = call.arguments
+    x, shape = given["input"], list(given["normalized_shape"])
+    labels = watch.labels(x)
+    first = x.ndim - len(shape)
+    normed = dict(enumerate(labels[first:], first))
+    watch.add_statistic(call, normed)
     for name in ("weight", "bias"):
         if given.get(name) is not None:
-            watch.channels.tie(label, watch.labels(given[name])[0])
-    watch.channels.assume(label, call.where)
+            for label, own in zip(normed.values(), watch.labels(given[name]), strict=True):
+                watch.channels.tie(label, own)
+    if any(label is not None for label in normed.values()):
+        pairs = zip(normed.values(), shape, strict=True)
+        whole = [watch.channels.new(size) if label is None else label for label, size in pairs]
+        watch.follow_size(call.module, shape, tuple(whole))
     watch.label(call.outputs()[0], labels)
-    return None
-
-
-def norm_over_channels(watch: Watch, call: Call) -> None:
-    """A norm of all channels (a layer norm, a group norm with one group): without some, the others would change."""
-    for tensor in call.tensors():
-        watch.freeze(watch.labels(tensor), f"a norm over channels: {call.where}")
 
 
 def spatial(watch: Watch, call: Call) -> None:
     """Pooling, resizing: works within each channel of `(batch, channels, ...)`."""
     x = call.tensors()[0]
     labels = watch.labels(x)
-    watch.freeze(labels[2:], f"labelled space read by {call.where}")
-    watch.label(call.outputs()[0], (*labels[:2], *[None] * (x.ndim - 2)))
+    watch.freeze(labels[2:], f"channels read as positions by {call.where}")
+    for out in call.outputs():  # where the largest values were, too
+        watch.label(out, (*labels[:2], *[None] * (x.ndim - 2)))
+
+
+def unpool(watch: Watch, call: Call) -> None:
+    """Values go back to where the largest ones were found, each channel with its own places."""
+    values, places = call.tensors()
+    for left, right in zip(watch.labels(values), watch.labels(places), strict=True):
+        watch.channels.tie(left, right)
+    spatial(watch, call)
 
 
 def reduction(watch: Watch, call: Call) -> None:
-    """Mean, sum, maximum: labelled axes that it runs over are frozen."""
+    """Mean, sum, maximum: over channels, it is taken over those that are left."""
     x = call.tensors()[0]
     axes = _axes(call.arguments.get("dim"), x.ndim)
     labels = watch.labels(x)
-    watch.freeze([labels[axis] for axis in axes], f"reduced over channels by {call.where}")
-    keep = call.arguments.get("keepdim", False)
-    left = [None if axis in axes else label for axis, label in enumerate(labels) if keep or axis not in axes]
-    for out in call.outputs():
-        watch.label(out, tuple(left))
+    watch.add_statistic(call, {axis: labels[axis] for axis in axes})
+    _label_rest(watch, call, axes)
 
 
-def softmax(watch: Watch, call: Call) -> None:
-    """Normalises over one axis, which is frozen."""
+def argmax(watch: Watch, call: Call) -> None:
+    """Where the largest value lies: a number that means another channel once some are gone."""
     x = call.tensors()[0]
-    axes = _axes(call.arguments["dim"], x.ndim)
+    axes = _axes(call.arguments.get("dim"), x.ndim)
     labels = watch.labels(x)
-    watch.freeze([labels[axis] for axis in axes], f"normalised over channels by {call.where}")
-    watch.label(call.out, tuple(None if axis in axes else label for axis, label in enumerate(labels)))
+    watch.freeze([labels[axis] for axis in axes], f"a position among channels is found by {call.where}")
+    _label_rest(watch, call, axes)
+
+
+def _label_rest(watch: Watch, call: Call, axes: Sequence[int]) -> None:
+    """Label the results of a reduction over `axes`; where channels were, one place is left that stays."""
+    labels = list(watch.labels(call.tensors()[0]))
+    for axis in axes:
+        if labels[axis] is not None:
+            labels[axis] = watch.channels.new(1)
+            watch.channels.freeze(labels[axis], f"one number for all channels: {call.where}")
+    keep = call.arguments.get("keepdim", False)
+    left = tuple(label for axis, label in enumerate(labels) if keep or axis not in axes)
+    for out in call.outputs():
+        watch.label(out, left)
+
+
+def along(watch: Watch, call: Call) -> None:
+    """Softmax, running sum, sorting: one axis is read as a whole, which is frozen."""
+    x = call.tensors()[0]
+    axes = _axes(call.arguments.get("dim", -1), x.ndim)
+    labels = watch.labels(x)
+    watch.freeze([labels[axis] for axis in axes], f"channels set against each other by {call.where}")
+    for out in call.outputs():
+        watch.label(out, tuple(None if axis in axes else label for axis, label in enumerate(labels)))
 
 
 def _axes(dim: int | Sequence[int] | None, ndim: int) -> list[int]:

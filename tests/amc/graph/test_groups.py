@@ -89,7 +89,7 @@ GROUPS: dict[str, list[Row]] = {
         ("join.0.0", 7, 7, "join.0.0", "out"),
     ],
     "signal": [("conv1", 8, 8, "conv1", "conv2"), ("conv2", 6, 6, "conv2", "fc")],
-    "convnext": [("fc1", 12, 12, "fc1", "fc2")],
+    "convnext": [("stem", 6, 6, "stem dw fc2", "fc1 head"), ("fc1", 12, 12, "fc1", "fc2")],
     "transformer": [("encoder.linear1", 12, 12, "encoder.linear1", "encoder.linear2")],
     "positions": [("fc1", 6, 6, "fc1", "fc2"), ("fc2", 8, 8, "fc2 conv", "head")],
     "two_outputs": [("conv1.0", 8, 8, "conv1.0", "conv2.0"), ("conv3.0", 7, 7, "conv3.0", "fc")],

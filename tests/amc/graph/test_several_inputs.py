@@ -36,7 +36,7 @@ def test_a_tuple_of_inputs_is_watched_and_checked() -> None:
     graph = analyse(model, example)
     assert [(group.name, group.units) for group in graph.groups] == [("both", 5), ("image", 8)]
     reasons = {frozen.name: frozen.reason for frozen in graph.frozen}
-    assert reasons["signal"] == "combined with a tensor of fixed size by aten.add in the network itself"
+    assert reasons["signal"].startswith("combined with a tensor of fixed size by aten.add in the network itself")
     for number in range(2):
         keeps = np.array([np.random.default_rng(number).choice(group.choices[:-1]) for group in graph.groups])
         alive = random_alive(graph, keeps, number)
