@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from amc.compress import RECOVERIES
+from amc.compress import DEFAULT_RECOVERY, RECOVERIES
 from benchmarks import fidelity
 from benchmarks.fidelity import Fidelity, correlation, recommended
 from tests.command import succeed
@@ -38,7 +38,7 @@ def test_the_cheapest_that_is_not_clearly_worse_is_recommended() -> None:
 
 
 def test_it_goes_on_where_it_was_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fidelity, "RECOVERIES", {way: RECOVERIES[way] for way in ("none", "asymmetric")})
+    monkeypatch.setattr(fidelity, "RECOVERIES", {way: RECOVERIES[way] for way in ("none", DEFAULT_RECOVERY)})
     words = ("--model", "digits_resnet", "--data", "digits", "--images", "40", "--out", tmp_path)
     succeed(fidelity, *words, "--policies", "2")
     begun = json.loads((tmp_path / "fidelity.json").read_text())["rows"]
