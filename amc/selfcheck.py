@@ -70,8 +70,10 @@ class _Trial:
         """Run the original; in float32 from here on if it must be."""
         dtype = torch.float64 if stays_double(model, inputs) else torch.float32
         model, inputs = model.to(dtype), cast(inputs, dtype)
-        outputs, moved = _sensitivity(model, graph, inputs)
-        return cls(model, graph, inputs, [max(_largest(out), 1e-300) for out in outputs], moved, TOLERANCES[dtype])
+        moved = _sensitivity(model, graph, inputs)
+        with torch.no_grad():  # last: a network that keeps what it computed can't be copied while that has a gradient
+            sizes = [max(_largest(out), 1e-300) for out in run(model, inputs)]
+        return cls(model, graph, inputs, sizes, moved, TOLERANCES[dtype])
 
     @cached_property
     def trains(self) -> bool:
@@ -135,8 +137,8 @@ class _Trial:
         return None
 
 
-def _sensitivity(model: nn.Module, graph: PruningGraph, inputs: Example) -> tuple[list[Tensor], NDArray[np.float64]]:
-    """The outputs, and for each group how far ignoring it moves a random projection of them, relative to its size.
+def _sensitivity(model: nn.Module, graph: PruningGraph, inputs: Example) -> NDArray[np.float64]:
+    """For each group, how far ignoring it moves a random projection of the outputs, relative to its size.
 
     To first order, and never less for what two channels do against each other.
     """
@@ -159,8 +161,7 @@ def _sensitivity(model: nn.Module, graph: PruningGraph, inputs: Example) -> tupl
             effect = parameter.grad.mul_(parameter.detach()).abs_().transpose(0, layer.in_dimension)
             np.add.at(of_unit, layer.weight_in.units, effect.flatten(1).sum(1).double().numpy())
     model.requires_grad_(False).zero_grad()
-    moved = np.array([of_unit[group.slice].sum() for group in graph.groups]) / max(size, 1e-300)
-    return [out.detach() for out in outputs], moved
+    return np.array([of_unit[group.slice].sum() for group in graph.groups]) / max(size, 1e-300)
 
 
 def _largest(values: Tensor) -> float:
