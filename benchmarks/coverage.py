@@ -11,6 +11,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -42,7 +43,7 @@ class Arguments:
 
 
 def coverage(arguments: Arguments) -> None:
-    """Make the rows that are missing, then write the table."""
+    """Make the rows that are missing, then what torch-pruning makes of the networks, and the table of all."""
     rows: dict[str, Row] = {}
     if arguments.out.exists():
         rows = {row["name"]: row for row in json.loads(arguments.out.read_text(encoding="utf-8"))}
@@ -52,9 +53,21 @@ def coverage(arguments: Arguments) -> None:
         for row in pool.imap_unordered(lambda name: _row(name, arguments.limit), missing):
             rows[row["name"]] = row
             print(_line(row), flush=True)
-            write_text(arguments.out, json.dumps(list(rows.values()), indent=1))
+            _write(arguments, rows)
+        without = [name for name in asked if name.startswith("torchvision:") and "torch_pruning" not in rows[name]]
+        if importlib.util.find_spec("torch_pruning"):
+            for name, result in pool.imap_unordered(lambda name: (name, _theirs(name)), without):
+                rows[name]["torch_pruning"] = result
+                print(f"{name}: torch-pruning: {result}", flush=True)
+                _write(arguments, rows)
+    _write(arguments, rows)
+
+
+def _write(arguments: Arguments, rows: Mapping[str, Row]) -> None:
+    write_text(arguments.out, json.dumps(list(rows.values()), indent=1))
     ordered = [rows[name] for name in names() if name in rows]
-    write_text(arguments.table, document(ordered, len(names())))
+    if ordered:
+        write_text(arguments.table, document(ordered, len(names())))
 
 
 def _row(name: str, limit: int) -> Row:
@@ -69,8 +82,6 @@ def _row(name: str, limit: int) -> Row:
         error = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
         return empty | {"failure": error}
     row: Row = json.loads(done.stdout.splitlines()[-1])
-    if name.startswith("torchvision:") and importlib.util.find_spec("torch_pruning"):
-        row["torch_pruning"] = _theirs(name)
     return row
 
 
