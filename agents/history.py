@@ -11,7 +11,13 @@ from agents.result import Episode
 from envs.rewards import Outcome
 
 KEEPS, REWARD, DETAIL = "keeps", "reward", "detail."
-OUTCOME = {"accuracy": torch.float64, "macs": torch.int64, "params": torch.int64, "budget_use": torch.float64}
+OUTCOME = {
+    "accuracy": torch.float64,
+    "macs": torch.int64,
+    "params": torch.int64,
+    "budget_use": torch.float64,
+    "within_budget": torch.bool,
+}
 
 
 def to_columns(episodes: Sequence[Episode], groups: int) -> dict[str, Tensor]:

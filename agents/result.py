@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -22,17 +22,23 @@ class Episode:
     details: dict[str, float] = field(default_factory=dict)
 
 
-def better(best: Episode | None, episode: Episode) -> Episode:
-    """The one with the larger reward; of equal ones `best`, which came first."""
-    return episode if best is None or episode.reward > best.reward else best
+def better(best: Episode | None, episode: Episode) -> Episode | None:
+    """The one with the larger reward; of equal ones `best`, which came first. None exceeds the budget."""
+    is_better = best is None or episode.reward > best.reward
+    return episode if is_better and episode.outcome.within_budget else best
 
 
 def best_of(episodes: Iterable[Episode]) -> Episode | None:
-    """The one with the largest reward, the first of equal ones; None of none."""
+    """The one with the largest reward within the budget, the first of equal ones; None of none."""
+    return [None, *best_so_far(episodes)][-1]
+
+
+def best_so_far(episodes: Iterable[Episode]) -> Iterator[Episode | None]:
+    """After each episode the best until then."""
     best = None
     for episode in episodes:
         best = better(best, episode)
-    return best
+        yield best
 
 
 @dataclass(frozen=True, eq=False)

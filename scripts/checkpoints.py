@@ -10,7 +10,7 @@ from typing import Any
 
 from agents.checkpoint import Checkpoint, save_checkpoint
 from agents.result import Episode, Past
-from agents.strategies import Strategy
+from agents.strategy import Strategy
 from amc.errors import UserError
 
 LONGEST = 60.0

@@ -93,8 +93,12 @@ def _scored(task: Task, keeps: Keeps) -> Scored:
 
 
 def _finalists(task: Task, episodes: Sequence[Episode]) -> list[Keeps]:
-    """The best distinct policies; the best alone where the search has scored what is kept on all reward images."""
-    ranked = {episode.keeps.tobytes(): episode for episode in sorted(episodes, key=lambda each: -each.reward)}
+    """The best distinct policies within the budget; the best alone where the search has scored what is kept.
+
+    That is the same network, on all reward images.
+    """
+    candidates = [episode for episode in episodes if episode.outcome.within_budget]
+    ranked = {episode.keeps.tobytes(): episode for episode in sorted(candidates, key=lambda each: -each.reward)}
     count = 1 if task.search_is_final else FINALISTS
     return [episode.keeps for episode in ranked.values()][:count]
 

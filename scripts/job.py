@@ -18,7 +18,8 @@ import torch
 from agents.agent_file import save_agent
 from agents.result import Past
 from agents.search import BestOf, make_env
-from agents.strategies import Ddpg, Strategy
+from agents.strategies import Ddpg
+from agents.strategy import Strategy
 from amc.cost import COSTS
 from amc.device import find_device
 from amc.evaluate import METRICS
@@ -54,7 +55,7 @@ class Job:
         strategy: Makes the strategy for the environment.
         strategy_name: As it is written into the results.
         observation: What an agent sees.
-        episodes: Policies that are scored in all.
+        episodes: Policies that may be scored in all.
         zero_shot: The first of them is what a trained agent does before it learns here.
         inputs: Files that it starts from, by the name that their copies in the run folder have.
     """
@@ -109,20 +110,21 @@ def run_job(job: Job) -> None:
         )
     env = make_env(task, options.reward, job.observation)
     strategy = job.strategy(env)
+    planned = strategy.planned(env, job.episodes)
     original = {kind: make(task.graph)(task.graph.full) for kind, make in COSTS.items()}
-    description = _description(job, task, original)
+    description = _description(job, task, original, planned)
     board = Board(
         folder,
         task.graph,
         original,
-        job.episodes,
+        planned,
         session.past.episodes,
         metric=options.metric,
         uniform=description["uniform"],
     )
     checkpoints = Checkpoints(folder, description, strategy, options.checkpoint_every, session.past, session.seconds)
     interrupted = False
-    with search_progress(job.episodes, original["macs"], options.quiet, session.past.episodes) as show:
+    with search_progress(planned, original["macs"], options.quiet, session.past.episodes) as show:
         noted = BestOf(board.episode, checkpoints, show, past=session.past.episodes)
         for name, source in job.inputs.items():
             session.keep(name, source)
@@ -132,13 +134,15 @@ def run_job(job: Job) -> None:
                 strategy.search(env, job.episodes, options.seed, noted, session.past)
         except KeyboardInterrupt:
             if noted.best is None:
+                if noted.episodes and not options.quiet:
+                    print(_go_on(session))
                 raise
             interrupted = True
         finally:
-            if noted.best is None:
-                session.forget()
-            else:
+            if noted.episodes:
                 checkpoints.attempt()
+            else:
+                session.forget()
     if interrupted:
         print("interrupted: saving the best policy so far", file=sys.stderr)
     seconds = checkpoints.seconds
@@ -171,13 +175,17 @@ def run_job(job: Job) -> None:
             f"check them with: {check_command(folder, arguments)}"
         )
         if interrupted:
-            words = ["python", "-m", f"scripts.{session.program}", "--resume", str(folder)]
-            print(f"go on with: {shlex.join(words)}")
+            print(_go_on(session))
     if interrupted:
         sys.exit(INTERRUPTED)
 
 
-def _description(job: Job, task: Task, original: dict[str, int]) -> dict[str, Any]:
+def _go_on(session: Session[Any]) -> str:
+    words = ["python", "-m", f"scripts.{session.program}", "--resume", str(session.folder)]
+    return f"go on with: {shlex.join(words)}"
+
+
+def _description(job: Job, task: Task, original: dict[str, int], planned: int) -> dict[str, Any]:
     """What a checkpoint says of the search."""
     uniform = task.budgets.scale(np.ones(len(task.graph.groups))).tolist() if task.budgets.limits else []
     return {
@@ -191,7 +199,7 @@ def _description(job: Job, task: Task, original: dict[str, int]) -> dict[str, An
         "groups": [{"name": each.name, "width": each.width, "units": each.units} for each in task.graph.groups],
         "whole": original,
         "uniform": uniform,
-        "asked": job.episodes,
+        "asked": planned,
         "device": task.device.type,
         "threads": torch.get_num_threads(),
         "digests": task.digests,

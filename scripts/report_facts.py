@@ -56,7 +56,7 @@ class Result:
 
 
 def result_of(record: Record) -> Result | None:
-    """The result, of an unfinished run that of its best episode; None before the first episode.
+    """The result, of an unfinished run that of its best episode; None before the first one within the budget.
 
     Raises:
         ValueError: the files do not go together, or lack an entry, which is named.
@@ -87,7 +87,7 @@ def result_of(record: Record) -> Result | None:
 def headline(record: Record, result: Result | None) -> str:
     """The result in a sentence."""
     if result is None:
-        return f"{record.model}: no episode has been scored yet"
+        return f"{record.model}: no policy within the budget has been scored yet"
     kinds = [limit.partition("=")[0] for limit in record.budget] or list(record.whole)
     left = " and ".join(
         f"{100 * result.costs[kind] / record.whole[kind]:.1f} % of its {COST_NAMES[kind]}" for kind in kinds

@@ -26,9 +26,10 @@ class Arguments:
     images: tyro.conf.OmitArgPrefixes[DataOptions] = field(default_factory=DataOptions)
     search: tyro.conf.OmitArgPrefixes[SearchOptions] = field(default_factory=SearchOptions)
     episodes: int = 200
-    """Policies that are scored."""
+    """Policies that are scored at the most."""
     strategy: str = "ddpg"
-    """How policies are found: ddpg, uniform or random."""
+    """How policies are found: ddpg, random, or a rule, which knows its one policy (uniform, shallow, deep, cp, global)
+    or first measures single groups (sensitivity, greedy)."""
     settings: str = "tuned"
     """Settings of the DDPG agent: tuned (ours) or paper (He et al. 2018)."""
     observation: str = "scale_free"

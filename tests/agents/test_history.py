@@ -21,7 +21,13 @@ def histories(draw: st.DrawFn) -> list[Episode]:
             index,
             np.array(draw(st.lists(st.integers(1, 2**40), min_size=GROUPS, max_size=GROUPS)), dtype=np.int64),
             draw(numbers),
-            Outcome(draw(numbers), draw(st.integers(0, 2**60)), draw(st.integers(0, 2**60)), draw(numbers)),
+            Outcome(
+                draw(numbers),
+                draw(st.integers(0, 2**60)),
+                draw(st.integers(0, 2**60)),
+                draw(numbers),
+                draw(st.booleans()),
+            ),
             draw(st.dictionaries(names, numbers)),
         )
         for index in range(draw(st.integers(0, 5)))
