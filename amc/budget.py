@@ -38,8 +38,10 @@ class Limit:
     most: float
 
 
-def parse_limit(text: str, graph: PruningGraph) -> Limit:
+def parse_limit(text: str, graph: PruningGraph, whole: PruningGraph | None = None) -> Limit:
     """Read `KIND=VALUE`: `macs=0.5` is a share of the original, `macs=60M` is absolute (K, M, G are powers of 1000).
+
+    `graph` is of the network that is pruned, `whole` of the original one where that is another.
 
     Raises UserError for another form, an unknown kind, and values that are not in (0, 1] or above.
     """
@@ -56,17 +58,20 @@ def parse_limit(text: str, graph: PruningGraph) -> Limit:
             f"or an amount such as {kind}=60M, got {value!r}"
         )
     cost = make(graph)
-    original = cost(graph.full)
+    original = make(whole or graph)((whole or graph).full)
     return Limit(kind, text, cost, original, float(number * original if is_share else number))
 
 
 class Budgets:
-    """Several limits at once over one graph, and the keeps they allow."""
+    """Several limits at once over one graph, and the keeps they allow.
 
-    def __init__(self, graph: PruningGraph, limits: Sequence[str]) -> None:
+    Shares are of the cost of the graph `whole` where that is given, else of `graph`'s own.
+    """
+
+    def __init__(self, graph: PruningGraph, limits: Sequence[str], whole: PruningGraph | None = None) -> None:
         """Read `limits`; raises UserError when one can't be reached, with the least share that can."""
         self.graph = graph
-        self.limits = tuple(parse_limit(text, graph) for text in limits)
+        self.limits = tuple(parse_limit(text, graph, whole) for text in limits)
         self.choices = [np.array(group.choices, dtype=np.int64) for group in graph.groups]
         kinds = [limit.kind for limit in self.limits]
         if len(set(kinds)) < len(kinds):

@@ -25,7 +25,7 @@ from amc.errors import UserError
 from amc.files import write_bytes
 
 CHECKPOINT_FOLDER = "checkpoint"
-SCHEMA = 2
+SCHEMA = 1
 KEPT = 2
 RUN = "run"  # of the header
 

@@ -88,6 +88,7 @@ def _agent_job(session: Session[Arguments, Past]) -> Job:
         strategy=strategy,
         strategy_name="agent",
         observation=agent.observation,
+        budgets=(arguments.search.limits,),
         episodes=1 + arguments.episodes,
         zero_shot=arguments.episodes > 0,
         inputs={AGENT: source},
@@ -128,6 +129,7 @@ def _policy_job(session: Session[Arguments, Past]) -> Job:
         strategy=strategy,
         strategy_name="policy",
         observation="scale_free",
+        budgets=(options.limits,),
         episodes=1,
         inputs={POLICY: source},
     )

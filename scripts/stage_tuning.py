@@ -1,0 +1,43 @@
+"""A little training between two stages of a search."""
+
+from __future__ import annotations
+
+import collections
+import math
+
+from torch import nn
+
+from amc.data.augment import Augmentation
+from amc.task import Task
+from amc.training import Recipe, train
+
+BATCH = 128
+LEARNING_RATE = 0.02
+WEIGHT_DECAY = 5e-4
+
+
+def tune(network: nn.Module, task: Task, steps: int, seed: int) -> None:
+    """Train a compact network of `task` on the training images, in place; it ends in evaluation mode.
+
+    Args:
+        network: A classifier.
+        task: Where its images are.
+        steps: Batches of 128 images: a part of an epoch, or several.
+        seed: Of the order of the images, and of which there are where it is a part.
+
+    Raises:
+        UserError: the loss is no longer finite.
+    """
+    images = task.splits.train
+    epochs = math.ceil(steps * BATCH / len(images))
+    part = images.take(min(len(images), steps * BATCH // epochs), seed)
+    recipe = Recipe(
+        epochs=epochs,
+        batch_size=BATCH,
+        learning_rate=LEARNING_RATE,
+        weight_decay=WEIGHT_DECAY,
+        label_smoothing=0.0,
+        augmentation=Augmentation(crop_padding=0, flip=False),
+        seed=seed,
+    )
+    collections.deque(train(network.to(task.device), part, recipe, task.device), maxlen=0)
