@@ -40,7 +40,7 @@ from scripts.search_options import SearchOptions
 from scripts.session import Session
 from scripts.stage_options import Limits
 from scripts.stages import Stages
-from scripts.summary import summarise
+from scripts.summary import of_stages, summarise
 from scripts.table import print_finish
 from scripts.words import flat
 
@@ -174,6 +174,7 @@ def run_job(job: Job) -> None:
     summary = summarise(result, on_test, len(noted.episodes), seconds) | {
         "seed": options.seed,
         "arguments": arguments,
+        "stages": of_stages(job.budgets, noted.episodes),
         "interrupted": interrupted,
         "wall_seconds": session.seconds + time.perf_counter() - start,
     }

@@ -142,6 +142,20 @@ def asked_and_reached(record: Record, result: Result | None) -> Table:
     return Table(("", "asked", "reached"), rows)
 
 
+def stages(record: Record) -> Table | None:
+    """The best of each stage that was begun, as it scored in the search; None where there are no stages."""
+    if len(record.stages) == 1:
+        return None
+    rows = []
+    for place, limits in enumerate(record.stages):
+        episodes = [episode for episode in record.episodes if episode.stage == place]
+        best = best_of(episodes)
+        if best is not None:
+            reached = f"{100 * best.outcome.macs / record.whole['macs']:.1f} %"
+            rows.append((" ".join(limits), f"{len(episodes):,}", reached, _score(record, best.outcome.accuracy)))
+    return Table(("stage", "episodes", f"{COST_NAMES['macs']} left", f"best {metric_name(record)}"), rows)
+
+
 def scores(record: Record, result: Result) -> Table:
     """What the networks score, and how far they are from the original once that is known."""
     if record.summary is None:
@@ -222,7 +236,7 @@ def _check(record: Record) -> None:
     for group in record.groups:
         if not 0 < group.units <= group.width:
             raise ValueError(f"'groups': {group.name!r} has {group.width} channels in {group.units} units")
-    for limit in record.budget:
+    for limit in itertools.chain(record.budget, *record.stages):
         if not BUDGET.fullmatch(limit):
             raise ValueError(f"'budget': {limit!r} is none")
 

@@ -40,6 +40,8 @@ class StageOptions:
         if not search.limits:
             raise UserError(f"--stages lead to a budget, which --reward {search.reward} does not have")
         shares = _shares(self.stages)
+        if not all(share > 0 for share in shares):
+            raise UserError(f"expected --stages above 0, got {self.stages}")
         kind, last = "macs", self.stages.split(",")[-1]
         others: Limits = ()
         if search.budget:

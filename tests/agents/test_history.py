@@ -29,6 +29,7 @@ def histories(draw: st.DrawFn) -> list[Episode]:
                 draw(st.booleans()),
             ),
             draw(st.dictionaries(names, numbers)),
+            draw(st.integers(0, 9)),
         )
         for index in range(draw(st.integers(0, 5)))
     ]
@@ -41,11 +42,12 @@ def test_episodes_come_back_as_they_were(episodes: list[Episode]) -> None:
     for one, other in zip(found, episodes, strict=True):
         assert one.keeps.tolist() == other.keeps.tolist()
         assert one.keeps.dtype == other.keeps.dtype
-        assert (one.index, one.reward, one.outcome, one.details) == (
+        assert (one.index, one.reward, one.outcome, one.details, one.stage) == (
             other.index,
             other.reward,
             other.outcome,
             other.details,
+            other.stage,
         )
 
 

@@ -122,6 +122,7 @@ def record_of(episodes: int, layers: int = 3, **changes: Any) -> Record:
         seed=3,
         budget=("macs=0.5",),
         metric="top1",
+        stages=(("macs=0.5",),),
         groups=tuple(GroupShape(f"layers.{index}", 16, 8) for index in range(layers)),
         whole={"macs": 1000, "params": 100},
         uniform=(4,) * layers,
