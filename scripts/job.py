@@ -199,7 +199,7 @@ def run_job(job: Job) -> None:
         sys.exit(INTERRUPTED)
 
 
-def _go_on(session: Session[Any]) -> str:
+def _go_on(session: Session[Any, Past]) -> str:
     words = ["python", "-m", f"scripts.{session.program}", "--resume", str(session.folder)]
     return f"go on with: {shlex.join(words)}"
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import collections
 import math
 
+import torch
 from torch import nn
 
 from amc.data.augment import Augmentation
+from amc.distillation import Distillation
 from amc.task import Task
-from amc.training import Recipe, train
+from amc.training import Recipe, Training
 
 BATCH = 128
 LEARNING_RATE = 0.02
 WEIGHT_DECAY = 5e-4
+TEMPERATURE = 4.0
+SOFT = 0.9
+"""Share of the original network's outputs in the loss."""
 
 
 def tune(network: nn.Module, task: Task, steps: int, seed: int) -> None:
     """Train a compact network of `task` on the training images, in place; it ends in evaluation mode.
+
+    It learns from the outputs of the original network, too.
 
     Args:
         network: A classifier.
@@ -26,11 +32,11 @@ def tune(network: nn.Module, task: Task, steps: int, seed: int) -> None:
         seed: Of the order of the images, and of which there are where it is a part.
 
     Raises:
-        UserError: the loss is no longer finite.
+        UserError: the loss is no longer finite, or it is no classifier.
     """
+    torch.manual_seed(seed)  # of dropout
     images = task.splits.train
     epochs = math.ceil(steps * BATCH / len(images))
-    part = images.take(min(len(images), steps * BATCH // epochs), seed)
     recipe = Recipe(
         epochs=epochs,
         batch_size=BATCH,
@@ -39,5 +45,12 @@ def tune(network: nn.Module, task: Task, steps: int, seed: int) -> None:
         label_smoothing=0.0,
         augmentation=Augmentation(crop_padding=0, flip=False),
         seed=seed,
+        precision="auto",
     )
-    collections.deque(train(network.to(task.device), part, recipe, task.device), maxlen=0)
+    part = images.take(min(len(images), steps * BATCH // epochs), seed)
+    soft = Distillation(task.origin.model, TEMPERATURE, SOFT)
+    training = Training(network.to(task.device), part, recipe, task.device, soft)
+    while training.epoch < epochs:
+        for _ in training.rest_of_epoch():
+            pass
+        training.next_epoch()

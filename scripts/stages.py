@@ -14,12 +14,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from agents.checkpoint import CHECKPOINT_FOLDER
 from agents.result import Episode, Past
 from agents.search import make_env
 from agents.strategy import OnEpisode, Strategy
 from amc.errors import UserError
 from amc.graph import Keeps
+from amc.snapshots import CHECKPOINT_FOLDER
 from amc.task import Task
 from amc.weights import load_state, read_state_dict, write_state_dict
 from envs import ChannelPruningEnv
