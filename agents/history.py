@@ -10,8 +10,14 @@ from torch import Tensor
 from agents.result import Episode
 from envs.rewards import Outcome
 
-KEEPS, REWARD, DETAIL = "keeps", "reward", "detail."
-OUTCOME = {"accuracy": torch.float64, "macs": torch.int64, "params": torch.int64, "budget_use": torch.float64}
+KEEPS, REWARD, STAGE, DETAIL = "keeps", "reward", "stage", "detail."
+OUTCOME = {
+    "accuracy": torch.float64,
+    "macs": torch.int64,
+    "params": torch.int64,
+    "budget_use": torch.float64,
+    "within_budget": torch.bool,
+}
 
 
 def to_columns(episodes: Sequence[Episode], groups: int) -> dict[str, Tensor]:
@@ -23,6 +29,7 @@ def to_columns(episodes: Sequence[Episode], groups: int) -> dict[str, Tensor]:
     columns = {
         KEEPS: torch.stack(keeps) if keeps else torch.zeros(0, groups, dtype=torch.int64),
         REWARD: torch.tensor([episode.reward for episode in episodes], dtype=torch.float64),
+        STAGE: torch.tensor([episode.stage for episode in episodes], dtype=torch.int64),
     }
     for name, dtype in OUTCOME.items():
         columns[name] = torch.tensor([getattr(episode.outcome, name) for episode in episodes], dtype=dtype)
@@ -38,7 +45,7 @@ def from_columns(columns: Mapping[str, Tensor]) -> tuple[Episode, ...]:
     Raises:
         ValueError: a column is missing, or has another length or type.
     """
-    for name, dtype in {KEEPS: torch.int64, REWARD: torch.float64, **OUTCOME}.items():
+    for name, dtype in {KEEPS: torch.int64, REWARD: torch.float64, STAGE: torch.int64, **OUTCOME}.items():
         if name not in columns:
             raise ValueError(f"{name!r} is missing")
         if columns[name].dtype != dtype:
@@ -53,7 +60,7 @@ def from_columns(columns: Mapping[str, Tensor]) -> tuple[Episode, ...]:
         name.removeprefix(DETAIL): column.tolist() for name, column in columns.items() if name.startswith(DETAIL)
     }
     keeps = columns[KEEPS].numpy()
-    numbers = {name: columns[name].tolist() for name in (REWARD, *OUTCOME)}
+    numbers = {name: columns[name].tolist() for name in (REWARD, STAGE, *OUTCOME)}
     return tuple(
         Episode(
             index=index,
@@ -61,6 +68,7 @@ def from_columns(columns: Mapping[str, Tensor]) -> tuple[Episode, ...]:
             reward=numbers[REWARD][index],
             outcome=Outcome(**{name: numbers[name][index] for name in OUTCOME}),
             details={name: values[index] for name, values in details.items() if values[index] == values[index]},
+            stage=numbers[STAGE][index],
         )
         for index in range(count)
     )

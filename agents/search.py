@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from agents.result import Episode, SearchResult, best_of, better
 from agents.settings import PRESETS
-from agents.strategies import STRATEGIES, OnEpisode, Strategy
+from agents.strategies import STRATEGIES
+from agents.strategy import OnEpisode, Strategy
 from amc.errors import UserError
 from amc.registry import look_up
 from amc.task import Task
@@ -32,7 +33,7 @@ def make_env(task: Task, reward: str = "error", observation: str = "scale_free")
         raise UserError(f"reward {reward} needs a budget such as macs=0.5")
     if not REWARDS[reward].needs_budget and task.budgets.limits:
         raise UserError(f"reward {reward} weighs accuracy against cost by itself; leave the budget out")
-    return ChannelPruningEnv(task.budgets, task.score, task.hints, reward, observation)
+    return ChannelPruningEnv(task.budgets, task.score, task.hints, task.compressor.importance, reward, observation)
 
 
 def make_strategy(name: str, settings: str = "tuned") -> Strategy:
@@ -60,9 +61,9 @@ class BestOf:
             listener(episode)
 
     def result(self) -> SearchResult:
-        """What was found so far; at least one episode must have been noted."""
+        """What was found so far; at least one policy within the budget must have been noted."""
         if self.best is None:
-            raise ValueError("no episode was scored")
+            raise ValueError("no policy within the budget was scored")
         return SearchResult(self.best, tuple(self.episodes))
 
 

@@ -23,7 +23,7 @@ from amc.errors import UserError
 from amc.graph import Keeps, PruningGraph
 from amc.registry import look_up
 
-_BISECTIONS = 40  # halves the factor's interval below any difference between two policies
+_BISECTIONS = 40  # halves the interval of levels below any difference between two policies
 _SUFFIXES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 
 
@@ -38,8 +38,10 @@ class Limit:
     most: float
 
 
-def parse_limit(text: str, graph: PruningGraph) -> Limit:
+def parse_limit(text: str, graph: PruningGraph, whole: PruningGraph | None = None) -> Limit:
     """Read `KIND=VALUE`: `macs=0.5` is a share of the original, `macs=60M` is absolute (K, M, G are powers of 1000).
+
+    `graph` is of the network that is pruned, `whole` of the original one where that is another.
 
     Raises UserError for another form, an unknown kind, and values that are not in (0, 1] or above.
     """
@@ -56,17 +58,20 @@ def parse_limit(text: str, graph: PruningGraph) -> Limit:
             f"or an amount such as {kind}=60M, got {value!r}"
         )
     cost = make(graph)
-    original = cost(graph.full)
+    original = make(whole or graph)((whole or graph).full)
     return Limit(kind, text, cost, original, float(number * original if is_share else number))
 
 
 class Budgets:
-    """Several limits at once over one graph, and the keeps they allow."""
+    """Several limits at once over one graph, and the keeps they allow.
 
-    def __init__(self, graph: PruningGraph, limits: Sequence[str]) -> None:
+    Shares are of the cost of the graph `whole` where that is given, else of `graph`'s own.
+    """
+
+    def __init__(self, graph: PruningGraph, limits: Sequence[str], whole: PruningGraph | None = None) -> None:
         """Read `limits`; raises UserError when one can't be reached, with the least share that can."""
         self.graph = graph
-        self.limits = tuple(parse_limit(text, graph) for text in limits)
+        self.limits = tuple(parse_limit(text, graph, whole) for text in limits)
         self.choices = [np.array(group.choices, dtype=np.int64) for group in graph.groups]
         kinds = [limit.kind for limit in self.limits]
         if len(set(kinds)) < len(kinds):
@@ -83,6 +88,10 @@ class Budgets:
     def allows(self, keeps: Keeps) -> bool:
         """Whether no limit is exceeded."""
         return all(limit.cost(keeps) <= limit.most for limit in self.limits)
+
+    def excess(self, keeps: Keeps) -> float:
+        """By how much the limits are exceeded: shares of the whole network's cost, added up over the limits."""
+        return sum(max(limit.cost(keeps) - limit.most, 0.0) / limit.original for limit in self.limits)
 
     def pressure(self, most: Keeps, least: Keeps) -> float:
         """Of what can be saved between the keeps `most` and `least`, the share that must be saved, in [0, 1]."""
@@ -131,13 +140,20 @@ class Budgets:
         """
         if not self.limits:
             return self.nearest(shares)
-        low, high = 0.0, 1.0 / float(shares.min(initial=1.0))
-        if self.allows(self.nearest(high * shares)):
-            return self.fill(self.nearest(high * shares))
+        return self.fit(lambda factor: self.nearest(factor * shares), 1.0 / float(shares.min(initial=1.0)))
+
+    def fit(self, keeps_at: Callable[[float], Keeps], most: float) -> Keeps:
+        """The keeps at the largest level up to `most` that fits every budget, filled up.
+
+        `keeps_at` gives the keeps at a level: the least ones at 0, and never fewer at a higher level.
+        """
+        if self.allows(keeps_at(most)):
+            return self.fill(keeps_at(most))
+        low, high = 0.0, most
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2
-            low, high = (middle, high) if self.allows(self.nearest(middle * shares)) else (low, middle)
-        return self.fill(self.nearest(low * shares))
+            low, high = (middle, high) if self.allows(keeps_at(middle)) else (low, middle)
+        return self.fill(keeps_at(low))
 
     def fill(self, keeps: Keeps) -> Keeps:
         """Hand out the steps that are still affordable, one a group in forward order, until none is."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,9 +21,10 @@ from amc.errors import UserError
 from amc.evaluate import Metric, check_runs, find_metric, moved, moved_inputs
 from amc.graph import Keeps, PruningGraph
 from amc.graph.inputs import Example, tensors
+from amc.graph.narrowed import narrowed
 from amc.hints import hints
 from amc.inference import channels_last, for_inference
-from amc.prune import Selection
+from amc.prune import Alive, Selection, select
 from amc.registry import look_up
 from amc.score import PolicyScorer
 
@@ -51,6 +53,9 @@ class Task:
         search_recovery: Likewise, for the networks that a search scores.
         seed: Of everything that is drawn.
         device: Where networks run.
+
+    Attributes:
+        origin: The task of the original network; itself unless it is one that goes `onward`.
 
     Raises:
         UserError: a budget that is no budget or can't be reached, a pattern that matches nothing, a network without a
@@ -86,14 +91,44 @@ class Task:
         )
         self.budgets = Budgets(self.graph, budgets)
         calibration = [inputs for inputs, _ in moved(splits.calibration.batches(CALIBRATION_BATCH), self.device)]
-        self.compressor = Compressor(self.model, self.graph, calibration, criterion, seed)
         self.recovery, self.search_recovery = recovery, search_recovery
         for name in (recovery, search_recovery):
             look_up("recovery", name, RECOVERIES)
-        self.hints = hints(self.compressor)
         whole = reward_images is None or reward_images >= len(splits.reward)
         self.search_images = splits.reward if whole else splits.reward.take(reward_images or 0, seed)
+        self.origin = self
+        self._left = np.ones(self.graph.unit_count, dtype=np.bool_)
+        self._make_compressor = partial(Compressor, calibration=calibration, criterion=criterion, seed=seed)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self.compressor = self._make_compressor(self.model, self.graph)
+        self.hints = hints(self.compressor)
         self.score = PolicyScorer(self._search_score)
+
+    def within(self, budgets: Sequence[str]) -> Task:
+        """The same task with other budgets; shares are of the original network's costs."""
+        other = copy.copy(self)
+        other.budgets = Budgets(self.graph, budgets, self.origin.graph)
+        return other
+
+    def onward(self, network: nn.Module, keeps: Keeps, budgets: Sequence[str]) -> Task:
+        """The task that prunes further what this one came to.
+
+        Args:
+            network: The compact network with `keeps[g]` units of each group, which may have been trained since.
+            keeps: The numbers of units that were kept.
+            budgets: Limits; shares are of the original network's costs.
+
+        Its groups are those of this task in the same order, and keeps are counted in the same units.
+        """
+        later = copy.copy(self)
+        later.model = channels_last(copy.deepcopy(network).eval().to(self.device))
+        later.graph = narrowed(self.graph, self.compressor.alive(keeps))
+        later.budgets = Budgets(later.graph, budgets, self.origin.graph)
+        later._left = self.alive(keeps)
+        later._prepare()
+        return later
 
     @cached_property
     def digests(self) -> dict[str, str]:
@@ -112,9 +147,16 @@ class Task:
         """The metric of the original network or a compact one of it, in [0, 1] for accuracies."""
         return self.metric(for_inference(network, self.graph), self.batches(images))
 
+    def alive(self, keeps: Keeps) -> Alive:
+        """Which units of the original stay when `keeps[g]` of each group do, bool `(units,)`."""
+        alive = np.zeros_like(self._left)
+        alive[np.flatnonzero(self._left)[self.compressor.alive(keeps)]] = True
+        return alive
+
     def compact(self, keeps: Keeps) -> tuple[nn.Module, Selection]:
-        """The compact network that keeps `keeps[g]` units of each group, and how it was cut."""
-        return self.compressor.compact(self.compressor.alive(keeps), self.recovery)
+        """The compact network that keeps `keeps[g]` units of each group, and what the original was cut by."""
+        network, _ = self.compressor.compact(self.compressor.alive(keeps), self.recovery)
+        return network, select(self.origin.graph, self.origin.model, self.alive(keeps))
 
     @property
     def search_is_final(self) -> bool:

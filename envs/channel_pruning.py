@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from amc.budget import Budgets
 from amc.cost import macs, params
+from amc.criteria import Importance
 from amc.graph import Keeps
 from envs.observations import OBSERVATIONS, Decision, Features
 from envs.rewards import REWARDS, Outcome
@@ -52,6 +53,8 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
     * `budgets`: the limits over the analysed network; without any the actions are not bounded.
     * `accuracy`: the accuracy in [0, 1] of the network that given keeps leave.
     * `hints`: what the weights say of each group, `(groups, hints)` in [0, 1]; none by default.
+    * `importance`: how much each unit matters, `(graph.unit_count,)`, for rules that compare channels; all alike by
+      default.
     * `reward`, `observation`: names in `envs.rewards.REWARDS` and `envs.observations.OBSERVATIONS`.
 
     ## Version history
@@ -65,6 +68,7 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
         budgets: Budgets,
         accuracy: Callable[[Keeps], float],
         hints: NDArray[np.float64] | None = None,
+        importance: Importance | None = None,
         reward: str = "error",
         observation: str = "scale_free",
     ) -> None:
@@ -72,6 +76,7 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
         self.graph = budgets.graph
         if hints is None:
             hints = np.zeros((len(self.graph.groups), 0))
+        self.importance = np.ones(self.graph.unit_count) if importance is None else importance
         self.observation_name = observation
         self.observation = OBSERVATIONS[observation](self.graph, budgets, hints)
         self.action_space = spaces.Box(0.0, 1.0, (1,), np.float32)
@@ -109,7 +114,7 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
         """What keeps led to."""
         limit = next(iter(self.budgets.limits), None)
         use = limit.cost(keeps) / limit.most if limit else 1.0
-        return Outcome(accuracy, self._costs[0](keeps), self._costs[1](keeps), use)
+        return Outcome(accuracy, self._costs[0](keeps), self._costs[1](keeps), use, self.budgets.allows(keeps))
 
     def reward(self, keeps: Keeps, accuracy: float) -> float:
         """The reward of an episode that ends with `keeps` and this accuracy."""

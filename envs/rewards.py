@@ -9,12 +9,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an episode led to: accuracy in [0, 1], costs left, and the cost over the budget (1: exactly at it)."""
+    """What an episode led to: accuracy in [0, 1], costs left, and the cost over the budget (1: exactly at it).
+
+    `within_budget`: no limit is exceeded, so that it may be the result of a search.
+    """
 
     accuracy: float
     macs: int
     params: int
     budget_use: float
+    within_budget: bool = True
 
 
 @dataclass(frozen=True)

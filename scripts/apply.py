@@ -10,8 +10,10 @@ import tyro
 
 from agents.agent_file import read_agent
 from agents.result import Past
+from agents.rules import OnePolicy
 from agents.settings import PRESETS
-from agents.strategies import Ddpg, Fixed, Strategy
+from agents.strategies import Ddpg
+from agents.strategy import Strategy
 from amc.errors import UserError
 from amc.graph import Keeps, PruningGraph
 from amc.policy import Policy, read_policy
@@ -86,6 +88,7 @@ def _agent_job(session: Session[Arguments, Past]) -> Job:
         strategy=strategy,
         strategy_name="agent",
         observation=agent.observation,
+        budgets=(arguments.search.limits,),
         episodes=1 + arguments.episodes,
         zero_shot=arguments.episodes > 0,
         inputs={AGENT: source},
@@ -116,7 +119,7 @@ def _policy_job(session: Session[Arguments, Past]) -> Job:
                 f"the policy in {source} costs more than {' and '.join(options.limits)}; leave --budget out to take its"
                 " own, or search for a policy"
             )
-        return Fixed(keeps)
+        return OnePolicy(lambda _: keeps)
 
     return Job(
         session=session,
@@ -126,6 +129,7 @@ def _policy_job(session: Session[Arguments, Past]) -> Job:
         strategy=strategy,
         strategy_name="policy",
         observation="scale_free",
+        budgets=(options.limits,),
         episodes=1,
         inputs={POLICY: source},
     )

@@ -14,6 +14,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from agents.result import Episode, best_of, better
 from amc.graph import Keeps, PruningGraph
+from envs import Outcome
 from scripts import charts
 from scripts.board_hparams import hyperparameters
 from scripts.board_layout import BEST_REWARD, LEARNING, layout, results
@@ -96,14 +97,12 @@ class Board:
         self._episodes.append(episode)
         self._best = better(self._best, episode)
         values = {
-            BEST_REWARD: self._best.reward,
             "episode/reward": episode.reward,
             **{LEARNING.get(name, name): value for name, value in episode.details.items()},
+            **self._reached("episode", episode.outcome),
         }
-        for prefix, outcome in (("best so far", self._best.outcome), ("episode", episode.outcome)):
-            values[f"{prefix}/accuracy"] = outcome.accuracy
-            values[f"{prefix}/share of MACs left"] = outcome.macs / self._original["macs"]
-            values[f"{prefix}/share of parameters left"] = outcome.params / self._original["params"]
+        if self._best is not None:
+            values |= {BEST_REWARD: self._best.reward, **self._reached("best so far", self._best.outcome)}
         for name, value in values.items():
             writer.add_scalar(name, value, step)
         writer.add_histogram("episode/sparsity of the groups", 1.0 - episode.keeps / self._graph.full, step)
@@ -113,6 +112,13 @@ class Board:
             self._next_drawing = time.perf_counter() - start
             self._drawing += self._next_drawing
         writer.flush()
+
+    def _reached(self, prefix: str, outcome: Outcome) -> dict[str, float]:
+        return {
+            f"{prefix}/accuracy": outcome.accuracy,
+            f"{prefix}/share of MACs left": outcome.macs / self._original["macs"],
+            f"{prefix}/share of parameters left": outcome.params / self._original["params"],
+        }
 
     def _is_drawing_due(self, done: int) -> bool:
         passed = time.perf_counter() - self._start

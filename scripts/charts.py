@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from agents.result import Episode, best_of
+from agents.result import Episode, best_of, best_so_far
 from amc.evaluate import METRICS
 from amc.graph import Keeps
 
@@ -65,7 +65,8 @@ def learning_curve(episodes: Sequence[Episode], uniform: Sequence[int] = ()) -> 
     axes.scatter(
         indices, rewards, s=9, color=BLUE, alpha=0.5, linewidths=0, label="episode", rasterized=len(episodes) > MANY
     )
-    axes.step(indices, np.maximum.accumulate(rewards), where="post", color=BLUE, linewidth=2.2, label="best so far")
+    best = [np.nan if each is None else each.reward for each in best_so_far(episodes)]
+    axes.step(indices, best, where="post", color=BLUE, linewidth=2.2, label="best so far")
     if found := of_policy(episodes, uniform):
         axes.axhline(found.reward, color=ORANGE, linestyle="--", linewidth=1.5, label="uniform policy")
     _leave_out_the_lowest(axes, rewards)

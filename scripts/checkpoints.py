@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from agents.checkpoint import Checkpoint, save_checkpoint
 from agents.result import Episode, Past
-from agents.strategies import Strategy
 from amc.errors import UserError
 
 LONGEST = 60.0
@@ -25,18 +26,24 @@ class Checkpoints:
     Args:
         folder: The run folder.
         run: What the search is, as a JSON object.
-        strategy: Whose state is noted.
+        state: What the strategy knows, asked for after each episode.
         every: Episodes after which a checkpoint is written at the latest.
         past: How far the search has come.
         seconds: Spent on that.
     """
 
     def __init__(
-        self, folder: Path, run: Mapping[str, Any], strategy: Strategy, every: int, past: Past, seconds: float
+        self,
+        folder: Path,
+        run: Mapping[str, Any],
+        state: Callable[[], dict[str, Tensor]],
+        every: int,
+        past: Past,
+        seconds: float,
     ) -> None:
         self._folder = folder
         self._run = run
-        self._strategy = strategy
+        self._state = state
         self._every = every
         self._past = past
         self._seconds = seconds
@@ -50,7 +57,7 @@ class Checkpoints:
 
     def __call__(self, episode: Episode) -> None:
         """Note one episode and the state after it."""
-        self._past = Past((*self._past.episodes, episode), self._strategy.state())
+        self._past = Past((*self._past.episodes, episode), self._state())
         due = len(self._past.episodes) % self._every == 0 or time.perf_counter() - self._written > LONGEST
         if due:
             self.attempt()

@@ -55,32 +55,39 @@ class OnTest(NamedTuple):
 def finish(
     task: Task, episodes: Sequence[Episode], reward: Callable[[Keeps, float], float], *, zero_shot: bool = False
 ) -> Finish:
-    """Choose among the best episodes by their reward on all reward images.
+    """Choose among the best episodes by their reward on all reward images, and score beside it what it has to beat.
 
+    `task` is that of the last stage, whose `episodes` these are; the uniform policy is that of the original network.
     `zero_shot`: the first episode is what a trained agent did before it learned, and is scored beside the others.
     """
     first = _scored(task, episodes[0].keeps) if zero_shot else None
-    finalists = [_scored(task, keeps) for keeps in _finalists(task, episodes)] + ([first] if first else [])
-    best = max(finalists, key=lambda scored: reward(scored.keeps, scored.reward_accuracy))
+    best = choose(task, episodes, reward, *([first] if first else []))
+    origin = task.origin
     costs = {}
     for kind, make in COSTS.items():
-        cost = make(task.graph)
-        before, after = cost(task.graph.full), cost(best.keeps)
+        cost = make(origin.graph)
+        before, after = cost(origin.graph.full), cost(best.keeps)
         costs[kind] = CostReached(before, after, after / before)
     return Finish(
-        original_accuracy=task.accuracy(task.model, task.splits.reward),
-        uniform=_scored(task, _uniform(task, best.keeps)),
+        original_accuracy=origin.accuracy(origin.model, origin.splits.reward),
+        uniform=_scored(origin, _uniform(origin, best.keeps)),
         zero_shot=first,
         policy=best,
-        groups=describe_groups(task.graph, task.compressor.alive(best.keeps)),
+        groups=describe_groups(origin.graph, task.alive(best.keeps)),
         costs=costs,
     )
+
+
+def choose(task: Task, episodes: Sequence[Episode], reward: Callable[[Keeps, float], float], *others: Scored) -> Scored:
+    """The best by the reward on all reward images: of the best episodes, and of `others`, which were scored before."""
+    finalists = [*(_scored(task, keeps) for keeps in _finalists(task, episodes)), *others]
+    return max(finalists, key=lambda scored: reward(scored.keeps, scored.reward_accuracy))
 
 
 def score_on_test(task: Task, result: Finish) -> OnTest:
     """Read the test images: the one time that it is done."""
     return OnTest(
-        original=task.accuracy(task.model, task.splits.test),
+        original=task.accuracy(task.origin.model, task.splits.test),
         uniform=task.accuracy(result.uniform.network, task.splits.test),
         zero_shot=task.accuracy(result.zero_shot.network, task.splits.test) if result.zero_shot else None,
         policy=task.accuracy(result.policy.network, task.splits.test),
@@ -93,8 +100,12 @@ def _scored(task: Task, keeps: Keeps) -> Scored:
 
 
 def _finalists(task: Task, episodes: Sequence[Episode]) -> list[Keeps]:
-    """The best distinct policies; the best alone where the search has scored what is kept on all reward images."""
-    ranked = {episode.keeps.tobytes(): episode for episode in sorted(episodes, key=lambda each: -each.reward)}
+    """The best distinct policies within the budget; the best alone where the search has scored what is kept.
+
+    That is the same network, on all reward images.
+    """
+    candidates = [episode for episode in episodes if episode.outcome.within_budget]
+    ranked = {episode.keeps.tobytes(): episode for episode in sorted(candidates, key=lambda each: -each.reward)}
     count = 1 if task.search_is_final else FINALISTS
     return [episode.keeps for episode in ranked.values()][:count]
 
@@ -111,8 +122,8 @@ def policy_file(task: Task, finish: Finish, model: str, strategy: str, seed: int
     """The found policy as it is written to `policy.json`."""
     return Policy(
         model=model,
-        inputs=task.graph.inputs,
-        fingerprint=task.graph.fingerprint,
+        inputs=task.origin.graph.inputs,
+        fingerprint=task.origin.graph.fingerprint,
         strategy=strategy,
         seed=seed,
         budget=tuple(limit.asked for limit in task.budgets.limits),

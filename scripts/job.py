@@ -6,7 +6,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +17,9 @@ import torch
 
 from agents.agent_file import save_agent
 from agents.result import Past
-from agents.search import BestOf, make_env
-from agents.strategies import Ddpg, Strategy
+from agents.search import BestOf
+from agents.strategies import Ddpg
+from agents.strategy import Strategy
 from amc.cost import COSTS
 from amc.device import find_device
 from amc.evaluate import METRICS
@@ -37,7 +38,9 @@ from scripts.report import write_report
 from scripts.run_folder import AGENT_FILE, SUMMARY_FILE
 from scripts.search_options import SearchOptions
 from scripts.session import Session
-from scripts.summary import summarise
+from scripts.stage_options import Limits
+from scripts.stages import Stages
+from scripts.summary import of_stages, summarise
 from scripts.table import print_finish
 from scripts.words import flat
 
@@ -54,7 +57,9 @@ class Job:
         strategy: Makes the strategy for the environment.
         strategy_name: As it is written into the results.
         observation: What an agent sees.
-        episodes: Policies that are scored in all.
+        budgets: Of each stage, the last ones being those of the result.
+        episodes: Policies that may be scored in all.
+        tune_steps: Steps of training between two stages.
         zero_shot: The first of them is what a trained agent does before it learns here.
         inputs: Files that it starts from, by the name that their copies in the run folder have.
     """
@@ -66,7 +71,9 @@ class Job:
     strategy: Callable[[ChannelPruningEnv], Strategy]
     strategy_name: str
     observation: str
+    budgets: Sequence[Limits]
     episodes: int
+    tune_steps: int = 0
     zero_shot: bool = False
     inputs: Mapping[str, Path] = field(default_factory=dict)
 
@@ -87,7 +94,7 @@ def run_job(job: Job) -> None:
     task = Task(
         network.model,
         splits,
-        options.limits,
+        job.budgets[-1],
         metric=options.metric,
         reward_images=options.reward_images,
         round_to=rounding(options.channels.round_to),
@@ -107,51 +114,67 @@ def run_job(job: Job) -> None:
             " was trained on them flatters itself",
             file=sys.stderr,
         )
-    env = make_env(task, options.reward, job.observation)
-    strategy = job.strategy(env)
+    stages = Stages(
+        folder,
+        task,
+        job.budgets,
+        job.episodes,
+        job.strategy,
+        reward=options.reward,
+        observation=job.observation,
+        seed=options.seed,
+        tune_steps=job.tune_steps,
+        quiet=options.quiet,
+    )
     original = {kind: make(task.graph)(task.graph.full) for kind, make in COSTS.items()}
-    description = _description(job, task, original)
+    description = _description(job, task, original, stages.planned)
     board = Board(
         folder,
         task.graph,
         original,
-        job.episodes,
+        stages.planned,
         session.past.episodes,
         metric=options.metric,
         uniform=description["uniform"],
     )
-    checkpoints = Checkpoints(folder, description, strategy, options.checkpoint_every, session.past, session.seconds)
+    checkpoints = Checkpoints(
+        folder, description, stages.state, options.checkpoint_every, session.past, session.seconds
+    )
     interrupted = False
-    with search_progress(job.episodes, original["macs"], options.quiet, session.past.episodes) as show:
+    with search_progress(stages.planned, original["macs"], options.quiet, session.past.episodes) as show:
         noted = BestOf(board.episode, checkpoints, show, past=session.past.episodes)
         for name, source in job.inputs.items():
             session.keep(name, source)
         checkpoints.write()
         try:
             with _terminated():
-                strategy.search(env, job.episodes, options.seed, noted, session.past)
+                stages.search(noted, session.past)
         except KeyboardInterrupt:
-            if noted.best is None:
+            if noted.best is None or noted.best.stage < len(job.budgets) - 1:
+                if noted.episodes and not options.quiet:
+                    print(_go_on(session))
                 raise
             interrupted = True
         finally:
-            if noted.best is None:
-                session.forget()
-            else:
+            if noted.episodes:
                 checkpoints.attempt()
+            else:
+                session.forget()
     if interrupted:
         print("interrupted: saving the best policy so far", file=sys.stderr)
     seconds = checkpoints.seconds
-    result = finish(task, noted.episodes, env.reward, zero_shot=job.zero_shot)
-    if isinstance(strategy, Ddpg) and strategy.agent is not None:
-        save_agent(folder / AGENT_FILE, strategy.agent)
-    policy = policy_file(task, result, job.network.model, job.strategy_name, options.seed)
+    last = [episode for episode in noted.episodes if episode.stage == stages.number]
+    result = finish(stages.task, last, stages.env.reward, zero_shot=job.zero_shot)
+    if isinstance(stages.strategy, Ddpg) and stages.strategy.agent is not None:
+        save_agent(folder / AGENT_FILE, stages.strategy.agent)
+    policy = policy_file(stages.task, result, job.network.model, job.strategy_name, options.seed)
     save_compact(folder, policy, result.policy.network)
-    on_test = score_on_test(task, result)  # after the policy is safe: reading the images may fail
-    arguments = flat(session.arguments) | {"budget": list(options.limits), "run_dir": None, "resume": None}
+    on_test = score_on_test(stages.task, result)  # after the policy is safe: reading the images may fail
+    arguments = flat(session.arguments) | {"budget": list(job.budgets[-1]), "run_dir": None, "resume": None}
     summary = summarise(result, on_test, len(noted.episodes), seconds) | {
         "seed": options.seed,
         "arguments": arguments,
+        "stages": of_stages(job.budgets, noted.episodes),
         "interrupted": interrupted,
         "wall_seconds": session.seconds + time.perf_counter() - start,
     }
@@ -171,13 +194,17 @@ def run_job(job: Job) -> None:
             f"check them with: {check_command(folder, arguments)}"
         )
         if interrupted:
-            words = ["python", "-m", f"scripts.{session.program}", "--resume", str(folder)]
-            print(f"go on with: {shlex.join(words)}")
+            print(_go_on(session))
     if interrupted:
         sys.exit(INTERRUPTED)
 
 
-def _description(job: Job, task: Task, original: dict[str, int]) -> dict[str, Any]:
+def _go_on(session: Session[Any, Past]) -> str:
+    words = ["python", "-m", f"scripts.{session.program}", "--resume", str(session.folder)]
+    return f"go on with: {shlex.join(words)}"
+
+
+def _description(job: Job, task: Task, original: dict[str, int], planned: int) -> dict[str, Any]:
     """What a checkpoint says of the search."""
     uniform = task.budgets.scale(np.ones(len(task.graph.groups))).tolist() if task.budgets.limits else []
     return {
@@ -186,12 +213,13 @@ def _description(job: Job, task: Task, original: dict[str, int]) -> dict[str, An
         "model": job.network.model,
         "strategy": job.strategy_name,
         "seed": job.options.seed,
-        "budget": list(job.options.limits),
+        "budget": list(job.budgets[-1]),
+        "stages": [list(limits) for limits in job.budgets],
         "metric": job.options.metric,
         "groups": [{"name": each.name, "width": each.width, "units": each.units} for each in task.graph.groups],
         "whole": original,
         "uniform": uniform,
-        "asked": job.episodes,
+        "asked": planned,
         "device": task.device.type,
         "threads": torch.get_num_threads(),
         "digests": task.digests,

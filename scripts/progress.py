@@ -16,7 +16,7 @@ from rich.progress import (
 )
 
 from agents.result import Episode, best_of, better
-from agents.strategies import OnEpisode
+from agents.strategy import OnEpisode
 
 
 @contextmanager
@@ -42,16 +42,21 @@ def search_progress(episodes: int, macs: int, quiet: bool, past: Sequence[Episod
         def told(episode: Episode) -> None:
             nonlocal best
             best = better(best, episode)
-            outcome = best.outcome
-            words = (
-                f"best: reward {best.reward:.4f}, accuracy {100 * outcome.accuracy:.2f} %,"
-                f" MACs {100 * outcome.macs / macs:.1f} %"
-            )
+            words = _of_best(best, macs)
             bar.update(task, advance=1, description=words)
             if not live and (episode.index + 1) % max(1, episodes // 10) == 0:
                 console.print(f"episode {episode.index + 1}/{episodes}: {words}", highlight=False)
 
         yield told
+
+
+def _of_best(best: Episode | None, macs: int) -> str:
+    if best is None:
+        return "no policy within the budget yet"
+    return (
+        f"best: reward {best.reward:.4f}, accuracy {100 * best.outcome.accuracy:.2f} %,"
+        f" MACs {100 * best.outcome.macs / macs:.1f} %"
+    )
 
 
 class TrainingBar:

@@ -33,6 +33,7 @@ class Record:
         program: `train` or `apply`.
         words: Its options, as words of a command line.
         model, strategy, seed, budget, metric: What was asked for.
+        stages: Budgets of each stage of the search; `budget` are those of the last.
         groups: Of the network.
         whole: Costs of the whole network by kind.
         uniform: Units per group of the uniform policy at the budget; empty without a budget.
@@ -51,6 +52,7 @@ class Record:
     seed: int
     budget: tuple[str, ...]
     metric: str
+    stages: tuple[tuple[str, ...], ...]
     groups: tuple[GroupShape, ...]
     whole: Mapping[str, int]
     uniform: tuple[int, ...]
@@ -80,6 +82,7 @@ def read_record(folder: Path) -> Record:
             seed=entry(run, "seed", integer),
             budget=entry(run, "budget", list_of(text)),
             metric=entry(run, "metric", text),
+            stages=entry(run, "stages", list_of(list_of(text))),
             groups=entry(run, "groups", list_of(_shape)),
             whole=entry(run, "whole", object_of(integer)),
             uniform=entry(run, "uniform", list_of(integer)),

@@ -56,7 +56,7 @@ class Result:
 
 
 def result_of(record: Record) -> Result | None:
-    """The result, of an unfinished run that of its best episode; None before the first episode.
+    """The result, of an unfinished run that of its best episode; None before the first one within the budget.
 
     Raises:
         ValueError: the files do not go together, or lack an entry, which is named.
@@ -87,7 +87,7 @@ def result_of(record: Record) -> Result | None:
 def headline(record: Record, result: Result | None) -> str:
     """The result in a sentence."""
     if result is None:
-        return f"{record.model}: no episode has been scored yet"
+        return f"{record.model}: no policy within the budget has been scored yet"
     kinds = [limit.partition("=")[0] for limit in record.budget] or list(record.whole)
     left = " and ".join(
         f"{100 * result.costs[kind] / record.whole[kind]:.1f} % of its {COST_NAMES[kind]}" for kind in kinds
@@ -140,6 +140,20 @@ def asked_and_reached(record: Record, result: Result | None) -> Table:
             reached = percent(left / record.whole[kind]) if is_share else f"{left:,}"
         rows.append((f"{COST_NAMES[kind]} left, at most", asked, reached))
     return Table(("", "asked", "reached"), rows)
+
+
+def stages(record: Record) -> Table | None:
+    """The best of each stage that was begun, as it scored in the search; None where there are no stages."""
+    if len(record.stages) == 1:
+        return None
+    rows = []
+    for place, limits in enumerate(record.stages):
+        episodes = [episode for episode in record.episodes if episode.stage == place]
+        best = best_of(episodes)
+        if best is not None:
+            reached = f"{100 * best.outcome.macs / record.whole['macs']:.1f} %"
+            rows.append((" ".join(limits), f"{len(episodes):,}", reached, _score(record, best.outcome.accuracy)))
+    return Table(("stage", "episodes", f"{COST_NAMES['macs']} left", f"best {metric_name(record)}"), rows)
 
 
 def scores(record: Record, result: Result) -> Table:
@@ -222,7 +236,7 @@ def _check(record: Record) -> None:
     for group in record.groups:
         if not 0 < group.units <= group.width:
             raise ValueError(f"'groups': {group.name!r} has {group.width} channels in {group.units} units")
-    for limit in record.budget:
+    for limit in itertools.chain(record.budget, *record.stages):
         if not BUDGET.fullmatch(limit):
             raise ValueError(f"'budget': {limit!r} is none")
 

@@ -76,6 +76,8 @@ def _sections(record: Record, result: Result | None) -> Iterator[str]:
     tables = [_table(report_facts.asked_and_reached(record, result))]
     if result is not None:
         tables.append(_table(report_facts.costs(record, result)))
+    if stages := report_facts.stages(record):
+        tables.append(_table(stages))
     yield f'<h2>Asked and reached</h2>\n<div class="tables">{"".join(tables)}</div>'
     if result is not None:
         name = report_facts.metric_name(record)

@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from agents.result import Episode, best_of
 from scripts.finish import Finish, OnTest
+from scripts.stage_options import Limits
+
+
+def of_stages(budgets: Sequence[Limits], episodes: Sequence[Episode]) -> list[dict[str, Any]]:
+    """What each stage of a search came to, as the search scored it; all of them must have scored policies."""
+    found = []
+    for number, limits in enumerate(budgets):
+        own = [episode for episode in episodes if episode.stage == number]
+        best = best_of(own)
+        assert best is not None, "the next stage began with it"
+        found.append(
+            {
+                "budget": list(limits),
+                "episodes": len(own),
+                "accuracy": best.outcome.accuracy,
+                "macs_after": best.outcome.macs,
+                "params_after": best.outcome.params,
+            }
+        )
+    return found
 
 
 def summarise(result: Finish, on_test: OnTest, episodes: int, seconds: float) -> dict[str, Any]:

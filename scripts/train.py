@@ -13,6 +13,7 @@ from scripts.job import Job, run_job
 from scripts.options import DataOptions, NetworkOptions
 from scripts.search_options import SearchOptions
 from scripts.session import begin
+from scripts.stage_options import StageOptions
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,12 @@ class Arguments:
     network: tyro.conf.OmitArgPrefixes[NetworkOptions] = field(default_factory=NetworkOptions)
     images: tyro.conf.OmitArgPrefixes[DataOptions] = field(default_factory=DataOptions)
     search: tyro.conf.OmitArgPrefixes[SearchOptions] = field(default_factory=SearchOptions)
+    staging: tyro.conf.OmitArgPrefixes[StageOptions] = field(default_factory=StageOptions)
     episodes: int = 200
-    """Policies that are scored."""
+    """Policies that are scored at the most, in all stages together."""
     strategy: str = "ddpg"
-    """How policies are found: ddpg, uniform or random."""
+    """How policies are found: ddpg, random, or a rule, which knows its one policy (uniform, shallow, deep, cp, global)
+    or first measures single groups (sensitivity, greedy)."""
     settings: str = "tuned"
     """Settings of the DDPG agent: tuned (ours) or paper (He et al. 2018)."""
     observation: str = "scale_free"
@@ -40,6 +43,7 @@ class Arguments:
             raise UserError(f"expected --episodes above 0, got {self.episodes}")
         make_strategy(self.strategy, self.settings)
         self.search.check(self.observation)
+        self.staging.budgets(self.search)
 
 
 def train(arguments: Arguments) -> None:
@@ -56,7 +60,9 @@ def train(arguments: Arguments) -> None:
             strategy=lambda _: make_strategy(arguments.strategy, arguments.settings),
             strategy_name=arguments.strategy,
             observation=arguments.observation,
+            budgets=arguments.staging.budgets(arguments.search),
             episodes=arguments.episodes,
+            tune_steps=arguments.staging.tune_steps,
         )
     )
 

@@ -13,8 +13,10 @@ from torch import Tensor
 from agents.checkpoint import Checkpoint, latest_checkpoint, save_checkpoint
 from agents.ddpg import EpisodicDDPG
 from agents.result import Episode, Past
+from agents.rules import RULES
 from agents.settings import PRESETS
-from agents.strategies import NOTHING, Ddpg, Fixed, Random, Strategy, Uniform
+from agents.strategies import STRATEGIES, Ddpg
+from agents.strategy import NOTHING, Strategy
 from amc.budget import Budgets
 from amc.graph import Keeps
 from envs import ChannelPruningEnv
@@ -52,8 +54,7 @@ def strategies(name: str) -> Strategy:
         return Ddpg(SMALL["tuned"], donor())
     if name in SMALL:
         return Ddpg(SMALL[name])
-    others: dict[str, Strategy] = {"random": Random(), "uniform": Uniform(), "fixed": Fixed(np.array([8, 12, 8]))}
-    return others[name]
+    return STRATEGIES[name](SMALL["tuned"])
 
 
 def run(
@@ -83,11 +84,11 @@ def facts(episodes: list[Episode]) -> list[tuple[object, ...]]:
     return [(each.index, each.keeps.tolist(), each.reward, each.outcome, each.details) for each in episodes]
 
 
-@pytest.mark.parametrize("name", ["tuned", "paper", "transferred", "random"])
+@pytest.mark.parametrize("name", ["tuned", "paper", "transferred", "random", "sensitivity", "greedy"])
 @pytest.mark.parametrize("stop", [1, 3, 4, 8])
 def test_it_ends_as_if_it_had_never_stopped(tmp_path: Path, name: str, stop: int) -> None:
     whole, _, trained = uninterrupted(name)
-    assert len(whole) == EPISODES
+    assert len(whole) > 8
     begun, states, _ = run(name, stop=stop)
     assert len(begun) == stop
     save_checkpoint(tmp_path, Checkpoint({"groups": [{}] * 3}, Past(tuple(begun), states[-1])))
@@ -101,12 +102,19 @@ def test_it_ends_as_if_it_had_never_stopped(tmp_path: Path, name: str, stop: int
         assert all(torch.equal(ours[key], theirs[key]) for key in ours)
 
 
-@pytest.mark.parametrize("name", ["uniform", "fixed"])
-def test_one_policy_is_not_scored_twice(name: str) -> None:
+@pytest.mark.parametrize("name", RULES)
+def test_what_a_rule_has_scored_is_not_scored_twice(name: str) -> None:
     whole, _, _ = run(name)
-    assert len(whole) == 1
     found, _, _ = run(name, Past(tuple(whole)))
     assert facts(found) == facts(whole)
+
+
+@pytest.mark.parametrize("name", ["random", "greedy"])
+def test_a_past_of_another_search_is_refused(name: str) -> None:
+    begun, _, _ = run(name, stop=3)
+    others = (*begun[:2], dataclasses.replace(begun[2], keeps=np.array([1, 2, 3])))
+    with pytest.raises(ValueError, match="episode 2 is of another search"):
+        run(name, Past(others))
 
 
 def test_a_state_is_a_copy_and_not_what_learning_goes_on_to_change() -> None:

@@ -21,8 +21,15 @@ def histories(draw: st.DrawFn) -> list[Episode]:
             index,
             np.array(draw(st.lists(st.integers(1, 2**40), min_size=GROUPS, max_size=GROUPS)), dtype=np.int64),
             draw(numbers),
-            Outcome(draw(numbers), draw(st.integers(0, 2**60)), draw(st.integers(0, 2**60)), draw(numbers)),
+            Outcome(
+                draw(numbers),
+                draw(st.integers(0, 2**60)),
+                draw(st.integers(0, 2**60)),
+                draw(numbers),
+                draw(st.booleans()),
+            ),
             draw(st.dictionaries(names, numbers)),
+            draw(st.integers(0, 9)),
         )
         for index in range(draw(st.integers(0, 5)))
     ]
@@ -35,11 +42,12 @@ def test_episodes_come_back_as_they_were(episodes: list[Episode]) -> None:
     for one, other in zip(found, episodes, strict=True):
         assert one.keeps.tolist() == other.keeps.tolist()
         assert one.keeps.dtype == other.keeps.dtype
-        assert (one.index, one.reward, one.outcome, one.details) == (
+        assert (one.index, one.reward, one.outcome, one.details, one.stage) == (
             other.index,
             other.reward,
             other.outcome,
             other.details,
+            other.stage,
         )
 
 

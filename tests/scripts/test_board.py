@@ -2,6 +2,7 @@ import errno
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +220,19 @@ def test_a_short_search_draws_at_its_end_only(tmp_path: Path, graph: PruningGrap
     for index in range(4):
         board.episode(scored(graph, index))
     assert read(tmp_path).Tags()["images"] == []
+
+
+def test_what_exceeds_the_budget_is_not_the_best_so_far(tmp_path: Path, graph: PruningGraph) -> None:
+    board = make_board(tmp_path, graph, 3)
+    for index, within in enumerate((False, True, False)):
+        episode = scored(graph, index)
+        board.episode(replace(episode, outcome=replace(episode.outcome, within_budget=within)))
+    events = read(tmp_path)
+    assert len(events.Scalars("episode/reward")) == 3
+    assert [(point.step, point.value) for point in events.Scalars("best so far/accuracy")] == [
+        (1, pytest.approx(0.1)),
+        (2, pytest.approx(0.1)),
+    ]
 
 
 def test_a_long_search_draws_ten_times(tmp_path: Path, graph: PruningGraph, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,10 @@ NAMES = ["stem", "block"]
 
 def episode(index: int, macs: int, accuracy: float, keeps: Sequence[int] = (8, 4)) -> Episode:
     return Episode(index, np.array(keeps), accuracy - 1, Outcome(accuracy, macs, 2 * macs, 1.0))
+
+
+def over_budget(episode: Episode) -> Episode:
+    return dataclasses.replace(episode, outcome=dataclasses.replace(episode.outcome, within_budget=False))
 
 
 def some_episodes() -> list[Episode]:
@@ -73,6 +78,14 @@ def test_the_learning_curve_shows_the_best_so_far_and_the_uniform_policy() -> No
     np.testing.assert_allclose(shown["best so far"], [[0.0, 1.0, 2.0, 3.0], [-0.5, -0.4, -0.1, -0.1]])
     np.testing.assert_allclose(shown["uniform policy"][1], -0.5)
     assert "uniform policy" not in lines(charts.learning_curve(some_episodes(), uniform=[1, 1]))
+
+
+def test_what_exceeds_the_budget_is_shown_but_is_not_the_best_so_far() -> None:
+    episodes = [over_budget(episode(0, 900, 0.95)), *some_episodes()[1:3], over_budget(episode(3, 900, 0.95))]
+    figure = charts.learning_curve(episodes)
+    np.testing.assert_allclose(lines(figure)["best so far"][1], [np.nan, -0.4, -0.1, -0.1])
+    figure = charts.accuracy_against_cost(episodes, "macs", 1000, "top1")
+    np.testing.assert_allclose(lines(figure)["best by reward"][:, 0], [50, 90])
 
 
 def test_accuracy_against_cost_shows_shares_in_percent() -> None:

@@ -78,6 +78,15 @@ def test_where_the_search_saw_all_images_its_best_wins(
     assert finish(task, found[::-1], env.reward).policy.keeps.tolist() == found[0].keeps.tolist()
 
 
+def test_what_exceeds_the_budget_is_no_finalist(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    env = make_env(task)
+    within = episodes(env, 1)
+    over = Episode(1, env.graph.full, 0.0, env.outcome(env.graph.full, 1.0))
+    asked = with_scores(task, monkeypatch, {})
+    assert finish(task, [*within, over], env.reward).policy.keeps.tolist() == within[0].keeps.tolist()
+    assert over.keeps.tobytes() not in asked
+
+
 def test_the_same_policy_is_one_finalist(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     env = make_env(task)
     best, other = episodes(env, 2)

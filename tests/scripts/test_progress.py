@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import re
 import sys
@@ -39,6 +40,17 @@ def test_a_terminal_of_80_columns_shows_all_of_it(monkeypatch: pytest.MonkeyPatc
     assert "2000/2000" in shown
     assert "best: reward -0.2500, accuracy 75.00 %, MACs 1.2 %" in shown
     assert "…" not in shown
+
+
+def test_what_exceeds_the_budget_is_no_best(capfd: pytest.CaptureFixture[str]) -> None:
+    over = dataclasses.replace(episode(0, -0.1), outcome=Outcome(0.9, 70, 1, 1.75, within_budget=False))
+    with search_progress(2, macs=80, quiet=False) as show:
+        show(over)
+        show(episode(1, -0.5))
+    assert capfd.readouterr().err.splitlines() == [
+        "episode 1/2: no policy within the budget yet",
+        "episode 2/2: best: reward -0.5000, accuracy 50.00 %, MACs 2.5 %",
+    ]
 
 
 def test_few_episodes_are_all_printed(capfd: pytest.CaptureFixture[str]) -> None:

@@ -122,6 +122,7 @@ def record_of(episodes: int, layers: int = 3, **changes: Any) -> Record:
         seed=3,
         budget=("macs=0.5",),
         metric="top1",
+        stages=(("macs=0.5",),),
         groups=tuple(GroupShape(f"layers.{index}", 16, 8) for index in range(layers)),
         whole={"macs": 1000, "params": 100},
         uniform=(4,) * layers,
@@ -212,7 +213,11 @@ def test_a_run_that_was_killed_before_its_first_episode(tmp_path: Path, monkeypa
         interrupted_run(tmp_path, RuntimeError("out of memory"), 0)
     content = write_report(tmp_path).read_text(encoding="utf-8")
     seen = Checked(content)
-    assert seen.headings == ["digits_resnet: no episode has been scored yet", *HEADINGS[:1], *HEADINGS[4:]]
+    assert seen.headings == [
+        "digits_resnet: no policy within the budget has been scored yet",
+        *HEADINGS[:1],
+        *HEADINGS[4:],
+    ]
     assert seen.rows["MACs left, at most"] == ["25.00 %", ""]
 
 

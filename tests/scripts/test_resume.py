@@ -16,6 +16,7 @@ import torch
 from agents.checkpoint import latest_checkpoint, save_checkpoint
 from amc.task import Task
 from scripts import apply, train
+from scripts import report as report_script
 from tests.command import call, fail, succeed, summary
 
 FEW = ("--calibration-images", "100", "--reward-split", "60", "--test-images", "60")
@@ -94,6 +95,24 @@ def test_ctrl_c_saves_the_best_so_far_and_the_run_goes_on(
     succeed(train, "--resume", folder, "--quiet")
     assert policy(folder) == policy(whole)
     assert summary(folder)["interrupted"] is False
+
+
+def test_ctrl_c_before_a_policy_is_within_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = (*FEW, "--strategy", "greedy", "--episodes", "24")
+    succeed(train, *words, "--run-dir", tmp_path / "whole", "--quiet")
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        Interrupting(patch, 5, KeyboardInterrupt())
+        done = call(train, *words, "--run-dir", folder)
+    assert done.status == 130
+    assert done.out == f"go on with: python -m scripts.train --resume {folder}\n"
+    assert done.err.splitlines()[-1] == "interrupted"
+    assert not (folder / "policy.json").exists()
+    assert len(latest_checkpoint(folder)[0].past.episodes) == 4
+    page = succeed(report_script, "--run-dir", folder)
+    assert "no policy within the budget has been scored yet" in Path(page.out.strip()).read_text()
+    succeed(train, "--resume", folder, "--quiet")
+    assert policy(folder) == policy(tmp_path / "whole")
 
 
 def test_kills_at_random_moments(tmp_path: Path, whole: Path) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 import amc
+from agents.rules import RULES
 from amc.data.load import load_data
 from amc.errors import UserError
 from amc.networks import load_network
@@ -121,7 +122,6 @@ def test_the_same_seed_finds_the_same_policy(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ("--strategy", "uniform"),
         ("--strategy", "random"),
         ("--settings", "paper"),
         ("--observation", "paper"),
@@ -133,9 +133,20 @@ def test_every_strategy_and_setting_keeps_the_budget(tmp_path: Path, words: tupl
     succeed(train, *words, "--episodes", "4", "--run-dir", tmp_path, "--quiet", *FEW)
     found, policy = summary(tmp_path), read_policy(tmp_path / "policy.json")
     assert found["macs_after"] <= 0.25 * found["macs_before"]
-    assert found["episodes"] == (1 if "uniform" in words else 4)
+    assert found["episodes"] == 4
     assert policy.strategy == (words[1] if words[0] == "--strategy" else "ddpg")
     assert (tmp_path / "agent.zip").exists() == (policy.strategy == "ddpg")
+    assert amc.load(tmp_path)(torch.zeros(1, 1, 8, 8)).shape == (1, 10)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_keeps_the_budget_and_says_how_many_policies_it_scores(tmp_path: Path, rule: str) -> None:
+    succeed(train, "--strategy", rule, "--episodes", "12", "--run-dir", tmp_path, "--quiet", *FEW)
+    found, record = summary(tmp_path), read_record(tmp_path)
+    assert 0.24 * found["macs_before"] < found["macs_after"] <= 0.25 * found["macs_before"]
+    assert found["episodes"] == len(record.episodes) <= record.asked
+    assert record.asked == (11 if rule == "sensitivity" else 12 if rule == "greedy" else 1)
+    assert read_policy(tmp_path / "policy.json").strategy == rule
     assert amc.load(tmp_path)(torch.zeros(1, 1, 8, 8)).shape == (1, 10)
 
 

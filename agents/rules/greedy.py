@@ -1,0 +1,64 @@
+"""Cut step by step, each time where it costs least accuracy for what it saves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agents.rules.rule import Rule, check_enough
+from agents.strategy import Scores
+from amc.budget import Budgets
+from amc.graph import Keeps
+from envs import ChannelPruningEnv
+
+
+@dataclass(frozen=True, eq=False)
+class _Point:
+    """A policy on the way: its accuracy, and how far it is over the budget."""
+
+    keeps: Keeps
+    accuracy: float
+    excess: float
+
+
+class Greedy(Rule):
+    """From the whole network to the budget in rounds, as NetAdapt (Yang et al. 2018) but without fine-tuning.
+
+    A round tries to cut each group alone by as much as saves the round's share of what is still too much, scores all
+    of these networks, and takes the one that loses least accuracy for what it saves. There are as many rounds as the
+    episodes allow: more episodes, smaller steps. What is left or too much at the end is one common factor's.
+    """
+
+    def planned(self, env: ChannelPruningEnv, episodes: int) -> int:
+        """See `Strategy`."""
+        check_enough("greedy", env, episodes)
+        return episodes
+
+    def follow(self, env: ChannelPruningEnv, episodes: int, score: Scores) -> None:
+        """See `Rule`."""
+        budgets = env.budgets
+        whole = env.graph.full
+        now = _Point(whole, score(whole), budgets.excess(whole))
+        while now.excess > 0:
+            cuttable = [index for index, choices in enumerate(budgets.choices) if now.keeps[index] > choices[0]]
+            rounds = (episodes - score.count - 1) // len(cuttable)
+            if rounds == 0:
+                break
+            target = now.excess * (1 - 1 / rounds)
+            cuts = [_cut(budgets, now.keeps, index, target) for index in cuttable]
+            tried = [_Point(keeps, score(keeps), budgets.excess(keeps)) for keeps in cuts]
+            useful = [point for point in tried if point.excess < now.excess]
+            if not useful:
+                break
+            now = min(useful, key=lambda point: (now.accuracy - point.accuracy) / (now.excess - point.excess))
+        score(budgets.scale(now.keeps / whole))
+
+
+def _cut(budgets: Budgets, keeps: Keeps, index: int, target: float) -> Keeps:
+    """`keeps` with the largest smaller keep of a group whose excess is down to `target`, or else with its least one."""
+    smaller = [choice for choice in budgets.choices[index] if choice < keeps[index]]
+    cut = keeps.copy()
+    for choice in reversed(smaller):
+        cut[index] = choice
+        if budgets.excess(cut) <= target:
+            break
+    return cut

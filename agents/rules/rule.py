@@ -1,0 +1,57 @@
+"""Strategies that follow a rule: nothing is drawn, and nothing is known besides scores."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+
+from agents.result import Past
+from agents.strategy import NOTHING, OnEpisode, Scores, Strategy
+from amc.errors import UserError
+from amc.graph import Keeps
+from envs import ChannelPruningEnv
+
+Choose = Callable[[ChannelPruningEnv], Keeps]
+
+
+class Rule(Strategy):
+    """A strategy that scores the same policies whatever the seed."""
+
+    def search(
+        self, env: ChannelPruningEnv, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
+    ) -> None:
+        """See `Strategy`."""
+        del seed
+        self.planned(env, episodes)  # raises where they are too few
+        self.follow(env, episodes, Scores(env, on_episode, past))
+
+    @abstractmethod
+    def follow(self, env: ChannelPruningEnv, episodes: int, score: Scores) -> None:
+        """Score policies, `episodes` at the most; the last one is what the rule comes to."""
+
+
+class OnePolicy(Rule):
+    """A rule that knows its policy without scoring any other, see `agents.rules`."""
+
+    def __init__(self, choose: Choose) -> None:
+        self._choose = choose
+
+    def planned(self, env: ChannelPruningEnv, episodes: int) -> int:
+        """See `Strategy`: one, however many it may score."""
+        del env
+        return min(episodes, 1)
+
+    def follow(self, env: ChannelPruningEnv, episodes: int, score: Scores) -> None:
+        """See `Rule`."""
+        if episodes:
+            score(self._choose(env))
+
+
+def check_enough(rule: str, env: ChannelPruningEnv, episodes: int) -> None:
+    """Raise a UserError where a rule can't cut each group once, besides the whole network and its result."""
+    groups = len(env.graph.groups)
+    if episodes < groups + 2:
+        raise UserError(
+            f"strategy {rule} cuts each of the {groups} channel groups alone before it decides:"
+            f" expected at least {groups + 2} episodes, got {episodes}"
+        )

@@ -1,0 +1,62 @@
+"""Rules that look at where a group is in the network: a share for each, scaled to the budget by one factor."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amc.graph import Group, Keeps, PruningGraph
+from envs import ChannelPruningEnv
+
+STEEPEST = 0.5
+"""Share of the first (or last) group over that of the group at the other end."""
+DEEPER_SHARE = 1.5
+"""What the last stage but one keeps over what the stages before it do."""
+
+
+def uniform(env: ChannelPruningEnv) -> Keeps:
+    """The same share of every group."""
+    return env.budgets.scale(np.ones(len(env.graph.groups)))
+
+
+def shallow(env: ChannelPruningEnv) -> Keeps:
+    """Shares that rise from the first group to the last: the shallow layers are cut more (He et al. 2018, table 2)."""
+    return env.budgets.scale(np.linspace(STEEPEST, 1.0, len(env.graph.groups)))
+
+
+def deep(env: ChannelPruningEnv) -> Keeps:
+    """Shares that fall from the first group to the last: the deep layers are cut more (He et al. 2018, table 2)."""
+    return env.budgets.scale(np.linspace(1.0, STEEPEST, len(env.graph.groups)))
+
+
+def channel_pruning(env: ChannelPruningEnv) -> Keeps:
+    """Fixed ratios by stage (He, Zhang, Sun 2017, section 4.1.2, for VGG-16).
+
+    A stage is the groups with maps of one size. The last stage is whole, the one before it keeps 1.5 times the share of
+    all earlier ones. Only where those can't be cut far enough for the budget, the last one is cut, too.
+    """
+    ratios = _ratios(env.graph)
+    last = ratios == 0
+    others = np.where(last, 0.0, ratios)
+    top = 1.0 / ratios[~last].min() if (~last).any() else 0.0
+
+    def keeps_at(level: float) -> Keeps:
+        """First the last stage grows from nothing, up to level 1, then all others."""
+        return env.budgets.nearest(np.where(last, min(level, 1.0), others * max(level - 1.0, 0.0)))
+
+    return env.budgets.fit(keeps_at, 1.0 + top)
+
+
+def _ratios(graph: PruningGraph) -> NDArray[np.float64]:
+    """The share of each group over that of the first stages, `(groups,)`; 0 for the last stage, which is whole."""
+    sizes = sorted({size for group in graph.groups if (size := _map_size(graph, group))}, reverse=True)
+    last = sizes[-1] if sizes else 0
+    before = sizes[-2] if len(sizes) > 1 else 0
+    by_size = {before: DEEPER_SHARE, last: 0.0, 0: 0.0}
+    return np.array([by_size.get(_map_size(graph, group), 1.0) for group in graph.groups])
+
+
+def _map_size(graph: PruningGraph, group: Group) -> int:
+    """Positions of the maps that a group's first producer makes; 0 for a linear layer."""
+    layer = graph.layers[group.producers[0]]
+    return layer.positions if layer.kernel else 0

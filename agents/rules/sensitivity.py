@@ -1,0 +1,66 @@
+"""Per-layer sensitivity: what each group loses when it alone is cut."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.rules.rule import Rule, check_enough
+from agents.strategy import Scores
+from amc.graph import Keeps
+from envs import ChannelPruningEnv
+
+MOST_PROBES = 9
+"""Sparsities at which a group is measured at the most."""
+
+
+class Sensitivity(Rule):
+    """Measure the accuracy with each group alone cut to a few widths, then cut all to one common loss (Li et al. 2017).
+
+    Between the measured widths the loss is interpolated; it never falls where more is cut. The common loss is the
+    smallest with which the network fits the budget.
+    """
+
+    def planned(self, env: ChannelPruningEnv, episodes: int) -> int:
+        """See `Strategy`."""
+        return 2 + sum(map(len, _probes(env, episodes)))
+
+    def follow(self, env: ChannelPruningEnv, episodes: int, score: Scores) -> None:
+        """See `Rule`."""
+        whole = score(env.graph.full)
+        lost = [
+            _curve(choices, probes, np.array([whole - score(_alone(env, index, keep)) for keep in probes]))
+            for index, (choices, probes) in enumerate(zip(env.budgets.choices, _probes(env, episodes), strict=True))
+        ]
+        most = max(float(each.max()) for each in lost)
+
+        def keeps_at(level: float) -> Keeps:
+            return np.array(
+                [
+                    choices[np.argmax(each <= most - level)]
+                    for choices, each in zip(env.budgets.choices, lost, strict=True)
+                ],
+                dtype=np.int64,
+            )
+
+        score(env.budgets.fit(keeps_at, most))
+
+
+def _probes(env: ChannelPruningEnv, episodes: int) -> list[NDArray[np.int64]]:
+    """For each group the keeps at which it is measured, ascending: equally far apart, the least one among them."""
+    check_enough("sensitivity", env, episodes)
+    count = min(MOST_PROBES, (episodes - 2) // len(env.graph.groups))
+    places = (np.unique(np.rint(np.linspace(0, len(each) - 1, count + 1)))[:-1] for each in env.budgets.choices)
+    return [each[place.astype(np.int64)] for each, place in zip(env.budgets.choices, places, strict=True)]
+
+
+def _alone(env: ChannelPruningEnv, index: int, keep: int) -> Keeps:
+    keeps = env.graph.full
+    keeps[index] = keep
+    return keeps
+
+
+def _curve(choices: NDArray[np.int64], probes: NDArray[np.int64], losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The loss at every choice `(choices,)`, from those at the probes; 0 for the whole group."""
+    monotone = np.maximum.accumulate(np.append(losses, 0.0)[::-1])[::-1]
+    return np.interp(choices, np.append(probes, choices[-1]), monotone)

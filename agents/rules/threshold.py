@@ -1,0 +1,34 @@
+"""One threshold on the importance of all channels, whatever group they are in."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from amc.criteria import Importance
+from amc.graph import Keeps, PruningGraph
+from envs import ChannelPruningEnv
+
+
+def global_threshold(env: ChannelPruningEnv) -> Keeps:
+    """Keep the units that are most important over all groups; as many as the budget allows."""
+    graph = env.graph
+    group_of_unit = np.repeat(np.arange(len(graph.groups)), graph.full)
+    ranked = group_of_unit[np.argsort(-comparable(graph, env.importance), kind="stable")]
+
+    def keeps_at(level: float) -> Keeps:
+        above = np.bincount(ranked[: int(level)], minlength=len(graph.groups))
+        return env.budgets.nearest(above / graph.full)
+
+    return env.budgets.fit(keeps_at, len(ranked))
+
+
+def comparable(graph: PruningGraph, importance: Importance) -> Importance:
+    """Importance `(graph.unit_count,)` over its mean in each group.
+
+    That is how torch-pruning compares groups (DepGraph, Fang et al. 2023). Over the L2 norm (Molchanov et al. 2017,
+    equation 9) wide groups would look unimportant: their channels share one sum.
+    """
+    normalised = importance.copy()
+    for group in graph.groups:
+        normalised[group.slice] /= max(importance[group.slice].mean(), np.finfo(np.float64).tiny)
+    return normalised

@@ -1,0 +1,72 @@
+"""What every search strategy is, and how those score policies that learn nothing."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from torch import Tensor
+
+from agents.result import Episode, Past
+from amc.graph import Keeps
+from envs import ChannelPruningEnv
+
+OnEpisode = Callable[[Episode], None]
+NOTHING = Past()
+
+
+class Strategy(ABC):
+    """Searches in an environment and tells of every scored policy."""
+
+    @abstractmethod
+    def search(
+        self, env: ChannelPruningEnv, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
+    ) -> None:
+        """Score policies until there are `episodes` at the most, those of `past` included.
+
+        Raises:
+            UserError: too few episodes for it.
+            ValueError: a past of another search.
+        """
+
+    def planned(self, env: ChannelPruningEnv, episodes: int) -> int:
+        """How many policies it scores in `env` when it may score `episodes`: never more than that.
+
+        Raises:
+            UserError: too few episodes for it.
+        """
+        del env
+        return episodes
+
+    def state(self) -> dict[str, Tensor]:
+        """What it knows when it tells of an episode, besides the episodes: what `Past` holds for it to go on."""
+        return {}
+
+
+class Scores:
+    """Scores policies one after the other and tells of each; those of the past are looked up instead.
+
+    So whoever decides by nothing but scores goes on after an interruption by beginning again.
+    """
+
+    def __init__(self, env: ChannelPruningEnv, on_episode: OnEpisode, past: Past) -> None:
+        self._env = env
+        self._on_episode = on_episode
+        self._past = past.episodes
+        self.count = 0
+
+    def __call__(self, keeps: Keeps) -> float:
+        """The accuracy with `keeps` `(groups,)`, whether or not they are within the budget.
+
+        Raises:
+            ValueError: the past has other keeps here.
+        """
+        if self.count < len(self._past):
+            episode = self._past[self.count]
+            if episode.keeps.tolist() != keeps.tolist():
+                raise ValueError(f"episode {self.count} is of another search")
+        else:
+            episode = Episode(self.count, keeps, *self._env.score(keeps))
+            self._on_episode(episode)
+        self.count += 1
+        return episode.outcome.accuracy

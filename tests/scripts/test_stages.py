@@ -1,0 +1,156 @@
+"""Searches in stages, from the command line."""
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import amc
+from agents.checkpoint import latest_checkpoint
+from amc.policy import read_policy
+from amc.task import Task
+from scripts import evaluate, train
+from scripts.record import read_record
+from scripts.report_facts import stages
+from tests.command import call, fail, succeed, summary
+
+FEW = ("--calibration-images", "50", "--reward-split", "60", "--test-images", "50")
+STAGED = (*FEW, "--stages", "0.7,0.4,0.2", "--tune-steps", "6", "--episodes", "20")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uninterrupted run."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    succeed(train, *STAGED, "--run-dir", folder, "--quiet")
+    return folder
+
+
+def test_the_result_is_one_composition_of_the_original(whole: Path) -> None:
+    found, policy = summary(whole), read_policy(whole / "policy.json")
+    assert policy.budget == ("macs=0.2",)
+    assert 0.15 * 928_992 < found["macs_after"] <= 0.2 * 928_992
+    assert (found["macs_before"], found["arguments"]["budget"]) == (928_992, ["macs=0.2"])
+    assert policy.costs["macs"].after == found["macs_after"]
+    compact = amc.load(whole)
+    assert sum(parameter.numel() for parameter in compact.parameters()) == found["params_after"]
+    assert compact(torch.zeros(1, 1, 8, 8)).shape == (1, 10)
+    shown = succeed(evaluate, "--run-dir", whole).out
+    assert f"{100 * found['test_accuracy_policy']:.2f} %" in shown
+    for group in policy.groups:
+        assert max(group.kept) < group.units
+        assert len(group.kept) >= group.units / 5
+
+
+def test_every_stage_keeps_its_budget_and_starts_where_the_one_before_it_ended(whole: Path) -> None:
+    record = read_record(whole)
+    assert record.stages == (("macs=0.7",), ("macs=0.4",), ("macs=0.2",))
+    counts = [sum(episode.stage == number for episode in record.episodes) for number in range(3)]
+    assert counts == [6, 7, 7]
+    assert [episode.index for episode in record.episodes] == list(range(20))
+    limit = np.array([group.units for group in record.groups])
+    for number, share in enumerate((0.7, 0.4, 0.2)):
+        own = [episode for episode in record.episodes if episode.stage == number]
+        assert all(episode.outcome.macs <= share * 928_992 for episode in own)
+        assert all((episode.keeps <= limit).all() for episode in own)
+        limit = max(own, key=lambda episode: episode.reward).keeps
+    assert limit.tolist() == [len(group.kept) for group in read_policy(whole / "policy.json").groups]
+
+
+def test_what_each_stage_came_to_is_told(whole: Path, tmp_path: Path) -> None:
+    told = summary(whole)["stages"]
+    assert [(stage["budget"], stage["episodes"]) for stage in told] == [
+        (["macs=0.7"], 6),
+        (["macs=0.4"], 7),
+        (["macs=0.2"], 7),
+    ]
+    assert told[-1]["macs_after"] == summary(whole)["macs_after"]
+    table = stages(read_record(whole))
+    assert table is not None
+    assert [row[:2] for row in table.rows] == [("macs=0.7", "6"), ("macs=0.4", "7"), ("macs=0.2", "7")]
+    assert [row[3] for row in table.rows] == [f"{100 * stage['accuracy']:.2f} %" for stage in told]
+    assert "macs=0.7" in (whole / "report.html").read_text()
+    done = succeed(
+        train, *FEW, "--stages", "0.5,0.3", "--strategy", "uniform", "--episodes", "2", "--run-dir", tmp_path
+    )
+    assert "stage 1 of 2 reached macs=0.5 with 0." in done.err
+    assert summary(tmp_path)["episodes"] == 2
+
+
+class Stopping:
+    """Raises `error` when the policy of number `at` is scored, or when the network of a stage has been trained."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int | str, error: BaseException) -> None:
+        count = 0
+        accuracy = Task.accuracy
+
+        def scored(task: Task, network: Any, images: Any) -> float:
+            nonlocal count
+            count += images is task.search_images
+            if count == at:
+                raise error
+            return accuracy(task, network, images)
+
+        def trained(*_: Any) -> None:
+            raise error
+
+        if at == "tuning":
+            monkeypatch.setattr("scripts.stages.tune", trained)
+        else:
+            monkeypatch.setattr(Task, "accuracy", scored)
+
+
+@pytest.mark.parametrize("at", ["tuning", 3, 9, 16])
+def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(
+    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, at: int | str
+) -> None:
+    with monkeypatch.context() as patch:
+        Stopping(patch, at, SystemExit(128 + signal.SIGTERM))
+        assert call(train, *STAGED, "--run-dir", tmp_path, "--quiet").status == 143
+    assert latest_checkpoint(tmp_path)[0].past.episodes
+    assert not (tmp_path / "policy.json").exists()
+    succeed(train, "--resume", tmp_path, "--quiet")
+    for name in ("policy.json", "compact.safetensors"):
+        assert (tmp_path / name).read_bytes() == (whole / name).read_bytes()
+    assert summary(tmp_path)["stages"] == summary(whole)["stages"]
+
+
+def test_what_a_stage_starts_from_is_not_trained_again(
+    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        Stopping(patch, 16, SystemExit(128 + signal.SIGTERM))
+        call(train, *STAGED, "--run-dir", tmp_path, "--quiet")
+    with monkeypatch.context() as patch:
+        patch.setattr("scripts.stages.tune", lambda *_: pytest.fail("trained again"))
+        succeed(train, "--resume", tmp_path, "--quiet")
+    assert (tmp_path / "policy.json").read_bytes() == (whole / "policy.json").read_bytes()
+
+
+def test_ctrl_c_before_the_last_stage_leaves_a_run_to_go_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        Stopping(patch, 9, KeyboardInterrupt())
+        done = call(train, *STAGED, "--run-dir", tmp_path)
+    assert done.status == 130
+    assert done.out == f"go on with: python -m scripts.train --resume {tmp_path}\n"
+    assert not (tmp_path / "policy.json").exists()
+    assert latest_checkpoint(tmp_path)[0].past.episodes[-1].stage == 1
+
+
+def test_training_between_stages_gains_accuracy(tmp_path: Path) -> None:
+    words = (*FEW, "--stages", "0.2,0.1", "--strategy", "uniform", "--episodes", "2", "--quiet")
+    for steps in ("0", "60"):
+        succeed(train, *words, "--tune-steps", steps, "--run-dir", tmp_path / steps)
+    cut, trained = (summary(tmp_path / steps)["policy_accuracy"] for steps in ("0", "60"))
+    assert trained > cut + 0.05
+
+
+def test_fewer_episodes_than_stages(tmp_path: Path) -> None:
+    message = fail(train, *FEW, "--stages", "0.7,0.4", "--episodes", "1", "--run-dir", tmp_path / "run", "--quiet")
+    assert "expected at least an episode for each of the 2 stages, got 1" in message
+    assert not (tmp_path / "run").exists()
