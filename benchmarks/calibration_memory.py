@@ -1,0 +1,75 @@
+"""How much memory the second moments of a large network take, what a search holds of its calibration images.
+
+Networks with random weights on random images: neither changes the size of anything.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from dataclasses import dataclass
+
+import torch
+
+from amc.calibrate import Moments, collect
+from amc.graph import unchecked
+from amc.networks import load_network
+from benchmarks.runs import machine
+from scripts.cli import run
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Collect the second moments of every consumer in a network, and print their size and the peak of the process."""
+
+    model: str = "torchvision:vgg16"
+    """Network, as for scripts.train."""
+    images: int = 100
+    """Calibration images. More of them change the time, and little else: Gram matrices are sums."""
+    batch_size: int = 4
+    """Images of a forward pass."""
+
+
+def calibration_memory(arguments: Arguments) -> None:
+    """Build, collect, print."""
+    network = load_network(arguments.model, "none")
+    assert network.preprocess is not None
+    generator = torch.Generator().manual_seed(0)
+    example = torch.zeros(1, *network.preprocess.shape)
+    graph = unchecked(network.model, example)
+    batches = (
+        torch.randn(arguments.batch_size, *network.preprocess.shape, generator=generator)
+        for _ in range(arguments.images // arguments.batch_size)
+    )
+    before, start = _peak(), time.perf_counter()
+    moments = collect(network.model, graph, batches, arguments.images, seed=0)
+    print(f"{machine()}\n{arguments.model}, {arguments.images} images: {time.perf_counter() - start:.0f} s")
+    for name, each in moments.items():
+        print(f"{name}: {_form(each)}, {_bytes(each) / 2**20:,.0f} MB")
+    total = sum(map(_bytes, moments.values()))
+    print(f"all: {total / 2**20:,.0f} MB; the peak of the process grew by {_peak() - before:,.0f} MB while collecting")
+
+
+def _form(moments: Moments) -> str:
+    if moments.rows is not None:
+        return f"{moments.rows.shape[1]:,} rows of {moments.rows.shape[2]:,} inputs"
+    assert moments.gram is not None
+    return f"Gram matrix of {moments.gram.shape[2]:,} inputs" + ("" if moments.held is None else ", another held out")
+
+
+def _bytes(moments: Moments) -> int:
+    return sum(each.nbytes for each in (moments.gram, moments.rows, moments.held) if each is not None)
+
+
+def _peak() -> float:
+    """The most memory that this process has held, in megabytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main() -> None:
+    """Run as a command."""
+    run(calibration_memory, Arguments)
+
+
+if __name__ == "__main__":
+    main()
