@@ -71,7 +71,7 @@ def test_of_the_best_on_a_part_the_best_on_all_wins(task: Task, monkeypatch: pyt
 def test_where_the_search_saw_all_images_its_best_wins(
     model: nn.Module, splits: Splits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    task = Task(model, splits, ["macs=0.3"])
+    task = Task(model, splits, ["macs=0.3"], recovery="both", search_recovery="both")
     env = make_env(task)
     found = episodes(env, 4)
     with_scores(task, monkeypatch, {episode.keeps.tobytes(): 0.1 * episode.index for episode in found})

@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.result import Episode
@@ -9,6 +9,8 @@ from amc.cost import COSTS
 from amc.graph import Keeps
 from envs import ChannelPruningEnv
 from tests.problems import Problem, chain, problems
+
+many = settings(max_examples=60, derandomize=True, deadline=None)
 
 
 def search(problem: Problem, accuracy: object, episodes: int) -> list[Episode]:
@@ -32,6 +34,7 @@ def too_much(problem: Problem, keeps: Keeps) -> float:
     return total
 
 
+@many
 @given(problem=problems(groups=3, width=20), more=st.integers(0, 60), seed=st.integers(0, 999))
 def test_every_round_takes_the_cut_that_loses_least_for_what_it_saves(problem: Problem, more: int, seed: int) -> None:
     graph, _ = problem

@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.result import Episode
@@ -14,6 +14,8 @@ from amc.errors import UserError
 from amc.graph import Keeps, PruningGraph
 from envs import ChannelPruningEnv
 from tests.problems import Problem, chain, fits, larger, problems
+
+many = settings(max_examples=25, derandomize=True, deadline=None)
 
 
 def noise(keeps: Keeps) -> float:
@@ -39,6 +41,7 @@ def possible(graph: PruningGraph, keeps: Keeps) -> bool:
 
 
 @pytest.mark.parametrize("rule", RULES)
+@many
 @given(problem=problems(), more=st.integers(0, 40), accuracy=st.sampled_from([noise, constant]))
 def test_a_rule_comes_to_a_policy_that_fills_the_budget(
     rule: str, problem: Problem, more: int, accuracy: object

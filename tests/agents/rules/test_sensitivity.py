@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.result import Episode
@@ -8,6 +8,8 @@ from amc.budget import Budgets
 from amc.graph import Keeps
 from envs import ChannelPruningEnv
 from tests.problems import Problem, chain, fits, problems
+
+many = settings(max_examples=60, derandomize=True, deadline=None)
 
 
 def search(problem: Problem, accuracy: object, episodes: int) -> list[Episode]:
@@ -18,6 +20,7 @@ def search(problem: Problem, accuracy: object, episodes: int) -> list[Episode]:
     return seen
 
 
+@many
 @given(problem=problems(groups=3, width=8), seed=st.integers(0, 999))
 def test_all_groups_lose_as_much_as_the_budget_asks_for_and_no_more(problem: Problem, seed: int) -> None:
     """With so few widths that all are measured: the smallest loss that fits, found by trying all."""

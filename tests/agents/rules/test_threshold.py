@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.rules.threshold import comparable, global_threshold
@@ -7,12 +7,15 @@ from amc.budget import Budgets
 from envs import ChannelPruningEnv
 from tests.problems import Problem, chain, fits, problems
 
+many = settings(max_examples=60, derandomize=True, deadline=None)
+
 
 def nearest(choices: tuple[int, ...], count: int) -> int:
     """Of equally near ones the smaller."""
     return min((abs(choice - count), choice) for choice in choices)[1]
 
 
+@many
 @given(problem=problems(groups=3, width=12), seed=st.integers(0, 999))
 def test_it_keeps_at_least_what_the_lowest_threshold_that_fits_keeps(problem: Problem, seed: int) -> None:
     """The best threshold found by trying all, with distinct importances."""
