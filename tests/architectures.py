@@ -11,7 +11,18 @@ from torch import Tensor, nn
 
 from amc.models.cifar_resnet import CifarResNet, resnet20
 from tests.pyramids import Espnet, Interleaved, ShuffleV1, Volume
-from tests.unusual import ConvNeXt, Functional, Positions, Shared, Signal, Transformer, TwoOutputs, UNet, conv_bn
+from tests.unusual import (
+    ConvNeXt,
+    Functional,
+    Positions,
+    Shared,
+    Signal,
+    TiedWeights,
+    Transformer,
+    TwoOutputs,
+    UNet,
+    conv_bn,
+)
 
 
 class Plain(nn.Module):
@@ -209,6 +220,7 @@ PRUNABLE: dict[str, Architecture] = {
     "inception": Architecture(Inception),
     "squeeze_excite": Architecture(SqueezeExcite),
     "shared": Architecture(Shared),
+    "tied_weights": Architecture(TiedWeights),
     "functional": Architecture(Functional),
     "unet": Architecture(UNet),
     "signal": Architecture(Signal, (2, 21)),

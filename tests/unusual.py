@@ -32,6 +32,21 @@ class Shared(nn.Module):
         return out
 
 
+class TiedWeights(nn.Module):
+    """An autoencoder whose way back has the weights of the way in, transposed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.code = nn.Conv2d(8, 6, 2, stride=2, bias=False)
+        self.out = nn.Conv2d(8, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.code(F.relu(self.stem(x))))
+        out: Tensor = self.out(F.relu(F.conv_transpose2d(x, self.code.weight, stride=2)))
+        return out
+
+
 class Functional(nn.Module):
     """Parameters and buffers without modules."""
 

@@ -129,7 +129,7 @@ HARMLESS: dict[str, Callable[[Tensor], Tensor]] = {
     "mirrored": lambda x: torch.stack(x.flip(3).unbind(0)),
     "rolled over space": lambda x: x.roll((1, -1), (2, 3)),
     "patches and back": lambda x: F.fold(F.unfold(x, 2, stride=2), (8, 8), 2, stride=2),
-    "unpooled": lambda x: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2),
+    "unpooled": lambda x: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), [2, 2]),
     "overwritten in part": overwritten,
     "several scales": lambda x: x * torch.tensor(2.0) + 1,
 }
@@ -153,6 +153,7 @@ ONLY_OUTPUTS = {
     "positions": ["head"],
     "flattened": ["fc2"],
     "functional": ["head"],
+    "tied_weights": ["out"],
     "unet": ["out"],
     "espnet": ["out"],
     "two_outputs": ["conv2.0", "fc"],

@@ -67,6 +67,7 @@ GROUPS: dict[str, list[Row]] = {
     ],
     "squeeze_excite": [("stem.0", 8, 8, "stem.0 excite", "squeeze fc"), ("squeeze", 4, 4, "squeeze", "excite")],
     "shared": [("stem", 8, 8, "stem shared shared", "shared shared last"), ("last", 6, 6, "last", "fc")],
+    "tied_weights": [("stem", 8, 8, "stem code", "code out"), ("code", 6, 6, "code", "code")],
     "functional": [("first", 8, 8, "first", "second"), ("second", 6, 6, "second", "head")],
     "espnet": [
         ("stem.0", 12, 4, "stem.0 branches.0 branches.1 branches.2", "reduce up"),
