@@ -113,10 +113,9 @@ def _table(rows: list[dict[str, Any]]) -> str:
     lines += ["| seconds | network | " + " | ".join(ways) + " |", "|---" * (len(ways) + 2) + "|"]
     for name, entry in (("once", "seconds_once"), ("for each pruned network", "seconds")):
         for model in dict.fromkeys(row["model"] for row in rows):
-            medians = [
-                median(row[entry] for row in rows if (row["model"], row["recovery"]) == (model, way)) for way in ways
-            ]
-            lines.append(f"| {name} | {model} | {' | '.join(f'{each:.1f}' for each in medians)} |")
+            found = [[row[entry] for row in rows if (row["model"], row["recovery"]) == (model, way)] for way in ways]
+            medians = [f"{median(each):.2f}" if each else "" for each in found]
+            lines.append(f"| {name} | {model} | {' | '.join(medians)} |")
     return "\n".join(lines) + "\n"
 
 
