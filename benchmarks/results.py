@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from amc.compress import DEFAULT_RECOVERY
 from benchmarks.runs import finished, machine, percent
 from scripts.cli import run
 
@@ -41,6 +42,8 @@ class Arguments:
     """What may be left."""
     episodes: int = 400
     """Policies that are scored in a search."""
+    recovery: str = DEFAULT_RECOVERY
+    """What is done after channels of the networks that are kept are cut, as for scripts.train."""
     reward_images: int = 2000
     """Reward images that the search scores with; the table scores with all."""
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -78,6 +81,7 @@ def _summary(arguments: Arguments, seed: int) -> dict[str, Any]:
             "image-size": arguments.image_size,
             "budget": arguments.budget,
             "episodes": arguments.episodes,
+            "recovery": arguments.recovery,
             "reward-images": arguments.reward_images,
             "strategy": arguments.strategy,
             "settings": arguments.settings,

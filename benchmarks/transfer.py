@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from amc.compress import DEFAULT_RECOVERY
 from benchmarks.runs import finished, machine, percent
 from scripts.cli import run
 from scripts.run_folder import AGENT_FILE
@@ -40,6 +41,8 @@ class Arguments:
     """Policies that are scored while an agent is trained."""
     episodes: int = 50
     """Policies that are scored on the other network."""
+    recovery: str = DEFAULT_RECOVERY
+    """What is done after channels of the networks that are kept are cut, as for scripts.train."""
     reward_images: int = 2000
     """Reward images that a search scores with; the table scores with all."""
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -65,6 +68,7 @@ def _rows(arguments: Arguments, seed: int) -> list[tuple[Any, ...]]:
         "data": arguments.data,
         "image-size": arguments.image_size,
         "budget": arguments.budget,
+        "recovery": arguments.recovery,
         "reward-images": arguments.reward_images,
         "seed": seed,
     }
