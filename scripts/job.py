@@ -16,14 +16,15 @@ import numpy as np
 import torch
 
 from agents.agent_file import save_agent
-from agents.result import Past
+from agents.result import Episode, Past
 from agents.search import BestOf
 from agents.strategies import Ddpg
 from agents.strategy import Strategy
-from amc.cost import COSTS
+from amc.cost import COSTS, macs
 from amc.device import find_device
 from amc.evaluate import METRICS
 from amc.files import write_json
+from amc.networks import Network
 from amc.policy import current_versions, save_compact
 from amc.task import Task
 from amc.text import shortened
@@ -86,29 +87,11 @@ def run_job(job: Job) -> None:
     """
     start = time.perf_counter()
     options, session, folder = job.options, job.session, job.session.folder
-    device = find_device(options.device)
     torch.manual_seed(options.seed)  # of weights that are random
     network = job.network.load()
-    splits = job.images.load(network, options.metric, options.seed, progress=not options.quiet)
-    job.network.check_inputs(splits.calibration.example(1))
-    task = Task(
-        network.model,
-        splits,
-        job.budgets[-1],
-        metric=options.metric,
-        reward_images=options.reward_images,
-        round_to=rounding(options.channels.round_to),
-        max_sparsity=options.channels.max_sparsity,
-        freeze=joined(options.channels.freeze),
-        only=joined(options.channels.only),
-        criterion=options.criterion,
-        recovery=options.recovery,
-        search_recovery=options.search_recovery,
-        seed=options.seed,
-        device=device,
-    )
+    task = _task(job, network)
     session.check_same(task.digests)
-    if splits.reward_from_train and not options.quiet:
+    if task.splits.reward_from_train and not options.quiet:
         print(
             "warning: the data has no val/ split, so reward images are taken from the training images; a network that"
             " was trained on them flatters itself",
@@ -126,12 +109,11 @@ def run_job(job: Job) -> None:
         tune_steps=job.tune_steps,
         quiet=options.quiet,
     )
-    original = {kind: make(task.graph)(task.graph.full) for kind, make in COSTS.items()}
-    description = _description(job, task, original, stages.planned)
+    description = _description(job, task, stages.planned)
     board = Board(
         folder,
         task.graph,
-        original,
+        description["whole"],
         stages.planned,
         session.past.episodes,
         metric=options.metric,
@@ -140,8 +122,72 @@ def run_job(job: Job) -> None:
     checkpoints = Checkpoints(
         folder, description, stages.state, options.checkpoint_every, session.past, session.seconds
     )
-    interrupted = False
-    with search_progress(stages.planned, original["macs"], options.quiet, session.past.episodes) as show:
+    episodes, interrupted = _search(job, stages, board, checkpoints)
+    seconds = checkpoints.seconds
+    last = [episode for episode in episodes if episode.stage == stages.number]
+    result = finish(stages.task, last, stages.env.reward, zero_shot=job.zero_shot)
+    if isinstance(stages.strategy, Ddpg) and stages.strategy.agent is not None:
+        save_agent(folder / AGENT_FILE, stages.strategy.agent)
+    policy = policy_file(stages.task, result, job.network.model, job.strategy_name, options.seed)
+    save_compact(folder, policy, result.policy.network)
+    on_test = score_on_test(stages.task, result)  # after the policy is safe: reading the images may fail
+    arguments = flat(session.arguments) | {"budget": list(job.budgets[-1]), "run_dir": None, "resume": None}
+    summary = summarise(result, on_test, len(episodes), seconds) | {
+        "seed": options.seed,
+        "arguments": arguments,
+        "stages": of_stages(job.budgets, episodes),
+        "interrupted": interrupted,
+        "wall_seconds": session.seconds + time.perf_counter() - start,
+    }
+    write_json(folder / SUMMARY_FILE, summary)
+    board.close(episodes, result.policy.keeps, arguments, summary)
+    write_report(folder)
+    if not options.quiet:
+        _warn_of_scarce_rows(task)
+        print_finish(result, on_test, is_accuracy=options.metric in METRICS)
+        print(
+            f"{len(episodes)} episodes in {seconds:.1f} s; results in {folder}\n"
+            f"check them with: {check_command(folder, arguments)}"
+        )
+        if interrupted:
+            print(_go_on(session))
+    if interrupted:
+        sys.exit(INTERRUPTED)
+
+
+def _task(job: Job, network: Network) -> Task:
+    """The task of the original network, at the budgets of the result."""
+    options = job.options
+    splits = job.images.load(network, options.metric, options.seed, progress=not options.quiet)
+    job.network.check_inputs(splits.calibration.example(1))
+    return Task(
+        network.model,
+        splits,
+        job.budgets[-1],
+        metric=options.metric,
+        reward_images=options.reward_images,
+        round_to=rounding(options.channels.round_to),
+        max_sparsity=options.channels.max_sparsity,
+        freeze=joined(options.channels.freeze),
+        only=joined(options.channels.only),
+        criterion=options.criterion,
+        recovery=options.recovery,
+        search_recovery=options.search_recovery,
+        seed=options.seed,
+        device=find_device(options.device),
+    )
+
+
+def _search(job: Job, stages: Stages, board: Board, checkpoints: Checkpoints) -> tuple[list[Episode], bool]:
+    """All episodes, those of the past included, and whether the user ended the search before its time.
+
+    Raises:
+        KeyboardInterrupt: the user ended it before there was a policy within the budget.
+    """
+    session, quiet = job.session, job.options.quiet
+    with search_progress(
+        stages.planned, macs(stages.task.graph)(stages.task.graph.full), quiet, session.past.episodes
+    ) as show:
         noted = BestOf(board.episode, checkpoints, show, past=session.past.episodes)
         for name, source in job.inputs.items():
             session.keep(name, source)
@@ -151,52 +197,26 @@ def run_job(job: Job) -> None:
                 stages.search(noted, session.past)
         except KeyboardInterrupt:
             if noted.best is None or noted.best.stage < len(job.budgets) - 1:
-                if noted.episodes and not options.quiet:
+                if noted.episodes and not quiet:
                     print(_go_on(session))
                 raise
-            interrupted = True
+            print("interrupted: saving the best policy so far", file=sys.stderr)
+            return noted.episodes, True
         finally:
             if noted.episodes:
                 checkpoints.attempt()
             else:
                 session.forget()
-    if interrupted:
-        print("interrupted: saving the best policy so far", file=sys.stderr)
-    seconds = checkpoints.seconds
-    last = [episode for episode in noted.episodes if episode.stage == stages.number]
-    result = finish(stages.task, last, stages.env.reward, zero_shot=job.zero_shot)
-    if isinstance(stages.strategy, Ddpg) and stages.strategy.agent is not None:
-        save_agent(folder / AGENT_FILE, stages.strategy.agent)
-    policy = policy_file(stages.task, result, job.network.model, job.strategy_name, options.seed)
-    save_compact(folder, policy, result.policy.network)
-    on_test = score_on_test(stages.task, result)  # after the policy is safe: reading the images may fail
-    arguments = flat(session.arguments) | {"budget": list(job.budgets[-1]), "run_dir": None, "resume": None}
-    summary = summarise(result, on_test, len(noted.episodes), seconds) | {
-        "seed": options.seed,
-        "arguments": arguments,
-        "stages": of_stages(job.budgets, noted.episodes),
-        "interrupted": interrupted,
-        "wall_seconds": session.seconds + time.perf_counter() - start,
-    }
-    write_json(folder / SUMMARY_FILE, summary)
-    board.close(noted.episodes, result.policy.keeps, arguments, summary)
-    write_report(folder)
-    if not options.quiet:
-        if task.scarce:
-            print(
-                f"warning: fewer calibration rows than unknowns in {shortened(task.scarce, 3)}; least squares leans on"
-                " its ridge there, more --calibration-images help",
-                file=sys.stderr,
-            )
-        print_finish(result, on_test, is_accuracy=options.metric in METRICS)
+    return noted.episodes, False
+
+
+def _warn_of_scarce_rows(task: Task) -> None:
+    if task.scarce:
         print(
-            f"{len(noted.episodes)} episodes in {seconds:.1f} s; results in {folder}\n"
-            f"check them with: {check_command(folder, arguments)}"
+            f"warning: fewer calibration rows than unknowns in {shortened(task.scarce, 3)}; least squares leans on"
+            " its ridge there, more --calibration-images help",
+            file=sys.stderr,
         )
-        if interrupted:
-            print(_go_on(session))
-    if interrupted:
-        sys.exit(INTERRUPTED)
 
 
 def _go_on(session: Session[Any, Past]) -> str:
@@ -204,7 +224,7 @@ def _go_on(session: Session[Any, Past]) -> str:
     return f"go on with: {shlex.join(words)}"
 
 
-def _description(job: Job, task: Task, original: dict[str, int], planned: int) -> dict[str, Any]:
+def _description(job: Job, task: Task, planned: int) -> dict[str, Any]:
     """What a checkpoint says of the search."""
     uniform = task.budgets.scale(np.ones(len(task.graph.groups))).tolist() if task.budgets.limits else []
     return {
@@ -217,7 +237,7 @@ def _description(job: Job, task: Task, original: dict[str, int], planned: int) -
         "stages": [list(limits) for limits in job.budgets],
         "metric": job.options.metric,
         "groups": [{"name": each.name, "width": each.width, "units": each.units} for each in task.graph.groups],
-        "whole": original,
+        "whole": {kind: make(task.graph)(task.graph.full) for kind, make in COSTS.items()},
         "uniform": uniform,
         "asked": planned,
         "device": task.device.type,
