@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from amc.analyse import analyse
 from amc.cost import macs
 from amc.errors import UserError
 from amc.export import export_onnx
@@ -115,7 +116,7 @@ def _pruned(name: str, model: nn.Module, graph: PruningGraph, example: Example, 
         result["max_relative_error"] = max(result["max_relative_error"], error)
     if result["max_relative_error"] > TOLERANCES[dtype]:
         failures.append(f"outputs differ by {result['max_relative_error']:.1e}")
-    again = unchecked(small, inputs)
+    again = analyse(small, inputs)
     if not again.groups:
         failures.append("the compact network can't be pruned again")
     smaller = compact(small, select(again, small, random_alive(again, again.least, 0)))
