@@ -160,12 +160,17 @@ class Watch:
             self.channels.freeze(label, reason)
 
     def follow_size(self, module: str, size: int | Sequence[int], pieces: Labels) -> bool:
-        """Note which attribute of `module` says the `size` of `pieces`; False where none does."""
+        """Note which attribute of `module` says the `size` of `pieces`; False where none does.
+
+        Pieces of which nothing is known stay as they are.
+        """
         wanted = size if isinstance(size, int) else list(size)
         for name, value in vars(self.modules[module]).items():
             held = list(value) if isinstance(value, list | tuple) else value
             if held == wanted and not isinstance(value, bool):
-                self.sizes.append((module, name, pieces))
+                sizes = [size] if isinstance(size, int) else size
+                known = [self.channels.new(n) if p is None else p for n, p in zip(sizes, pieces, strict=True)]
+                self.sizes.append((module, name, tuple(known)))
                 return True
         return False
 

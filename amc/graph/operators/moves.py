@@ -12,11 +12,14 @@ from amc.graph.views import reshape_labels
 
 
 def reshape(watch: Watch, call: Call) -> None:
-    """View, flatten, squeeze, unsqueeze: row-major order under another shape."""
+    """View, flatten, squeeze, unsqueeze: row-major order under another shape, which an attribute may hold."""
     x = call.tensors()[0]
     if x.shape == call.out.shape:
         return identity(watch, call)
-    watch.label(call.out, reshape_labels(watch.channels, watch.labels(x), x.shape, call.out.shape, call.where))
+    labels = reshape_labels(watch.channels, watch.labels(x), x.shape, call.out.shape, call.where)
+    if any(label is not None for label in labels):
+        watch.follow_size(call.module, call.out.shape, labels)
+    watch.label(call.out, labels)
     return None
 
 

@@ -64,9 +64,7 @@ def layer_norm(watch: Watch, call: Call) -> None:
             for label, own in zip(normed.values(), watch.labels(given[name]), strict=True):
                 watch.channels.tie(label, own)
     if any(label is not None for label in normed.values()):
-        pairs = zip(normed.values(), shape, strict=True)
-        whole = [watch.channels.new(size) if label is None else label for label, size in pairs]
-        watch.follow_size(call.module, shape, tuple(whole))
+        watch.follow_size(call.module, shape, tuple(normed.values()))
     watch.label(call.outputs()[0], labels)
 
 

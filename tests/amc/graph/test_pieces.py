@@ -62,6 +62,18 @@ class Partly(nn.Module):
         return torch.cat([x[:, : self.first].tanh(), x[:, self.first :]], 1)
 
 
+class Shaped(nn.Module):
+    """LayerScale: a number for each channel, in a shape that the module holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shape = (8, 1, 1)
+        self.scale = nn.Parameter(torch.ones(8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.scale.view(self.shape)
+
+
 MIDDLES: dict[str, tuple[Callable[[Tensor], Tensor], int, list[tuple[int, int]]]] = {
     "chunk": (gated, 4, [(8, 4)]),
     "shuffle": (shuffled, 8, [(8, 4)]),
@@ -73,6 +85,7 @@ MIDDLES: dict[str, tuple[Callable[[Tensor], Tensor], int, list[tuple[int, int]]]
     "pieces of a width": (Scales(), 8, [(8, 2)]),
     "pieces of widths": (Mixed(), 8, [(5, 5), (3, 3)]),
     "the first channels": (Partly(), 8, [(3, 3), (5, 5)]),
+    "a shape": (Shaped(), 8, [(8, 8)]),
     "group norm": (nn.GroupNorm(4, 8), 8, [(8, 4)]),
     "instance norm": (nn.InstanceNorm2d(8, affine=True), 8, [(8, 8)]),
     "circular padding": (lambda x: F.pad(x, (1, 1, 1, 1), mode="circular"), 8, [(8, 8)]),
