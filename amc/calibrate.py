@@ -79,12 +79,9 @@ def collect(
 
 
 def consumers(graph: PruningGraph) -> list[Layer]:
-    """The layers that can be reconstructed."""
-    return [
-        layer
-        for layer in graph.layers
-        if layer.weight_in.is_cuttable and not (layer.kernel and layer.transposed_weight)
-    ]
+    """The layers that can be reconstructed: none whose weight a transposed convolution has, too."""
+    sliced = {layer.weight for layer in graph.layers if layer.kernel and layer.transposed_weight}
+    return [layer for layer in graph.layers if layer.weight_in.is_cuttable and layer.weight not in sliced]
 
 
 def scarce(graph: PruningGraph, images: int) -> list[str]:

@@ -28,6 +28,8 @@ def reestimate(model: nn.Module, batches: Iterable[Example]) -> None:
     mode, and only for the pass; dropout stays off.
     """
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm) and _keeps_statistics(module)]
+    if not norms:
+        return
     momenta = [norm.momentum for norm in norms]
     seen: dict[_BatchNorm, int] = dict.fromkeys(norms, 0)
 

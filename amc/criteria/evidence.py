@@ -57,9 +57,9 @@ class Evidence:
         Those of each consumer are divided by their sum over the group, then added up. `found` is by weight.
         """
         total = np.zeros(self.graph.unit_count)
-        layers = {layer.weight: layer for layer in self.graph.layers}
         for name, values in found.items():
-            units = layers[name].weight_in.units
+            uses = [layer.weight_in.units for layer in self.graph.layers if layer.weight == name]
+            units = next(units for units in uses if len(units) == len(values))  # a weight may be tied both ways
             for group in self.graph.groups:
                 inside = (units >= group.first_unit) & (units < group.first_unit + group.units)
                 if inside.any():

@@ -95,7 +95,7 @@ def test_losses_begin_with_the_first_updates(events: EventAccumulator) -> None:
         assert steps == list(range(steps[0], EPISODES))
 
 
-def test_the_curves_agree(events: EventAccumulator, finished: Path) -> None:
+def test_the_curves_agree(events: EventAccumulator) -> None:
     rewards, accuracies = curve(events, "episode/reward"), curve(events, "episode/accuracy")
     assert curve(events, "best so far/reward") == list(np.maximum.accumulate(rewards))
     np.testing.assert_allclose(np.array(accuracies) - 1, rewards, atol=1e-6)
@@ -103,7 +103,6 @@ def test_the_curves_agree(events: EventAccumulator, finished: Path) -> None:
     for name in ("accuracy", "share of MACs left", "share of parameters left"):
         assert curve(events, f"best so far/{name}")[-1] == curve(events, f"episode/{name}")[best]
     assert max(curve(events, "episode/share of MACs left")) <= 0.25
-    assert max(accuracies) == pytest.approx(summary(finished)["policy_accuracy"])
 
 
 def test_the_layout_names_curves_that_exist(events: EventAccumulator) -> None:

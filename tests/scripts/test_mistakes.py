@@ -65,7 +65,7 @@ class Hostile:
         ("--metric own.py:unnumbered", "metric own.py:unnumbered returned nan; a finite number is needed"),
         ("--criterion l3", "unknown criterion 'l3'; there are apoz, bn_scale, l1"),
         ("--recovery all", "unknown recovery 'all'; there are asymmetric, both, closed_form, none"),
-        ("--strategy sac", "unknown strategy 'sac'; there are ddpg, random, uniform"),
+        ("--strategy sac", "unknown strategy 'sac'; there are cp, ddpg, deep, global"),
         ("--settings papers", "unknown settings 'papers'; did you mean paper"),
         ("--observation wide", "unknown observation set 'wide'; there are paper, scale_free"),
         ("--episodes -1", "expected --episodes above 0, got -1"),

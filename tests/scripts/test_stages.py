@@ -17,7 +17,7 @@ from scripts.record import read_record
 from scripts.report_facts import stages
 from tests.command import call, fail, succeed, summary
 
-FEW = ("--calibration-images", "50", "--reward-split", "60", "--test-images", "50")
+FEW = ("--recovery", "both", "--calibration-images", "50", "--reward-split", "60", "--test-images", "50")
 STAGED = (*FEW, "--stages", "0.7,0.4,0.2", "--tune-steps", "6", "--episodes", "20")
 
 
