@@ -56,10 +56,14 @@ class Evidence:
 
         Those of each consumer are divided by their sum over the group, then added up. `found` is by weight.
         """
+        layers = {layer.weight: layer for layer in self.graph.layers}
+        return self.joined_uses({layers[name]: values for name, values in found.items()})
+
+    def joined_uses(self, found: Mapping[Layer, NDArray[np.float64]]) -> Importance:
+        """As `joined`, for each use of a weight: one that is tied both ways has two input axes."""
         total = np.zeros(self.graph.unit_count)
-        for name, values in found.items():
-            uses = [layer.weight_in.units for layer in self.graph.layers if layer.weight == name]
-            units = next(units for units in uses if len(units) == len(values))  # a weight may be tied both ways
+        for layer, values in found.items():
+            units = layer.weight_in.units
             for group in self.graph.groups:
                 inside = (units >= group.first_unit) & (units < group.first_unit + group.units)
                 if inside.any():

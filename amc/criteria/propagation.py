@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.criteria.evidence import Evidence, Importance
+from amc.graph import Layer
 
 
 def nisp(evidence: Evidence) -> Importance:
@@ -14,7 +15,7 @@ def nisp(evidence: Evidence) -> Importance:
     Channels that no group has count as much as the mean channel of the layer's output.
     """
     score = np.zeros(evidence.graph.unit_count)
-    done: dict[str, NDArray[np.float64]] = {}
+    done: dict[Layer, NDArray[np.float64]] = {}
     for layer in reversed(list(evidence.consumers())):
         assert layer.weight is not None
         out = layer.out.units
@@ -23,6 +24,6 @@ def nisp(evidence: Evidence) -> Importance:
         own = np.where(own > 0, own, known.mean() if len(known) else 1.0)
         weight = evidence.parameters[layer.weight].abs().transpose(0, layer.in_dimension).transpose(0, 1)
         rows = weight.reshape(*weight.shape[:2], -1).sum(dim=2).double().cpu().numpy()  # (outputs, inputs of a group)
-        done[layer.weight] = own @ rows
-        score = evidence.joined(done)
+        done[layer] = own @ rows
+        score = evidence.joined_uses(done)
     return score
