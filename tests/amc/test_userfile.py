@@ -1,22 +1,11 @@
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from amc.errors import UserError
 from amc.userfile import call_function, is_user_function, load_function
-
-
-@pytest.fixture(autouse=True)
-def forgotten() -> Iterator[None]:
-    """Modules and folders that a test added are taken away again."""
-    path, modules = list(sys.path), set(sys.modules)
-    yield
-    sys.path[:] = path
-    for name in set(sys.modules) - modules:
-        del sys.modules[name]
 
 
 def test_the_form_is_recognised() -> None:
