@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from amc.graph import Example, Group, Keeps, PruningGraph
 from amc.graph.inputs import cast
+from amc.graph.lines import of_error, outside_torch
 from amc.prune import Alive, compact, select
 from amc.reference import ignoring, randomised
 from amc.text import one_line
@@ -123,9 +124,9 @@ class _Trial:
             with torch.no_grad():
                 outputs = run(small, self.inputs)
         except Exception as error:
-            return f"self-check: the compact network fails with {one_line(error)}"
+            return f"self-check: the compact network fails with {_told(error)}"
         if in_training and (failure := training_error(small, self.inputs)) and self.trains:
-            return f"self-check: the compact network fails in training mode with {one_line(failure)}"
+            return f"self-check: the compact network fails in training mode with {_told(failure)}"
         with torch.no_grad(), ignoring(self.model, self.graph, alive):
             wanted = run(self.model, self.inputs)
         for got, want, size in zip(outputs, wanted, self.sizes, strict=True):
@@ -166,3 +167,8 @@ def _sensitivity(model: nn.Module, graph: PruningGraph, inputs: Example) -> NDAr
 
 def _largest(values: Tensor) -> float:
     return float(values.abs().max()) if values.numel() else 0.0
+
+
+def _told(error: Exception) -> str:
+    """What was raised, and by which line of the network's code."""
+    return one_line(error) + outside_torch(of_error(error))

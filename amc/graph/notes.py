@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from amc.graph.channels import Atoms, Channels, Label, Labels
-
-TORCH, OURS = f"{Path(torch.__file__).parent}{os.sep}", f"{Path(__file__).parent}{os.sep}"
-"""Folders of code that is not the network's own."""
+from amc.graph.lines import of_frame, outside_torch
 
 
 @dataclass(frozen=True)
@@ -64,16 +59,8 @@ class Call:
     @property
     def where(self) -> str:
         """For reasons: the operator, the module, and the line of the network's own code that asked for it."""
-        return f"aten.{self.name} in {self.module or 'the network itself'}{self._line()}"
-
-    def _line(self) -> str:
-        """The innermost line outside of torch, ` (file.py:12)`; nothing where torch alone is between it and us."""
-        frame = self.frame
-        while frame is not None and frame.f_code.co_filename.startswith(TORCH):
-            frame = frame.f_back
-        if frame is None or frame.f_code.co_filename.startswith(OURS):
-            return ""
-        return f" ({Path(frame.f_code.co_filename).name}:{frame.f_lineno})"
+        line = outside_torch(of_frame(self.frame))
+        return f"aten.{self.name} in {self.module or 'the network itself'}{line}"
 
     def tensors(self) -> list[Tensor]:
         """All tensors among the arguments, those in lists too."""

@@ -1,6 +1,7 @@
 """Operator rules are made wrong on purpose: the analysis has to notice, and to keep what the error does not touch."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -246,3 +247,10 @@ def test_whatever_the_users_forward_does_is_a_reason_not_a_crash(kind: str, name
     assert [group.name for group in graph.groups] == names
     assert any(frozen.reason.startswith(reason) for frozen in graph.frozen)
     compact(model, select(graph, model, random_alive(graph, graph.least, 0)))(IMAGES)  # it can be trained further
+
+
+def test_a_failure_names_the_line_that_failed() -> None:
+    lines = Path(__file__).read_text(encoding="utf-8").splitlines()
+    line = next(number for number, text in enumerate(lines, 1) if ".view(-1, 8, 6, 6)" in text)
+    reasons = {frozen.name: frozen.reason for frozen in analyse(HardCoded(), IMAGES).frozen}
+    assert f"(test_selfcheck.py:{line})" in reasons["conv1"]

@@ -1,0 +1,39 @@
+"""Which line of a network's own code something happened at."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+TORCH = f"{Path(torch.__file__).parent}{os.sep}"
+OURS = (Path(__file__).parent, Path(__file__).parent.parent)
+"""Folders of the code that runs networks; the networks of this package are in one of their own."""
+
+
+def outside_torch(lines: Iterable[tuple[str, int]]) -> str:
+    """The first of the lines, innermost first, that is not torch's, as ` (file.py:12)`; nothing where it is ours."""
+    for file, number in lines:
+        if not file.startswith(TORCH):
+            return "" if Path(file).parent in OURS else f" ({Path(file).name}:{number})"
+    return ""
+
+
+def of_frame(frame: FrameType | None) -> Iterator[tuple[str, int]]:
+    """The lines that are being run, innermost first."""
+    while frame is not None:
+        yield frame.f_code.co_filename, frame.f_lineno
+        frame = frame.f_back
+
+
+def of_error(error: BaseException) -> Iterator[tuple[str, int]]:
+    """The lines that were run when an error was raised, innermost first."""
+    found = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        found.append((traceback.tb_frame.f_code.co_filename, traceback.tb_lineno))
+        traceback = traceback.tb_next
+    yield from reversed(found)
