@@ -6,7 +6,8 @@ import dataclasses
 
 import numpy as np
 
-from amc.graph.structure import Axis, Frozen, Group, Layer, PruningGraph
+from amc.graph.renumbered import with_axes
+from amc.graph.structure import Frozen, Group, PruningGraph
 
 
 def freeze(graph: PruningGraph, failures: dict[int, str]) -> PruningGraph:
@@ -22,30 +23,14 @@ def freeze(graph: PruningGraph, failures: dict[int, str]) -> PruningGraph:
             kept.append(dataclasses.replace(group, index=len(kept), first_unit=new_first))
             new_first += group.units
 
-    def renumber(axis: Axis) -> Axis:
-        return dataclasses.replace(axis, units=units[axis.units])
-
-    def renumber_layer(layer: Layer) -> Layer:
-        inputs, weight_in, out = renumber(layer.inputs), renumber(layer.weight_in), renumber(layer.out)
-        return dataclasses.replace(layer, inputs=inputs, weight_in=weight_in, out=out)
-
+    renumbered = with_axes(graph, lambda axis: dataclasses.replace(axis, units=units[axis.units]))
     tensors = {
-        name: {dim: new for dim, axis in axes.items() if (new := renumber(axis)).is_cuttable}
-        for name, axes in graph.tensors.items()
+        name: {dim: axis for dim, axis in axes.items() if axis.is_cuttable} for name, axes in renumbered.tensors.items()
     }
     lost = [Frozen(graph.groups[i].name, graph.groups[i].width, reason) for i, reason in failures.items()]
     return dataclasses.replace(
-        graph,
-        layers=tuple(renumber_layer(layer) for layer in graph.layers),
-        auxiliary=tuple(renumber_layer(layer) for layer in graph.auxiliary),
+        renumbered,
         groups=tuple(kept),
         frozen=(*graph.frozen, *lost),
         tensors={name: axes for name, axes in tensors.items() if axes},
-        statistics=tuple(
-            dataclasses.replace(each, axes={dim: renumber(axis) for dim, axis in each.axes.items()})
-            for each in graph.statistics
-        ),
-        sizes=tuple(
-            dataclasses.replace(size, pieces=tuple(renumber(axis) for axis in size.pieces)) for size in graph.sizes
-        ),
     )

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from amc.graph.structure import Axis, Group, Layer, PruningGraph
+from amc.graph.renumbered import with_axes
+from amc.graph.structure import Group, Layer, PruningGraph
 
 
 def narrowed(graph: PruningGraph, alive: NDArray[np.bool_]) -> PruningGraph:
@@ -17,9 +18,6 @@ def narrowed(graph: PruningGraph, alive: NDArray[np.bool_]) -> PruningGraph:
     that are left, so that rounding and the least keep go on to be those of the whole network.
     """
     number = np.append(np.cumsum(alive) - 1, -1)  # of each unit among those that are left; -1 stays -1
-
-    def axis(whole: Axis) -> Axis:
-        return Axis(number[whole.units[whole.kept(alive)]])
 
     def group(whole: Group) -> Group:
         units = int(alive[whole.slice].sum())
@@ -31,22 +29,19 @@ def narrowed(graph: PruningGraph, alive: NDArray[np.bool_]) -> PruningGraph:
             choices=(*(choice for choice in whole.choices if choice < units), units),
         )
 
-    def layer(whole: Layer) -> Layer:
-        inputs, weight_in = axis(whole.inputs), axis(whole.weight_in)
-        groups = len(inputs) // len(weight_in) if whole.groups > 1 else 1
-        return replace(whole, inputs=inputs, weight_in=weight_in, out=axis(whole.out), groups=groups)
+    def layer(left: Layer) -> Layer:
+        return replace(left, groups=len(left.inputs) // len(left.weight_in)) if left.groups > 1 else left
 
-    tensors = {name: {dim: axis(each) for dim, each in axes.items()} for name, axes in graph.tensors.items()}
+    left = with_axes(graph, lambda axis: replace(axis, units=number[axis.units[axis.kept(alive)]]))
+    shapes = {name: list(shape) for name, shape in graph.shapes.items()}
+    for name, axes in left.tensors.items():
+        for dim, axis in axes.items():
+            if name in shapes:
+                shapes[name][dim] = len(axis)
     return replace(
-        graph,
-        layers=tuple(map(layer, graph.layers)),
+        left,
+        layers=tuple(map(layer, left.layers)),
+        auxiliary=tuple(map(layer, left.auxiliary)),
         groups=tuple(map(group, graph.groups)),
-        tensors=tensors,
-        shapes={
-            name: tuple(
-                len(tensors[name][dim]) if dim in tensors.get(name, {}) else size for dim, size in enumerate(shape)
-            )
-            for name, shape in graph.shapes.items()
-        },
-        sizes=tuple(replace(size, pieces=tuple(map(axis, size.pieces))) for size in graph.sizes),
+        shapes={name: tuple(shape) for name, shape in shapes.items()},
     )
