@@ -92,7 +92,19 @@ def onnx_as_it_is(model: nn.Module, example: Example) -> onnx.ModelProto:
         assert exported is not None
         result: onnx.ModelProto = exported.model_proto
     result.ir_version = OLD_FORMAT
+    _cast_to_known_types(result)
     return result
+
+
+def _cast_to_known_types(model: onnx.ModelProto) -> None:
+    """Replace casts to the type of another tensor, which runtimes do not fold: norms behind them stay on their own."""
+    from onnx import helper
+
+    types = {each.name: each.type.tensor_type.elem_type for each in (*model.graph.value_info, *model.graph.input)}
+    for node in model.graph.node:
+        if node.op_type == "CastLike" and node.input[1] in types:
+            node.op_type = "Cast"
+            node.attribute.append(helper.make_attribute("to", types[node.input.pop()]))
 
 
 def require_onnx() -> None:

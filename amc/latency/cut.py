@@ -112,25 +112,48 @@ def _infer_what_differs(whole: onnx.ModelProto, probe: onnx.ModelProto) -> None:
     """Let sizes in the shapes of Reshape nodes be inferred, in both, where a single one differs between the two."""
     from onnx import numpy_helper
 
-    wholes, probes = _constants(whole), _constants(probe)
-    for node in whole.graph.node:
-        if node.op_type != "Reshape" or not (node.input[1] in wholes and node.input[1] in probes):
+    known = _integers(whole), _integers(probe)
+    for nodes in zip(whole.graph.node, probe.graph.node, strict=False):  # of other networks, which are not cut
+        if any(node.op_type != "Reshape" for node in nodes):
             continue
-        shape, other = (numpy_helper.to_array(each[node.input[1]]).copy() for each in (wholes, probes))
-        if shape.shape != other.shape or INFERRED in shape or (shape != other).sum() != 1:
+        shape, other = (values.get(node.input[1]) for values, node in zip(known, nodes, strict=True))
+        if shape is None or other is None or shape.shape != other.shape or INFERRED in shape:
             continue
-        shape[shape != other] = INFERRED
-        for each in (wholes, probes):
-            each[node.input[1]].CopyFrom(numpy_helper.from_array(shape, each[node.input[1]].name))
+        if (shape != other).sum() == 1:
+            inferred = np.where(shape == other, shape, INFERRED)
+            for model, node in zip((whole, probe), nodes, strict=True):
+                node.input[1] = f"shape of {node.output[0]}"
+                model.graph.initializer.append(numpy_helper.from_array(inferred, node.input[1]))
+    for model in (whole, probe):
+        _drop_unused(model)
 
 
-def _constants(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
-    """Tensors that are written into the model, by name: initialisers, and the values of Constant nodes."""
-    constants = {each.name: each for each in model.graph.initializer}
+def _integers(model: onnx.ModelProto) -> dict[str, NDArray[np.int64]]:
+    """Integers that are written into the model, by the name of the tensor: constants, and what is joined of them."""
+    from onnx import helper, numpy_helper
+
+    values = {name: array for name, array in _arrays(model).items() if array.dtype == np.int64}
     for node in model.graph.node:
-        if node.op_type == "Constant" and node.attribute[0].name == "value":
-            constants[node.output[0]] = node.attribute[0].t
-    return constants
+        if node.op_type == "Constant":
+            value = helper.get_attribute_value(node.attribute[0])
+            array = numpy_helper.to_array(value) if node.attribute[0].name == "value" else np.array(value)
+            if array.dtype == np.int64:
+                values[node.output[0]] = array
+        elif node.op_type == "Concat" and all(name in values and values[name].ndim == 1 for name in node.input):
+            values[node.output[0]] = np.concatenate([values[name] for name in node.input])
+    return values
+
+
+def _drop_unused(model: onnx.ModelProto) -> None:
+    """Remove nodes whose outputs nothing reads."""
+    used = {each.name for each in model.graph.output}
+    kept = []
+    for node in reversed(model.graph.node):
+        if used & set(node.output):
+            used |= set(node.input)
+            kept.append(node)
+    del model.graph.node[:]
+    model.graph.node.extend(reversed(kept))
 
 
 def _same_but_for_values(cut: onnx.ModelProto, exported: onnx.ModelProto) -> bool:

@@ -13,6 +13,7 @@ import platform
 import resource
 import signal
 import sys
+from pathlib import Path
 from typing import Any, Callable
 
 from amc.latency.blocks import measure, wall_timer
@@ -166,7 +167,7 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
 
 
-def _too_long(number: int, frame: object) -> None:
+def _too_long(*_: object) -> None:
     raise TimeoutError
 
 
@@ -177,8 +178,8 @@ def _python() -> str:
 def _cpu() -> str:
     """The processor's model as the kernel names it."""
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            named = dict(line.partition(":")[::2] for line in lines)
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        named = dict(line.partition(":")[::2] for line in lines)
     except OSError:
         named = {}
     names = {key.strip(): value.strip() for key, value in named.items()}

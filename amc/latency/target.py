@@ -11,7 +11,9 @@ from amc.errors import UserError
 from amc.latency.shipment import BOOTSTRAP
 
 LOCAL = "local"
-FORM = re.compile(r"ssh:(?:(?P<user>\w[\w.-]*)@)?(?P<host>\w[\w.-]*|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?", re.ASCII)
+FORM = re.compile(
+    r"ssh:(?:(?P<user>\w[\w.-]*)@)?(?P<host>\w[\w.-]*|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?", re.ASCII
+)
 """Neither a user nor a host begins with a hyphen, which ssh would take for an option."""
 SSH = (
     "ssh",

@@ -1,6 +1,8 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -69,6 +71,17 @@ def test_where_cutting_is_not_enough_every_network_is_exported() -> None:
     with torch.no_grad():
         want = compact(model, select(graph, model, alive))(image).numpy()
     np.testing.assert_allclose(run(exporter.compact(alive), image), want, rtol=1e-3, atol=1e-5)
+
+
+def test_runtimes_fold_the_norms_of_an_export(tmp_path: Path) -> None:
+    architecture = PRUNABLE["depthwise"]
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    content = onnx_as_it_is(architecture.build(), architecture.example(1)).SerializeToString()
+    onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    left = {node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node}
+    assert left & {"Conv", "FusedConv"}
+    assert not left & {"BatchNormalization", "Expand"}
 
 
 def test_an_export_is_what_old_runtimes_read() -> None:
