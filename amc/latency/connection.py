@@ -49,7 +49,7 @@ class Connection:
     """
 
     def __init__(self, target: Target, threads: int) -> None:
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
         try:
             self._process = subprocess.Popen(
                 target.command,
