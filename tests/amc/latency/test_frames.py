@@ -2,13 +2,16 @@ import io
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amc.latency import frames
 from amc.latency.frames import Frame, ProtocolError, packed, read_frame
 
+many = settings(max_examples=60, derandomize=True, deadline=None)
 
+
+@many
 @given(st.dictionaries(st.text(), st.integers() | st.text()), st.binary(), st.binary(max_size=20))
 def test_a_frame_arrives_as_it_was_sent(header: dict[str, object], body: bytes, before: bytes) -> None:
     header = {key: value for key, value in header.items() if key != "version"}
@@ -28,6 +31,7 @@ def test_noise_is_read_over_only_so_far() -> None:
         read_frame(io.BytesIO(b"x" * 100 + content).read, noise=50)
 
 
+@many
 @given(st.integers(0, 40))
 def test_a_part_of_a_frame_is_none(length: int) -> None:
     content = packed(Frame({"a": 1}, b"body"))

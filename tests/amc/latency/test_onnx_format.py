@@ -3,11 +3,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from amc.latency.onnx_format import refusal
+
+many = settings(max_examples=60, derandomize=True, deadline=None)
 
 
 def model(*, inside_a_branch: bool = False) -> onnx.ModelProto:
@@ -48,6 +50,7 @@ def test_half_a_model_is_refused() -> None:
     assert refusal(content[: len(content) // 2]) == "it is no ONNX model: it ends in the middle"
 
 
+@many
 @given(st.binary(max_size=200))
 def test_no_bytes_make_it_raise(content: bytes) -> None:
     assert isinstance(refusal(content), str)
