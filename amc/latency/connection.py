@@ -59,6 +59,7 @@ class Connection:
                 start_new_session=True,  # Ctrl-C is for the search, which saves what it has
             )
         except FileNotFoundError as error:
+            self._errors.close()
             raise UserError(f"{target.name} needs {target.command[0]}, which is not installed") from error
         try:
             greeting = self._exchanged(shipment(threads), START_SECONDS, NOISE)

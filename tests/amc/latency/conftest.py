@@ -41,6 +41,14 @@ class Server:
         for process in self.sessions():
             os.kill(process, signal.SIGKILL)
 
+    def stop(self) -> None:
+        """End the listener and its connections."""
+        open_ones = self.sessions()
+        self.process.kill()
+        self.process.wait()
+        for process in open_ones:
+            os.kill(process, signal.SIGKILL)
+
     def trust(self, key: str) -> None:
         shutil.copy(self.folder / f"{key}.pub", self.folder / "authorized_keys")
 
@@ -113,6 +121,5 @@ Include {folder}/path.conf
     running.trust("id")
     wait_for(port)
     yield running
-    running.cut_connections()
-    process.kill()
-    process.wait()
+    if process.poll() is None:
+        running.stop()
