@@ -79,10 +79,10 @@ def measure_latency(arguments: Arguments) -> None:
     for name, latency, ratio in zip(networks, timing.latencies, timing.ratios, strict=True):
         table.add_row(name, _shown(latency), _shown(ratio))
     Console().print(table)
-    print(f"{where['runtime']}, {where['threads']} thread(s), on {arguments.target}: {where['cpu']}")
+    print(f"{where['runtime']}, {where['threads']} thread(s), on {arguments.target}: {where.get('gpu', where['cpu'])}")
     if timing.spread > arguments.precision:
         print(
-            f"the interval is {timing.spread:.1%} wide to a side, {arguments.precision:.1%} was wanted;"
+            f"the wanted precision of {arguments.precision:.1%} was not reached in {timing.rounds} blocks;"
             " give more --seconds, or let the machine do nothing else"
         )
 

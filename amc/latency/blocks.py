@@ -23,6 +23,8 @@ PASSES = 3, 1000
 LEAST_ROUNDS = 10
 """Rounds (a block of each network) before the interval is looked at; then it is after half as many more each time."""
 CONFIDENCE = 0.95
+FEWEST = 6
+"""Blocks whose whole range is such an interval."""
 
 
 class Estimate(NamedTuple):
@@ -50,7 +52,12 @@ class Timing(NamedTuple):
 
     @property
     def spread(self) -> float:
-        """What the measurement is to make small: of one network the latency's, of several the ratios'."""
+        """What the measurement is to make small: of one network the latency's, of several the ratios'.
+
+        Infinite where there are too few blocks for an interval.
+        """
+        if self.rounds < FEWEST:
+            return math.inf
         compared = self.ratios[1:] or self.latencies
         return max(each.spread for each in compared)
 
@@ -93,7 +100,7 @@ def measure(
 def median_interval(values: Sequence[float]) -> Estimate:
     """The median and its interval between two order statistics, which assumes no distribution (by the sign test).
 
-    Fewer than 6 values can't give the confidence: theirs is the whole range.
+    Fewer than `FEWEST` values can't give the confidence: theirs is the whole range.
     """
     ordered = sorted(values)
     outside = _outside(len(ordered))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import itertools
-import os
-import platform
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,6 +15,7 @@ from torch.utils._pytree import tree_map
 from amc.evaluate import check_runs
 from amc.graph.inputs import Example, feed
 from amc.latency.blocks import Timer, Timing, measure, wall_timer
+from amc.latency.fingerprint import fingerprint
 
 
 class Eager:
@@ -30,15 +29,9 @@ class Eager:
     def __init__(self, device: torch.device, threads: int = 1) -> None:
         self._device = device
         self._threads = threads
-        on_cpu = device.type != "cuda"
-        self.fingerprint: dict[str, Any] = {
-            "cpu": platform.processor() or platform.machine() if on_cpu else torch.cuda.get_device_name(device),
-            "cores": os.cpu_count(),
-            "system": f"{platform.system()} {platform.release()}",
-            "python": platform.python_version(),
-            "runtime": f"torch {torch.__version__}",
-            "threads": threads,
-        }
+        self.fingerprint: dict[str, Any] = fingerprint(f"torch {torch.__version__}", threads)
+        if device.type == "cuda":
+            self.fingerprint["gpu"] = torch.cuda.get_device_name(device)
 
     def measure(
         self, networks: Sequence[nn.Module], example: Example, precision: float = 0.01, limit: float = 30.0

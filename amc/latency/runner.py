@@ -13,10 +13,10 @@ import platform
 import resource
 import signal
 import sys
-from pathlib import Path
 from typing import Any, Callable
 
 from amc.latency.blocks import measure, wall_timer
+from amc.latency.fingerprint import fingerprint
 from amc.latency.frames import Frame, ProtocolError, packed, read_frame
 from amc.latency.onnx_format import refusal
 
@@ -41,25 +41,13 @@ def serve(threads: int) -> None:
     except ImportError as error:
         write(Frame({"refused": "the device's {} has no package {}".format(_python(), error.name)}))
         return
-    write(Frame({"fingerprint": fingerprint(runtime, threads)}))
+    write(Frame({"fingerprint": fingerprint("onnxruntime {}".format(runtime.__version__), threads)}))
     while True:
         try:
             request = read_frame(sys.stdin.buffer.read)
         except EOFError:
             return
         write(_answer(runtime, request, threads))
-
-
-def fingerprint(runtime: Any, threads: int) -> dict[str, Any]:
-    """What a latency depends on besides the network."""
-    return {
-        "cpu": _cpu(),
-        "cores": os.cpu_count(),
-        "system": "{} {}".format(platform.system(), platform.release()),
-        "python": platform.python_version(),
-        "runtime": "onnxruntime {}".format(runtime.__version__),
-        "threads": threads,
-    }
 
 
 def _answer(runtime: Any, request: Frame, threads: int) -> Frame:
@@ -173,14 +161,3 @@ def _too_long(*_: object) -> None:
 
 def _python() -> str:
     return "python3 ({}, version {})".format(sys.executable, platform.python_version())
-
-
-def _cpu() -> str:
-    """The processor's model as the kernel names it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        named = dict(line.partition(":")[::2] for line in lines)
-    except OSError:
-        named = {}
-    names = {key.strip(): value.strip() for key, value in named.items()}
-    return names.get("model name") or names.get("Model") or names.get("Hardware") or platform.machine()

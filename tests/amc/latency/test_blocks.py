@@ -88,7 +88,8 @@ def test_the_time_limit_ends_it() -> None:
     assert timing.spread > 1e-6
     assert 3.0 <= machine.now < 3.2
     slow = Machine()
-    assert slow.measure(slow.timer("only", 10.0), limit=1.0).rounds == 1
+    only = slow.measure(slow.timer("only", 10.0), limit=1.0)
+    assert (only.rounds, only.spread) == (1, math.inf)  # one block says nothing of the precision
 
 
 def coverage(count: int, outside: int) -> float:
