@@ -14,6 +14,7 @@ import textwrap
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,9 @@ from amc.graph.inputs import Example, arguments, drawn, feed, tensors
 from amc.graph.watch import output_tensors
 from amc.text import one_line
 
+if TYPE_CHECKING:
+    import onnx
+
 TOLERANCE = 1e-4
 """Largest accepted difference, relative to the largest output; what is exported well leaves about 1e-6."""
 TRACED = 2  # a batch of 1 would be taken for a constant
@@ -36,6 +40,8 @@ ADVICE = "an exported network can't branch in Python on the size or the values o
 LONGEST = 300
 """Characters of a reason."""
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+OLD_OPSET, OLD_FORMAT = 18, 8
+"""The oldest that the exporter writes, and the version of the file that goes with it: onnxruntime 1.14 and later."""
 
 Run = Callable[[Example], list[Tensor]]
 """What a network, or a file that was read, makes of a batch."""
@@ -65,6 +71,40 @@ def export_onnx(model: nn.Module, example: Example, path: Path) -> float:
 def export_program(model: nn.Module, example: Example, path: Path) -> float:
     """As `export_onnx`, but as a program of `torch.export`, which needs PyTorch alone."""
     return _export("a torch.export program", model, example, path, _to_program, _read_program)
+
+
+def onnx_as_it_is(model: nn.Module, example: Example) -> onnx.ModelProto:
+    """`model` in evaluation mode as ONNX for a batch of one, for onnxruntime 1.14 and later.
+
+    Nothing is folded or renamed: each parameter and buffer that is used is an initialiser of its name. It is not
+    compared with the network.
+
+    Raises:
+        UserError: packages are missing, or the network can't be exported.
+    """
+    require_onnx()
+    network = copy.deepcopy(model).cpu().eval()
+    given = arguments(_batch(example, 1, torch.Generator().manual_seed(0)))
+    with _told("the network can't be exported as ONNX"), _quiet():
+        with torch.no_grad():
+            program = torch.export.export(network, given)
+        exported = torch.onnx.export(program, dynamo=True, optimize=False, opset_version=OLD_OPSET, verbose=False)
+        assert exported is not None
+        result: onnx.ModelProto = exported.model_proto
+    result.ir_version = OLD_FORMAT
+    _cast_to_known_types(result)
+    return result
+
+
+def _cast_to_known_types(model: onnx.ModelProto) -> None:
+    """Replace casts to the type of another tensor, which runtimes do not fold: norms behind them stay on their own."""
+    from onnx import helper
+
+    types = {each.name: each.type.tensor_type.elem_type for each in (*model.graph.value_info, *model.graph.input)}
+    for node in model.graph.node:
+        if node.op_type == "CastLike" and node.input[1] in types:
+            node.op_type = "Cast"
+            node.attribute.append(helper.make_attribute("to", types[node.input.pop()]))
 
 
 def require_onnx() -> None:

@@ -6,7 +6,6 @@ import statistics
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 import tyro
@@ -24,7 +23,7 @@ from amc.inference import for_inference
 from amc.text import nearest
 from scripts.cli import run
 from scripts.options import DataOptions, NetworkOptions, check_seed, not_imported
-from scripts.recorded import AUTO, compact_network, filled, recorded_arguments
+from scripts.recorded import AUTO, compact_network, filled, without_weights
 from scripts.table import percent
 
 SPLITS = ("reward", "test")
@@ -60,7 +59,7 @@ def evaluate(arguments: Arguments) -> None:
         raise UserError(f"unknown split {arguments.split!r}; {nearest(arguments.split, SPLITS)}")
     if arguments.seed is not None:
         check_seed(arguments.seed)
-    recorded = _recorded(arguments.run_dir, arguments.network) if arguments.run_dir else {}
+    recorded = without_weights(arguments.run_dir, arguments.network) if arguments.run_dir else {}
     metric_name = arguments.metric or recorded.get("metric", "top1")
     metric = find_metric(not_imported(metric_name, "--metric", given=arguments.metric is not None))
     seed = recorded.get("seed", 0) if arguments.seed is None else arguments.seed
@@ -88,13 +87,6 @@ def evaluate(arguments: Arguments) -> None:
             f"time per image, {batch_size(batch)} at once on {device}", f"{_milliseconds(fast, batch):.3f} ms"
         )
     Console().print(table)
-
-
-def _recorded(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
-    """The arguments of a finished run; the network's weights are in its folder, so none are loaded."""
-    if asked.weights != NetworkOptions.weights:
-        raise UserError(f"the compact network in {run_dir} has weights of its own; leave --weights out")
-    return recorded_arguments(run_dir, asked) | {"weights": "none"}
 
 
 def _milliseconds(network: nn.Module, batch: Example) -> float:

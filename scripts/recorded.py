@@ -55,6 +55,17 @@ def recorded_arguments(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
         raise UserError(f"{summary} is damaged: {error}") from error
 
 
+def without_weights(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
+    """As `recorded_arguments`, with no weights to load: the compact network's are in the folder.
+
+    Raises:
+        UserError: as there, or --weights is given.
+    """
+    if asked.weights != NetworkOptions.weights:
+        raise UserError(f"the compact network in {run_dir} has weights of its own; leave --weights out")
+    return recorded_arguments(run_dir, asked) | {"weights": "none"}
+
+
 def filled(options: T, recorded: Mapping[str, Any]) -> T:
     """The options with what a run recorded, else a search's defaults, wherever nothing was given.
 

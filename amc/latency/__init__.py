@@ -1,0 +1,1 @@
+"""How long networks take, here or on another machine."""

@@ -1,0 +1,121 @@
+"""A process that speaks with the runner on a target."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import subprocess
+import tempfile
+import time
+from typing import Any
+
+from amc.errors import UserError
+from amc.latency.frames import Frame, ProtocolError, packed, read_frame
+from amc.latency.shipment import shipment
+from amc.latency.target import Target
+
+START_SECONDS = 60.0
+"""For a connection, and for Python to start and to import there."""
+NOISE = 1 << 16
+"""Bytes that a login shell may print before the runner speaks."""
+REASONS = {
+    "Could not resolve hostname": "there is no host of that name",
+    "Host key verification failed": "its host key is not known here; connect once by hand with ssh",
+    "Permission denied": "it refused your keys; ssh must get there without a password",
+    "python3: not found": "it has no python3, which has to be 3.8 or later with numpy and onnxruntime",
+    "python3: command not found": "it has no python3, which has to be 3.8 or later with numpy and onnxruntime",
+}
+"""What the last words of ssh, or of the shell there, mean."""
+
+
+class BrokenError(Exception):
+    """The connection ended, or never came about; the message says why."""
+
+
+class Connection:
+    """A runner on a target, until it is closed or breaks.
+
+    Args:
+        target: Where.
+        threads: Threads of the runtime there.
+
+    Attributes:
+        fingerprint: What the runner says of its machine.
+
+    Raises:
+        BrokenError: the target can't be reached.
+        UserError: it lacks what the runner needs.
+    """
+
+    def __init__(self, target: Target, threads: int) -> None:
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
+        try:
+            self._process = subprocess.Popen(
+                target.command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                start_new_session=True,  # Ctrl-C is for the search, which saves what it has
+            )
+        except FileNotFoundError as error:
+            self._errors.close()
+            raise UserError(f"{target.name} needs {target.command[0]}, which is not installed") from error
+        try:
+            greeting = self._exchanged(shipment(threads), START_SECONDS, NOISE)
+        except BaseException:
+            self.close()
+            raise
+        if "refused" in greeting.header:
+            self.close()
+            raise UserError(f"{target.name}: {greeting.header['refused']}")
+        self.fingerprint: dict[str, Any] = greeting.header["fingerprint"]
+
+    def exchange(self, request: Frame, seconds: float) -> Frame:
+        """The runner's answer, for which it has so many seconds.
+
+        Raises:
+            BrokenError: there is none; the connection can't be used again.
+        """
+        return self._exchanged(packed(request), seconds)
+
+    def close(self) -> None:
+        """End the process here; the runner ends when its input does."""
+        with contextlib.suppress(OSError):
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._errors.close()
+
+    def _exchanged(self, content: bytes, seconds: float, noise: int = 0) -> Frame:
+        end = time.monotonic() + seconds
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        output = self._process.stdout.fileno()
+
+        def read(length: int) -> bytes:
+            readable, _, _ = select.select([output], [], [], max(end - time.monotonic(), 0))
+            if not readable:
+                raise BrokenError(f"it did not answer within {seconds:.0f} s")
+            return os.read(output, length)
+
+        try:
+            self._process.stdin.write(content)
+            self._process.stdin.flush()
+            return read_frame(read, noise)
+        except (EOFError, OSError, ProtocolError) as error:
+            raise BrokenError(self._reason(error)) from error
+
+    def _reason(self, error: Exception) -> str:
+        """Why the process ended: by what it last wrote to standard error, else by what was seen here."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=1)
+        self._errors.seek(0)
+        said = self._errors.read().decode(errors="replace").strip()
+        for words, meaning in REASONS.items():
+            if words in said:
+                return meaning
+        return said.splitlines()[-1] if said else str(error)

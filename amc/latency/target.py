@@ -1,0 +1,49 @@
+"""Where latency is measured: here, or on a machine that the system's own ssh reaches."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from dataclasses import dataclass
+
+from amc.errors import UserError
+from amc.latency.shipment import BOOTSTRAP
+
+LOCAL = "local"
+FORM = re.compile(
+    r"ssh:(?:(?P<user>\w[\w.-]*)@)?(?P<host>\w[\w.-]*|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?", re.ASCII
+)
+"""Neither a user nor a host begins with a hyphen, which ssh would take for an option."""
+SSH = (
+    "ssh",
+    "-T",
+    *("-o", "BatchMode=yes"),  # nobody is asked for a password, nor whether a host is trusted
+    *("-o", "ClearAllForwardings=yes", "-o", "ForwardAgent=no", "-o", "ForwardX11=no"),
+    *("-o", "ConnectTimeout=15", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"),
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A machine: its name as it was asked for, and the command that starts Python with `BOOTSTRAP` there."""
+
+    name: str
+    command: tuple[str, ...]
+
+
+def parse_target(text: str) -> Target:
+    """The target of a name: `local` or `ssh:[user@]host[:port]`; an IPv6 address is in brackets.
+
+    Raises:
+        UserError: another form.
+    """
+    if text == LOCAL:
+        return Target(text, (sys.executable, "-u", "-c", BOOTSTRAP))
+    match = FORM.fullmatch(text)
+    if match is None:
+        raise UserError(f"expected --target local or ssh:[user@]host[:port], got {text!r}")
+    host = match["host"].strip("[]")
+    place = f"{match['user']}@{host}" if match["user"] else host
+    port = ("-p", match["port"]) if match["port"] else ()
+    return Target(text, (*SSH, *port, "--", place, f"exec python3 -u -c {shlex.quote(BOOTSTRAP)}"))

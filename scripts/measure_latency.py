@@ -1,0 +1,124 @@
+"""Measure how long a network takes, here or on another machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+
+from amc.device import find_device
+from amc.errors import UserError
+from amc.export import onnx_as_it_is
+from amc.graph import Example
+from amc.input_spec import zeros
+from amc.latency.blocks import Estimate, Timing
+from amc.latency.device import Device
+from amc.latency.eager import Eager
+from amc.latency.target import LOCAL, parse_target
+from amc.policy import POLICY_FILE, read_policy
+from amc.text import nearest
+from scripts.cli import run
+from scripts.options import NetworkOptions
+from scripts.recorded import AUTO, compact_network, filled, without_weights
+
+ONNXRUNTIME, TORCH = "onnxruntime", "torch"
+RUNTIMES = (ONNXRUNTIME, TORCH)
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Print the latency of a network for one input, in ms with its 95 % interval.
+
+    With --run-dir: of the compact network of that run and of its original, measured in turn, and their ratio.
+    """
+
+    network: tyro.conf.OmitArgPrefixes[NetworkOptions] = field(default_factory=lambda: NetworkOptions(model=AUTO))
+    run_dir: Path | None = None
+    """Folder of a finished run."""
+    target: str = LOCAL
+    """Where it is measured: local, or ssh:[user@]host[:port], a machine with Python, numpy and onnxruntime."""
+    runtime: str = ONNXRUNTIME
+    """What runs the network: onnxruntime, or torch (eager mode, only local)."""
+    threads: int = 1
+    """Threads of the runtime."""
+    device: str = "cpu"
+    """Where --runtime torch runs: cpu, cuda, or auto for a GPU if there is one."""
+    precision: float = 0.01
+    """Wanted half-width of the interval, relative to the latency, or to the ratio where two are compared."""
+    seconds: float = 30.0
+    """Time after which it ends in any case."""
+
+
+class _Measured(NamedTuple):
+    timing: Timing
+    fingerprint: Mapping[str, Any]
+
+
+def measure_latency(arguments: Arguments) -> None:
+    """Load, measure, print."""
+    _check(arguments)
+    recorded = without_weights(arguments.run_dir, arguments.network) if arguments.run_dir else {}
+    options = filled(arguments.network, recorded)
+    original = options.load()
+    networks = {"original": original.model}
+    if arguments.run_dir is not None:
+        networks["pruned"] = compact_network(arguments.run_dir, original)
+        example = zeros(read_policy(arguments.run_dir / POLICY_FILE).inputs)
+    else:
+        example = options.example(original)
+    measure = _in_torch if arguments.runtime == TORCH else _in_onnxruntime
+    timing, where = measure(arguments, list(networks.values()), example)
+
+    table = Table(original.name, "latency, ms (95 % interval)", "of the original (95 % interval)")
+    for name, latency, ratio in zip(networks, timing.latencies, timing.ratios, strict=True):
+        table.add_row(name, _shown(latency), _shown(ratio))
+    Console().print(table)
+    print(f"{where['runtime']}, {where['threads']} thread(s), on {arguments.target}: {where.get('gpu', where['cpu'])}")
+    if timing.spread > arguments.precision:
+        print(
+            f"the wanted precision of {arguments.precision:.1%} was not reached in {timing.rounds} blocks;"
+            " give more --seconds, or let the machine do nothing else"
+        )
+
+
+def _check(arguments: Arguments) -> None:
+    if arguments.runtime not in RUNTIMES:
+        raise UserError(f"unknown runtime {arguments.runtime!r}; {nearest(arguments.runtime, RUNTIMES)}")
+    if arguments.runtime == TORCH and arguments.target != LOCAL:
+        raise UserError(f"--runtime torch measures on this machine only, got --target {arguments.target}")
+    if arguments.threads < 1:
+        raise UserError(f"expected --threads of 1 or more, got {arguments.threads}")
+    if not 0 < arguments.precision < 1:
+        raise UserError(f"expected --precision between 0 and 1, such as 0.01, got {arguments.precision}")
+    if not 0 < arguments.seconds <= 3600:
+        raise UserError(f"expected --seconds above 0 and of at most 3600, got {arguments.seconds}")
+
+
+def _in_onnxruntime(arguments: Arguments, networks: list[nn.Module], example: Example) -> _Measured:
+    with Device(parse_target(arguments.target), arguments.threads) as device:
+        models = [onnx_as_it_is(network, example).SerializeToString() for network in networks]
+        return _Measured(device.measure(models, arguments.precision, arguments.seconds), device.fingerprint)
+
+
+def _in_torch(arguments: Arguments, networks: list[nn.Module], example: Example) -> _Measured:
+    eager = Eager(find_device(arguments.device), arguments.threads)
+    return _Measured(eager.measure(networks, example, arguments.precision, arguments.seconds), eager.fingerprint)
+
+
+def _shown(estimate: Estimate) -> str:
+    return f"{estimate.value:.4g} ({estimate.low:.4g} to {estimate.high:.4g})"
+
+
+def main() -> None:
+    """Run as a command."""
+    run(measure_latency, Arguments)
+
+
+if __name__ == "__main__":
+    main()

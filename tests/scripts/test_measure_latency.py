@@ -1,0 +1,51 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts import measure_latency
+from tests.command import fail, succeed
+
+QUICK = ("--precision", "0.5", "--seconds", "0.2")
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "torch"])
+def test_a_run_is_compared_with_its_original(finished: Path, runtime: str) -> None:
+    out = succeed(measure_latency, "--run-dir", finished, "--runtime", runtime, *QUICK).out
+    rows = re.findall(r"(original|pruned)\D+([\d.e-]+) \(([\d.e-]+) to ([\d.e-]+)\)\D+([\d.e-]+) \(", out)
+    assert [row[0] for row in rows] == ["original", "pruned"]
+    original, pruned = ([float(each) for each in row[1:]] for row in rows)
+    assert original[3] == 1
+    assert 0 < pruned[1] <= pruned[0] <= pruned[2]
+    assert f"{runtime} " in out
+    assert "1 thread(s), on local: " in out
+
+
+def test_a_network_alone_has_its_latency() -> None:
+    out = succeed(measure_latency, "--model", "plain20", "--image-size", "32", "--weights", "none", *QUICK).out
+    assert "original" in out
+    assert "pruned" not in out
+
+
+def test_an_interval_that_stayed_wide_is_said() -> None:
+    out = succeed(measure_latency, "--runtime", "torch", "--precision", "1e-9", "--seconds", "0.1").out
+    assert "the wanted precision of 0.0% was not reached in " in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--target", "ssh:-x"), "expected --target local or ssh:[user@]host[:port], got 'ssh:-x'"),
+        (("--runtime", "torc"), "unknown runtime 'torc'; did you mean torch?"),
+        (("--runtime", "torch", "--target", "ssh:pi"), "--runtime torch measures on this machine only"),
+        (("--threads", "0"), "expected --threads of 1 or more, got 0"),
+        (("--precision", "2"), "expected --precision between 0 and 1"),
+        (("--seconds", "nan"), "expected --seconds above 0"),
+        (("--run-dir", "nowhere"), "no policy.json in nowhere"),
+    ],
+)
+def test_mistakes_are_one_line(
+    words: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert message in fail(measure_latency, *words)
