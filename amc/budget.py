@@ -11,20 +11,24 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from amc.cost import COSTS, Cost
+from amc.cost import COSTS, LATENCY, CostFunction
 from amc.errors import UserError
 from amc.graph import Keeps, PruningGraph
 from amc.registry import look_up
 
 _BISECTIONS = 40  # halves the interval of levels below any difference between two policies
 _SUFFIXES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+MILLISECONDS = "ms"
+
+Costs = Mapping[str, Callable[[PruningGraph], CostFunction]]
+"""Kinds of cost by name, and what makes each for a graph."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,45 +37,53 @@ class Limit:
 
     kind: str
     asked: str
-    cost: Cost
-    original: int
+    cost: CostFunction
+    original: float
     most: float
 
 
-def parse_limit(text: str, graph: PruningGraph, whole: PruningGraph | None = None) -> Limit:
-    """Read `KIND=VALUE`: `macs=0.5` is a share of the original, `macs=60M` is absolute (K, M, G are powers of 1000).
+def parse_limit(text: str, graph: PruningGraph, whole: PruningGraph | None = None, costs: Costs = COSTS) -> Limit:
+    """Read `KIND=VALUE`: a share of the original as `macs=0.5`, or an amount.
 
-    `graph` is of the network that is pruned, `whole` of the original one where that is another.
+    An amount is `macs=60M` (K, M, G are powers of 1000) or, of latency, `latency=3.2ms`. `graph` is of the network that
+    is pruned, `whole` of the original one where that is another, `costs` are the kinds that there are.
 
     Raises UserError for another form, an unknown kind, and values that are not in (0, 1] or above.
     """
     kind, _, value = text.partition("=")
     if not value:
         raise UserError(f"a budget is KIND=VALUE such as macs=0.5 or params=200K, got {text!r}")
-    make = look_up("budget kind", kind, COSTS)
-    match = re.fullmatch(r"(\d+\.?\d*|\.\d+)([KMG]?)", value, flags=re.IGNORECASE)
-    number = Fraction(match[1]) * _SUFFIXES[match[2].upper()] if match else Fraction(0)  # exact: 0.29 of 100 is 29
-    is_share = bool(match) and not match[2] and number <= 1  # type: ignore[index]
-    if not match or number <= 0 or not (is_share or number == int(number)):
+    make = look_up("budget kind", kind, costs)
+    units = MILLISECONDS if kind == LATENCY else "[KMG]"
+    match = re.fullmatch(rf"(\d+\.?\d*|\.\d+)({units})?", value, flags=re.IGNORECASE)
+    number = Fraction(match[1]) if match else Fraction(0)  # exact: 0.29 of 100 is 29
+    unit = (match[2] or "").upper() if match else ""
+    is_share = not unit and number <= 1
+    number *= _SUFFIXES.get(unit, 1)
+    if number <= 0 or not (is_share or (unit if kind == LATENCY else number == int(number))):
+        amount = f"{kind}=3.2ms" if kind == LATENCY else f"{kind}=60M"
         raise UserError(
             f"budget {text!r}: expected a share of the original in (0, 1] such as {kind}=0.5, "
-            f"or an amount such as {kind}=60M, got {value!r}"
+            f"or an amount such as {amount}, got {value!r}"
         )
     cost = make(graph)
     original = make(whole or graph)((whole or graph).full)
-    return Limit(kind, text, cost, original, float(number * original if is_share else number))
+    return Limit(kind, text, cost, original, float(number * Fraction(original) if is_share else number))
 
 
 class Budgets:
     """Several limits at once over one graph, and the keeps they allow.
 
-    Shares are of the cost of the graph `whole` where that is given, else of `graph`'s own.
+    Shares are of the cost of the graph `whole` where that is given, else of `graph`'s own; `costs` are the kinds that
+    there are.
     """
 
-    def __init__(self, graph: PruningGraph, limits: Sequence[str], whole: PruningGraph | None = None) -> None:
+    def __init__(
+        self, graph: PruningGraph, limits: Sequence[str], whole: PruningGraph | None = None, costs: Costs = COSTS
+    ) -> None:
         """Read `limits`; raises UserError when one can't be reached, with the least share that can."""
         self.graph = graph
-        self.limits = tuple(parse_limit(text, graph, whole) for text in limits)
+        self.limits = tuple(parse_limit(text, graph, whole, costs) for text in limits)
         self.choices = [np.array(group.choices, dtype=np.int64) for group in graph.groups]
         kinds = [limit.kind for limit in self.limits]
         if len(set(kinds)) < len(kinds):
@@ -80,9 +92,10 @@ class Budgets:
             least = limit.cost(graph.least)
             if least > limit.most:
                 share = math.ceil(1000 * least / limit.original) / 1000
+                amount = f"{least:.4g} ms" if limit.kind == LATENCY else f"{least:,} {limit.kind}"
                 raise UserError(
                     f"budget {limit.asked} can't be reached: the least that pruning can leave is "
-                    f"{least:,} {limit.kind} ({limit.kind}={share:g})"
+                    f"{amount} ({limit.kind}={share:g})"
                 )
 
     def allows(self, keeps: Keeps) -> bool:
@@ -99,7 +112,7 @@ class Budgets:
         for limit in self.limits:
             high, low = limit.cost(most), limit.cost(least)
             if high > limit.most:
-                shares.append((high - limit.most) / max(high - low, 1))
+                shares.append((high - limit.most) / (high - low) if high > low else 1.0)
         return min(max(shares), 1.0)
 
     def interval(self, decided: Sequence[int]) -> tuple[int, int]:

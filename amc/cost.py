@@ -14,6 +14,11 @@ from numpy.typing import NDArray
 
 from amc.graph import Axis, Keeps, PruningGraph
 
+CostFunction = Callable[[Keeps], float]
+"""A cost as a function of the units kept of each group; it never decreases when a group keeps more."""
+LATENCY = "latency"
+"""The kind of cost that is measured (`amc.latency`), in ms; the others are counted."""
+
 
 @dataclass(frozen=True, eq=False)
 class Cost:
