@@ -17,6 +17,7 @@ OUTCOME = {
     "params": torch.int64,
     "budget_use": torch.float64,
     "within_budget": torch.bool,
+    "latency": torch.float64,
 }
 
 

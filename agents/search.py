@@ -8,6 +8,7 @@ from agents.result import Episode, SearchResult, best_of, better
 from agents.settings import PRESETS
 from agents.strategies import STRATEGIES
 from agents.strategy import OnEpisode, Strategy
+from amc.cost import CostFunction
 from amc.errors import UserError
 from amc.registry import look_up
 from amc.task import Task
@@ -22,8 +23,10 @@ def check_reward(reward: str, observation: str) -> None:
     look_up("observation set", observation, OBSERVATIONS)
 
 
-def make_env(task: Task, reward: str = "error", observation: str = "scale_free") -> ChannelPruningEnv:
-    """The environment of a task.
+def make_env(
+    task: Task, reward: str = "error", observation: str = "scale_free", latency: CostFunction | None = None
+) -> ChannelPruningEnv:
+    """The environment of a task; `latency` in ms for rewards that weigh it.
 
     Raises:
         UserError: an unknown reward or observation set, or a reward that does not go with the task's budgets.
@@ -33,7 +36,10 @@ def make_env(task: Task, reward: str = "error", observation: str = "scale_free")
         raise UserError(f"reward {reward} needs a budget such as macs=0.5")
     if not REWARDS[reward].needs_budget and task.budgets.limits:
         raise UserError(f"reward {reward} weighs accuracy against cost by itself; leave the budget out")
-    return ChannelPruningEnv(task.budgets, task.score, task.hints, task.compressor.importance, reward, observation)
+    if REWARDS[reward].needs_latency and latency is None:
+        raise UserError(f"reward {reward} needs something that tells latency")
+    importance = task.compressor.importance
+    return ChannelPruningEnv(task.budgets, task.score, task.hints, importance, reward, observation, latency)
 
 
 def make_strategy(name: str, settings: str = "tuned") -> Strategy:

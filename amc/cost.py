@@ -58,6 +58,11 @@ def params(graph: PruningGraph) -> Cost:
     return _cost(graph, terms)
 
 
+def written(graph: PruningGraph) -> Cost:
+    """Elements that convolutions and linear layers write, for one image."""
+    return _cost(graph, [(layer.positions, (layer.out,)) for layer in graph.layers])
+
+
 COSTS: dict[str, Callable[[PruningGraph], Cost]] = {"macs": macs, "params": params}
 """Kinds of cost that a budget can name."""
 

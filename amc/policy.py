@@ -55,6 +55,20 @@ class CostReached:
 
 
 @dataclass(frozen=True)
+class LatencyReached:
+    """Latency for one image, measured in turn on `target` by `runtime`, and what was predicted of the compact network.
+
+    `target` is as in `amc.latency.target`, `runtime` with its version and threads.
+    """
+
+    latency_before_ms: float
+    latency_after_ms: float
+    latency_predicted_ms: float
+    target: str
+    runtime: str
+
+
+@dataclass(frozen=True)
 class Policy:
     """What a search found. Accuracies are of the reward split, in [0, 1]."""
 
@@ -70,6 +84,7 @@ class Policy:
     groups: tuple[GroupPolicy, ...]
     selection: Selection
     versions: Mapping[str, str]
+    latency: LatencyReached | None = None  # where the search knew it
 
 
 def describe_groups(graph: PruningGraph, alive: Alive) -> tuple[GroupPolicy, ...]:
@@ -170,6 +185,7 @@ def _to_json(policy: Policy) -> dict[str, Any]:
         field.name: getattr(policy, field.name) for field in dataclasses.fields(policy) if field.name != "selection"
     }
     content["groups"] = [dataclasses.asdict(group) for group in policy.groups]
+    content["latency"] = dataclasses.asdict(policy.latency) if policy.latency else None
     content["costs"] = {kind: dataclasses.asdict(cost) for kind, cost in policy.costs.items()}
     return {
         "schema": SCHEMA,
@@ -202,6 +218,7 @@ def _from_json(content: Mapping[str, Any]) -> Policy:
         seed=entry(content, "seed", integer),
         budget=entry(content, "budget", list_of(text)),
         costs=entry(content, "costs", object_of(_cost)),
+        latency=entry(content, "latency", _latency) if content.get("latency") is not None else None,
         accuracy_before=entry(content, "accuracy_before", number),
         accuracy=entry(content, "accuracy", number),
         groups=entry(content, "groups", list_of(_group)),
@@ -223,6 +240,16 @@ def _group(value: Any) -> GroupPolicy:
 
 def _cost(value: Any) -> CostReached:
     return CostReached(entry(value, "before", integer), entry(value, "after", integer), entry(value, "ratio", number))
+
+
+def _latency(value: Any) -> LatencyReached:
+    return LatencyReached(
+        latency_before_ms=entry(value, "latency_before_ms", number),
+        latency_after_ms=entry(value, "latency_after_ms", number),
+        latency_predicted_ms=entry(value, "latency_predicted_ms", number),
+        target=entry(value, "target", text),
+        runtime=entry(value, "runtime", text),
+    )
 
 
 def _positions(value: Any) -> tuple[int, ...]:

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from amc.analyse import analyse
-from amc.budget import Budgets
+from amc.budget import Budgets, Costs
 from amc.calibrate import scarce
 from amc.compress import DEFAULT_CRITERION, DEFAULT_RECOVERY, RECOVERIES, SEARCH_RECOVERY, Compressor
+from amc.cost import COSTS
 from amc.data.images import Images
 from amc.data.load import Splits
 from amc.digests import images_digest, weights_digest
@@ -53,6 +54,7 @@ class Task:
         search_recovery: Likewise, for the networks that a search scores.
         seed: Of everything that is drawn.
         device: Where networks run.
+        costs: Kinds of cost that a budget can name.
 
     Attributes:
         origin: The task of the original network; itself unless it is one that goes `onward`.
@@ -79,6 +81,7 @@ class Task:
         search_recovery: str = SEARCH_RECOVERY,
         seed: int = 0,
         device: torch.device | None = None,
+        costs: Costs = COSTS,
     ) -> None:
         self.device = device or torch.device("cpu")
         self.model = channels_last(copy.deepcopy(model).eval().to(self.device))
@@ -89,7 +92,8 @@ class Task:
         self.graph = prunable_graph(
             self.model, moved_inputs(example, self.device), round_to, max_sparsity, freeze, only
         )
-        self.budgets = Budgets(self.graph, budgets)
+        self._costs = costs
+        self.budgets = Budgets(self.graph, budgets, costs=costs)
         calibration = [inputs for inputs, _ in moved(splits.calibration.batches(CALIBRATION_BATCH), self.device)]
         self.recovery, self.search_recovery = recovery, search_recovery
         for name in (recovery, search_recovery):
@@ -109,7 +113,7 @@ class Task:
     def within(self, budgets: Sequence[str]) -> Task:
         """The same task with other budgets; shares are of the original network's costs."""
         other = copy.copy(self)
-        other.budgets = Budgets(self.graph, budgets, self.origin.graph)
+        other.budgets = Budgets(self.graph, budgets, self.origin.graph, self._costs)
         return other
 
     def onward(self, network: nn.Module, keeps: Keeps, budgets: Sequence[str]) -> Task:
@@ -125,7 +129,7 @@ class Task:
         later = copy.copy(self)
         later.model = channels_last(copy.deepcopy(network).eval().to(self.device))
         later.graph = narrowed(self.graph, self.compressor.alive(keeps))
-        later.budgets = Budgets(later.graph, budgets, self.origin.graph)
+        later.budgets = Budgets(later.graph, budgets, self.origin.graph, self._costs)
         later._left = self.alive(keeps)
         later._prepare()
         return later

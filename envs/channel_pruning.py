@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from amc.budget import Budgets
-from amc.cost import macs, params
+from amc.cost import LATENCY, CostFunction, macs, params
 from amc.criteria import Importance
 from amc.graph import Keeps
 from envs.observations import OBSERVATIONS, Decision, Features
@@ -55,6 +56,7 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
     * `hints`: what the weights say of each group, `(groups, hints)` in [0, 1]; none by default.
     * `importance`: how much each unit matters, `(graph.unit_count,)`, for rules that compare channels; all alike by
       default.
+    * `latency`: the latency in ms of the network that given keeps leave, measured or predicted; none by default.
     * `reward`, `observation`: names in `envs.rewards.REWARDS` and `envs.observations.OBSERVATIONS`.
 
     ## Version history
@@ -71,6 +73,7 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
         importance: Importance | None = None,
         reward: str = "error",
         observation: str = "scale_free",
+        latency: CostFunction | None = None,
     ) -> None:
         self.budgets = budgets
         self.graph = budgets.graph
@@ -83,7 +86,8 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
         self.observation_space = spaces.Box(0.0, 1.0, (len(self.observation.names),), np.float32)
         self._accuracy = accuracy
         self._reward = REWARDS[reward].function
-        self._costs = macs(self.graph), params(self.graph)
+        self._macs, self._params = macs(self.graph), params(self.graph)
+        self._latency = latency or (lambda _: math.nan)
         self._start()
 
     def reset(
@@ -112,9 +116,12 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
 
     def outcome(self, keeps: Keeps, accuracy: float) -> Outcome:
         """What keeps led to."""
-        limit = next(iter(self.budgets.limits), None)
-        use = limit.cost(keeps) / limit.most if limit else 1.0
-        return Outcome(accuracy, self._costs[0](keeps), self._costs[1](keeps), use, self.budgets.allows(keeps))
+        latency = self._latency(keeps)
+        use = 1.0
+        if self.budgets.limits:
+            limit = self.budgets.limits[0]
+            use = (latency if limit.kind == LATENCY else limit.cost(keeps)) / limit.most
+        return Outcome(accuracy, self._macs(keeps), self._params(keeps), use, self.budgets.allows(keeps), latency)
 
     def reward(self, keeps: Keeps, accuracy: float) -> float:
         """The reward of an episode that ends with `keeps` and this accuracy."""

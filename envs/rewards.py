@@ -11,7 +11,8 @@ from dataclasses import dataclass
 class Outcome:
     """What an episode led to: accuracy in [0, 1], costs left, and the cost over the budget (1: exactly at it).
 
-    `within_budget`: no limit is exceeded, so that it may be the result of a search.
+    `latency` is in ms, NaN where nothing asks for it. `within_budget`: no limit is exceeded, so that it may be the
+    result of a search.
     """
 
     accuracy: float
@@ -19,14 +20,21 @@ class Outcome:
     params: int
     budget_use: float
     within_budget: bool = True
+    latency: float = math.nan
 
 
 @dataclass(frozen=True)
 class Reward:
-    """A reward, and whether the budget bounds the actions while it is searched for."""
+    """A reward, and what it needs.
+
+    `needs_budget`: the budget bounds the actions while it is searched for. `needs_latency`: it is of the latency.
+    `weighs_cost`: it is of the cost, and not of the accuracy alone.
+    """
 
     function: Callable[[Outcome], float]
     needs_budget: bool
+    needs_latency: bool = False
+    weighs_cost: bool = True
 
 
 def error(outcome: Outcome) -> float:
@@ -44,15 +52,21 @@ def error_log_params(outcome: Outcome) -> float:
     return (outcome.accuracy - 1.0) * math.log(max(outcome.params, 1))
 
 
+def error_log_latency(outcome: Outcome) -> float:
+    """`-Error * log(latency)`, as `R_FLOPs` (He et al. 2018, section 3.3); in microseconds, which are above 1."""
+    return (outcome.accuracy - 1.0) * math.log(max(1000 * outcome.latency, 1.0))
+
+
 def mnasnet(outcome: Outcome) -> float:
     """`Accuracy * (cost / budget) ** -0.07` (Tan et al. 2019, equation 2), of the first budget."""
     return float(outcome.accuracy * outcome.budget_use**-0.07)
 
 
 REWARDS: dict[str, Reward] = {
-    "error": Reward(error, needs_budget=True),
+    "error": Reward(error, needs_budget=True, weighs_cost=False),
     "error_log_macs": Reward(error_log_macs, needs_budget=False),
     "error_log_params": Reward(error_log_params, needs_budget=False),
+    "error_log_latency": Reward(error_log_latency, needs_budget=False, needs_latency=True),
     "mnasnet": Reward(mnasnet, needs_budget=True),
 }
 """Rewards by name."""

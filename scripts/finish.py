@@ -7,28 +7,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from torch import nn
 
 from agents.result import Episode
 from amc.budget import Budgets
 from amc.cost import COSTS
 from amc.graph import Keeps
-from amc.policy import CostReached, GroupPolicy, Policy, current_versions, describe_groups
-from amc.prune import Selection
+from amc.latency.stopwatch import Stopwatch
+from amc.policy import CostReached, GroupPolicy, LatencyReached, Policy, current_versions, describe_groups
 from amc.task import Task
-
-FINALISTS = 5
-"""Policies of the search that are scored as they would be kept, on all reward images."""
-
-
-@dataclass(frozen=True, eq=False)
-class Scored:
-    """A policy with its compact network and its accuracy on all reward images, in [0, 1]."""
-
-    keeps: Keeps
-    network: nn.Module
-    selection: Selection
-    reward_accuracy: float
+from scripts.choice import Scored, choose, scored
+from scripts.within_latency import choose_measured, latency_reached
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +29,7 @@ class Finish:
     policy: Scored
     groups: tuple[GroupPolicy, ...]
     costs: dict[str, CostReached]
+    latency: LatencyReached | None = None
 
 
 class OnTest(NamedTuple):
@@ -53,15 +42,22 @@ class OnTest(NamedTuple):
 
 
 def finish(
-    task: Task, episodes: Sequence[Episode], reward: Callable[[Keeps, float], float], *, zero_shot: bool = False
+    task: Task,
+    episodes: Sequence[Episode],
+    reward: Callable[[Keeps, float], float],
+    *,
+    zero_shot: bool = False,
+    watch: Stopwatch | None = None,
 ) -> Finish:
     """Choose among the best episodes by their reward on all reward images, and score beside it what it has to beat.
 
     `task` is that of the last stage, whose `episodes` these are; the uniform policy is that of the original network.
     `zero_shot`: the first episode is what a trained agent did before it learned, and is scored beside the others.
+    `watch` measures latency, where the search knows it.
     """
-    first = _scored(task, episodes[0].keeps) if zero_shot else None
-    best = choose(task, episodes, reward, *([first] if first else []))
+    first = scored(task, episodes[0].keeps) if zero_shot else None
+    others = [first] if first else []
+    best = choose_measured(task, episodes, reward, watch, *others) if watch else choose(task, episodes, reward, *others)
     origin = task.origin
     costs = {}
     for kind, make in COSTS.items():
@@ -70,18 +66,13 @@ def finish(
         costs[kind] = CostReached(before, after, after / before)
     return Finish(
         original_accuracy=origin.accuracy(origin.model, origin.splits.reward),
-        uniform=_scored(origin, _uniform(origin, best.keeps)),
+        uniform=scored(origin, _uniform(origin, best.keeps)),
         zero_shot=first,
         policy=best,
         groups=describe_groups(origin.graph, task.alive(best.keeps)),
         costs=costs,
+        latency=latency_reached(watch, task, best.keeps) if watch else None,
     )
-
-
-def choose(task: Task, episodes: Sequence[Episode], reward: Callable[[Keeps, float], float], *others: Scored) -> Scored:
-    """The best by the reward on all reward images: of the best episodes, and of `others`, which were scored before."""
-    finalists = [*(_scored(task, keeps) for keeps in _finalists(task, episodes)), *others]
-    return max(finalists, key=lambda scored: reward(scored.keeps, scored.reward_accuracy))
 
 
 def score_on_test(task: Task, result: Finish) -> OnTest:
@@ -92,22 +83,6 @@ def score_on_test(task: Task, result: Finish) -> OnTest:
         zero_shot=task.accuracy(result.zero_shot.network, task.splits.test) if result.zero_shot else None,
         policy=task.accuracy(result.policy.network, task.splits.test),
     )
-
-
-def _scored(task: Task, keeps: Keeps) -> Scored:
-    network, selection = task.compact(keeps)
-    return Scored(keeps, network, selection, task.accuracy(network, task.splits.reward))
-
-
-def _finalists(task: Task, episodes: Sequence[Episode]) -> list[Keeps]:
-    """The best distinct policies within the budget; the best alone where the search has scored what is kept.
-
-    That is the same network, on all reward images.
-    """
-    candidates = [episode for episode in episodes if episode.outcome.within_budget]
-    ranked = {episode.keeps.tobytes(): episode for episode in sorted(candidates, key=lambda each: -each.reward)}
-    count = 1 if task.search_is_final else FINALISTS
-    return [episode.keeps for episode in ranked.values()][:count]
 
 
 def _uniform(task: Task, policy: Keeps) -> Keeps:
@@ -128,6 +103,7 @@ def policy_file(task: Task, finish: Finish, model: str, strategy: str, seed: int
         seed=seed,
         budget=tuple(limit.asked for limit in task.budgets.limits),
         costs=finish.costs,
+        latency=finish.latency,
         accuracy_before=finish.original_accuracy,
         accuracy=finish.policy.reward_accuracy,
         groups=finish.groups,

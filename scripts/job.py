@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +22,24 @@ from agents.search import BestOf
 from agents.strategies import Ddpg
 from agents.strategy import Strategy
 from amc.cost import COSTS, macs
+from amc.data.load import Splits
 from amc.device import find_device
 from amc.evaluate import METRICS
 from amc.files import write_json
+from amc.latency.device import DeviceLostError
+from amc.latency.stopwatch import Stopwatch
 from amc.networks import Network
 from amc.policy import current_versions, save_compact
 from amc.task import Task
 from amc.text import shortened
 from envs import ChannelPruningEnv
+from envs.rewards import REWARDS
+from scripts import latency
 from scripts.board import Board
 from scripts.checkpoints import Checkpoints
 from scripts.cli import INTERRUPTED
 from scripts.finish import finish, policy_file, score_on_test
-from scripts.options import DataOptions, NetworkOptions, check_command, joined, rounding
+from scripts.options import DataOptions, NetworkOptions, check_command, joined
 from scripts.progress import search_progress
 from scripts.report import write_report
 from scripts.run_folder import AGENT_FILE, SUMMARY_FILE
@@ -86,10 +92,17 @@ def run_job(job: Job) -> None:
         UserError: arguments that do not fit each other or what they name.
     """
     start = time.perf_counter()
-    options, session, folder = job.options, job.session, job.session.folder
-    torch.manual_seed(options.seed)  # of weights that are random
+    torch.manual_seed(job.options.seed)  # of weights that are random
     network = job.network.load()
-    task = _task(job, network)
+    splits = job.images.load(network, job.options.metric, job.options.seed, progress=not job.options.quiet)
+    example = splits.calibration.example(1)
+    job.network.check_inputs(example)
+    with latency.opened(job.options, network.model, example, job.session.folder) as watch:
+        _run(job, _task(job, network, splits, watch), watch, start)
+
+
+def _run(job: Job, task: Task, watch: Stopwatch | None, start: float) -> None:
+    options, session, folder = job.options, job.session, job.session.folder
     session.check_same(task.digests)
     if task.splits.reward_from_train and not options.quiet:
         print(
@@ -108,6 +121,7 @@ def run_job(job: Job) -> None:
         seed=options.seed,
         tune_steps=job.tune_steps,
         quiet=options.quiet,
+        latency=partial(watch.teller, measured=REWARDS[options.reward].weighs_cost) if watch else None,
     )
     description = _description(job, task, stages.planned)
     board = Board(
@@ -122,10 +136,10 @@ def run_job(job: Job) -> None:
     checkpoints = Checkpoints(
         folder, description, stages.state, options.checkpoint_every, session.past, session.seconds
     )
-    episodes, interrupted = _search(job, stages, board, checkpoints)
+    episodes, interrupted = _search(job, stages, board, checkpoints, watch)
     seconds = checkpoints.seconds
     last = [episode for episode in episodes if episode.stage == stages.number]
-    result = finish(stages.task, last, stages.env.reward, zero_shot=job.zero_shot)
+    result = finish(stages.task, last, stages.env.reward, zero_shot=job.zero_shot, watch=watch)
     if isinstance(stages.strategy, Ddpg) and stages.strategy.agent is not None:
         save_agent(folder / AGENT_FILE, stages.strategy.agent)
     policy = policy_file(stages.task, result, job.network.model, job.strategy_name, options.seed)
@@ -155,18 +169,16 @@ def run_job(job: Job) -> None:
         sys.exit(INTERRUPTED)
 
 
-def _task(job: Job, network: Network) -> Task:
+def _task(job: Job, network: Network, splits: Splits, watch: Stopwatch | None) -> Task:
     """The task of the original network, at the budgets of the result."""
     options = job.options
-    splits = job.images.load(network, options.metric, options.seed, progress=not options.quiet)
-    job.network.check_inputs(splits.calibration.example(1))
     return Task(
         network.model,
         splits,
         job.budgets[-1],
         metric=options.metric,
         reward_images=options.reward_images,
-        round_to=rounding(options.channels.round_to),
+        round_to=latency.learned_rounding(options, watch),
         max_sparsity=options.channels.max_sparsity,
         freeze=joined(options.channels.freeze),
         only=joined(options.channels.only),
@@ -175,14 +187,18 @@ def _task(job: Job, network: Network) -> Task:
         search_recovery=options.search_recovery,
         seed=options.seed,
         device=find_device(options.device),
+        costs=watch.costs if watch else COSTS,
     )
 
 
-def _search(job: Job, stages: Stages, board: Board, checkpoints: Checkpoints) -> tuple[list[Episode], bool]:
+def _search(
+    job: Job, stages: Stages, board: Board, checkpoints: Checkpoints, watch: Stopwatch | None
+) -> tuple[list[Episode], bool]:
     """All episodes, those of the past included, and whether the user ended the search before its time.
 
     Raises:
         KeyboardInterrupt: the user ended it before there was a policy within the budget.
+        DeviceLostError: the device whose latency counts is gone.
     """
     session, quiet = job.session, job.options.quiet
     with search_progress(
@@ -191,10 +207,16 @@ def _search(job: Job, stages: Stages, board: Board, checkpoints: Checkpoints) ->
         noted = BestOf(board.episode, checkpoints, show, past=session.past.episodes)
         for name, source in job.inputs.items():
             session.keep(name, source)
+        if watch is not None:
+            latency.keep(watch, session.folder)
         checkpoints.write()
         try:
             with _terminated():
                 stages.search(noted, session.past)
+        except DeviceLostError:
+            if noted.episodes:
+                print(_go_on(session), file=sys.stderr)
+            raise
         except KeyboardInterrupt:
             if noted.best is None or noted.best.stage < len(job.budgets) - 1:
                 if noted.episodes and not quiet:

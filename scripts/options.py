@@ -123,7 +123,8 @@ class ChannelOptions:
     """Which channels may be cut, and in what steps."""
 
     round_to: str = "auto"
-    """Widths are multiples of this many channels; auto: the largest of 8, 4, 2, 1 that leaves a group 16 choices."""
+    """Widths are multiples of this many channels; auto: the largest of 8, 4, 2, 1 that leaves a group 16 choices;
+    device: what costs --target no time, by its latency table."""
     max_sparsity: float = 0.8
     """Largest share of a group's channels that is cut, between 0 and 1."""
     freeze: Repeated = ()
@@ -148,7 +149,7 @@ def rounding(round_to: str) -> int | None:
     if round_to == "auto":
         return None
     if not round_to.isdecimal() or int(round_to) < 1:
-        raise UserError(f"expected --round-to auto or a whole number of channels above 0, got {round_to!r}")
+        raise UserError(f"expected --round-to auto, device or a whole number of channels above 0, got {round_to!r}")
     return int(round_to)
 
 

@@ -14,6 +14,7 @@ from amc.errors import UserError
 from amc.evaluate import find_metric
 from amc.registry import look_up
 from envs.rewards import REWARDS
+from scripts.latency_options import DEVICE, LatencyOptions, wants_latency
 from scripts.options import ChannelOptions, Repeated, check_seed, joined, rounding
 
 DEFAULT_BUDGET = ("macs=0.25",)
@@ -24,10 +25,11 @@ class SearchOptions:
     """What a search is for, and how its networks are made and scored."""
 
     budget: Repeated = ()
-    """What may be left: macs=0.5 or params=0.5 (shares of the original), macs=60M (absolute; K, M, G); one of each
-    kind. Default: macs=0.25 for rewards that need a budget; that of the policy where one is applied."""
+    """What may be left: macs=0.5, params=0.5 or latency=0.5 (shares of the original), macs=60M (absolute; K, M, G),
+    latency=3.2ms; one of each kind. Default: macs=0.25 for rewards that need a budget; that of the policy where one is
+    applied."""
     reward: str = "error"
-    """What is maximised: error, error_log_macs, error_log_params or mnasnet."""
+    """What is maximised: error, error_log_macs, error_log_params, error_log_latency or mnasnet."""
     metric: str = "top1"
     """How a network is scored: top1, top5 or path/to/file.py:function (of a model and batches; larger is better)."""
     reward_images: int | None = None
@@ -42,6 +44,7 @@ class SearchOptions:
     closed_form (likewise, but statistics without a pass), reconstruction, statistics or none."""
     search_recovery: str = SEARCH_RECOVERY
     """Likewise, of the networks that the search scores."""
+    latency: tyro.conf.OmitArgPrefixes[LatencyOptions] = field(default_factory=LatencyOptions)
     seed: int = 0
     """Of everything that is drawn."""
     device: str = "auto"
@@ -64,10 +67,17 @@ class SearchOptions:
         check_seed(self.seed)
         check_reward(self.reward, observation)
         find_metric(self.metric)
-        rounding(self.channels.round_to)
+        self.latency.check()
+        if self.channels.round_to != DEVICE:
+            rounding(self.channels.round_to)
         look_up("criterion", self.criterion, CRITERIA)
         for recovery in (self.recovery, self.search_recovery):
             look_up("recovery", recovery, RECOVERIES)
+
+    @property
+    def wants_latency(self) -> bool:
+        """Whether the search has to know latency."""
+        return wants_latency(self.limits, self.reward, self.channels.round_to)
 
     @property
     def limits(self) -> tuple[str, ...]:

@@ -17,13 +17,14 @@ from torch import Tensor, nn
 from agents.result import Episode, Past
 from agents.search import make_env
 from agents.strategy import OnEpisode, Strategy
+from amc.cost import CostFunction
 from amc.errors import UserError
-from amc.graph import Keeps
+from amc.graph import Keeps, PruningGraph
 from amc.snapshots import CHECKPOINT_FOLDER
 from amc.task import Task
 from amc.weights import load_state, read_state_dict, write_state_dict
 from envs import ChannelPruningEnv
-from scripts.finish import choose
+from scripts.choice import choose
 from scripts.stage_options import Limits
 from scripts.stage_tuning import tune
 
@@ -44,6 +45,7 @@ class Stages:
         reward, observation: Of all stages.
         seed: Likewise.
         tune_steps: Steps of training between two stages.
+        latency: Tells the latency in ms of keeps of a graph, where the search knows it.
         quiet: Whether nothing is said of a stage's end.
 
     Attributes:
@@ -67,6 +69,7 @@ class Stages:
         seed: int,
         tune_steps: int,
         quiet: bool,
+        latency: Callable[[PruningGraph], CostFunction] | None = None,
     ) -> None:
         if episodes < len(budgets):
             raise UserError(f"expected at least an episode for each of the {len(budgets)} stages, got {episodes}")
@@ -79,6 +82,7 @@ class Stages:
         self._seed = seed
         self._tune_steps = tune_steps
         self._quiet = quiet
+        self._latency = latency
         self._enter(0, task.within(budgets[0]))
         self.planned = sum(self.strategy.planned(self.env, share) for share in self._shares)
 
@@ -108,7 +112,8 @@ class Stages:
     def _enter(self, number: int, task: Task) -> None:
         self.number = number
         self.task = task
-        self.env = make_env(task, self._reward, self._observation)
+        latency = self._latency(task.graph) if self._latency else None
+        self.env = make_env(task, self._reward, self._observation, latency)
         self.strategy = self._make(self.env)
 
     def _go_on(self, episodes: Sequence[Episode]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,6 +48,8 @@ def summarise(result: Finish, on_test: OnTest, episodes: int, seconds: float) ->
         "episodes_per_second": episodes / seconds,
         "search_seconds": seconds,
     }
+    if result.latency is not None:
+        summary |= dataclasses.asdict(result.latency)
     if result.zero_shot is not None:
         summary |= {
             "zero_shot_accuracy": result.zero_shot.reward_accuracy,

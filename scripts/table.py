@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from amc.graph import Group, PruningGraph
-from amc.policy import CostReached, GroupPolicy
+from amc.policy import CostReached, GroupPolicy, LatencyReached
 from scripts.finish import Finish, OnTest
 
 
@@ -25,6 +25,8 @@ def print_finish(finish: Finish, test: OnTest, *, is_accuracy: bool) -> None:
     console = Console()
     console.print(_widths(finish.groups))
     console.print(_costs(finish.costs))
+    if finish.latency is not None:
+        console.print(_latency(finish.latency))
 
     def shown(value: float | None) -> str:
         if value is None:
@@ -90,4 +92,12 @@ def _costs(costs: Mapping[str, CostReached]) -> Table:
     table = Table("cost", "before", "after", "left", title="costs of one image")
     for kind, cost in costs.items():
         table.add_row(kind, f"{cost.before:,}", f"{cost.after:,}", percent(cost.ratio))
+    return table
+
+
+def _latency(reached: LatencyReached) -> Table:
+    before, after, predicted = reached.latency_before_ms, reached.latency_after_ms, reached.latency_predicted_ms
+    table = Table("", "before", "after", "left", title=f"latency on {reached.target}, {reached.runtime}")
+    table.add_row("measured", f"{before:.4g} ms", f"{after:.4g} ms", percent(after / before))
+    table.add_row("predicted", "", f"{predicted:.4g} ms", percent(predicted / before))
     return table

@@ -46,6 +46,16 @@ class Device:
             raise UserError(f"{target.name} can't be reached: {error}") from error
         self.fingerprint = self._connection.fingerprint
 
+    @property
+    def target(self) -> str:
+        """Its name, as it was asked for."""
+        return self._target.name
+
+    @property
+    def runtime(self) -> str:
+        """What runs networks there, with its version, and how many threads."""
+        return f"{self.fingerprint['runtime']}, {self._threads} thread(s)"
+
     def __enter__(self) -> Device:
         return self
 

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -8,7 +9,7 @@ from envs import ChannelPruningEnv, Outcome
 from envs.rewards import REWARDS
 from tests.oracles import prepared
 
-OUTCOME = Outcome(accuracy=0.9, macs=20_000, params=500, budget_use=0.8)
+OUTCOME = Outcome(accuracy=0.9, macs=20_000, params=500, budget_use=0.8, latency=2.5)
 
 
 @pytest.mark.parametrize(
@@ -17,6 +18,7 @@ OUTCOME = Outcome(accuracy=0.9, macs=20_000, params=500, budget_use=0.8)
         ("error", -0.1),
         ("error_log_macs", -0.1 * math.log(20_000)),
         ("error_log_params", -0.1 * math.log(500)),
+        ("error_log_latency", -0.1 * math.log(2500)),
         ("mnasnet", 0.9 * 0.8**-0.07),
     ],
 )
@@ -27,14 +29,14 @@ def test_rewards_by_hand(name: str, expected: float) -> None:
 @pytest.mark.parametrize("name", REWARDS)
 def test_a_better_network_is_never_worth_less(name: str) -> None:
     function = REWARDS[name].function
-    better = Outcome(0.95, OUTCOME.macs, OUTCOME.params, OUTCOME.budget_use)
-    smaller = Outcome(0.9, 10_000, 250, 0.4)
+    better = dataclasses.replace(OUTCOME, accuracy=0.95)
+    smaller = Outcome(0.9, 10_000, 250, 0.4, latency=1.5)
     assert function(better) > function(OUTCOME)
     assert function(smaller) >= function(OUTCOME)
 
 
 def test_every_reward_has_a_test_by_hand() -> None:
-    assert set(REWARDS) == {"error", "error_log_macs", "error_log_params", "mnasnet"}
+    assert set(REWARDS) == {"error", "error_log_macs", "error_log_params", "error_log_latency", "mnasnet"}
     assert [name for name, reward in REWARDS.items() if reward.needs_budget] == ["error", "mnasnet"]
 
 
@@ -58,3 +60,11 @@ def test_an_outcome_has_the_costs_of_the_network_and_the_use_of_the_first_budget
     outcome = env.outcome(np.array([5, 7]), 0.25)
     assert (outcome.accuracy, outcome.macs, outcome.params) == (0.25, MACS, PARAMS)
     assert outcome.budget_use == pytest.approx(use)
+
+
+def test_of_a_latency_budget_the_use_is_of_the_latency_that_was_measured() -> None:
+    _, graph = prepared("plain")
+    budgets = Budgets(graph, ["latency=4ms"], costs={"latency": lambda _: lambda keeps: float(keeps.sum()) / 10})
+    env = ChannelPruningEnv(budgets, accuracy=lambda _: 0.0, latency=lambda keeps: float(keeps.sum()))
+    outcome = env.outcome(np.array([5, 7]), 0.25)
+    assert (outcome.latency, outcome.budget_use, outcome.within_budget) == (12.0, 3.0, True)

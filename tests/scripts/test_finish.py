@@ -14,7 +14,8 @@ from amc.graph import Keeps
 from amc.networks import load_network
 from amc.task import Task
 from envs import ChannelPruningEnv
-from scripts.finish import FINALISTS, finish, policy_file, score_on_test
+from scripts.choice import FINALISTS
+from scripts.finish import finish, policy_file, score_on_test
 
 
 @pytest.fixture(scope="module")

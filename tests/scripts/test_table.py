@@ -7,7 +7,8 @@ from torch import nn
 
 from amc.policy import CostReached, GroupPolicy
 from amc.prune import Selection
-from scripts.finish import Finish, OnTest, Scored
+from scripts.choice import Scored
+from scripts.finish import Finish, OnTest
 from scripts.table import percent, print_finish
 
 

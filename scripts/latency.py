@@ -1,0 +1,68 @@
+"""What a search needs to know latency: a connection to the device, its table, and a calibration."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from torch import nn
+
+from amc.analyse import analyse
+from amc.graph.inputs import Example
+from amc.latency.cut import Exporter
+from amc.latency.device import Device
+from amc.latency.rounding import device_rounding
+from amc.latency.stopwatch import Stopwatch
+from amc.latency.target import parse_target
+from amc.snapshots import CHECKPOINT_FOLDER
+from scripts.latency_options import DEVICE
+from scripts.options import joined, rounding
+from scripts.search_options import SearchOptions
+
+TABLE, MEASURED = "latency-table.json", "latency.json"
+"""In the folder of the checkpoints: what the walls of the search are made of."""
+
+
+@contextlib.contextmanager
+def opened(options: SearchOptions, model: nn.Module, example: Example, folder: Path) -> Iterator[Stopwatch | None]:
+    """The stopwatch of a search in the run folder `folder`, ready to predict; None where the search needs none.
+
+    A search that goes on has the table and the calibration that it began with.
+
+    Raises:
+        UserError: a device that can't be reached, or measures nothing; a network that can't be exported.
+    """
+    if not options.wants_latency:
+        yield None
+        return
+    model = model.eval().cpu()
+    channels = options.channels
+    step = 1 if channels.round_to == DEVICE else rounding(channels.round_to)
+    graph = analyse(model, example, step, channels.max_sparsity, joined(channels.freeze), joined(channels.only))
+    begun = folder / CHECKPOINT_FOLDER
+    with Device(parse_target(options.latency.target), options.latency.target_threads) as device:
+        exporter = Exporter(model, graph, example)
+        if (begun / MEASURED).is_file():
+            watch = Stopwatch(device, exporter, read_table(begun / TABLE, device.fingerprint))
+            watch.read(begun / MEASURED)
+        else:
+            path = options.latency.latency_table or default_path(device.fingerprint)
+            watch = Stopwatch(device, exporter, built_table(path, device, exporter, quiet=options.quiet))
+            with measuring_progress("calibrating the latency table", options.quiet) as show:
+                watch.calibrate(options.seed, show)
+        yield watch
+
+
+def keep(watch: Stopwatch, folder: Path) -> None:
+    """Keep beside the checkpoints of the run folder what the search needs to go on."""
+    watch.table.write(folder / CHECKPOINT_FOLDER / TABLE)
+    watch.write(folder / CHECKPOINT_FOLDER / MEASURED)
+
+
+def learned_rounding(options: SearchOptions, watch: Stopwatch | None) -> int | None:
+    """The step of `--round-to` in channels, None for auto; learned from the table where that is asked for."""
+    if options.channels.round_to != DEVICE:
+        return rounding(options.channels.round_to)
+    assert watch is not None, "the search wants latency"
+    return device_rounding(watch.exporter.graph, watch.cost(watch.exporter.graph))

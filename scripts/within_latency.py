@@ -1,0 +1,78 @@
+"""The choice among the best policies where latency has a budget: what was predicted to fit is measured."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from agents.result import Episode
+from amc.budget import Limit
+from amc.cost import LATENCY
+from amc.graph import Keeps
+from amc.latency.stopwatch import Stopwatch
+from amc.policy import LatencyReached
+from amc.task import Task
+from scripts.choice import Scored, choose
+
+TOLERANCE = 0.01
+"""By how much of the budget a measured latency may exceed it: as much as measurements differ."""
+TRIES = 6
+
+
+def choose_measured(
+    task: Task,
+    episodes: Sequence[Episode],
+    reward: Callable[[Keeps, float], float],
+    watch: Stopwatch,
+    *others: Scored,
+) -> Scored:
+    """As `choose`, of policies that are measured to be within the latency budget.
+
+    Where the best one takes more than was predicted, the budget is tightened by as much, and the best within that is
+    measured in turn. Where none of `episodes` is left, the best one is scaled down.
+    """
+    limit = latency_limit(task)
+    best = choose(task, episodes, reward, *others)
+    if limit is None:
+        return best
+    most = limit.most
+    for _ in range(TRIES):
+        measured = watch.measure(best.keeps)
+        if measured <= limit.most * (1 + TOLERANCE):
+            break
+        most *= limit.most / measured
+        tightened = task.within(with_latency(task, most))
+        fitting = [episode for episode in episodes if tightened.budgets.allows(episode.keeps)]
+        fitting = fitting or [_scaled(tightened, best.keeps, episodes[0])]
+        best = choose(tightened, fitting, reward)
+    return best
+
+
+def latency_reached(watch: Stopwatch, task: Task, keeps: Keeps) -> LatencyReached:
+    """The latency of the network with `keeps`, predicted by the task's budget where it has one, and measured."""
+    limit = latency_limit(task)
+    predict = limit.cost if limit else watch.cost(task.graph)
+    return LatencyReached(
+        latency_before_ms=watch.original,
+        latency_after_ms=watch.measure(keeps),
+        latency_predicted_ms=predict(keeps),
+        target=watch.device.target,
+        runtime=watch.device.runtime,
+    )
+
+
+def latency_limit(task: Task) -> Limit | None:
+    """The latency budget of a task; None where it has none."""
+    return next((limit for limit in task.budgets.limits if limit.kind == LATENCY), None)
+
+
+def with_latency(task: Task, milliseconds: float) -> tuple[str, ...]:
+    """The budgets of a task with another latency."""
+    return tuple(
+        f"{LATENCY}={milliseconds:.9f}ms" if limit.kind == LATENCY else limit.asked for limit in task.budgets.limits
+    )
+
+
+def _scaled(task: Task, keeps: Keeps, episode: Episode) -> Episode:
+    """An episode, of which only the policy counts, with `keeps` scaled to the task's budgets."""
+    return dataclasses.replace(episode, keeps=task.budgets.scale(keeps / task.graph.full))
