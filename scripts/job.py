@@ -38,7 +38,7 @@ from scripts import latency
 from scripts.board import Board
 from scripts.checkpoints import Checkpoints
 from scripts.cli import INTERRUPTED
-from scripts.finish import finish, policy_file, score_on_test
+from scripts.finish import Finish, finish, policy_file, score_on_test
 from scripts.options import DataOptions, NetworkOptions, check_command, joined
 from scripts.progress import search_progress
 from scripts.report import write_report
@@ -49,6 +49,7 @@ from scripts.stage_options import Limits
 from scripts.stages import Stages
 from scripts.summary import of_stages, summarise
 from scripts.table import print_finish
+from scripts.within_latency import TOLERANCE, latency_limit
 from scripts.words import flat
 
 TERMINATED = 128 + signal.SIGTERM  # exit status
@@ -158,6 +159,8 @@ def _run(job: Job, task: Task, watch: Stopwatch | None, start: float) -> None:
     write_report(folder)
     if not options.quiet:
         _warn_of_scarce_rows(task)
+        if watch is not None:
+            _say_of_latency(watch, stages.task, result)
         print_finish(result, on_test, is_accuracy=options.metric in METRICS)
         print(
             f"{len(episodes)} episodes in {seconds:.1f} s; results in {folder}\n"
@@ -237,6 +240,24 @@ def _warn_of_scarce_rows(task: Task) -> None:
         print(
             f"warning: fewer calibration rows than unknowns in {shortened(task.scarce, 3)}; least squares leans on"
             " its ridge there, more --calibration-images help",
+            file=sys.stderr,
+        )
+
+
+def _say_of_latency(watch: Stopwatch, task: Task, result: Finish) -> None:
+    """Say what of the latency is not as wished."""
+    assert result.latency is not None, "it was measured"
+    limit, after = latency_limit(task), result.latency.latency_after_ms
+    if limit is not None and after > (1 + TOLERANCE) * limit.most:
+        print(
+            f"warning: {after:.4g} ms are {after / limit.most - 1:.1%} over the budget {limit.asked}, and no policy of"
+            " the search is nearer; give a smaller budget, or more episodes",
+            file=sys.stderr,
+        )
+    if unmoved := watch.unmoved(result.policy.keeps):
+        print(
+            f"warning: fewer MACs and no less time in {shortened(unmoved, 3)}; --round-to device keeps channels that"
+            " cost no time",
             file=sys.stderr,
         )
 

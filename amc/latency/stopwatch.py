@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from amc.budget import Costs
-from amc.cost import COSTS, LATENCY, CostFunction
+from amc.cost import COSTS, LATENCY, CostFunction, macs
 from amc.entries import entry, integer, list_of, number, read_object
 from amc.errors import UserError
 from amc.files import write_json
@@ -30,6 +30,9 @@ TOGETHER = 4
 PRECISION = 0.01
 LIMIT = 20.0
 """Of such a measurement: the wanted precision of the ratios, and seconds."""
+
+MOVED, UNMOVED = 0.9, 0.97
+"""A layer is told of where less than this share of its MACs is left, and more than this share of its time."""
 
 
 class Stopwatch:
@@ -109,6 +112,14 @@ class Stopwatch:
         if keeps.tobytes() not in self._cache:
             self._measure([keeps])
         return self._cache[keeps.tobytes()]
+
+    def unmoved(self, keeps: Keeps) -> list[str]:
+        """Layers that lose MACs and no time when `keeps[g]` units of each group are left, by the table."""
+        graph = self.exporter.graph
+        milliseconds, count = self.table.cost(graph).terms, macs(graph).terms
+        fewer = count(keeps) < MOVED * count(graph.full)
+        as_long = milliseconds(keeps) > UNMOVED * milliseconds(graph.full)
+        return [graph.layers[index].name for index in np.flatnonzero(fewer & as_long)]
 
     def write(self, path: Path) -> None:
         """Write what was measured, for a search that goes on."""
