@@ -1,0 +1,149 @@
+"""How well latency is predicted, how long its table takes, and whether a budget in ms is met; writes docs/latency.md.
+
+Networks with random weights, which make no difference to the time; ONNX Runtime, one thread, one image. A network that
+is in the JSON file already is not measured again. `--help` shows the options.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from amc.budget import Budgets
+from amc.cost import LATENCY
+from amc.errors import UserError
+from amc.files import write_text
+from amc.graph import Keeps
+from amc.latency.calibration import Measured, relative_errors
+from amc.latency.cut import Exporter
+from amc.latency.device import Device
+from amc.latency.random_keeps import random_keeps
+from amc.latency.stopwatch import Stopwatch
+from amc.latency.target import LOCAL, parse_target
+from amc.networks import load_network
+from amc.prune import choose
+from amc.task import prunable_graph
+from benchmarks.latency_table import Row, document
+from scripts.cli import run
+from scripts.latency import built_table
+
+SIZES = {"resnet56": 32, "mobilenet_v1": 224, "torchvision:resnet50": 224}
+"""Networks, and the pixels of their images."""
+HELD_OUT = 40
+"""Random compact networks that the prediction is tried on."""
+PROCESSES = 10
+SHARE = 0.5
+"""The budget that a policy from the table alone has to meet."""
+TRIES = 5
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Build the latency table of each network, calibrate it, and compare it with networks measured end to end."""
+
+    networks: tuple[str, ...] = tuple(SIZES)
+    """Networks."""
+    out: Path = Path("runs/latency.json")
+    """The rows; networks that it has already are left out."""
+    page: Path = Path("docs/latency.md")
+    """The table of all rows."""
+    target: str = LOCAL
+    """Where it is measured, as for scripts.train."""
+
+
+def latency(arguments: Arguments) -> None:
+    """Make the rows that are missing, and the page of all."""
+    rows: dict[str, Row] = {}
+    if arguments.out.exists():
+        rows = {row["name"]: row for row in json.loads(arguments.out.read_text(encoding="utf-8"))}
+    for name in arguments.networks:
+        if name not in SIZES:
+            raise UserError(f"unknown network {name!r}; there are {', '.join(SIZES)}")
+        if name not in rows:
+            rows[name] = _row(name, arguments.target)
+            print(json.dumps(rows[name]), flush=True)
+            write_text(arguments.out, json.dumps(list(rows.values()), indent=1))
+    write_text(arguments.page, document([rows[name] for name in SIZES if name in rows]))
+
+
+def _row(name: str, target: str) -> Row:
+    torch.manual_seed(0)
+    model = load_network(name, "none").model.eval()
+    example = torch.zeros(1, 3, SIZES[name], SIZES[name])
+    graph = prunable_graph(model, example)
+    exporter = Exporter(model, graph, example)
+    with tempfile.TemporaryDirectory() as folder, Device(parse_target(target)) as device:
+        start = time.perf_counter()
+        table = built_table(Path(folder) / "table.json", device, exporter, quiet=False)
+        table_seconds = time.perf_counter() - start
+        watch = Stopwatch(device, exporter, table)
+        watch.calibrate(seed=0)
+        calibration_seconds = time.perf_counter() - start - table_seconds
+        row: dict[str, Any] = {
+            "name": name,
+            "size": SIZES[name],
+            "fingerprint": device.fingerprint,
+            "original_ms": watch.original,
+            "cuts": exporter.cuts,
+            "points": table.points,
+            "table_seconds": table_seconds,
+            "calibration_seconds": calibration_seconds,
+        }
+        row |= _errors(watch) | _budget(watch)
+        keeps = np.array(row["keeps"])
+    row["ratios"] = _in_processes(exporter, keeps, target)
+    return row
+
+
+def _errors(watch: Stopwatch) -> Row:
+    """Of the calibrated prediction on random compact networks that it has not seen."""
+    graph = watch.exporter.graph
+    held_out = [Measured(keeps, watch.measure(keeps) / watch.original) for keeps in random_keeps(graph, HELD_OUT, 1)]
+    errors = relative_errors(watch.cost(graph), watch.original, held_out)
+    return {"median_error": float(np.median(errors)), "error_95": float(np.quantile(errors, 0.95))}
+
+
+def _budget(watch: Stopwatch) -> Row:
+    """The uniform policy at a latency budget: chosen by the table, measured, tightened."""
+    graph = watch.exporter.graph
+    least = watch.measure(graph.least) / watch.original
+    found: Row = {"least_share": least, "asked": SHARE}
+    asked = SHARE
+    if least > SHARE:
+        asked = found["asked"] = (1 + least) / 2
+    most = asked * watch.original
+    for tries in range(1, TRIES + 1):
+        budgets = Budgets(graph, [f"{LATENCY}={most:.9f}ms"], costs=watch.costs)
+        keeps: Keeps = budgets.scale(np.ones(len(graph.groups)))
+        share = watch.measure(keeps) / watch.original
+        if share <= asked * 1.01:
+            break
+        most *= asked / share
+    return found | {"share": share, "tries": tries, "keeps": keeps.tolist()}
+
+
+def _in_processes(exporter: Exporter, keeps: Keeps, target: str) -> list[float]:
+    """The ratio of a compact network to the original, each in a process of its own there."""
+    graph = exporter.graph
+    models = [exporter.original, exporter.compact(choose(graph, np.zeros(graph.unit_count), keeps))]
+    ratios = []
+    for _ in range(PROCESSES):
+        with Device(parse_target(target)) as device:
+            ratios.append(device.measure(models).ratios[1].value)
+    return sorted(ratios)
+
+
+def main() -> None:
+    """Run as a command."""
+    run(latency, Arguments)
+
+
+if __name__ == "__main__":
+    main()
