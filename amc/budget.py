@@ -18,7 +18,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from amc.cost import COSTS, LATENCY, CostFunction
+from amc.cost import COSTS, LATENCY, CostFunction, amount
 from amc.errors import UserError
 from amc.graph import Keeps, PruningGraph
 from amc.registry import look_up
@@ -61,10 +61,10 @@ def parse_limit(text: str, graph: PruningGraph, whole: PruningGraph | None = Non
     is_share = not unit and number <= 1
     number *= _SUFFIXES.get(unit, 1)
     if number <= 0 or not (is_share or (unit if kind == LATENCY else number == int(number))):
-        amount = f"{kind}=3.2ms" if kind == LATENCY else f"{kind}=60M"
+        example = f"{kind}=3.2ms" if kind == LATENCY else f"{kind}=60M"
         raise UserError(
             f"budget {text!r}: expected a share of the original in (0, 1] such as {kind}=0.5, "
-            f"or an amount such as {amount}, got {value!r}"
+            f"or an amount such as {example}, got {value!r}"
         )
     cost = make(graph)
     original = make(whole or graph)((whole or graph).full)
@@ -92,10 +92,9 @@ class Budgets:
             least = limit.cost(graph.least)
             if least > limit.most:
                 share = math.ceil(1000 * least / limit.original) / 1000
-                amount = f"{least:.4g} ms" if limit.kind == LATENCY else f"{least:,} {limit.kind}"
                 raise UserError(
                     f"budget {limit.asked} can't be reached: the least that pruning can leave is "
-                    f"{amount} ({limit.kind}={share:g})"
+                    f"{amount(limit.kind, least)}{f' {limit.kind}' * (limit.kind != LATENCY)} ({limit.kind}={share:g})"
                 )
 
     def allows(self, keeps: Keeps) -> bool:

@@ -43,6 +43,11 @@ class Cost:
         return products
 
 
+def amount(kind: str, cost: float) -> str:
+    """A cost of that kind in words, without what is counted."""
+    return f"{cost:.4g} ms" if kind == LATENCY else f"{int(cost):,}"
+
+
 def macs(graph: PruningGraph) -> Cost:
     """Multiply-accumulates of convolutions and linear layers, for one image."""
     return _cost(graph, [(layer.positions * layer.kernel_size, (layer.out, layer.weight_in)) for layer in graph.layers])

@@ -49,7 +49,7 @@ class Board:
         self,
         folder: Path,
         graph: PruningGraph,
-        original: Mapping[str, int],
+        original: Mapping[str, float],
         episodes: int,
         past: Sequence[Episode],
         *,
@@ -84,13 +84,16 @@ class Board:
         best: Keeps,
         arguments: Mapping[str, Any],
         summary: Mapping[str, Any],
+        latencies: Sequence[tuple[float, float]] = (),
     ) -> None:
         """The pictures of the whole search, hyperparameters with what they led to, the summary.
+
+        `latencies` are predicted and measured, in ms, where the search knew them.
 
         Raises:
             UserError: some events could not be written.
         """
-        self._events.close(lambda: self._ending(episodes, best, arguments, summary))
+        self._events.close(lambda: self._ending(episodes, best, arguments, summary, latencies))
 
     def _points(self, episode: Episode) -> None:
         writer, step = self._writer, episode.index
@@ -114,10 +117,9 @@ class Board:
         writer.flush()
 
     def _reached(self, prefix: str, outcome: Outcome) -> dict[str, float]:
-        return {
-            f"{prefix}/accuracy": outcome.accuracy,
-            f"{prefix}/share of MACs left": outcome.macs / self._original["macs"],
-            f"{prefix}/share of parameters left": outcome.params / self._original["params"],
+        return {f"{prefix}/accuracy": outcome.accuracy} | {
+            f"{prefix}/share of {charts.COST_NAMES[kind]} left": getattr(outcome, kind) / whole
+            for kind, whole in self._original.items()
         }
 
     def _is_drawing_due(self, done: int) -> bool:
@@ -138,6 +140,7 @@ class Board:
         best: Keeps,
         arguments: Mapping[str, Any],
         summary: Mapping[str, Any],
+        latencies: Sequence[tuple[float, float]],
     ) -> None:
         step = len(episodes)
         self._pictures(episodes, step, summary["original_accuracy"])
@@ -145,6 +148,9 @@ class Board:
         uniform = width * self._uniform if len(self._uniform) else ()
         figure = charts.widths(self._names, width * self._graph.full, width * best, uniform)
         self._writer.add_figure("widths of every group", figure, step)
+        if latencies:
+            figure = charts.predicted_against_measured(latencies)
+            self._writer.add_figure("scatter of predicted against measured latency", figure, step)
         for name, value in results(summary).items():
             self._writer.add_scalar(name, value, step)
         for part in hyperparameters(arguments):  # add_hparams would open a second file

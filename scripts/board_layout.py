@@ -35,6 +35,8 @@ CHARTS: dict[str, dict[str, tuple[str, ...]]] = {
         "MACs, of the best so far": ("best so far/share of MACs left",),
         "MACs, of every episode": ("episode/share of MACs left",),
         "parameters, of every episode": ("episode/share of parameters left",),
+        "latency, of the best so far": ("best so far/share of latency left",),
+        "latency, of every episode": ("episode/share of latency left",),
     },
     "Losses of the agent": {
         "critic": ("learning/critic loss",),
@@ -69,7 +71,10 @@ def layout() -> dict[str, dict[str, list[Any]]]:
 
 def results(summary: Mapping[str, Any]) -> dict[str, float]:
     """Final numbers by the name of their curve."""
-    return {
+    found = {
         f"result/{name}": summary[entry] if entry in summary else summary[f"{entry}_after"] / summary[f"{entry}_before"]
         for name, entry in RESULTS.items()
     }
+    if "latency_after_ms" in summary:
+        found["result/share of latency left"] = summary["latency_after_ms"] / summary["latency_before_ms"]
+    return found

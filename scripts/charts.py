@@ -21,7 +21,7 @@ INK, GRID = "#24292f", "#d0d7de"
 """Colours of text and of grid lines, used for nothing else: a page may put its own in their place."""
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"  # Okabe and Ito (2008): told apart by the colour-blind too
 EPISODE_COLOURS, SPARSITY_COLOURS = "viridis", "YlGnBu"
-COST_NAMES = {"macs": "MACs", "params": "parameters"}
+COST_NAMES = {"macs": "MACs", "params": "parameters", "latency": "latency"}
 WIDTH = 5.6  # inches
 DPI = 120
 ROW = 0.17  # inches, of a group
@@ -80,7 +80,7 @@ def learning_curve(episodes: Sequence[Episode], uniform: Sequence[int] = ()) -> 
 def accuracy_against_cost(
     episodes: Sequence[Episode],
     kind: str,
-    whole: int,
+    whole: float,
     metric: str,
     uniform: Sequence[int] = (),
     original: float | None = None,
@@ -176,6 +176,19 @@ def widths(names: Sequence[str], before: ArrayLike, after: ArrayLike, uniform: A
     axes.set_xlabel("channels")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _name_rows(axes, names)
+    _legend(figure)
+    return figure
+
+
+def predicted_against_measured(latencies: Sequence[tuple[float, float]]) -> Figure:
+    """Predicted and measured latency in ms, one pair for each network that was measured."""
+    figure, axes = _figure(4.0, "Predicted against measured latency")
+    predicted, measured = np.array(latencies).T
+    axes.plot(measured, predicted, "o", color=BLUE, markersize=5, markeredgecolor=INK, markeredgewidth=0.3)
+    most = 1.05 * max(*predicted, *measured)
+    axes.plot([0, most], [0, most], color=ORANGE, linestyle="--", linewidth=1.5, label="equal")
+    axes.set_xlabel("measured (ms)")
+    axes.set_ylabel("predicted (ms)")
     _legend(figure)
     return figure
 

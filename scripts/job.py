@@ -21,7 +21,7 @@ from agents.result import Episode, Past
 from agents.search import BestOf
 from agents.strategies import Ddpg
 from agents.strategy import Strategy
-from amc.cost import COSTS, macs
+from amc.cost import COSTS, LATENCY, macs
 from amc.data.load import Splits
 from amc.device import find_device
 from amc.evaluate import METRICS
@@ -125,6 +125,8 @@ def _run(job: Job, task: Task, watch: Stopwatch | None, start: float) -> None:
         latency=partial(watch.teller, measured=REWARDS[options.reward].weighs_cost) if watch else None,
     )
     description = _description(job, task, stages.planned)
+    if watch is not None:
+        description["whole"][LATENCY] = watch.original
     board = Board(
         folder,
         task.graph,
@@ -155,7 +157,7 @@ def _run(job: Job, task: Task, watch: Stopwatch | None, start: float) -> None:
         "wall_seconds": session.seconds + time.perf_counter() - start,
     }
     write_json(folder / SUMMARY_FILE, summary)
-    board.close(episodes, result.policy.keeps, arguments, summary)
+    board.close(episodes, result.policy.keeps, arguments, summary, watch.pairs if watch else ())
     write_report(folder)
     if not options.quiet:
         _warn_of_scarce_rows(task)

@@ -54,7 +54,7 @@ class Record:
     metric: str
     stages: tuple[tuple[str, ...], ...]
     groups: tuple[GroupShape, ...]
-    whole: Mapping[str, int]
+    whole: Mapping[str, float]
     uniform: tuple[int, ...]
     asked: int
     seconds: float
@@ -84,7 +84,7 @@ def read_record(folder: Path) -> Record:
             metric=entry(run, "metric", text),
             stages=entry(run, "stages", list_of(list_of(text))),
             groups=entry(run, "groups", list_of(_shape)),
-            whole=entry(run, "whole", object_of(integer)),
+            whole=entry(run, "whole", object_of(number)),
             uniform=entry(run, "uniform", list_of(integer)),
             asked=entry(run, "asked", integer),
             seconds=entry(run, "seconds", number),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from agents.result import Episode, best_of
+from amc.cost import COSTS, LATENCY, amount
 from amc.entries import entry, number, object_of, text
 from amc.evaluate import METRICS
 from amc.userfile import is_user_function
@@ -27,7 +28,9 @@ NETWORKS = {
     FOUND: ("policy_accuracy", "test_accuracy_policy"),
 }
 """Entries of the summary with the scores on the reward and on the test split."""
-BUDGET = re.compile(rf"({'|'.join(COST_NAMES)})=([0-9]+\.?[0-9]*|\.[0-9]+)[KMGkmg]?")
+AFTER = {LATENCY: "latency_after_ms"}
+"""The entry of a cost in the summary, where it is another than `KIND_after`."""
+BUDGET = re.compile(rf"({'|'.join(COST_NAMES)})=([0-9]+\.?[0-9]*|\.[0-9]+)(?:[KMGkmg]|ms)?")
 
 
 class Table(NamedTuple):
@@ -49,7 +52,7 @@ class Result:
         uniform: Of each group in the uniform policy; empty without a budget.
     """
 
-    costs: Mapping[str, int]
+    costs: Mapping[str, float]
     scores: Mapping[str, Sequence[float]]
     channels: Sequence[int]
     uniform: Sequence[int]
@@ -67,13 +70,13 @@ def result_of(record: Record) -> Result | None:
         return None
     uniform = _channels(record, record.uniform) if record.uniform else ()
     if record.summary is None or record.policy is None:
-        costs = {kind: int(getattr(best.outcome, kind)) for kind in record.whole}
+        costs = {kind: float(getattr(best.outcome, kind)) for kind in record.whole}
         return Result(costs, _scores_so_far(record, best), _channels(record, best.keeps), uniform)
     summary = record.summary
     if [group.name for group in record.policy.groups] != [group.name for group in record.groups]:
         raise ValueError("policy.json and the checkpoint are of different networks")
     return Result(
-        costs={kind: int(entry(summary, f"{kind}_after", number)) for kind in record.whole},
+        costs={kind: entry(summary, AFTER.get(kind, f"{kind}_after"), number) for kind in record.whole},
         scores={
             name: tuple(entry(summary, key, number) for key in keys)
             for name, keys in NETWORKS.items()
@@ -137,7 +140,7 @@ def asked_and_reached(record: Record, result: Result | None) -> Table:
         asked, reached = percent(float(most)) if is_share else most, ""
         if result is not None:
             left = result.costs[kind]
-            reached = percent(left / record.whole[kind]) if is_share else f"{left:,}"
+            reached = percent(left / record.whole[kind]) if is_share else amount(kind, left)
         rows.append((f"{COST_NAMES[kind]} left, at most", asked, reached))
     return Table(("", "asked", "reached"), rows)
 
@@ -181,7 +184,7 @@ def costs(record: Record, result: Result) -> Table:
     return Table(
         ("cost of one image", "original", "found", "left"),
         [
-            (COST_NAMES[kind], f"{whole:,}", f"{result.costs[kind]:,}", percent(result.costs[kind] / whole))
+            (COST_NAMES[kind], amount(kind, whole), amount(kind, result.costs[kind]), percent(result.costs[kind] / whole))
             for kind, whole in record.whole.items()
         ],
     )
@@ -231,8 +234,8 @@ def circumstances(record: Record) -> Table:
 
 def _check(record: Record) -> None:
     """Raise a ValueError for what no run has."""
-    if set(record.whole) != set(COST_NAMES) or not all(record.whole.values()):
-        raise ValueError(f"'whole': expected costs above 0 of {' and '.join(COST_NAMES)}, got {dict(record.whole)}")
+    if not set(COSTS) <= set(record.whole) <= set(COST_NAMES) or not all(record.whole.values()):
+        raise ValueError(f"'whole': expected costs above 0 of {' and '.join(COSTS)}, got {dict(record.whole)}")
     for group in record.groups:
         if not 0 < group.units <= group.width:
             raise ValueError(f"'groups': {group.name!r} has {group.width} channels in {group.units} units")
@@ -242,7 +245,7 @@ def _check(record: Record) -> None:
 
 
 def _is_share(most: str) -> bool:
-    return most[-1] not in "KMGkmg" and float(most) <= 1
+    return most[-1].isdigit() and float(most) <= 1
 
 
 def _scores_so_far(record: Record, best: Episode) -> Mapping[str, Sequence[float]]:

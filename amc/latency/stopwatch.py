@@ -99,6 +99,12 @@ class Stopwatch:
         cost = self.cost(self.exporter.graph)
         return sorted(relative_errors(cost, self.original, self.measured[NETWORKS : NETWORKS + HELD_OUT]).tolist())
 
+    @property
+    def pairs(self) -> list[tuple[float, float]]:
+        """Predicted and measured latency in ms of every network that was measured."""
+        cost = self.cost(self.exporter.graph)
+        return [(cost(each.keeps), each.share * self.original) for each in self.measured]
+
     def refit(self, measured: Sequence[Measured] = ()) -> None:
         """Fit the prediction to `measured`, or to everything that was."""
         self._factors = fit(self._parts, self.exporter.graph.full, self.original, measured or self.measured)
