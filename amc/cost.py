@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.graph import Axis, Keeps, PruningGraph
+from amc.lengths import AxisLengths
 
 CostFunction = Callable[[Keeps], float]
 """A cost as a function of the units kept of each group; it never decreases when a group keeps more."""
@@ -22,13 +23,9 @@ LATENCY = "latency"
 
 @dataclass(frozen=True, eq=False)
 class Cost:
-    """`sum_t coefficient[t] * prod_i length[factors[t, i]]` with `length = fixed + per_unit @ keeps`.
+    """`sum_t coefficient[t] * prod_i length[factors[t, i]]`, where a factor of -1 is 1."""
 
-    `per_unit` is `(axes, groups)`, `fixed` `(axes,)`; the last axis is always 1 long and fills short products.
-    """
-
-    per_unit: NDArray[np.int64]
-    fixed: NDArray[np.int64]
+    lengths: AxisLengths
     factors: NDArray[np.int64]
     coefficients: NDArray[np.int64]
 
@@ -38,7 +35,7 @@ class Cost:
 
     def terms(self, keeps: Keeps) -> NDArray[np.int64]:
         """What each term contributes, int64 `(terms,)`: of `macs` the layers, of `params` the parameters, in order."""
-        lengths = self.fixed + self.per_unit @ keeps
+        lengths = np.append(self.lengths(keeps), 1)
         products: NDArray[np.int64] = self.coefficients * lengths[self.factors].prod(axis=1)
         return products
 
@@ -73,28 +70,12 @@ COSTS: dict[str, Callable[[PruningGraph], Cost]] = {"macs": macs, "params": para
 
 
 def _cost(graph: PruningGraph, terms: Sequence[tuple[int, Sequence[Axis]]]) -> Cost:
-    group_of_unit = np.repeat(np.arange(len(graph.groups)), [group.units for group in graph.groups])
-    units = np.array([group.units for group in graph.groups], dtype=np.int64)
-    rows: list[NDArray[np.int64]] = []
-    fixed: list[int] = []
-    number: dict[int, int] = {}
-
-    def row(axis: Axis) -> int:
-        if id(axis) not in number:
-            cut = axis.units[axis.units >= 0]
-            per_group = np.bincount(group_of_unit[cut], minlength=len(units))
-            number[id(axis)] = len(rows)
-            rows.append(per_group // units if len(units) else per_group)
-            fixed.append(len(axis) - len(cut))
-        return number[id(axis)]
-
-    width = max((len(axes) for _, axes in terms), default=0)
-    factors = [[row(axis) for axis in axes] + [-1] * (width - len(axes)) for _, axes in terms]
-    rows.append(np.zeros(len(units), dtype=np.int64))
-    fixed.append(1)
+    axes = {id(axis): axis for _, factors in terms for axis in factors}
+    number = {key: row for row, key in enumerate(axes)}
+    width = max((len(factors) for _, factors in terms), default=0)
+    rows = [[number[id(axis)] for axis in factors] + [-1] * (width - len(factors)) for _, factors in terms]
     return Cost(
-        per_unit=np.stack(rows).astype(np.int64),
-        fixed=np.array(fixed, dtype=np.int64),
-        factors=np.array(factors, dtype=np.int64).reshape(len(terms), width),
+        lengths=AxisLengths(graph, tuple(axes.values())),
+        factors=np.array(rows, dtype=np.int64).reshape(len(terms), width),
         coefficients=np.array([coefficient for coefficient, _ in terms], dtype=np.int64),
     )

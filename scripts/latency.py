@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
 from amc.analyse import analyse
 from amc.graph.inputs import Example
+from amc.latency.build import build, missing
 from amc.latency.cut import Exporter
 from amc.latency.device import Device
 from amc.latency.rounding import device_rounding
+from amc.latency.shapes import shapes_of
 from amc.latency.stopwatch import Stopwatch
+from amc.latency.table import LatencyTable, default_path, read_table
 from amc.latency.target import parse_target
 from amc.snapshots import CHECKPOINT_FOLDER
 from scripts.latency_options import DEVICE
@@ -49,9 +54,41 @@ def opened(options: SearchOptions, model: nn.Module, example: Example, folder: P
         else:
             path = options.latency.latency_table or default_path(device.fingerprint)
             watch = Stopwatch(device, exporter, built_table(path, device, exporter, quiet=options.quiet))
-            with measuring_progress("calibrating the latency table", options.quiet) as show:
+            with _bar("calibrating latency", options.quiet) as show:
                 watch.calibrate(options.seed, show)
         yield watch
+
+
+def built_table(path: Path, device: Device, exporter: Exporter, *, quiet: bool) -> LatencyTable:
+    """The latency table in a file, with the layers of the exported network, which are measured where it lacks them.
+
+    It is written after each measurement: one that is interrupted goes on.
+
+    Raises:
+        UserError: a table of another device; what `Device.measure` raises.
+    """
+    table = read_table(path, device.fingerprint) if path.is_file() else LatencyTable(device.fingerprint)
+    shapes = shapes_of(exporter.whole, exporter.graph)
+    layers = len(missing(table, shapes))
+    if layers:
+        with _bar("measuring layers", quiet) as show:
+
+            def on_batch(done: int) -> None:
+                table.write(path)
+                show(done, layers)
+
+            build(table, device, exporter.graph, shapes, exporter.whole, on_batch)
+    return table
+
+
+@contextlib.contextmanager
+def _bar(words: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error; yields what is told how much is done, and of how much."""
+    console = Console(stderr=True, quiet=quiet)
+    columns = (MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
+        task = bar.add_task(words, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def keep(watch: Stopwatch, folder: Path) -> None:

@@ -184,7 +184,12 @@ def costs(record: Record, result: Result) -> Table:
     return Table(
         ("cost of one image", "original", "found", "left"),
         [
-            (COST_NAMES[kind], amount(kind, whole), amount(kind, result.costs[kind]), percent(result.costs[kind] / whole))
+            (
+                COST_NAMES[kind],
+                amount(kind, whole),
+                amount(kind, result.costs[kind]),
+                percent(result.costs[kind] / whole),
+            )
             for kind, whole in record.whole.items()
         ],
     )

@@ -36,6 +36,7 @@ class Exporter:
 
     Attributes:
         graph: The analysis.
+        whole: The export of the network as it is.
         cuts: Whether networks are cut; else each is exported.
 
     Raises:
@@ -46,18 +47,18 @@ class Exporter:
         self._model = model
         self.graph = graph
         self._example = example
-        self._whole = _plain(onnx_as_it_is(model, example))
-        self._arrays = _arrays(self._whole)
+        self.whole = _plain(onnx_as_it_is(model, example))
+        self._arrays = _arrays(self.whole)
         halves = np.array([group.choices[len(group.choices) // 2] for group in graph.groups], dtype=np.int64)
         selection = select(graph, model, choose(graph, np.zeros(graph.unit_count), halves))
         probe = _plain(onnx_as_it_is(compact(model, selection), example))
-        _infer_what_differs(self._whole, probe)
+        _infer_what_differs(self.whole, probe)
         self.cuts = _same_but_for_values(self._cut(selection), probe)
 
     @property
     def original(self) -> bytes:
         """The network as it is."""
-        return self._whole.SerializeToString()
+        return self.whole.SerializeToString()
 
     def compact(self, alive: Alive) -> bytes:
         """The network in which the units `alive` are left, with the weights that the original has there."""
@@ -70,7 +71,7 @@ class Exporter:
         from onnx import ModelProto, numpy_helper
 
         result = ModelProto()
-        result.CopyFrom(self._whole)
+        result.CopyFrom(self.whole)
         for initialiser in result.graph.initializer:
             axes = selection.tensors.get(initialiser.name)
             if axes is not None:

@@ -18,6 +18,7 @@ from amc.latency.calibration import LatencyCost, Measured, Parts, fit, relative_
 from amc.latency.cut import Exporter
 from amc.latency.device import Device
 from amc.latency.random_keeps import random_keeps
+from amc.latency.shapes import shapes_of
 from amc.latency.table import LatencyTable
 from amc.prune import choose
 
@@ -58,6 +59,7 @@ class Stopwatch:
         self.original = 0.0
         self.measured: list[Measured] = []
         self.table = table
+        self.shapes = shapes_of(exporter.whole, exporter.graph)
         self._parts = self._parts_of(exporter.graph)
         self._factors = np.zeros(2)
         self._cache: dict[bytes, float] = {}
@@ -122,7 +124,7 @@ class Stopwatch:
     def unmoved(self, keeps: Keeps) -> list[str]:
         """Layers that lose MACs and no time when `keeps[g]` units of each group are left, by the table."""
         graph = self.exporter.graph
-        milliseconds, count = self.table.cost(graph).terms, macs(graph).terms
+        milliseconds, count = self.table.cost(graph, self.shapes).terms, macs(graph).terms
         fewer = count(keeps) < MOVED * count(graph.full)
         as_long = milliseconds(keeps) > UNMOVED * milliseconds(graph.full)
         return [graph.layers[index].name for index in np.flatnonzero(fewer & as_long)]
@@ -164,4 +166,4 @@ class Stopwatch:
             self._cache[keeps.tobytes()] = ratio.value * self.original
 
     def _parts_of(self, graph: PruningGraph) -> Parts:
-        return Parts.of(graph, self.table.cost(graph))
+        return Parts.of(graph, self.table.cost(graph, self.shapes))

@@ -1,0 +1,33 @@
+"""Lengths of axes as functions of the keeps: linear, since every unit has equally many positions on an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amc.graph import Axis, Keeps, PruningGraph
+
+
+class AxisLengths:
+    """The lengths of `axes` of a graph.
+
+    `per_unit` is `(axes, groups)`: positions that a unit of each group has; `fixed` `(axes,)`: those that always stay.
+    """
+
+    def __init__(self, graph: PruningGraph, axes: Sequence[Axis]) -> None:
+        units = graph.full
+        group_of_unit = np.repeat(np.arange(len(units)), units)
+        self.per_unit = np.zeros((len(axes), len(units)), dtype=np.int64)
+        self.fixed = np.zeros(len(axes), dtype=np.int64)
+        for row, axis in enumerate(axes):
+            cut = axis.units[axis.units >= 0]
+            self.fixed[row] = len(axis) - len(cut)
+            if len(units):
+                self.per_unit[row] = np.bincount(group_of_unit[cut], minlength=len(units)) // units
+
+    def __call__(self, keeps: Keeps) -> NDArray[np.int64]:
+        """The length of each axis with `keeps[g]` units of each group left, int64 `(axes,)`."""
+        lengths: NDArray[np.int64] = self.fixed + self.per_unit @ keeps
+        return lengths
