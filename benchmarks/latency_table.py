@@ -12,8 +12,8 @@ Row = dict[str, Any]
 
 HEAD = """# Latency, predicted and measured
 
-`python -m benchmarks.latency` writes this file. For each network, with random weights: its table of layers is built from
-nothing, calibrated on 24 random compact networks measured end to end, and tried on 40 others.
+`python -m benchmarks.latency` writes this file. For each network, with random weights: its table of layers is built
+from nothing, calibrated on 24 random compact networks measured end to end, and tried on 40 others.
 
 - *error*: of the prediction relative to the measurement, over those 40.
 - *table*, *points*: how long the table took, and how many small networks were measured for it; *calibration* likewise.

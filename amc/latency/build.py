@@ -121,7 +121,7 @@ def _rounds(shape: LayerShape, times: LayerTimes, tolerance: float) -> Iterator[
 
 def _profiles(shape: LayerShape, least: Point) -> Iterator[tuple[Point, Callable[[int], Point]]]:
     """The widths of each profile, from and to, and the point of such a width."""
-    if shape.is_grouped:
+    if shape.tied:
         if least[0] < shape.inputs:
             yield (least[0], shape.inputs), lambda i: (i, i * shape.outputs // shape.inputs)
         return

@@ -34,9 +34,11 @@ class LayerShape:
         operator: In ONNX's name.
         attributes: Its attributes, as JSON.
         kernel: Spatial size of the weight; empty for a linear layer.
-        size: The input's shape without the batch and the channels.
+        size: Spatial size of the input; of a linear layer the number of rows.
         inputs, outputs: Channels.
-        per_group: Input channels of each group of the convolution.
+        groups: Of the convolution.
+        tied: Whether groups are cut as a whole, so that input and output channels stay in proportion; else as many
+            channels are cut in each of them.
         then: What fuses with it: operators with their attributes and constants, as JSON.
     """
 
@@ -46,17 +48,13 @@ class LayerShape:
     size: tuple[int, ...]
     inputs: int
     outputs: int
-    per_group: int
+    groups: int
+    tied: bool
     then: tuple[str, ...]
-
-    @property
-    def is_grouped(self) -> bool:
-        """Whether input and output channels go together: their numbers stay in proportion."""
-        return self.per_group < self.inputs
 
     def __str__(self) -> str:
         kernel = "x".join(map(str, self.kernel))
-        groups = f", {self.inputs // self.per_group} groups" if self.is_grouped else ""
+        groups = f", {self.groups} groups" * (self.groups > 1)
         then = "".join(f" + {json.loads(each)['operator']}" for each in self.then)
         words = [self.operator, kernel, f"of {'x'.join(map(str, self.size))}" if self.size else ""]
         return f"{' '.join(filter(None, words))}, {self.inputs} to {self.outputs}{groups}{then}"
@@ -67,40 +65,33 @@ def shapes_of(export: onnx.ModelProto, graph: PruningGraph) -> dict[int, LayerSh
 
     `export` is of the network that `graph` is the analysis of, as it is.
     """
-    import onnx
-
-    inferred = onnx.shape_inference.infer_shapes(export)
-    sizes = {
-        each.name: [dimension.dim_value for dimension in each.type.tensor_type.shape.dim]
-        for each in (*inferred.graph.input, *inferred.graph.value_info, *inferred.graph.output)
-    }
-    weights = {each.name: tuple(each.dims) for each in inferred.graph.initializer}
-    turned = {node.output[0]: node.input[0] for node in inferred.graph.node if node.op_type == "Transpose"}
-    readers = Counter(name for node in inferred.graph.node for name in node.input)
-    reader = {name: node for node in inferred.graph.node for name in node.input}
-    numbers = _constants(inferred)
+    weights = {each.name: tuple(each.dims) for each in export.graph.initializer}
+    turned = {node.output[0]: node.input[0] for node in export.graph.node if node.op_type == "Transpose"}
+    readers = Counter(name for node in export.graph.node for name in node.input)
+    reader = {name: node for node in export.graph.node for name in node.input}
+    numbers = _constants(export)
     places: dict[str, list[int]] = {}
     for index, layer in enumerate(graph.layers):
         if layer.weight is not None:
             places.setdefault(layer.weight, []).append(index)
     found = {}
-    for node in inferred.graph.node:
+    for node in export.graph.node:
         if node.op_type not in OPERATORS:
             continue
         name = turned.get(node.input[1], node.input[1])
-        if not places.get(name) or not sizes.get(node.input[0]):
+        if not places.get(name):
             continue
         index = places[name].pop(0)
         layer = graph.layers[index]
-        input_size = sizes[node.input[0]]
         found[index] = LayerShape(
             operator=node.op_type,
             attributes=_attributes(node),
             kernel=() if node.op_type in CHANNELS_LAST else weights[name][2:],
-            size=tuple(input_size[:-1] if node.op_type in CHANNELS_LAST else input_size[2:]),
+            size=(layer.positions,) if node.op_type in CHANNELS_LAST else layer.input_size,
             inputs=len(layer.inputs),
             outputs=len(layer.out),
-            per_group=len(layer.inputs) // layer.groups,
+            groups=layer.groups,
+            tied=layer.groups > 1 and not layer.weight_in.is_cuttable,
             then=tuple(_fused(node, reader, readers, numbers)),
         )
     return found
@@ -123,7 +114,8 @@ def small_model(shape: LayerShape, inputs: int, outputs: int, like: onnx.ModelPr
         weight = tensor("weight", *((outputs, inputs) if turned else (inputs, outputs)))
         given = (*shape.size, inputs)
     else:
-        groups = max(1, inputs // shape.per_group) if shape.is_grouped else 1
+        groups = max(1, inputs * shape.groups // shape.inputs) if shape.tied else shape.groups
+        inputs, outputs = (max(1, width // groups) * groups for width in (inputs, outputs))
         attributes["group"] = groups
         size = (inputs, outputs // groups) if shape.operator == "ConvTranspose" else (outputs, inputs // groups)
         weight = tensor("weight", *size, *shape.kernel)
@@ -157,8 +149,11 @@ def small_model(shape: LayerShape, inputs: int, outputs: int, like: onnx.ModelPr
 
 def from_json(value: Mapping[str, Any]) -> LayerShape:
     """A shape from what `dataclasses.asdict` made of it and JSON kept; raises a TypeError for anything else."""
-    fields: dict[str, Any] = {field.name: value[field.name] for field in dataclasses.fields(LayerShape)}
-    return LayerShape(**{name: tuple(each) if isinstance(each, list) else each for name, each in fields.items()})
+    fields: dict[str, Any] = {
+        field.name: tuple(value[field.name]) if isinstance(value[field.name], list) else value[field.name]
+        for field in dataclasses.fields(LayerShape)
+    }
+    return LayerShape(**fields)
 
 
 def _attributes(node: onnx.NodeProto) -> str:

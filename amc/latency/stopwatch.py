@@ -29,8 +29,9 @@ HELD_OUT = 8
 TOGETHER = 4
 """Networks that are measured in turn with the original."""
 PRECISION = 0.01
-LIMIT = 20.0
-"""Of such a measurement: the wanted precision of the ratios, and seconds."""
+"""Wanted of the ratios."""
+SECONDS = 2.0
+"""For each network that is measured, at the most."""
 
 MOVED, UNMOVED = 0.9, 0.97
 """A layer is told of where less than this share of its MACs is left, and more than this share of its time."""
@@ -87,12 +88,8 @@ class Stopwatch:
 
         `show` is told how many are measured, and of how many.
         """
-        self.original = self.device.measure([self.exporter.original], PRECISION, LIMIT).latencies[0].value
-        keeps = random_keeps(self.exporter.graph, NETWORKS + HELD_OUT, seed)
-        for start in range(0, len(keeps), TOGETHER):
-            show(start, len(keeps))
-            self._measure(keeps[start : start + TOGETHER])
-        show(len(keeps), len(keeps))
+        self.original = self.device.measure([self.exporter.original], PRECISION, SECONDS).latencies[0].value
+        self.measure_all(random_keeps(self.exporter.graph, NETWORKS + HELD_OUT, seed), show)
         self.refit(self.measured[:NETWORKS])
 
     @property
@@ -117,9 +114,15 @@ class Stopwatch:
         Raises:
             DeviceLostError: the device is gone.
         """
-        if keeps.tobytes() not in self._cache:
-            self._measure([keeps])
-        return self._cache[keeps.tobytes()]
+        return self.measure_all([keeps])[0]
+
+    def measure_all(self, keeps: Sequence[Keeps], show: Callable[[int, int], None] = lambda *_: None) -> list[float]:
+        """As `measure`, of several networks; `show` is told how many are measured, and of how many."""
+        new = [each for each in keeps if each.tobytes() not in self._cache]
+        for start in range(0, len(new), TOGETHER):
+            show(start, len(new))
+            self._measure(new[start : start + TOGETHER])
+        return [self._cache[each.tobytes()] for each in keeps]
 
     def unmoved(self, keeps: Keeps) -> list[str]:
         """Layers that lose MACs and no time when `keeps[g]` units of each group are left, by the table."""
@@ -160,7 +163,7 @@ class Stopwatch:
         graph = self.exporter.graph
         alike = np.zeros(graph.unit_count)  # which units stay makes no difference
         models = [self.exporter.compact(choose(graph, alike, keeps)) for keeps in batch]
-        timing = self.device.measure([self.exporter.original, *models], PRECISION, LIMIT)
+        timing = self.device.measure([self.exporter.original, *models], PRECISION, SECONDS * (1 + len(models)))
         for keeps, ratio in zip(batch, timing.ratios[1:], strict=True):
             self.measured.append(Measured(keeps, ratio.value))
             self._cache[keeps.tobytes()] = ratio.value * self.original

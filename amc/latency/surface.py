@@ -37,7 +37,7 @@ class Surface:
     def __init__(self, shape: LayerShape, points: Mapping[Point, float], least: Point) -> None:
         full = (shape.inputs, shape.outputs)
         known = {**points, full: 1.0}
-        if shape.is_grouped:  # both go together: one profile, and outputs that say nothing
+        if shape.tied:  # both go together: one profile, and outputs that say nothing
             self.inputs = _profile({i: share for (i, _), share in known.items()}, shape.inputs)
             self.outputs = np.ones(shape.outputs + 1)
             self.nodes_in, self.nodes_out = np.array([0.0, 0.5, 1.0]), np.array([0.0, 0.5, 1.0])
@@ -47,7 +47,10 @@ class Surface:
         self.outputs = _profile({o: share for (i, o), share in known.items() if i == full[0]}, full[1])
         rows, columns = (grid_widths(low, high) for low, high in zip(least, full, strict=True))
         self.nodes_in, self.nodes_out = self.inputs[list(rows)], self.outputs[list(columns)]
-        grid = np.array([[known[i, o] for o in columns] for i in rows])
+        edges = np.minimum(self.nodes_in[:, None], self.nodes_out)  # in the last row and column these are the profiles
+        grid = np.array(
+            [[known.get((i, o), edges[r, c]) for c, o in enumerate(columns)] for r, i in enumerate(rows)]
+        )
         grid[:, -1], grid[-1, :] = self.nodes_in, self.nodes_out
         self.grid = np.minimum(_monotone(_monotone(grid, 0), 1), np.minimum(grid[:, -1:], grid[-1:, :]))
 
@@ -81,7 +84,7 @@ def grid_widths(least: int, full: int) -> tuple[int, int, int]:
 
 def corners(shape: LayerShape, least: Point) -> list[Point]:
     """What a grid needs besides the profiles."""
-    if shape.is_grouped:
+    if shape.tied:
         return []
     rows, columns = grid_widths(least[0], shape.inputs), grid_widths(least[1], shape.outputs)
     inner = {(i, o) for i in rows for o in columns}
@@ -104,7 +107,7 @@ def _profile(shares: Mapping[int, float], full: int) -> NDArray[np.float64]:
 
 
 def _monotone(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    """Non-decreasing along an axis: midway between the running maximum and the later minimum, so as not to be biased."""
+    """Non-decreasing along an axis: midway between the running maximum and the later minimum, which is not biased."""
     rising = np.maximum.accumulate(values, axis=axis)
     falling = np.flip(np.minimum.accumulate(np.flip(values, axis=axis), axis=axis), axis=axis)
     result: NDArray[np.float64] = (rising + falling) / 2

@@ -1,0 +1,166 @@
+"""The latency table on a pretended device, whose rule is known."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from amc.errors import UserError
+from amc.latency.build import build, missing
+from amc.latency.cut import Exporter
+from amc.latency.random_keeps import random_keeps
+from amc.latency.rounding import device_rounding
+from amc.latency.shapes import LayerShape, shapes_of, small_model
+from amc.latency.surface import Surface, corners
+from amc.latency.table import LatencyTable, default_path, read_table
+from amc.prune import choose
+from tests.amc.latency.pretended import BLOCK, FINGERPRINT, PretendedDevice, milliseconds
+from tests.architectures import PRUNABLE
+from tests.oracles import prepared
+
+NETWORKS = ["plain", "depthwise", "grouped_wide", "squeeze_excite", "flattened"]
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def exporter(request: pytest.FixtureRequest) -> Exporter:
+    model, graph = prepared(request.param)
+    return Exporter(model, graph, PRUNABLE[request.param].example()[:1])
+
+
+def built(exporter: Exporter, device: PretendedDevice, table: LatencyTable | None = None) -> LatencyTable:
+    table = table or LatencyTable(device.fingerprint)
+    shapes = shapes_of(exporter.whole, exporter.graph)
+    build(table, device, exporter.graph, shapes, exporter.whole, lambda _: None)  # type: ignore[arg-type]
+    return table
+
+
+def test_every_layer_of_the_network_has_a_shape(exporter: Exporter) -> None:
+    assert sorted(shapes_of(exporter.whole, exporter.graph)) == list(range(len(exporter.graph.layers)))
+
+
+def test_small_models_compute_what_the_layers_do(exporter: Exporter) -> None:
+    for place, shape in shapes_of(exporter.whole, exporter.graph).items():
+        layer = exporter.graph.layers[place]
+        content = small_model(shape, shape.inputs, shape.outputs, exporter.whole)
+        session = onnxruntime.InferenceSession(content)
+        (given_to,) = session.get_inputs()
+        (out,) = session.run(None, {given_to.name: np.zeros(given_to.shape, dtype=np.float32)})
+        assert out.size == layer.positions * len(layer.out), shape
+        assert onnx.load_from_string(content).ir_version == exporter.whole.ir_version
+
+
+def test_the_sum_over_layers_is_that_of_the_compact_network(exporter: Exporter) -> None:
+    device = PretendedDevice()
+    shapes = shapes_of(exporter.whole, exporter.graph)
+    cost = built(exporter, device).cost(exporter.graph, shapes)
+    layers, graph = len(exporter.graph.layers), exporter.graph
+    for keeps in [graph.full, graph.least, *random_keeps(graph, 8, seed=0)]:
+        wanted = milliseconds(exporter.compact(choose(graph, np.zeros(graph.unit_count), keeps)))
+        wanted += 0.02 * (layers - 1)  # each small model has what a model takes besides its layers
+        assert cost(keeps) == pytest.approx(wanted, rel=0.04)
+        assert cost.terms(keeps).sum() == pytest.approx(cost(keeps))
+
+
+def test_more_channels_are_never_predicted_to_take_less_whatever_the_noise(exporter: Exporter) -> None:
+    table = built(exporter, PretendedDevice(noise=0.2))
+    graph = exporter.graph
+    cost = table.cost(graph, shapes_of(exporter.whole, graph))
+    for keeps in random_keeps(graph, 20, seed=1):
+        for index in range(len(keeps)):
+            more = keeps.copy()
+            more[index] = min(more[index] + 1, graph.full[index])
+            assert cost(more) >= cost(keeps) - 1e-12
+
+
+def test_what_was_measured_is_not_measured_again(exporter: Exporter, tmp_path: Path) -> None:
+    whole = built(exporter, PretendedDevice())
+
+    class Stops(PretendedDevice):
+        def measure(self, models, precision=0.01, limit=1.0):  # type: ignore[no-untyped-def]
+            if self.models > 5:
+                raise KeyboardInterrupt
+            return super().measure(models, precision, limit)
+
+    device, table = Stops(), LatencyTable(FINGERPRINT)
+    with pytest.raises(KeyboardInterrupt):
+        built(exporter, device, table)
+    table.write(tmp_path / "table.json")
+    begun = read_table(tmp_path / "table.json", FINGERPRINT)
+    before = begun.points
+    again = PretendedDevice()
+    built(exporter, again, begun)
+    assert {shape: times.points for shape, times in begun.layers.items()} == {
+        shape: times.points for shape, times in whole.layers.items()
+    }
+    full_again = sum(len(times.points) > 0 for times in begun.layers.values())  # each request has the whole layer too
+    assert again.models - (begun.points - before) <= 6 * full_again
+    assert not missing(begun, shapes_of(exporter.whole, exporter.graph))
+
+
+def test_a_table_is_read_as_it_was_written(exporter: Exporter, tmp_path: Path) -> None:
+    table = built(exporter, PretendedDevice(noise=0.02))
+    table.write(tmp_path / "table.json")
+    read = read_table(tmp_path / "table.json", FINGERPRINT)
+    shapes, keeps = shapes_of(exporter.whole, exporter.graph), exporter.graph.least
+    assert read.cost(exporter.graph, shapes)(keeps) == table.cost(exporter.graph, shapes)(keeps)
+    assert read.points == table.points
+
+
+@pytest.mark.parametrize(("entry", "value"), [("cpu", "Abacus 2"), ("threads", 2), ("runtime", "onnxruntime 2.0")])
+def test_a_table_of_another_device_is_refused(tmp_path: Path, entry: str, value: object) -> None:
+    LatencyTable(FINGERPRINT).write(tmp_path / "table.json")
+    with pytest.raises(UserError, match=f"of another device: its {entry} is {FINGERPRINT[entry]}, here it is {value}"):
+        read_table(tmp_path / "table.json", {**FINGERPRINT, entry: value})
+    assert default_path({**FINGERPRINT, entry: value}) != default_path(FINGERPRINT)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['{"schema": 2}', "[]", '{"schema": 1, "fingerprint": {}, "layers": [{"shape": 3}]}', "no JSON"],
+)
+def test_a_damaged_table_is_one_line(tmp_path: Path, content: str) -> None:
+    (tmp_path / "table.json").write_text(content)
+    with pytest.raises(UserError, match=r"table\.json") as caught:
+        read_table(tmp_path / "table.json", FINGERPRINT)
+    assert "\n" not in str(caught.value)
+
+
+CONV = LayerShape("Conv", "{}", (3, 3), (8, 8), 24, 40, 1, False, ())
+
+
+@given(seed=st.integers(0, 2**16), noise=st.floats(0, 0.5))
+def test_a_surface_never_falls(seed: int, noise: float) -> None:
+    rng = np.random.default_rng(seed)
+    least = (4, 6)
+    points = {(i, 40): i / 24 for i in (4, 10, 14)} | {(24, o): o / 40 for o in (6, 23, 30)}
+    points |= {(i, o): i * o / 960 for i, o in corners(CONV, least)}
+    surface = Surface(CONV, {point: share * (1 + noise * rng.normal()) for point, share in points.items()}, least)
+    values = np.array([[surface(i, o) for o in range(6, 41)] for i in range(4, 25)])
+    assert (np.diff(values, axis=0) >= -1e-9).all()
+    assert (np.diff(values, axis=1) >= -1e-9).all()
+    assert values[-1, -1] == pytest.approx(1.0)
+    assert (values >= 0).all()
+
+
+def test_stairs_of_both_axes_are_stairs_everywhere() -> None:
+    def share(i: int, o: int) -> float:
+        return (-(-i // 8)) * (-(-o // 8)) / 15
+
+    points = {(i, 40): share(i, 40) for i in range(4, 24)} | {(24, o): share(24, o) for o in range(6, 40)}
+    points |= {point: share(*point) for point in corners(CONV, (4, 6))}
+    surface = Surface(CONV, points, (4, 6))
+    for i in range(4, 25):
+        for o in range(6, 41):
+            assert surface(i, o) == pytest.approx(share(i, o))
+
+
+def test_rounding_is_learned_from_the_stairs() -> None:
+    model, graph = prepared("plain")
+    exporter = Exporter(model, graph, PRUNABLE["plain"].example()[:1])
+    cost = built(exporter, PretendedDevice()).cost(graph, shapes_of(exporter.whole, graph))
+    assert device_rounding(graph, cost) == BLOCK
+    assert device_rounding(graph, lambda keeps: float(keeps.sum())) == 1
