@@ -25,7 +25,7 @@ from scripts.options import not_imported
 from scripts.run_folder import SUMMARY_FILE, check_new, named_after
 from scripts.words import flat, given, replaced, to_words
 
-FREE = ("model", "weights", "data", "metric", "device", "quiet")
+FREE = ("model", "weights", "data", "metric", "device", "target", "quiet")
 """Options that may be given again with `--resume`: where things are now. The others are those of the run."""
 DIGESTS = {
     "architecture": "layers (--model)",

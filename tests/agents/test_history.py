@@ -27,6 +27,7 @@ def histories(draw: st.DrawFn) -> list[Episode]:
                 draw(st.integers(0, 2**60)),
                 draw(numbers),
                 draw(st.booleans()),
+                draw(numbers),
             ),
             draw(st.dictionaries(names, numbers)),
             draw(st.integers(0, 9)),

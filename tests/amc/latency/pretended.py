@@ -23,6 +23,12 @@ class PretendedDevice:
         self._noise = noise
         self._rng = np.random.default_rng(0)
 
+    def __enter__(self) -> PretendedDevice:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
     def measure(self, models: Sequence[bytes], precision: float = 0.01, limit: float = 1.0) -> Timing:
         """As `amc.latency.device.Device.measure`."""
         del precision, limit
