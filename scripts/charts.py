@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 
 import matplotlib as mpl
@@ -16,6 +17,9 @@ from numpy.typing import ArrayLike
 from agents.result import Episode, best_of, best_so_far
 from amc.evaluate import METRICS
 from amc.graph import Keeps
+from amc.latency.shapes import LayerShape
+from amc.latency.surface import Surface
+from amc.latency.table import LayerTimes
 
 INK, GRID = "#24292f", "#d0d7de"
 """Colours of text and of grid lines, used for nothing else: a page may put its own in their place."""
@@ -191,6 +195,39 @@ def predicted_against_measured(latencies: Sequence[tuple[float, float]]) -> Figu
     axes.set_ylabel("predicted (ms)")
     _legend(figure)
     return figure
+
+
+def latency_by_width(shape: LayerShape, surface: Surface, times: LayerTimes) -> Figure:
+    """Latency of a layer over its input channels and over its output channels, the other ones whole.
+
+    Lines are what the table says, points what was measured.
+    """
+    figure, axes = _figure(4.0, str(shape).partition(" + ")[0])
+    full = (shape.inputs, shape.outputs)
+    measured = {**times.points, full: 1.0}
+    for axis, (name, colour) in enumerate((("input channels", BLUE), ("output channels", ORANGE))):
+        if times.least[axis] == full[axis] or (shape.tied and axis):
+            continue
+        widths = np.arange(times.least[axis], full[axis] + 1)
+        line = [surface(width, full[1]) if axis == 0 else surface(full[0], width) for width in widths]
+        points = {
+            point[axis]: share for point, share in measured.items() if shape.tied or point[1 - axis] == full[1 - axis]
+        }
+        axes.plot(widths, times.milliseconds * np.array(line), color=colour, linewidth=1.8, label=name)
+        shares = times.milliseconds * np.array(list(points.values()))
+        axes.plot(list(points), shares, "o", color=colour, markersize=4, markeredgecolor=INK, markeredgewidth=0.3)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("channels")
+    axes.set_ylabel("ms")
+    _legend(figure)
+    return figure
+
+
+def as_png(figure: Figure) -> bytes:
+    """A figure as the content of a PNG file."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    return content.getvalue()
 
 
 def _figure(height: float, title: str) -> tuple[Figure, Axes]:

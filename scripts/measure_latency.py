@@ -18,12 +18,15 @@ from amc.export import onnx_as_it_is
 from amc.graph import Example
 from amc.input_spec import zeros
 from amc.latency.blocks import Estimate, Timing
+from amc.latency.cut import Exporter
 from amc.latency.device import Device
 from amc.latency.eager import Eager
 from amc.latency.target import LOCAL, parse_target
 from amc.policy import POLICY_FILE, read_policy
+from amc.task import prunable_graph
 from amc.text import nearest
 from scripts.cli import run
+from scripts.layer_latency import show_layers
 from scripts.options import NetworkOptions
 from scripts.recorded import AUTO, compact_network, filled, without_weights
 
@@ -35,7 +38,8 @@ RUNTIMES = (ONNXRUNTIME, TORCH)
 class Arguments:
     """Print the latency of a network for one input, in ms with its 95 % interval.
 
-    With --run-dir: of the compact network of that run and of its original, measured in turn, and their ratio.
+    With --run-dir: of the compact network of that run and of its original, measured in turn, and their ratio. With
+    --layers: of each layer over its numbers of channels, as a search on latency knows it.
     """
 
     network: tyro.conf.OmitArgPrefixes[NetworkOptions] = field(default_factory=lambda: NetworkOptions(model=AUTO))
@@ -53,6 +57,13 @@ class Arguments:
     """Wanted half-width of the interval, relative to the latency, or to the ratio where two are compared."""
     seconds: float = 30.0
     """Time after which it ends in any case."""
+    layers: bool = False
+    """Build and print the latency table of the network's layers."""
+    latency_table: Path | None = None
+    """With --layers: the table's file, built further where layers are missing; default: one in the user's cache
+    folder."""
+    plot: Path | None = None
+    """With --layers: folder for a picture of each layer, channels against ms."""
 
 
 class _Measured(NamedTuple):
@@ -63,6 +74,9 @@ class _Measured(NamedTuple):
 def measure_latency(arguments: Arguments) -> None:
     """Load, measure, print."""
     _check(arguments)
+    if arguments.layers:
+        _layers(arguments)
+        return
     recorded = without_weights(arguments.run_dir, arguments.network) if arguments.run_dir else {}
     options = filled(arguments.network, recorded)
     original = options.load()
@@ -87,7 +101,19 @@ def measure_latency(arguments: Arguments) -> None:
         )
 
 
+def _layers(arguments: Arguments) -> None:
+    network = arguments.network.load()
+    example = arguments.network.example(network)
+    with Device(parse_target(arguments.target), arguments.threads) as device:
+        exporter = Exporter(network.model, prunable_graph(network.model, example), example)
+        show_layers(device, exporter, arguments.latency_table, arguments.plot)
+
+
 def _check(arguments: Arguments) -> None:
+    if not arguments.layers and (arguments.latency_table or arguments.plot):
+        raise UserError("--latency-table and --plot go with --layers")
+    if arguments.layers and (arguments.run_dir or arguments.runtime == TORCH):
+        raise UserError("--layers measures the layers of --model by onnxruntime; leave --run-dir and --runtime out")
     if arguments.runtime not in RUNTIMES:
         raise UserError(f"unknown runtime {arguments.runtime!r}; {nearest(arguments.runtime, RUNTIMES)}")
     if arguments.runtime == TORCH and arguments.target != LOCAL:

@@ -1,0 +1,57 @@
+"""The latency table of a network's layers, printed and drawn."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Column, Table
+
+from amc.files import write_bytes
+from amc.latency.cut import Exporter
+from amc.latency.device import Device
+from amc.latency.shapes import LayerShape, shapes_of
+from amc.latency.surface import Surface
+from amc.latency.table import LatencyTable, default_path
+from scripts import charts
+from scripts.latency import built_table
+
+
+def show_layers(device: Device, exporter: Exporter, path: Path | None, pictures: Path | None) -> None:
+    """Build what the table lacks, print it, and draw each layer where a folder for the pictures is given.
+
+    Args:
+        device: Where it is measured.
+        exporter: Of the network.
+        path: The table's file; None for the one in the user's cache folder.
+        pictures: Folder; None for no pictures.
+    """
+    path = path or default_path(device.fingerprint)
+    table = built_table(path, device, exporter, quiet=False)
+    shapes = shapes_of(exporter.whole, exporter.graph)
+    Console().print(_printed(table, shapes))
+    print(f"{table.points} small networks measured in all, in {path}; {device.runtime}, {device.fingerprint['cpu']}")
+    if pictures is not None:
+        for number, shape in enumerate(dict.fromkeys(shapes.values())):
+            times = table.layers[shape]
+            surface = Surface(shape, times.points, times.least)
+            name = re.sub(r"\W+", "-", str(shape)).strip("-").lower()
+            image = charts.as_png(charts.latency_by_width(shape, surface, times))
+            write_bytes(pictures / f"{number:02d}-{name}.png", image)
+        print(f"pictures in {pictures}")
+
+
+def _printed(table: LatencyTable, shapes: Mapping[int, LayerShape]) -> Table:
+    least = "with the fewest channels"
+    result = Table(
+        Column("layer", overflow="fold"), "how often", "ms", least, "measured", title="latency of the layers"
+    )
+    for shape, count in Counter(shapes.values()).items():
+        times = table.layers[shape]
+        share = Surface(shape, times.points, times.least)(*times.least)
+        left = f"{share * times.milliseconds:.4g} ({100 * share:.0f} %)"
+        result.add_row(str(shape), str(count), f"{times.milliseconds:.4g}", left, str(1 + len(times.points)))
+    return result
