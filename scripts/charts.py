@@ -208,7 +208,7 @@ def latency_by_width(shape: LayerShape, surface: Surface, times: LayerTimes) -> 
     for axis, (name, colour) in enumerate((("input channels", BLUE), ("output channels", ORANGE))):
         if times.least[axis] == full[axis] or (shape.tied and axis):
             continue
-        widths = np.arange(times.least[axis], full[axis] + 1)
+        widths = range(times.least[axis], full[axis] + 1)
         line = [surface(width, full[1]) if axis == 0 else surface(full[0], width) for width in widths]
         points = {
             point[axis]: share for point, share in measured.items() if shape.tied or point[1 - axis] == full[1 - axis]

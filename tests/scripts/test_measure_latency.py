@@ -1,9 +1,12 @@
+import json
 import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from scripts import measure_latency
+from tests.amc.latency.pretended import PretendedDevice
 from tests.command import fail, succeed
 
 QUICK = ("--precision", "0.5", "--seconds", "0.2")
@@ -32,9 +35,27 @@ def test_an_interval_that_stayed_wide_is_said() -> None:
     assert "the wanted precision of 0.0% was not reached in " in out
 
 
+def test_layers_are_measured_printed_and_drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    device = PretendedDevice()
+    monkeypatch.setattr(measure_latency, "Device", lambda *_: device)
+    words = ("--layers", "--model", "plain20", "--weights", "none", "--image-size", "32")
+    table, pictures = tmp_path / "table.json", tmp_path / "pictures"
+    out = succeed(measure_latency, *words, "--latency-table", table, "--plot", pictures).out
+    layers = json.loads(table.read_text())["layers"]
+    assert re.findall(r"Conv 3x3 of 32x32, 16 to\D+16", out)
+    drawn = sorted(pictures.iterdir())
+    assert len(drawn) == len(layers)
+    assert all(Image.open(picture).size[0] > 400 for picture in drawn)
+    before = device.models
+    succeed(measure_latency, *words, "--latency-table", table)
+    assert device.models == before
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (("--plot", "x"), "--latency-table and --plot go with --layers"),
+        (("--layers", "--run-dir", "x"), "--layers measures the layers of --model by onnxruntime; leave --run-dir"),
         (("--target", "ssh:-x"), "expected --target local or ssh:[user@]host[:port], got 'ssh:-x'"),
         (("--runtime", "torc"), "unknown runtime 'torc'; did you mean torch?"),
         (("--runtime", "torch", "--target", "ssh:pi"), "--runtime torch measures on this machine only"),
