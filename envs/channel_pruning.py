@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -87,7 +86,7 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
         self._accuracy = accuracy
         self._reward = REWARDS[reward].function
         self._macs, self._params = macs(self.graph), params(self.graph)
-        self._latency = latency or (lambda _: math.nan)
+        self._latency = latency or (lambda _: 0.0)
         self._start()
 
     def reset(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 class Outcome:
     """What an episode led to: accuracy in [0, 1], costs left, and the cost over the budget (1: exactly at it).
 
-    `latency` is in ms, NaN where nothing asks for it. `within_budget`: no limit is exceeded, so that it may be the
+    `latency` is in ms, 0 where nothing asks for it. `within_budget`: no limit is exceeded, so that it may be the
     result of a search.
     """
 
@@ -20,7 +20,7 @@ class Outcome:
     params: int
     budget_use: float
     within_budget: bool = True
-    latency: float = math.nan
+    latency: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,9 @@ def test_layers_are_measured_printed_and_drawn(monkeypatch: pytest.MonkeyPatch, 
     assert f" small networks measured in all, in {table}; onnxruntime 1.0, 1 thread(s), Abacus 1" in out
     drawn = sorted(pictures.iterdir())
     assert len(drawn) == len(layers)
-    assert all(Image.open(picture).size[0] > 400 for picture in drawn)
+    for picture in drawn:
+        with Image.open(picture) as image:
+            assert image.size[0] > 400
     before = device.models
     succeed(measure_latency, *words, "--latency-table", table)
     assert device.models == before
