@@ -18,6 +18,7 @@ OUTCOME = {
     "budget_use": torch.float64,
     "within_budget": torch.bool,
     "latency": torch.float64,
+    "memory": torch.int64,
 }
 
 

@@ -18,7 +18,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from amc.cost import COSTS, LATENCY, CostFunction, amount
+from amc.cost import COSTS, LATENCY, MEMORY, CostFunction, amount
 from amc.errors import UserError
 from amc.graph import Keeps, PruningGraph
 from amc.registry import look_up
@@ -26,6 +26,8 @@ from amc.registry import look_up
 _BISECTIONS = 40  # halves the interval of levels below any difference between two policies
 _SUFFIXES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 MILLISECONDS = "ms"
+_UNITS = {LATENCY: MILLISECONDS, MEMORY: "[KMG]?B|[KMG]"}  # of others: the suffixes
+_EXAMPLES = {LATENCY: "3.2ms", MEMORY: "4MB"}
 
 Costs = Mapping[str, Callable[[PruningGraph], CostFunction]]
 """Kinds of cost by name, and what makes each for a graph."""
@@ -45,8 +47,8 @@ class Limit:
 def parse_limit(text: str, graph: PruningGraph, whole: PruningGraph | None = None, costs: Costs = COSTS) -> Limit:
     """Read `KIND=VALUE`: a share of the original as `macs=0.5`, or an amount.
 
-    An amount is `macs=60M` (K, M, G are powers of 1000) or, of latency, `latency=3.2ms`. `graph` is of the network that
-    is pruned, `whole` of the original one where that is another, `costs` are the kinds that there are.
+    An amount is `macs=60M` (K, M, G are powers of 1000), `memory=4MB` or `latency=3.2ms`. `graph` is of the network
+    that is pruned, `whole` of the original one where that is another, `costs` are the kinds that there are.
 
     Raises UserError for another form, an unknown kind, and values that are not in (0, 1] or above.
     """
@@ -54,14 +56,14 @@ def parse_limit(text: str, graph: PruningGraph, whole: PruningGraph | None = Non
     if not value:
         raise UserError(f"a budget is KIND=VALUE such as macs=0.5 or params=200K, got {text!r}")
     make = look_up("budget kind", kind, costs)
-    units = MILLISECONDS if kind == LATENCY else "[KMG]"
+    units = _UNITS.get(kind, "[KMG]")
     match = re.fullmatch(rf"(\d+\.?\d*|\.\d+)({units})?", value, flags=re.IGNORECASE)
     number = Fraction(match[1]) if match else Fraction(0)  # exact: 0.29 of 100 is 29
     unit = (match[2] or "").upper() if match else ""
     is_share = not unit and number <= 1
-    number *= _SUFFIXES.get(unit, 1)
+    number *= _SUFFIXES.get(unit.removesuffix("B"), 1)
     if number <= 0 or not (is_share or (unit if kind == LATENCY else number == int(number))):
-        example = f"{kind}=3.2ms" if kind == LATENCY else f"{kind}=60M"
+        example = f"{kind}={_EXAMPLES.get(kind, '60M')}"
         raise UserError(
             f"budget {text!r}: expected a share of the original in (0, 1] such as {kind}=0.5, "
             f"or an amount such as {example}, got {value!r}"
@@ -92,9 +94,10 @@ class Budgets:
             least = limit.cost(graph.least)
             if least > limit.most:
                 share = math.ceil(1000 * least / limit.original) / 1000
+                what = amount(limit.kind, least) + ("" if limit.kind in _UNITS else f" {limit.kind}")
                 raise UserError(
-                    f"budget {limit.asked} can't be reached: the least that pruning can leave is "
-                    f"{amount(limit.kind, least)}{f' {limit.kind}' * (limit.kind != LATENCY)} ({limit.kind}={share:g})"
+                    f"budget {limit.asked} can't be reached: the least that pruning can leave is {what} "
+                    f"({limit.kind}={share:g})"
                 )
 
     def allows(self, keeps: Keeps) -> bool:

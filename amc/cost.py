@@ -1,7 +1,7 @@
-"""What a network costs as a function of the keeps: MACs and parameters.
+"""What a network costs as a function of the keeps: MACs, parameters, memory.
 
-Both are sums of products of axis lengths, and an axis length is linear in the keeps. They never decrease when a group
-keeps more. One multiply-accumulate is counted as one; a FLOP count is twice that.
+All are made of sums of products of axis lengths, and an axis length is linear in the keeps. They never decrease when a
+group keeps more. One multiply-accumulate is counted as one; a FLOP count is twice that.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from amc.lengths import AxisLengths
 
 CostFunction = Callable[[Keeps], float]
 """A cost as a function of the units kept of each group; it never decreases when a group keeps more."""
+MEMORY = "memory"
+"""The kind of cost that is in bytes."""
 LATENCY = "latency"
 """The kind of cost that is measured (`amc.latency`), in ms; the others are counted."""
 
@@ -40,9 +42,32 @@ class Cost:
         return products
 
 
+@dataclass(frozen=True, eq=False)
+class PeakMemory:
+    """Bytes of the weights, and of the activations at the operator that needs most.
+
+    Activations are needed from operator `made[a]` to `last[a]`, both included.
+    """
+
+    weights: Cost
+    activations: Cost
+    made: NDArray[np.int64]
+    last: NDArray[np.int64]
+
+    def __call__(self, keeps: Keeps) -> int:
+        """The bytes with `keeps[g]` units of each group left."""
+        sizes = self.activations.terms(keeps)
+        needed = np.zeros(int(self.last.max(initial=0)) + 2, dtype=np.int64)
+        np.add.at(needed, self.made, sizes)
+        np.subtract.at(needed, self.last + 1, sizes)
+        return self.weights(keeps) + int(needed.cumsum().max())
+
+
 def amount(kind: str, cost: float) -> str:
-    """A cost of that kind in words, without what is counted."""
-    return f"{cost:.4g} ms" if kind == LATENCY else f"{int(cost):,}"
+    """A cost of that kind in words, with its unit, if it has one."""
+    if kind == LATENCY:
+        return f"{cost:.4g} ms"
+    return f"{int(cost):,} bytes" if kind == MEMORY else f"{int(cost):,}"
 
 
 def macs(graph: PruningGraph) -> Cost:
@@ -52,12 +77,26 @@ def macs(graph: PruningGraph) -> Cost:
 
 def params(graph: PruningGraph) -> Cost:
     """Elements of all parameters (buffers such as running statistics are not counted)."""
-    terms: list[tuple[int, Sequence[Axis]]] = []
-    for name, shape in graph.shapes.items():
-        axes = graph.tensors.get(name, {})
-        rest = [size for dim, size in enumerate(shape) if dim not in axes]
-        terms.append((int(np.prod(rest, dtype=np.int64)), tuple(axes.values())))
-    return _cost(graph, terms)
+    return _cost(graph, [_elements(graph, name) for name in graph.shapes])
+
+
+def memory(graph: PruningGraph) -> PeakMemory:
+    """Bytes of all parameters, and at most of activations at once, for one image.
+
+    An activation is needed from the operator that makes it to the last one that reads it. What works element by
+    element, and a batch norm, writes into what it reads where nothing reads that again, as runtimes do. Working memory
+    within an operator is not counted.
+    """
+    weights = []
+    for name, size in graph.element_sizes.items():
+        elements, axes = _elements(graph, name)
+        weights.append((size * elements, axes))
+    return PeakMemory(
+        weights=_cost(graph, weights),
+        activations=_cost(graph, [(each.bytes, each.axes) for each in graph.activations]),
+        made=np.array([each.made for each in graph.activations], dtype=np.int64),
+        last=np.array([each.last for each in graph.activations], dtype=np.int64),
+    )
 
 
 def written(graph: PruningGraph) -> Cost:
@@ -65,8 +104,15 @@ def written(graph: PruningGraph) -> Cost:
     return _cost(graph, [(layer.positions, (layer.out,)) for layer in graph.layers])
 
 
-COSTS: dict[str, Callable[[PruningGraph], Cost]] = {"macs": macs, "params": params}
+COSTS: dict[str, Callable[[PruningGraph], Cost | PeakMemory]] = {"macs": macs, "params": params, MEMORY: memory}
 """Kinds of cost that a budget can name."""
+
+
+def _elements(graph: PruningGraph, name: str) -> tuple[int, tuple[Axis, ...]]:
+    """The elements of a parameter: a factor that stays, and axes that may be cut."""
+    axes = graph.tensors.get(name, {})
+    rest = [size for dim, size in enumerate(graph.shapes[name]) if dim not in axes]
+    return int(np.prod(rest, dtype=np.int64)), tuple(axes.values())
 
 
 def _cost(graph: PruningGraph, terms: Sequence[tuple[int, Sequence[Axis]]]) -> Cost:

@@ -11,7 +11,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from amc.budget import Budgets
-from amc.cost import LATENCY, CostFunction, macs, params
+from amc.cost import COSTS, LATENCY, CostFunction
 from amc.criteria import Importance
 from amc.graph import Keeps
 from envs.observations import OBSERVATIONS, Decision, Features
@@ -85,7 +85,7 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
         self.observation_space = spaces.Box(0.0, 1.0, (len(self.observation.names),), np.float32)
         self._accuracy = accuracy
         self._reward = REWARDS[reward].function
-        self._macs, self._params = macs(self.graph), params(self.graph)
+        self._costs = {kind: make(self.graph) for kind, make in COSTS.items()}
         self._latency = latency or (lambda _: 0.0)
         self._start()
 
@@ -120,7 +120,9 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
         if self.budgets.limits:
             limit = self.budgets.limits[0]
             use = (latency if limit.kind == LATENCY else limit.cost(keeps)) / limit.most
-        return Outcome(accuracy, self._macs(keeps), self._params(keeps), use, self.budgets.allows(keeps), latency)
+        counted = {kind: cost(keeps) for kind, cost in self._costs.items()}
+        within = self.budgets.allows(keeps)
+        return Outcome(accuracy=accuracy, budget_use=use, within_budget=within, latency=latency, **counted)
 
     def reward(self, keeps: Keeps, accuracy: float) -> float:
         """The reward of an episode that ends with `keeps` and this accuracy."""

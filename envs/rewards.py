@@ -11,8 +11,8 @@ from dataclasses import dataclass
 class Outcome:
     """What an episode led to: accuracy in [0, 1], costs left, and the cost over the budget (1: exactly at it).
 
-    `latency` is in ms, 0 where nothing asks for it. `within_budget`: no limit is exceeded, so that it may be the
-    result of a search.
+    `latency` is in ms, 0 where nothing asks for it; `memory` in bytes. `within_budget`: no limit is exceeded, so that
+    it may be the result of a search.
     """
 
     accuracy: float
@@ -21,6 +21,7 @@ class Outcome:
     budget_use: float
     within_budget: bool = True
     latency: float = 0.0
+    memory: int = 0
 
 
 @dataclass(frozen=True)

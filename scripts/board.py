@@ -71,7 +71,7 @@ class Board:
     @cached_property
     def _writer(self) -> SummaryWriter:
         writer = self._events.writer
-        writer.add_custom_scalars(layout())
+        writer.add_custom_scalars(layout([charts.COST_NAMES[kind] for kind in self._original]))
         return writer
 
     def episode(self, episode: Episode) -> None:

@@ -8,7 +8,7 @@ charts that belong together side by side.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 BEST_REWARD = "best so far/reward"
@@ -31,13 +31,6 @@ CHARTS: dict[str, dict[str, tuple[str, ...]]] = {
         "of the best so far": ("best so far/accuracy",),
         "of every episode": ("episode/accuracy",),
     },
-    "Share of the cost that is left": {
-        "MACs, of the best so far": ("best so far/share of MACs left",),
-        "MACs, of every episode": ("episode/share of MACs left",),
-        "parameters, of every episode": ("episode/share of parameters left",),
-        "latency, of the best so far": ("best so far/share of latency left",),
-        "latency, of every episode": ("episode/share of latency left",),
-    },
     "Losses of the agent": {
         "critic": ("learning/critic loss",),
         "actor": ("learning/actor loss",),
@@ -46,13 +39,14 @@ CHARTS: dict[str, dict[str, tuple[str, ...]]] = {
         "sigma of the noise": ("learning/exploration sigma",),
     },
 }
-"""The charts of each category of Custom Scalars, and the curves in them."""
+"""The charts of each category of Custom Scalars, and the curves in them, that every search has."""
 
 RESULTS = {
     "test accuracy": "test_accuracy_policy",
     "test accuracy, uniform": "test_accuracy_uniform",
     "share of MACs left": "macs",
     "share of parameters left": "params",
+    "share of memory left": "memory",
     "reward-split accuracy": "policy_accuracy",
     "reward-split accuracy, uniform": "uniform_accuracy",
     "test accuracy, original": "test_accuracy_original",
@@ -61,11 +55,16 @@ RESULTS = {
 """Final numbers, the most important first: entries of the summary, or costs, of which the share left counts."""
 
 
-def layout() -> dict[str, dict[str, list[Any]]]:
-    """For `SummaryWriter.add_custom_scalars`, which takes regular expressions."""
+def layout(costs: Sequence[str]) -> dict[str, dict[str, list[Any]]]:
+    """For `SummaryWriter.add_custom_scalars`, which takes regular expressions; `costs` by their names on the board."""
+    shares: dict[str, tuple[str, ...]] = {
+        f"{cost}, of {whose}": (f"{prefix}/share of {cost} left",)
+        for cost in costs
+        for whose, prefix in (("the best so far", "best so far"), ("every episode", "episode"))
+    }
     return {
         category: {title: ["Multiline", [f"{re.escape(tag)}$" for tag in tags]] for title, tags in charts.items()}
-        for category, charts in CHARTS.items()
+        for category, charts in {**CHARTS, "Share of the cost that is left": shares}.items()
     }
 
 

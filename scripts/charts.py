@@ -25,7 +25,7 @@ INK, GRID = "#24292f", "#d0d7de"
 """Colours of text and of grid lines, used for nothing else: a page may put its own in their place."""
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"  # Okabe and Ito (2008): told apart by the colour-blind too
 EPISODE_COLOURS, SPARSITY_COLOURS = "viridis", "YlGnBu"
-COST_NAMES = {"macs": "MACs", "params": "parameters", "latency": "latency"}
+COST_NAMES = {"macs": "MACs", "params": "parameters", "memory": "memory", "latency": "latency"}
 WIDTH = 5.6  # inches
 DPI = 120
 ROW = 0.17  # inches, of a group

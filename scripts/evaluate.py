@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from amc.cost import COSTS
+from amc.cost import COSTS, amount
 from amc.device import find_device
 from amc.errors import UserError
 from amc.evaluate import METRICS, check_runs, find_metric, moved, moved_inputs
@@ -80,7 +80,7 @@ def evaluate(arguments: Arguments) -> None:
     shown = percent(score) if metric_name in METRICS else f"{score:.4f}"
     table.add_row(f"{metric_name} on {len(images):,} {arguments.split} images", shown)
     for kind, make in COSTS.items():
-        table.add_row(kind, f"{make(graph)(graph.full):,}")
+        table.add_row(kind, amount(kind, make(graph)(graph.full)))
     for size in (1, min(64, len(images))):
         batch = moved_inputs(images.example(size), device)
         table.add_row(

@@ -30,7 +30,7 @@ NETWORKS = {
 """Entries of the summary with the scores on the reward and on the test split."""
 AFTER = {LATENCY: "latency_after_ms"}
 """The entry of a cost in the summary, where it is another than `KIND_after`."""
-BUDGET = re.compile(rf"({'|'.join(COST_NAMES)})=([0-9]+\.?[0-9]*|\.[0-9]+)(?:[KMGkmg]|ms)?")
+BUDGET = re.compile(rf"({'|'.join(COST_NAMES)})=([0-9]+\.?[0-9]*|\.[0-9]+)(?:[KMGkmg]?[Bb]?|ms)")
 
 
 class Table(NamedTuple):

@@ -25,6 +25,7 @@ def of_stages(budgets: Sequence[Limits], episodes: Sequence[Episode]) -> list[di
                 "accuracy": best.outcome.accuracy,
                 "macs_after": best.outcome.macs,
                 "params_after": best.outcome.params,
+                "memory_after": best.outcome.memory,
             }
         )
     return found

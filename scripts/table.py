@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.table import Column, Table
 
+from amc.cost import amount
 from amc.graph import Group, PruningGraph
 from amc.policy import CostReached, GroupPolicy, LatencyReached
 from scripts.finish import Finish, OnTest
@@ -64,7 +65,7 @@ def print_graph(graph: PruningGraph, costs: Mapping[str, tuple[int, int]]) -> No
         console.print(table)
     table = Table("cost", "whole network", "least", "least share", title="costs of one image")
     for kind, (whole, least) in costs.items():
-        table.add_row(kind, f"{whole:,}", f"{least:,}", percent(least / whole))
+        table.add_row(kind, amount(kind, whole), amount(kind, least), percent(least / whole))
     console.print(table)
 
 
@@ -91,7 +92,7 @@ def _widths(groups: tuple[GroupPolicy, ...]) -> Table:
 def _costs(costs: Mapping[str, CostReached]) -> Table:
     table = Table("cost", "before", "after", "left", title="costs of one image")
     for kind, cost in costs.items():
-        table.add_row(kind, f"{cost.before:,}", f"{cost.after:,}", percent(cost.ratio))
+        table.add_row(kind, amount(kind, cost.before), amount(kind, cost.after), percent(cost.ratio))
     return table
 
 

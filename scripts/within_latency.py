@@ -28,19 +28,23 @@ def choose_measured(
 ) -> Scored:
     """As `choose`, of policies that are measured to be within the latency budget.
 
-    Where the best one takes more than was predicted, the budget is tightened by as much, and the best within that is
-    measured in turn. Where none of `episodes` is left, the best one is scaled down.
+    Where the best one takes more than was predicted, the prediction is fitted again to all that was measured, the
+    budget is tightened by what it is still off, and the best within that is measured in turn. Where none of `episodes`
+    is left, the best one is scaled down.
     """
     limit = latency_limit(task)
     best = choose(task, episodes, reward, *others)
     if limit is None:
         return best
-    most = limit.most
     for _ in range(TRIES):
         measured = watch.measure(best.keeps)
         if measured <= limit.most * (1 + TOLERANCE):
             break
-        most *= limit.most / measured
+        watch.refit()
+        predicted = watch.cost(task.graph)(best.keeps)
+        most = limit.most * predicted / measured
+        if most < watch.cost(task.graph)(task.graph.least):
+            break
         tightened = task.within(with_latency(task, most))
         fitting = [episode for episode in episodes if tightened.budgets.allows(episode.keeps)]
         fitting = fitting or [_scaled(tightened, best.keeps, episodes[0])]

@@ -2,6 +2,18 @@
 
 from amc.graph.build import unchecked
 from amc.graph.inputs import Example
-from amc.graph.structure import Axis, Frozen, Group, Keeps, Layer, PruningGraph, Size, Statistic
+from amc.graph.structure import Activation, Axis, Frozen, Group, Keeps, Layer, PruningGraph, Size, Statistic
 
-__all__ = ["Axis", "Example", "Frozen", "Group", "Keeps", "Layer", "PruningGraph", "Size", "Statistic", "unchecked"]
+__all__ = [
+    "Activation",
+    "Axis",
+    "Example",
+    "Frozen",
+    "Group",
+    "Keeps",
+    "Layer",
+    "PruningGraph",
+    "Size",
+    "Statistic",
+    "unchecked",
+]

@@ -11,7 +11,7 @@ from amc.graph.channels import Label
 from amc.graph.notes import LayerCall, Watch
 from amc.graph.parts import Parts
 from amc.graph.rounding import choices
-from amc.graph.structure import Axis, Frozen, Group, Layer, PruningGraph, Size, Statistic
+from amc.graph.structure import Activation, Axis, Frozen, Group, Layer, PruningGraph, Size, Statistic
 
 
 def build_graph(
@@ -86,6 +86,7 @@ def build_graph(
         frozen=tuple(frozen),
         tensors=tensors,
         shapes={name: tuple(parameter.shape) for name, parameter in model.named_parameters()},
+        element_sizes={name: parameter.element_size() for name, parameter in model.named_parameters()},
         sizes=tuple(
             Size(module, attribute, tuple(axis(label, 0) for label in labels))
             for module, attribute, labels in watch.sizes
@@ -93,6 +94,10 @@ def build_graph(
         statistics=tuple(
             Statistic(operator, number, {dim: axis(label, 0) for dim, label in labels.items()})
             for operator, number, labels in watch.statistics
+        ),
+        activations=tuple(
+            Activation(tuple(axis(label, 0) for label in each.labels), each.bytes, each.made, each.last)
+            for each in watch.storages.reused()
         ),
         inputs=inputs,
     )

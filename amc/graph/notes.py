@@ -15,6 +15,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from amc.graph.channels import Atoms, Channels, Label, Labels
 from amc.graph.lines import of_frame, outside_torch
+from amc.graph.storages import Storages
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class Watch:
         self.named: dict[str, Labels] = {}  # labels of parameters and buffers that were used
         self.sizes: list[tuple[str, str, Labels]] = []  # module, its attribute, labels of the pieces that it counts
         self.statistics: list[tuple[str, int, dict[int, Atoms]]] = []  # operator, its call, labels of its input
+        self.storages = Storages()
         self._statistic_calls: Counter[str] = Counter()
         self._names = {id(tensor): name for name, tensor in model.named_parameters()}
         self._names |= {id(tensor): name for name, tensor in model.named_buffers() if tensor.is_floating_point()}
@@ -125,12 +127,18 @@ class Watch:
     def note_images(self, images: Tensor) -> None:
         """Note what the network was given."""
         self._of_images[images] = True
+        self.storages.give(images, self.batch)
 
     def follow_images(self, call: Call) -> None:
         """Note whether the result of a call depends on the images."""
         if any(tensor in self._of_images for tensor in call.tensors()):
             for out in call.outputs():
                 self._of_images[out] = True
+
+    def note_memory(self, call: Call, is_elementwise: bool) -> None:
+        """Note what a call reads and makes, once its results are labelled."""
+        written = [(out, self.labels(out), self.batch if out in self._of_images else 1) for out in call.outputs()]
+        self.storages.note(call.tensors(), written, is_elementwise)
 
     def positions(self, rows: Tensor) -> int:
         """How many of the `rows` of a linear operator belong to one image; all where they depend on no image."""

@@ -23,5 +23,6 @@ def with_axes(graph: PruningGraph, change: Callable[[Axis], Axis]) -> PruningGra
         auxiliary=tuple(map(layer, graph.auxiliary)),
         tensors={name: axes(old) for name, old in graph.tensors.items()},
         sizes=tuple(replace(size, pieces=tuple(map(change, size.pieces))) for size in graph.sizes),
+        activations=tuple(replace(each, axes=tuple(map(change, each.axes))) for each in graph.activations),
         statistics=tuple(replace(each, axes=axes(each.axes)) for each in graph.statistics),
     )

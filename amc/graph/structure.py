@@ -134,11 +134,24 @@ class Statistic:
 
 
 @dataclass(frozen=True, eq=False)
+class Activation:
+    """Memory that a forward pass writes and reads: `bytes` times the lengths of `axes`, for one image.
+
+    It is needed from the operator number `made` to number `last`, both included.
+    """
+
+    axes: tuple[Axis, ...]
+    bytes: int
+    made: int
+    last: int
+
+
+@dataclass(frozen=True, eq=False)
 class PruningGraph:
     """Layers and channel groups of one network in forward order.
 
     `tensors` maps each parameter or buffer that follows the groups to its axes: `{name: {dimension: Axis}}`;
-    `sizes` has the number of elements of every parameter by name.
+    `shapes` and `element_sizes` (bytes) are those of every parameter.
     """
 
     layers: tuple[Layer, ...]
@@ -146,9 +159,11 @@ class PruningGraph:
     groups: tuple[Group, ...]
     frozen: tuple[Frozen, ...]
     tensors: dict[str, dict[int, Axis]] = field(repr=False)
-    shapes: dict[str, tuple[int, ...]] = field(repr=False)  # of every parameter
+    shapes: dict[str, tuple[int, ...]] = field(repr=False)
+    element_sizes: dict[str, int] = field(repr=False)
     sizes: tuple[Size, ...]
     statistics: tuple[Statistic, ...]
+    activations: tuple[Activation, ...] = field(repr=False)
     inputs: str  # their shapes without the batch, and types (`amc.input_spec`)
 
     @property

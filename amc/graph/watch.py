@@ -116,7 +116,9 @@ def _watch(watch: Watch, model: nn.Module, example: Example) -> None:
     # no_grad, not inference_mode: there other operators appear
     with torch.no_grad(), plain_attention(), _module_stack(watch), _Mode(watch):
         out = model(*arguments(example))
-    for tensor in output_tensors(out):
+    outputs = output_tensors(out)
+    watch.storages.keep(outputs)
+    for tensor in outputs:
         if (layer := watch.seen(tensor).layer) is not None:
             watch.read_elsewhere.add(layer)
         for label in watch.labels(tensor):

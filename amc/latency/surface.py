@@ -50,6 +50,7 @@ class Surface:
         edges = np.minimum(self.nodes_in[:, None], self.nodes_out)  # in the last row and column these are the profiles
         grid = np.array([[known.get((i, o), edges[r, c]) for c, o in enumerate(columns)] for r, i in enumerate(rows)])
         grid[:, -1], grid[-1, :] = self.nodes_in, self.nodes_out
+        grid = np.maximum(grid, LEAST)
         self.grid = np.minimum(_monotone(_monotone(grid, 0), 1), np.minimum(grid[:, -1:], grid[-1:, :]))
 
     def __call__(self, inputs: int, outputs: int) -> float:

@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor, nn
 
-from amc.cost import COSTS, macs, params
+from amc.cost import COSTS, macs, memory, params
+from amc.graph import unchecked
 from amc.prune import compact, select
 from tests.architectures import PRUNABLE
 from tests.oracles import counted_macs, counted_params, prepared, random_alive
@@ -43,3 +46,32 @@ def test_macs_of_each_layer_by_hand() -> None:
 def test_params_by_hand() -> None:
     _, graph = prepared("plain")
     assert params(graph)(np.array([5, 7])) == 5 * 27 + 2 * 5 + 7 * 45 + 2 * 7 + 5 * 7 + 5
+
+
+def test_memory_by_hand() -> None:
+    """3 -> conv1 (5) -> conv2 (7, stride 2) -> 5 classes: the worst is what conv1 reads and writes, on 8 x 8 images."""
+    _, graph = prepared("plain")
+    keeps = np.array([5, 7])
+    assert memory(graph)(keeps) == 4 * (params(graph)(keeps) + 64 * (3 + 5))
+
+
+class Residual(nn.Module):
+    """The shortcut is held while the branch is computed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.inner, self.outer = nn.Conv2d(3, 16, 1), nn.Conv2d(16, 32, 1), nn.Conv2d(32, 16, 1)
+        self.head = nn.Linear(16, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        out: Tensor = self.head((x + self.outer(self.inner(x).relu())).mean((2, 3)))
+        return out
+
+
+def test_a_shortcut_is_held_while_its_branch_is_computed() -> None:
+    graph = unchecked(Residual(), torch.zeros(2, 3, 8, 8), round_to=1)
+    assert [group.units for group in graph.groups] == [16, 32]
+    for stream, inner in ((16, 32), (16, 8), (5, 9)):
+        keeps = np.array([stream, inner])
+        assert memory(graph)(keeps) == 4 * (params(graph)(keeps) + 64 * (2 * stream + inner))

@@ -57,7 +57,7 @@ def test_shares_and_amounts(text: str, most: float) -> None:
         ("macs=0.5=0.6", "got '0.5=0.6'"),
         ("macs=1.00001K", "got '1.00001K'"),
         ("mac=0.5", "unknown budget kind 'mac'; did you mean macs?"),
-        ("energy=0.5", "unknown budget kind 'energy'; there are macs, params"),
+        ("energy=0.5", "unknown budget kind 'energy'; there are macs, memory, params"),
     ],
 )
 def test_what_is_no_budget_is_told_in_one_line(text: str, message: str) -> None:
@@ -83,7 +83,7 @@ def test_a_budget_that_cannot_be_reached_names_the_least_that_can(graph: Pruning
     with pytest.raises(UserError, match="can't be reached") as raised:
         Budgets(graph, [f"{kind}={least - 1}"])
     message = str(raised.value)
-    assert f"{least:,} {kind}" in message
+    assert f"{least:,} {'bytes' if kind == 'memory' else kind} " in message
     named = re.search(rf"\(({kind}=[\d.]+)\)", message)
     assert named is not None
     budgets = Budgets(graph, [named[1]])  # the share it names can be reached

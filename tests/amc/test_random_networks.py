@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amc.analyse import analyse
-from amc.cost import macs, params
+from amc.cost import macs, memory, params
 from amc.inference import for_inference
 from amc.prune import compact, select
+from tests.memory import counted_memory
 from tests.oracles import (
     counted_macs,
     counted_params,
@@ -132,6 +133,10 @@ def test_whatever_may_be_cut_is_cut_right(seed: int) -> None:
         assert distance(run(for_inference(small, graph), x), run(small, x)) < 1e-4
         assert macs(graph)(keeps) == counted_macs(small, x)
         assert params(graph)(keeps) == counted_params(small)
+        needed = counted_memory(small, x)
+        assert memory(graph)(keeps) >= needed
+        if keeps.min() > 1:  # a single channel can be written over the one map that all channels are multiplied by
+            assert memory(graph)(keeps) == needed
 
 
 def test_enough_of_them_can_be_cut() -> None:

@@ -77,7 +77,7 @@ def test_the_input_size_of_a_users_network_is_asked_for(own_file: Path) -> None:
         ("--max-sparsity 0.0001", "no channels of this network can be pruned"),
         ("--freeze stages.9", "--freeze stages.9 matches no layer and no module that has layers; did you mean stages."),
         ("--only classifier", "can be pruned: not among --only classifier; output of the network"),
-        ("--round-to -8", "expected --round-to auto or a whole number of channels above 0, got '-8'"),
+        ("--round-to -8", "expected --round-to auto, device or a whole number of channels above 0, got '-8'"),
         ("--model {}:data", "to return a torch.nn.Module, got dict"),
         ("--model torchvision:vit_b_16 --weights none --image-size 32", "AssertionError: Wrong image height"),
         ("--image-size -3", "expected --image-size above 0 pixels, got -3"),

@@ -16,11 +16,11 @@ from torch import nn
 from amc.data.preprocess import IMAGENET_MEAN, Preprocess
 from amc.errors import UserError
 from amc.networks import Network
-from scripts import apply, describe, evaluate, export, finetune, pretrain, report, train
+from scripts import apply, describe, evaluate, export, finetune, measure_latency, pretrain, report, train
 from scripts.options import DataOptions, ImageOptions, NetworkOptions, check_seed, rounding
 from tests.command import call
 
-ENTRY_POINTS = (train, apply, finetune, evaluate, describe, export, pretrain, report)
+ENTRY_POINTS = (train, apply, finetune, evaluate, describe, export, pretrain, report, measure_latency)
 
 
 def options(arguments: type) -> Iterator[tuple[type, dataclasses.Field[Any]]]:
@@ -67,7 +67,7 @@ def test_every_field_is_documented(script: ModuleType) -> None:
 def test_the_installed_commands_are_the_entry_points() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     commands = {name: target.split(":") for name, target in project["scripts"].items()}
-    assert set(commands) == {f"amc-{script.__name__.rpartition('.')[2]}" for script in ENTRY_POINTS}
+    assert set(commands) == {f"amc-{script.__name__.rpartition('.')[2].replace('_', '-')}" for script in ENTRY_POINTS}
     for module, function in commands.values():
         assert callable(getattr(importlib.import_module(module), function))
 
@@ -76,7 +76,9 @@ def test_rounding() -> None:
     assert rounding("auto") is None
     assert rounding("8") == 8
     for wrong in ("0", "-8", "8.0", "", "Auto", "²"):
-        with pytest.raises(UserError, match="expected --round-to auto or a whole number of channels above 0, got"):
+        with pytest.raises(
+            UserError, match="expected --round-to auto, device or a whole number of channels above 0, got"
+        ):
             rounding(wrong)
 
 

@@ -110,7 +110,7 @@ def record_of(episodes: int, layers: int = 3, **changes: Any) -> Record:
     """A run that was made up."""
     rng = np.random.default_rng(0)
     made = [
-        Episode(index, rng.integers(1, 9, layers), -rng.random(), Outcome(rng.random(), int(macs), 50, 1.0))
+        Episode(index, rng.integers(1, 9, layers), -rng.random(), Outcome(rng.random(), int(macs), 50, 1.0, memory=200))
         for index, macs in enumerate(rng.integers(100, 500, episodes))
     ]
     record = Record(
@@ -124,7 +124,7 @@ def record_of(episodes: int, layers: int = 3, **changes: Any) -> Record:
         metric="top1",
         stages=(("macs=0.5",),),
         groups=tuple(GroupShape(f"layers.{index}", 16, 8) for index in range(layers)),
-        whole={"macs": 1000, "params": 100},
+        whole={"macs": 1000, "params": 100, "memory": 400},
         uniform=(4,) * layers,
         asked=max(episodes, 10),
         seconds=3.0,
@@ -148,7 +148,7 @@ def test_a_run_leaves_its_report(finished: Path) -> None:
     assert seen.headings == [headline, *HEADINGS]
     assert "This run has ended: 8 of 8 episodes were scored." in content
     assert "Go on with" not in content
-    assert len(seen.labels) == 5
+    assert len(seen.labels) == 6
     assert all(seen.labels)
 
 
@@ -272,7 +272,7 @@ def test_a_long_search_of_a_large_network_is_a_small_page() -> None:
     "changes",
     [
         {"whole": {"macs": 1000}},
-        {"whole": {"macs": 0, "params": 100}},
+        {"whole": {"macs": 0, "params": 100, "memory": 400}},
         {"groups": (GroupShape("one", 16, 8),)},
         {"groups": (GroupShape("one", 16, 0),) * 3},
         {"budget": ("macs=",)},

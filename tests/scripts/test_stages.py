@@ -144,7 +144,7 @@ def test_ctrl_c_before_the_last_stage_leaves_a_run_to_go_on_with(
 
 
 def test_training_between_stages_gains_accuracy(tmp_path: Path) -> None:
-    words = (*FEW, "--stages", "0.2,0.1", "--strategy", "uniform", "--episodes", "2", "--quiet")
+    words = (*FEW, "--stages", "0.6,0.4", "--recovery", "none", "--strategy", "uniform", "--episodes", "2", "--quiet")
     for steps in ("0", "60"):
         succeed(train, *words, "--tune-steps", steps, "--run-dir", tmp_path / steps)
     cut, trained = (summary(tmp_path / steps)["policy_accuracy"] for steps in ("0", "60"))

@@ -101,3 +101,4 @@ def apply(watch: Watch, func: Any, call: Call) -> None:
     if rule is not batch_norm:
         watch.read_elsewhere |= {layer for t in call.tensors() if (layer := watch.seen(t).layer) is not None}
     (rule or unknown)(watch, call)
+    watch.note_memory(call, is_elementwise=rule in (pointwise, batch_norm))

@@ -11,6 +11,7 @@ from amc.cost import COSTS
 from amc.graph import PruningGraph
 from amc.models import MODELS
 from amc.prune import compact, select
+from tests.memory import counted_memory
 from tests.oracles import counted_macs, counted_params, distance, random_alive, randomise, run, run_ignoring
 
 OUTPUT = "output of the network"
@@ -47,6 +48,7 @@ def test_a_compact_network_computes_what_is_left_and_costs_what_was_counted(name
     assert distance(run(small, images(name)), run_ignoring(model, graph, alive, images(name))) < 1e-4
     assert COSTS["macs"](graph)(graph.least) == counted_macs(small, images(name))
     assert COSTS["params"](graph)(graph.least) == counted_params(small)
+    assert COSTS["memory"](graph)(graph.least) == counted_memory(small, images(name))
 
 
 @pytest.mark.parametrize("name", sorted(set(GROUPS) - {"shufflenet_v1"}))
