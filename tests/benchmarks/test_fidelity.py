@@ -7,7 +7,7 @@ from scipy.stats import spearmanr
 
 from amc.compress import DEFAULT_RECOVERY, RECOVERIES
 from benchmarks import fidelity
-from benchmarks.fidelity import Fidelity, correlation, recommended
+from benchmarks.fidelity import correlation, recommended
 from tests.command import succeed
 
 
@@ -31,10 +31,12 @@ def test_only_ranks_count(order: int) -> None:
 
 
 def test_the_cheapest_that_is_not_clearly_worse_is_recommended() -> None:
-    found = {"none": Fidelity(0.1, -0.2, 0.4), "cheap": Fidelity(0.6, 0.3, 0.8), "dear": Fidelity(0.7, 0.5, 0.9)}
+    rng = np.random.default_rng(0)
+    tuned, noise = rng.normal(size=40), rng.normal(size=(3, 40))
+    scores = {"none": noise[0], "cheap": tuned + 0.5 * noise[1], "dear": tuned + 0.45 * noise[2]}
     seconds = {"none": 0.0, "cheap": 1.0, "dear": 9.0}
-    assert recommended(found, seconds) == "cheap"
-    assert recommended(found | {"cheap": Fidelity(0.2, 0.0, 0.45)}, seconds) == "dear"
+    assert recommended(scores, tuned, seconds) == "cheap"
+    assert recommended(scores | {"dear": tuned + 0.1 * noise[2]}, tuned, seconds) == "dear"
 
 
 def test_it_goes_on_where_it_was_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
