@@ -19,7 +19,7 @@ from nothing, calibrated on 24 random compact networks measured end to end, and 
 - *table*, *points*: how long the table took, and how many small networks were measured for it; *calibration* likewise.
 - *least*: what the network takes of the original's time with at most 80 % of each group cut.
 - *asked, met*: a budget as share of the original's latency; all widths are scaled by one factor until the prediction
-  fits, the network is measured, and the budget tightened where it was over. *tries*: how often that was done.
+  fits, the network is measured, and the budget is moved where it was off by over 2 %. *tries*: how often that was done.
 - *ten processes*: the same compact network compared with the original in ten new processes: the ratio's largest
   distance from the median of the ten.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import statistics
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import nn
 
 from amc.analyse import analyse
+from amc.budget import Limit, parse_limit
+from amc.cost import LATENCY
 from amc.graph.inputs import Example
 from amc.latency.build import build, missing
 from amc.latency.cut import Exporter
@@ -56,7 +60,27 @@ def opened(options: SearchOptions, model: nn.Module, example: Example, folder: P
             watch = Stopwatch(device, exporter, built_table(path, device, exporter, quiet=options.quiet))
             with _bar("calibrating latency", options.quiet) as show:
                 watch.calibrate(options.seed, show)
+                for limit in _limits(options, watch):
+                    watch.focus(limit.most, options.seed, show)
+            if not options.quiet:
+                print(f"latency: {_how_well(watch)}", file=sys.stderr)
         yield watch
+
+
+def _limits(options: SearchOptions, watch: Stopwatch) -> list[Limit]:
+    """The latency budget, if there is one that can be reached."""
+    graph = watch.exporter.graph
+    asked = [limit for limit in options.limits if limit.partition("=")[0] == LATENCY]
+    limits = [parse_limit(limit, graph, costs=watch.costs) for limit in asked]
+    return [limit for limit in limits if limit.cost(graph.least) <= limit.most]
+
+
+def _how_well(watch: Stopwatch) -> str:
+    errors = watch.held_out_errors
+    return (
+        f"original: {watch.original:.4g} ms on {watch.device.target}; {len(errors)} random compact networks are"
+        f" predicted to within {statistics.median(errors):.1%} in the median, {errors[-1]:.1%} at most"
+    )
 
 
 def built_table(path: Path, device: Device, exporter: Exporter, *, quiet: bool) -> LatencyTable:

@@ -40,7 +40,7 @@ def choose_measured(
         measured = watch.measure(best.keeps)
         if measured <= limit.most * (1 + TOLERANCE):
             break
-        watch.refit()
+        watch.refit(near=limit.most / watch.original)
         predicted = watch.cost(task.graph)(best.keeps)
         most = limit.most * predicted / measured
         if most < watch.cost(task.graph)(task.graph.least):

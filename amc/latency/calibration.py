@@ -19,6 +19,9 @@ from amc.graph import Keeps, PruningGraph
 
 LEAST_SHARE = 1e-3
 """No network is predicted to take less of the original's latency."""
+NEAR = 0.1
+"""How far from a latency others still count for it: a deviation, of logarithms."""
+LEAST_WEIGHT = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +67,9 @@ class LatencyCost:
         return max(self.original - saved, LEAST_SHARE * self.original)
 
 
-def fit(parts: Parts, whole: Keeps, original: float, measured: Sequence[Measured]) -> NDArray[np.float64]:
+def fit(
+    parts: Parts, whole: Keeps, original: float, measured: Sequence[Measured], near: float | None = None
+) -> NDArray[np.float64]:
     """The factors, `(2,)` and none below 0, with the least squared relative error on `measured`.
 
     Args:
@@ -72,10 +77,15 @@ def fit(parts: Parts, whole: Keeps, original: float, measured: Sequence[Measured
         whole: The keeps of the original network.
         original: Its latency in ms.
         measured: One network or more.
+        near: A share of the original's latency; what lies far from it counts little.
     """
     shares = np.array([each.share for each in measured])
+    weights = np.ones(len(shares))
+    if near is not None:
+        weights = np.maximum(np.exp(-(np.log(shares / near) ** 2) / (4 * NEAR**2)), LEAST_WEIGHT)
     saved = np.stack([parts(whole) - parts(each.keeps) for each in measured]) / (original * shares[:, None])
-    wanted = (1.0 - shares) / shares
+    wanted = weights * (1.0 - shares) / shares
+    saved *= weights[:, None]
     best, least = np.zeros(saved.shape[1]), float(wanted @ wanted)
     for count in range(1, saved.shape[1] + 1):  # the optimum is free in some of them and 0 in the others
         for chosen in map(list, itertools.combinations(range(saved.shape[1]), count)):

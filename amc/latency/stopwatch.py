@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from amc.budget import Costs
+from amc.budget import Budgets, Costs
 from amc.cost import COSTS, LATENCY, CostFunction, macs
 from amc.entries import entry, integer, list_of, number, read_object
 from amc.errors import UserError
@@ -26,6 +26,10 @@ NETWORKS = 24
 """Random compact networks that the prediction is fitted to."""
 HELD_OUT = 8
 """Others on which its error is reported."""
+FOCUSED = 8
+"""Others that take about as long as a budget."""
+VARIATION = 0.4
+"""Deviation of the logarithms of their groups' shares."""
 TOGETHER = 4
 """Networks that are measured in turn with the original."""
 PRECISION = 0.01
@@ -92,9 +96,22 @@ class Stopwatch:
         self.measure_all(random_keeps(self.exporter.graph, NETWORKS + HELD_OUT, seed), show)
         self.refit(self.measured[:NETWORKS])
 
+    def focus(self, most: float, seed: int, show: Callable[[int, int], None] = lambda *_: None) -> None:
+        """Measure random networks that are predicted to take `most` ms, and fit the prediction to what is near that.
+
+        Raises:
+            UserError: no network takes so little.
+        """
+        graph = self.exporter.graph
+        budgets = Budgets(graph, [f"{LATENCY}={most:.9f}ms"], costs=self.costs)
+        rng = np.random.default_rng(seed)
+        shares = np.exp(VARIATION * rng.normal(size=(FOCUSED, len(graph.groups))))
+        self.measure_all([budgets.scale(each) for each in shares], show)
+        self.refit(self.measured[:NETWORKS] + self.measured[NETWORKS + HELD_OUT :], most / self.original)
+
     @property
     def held_out_errors(self) -> list[float]:
-        """Relative errors of the prediction on the networks that were held out of the first fit, ascending."""
+        """Relative errors of the prediction on the networks that were held out of it, ascending."""
         cost = self.cost(self.exporter.graph)
         return sorted(relative_errors(cost, self.original, self.measured[NETWORKS : NETWORKS + HELD_OUT]).tolist())
 
@@ -104,9 +121,9 @@ class Stopwatch:
         cost = self.cost(self.exporter.graph)
         return [(cost(each.keeps), each.share * self.original) for each in self.measured]
 
-    def refit(self, measured: Sequence[Measured] = ()) -> None:
-        """Fit the prediction to `measured`, or to everything that was."""
-        self._factors = fit(self._parts, self.exporter.graph.full, self.original, measured or self.measured)
+    def refit(self, measured: Sequence[Measured] = (), near: float | None = None) -> None:
+        """Fit the prediction to `measured`, or to everything that was; above all `near` a share of the original's."""
+        self._factors = fit(self._parts, self.exporter.graph.full, self.original, measured or self.measured, near)
 
     def measure(self, keeps: Keeps) -> float:
         """The latency in ms of the compact network with `keeps[g]` units of each group; each is measured once.
