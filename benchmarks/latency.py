@@ -27,6 +27,7 @@ from amc.latency.cut import Exporter
 from amc.latency.device import Device
 from amc.latency.random_keeps import random_keeps
 from amc.latency.stopwatch import Stopwatch
+from amc.latency.surface import GRAIN
 from amc.latency.target import LOCAL, parse_target
 from amc.networks import load_network
 from amc.prune import choose
@@ -80,7 +81,7 @@ def _row(name: str, target: str) -> Row:
     torch.manual_seed(0)
     model = load_network(name, "none").model.eval()
     example = torch.zeros(1, 3, SIZES[name], SIZES[name])
-    graph = prunable_graph(model, example)
+    graph = prunable_graph(model, example, GRAIN)
     exporter = Exporter(model, graph, example)
     with tempfile.TemporaryDirectory() as folder, Device(parse_target(target)) as device:
         start = time.perf_counter()

@@ -22,6 +22,7 @@ from amc.latency.device import Device
 from amc.latency.rounding import device_rounding
 from amc.latency.shapes import shapes_of
 from amc.latency.stopwatch import Stopwatch
+from amc.latency.surface import GRAIN
 from amc.latency.table import LatencyTable, default_path, read_table
 from amc.latency.target import parse_target
 from amc.snapshots import CHECKPOINT_FOLDER
@@ -47,7 +48,7 @@ def opened(options: SearchOptions, model: nn.Module, example: Example, folder: P
         return
     model = model.eval().cpu()
     channels = options.channels
-    step = 1 if channels.round_to == DEVICE else rounding(channels.round_to)
+    step = GRAIN if channels.round_to == DEVICE else rounding(channels.round_to) or GRAIN
     graph = analyse(model, example, step, channels.max_sparsity, joined(channels.freeze), joined(channels.only))
     begun = folder / CHECKPOINT_FOLDER
     with Device(parse_target(options.latency.target), options.latency.target_threads) as device:
@@ -122,8 +123,11 @@ def keep(watch: Stopwatch, folder: Path) -> None:
 
 
 def learned_rounding(options: SearchOptions, watch: Stopwatch | None) -> int | None:
-    """The step of `--round-to` in channels, None for auto; learned from the table where that is asked for."""
+    """The step of `--round-to` in channels, None for auto; learned from the table where that is asked for.
+
+    Where latency counts, auto is what the table is measured in.
+    """
     if options.channels.round_to != DEVICE:
-        return rounding(options.channels.round_to)
+        return rounding(options.channels.round_to) or (GRAIN if watch else None)
     assert watch is not None, "the search wants latency"
     return device_rounding(watch.exporter.graph, watch.cost(watch.exporter.graph))

@@ -12,7 +12,7 @@ import numpy as np
 from amc.graph import Keeps, PruningGraph
 from amc.latency.device import Device
 from amc.latency.shapes import LayerShape, small_model
-from amc.latency.surface import Point, corners
+from amc.latency.surface import GRAIN, Point, between, corners
 from amc.latency.table import LatencyTable, LayerTimes
 from amc.lengths import AxisLengths
 
@@ -101,8 +101,8 @@ def build(
 def _rounds(shape: LayerShape, times: LayerTimes, tolerance: float) -> Iterator[list[Point]]:
     """Points to measure next, which are in `times` when the next ones are asked for.
 
-    An interval of a profile is halved until the latency rises by no more than twice the tolerance in it, or its ends
-    are neighbours: between them is a stair.
+    An interval of a profile is halved until the latency rises by no more than twice the tolerance in it, or it is a
+    single grain: between its ends is a stair.
     """
     full = (shape.inputs, shape.outputs)
     profiles = list(_profiles(shape, times.least))
@@ -115,8 +115,8 @@ def _rounds(shape: LayerShape, times: LayerTimes, tolerance: float) -> Iterator[
         for (least, most), point in profiles:
             widths = [width for width in range(least, most + 1) if point(width) in known]
             for low, high in itertools.pairwise(widths):
-                if high - low > 1 and abs(known[point(high)] - known[point(low)]) > 2 * tolerance:
-                    wanted.add(point((low + high) // 2))
+                if high - low > GRAIN and abs(known[point(high)] - known[point(low)]) > 2 * tolerance:
+                    wanted.add(point(between(low, high)))
 
 
 def _profiles(shape: LayerShape, least: Point) -> Iterator[tuple[Point, Callable[[int], Point]]]:
@@ -132,8 +132,9 @@ def _profiles(shape: LayerShape, least: Point) -> Iterator[tuple[Point, Callable
 
 
 def _evenly(low: int, high: int) -> list[int]:
-    widths: list[int] = np.unique(np.linspace(low, high, INTERVALS + 1).round().astype(int)).tolist()
-    return widths
+    inner = np.linspace(low, high, INTERVALS + 1)[1:-1]
+    multiples = {int(GRAIN * round(width / GRAIN)) for width in inner}
+    return [low, *sorted(width for width in multiples if low < width < high), high]
 
 
 def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -22,6 +22,10 @@ LEAST_SHARE = 1e-3
 NEAR = 0.1
 """How far from a latency others still count for it: a deviation, of logarithms."""
 LEAST_WEIGHT = 0.05
+OFF = 0.03
+"""Relative error that is usual."""
+REPEATS = 10
+"""Of least squares, each weighted by the errors of the one before."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +74,10 @@ class LatencyCost:
 def fit(
     parts: Parts, whole: Keeps, original: float, measured: Sequence[Measured], near: float | None = None
 ) -> NDArray[np.float64]:
-    """The factors, `(2,)` and none below 0, with the least squared relative error on `measured`.
+    """The factors, `(2,)` and none below 0, with the least relative error on `measured`.
+
+    Errors up to `OFF` count by their squares and larger ones by themselves (Huber 1964): a single network that was
+    disturbed while it was measured moves nothing.
 
     Args:
         parts: Of the graph that `measured` are keeps of.
@@ -84,10 +91,21 @@ def fit(
     if near is not None:
         weights = np.maximum(np.exp(-(np.log(shares / near) ** 2) / (4 * NEAR**2)), LEAST_WEIGHT)
     saved = np.stack([parts(whole) - parts(each.keeps) for each in measured]) / (original * shares[:, None])
-    wanted = weights * (1.0 - shares) / shares
-    saved *= weights[:, None]
+    wanted = (1.0 - shares) / shares
+    factors = _least_squares(saved, wanted, weights)
+    for _ in range(REPEATS):
+        off = np.maximum(np.abs(saved @ factors - wanted), OFF)
+        factors = _least_squares(saved, wanted, weights * np.sqrt(OFF / off))
+    return factors
+
+
+def _least_squares(
+    saved: NDArray[np.float64], wanted: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The factors, none below 0: the optimum is free in some of them, and 0 in the others."""
+    saved, wanted = weights[:, None] * saved, weights * wanted
     best, least = np.zeros(saved.shape[1]), float(wanted @ wanted)
-    for count in range(1, saved.shape[1] + 1):  # the optimum is free in some of them and 0 in the others
+    for count in range(1, saved.shape[1] + 1):
         for chosen in map(list, itertools.combinations(range(saved.shape[1]), count)):
             factors = np.zeros(saved.shape[1])
             factors[chosen] = np.linalg.lstsq(saved[:, chosen], wanted, rcond=None)[0]

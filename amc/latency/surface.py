@@ -18,6 +18,9 @@ from amc.latency.shapes import LayerShape
 Point = tuple[int, int]
 """Input and output channels."""
 LEAST = 1e-4
+GRAIN = 4
+"""Widths are measured in multiples of it: processors compute that many channels at once at the least, and what is not a
+multiple may be slower than the next one that is."""
 
 
 class Surface:
@@ -78,7 +81,13 @@ def bilinear(
 
 def grid_widths(least: int, full: int) -> tuple[int, int, int]:
     """The numbers of channels of a grid."""
-    return least, (least + full) // 2, full
+    return least, between(least, full), full
+
+
+def between(low: int, high: int) -> int:
+    """A width about halfway between two others, a multiple of `GRAIN` where there is one between them."""
+    middle = round((low + high) / 2 / GRAIN) * GRAIN
+    return middle if low < middle < high else (low + high) // 2
 
 
 def corners(shape: LayerShape, least: Point) -> list[Point]:
