@@ -24,8 +24,13 @@ from agents.projection import project
 from agents.replay import EpisodeReplay
 from agents.result import Episode, Past, best_of, better
 from agents.settings import DDPGSettings
+from agents.threads import one_thread
 from amc.graph import Keeps
 from envs import ChannelPruningEnv
+from envs.channel_pruning import Act, Walk
+from envs.rewards import Outcome
+
+LOSSES = ("loss/critic", "loss/actor")
 
 
 class EpisodicDDPG(DDPG):
@@ -40,6 +45,7 @@ class EpisodicDDPG(DDPG):
         on_episode: Told of every episode.
         start: Weights of an agent that was trained elsewhere, by their names in `policy`: it begins with what that
             agent would do, where a new one begins with the uniform policy. None for a new agent.
+        together: Episodes of a round: one actor decides on all of them, and learns when all are scored.
     """
 
     def __init__(
@@ -51,6 +57,7 @@ class EpisodicDDPG(DDPG):
         on_episode: Callable[[Episode], None],
         device: str = "cpu",
         start: Mapping[str, Tensor] | None = None,
+        together: int = 1,
     ) -> None:
         self.steps = len(env.graph.groups)
         super().__init__(
@@ -61,9 +68,9 @@ class EpisodicDDPG(DDPG):
             batch_size=settings.batch_size,
             tau=settings.tau,
             gamma=settings.gamma,
-            gradient_steps=settings.updates_per_step * self.steps,
+            gradient_steps=-1,  # as many as `collect_rollouts` says
             replay_buffer_class=EpisodeReplay,
-            policy_kwargs={"net_arch": list(settings.hidden)},
+            policy_kwargs={"net_arch": list(settings.hidden), "optimizer_kwargs": {"fused": True}},
             seed=seed,
             device=device,
         )
@@ -72,6 +79,8 @@ class EpisodicDDPG(DDPG):
         self.warmup = warmup
         self.on_episode = on_episode
         self.best: Episode | None = None
+        self._together = together
+        self._of_round: tuple[Episode, ...] = ()
         self.baseline: float | None = None
         self.losses: dict[str, float] = {}
         self.begins_greedy = start is not None
@@ -89,9 +98,9 @@ class EpisodicDDPG(DDPG):
 
     def search(self, episodes: int) -> None:
         """Run episodes until there are `episodes`, those before an interruption included."""
-        updates_due = self.num_timesteps > self.learning_starts
+        updates_due = self.num_timesteps > self.learning_starts and not self._of_round
         if updates_due:  # only where it goes on: the state that was kept is that before them
-            self.train(self.gradient_steps, self.batch_size)
+            self.train(self.settings.updates_per_step * self.steps * self._together, self.batch_size)
         self.learn((episodes - self._episode_num) * self.steps, reset_num_timesteps=False)
 
     def state(self) -> dict[str, Tensor]:
@@ -119,8 +128,12 @@ class EpisodicDDPG(DDPG):
             self.baseline = past.state["baseline"].item()
         except (KeyError, RuntimeError) as error:
             raise ValueError(f"the state is not of this agent: {error}") from error
-        self.best = best_of(past.episodes)
         self._episode_num = len(past.episodes)
+        begin = self._episode_num // self._together * self._together
+        self.best = best_of(past.episodes[:begin])
+        self._of_round = past.episodes[begin:]
+        if self._of_round:
+            self.losses = {name: value for name, value in past.episodes[-1].details.items() if name in LOSSES}
         self.num_timesteps = self._episode_num * self.steps
 
     @property
@@ -130,36 +143,37 @@ class EpisodicDDPG(DDPG):
     # -- collecting ---------------------------------------------------------------------------------------------
 
     def collect_rollouts(self, env: Any, callback: Any, *args: Any, **kwargs: Any) -> RolloutReturn:  # noqa: ARG002
-        """Run one episode, put it into the replay and tell of it."""
+        """Run what is left of a round of episodes, put them into the replay and tell of them.
+
+        All are decided on before any is scored, by what was known when the round began.
+        """
         self.policy.set_training_mode(False)
         callback.on_rollout_start()
-        index = self._episode_num
-        rng = np.random.default_rng((self.seed or 0, index))
-        act = self._act(rng, index)
-        observation, info = self.pruning_env.reset()
-        observations, intervals, actions = [observation], [info["interval"]], []
-        done = False
-        while not done:
-            action = act(observation, info["interval"])
-            observation, reward, done, _, info = self.pruning_env.step(np.array([action], dtype=np.float32))
-            observations.append(observation)
-            intervals.append(info["interval"])
-            actions.append(info["sparsity"])
-            self.num_timesteps += 1
+        begin = self._episode_num // self._together * self._together
+        end = min(begin + self._together, -(-self._total_timesteps // self.steps))
+        walks = [self.pruning_env.rehearse(self._act(index)) for index in range(self._episode_num, end)]
+        for episode in self._of_round:  # of one that was interrupted
+            self.best = better(self.best, episode)
+        self._of_round = ()
+        scores = self.pruning_env.score_all([walk.keeps for walk in walks], race=True)
+        for walk, (reward, outcome) in zip(walks, scores, strict=True):
+            self._note(walk, reward, outcome)
             callback.on_step()
+        callback.on_rollout_end()
+        return RolloutReturn(self.settings.updates_per_step * self.steps * (end - begin), end - begin, True)
+
+    def _note(self, walk: Walk, reward: float, outcome: Outcome) -> None:
         assert isinstance(self.replay_buffer, EpisodeReplay)
-        self.replay_buffer.add_episode(
-            np.stack(observations), _scaled(np.array(actions)), _scaled(np.array(intervals)), reward
-        )
+        index = self._episode_num
+        self.replay_buffer.add_episode(walk.observations, _scaled(walk.sparsities), _scaled(walk.intervals), reward)
         decay = self.settings.baseline_decay
         self.baseline = reward if self.baseline is None else decay * self.baseline + (1 - decay) * reward
         details = {"exploration/sigma": self.sigma(index), "reward/baseline": self.baseline} | self.losses
-        episode = Episode(index, info["keeps"], reward, info["outcome"], details)
+        episode = Episode(index, walk.keeps, reward, outcome, details)
         self.best = better(self.best, episode)
         self._episode_num += 1
-        callback.on_rollout_end()
+        self.num_timesteps += self.steps
         self.on_episode(episode)
-        return RolloutReturn(self.steps, 1, continue_training=True)
 
     def sigma(self, episode: int) -> float:
         """Exploration noise in an episode: held during the warm-up, then decaying."""
@@ -171,8 +185,9 @@ class EpisodicDDPG(DDPG):
         action, _ = self.predict(observation, deterministic=True)
         return float(np.clip(action[0], *interval))
 
-    def _act(self, rng: np.random.Generator, index: int) -> Callable[[NDArray[np.float32], tuple[float, float]], float]:
+    def _act(self, index: int) -> Act:
         """The exploring policy of one episode."""
+        rng = np.random.default_rng((self.seed or 0, index))
         trained_elsewhere = index == 0 and self.begins_greedy
         if not self.settings.whole_policies and not trained_elsewhere:
             sigma = self.sigma(index)
@@ -203,23 +218,16 @@ class EpisodicDDPG(DDPG):
 
     def _own_policy(self) -> Keeps:
         """What the actor does without noise."""
-        shares = 1.0 - self.pruning_env.rehearse(self.greedy)
-        return np.rint(shares * self.pruning_env.graph.full).astype(np.int64)
+        return self.pruning_env.rehearse(self.greedy).keeps
 
     def _value(self, keeps: Keeps) -> float:
         """What the critic expects of a whole policy: the mean of its values along the episode."""
         planned = iter(self.pruning_env.sparsities(keeps))
-        observations: list[NDArray[np.float32]] = []
-
-        def act(observation: NDArray[np.float32], _: tuple[float, float]) -> float:
-            observations.append(observation)
-            return float(next(planned))
-
-        executed = _scaled(self.pruning_env.rehearse(act)).reshape(-1, 1)
+        walk = self.pruning_env.rehearse(lambda *_: float(next(planned)))
         with torch.no_grad():
             values = self.critic.q1_forward(
-                torch.as_tensor(np.stack(observations), device=self.device),
-                torch.as_tensor(executed, device=self.device),
+                torch.as_tensor(walk.observations[:-1], device=self.device),
+                torch.as_tensor(_scaled(walk.sparsities).reshape(-1, 1), device=self.device),
             )
         return float(values.mean())
 
@@ -231,13 +239,18 @@ class EpisodicDDPG(DDPG):
         The target is the episode's reward less the baseline, plus the target critic's value of the next state unless
         the settings say `monte_carlo`. Actions of target and actor are projected into what was feasible.
         """
+        with one_thread():
+            self._update(gradient_steps, batch_size)
+
+    def _update(self, gradient_steps: int, batch_size: int) -> None:
         self.policy.set_training_mode(True)
+        actor_parameters = list(self.actor.parameters())
         replay, settings = self.replay_buffer, self.settings
         assert isinstance(replay, EpisodeReplay)
         assert self.baseline is not None, "the updates follow the first episode"
         rng = np.random.default_rng((self.seed or 0, self._episode_num, 1))
         scale = max(replay.reward_deviation(), 1e-6) if settings.standardised else 1.0
-        losses: dict[str, list[float]] = {"loss/critic": [], "loss/actor": []}
+        losses: dict[str, list[Tensor]] = {name: [] for name in LOSSES}
         for _ in range(gradient_steps):
             batch = replay.draw(rng, batch_size)
             target = (batch.rewards - self.baseline) / scale
@@ -253,16 +266,18 @@ class EpisodicDDPG(DDPG):
 
             chosen = project(self.actor(batch.observations), batch.intervals)
             actor_loss = -self.critic.q1_forward(batch.observations, chosen).mean()
-            self.actor.optimizer.zero_grad()
-            actor_loss.backward()
+            for parameter, gradient in zip(
+                actor_parameters, torch.autograd.grad(actor_loss, actor_parameters), strict=True
+            ):  # those of the critic are not needed
+                parameter.grad = gradient
             self.actor.optimizer.step()
 
             polyak_update(self.critic.parameters(), self.critic_target.parameters(), self.tau)
             polyak_update(self.actor.parameters(), self.actor_target.parameters(), self.tau)
-            losses["loss/critic"].append(critic_loss.item())
-            losses["loss/actor"].append(actor_loss.item())
+            for name, loss in zip(LOSSES, (critic_loss, actor_loss), strict=True):
+                losses[name].append(loss.detach())
         self._n_updates += gradient_steps
-        self.losses = {name: float(np.mean(values)) for name, values in losses.items()}
+        self.losses = {name: float(torch.stack(values).mean()) for name, values in losses.items()}
 
 
 def _scaled(sparsities: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -19,6 +19,7 @@ OUTCOME = {
     "within_budget": torch.bool,
     "latency": torch.float64,
     "memory": torch.int64,
+    "images": torch.float64,
 }
 
 

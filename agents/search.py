@@ -39,16 +39,18 @@ def make_env(
     if REWARDS[reward].needs_latency and latency is None:
         raise UserError(f"reward {reward} needs something that tells latency")
     importance = task.compressor.importance
-    return ChannelPruningEnv(task.budgets, task.score, task.hints, importance, reward, observation, latency)
+    return ChannelPruningEnv(
+        task.budgets, task.score, task.hints, importance, reward, observation, latency, task.score.all
+    )
 
 
-def make_strategy(name: str, settings: str = "tuned") -> Strategy:
-    """The strategy of that name.
+def make_strategy(name: str, settings: str = "tuned", together: int = 1) -> Strategy:
+    """The strategy of that name; where it may, it decides on `together` policies before they are scored.
 
     Raises:
         UserError: unknown strategy or settings.
     """
-    return look_up("strategy", name, STRATEGIES)(look_up("settings", settings, PRESETS))
+    return look_up("strategy", name, STRATEGIES)(look_up("settings", settings, PRESETS), together)
 
 
 class BestOf:

@@ -17,25 +17,31 @@ from envs import ChannelPruningEnv
 
 
 class Random(Strategy):
-    """Policies as DDPG's warm-up draws them."""
+    """Policies as DDPG's warm-up draws them, `together` of them scored at once."""
+
+    def __init__(self, together: int = 1) -> None:
+        self._together = together
 
     def search(
         self, env: ChannelPruningEnv, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
     ) -> None:
         """See `Strategy`."""
         score = Scores(env, on_episode, past)
-        for index in range(episodes):
-            score(random_policy(np.random.default_rng((seed, index)), env.budgets))
+        for start in range(0, episodes, self._together):
+            indices = range(start, min(start + self._together, episodes))
+            score.all([random_policy(np.random.default_rng((seed, each)), env.budgets) for each in indices], race=True)
 
 
 class Ddpg(Strategy):
     """DDPG with the given settings; `agent` is the trained agent once a search has begun.
 
-    `start` are the weights of an agent that was trained elsewhere, see `EpisodicDDPG`.
+    `start` are the weights of an agent that was trained elsewhere, see `EpisodicDDPG`; `together` episodes are run by
+    one actor and scored at once.
     """
 
-    def __init__(self, settings: DDPGSettings, start: Mapping[str, Tensor] | None = None) -> None:
+    def __init__(self, settings: DDPGSettings, start: Mapping[str, Tensor] | None = None, together: int = 1) -> None:
         self.settings = settings
+        self._together = together
         self.agent: EpisodicDDPG | None = None
         self._start = start
 
@@ -44,7 +50,9 @@ class Ddpg(Strategy):
     ) -> None:
         """See `Strategy`."""
         warmup = min(100, episodes // 4)
-        self.agent = EpisodicDDPG(env, self.settings, warmup, seed, on_episode, start=self._start)
+        self.agent = EpisodicDDPG(
+            env, self.settings, warmup, seed, on_episode, start=self._start, together=self._together
+        )
         if past.episodes:
             self.agent.restore(past)
         self.agent.search(episodes)
@@ -54,9 +62,9 @@ class Ddpg(Strategy):
         return self.agent.state() if self.agent else {}
 
 
-STRATEGIES: dict[str, Callable[[DDPGSettings], Strategy]] = {
-    "ddpg": Ddpg,
-    "random": lambda _: Random(),
-    **{name: lambda _, make=make: make() for name, make in RULES.items()},  # type: ignore[misc]
+STRATEGIES: dict[str, Callable[[DDPGSettings, int], Strategy]] = {
+    "ddpg": lambda settings, together: Ddpg(settings, together=together),
+    "random": lambda _, together: Random(together),
+    **{name: lambda *_, make=make: make() for name, make in RULES.items()},
 }
-"""Strategies by name; only an agent has use for settings."""
+"""Strategies by name, of an agent's settings and the number of policies that are scored together."""

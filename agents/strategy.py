@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
@@ -61,12 +61,23 @@ class Scores:
         Raises:
             ValueError: the past has other keeps here.
         """
-        if self.count < len(self._past):
-            episode = self._past[self.count]
+        return self.all([keeps])[0]
+
+    def all(self, policies: Sequence[Keeps], *, race: bool = False) -> list[float]:
+        """The accuracies of several policies, scored together; with `race` those of bad ones may be estimates.
+
+        Raises:
+            ValueError: the past has other keeps here.
+        """
+        past = self._past[self.count : self.count + len(policies)]
+        for keeps, episode in zip(policies, past, strict=False):
             if episode.keeps.tolist() != keeps.tolist():
-                raise ValueError(f"episode {self.count} is of another search")
-        else:
-            episode = Episode(self.count, keeps, *self._env.score(keeps))
-            self._on_episode(episode)
-        self.count += 1
-        return episode.outcome.accuracy
+                raise ValueError(f"episode {episode.index} is of another search")
+        found = [episode.outcome.accuracy for episode in past]
+        self.count += len(past)
+        new = policies[len(past) :]
+        for keeps, (reward, outcome) in zip(new, self._env.score_all(new, race=race), strict=True):
+            self._on_episode(Episode(self.count, keeps, reward, outcome))
+            self.count += 1
+            found.append(outcome.accuracy)
+        return found

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from torch import nn
+from torch import Tensor, nn
 
 from amc.asymmetric import Asymmetric
 from amc.bias_correction import BiasCorrection
 from amc.criteria import CRITERIA, Evidence
 from amc.graph import Keeps, PruningGraph
 from amc.graph.inputs import Example
-from amc.prune import Alive, Selection, choose, compact, select
+from amc.prune import Alive, Selection, choose, compact, select, sliced
 from amc.reconstructor import Reconstructor
 from amc.registry import look_up
 from amc.statistics import has_statistics, reestimate
@@ -85,14 +85,7 @@ class Compressor:
         """
         steps = look_up("recovery", recovery, RECOVERIES)
         selection = select(self.graph, self.model, alive)
-        tensors = {}
-        if steps.reconstruct:
-            refitted = self._asymmetric.weights if steps.asymmetric else frozenset()
-            norms_follow = steps.statistics or steps.asymmetric or steps.closed_form
-            tensors = self._reconstructor.weights(alive, norms_follow=norms_follow, but=refitted)
-        if steps.closed_form:
-            tensors |= self._reconstructor.statistics(alive)
-        network = compact(self.model, selection, tensors).eval()
+        network = compact(self.model, selection, self._reconstructed(alive, steps)).eval()
         if steps.asymmetric:
             self._asymmetric.refit(network, alive)
         if steps.statistics and has_statistics(network):
@@ -100,6 +93,27 @@ class Compressor:
         elif steps.statistics:
             self._bias_correction.correct(network, alive)
         return network, selection
+
+    def tensors(self, alive: Alive, recovery: str) -> tuple[dict[str, Tensor], Selection]:
+        """All tensors of the compact network by name, before statistics are taken anew, and how it was cut."""
+        selection = select(self.graph, self.model, alive)
+        return sliced(self.model, selection, self._reconstructed(alive, RECOVERIES[recovery])), selection
+
+    @property
+    def calibration(self) -> Sequence[Example]:
+        """Batches of inputs."""
+        return self._evidence.calibration
+
+    def _reconstructed(self, alive: Alive, steps: Recovery) -> dict[str, Tensor]:
+        """What replaces tensors of the original before they are cut."""
+        tensors = {}
+        if steps.reconstruct:
+            refitted = self._asymmetric.weights if steps.asymmetric else frozenset()
+            norms_follow = steps.statistics or steps.asymmetric or steps.closed_form
+            tensors = self._reconstructor.weights(alive, norms_follow=norms_follow, but=refitted)
+        if steps.closed_form:
+            tensors |= self._reconstructor.statistics(alive)
+        return tensors
 
     def reconstruction_errors(self, alive: Alive) -> dict[str, float]:
         """Of each consumer that lost inputs, the share of its output energy that is lost for good, by weight."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -21,16 +22,33 @@ def for_inference(model: nn.Module, graph: PruningGraph) -> nn.Module:
     the convolution runs once with the weight that it stores.
     """
     network = copy.deepcopy(model)
-    modules = dict(network.named_modules())
+    for fold in folds(model, graph):
+        conv, norm = network.get_submodule(fold.conv), network.get_submodule(fold.norm)
+        assert isinstance(conv, _ConvNd)
+        assert isinstance(norm, _BatchNorm)
+        _replace(network, fold.conv, fuse_conv_bn_eval(conv.eval(), norm.eval(), transpose=conv.transposed))
+        _replace(network, fold.norm, nn.Identity())
+    return channels_last(network.eval())
+
+
+class Fold(NamedTuple):
+    """A convolution and the batch norm that can be folded into it, by the names of their modules."""
+
+    conv: str
+    norm: str
+
+
+def folds(model: nn.Module, graph: PruningGraph) -> list[Fold]:
+    """What can be folded in a network or in a compact one of it."""
+    modules = dict(model.named_modules())
     runs = Counter(layer.name for layer in graph.layers)
+    found = []
     for layer in graph.layers:
         conv, norm = modules.get(layer.name), modules.get(layer.norm or "")
         stored = runs[layer.name] == 1 and layer.weight == f"{layer.name}.weight"
         if stored and isinstance(conv, _ConvNd) and isinstance(norm, _BatchNorm) and norm.track_running_stats:
-            fused = fuse_conv_bn_eval(conv.eval(), norm.eval(), transpose=conv.transposed)
-            _replace(network, layer.name, fused)
-            _replace(network, layer.norm or "", nn.Identity())
-    return channels_last(network.eval())
+            found.append(Fold(layer.name, layer.norm or ""))
+    return found
 
 
 def channels_last(model: nn.Module) -> nn.Module:

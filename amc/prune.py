@@ -116,25 +116,33 @@ def _differs(held: Any, value: Any) -> bool:
 
 
 def compact(model: nn.Module, selection: Selection, weights: Mapping[str, Tensor] | None = None) -> nn.Module:
-    """A copy of `model` with the tensors of `selection` sliced and its attributes set.
-
-    `weights` replaces whole tensors before they are sliced (reconstructed consumers), each of the original's shape
-    but along the sliced input axis, which is taken as it comes when it already has the final size.
-    """
-    replaced = weights or {}
+    """A copy of `model` with the tensors of `selection` sliced and its attributes set; `weights` as in `sliced`."""
     memo: dict[int, Any] = {}
-    for name, tensor in named_tensors(model).items():
-        axes = selection.tensors.get(name, {})
-        source = replaced.get(name, tensor.detach())
-        for dim, positions in axes.items():
-            if source.shape[dim] != len(positions):
-                source = source.index_select(dim, torch.as_tensor(positions, device=source.device))
-        fresh = source.clone() if source is tensor or source.data_ptr() == tensor.data_ptr() else source
+    whole = named_tensors(model)
+    for name, fresh in sliced(model, selection, weights).items():
+        tensor = whole[name]
         if isinstance(tensor, nn.Parameter):
             fresh = nn.Parameter(fresh.to(tensor.dtype), requires_grad=tensor.requires_grad)
         memo[id(tensor)] = fresh
     result = copy.deepcopy(model, memo)
     set_attributes(result, selection.attributes)
+    return result
+
+
+def sliced(model: nn.Module, selection: Selection, weights: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+    """All parameters and buffers of the compact network by name; they share no memory with those of `model`.
+
+    `weights` replaces whole tensors before they are sliced (reconstructed consumers), each of the original's shape
+    but along the sliced input axis, which is taken as it comes when it already has the final size.
+    """
+    replaced = weights or {}
+    result = {}
+    for name, tensor in named_tensors(model).items():
+        source = replaced.get(name, tensor.detach())
+        for dim, positions in selection.tensors.get(name, {}).items():
+            if source.shape[dim] != len(positions):
+                source = source.index_select(dim, torch.as_tensor(positions, device=source.device))
+        result[name] = source.clone() if source.data_ptr() == tensor.data_ptr() else source
     return result
 
 

@@ -1,26 +1,68 @@
-"""The accuracy of the network that given keeps leave: what a search asks for, over and over."""
+"""The accuracy of the networks that given keeps leave: what a search asks for, over and over."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from amc.graph import Keeps
+from amc.racing import ROUND, Answers, Score, reference_of
+
+ScoreAll = Callable[[Sequence[Keeps], Answers | None], Iterable[Score]]
+"""Scores policies in their order; those that are surely worse than the answers of a reference not to the end."""
 
 
 class PolicyScorer:
     """Remembers scores by the keeps: the same keeps give the same network.
 
+    What was not scored to the end is no score of a network, and is forgotten. Which policies are not follows from all
+    scores before, in order, so a search that goes on tells of those first.
+
     Args:
-        score: Prunes to keeps and scores the compact network, in [0, 1].
+        score_all: Scores policies, of which no two are the same.
+        can_race: Whether it can compare them with a reference.
     """
 
-    def __init__(self, score: Callable[[Keeps], float]) -> None:
-        self._score = score
-        self._known: dict[bytes, float] = {}
+    def __init__(self, score_all: ScoreAll, *, can_race: bool = False) -> None:
+        self._score_all = score_all
+        self._can_race = can_race
+        self._known: dict[bytes, Score] = {}
+        self._past: list[tuple[Keeps, Score]] = []
 
     def __call__(self, keeps: Keeps) -> float:
         """The accuracy with `keeps[g]` units of each group, int64 `(groups,)`."""
-        key = keeps.tobytes()
-        if key not in self._known:
-            self._known[key] = self._score(keeps)
-        return self._known[key]
+        (score,) = self.all([keeps])
+        return score.value
+
+    def all(self, policies: Sequence[Keeps], *, race: bool = False) -> Iterator[Score]:
+        """The scores of several policies, in their order; with `race` those of bad ones may be estimates."""
+        race = race and self._can_race
+        new = {keeps.tobytes(): keeps for keeps in policies if keeps.tobytes() not in self._known}
+        reference = self._reference(len(policies)) if race and new else None
+        coming = iter(self._score_all(list(new.values()), reference)) if new else iter(())
+        found: dict[bytes, Score] = {}
+        for keeps in policies:
+            key = keeps.tobytes()
+            score = self._known.get(key) or found.get(key)
+            if score is None:
+                score = found[key] = next(coming)
+                if score.share == 1:
+                    self._known[key] = score
+            if race:
+                self._past.append((keeps, score))
+            yield score
+
+    def tell(self, past: Iterable[tuple[Keeps, Score]]) -> None:
+        """Tell of scores from before an interruption, in order."""
+        self._past = list(past)
+        self._known = {keeps.tobytes(): score for keeps, score in self._past if score.share == 1}
+
+    def _reference(self, together: int) -> Answers | None:
+        """The answers of the reference, chosen anew every `ROUND` scores, and never within policies scored together."""
+        period = -(-ROUND // together) * together
+        index = reference_of([score for _, score in self._past], period)
+        if index is None:
+            return None
+        keeps = self._past[index][0]
+        if self._known[keeps.tobytes()].answers is None:  # it was scored before an interruption
+            (self._known[keeps.tobytes()],) = self._score_all([keeps], None)
+        return self._known[keeps.tobytes()].answers

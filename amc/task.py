@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, partial
 
 import numpy as np
@@ -13,19 +13,23 @@ from torch import Tensor, nn
 from amc.analyse import analyse
 from amc.budget import Budgets, Costs
 from amc.calibrate import scarce
+from amc.candidates import Candidates
 from amc.compress import DEFAULT_CRITERION, DEFAULT_RECOVERY, RECOVERIES, SEARCH_RECOVERY, Compressor
 from amc.cost import COSTS
 from amc.data.images import Images
 from amc.data.load import Splits
+from amc.data.resident import ResidentImages
 from amc.digests import images_digest, weights_digest
+from amc.engine import Engine, InTurn, MakeEngine
 from amc.errors import UserError
-from amc.evaluate import Metric, check_runs, find_metric, moved, moved_inputs
+from amc.evaluate import TOP, check_runs, find_metric, moved, moved_inputs
 from amc.graph import Keeps, PruningGraph
 from amc.graph.inputs import Example, tensors
 from amc.graph.narrowed import narrowed
 from amc.hints import hints
 from amc.inference import channels_last, for_inference
 from amc.prune import Alive, Selection, select
+from amc.racing import Answers, Score
 from amc.registry import look_up
 from amc.score import PolicyScorer
 
@@ -55,6 +59,7 @@ class Task:
         seed: Of everything that is drawn.
         device: Where networks run.
         costs: Kinds of cost that a budget can name.
+        engine: Makes what scores the policies of a search.
 
     Attributes:
         origin: The task of the original network; itself unless it is one that goes `onward`.
@@ -82,17 +87,18 @@ class Task:
         seed: int = 0,
         device: torch.device | None = None,
         costs: Costs = COSTS,
+        engine: MakeEngine = InTurn,
     ) -> None:
         self.device = device or torch.device("cpu")
         self.model = channels_last(copy.deepcopy(model).eval().to(self.device))
         self.splits = splits
-        self.metric: Metric = find_metric(metric)
+        self.metric_name, self.metric = metric, find_metric(metric)
         example = splits.calibration.example(1)
         self.batch_size = max(LEAST_BATCH, BATCH_BYTES // max(sum(tensor.nbytes for tensor in tensors(example)), 1))
         self.graph = prunable_graph(
             self.model, moved_inputs(example, self.device), round_to, max_sparsity, freeze, only
         )
-        self._costs = costs
+        self._costs, self._make_engine = costs, engine
         self.budgets = Budgets(self.graph, budgets, costs=costs)
         calibration = [inputs for inputs, _ in moved(splits.calibration.batches(CALIBRATION_BATCH), self.device)]
         self.recovery, self.search_recovery = recovery, search_recovery
@@ -108,7 +114,10 @@ class Task:
     def _prepare(self) -> None:
         self.compressor = self._make_compressor(self.model, self.graph)
         self.hints = hints(self.compressor)
-        self.score = PolicyScorer(self._search_score)
+        can_race = self.metric_name in TOP and isinstance(self.search_images, ResidentImages)
+        self.score = PolicyScorer(self._score_all, can_race=can_race)
+        self._candidates: Candidates | None = None
+        self._engine: Engine | None = None
 
     def within(self, budgets: Sequence[str]) -> Task:
         """The same task with other budgets; shares are of the original network's costs."""
@@ -126,6 +135,7 @@ class Task:
 
         Its groups are those of this task in the same order, and keeps are counted in the same units.
         """
+        self.close()
         later = copy.copy(self)
         later.model = channels_last(copy.deepcopy(network).eval().to(self.device))
         later.graph = narrowed(self.graph, self.compressor.alive(keeps))
@@ -164,17 +174,39 @@ class Task:
 
     @property
     def search_is_final(self) -> bool:
-        """Whether a search scores just what is kept: the same network, on all reward images."""
-        return self.recovery == self.search_recovery and self.search_images is self.splits.reward
+        """Whether a search scores just what is kept: the same network in float32, on all reward images."""
+        same = self.recovery == self.search_recovery and self.search_images is self.splits.reward
+        return same and self.candidates.is_exact
 
     @property
     def scarce(self) -> list[str]:
         """Layers of which the calibration images give fewer rows than least squares has unknowns, with both numbers."""
         return scarce(self.graph, len(self.splits.calibration))
 
-    def _search_score(self, keeps: Keeps) -> float:
-        network, _ = self.compressor.compact(self.compressor.alive(keeps), self.search_recovery)
-        return self.accuracy(network, self.search_images)
+    @property
+    def candidates(self) -> Candidates:
+        """What makes and scores the networks of a search."""
+        if self._candidates is None:
+            self._candidates = Candidates(
+                self.compressor,
+                self.search_recovery,
+                self.metric_name,
+                self.search_images,
+                self.batch_size,
+                self.device,
+            )
+        return self._candidates
+
+    def close(self) -> None:
+        """End what scores policies; it begins again when it is needed."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def _score_all(self, policies: Sequence[Keeps], reference: Answers | None) -> Iterator[Score]:
+        if self._engine is None:
+            self._engine = self._make_engine(self.candidates)
+        return self._engine(policies, reference)
 
 
 def prunable_graph(

@@ -60,6 +60,14 @@ def call_function(spec: str) -> Any:
         raise UserError(f"{spec} failed when called without arguments: {one_line(error)}") from error
 
 
+def user_modules() -> list[ModuleType]:
+    """The modules of the user's files that were imported."""
+    return list(_imported)
+
+
+_imported: list[ModuleType] = []
+
+
 def _import(path: Path) -> ModuleType:
     folder = str(path.parent)
     if folder not in sys.path:
@@ -77,6 +85,7 @@ def _import(path: Path) -> ModuleType:
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise UserError(f"{path} failed to import: {one_line(error)}") from error
+    _imported.append(module)
     return module
 
 

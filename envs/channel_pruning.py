@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import gymnasium as gym
 import numpy as np
@@ -14,6 +14,7 @@ from amc.budget import Budgets
 from amc.cost import COSTS, LATENCY, CostFunction
 from amc.criteria import Importance
 from amc.graph import Keeps
+from amc.racing import Score
 from envs.observations import OBSERVATIONS, Decision, Features
 from envs.rewards import REWARDS, Outcome
 
@@ -21,6 +22,29 @@ Action = NDArray[np.float32]
 Interval = tuple[float, float]
 Act = Callable[[Features, Interval], float]
 """A policy: the sparsity for an observation and the feasible interval."""
+
+
+class Accuracies(Protocol):
+    """Scores networks, bad ones perhaps by an estimate."""
+
+    def __call__(self, policies: Sequence[Keeps], *, race: bool) -> Iterable[Score]:
+        """The scores in the order of the policies."""
+
+
+class Walk(NamedTuple):
+    """An episode without its reward: one step for each of `n` groups.
+
+    Attributes:
+        keeps: It ends with, `(n,)`.
+        sparsities: As executed, `(n,)`.
+        observations: Before each step, and after the last, `(n + 1, features)`.
+        intervals: Feasible sparsities likewise, `(n + 1, 2)`.
+    """
+
+    keeps: Keeps
+    sparsities: NDArray[np.float64]
+    observations: NDArray[np.float32]
+    intervals: NDArray[np.float64]
 
 
 class ChannelPruningEnv(gym.Env[Features, Action]):
@@ -52,6 +76,7 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
     ## Arguments
     * `budgets`: the limits over the analysed network; without any the actions are not bounded.
     * `accuracy`: the accuracy in [0, 1] of the network that given keeps leave.
+    * `accuracies`: what scores several networks at once (`amc.score.PolicyScorer.all`); one after the other by default.
     * `hints`: what the weights say of each group, `(groups, hints)` in [0, 1]; none by default.
     * `importance`: how much each unit matters, `(graph.unit_count,)`, for rules that compare channels; all alike by
       default.
@@ -73,6 +98,7 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
         reward: str = "error",
         observation: str = "scale_free",
         latency: CostFunction | None = None,
+        accuracies: Accuracies | None = None,
     ) -> None:
         self.budgets = budgets
         self.graph = budgets.graph
@@ -84,8 +110,11 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
         self.action_space = spaces.Box(0.0, 1.0, (1,), np.float32)
         self.observation_space = spaces.Box(0.0, 1.0, (len(self.observation.names),), np.float32)
         self._accuracy = accuracy
+        self._accuracies = accuracies or (lambda policies, **_: (Score(accuracy(keeps)) for keeps in policies))
         self._reward = REWARDS[reward].function
+        self._may_race = not REWARDS[reward].weighs_cost
         self._costs = {kind: make(self.graph) for kind, make in COSTS.items()}
+        self._measures = latency is not None
         self._latency = latency or (lambda _: 0.0)
         self._start()
 
@@ -113,8 +142,17 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
         outcome = self.outcome(keeps, self._accuracy(keeps))
         return float(self._reward(outcome)), outcome
 
-    def outcome(self, keeps: Keeps, accuracy: float) -> Outcome:
-        """What keeps led to."""
+    def score_all(self, policies: Sequence[Keeps], *, race: bool = False) -> Iterator[tuple[float, Outcome]]:
+        """As `score`, of several; `race` allows estimates where the reward is of the accuracy alone."""
+        scores = self._accuracies(policies, race=race and self._may_race)
+        if self._measures:  # while latency is measured, nothing else may run
+            scores = list(scores)
+        for keeps, score in zip(policies, scores, strict=True):
+            outcome = self.outcome(keeps, score.value, score.share)
+            yield float(self._reward(outcome)), outcome
+
+    def outcome(self, keeps: Keeps, accuracy: float, images: float = 1.0) -> Outcome:
+        """What keeps led to, whose accuracy is of that share of the images."""
         latency = self._latency(keeps)
         use = 1.0
         if self.budgets.limits:
@@ -122,21 +160,27 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
             use = (latency if limit.kind == LATENCY else limit.cost(keeps)) / limit.most
         counted = {kind: cost(keeps) for kind, cost in self._costs.items()}
         within = self.budgets.allows(keeps)
-        return Outcome(accuracy=accuracy, budget_use=use, within_budget=within, latency=latency, **counted)
+        return Outcome(
+            accuracy=accuracy, budget_use=use, within_budget=within, latency=latency, images=images, **counted
+        )
 
     def reward(self, keeps: Keeps, accuracy: float) -> float:
         """The reward of an episode that ends with `keeps` and this accuracy."""
         return float(self._reward(self.outcome(keeps, accuracy)))
 
-    def rehearse(self, act: Act) -> NDArray[np.float64]:
-        """Walk a whole episode by `act` without scoring it; returns the executed sparsities `(groups,)`.
-
-        The episode that was under way is given up.
-        """
+    def rehearse(self, act: Act) -> Walk:
+        """Walk a whole episode by `act` without scoring it. The episode that was under way is given up."""
         self._start()
-        executed = [self._decide(act(self._observe(), self._interval))["sparsity"] for _ in self.graph.groups]
+        observations, intervals, executed = [], [], []
+        for _ in self.graph.groups:
+            observations.append(self._observe())
+            intervals.append(self._interval)
+            executed.append(self._decide(act(observations[-1], intervals[-1]))["sparsity"])
+        observations.append(np.zeros_like(observations[-1]))
+        intervals.append((0.0, 1.0))
+        keeps = np.array(self._decided, dtype=np.int64)
         self._start()
-        return np.array(executed)
+        return Walk(keeps, np.array(executed), np.stack(observations), np.array(intervals))
 
     def sparsities(self, keeps: Keeps) -> NDArray[np.float64]:
         """The actions that lead to `keeps`, `(groups,)`."""

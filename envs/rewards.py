@@ -11,8 +11,9 @@ from dataclasses import dataclass
 class Outcome:
     """What an episode led to: accuracy in [0, 1], costs left, and the cost over the budget (1: exactly at it).
 
-    `latency` is in ms, 0 where nothing asks for it; `memory` in bytes. `within_budget`: no limit is exceeded, so that
-    it may be the result of a search.
+    `latency` is in ms, 0 where nothing asks for it; `memory` in bytes. `images`: the share of the images that the
+    accuracy is of; below 1 it is an estimate, of a network that is surely worse than a good one. `within_budget`: no
+    limit is exceeded, so that it may be the result of a search.
     """
 
     accuracy: float
@@ -22,6 +23,7 @@ class Outcome:
     within_budget: bool = True
     latency: float = 0.0
     memory: int = 0
+    images: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def _agent_job(session: Session[Arguments, Past]) -> Job:
 
     def strategy(env: ChannelPruningEnv) -> Strategy:
         agent.check_fits(env)
-        return Ddpg(settings, agent.weights)
+        return Ddpg(settings, agent.weights, arguments.search.together)
 
     return Job(
         session=session,

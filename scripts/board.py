@@ -101,6 +101,7 @@ class Board:
         self._best = better(self._best, episode)
         values = {
             "episode/reward": episode.reward,
+            "episode/share of the reward images used": episode.outcome.images,
             **{LEARNING.get(name, name): value for name, value in episode.details.items()},
             **self._reached("episode", episode.outcome),
         }

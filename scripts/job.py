@@ -24,6 +24,7 @@ from agents.strategy import Strategy
 from amc.cost import COSTS, LATENCY, macs
 from amc.data.load import Splits
 from amc.device import find_device
+from amc.engine import make_engine
 from amc.evaluate import METRICS
 from amc.files import write_json
 from amc.latency.device import DeviceLostError
@@ -149,7 +150,7 @@ def _run(job: Job, task: Task, watch: Stopwatch | None, start: float) -> None:
     save_compact(folder, policy, result.policy.network)
     on_test = score_on_test(stages.task, result)  # after the policy is safe: reading the images may fail
     arguments = flat(session.arguments) | {"budget": list(job.budgets[-1]), "run_dir": None, "resume": None}
-    summary = summarise(result, on_test, len(episodes), seconds) | {
+    summary = summarise(result, on_test, episodes, seconds) | {
         "seed": options.seed,
         "arguments": arguments,
         "stages": of_stages(job.budgets, episodes),
@@ -165,7 +166,8 @@ def _run(job: Job, task: Task, watch: Stopwatch | None, start: float) -> None:
             _say_of_latency(watch, stages.task, result)
         print_finish(result, on_test, is_accuracy=options.metric in METRICS)
         print(
-            f"{len(episodes)} episodes in {seconds:.1f} s; results in {folder}\n"
+            f"{len(episodes)} episodes in {seconds:.1f} s, on {summary['reward_images_used']:.0%} of the reward images;"
+            f" results in {folder}\n"
             f"check them with: {check_command(folder, arguments)}"
         )
         if interrupted:
@@ -193,6 +195,7 @@ def _task(job: Job, network: Network, splits: Splits, watch: Stopwatch | None) -
         seed=options.seed,
         device=find_device(options.device),
         costs=watch.costs if watch else COSTS,
+        engine=make_engine(options.engine, options.workers),
     )
 
 
@@ -230,6 +233,7 @@ def _search(
             print("interrupted: saving the best policy so far", file=sys.stderr)
             return noted.episodes, True
         finally:
+            stages.task.close()
             if noted.episodes:
                 checkpoints.attempt()
             else:

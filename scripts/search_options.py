@@ -10,6 +10,7 @@ import tyro
 from agents.search import check_reward
 from amc.compress import DEFAULT_CRITERION, DEFAULT_RECOVERY, RECOVERIES, SEARCH_RECOVERY
 from amc.criteria import CRITERIA
+from amc.engine import ENGINES
 from amc.errors import UserError
 from amc.evaluate import find_metric
 from amc.registry import look_up
@@ -25,9 +26,9 @@ class SearchOptions:
     """What a search is for, and how its networks are made and scored."""
 
     budget: Repeated = ()
-    """What may be left: macs=0.5, params=0.5 or latency=0.5 (shares of the original), macs=60M (absolute; K, M, G),
-    latency=3.2ms; one of each kind. Default: macs=0.25 for rewards that need a budget; that of the policy where one is
-    applied."""
+    """What may be left: macs=0.5, params=0.5, memory=0.5 or latency=0.5 (shares of the original), macs=60M (absolute;
+    K, M, G), memory=4MB, latency=3.2ms; one of each kind. Default: macs=0.25 for rewards that need a budget; that of
+    the policy where one is applied."""
     reward: str = "error"
     """What is maximised: error, error_log_macs, error_log_params, error_log_latency or mnasnet."""
     metric: str = "top1"
@@ -49,6 +50,13 @@ class SearchOptions:
     """Of everything that is drawn."""
     device: str = "auto"
     """Where networks run: cpu, cuda, or auto for a GPU if there is one."""
+    workers: int = 1
+    """Processes that score policies, each with its share of the threads."""
+    engine: str = "processes"
+    """Where they run: processes (of this machine) or ray (the cluster of RAY_ADDRESS, or one of this machine)."""
+    round_size: int | None = None
+    """Policies that are decided on before any of them is scored. The result depends on it, and not on the workers.
+    Default: 1 for one worker, else two for each."""
     run_dir: Path | None = None
     """Folder for the results, new or empty; default: one under runs/ named after network and time."""
     checkpoint_every: int = 10
@@ -60,10 +68,11 @@ class SearchOptions:
 
     def check(self, observation: str) -> None:
         """Raise a UserError for what can be told without reading anything."""
-        for name in ("reward_images", "checkpoint_every"):
+        for name in ("reward_images", "checkpoint_every", "workers", "round_size"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"expected --{name.replace('_', '-')} above 0, got {value}")
+        look_up("engine", self.engine, ENGINES)
         check_seed(self.seed)
         check_reward(self.reward, observation)
         find_metric(self.metric)
@@ -73,6 +82,11 @@ class SearchOptions:
         look_up("criterion", self.criterion, CRITERIA)
         for recovery in (self.recovery, self.search_recovery):
             look_up("recovery", recovery, RECOVERIES)
+
+    @property
+    def together(self) -> int:
+        """Policies that are decided on before any of them is scored."""
+        return self.round_size or (1 if self.workers == 1 else 2 * self.workers)
 
     @property
     def wants_latency(self) -> bool:

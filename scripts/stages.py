@@ -20,6 +20,7 @@ from agents.strategy import OnEpisode, Strategy
 from amc.cost import CostFunction
 from amc.errors import UserError
 from amc.graph import Keeps, PruningGraph
+from amc.racing import Score
 from amc.snapshots import CHECKPOINT_FOLDER
 from amc.task import Task
 from amc.weights import load_state, read_state_dict, write_state_dict
@@ -103,7 +104,11 @@ class Stages:
             if number:
                 self._go_on([episode for episode in episodes if episode.stage == number - 1])
             if number >= begun:
-                self.strategy.search(self.env, share, self._seed, told, _within(past, number))
+                own = _within(past, number)
+                self.task.score.tell(
+                    (each.keeps, Score(each.outcome.accuracy, each.outcome.images)) for each in own.episodes
+                )
+                self.strategy.search(self.env, share, self._seed, told, own)
 
     def state(self) -> dict[str, Tensor]:
         """What the strategy of the stage that is under way knows."""

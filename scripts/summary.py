@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
 from agents.result import Episode, best_of
@@ -31,7 +32,7 @@ def of_stages(budgets: Sequence[Limits], episodes: Sequence[Episode]) -> list[di
     return found
 
 
-def summarise(result: Finish, on_test: OnTest, episodes: int, seconds: float) -> dict[str, Any]:
+def summarise(result: Finish, on_test: OnTest, episodes: Sequence[Episode], seconds: float) -> dict[str, Any]:
     """Everything that a search prints; accuracies in [0, 1], `seconds` spent searching."""
     summary = {
         "original_accuracy": result.original_accuracy,
@@ -45,8 +46,9 @@ def summarise(result: Finish, on_test: OnTest, episodes: int, seconds: float) ->
         },
         "widths_before": [group.width for group in result.groups],
         "widths_after": [group.width_after for group in result.groups],
-        "episodes": episodes,
-        "episodes_per_second": episodes / seconds,
+        "episodes": len(episodes),
+        "episodes_per_second": len(episodes) / seconds,
+        "reward_images_used": fmean(episode.outcome.images for episode in episodes),
         "search_seconds": seconds,
     }
     if result.latency is not None:

@@ -57,7 +57,7 @@ def train(arguments: Arguments) -> None:
             network=arguments.network,
             images=arguments.images,
             options=arguments.search,
-            strategy=lambda _: make_strategy(arguments.strategy, arguments.settings),
+            strategy=lambda _: make_strategy(arguments.strategy, arguments.settings, arguments.search.together),
             strategy_name=arguments.strategy,
             observation=arguments.observation,
             budgets=arguments.staging.budgets(arguments.search),

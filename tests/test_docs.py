@@ -189,17 +189,17 @@ def run_commands(block: Block, how: str) -> str:
 
 def interrupt(script: ModuleType, *words: str) -> str:
     """Run a search as if Ctrl-C was pressed; returns what it printed."""
-    score, scored = ChannelPruningEnv.score, 0
+    outcome, scored = ChannelPruningEnv.outcome, 0
 
-    def interrupting(env: ChannelPruningEnv, keeps: Any) -> Any:
+    def interrupting(env: ChannelPruningEnv, *given: Any) -> Any:
         nonlocal scored
         scored += 1
         if scored > POLICIES_BEFORE_CTRL_C:
             raise KeyboardInterrupt
-        return score(env, keeps)
+        return outcome(env, *given)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ChannelPruningEnv, "score", interrupting)
+        patch.setattr(ChannelPruningEnv, "outcome", interrupting)
         done = call(script, *words)
     assert done.status == INTERRUPTED, done.err
     return done.out + done.err

@@ -45,7 +45,10 @@ class Greedy(Rule):
                 break
             target = now.excess * (1 - 1 / rounds)
             cuts = [_cut(budgets, now.keeps, index, target) for index in cuttable]
-            tried = [_Point(keeps, score(keeps), budgets.excess(keeps)) for keeps in cuts]
+            tried = [
+                _Point(keeps, accuracy, budgets.excess(keeps))
+                for keeps, accuracy in zip(cuts, score.all(cuts), strict=True)
+            ]
             useful = [point for point in tried if point.excess < now.excess]
             if not useful:
                 break

@@ -29,7 +29,7 @@ class Sensitivity(Rule):
         """See `Rule`."""
         whole = score(env.graph.full)
         lost = [
-            _curve(choices, probes, np.array([whole - score(_alone(env, index, keep)) for keep in probes]))
+            _curve(choices, probes, whole - np.array(score.all([_alone(env, index, keep) for keep in probes])))
             for index, (choices, probes) in enumerate(zip(env.budgets.choices, _probes(env, episodes), strict=True))
         ]
         most = max(float(each.max()) for each in lost)

@@ -15,7 +15,7 @@ from agents.ddpg import EpisodicDDPG
 from agents.result import Episode, Past
 from agents.rules import RULES
 from agents.settings import PRESETS
-from agents.strategies import STRATEGIES, Ddpg
+from agents.strategies import STRATEGIES, Ddpg, Random
 from agents.strategy import NOTHING, Strategy
 from amc.budget import Budgets
 from amc.graph import Keeps
@@ -52,9 +52,13 @@ def donor() -> dict[str, Tensor]:
 def strategies(name: str) -> Strategy:
     if name == "transferred":
         return Ddpg(SMALL["tuned"], donor())
+    if name == "in rounds":
+        return Ddpg(SMALL["tuned"], together=3)
+    if name == "random in rounds":
+        return Random(together=5)
     if name in SMALL:
         return Ddpg(SMALL[name])
-    return STRATEGIES[name](SMALL["tuned"])
+    return STRATEGIES[name](SMALL["tuned"], 1)
 
 
 def run(
@@ -84,7 +88,9 @@ def facts(episodes: list[Episode]) -> list[tuple[object, ...]]:
     return [(each.index, each.keeps.tolist(), each.reward, each.outcome, each.details) for each in episodes]
 
 
-@pytest.mark.parametrize("name", ["tuned", "paper", "transferred", "random", "sensitivity", "greedy"])
+@pytest.mark.parametrize(
+    "name", ["tuned", "paper", "transferred", "in rounds", "random", "random in rounds", "sensitivity", "greedy"]
+)
 @pytest.mark.parametrize("stop", [1, 3, 4, 8])
 def test_it_ends_as_if_it_had_never_stopped(tmp_path: Path, name: str, stop: int) -> None:
     whole, _, trained = uninterrupted(name)
@@ -140,6 +146,6 @@ def test_a_trained_agent_begins_with_its_own_policy() -> None:
     strategies("transferred").search(environment(), 1, 0, seen.append)
     env = environment()
     agent = EpisodicDDPG(env, SMALL["tuned"], 0, 9, lambda _: None, start=donor())
-    expected = 1 - env.rehearse(agent.greedy)
+    expected = 1 - env.rehearse(agent.greedy).sparsities
     np.testing.assert_allclose(seen[0].keeps / env.graph.full, expected)
     assert env.budgets.allows(seen[0].keeps)

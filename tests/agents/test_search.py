@@ -14,6 +14,8 @@ from amc.data.load import load_data
 from amc.data.splits import SplitSizes
 from amc.errors import UserError
 from amc.networks import load_network
+from amc.racing import Score
+from amc.score import PolicyScorer
 from amc.task import Task
 from envs import Outcome
 from envs.rewards import REWARDS
@@ -38,7 +40,7 @@ def without_network(*budgets: str) -> Task:
     parts: dict[str, Any] = {
         "graph": graph,
         "budgets": Budgets(graph, budgets),
-        "score": lambda keeps: float(keeps.sum() / 56),
+        "score": PolicyScorer(lambda policies, _: (Score(float(keeps.sum() / 56)) for keeps in policies)),
         "hints": np.full((3, 2), 0.25),
         "compressor": SimpleNamespace(importance=np.arange(56.0)),
     }

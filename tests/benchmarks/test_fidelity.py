@@ -34,9 +34,11 @@ def test_the_cheapest_that_is_not_clearly_worse_is_recommended() -> None:
     rng = np.random.default_rng(0)
     tuned, noise = rng.normal(size=40), rng.normal(size=(3, 40))
     scores = {"none": noise[0], "cheap": tuned + 0.5 * noise[1], "dear": tuned + 0.45 * noise[2]}
+    known = {way: each.tolist() for way, each in scores.items()}
     seconds = {"none": 0.0, "cheap": 1.0, "dear": 9.0}
-    assert recommended(scores, tuned, seconds) == "cheap"
-    assert recommended(scores | {"dear": tuned + 0.1 * noise[2]}, tuned, seconds) == "dear"
+    assert recommended(known, tuned.tolist(), seconds) == "cheap"
+    clear = (tuned + 0.1 * noise[2]).tolist()
+    assert recommended(known | {"dear": clear}, tuned.tolist(), seconds) == "dear"
 
 
 def test_it_goes_on_where_it_was_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

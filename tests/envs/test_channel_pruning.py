@@ -148,11 +148,14 @@ def test_a_rehearsal_is_an_episode_without_a_score() -> None:
         seen.append((features.tolist(), interval))
         return float(0.3 + 0.1 * len(seen))
 
-    executed = env.rehearse(policy)
+    walk = env.rehearse(policy)
     assert not accuracy.asked
     real = episode(env, [0.4, 0.5, 0.6, 0.7])
     assert [(real[0], real[1]), *[(real[i], real[i + 2]) for i in (2, 7, 12)]] == seen
-    assert executed.tolist() == [real[i] for i in (5, 10, 15, 20)]
+    assert walk.sparsities.tolist() == [real[i] for i in (5, 10, 15, 20)]
+    assert walk.keeps.tolist() == np.rint((1 - walk.sparsities) * env.graph.full).tolist()
+    assert [features.tolist() for features in walk.observations[:-1]] == [features for features, _ in seen]
+    assert [tuple(interval) for interval in walk.intervals] == [*(interval for _, interval in seen), (0.0, 1.0)]
     env.rehearse(policy)
     assert episode(env, [0.4, 0.5, 0.6, 0.7]) == real
 

@@ -18,7 +18,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter  # type: ignor
 from agents.checkpoint import latest_checkpoint
 from agents.result import Episode
 from amc.errors import UserError
-from amc.graph import Keeps, PruningGraph
+from amc.graph import PruningGraph
 from amc.networks import load_network
 from amc.snapshots import CHECKPOINT_FOLDER
 from amc.task import prunable_graph
@@ -43,6 +43,7 @@ EVERY_EPISODE = [
     "episode/share of MACs left",
     "episode/share of memory left",
     "episode/share of parameters left",
+    "episode/share of the reward images used",
     "learning/exploration sigma",
     "learning/reward baseline",
 ]
@@ -189,17 +190,17 @@ def test_a_strategy_without_an_agent_has_no_losses(tmp_path: Path) -> None:
 def test_what_a_killed_run_wrote_after_its_checkpoint_disappears(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    score, scored = ChannelPruningEnv.score, 0
+    outcome, scored = ChannelPruningEnv.outcome, 0
 
-    def failing(env: ChannelPruningEnv, keeps: Keeps) -> Any:
+    def failing(env: ChannelPruningEnv, *given: Any) -> Any:
         nonlocal scored
         scored += 1
         if scored == 6:
             raise RuntimeError("out of memory")
-        return score(env, keeps)
+        return outcome(env, *given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ChannelPruningEnv, "score", failing)
+        patch.setattr(ChannelPruningEnv, "outcome", failing)
         with pytest.raises(RuntimeError, match="out of memory"):
             call(train, "--episodes", "8", "--checkpoint-every", "3", "--run-dir", tmp_path, *FEW)
     assert len(curve(read(tmp_path), "episode/reward")) == 5

@@ -10,8 +10,9 @@ import torch
 from tensorboard.summary.writer.record_writer import RecordWriter  # type: ignore[import-untyped]
 
 import amc.files
+from amc.candidates import Candidates
 from amc.policy import read_policy
-from amc.task import Task
+from amc.racing import Score
 from scripts import train
 from tests.command import call, fail, summary
 
@@ -158,15 +159,15 @@ def test_a_disk_that_is_full_for_tensorboard_costs_no_result(tmp_path: Path, mon
 def test_ctrl_c_keeps_what_was_scored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str, episodes: int
 ) -> None:
-    accuracy, scored = Task.accuracy, []
+    score, scored = Candidates.score, []
 
-    def interrupted(self: Task, *arguments: Any) -> float:
+    def interrupted(self: Candidates, *arguments: Any) -> Score:
         scored.append(arguments)
         if len(scored) == episodes + 1:
             raise KeyboardInterrupt
-        return accuracy(self, *arguments)
+        return score(self, *arguments)
 
-    monkeypatch.setattr(Task, "accuracy", interrupted)
+    monkeypatch.setattr(Candidates, "score", interrupted)
     words = ("--run-dir", tmp_path / "run", "--quiet", *FEW, "--episodes", "50", "--strategy", strategy)
     done = call(train, *words)
     assert (done.status, done.out) == (130, "")

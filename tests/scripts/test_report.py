@@ -80,17 +80,17 @@ def expect_self_contained(content: str) -> None:
 
 def interrupted_run(folder: Path, error: BaseException, at: int, *words: str) -> int:
     """The exit status of a search that `error` hits in episode number `at`."""
-    score, scored = ChannelPruningEnv.score, 0
+    outcome, scored = ChannelPruningEnv.outcome, 0
 
-    def failing(env: ChannelPruningEnv, keeps: Any) -> Any:
+    def failing(env: ChannelPruningEnv, *given: Any) -> Any:
         nonlocal scored
         scored += 1
         if scored > at:
             raise error
-        return score(env, keeps)
+        return outcome(env, *given)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ChannelPruningEnv, "score", failing)
+        patch.setattr(ChannelPruningEnv, "outcome", failing)
         return call(train, "--episodes", "20", "--run-dir", folder, *words, *FEW).status
 
 

@@ -8,13 +8,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from agents.checkpoint import latest_checkpoint, save_checkpoint
-from amc.task import Task
+from envs import ChannelPruningEnv, Outcome
 from scripts import apply, train
 from scripts import report as report_script
 from tests.command import call, fail, succeed, summary
@@ -29,21 +30,15 @@ class Interrupting:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int, error: BaseException) -> None:
         self.calls = 0
-        make = Task.__init__
+        outcome = ChannelPruningEnv.outcome
 
-        def interrupted(task: Task, *args: object, **kwargs: object) -> None:
-            make(task, *args, **kwargs)  # type: ignore[arg-type]
-            score = task.score
+        def scored(env: ChannelPruningEnv, *given: Any) -> Outcome:
+            self.calls += 1
+            if self.calls == at:
+                raise error
+            return outcome(env, *given)
 
-            def scored(keeps: np.ndarray) -> float:
-                self.calls += 1
-                if self.calls == at:
-                    raise error
-                return score(keeps)
-
-            task.score = scored  # type: ignore[assignment]
-
-        monkeypatch.setattr(Task, "__init__", interrupted)
+        monkeypatch.setattr(ChannelPruningEnv, "outcome", scored)
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,9 @@ import torch
 
 import amc
 from agents.checkpoint import latest_checkpoint
+from amc.candidates import Candidates
 from amc.policy import read_policy
-from amc.task import Task
+from amc.racing import Score
 from scripts import evaluate, train
 from scripts.record import read_record
 from scripts.report_facts import stages
@@ -86,14 +87,14 @@ class Stopping:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int | str, error: BaseException) -> None:
         count = 0
-        accuracy = Task.accuracy
+        score = Candidates.score
 
-        def scored(task: Task, network: Any, images: Any) -> float:
+        def scored(candidates: Candidates, *given: Any) -> Score:
             nonlocal count
-            count += images is task.search_images
+            count += 1
             if count == at:
                 raise error
-            return accuracy(task, network, images)
+            return score(candidates, *given)
 
         def trained(*_: Any) -> None:
             raise error
@@ -101,7 +102,7 @@ class Stopping:
         if at == "tuning":
             monkeypatch.setattr("scripts.stages.tune", trained)
         else:
-            monkeypatch.setattr(Task, "accuracy", scored)
+            monkeypatch.setattr(Candidates, "score", scored)
 
 
 @pytest.mark.parametrize("at", ["tuning", 3, 9, 16])

@@ -1,0 +1,155 @@
+"""Scoring the compact networks of one network, over and over on the same images: the work of a search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from amc.compress import RECOVERIES, Compressor
+from amc.cost import macs
+from amc.data.images import Images
+from amc.data.resident import ResidentImages
+from amc.data.sampling import interleaved
+from amc.evaluate import TOP, answered_right, find_metric, moved
+from amc.fast_networks import FastNetworks
+from amc.graph import Keeps
+from amc.graph.inputs import cast
+from amc.inference import for_inference
+from amc.precision import AUTO, PRECISIONS, find_precision
+from amc.racing import Race, Score
+from amc.statistics import has_statistics
+
+STATISTICS_BATCHES = 5
+"""Calibration batches that the statistics of batch norms are taken on."""
+SLICES = 20
+"""In which images are scored one after the other."""
+MOST_MOVED = 1e-3
+"""By less than this the accuracy of the original may move for a faster number format."""
+LEAST_MACS = 10**7
+"""Networks with fewer gain nothing by it."""
+
+
+class Candidates:
+    """Makes and scores compact networks.
+
+    Images that are in memory are kept in the number format, and in an order in which every slice has its share of each
+    class. That format is bfloat16 where the device has it, the metric is of single images, the network is not tiny, and its
+    accuracy moves by less than `MOST_MOVED`.
+
+    Args:
+        compressor: Of the network.
+        recovery: A name in `amc.compress.RECOVERIES`.
+        metric: A name in `amc.evaluate.METRICS`, or `path/to/file.py:function`.
+        images: What they are scored on.
+        batch_size: At once.
+        device: Where.
+        dtype: The number format where it is known.
+
+    Attributes:
+        dtype: The number format.
+    """
+
+    def __init__(
+        self,
+        compressor: Compressor,
+        recovery: str,
+        metric: str,
+        images: Images,
+        batch_size: int,
+        device: torch.device,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        self._compressor = compressor
+        self._recovery = recovery
+        self._top = TOP.get(metric)
+        self._metric = metric
+        self._given = images
+        self._images = _in_slices(images) if isinstance(images, ResidentImages) and self._top else images
+        self._batch_size = batch_size
+        self._device = device
+        self.dtype = dtype or torch.float32
+        native = PRECISIONS[find_precision(AUTO, device)]
+        is_small = macs(compressor.graph)(compressor.graph.full) < LEAST_MACS
+        if dtype is None and self._top and native != torch.float32 and not is_small:
+            self._settle(native)
+        self._held = list(self.batches()) if isinstance(images, ResidentImages) else None
+        self._fast = None
+        steps = RECOVERIES[recovery]
+        if not steps.asymmetric and (not steps.statistics or has_statistics(compressor.model)):
+            calibration = compressor.calibration[:STATISTICS_BATCHES]
+            self._fast = FastNetworks(compressor.model, compressor.graph, calibration, self.dtype)
+
+    @property
+    def recipe(self) -> tuple[Any, ...]:
+        """The arguments that make the same in another process."""
+        given = self._given, self._batch_size, self._device, self.dtype
+        return self._compressor, self._recovery, self._metric, *given
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether networks are just those that `Compressor.compact` makes, in float32."""
+        return self.dtype == torch.float32 and len(self._compressor.calibration) <= STATISTICS_BATCHES
+
+    def score(self, keeps: Keeps, race: Race | None = None) -> Score:
+        """What the compact network with `keeps[g]` units of each group scores; a race may end before all images."""
+        network = self.network(keeps)
+        if self._top is None:
+            return Score(find_metric(self._metric)(network, self._all()))
+        answers = []
+        for part in self._slices():
+            answers.append(answered_right(network, part, self._top).numpy())
+            if race is not None and race.add(answers[-1]):
+                return Score(race.estimate, race.seen / len(self._images))
+        whole = np.concatenate(answers)
+        return Score(int(whole.sum()) / len(whole), answers=whole)
+
+    def network(self, keeps: Keeps) -> nn.Module:
+        """The compact network, ready to be scored, until the next one is asked for."""
+        alive = self._compressor.alive(keeps)
+        if self._fast is None:
+            compact, _ = self._compressor.compact(alive, self._recovery)
+            return for_inference(compact, self._compressor.graph).to(self.dtype)
+        tensors, selection = self._compressor.tensors(alive, self._recovery)
+        return self._fast.network(tensors, selection, statistics=RECOVERIES[self._recovery].statistics)
+
+    def _settle(self, dtype: torch.dtype) -> None:
+        """Take the number format if the original scores (nearly) the same in it."""
+        original = for_inference(self._compressor.model, self._compressor.graph)
+        exact = answered_right(original, self.batches(), self._top or 1)
+        try:
+            fast = answered_right(original.to(dtype), self.batches(dtype), self._top or 1)
+        except RuntimeError:  # it makes float32 numbers of its own
+            return
+        if abs(int(fast.sum()) - int(exact.sum())) < MOST_MOVED * len(exact):
+            self.dtype = dtype
+
+    def batches(self, dtype: torch.dtype | None = None) -> Iterator[tuple[Any, Tensor]]:
+        """One pass over the images, in the order and number format in which they are scored."""
+        for inputs, targets in moved(self._images.batches(self._batch_size), self._device):
+            yield cast(inputs, dtype or self.dtype), targets
+
+    def _all(self) -> Iterator[tuple[Any, Tensor]]:
+        return iter(self._held) if self._held is not None else self.batches()
+
+    def _slices(self) -> Iterator[list[tuple[Any, Tensor]]]:
+        """All images in slices of whole batches."""
+        most = -(-len(self._images) // SLICES)
+        part: list[tuple[Any, Tensor]] = []
+        count = 0
+        for batch in self._all():
+            part.append(batch)
+            count += len(batch[1])
+            if count >= most:
+                yield part
+                part, count = [], 0
+        if part:
+            yield part
+
+
+def _in_slices(images: ResidentImages) -> ResidentImages:
+    order = torch.from_numpy(interleaved(images.targets.cpu().numpy(), seed=0))
+    return ResidentImages(images.inputs[order], images.targets[order])

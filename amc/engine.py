@@ -1,0 +1,51 @@
+"""Where the policies of a search are scored: here one after the other, in processes, or on a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from amc.candidates import Candidates
+from amc.graph import Keeps
+from amc.racing import Answers, Race, Score
+from amc.ray_workers import RayWorkers
+from amc.workers import Workers
+
+
+class Engine(Protocol):
+    """Scores policies (`amc.score.ScoreAll`) until it is closed."""
+
+    def __call__(self, policies: Sequence[Keeps], reference: Answers | None) -> Iterator[Score]:
+        """The scores in the order of the policies."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+
+MakeEngine = Callable[[Candidates], Engine]
+
+
+class InTurn:
+    """Scores in this process."""
+
+    def __init__(self, candidates: Candidates) -> None:
+        self._candidates = candidates
+
+    def __call__(self, policies: Sequence[Keeps], reference: Answers | None) -> Iterator[Score]:
+        """See `Engine`."""
+        for keeps in policies:
+            yield self._candidates.score(keeps, None if reference is None else Race(reference))
+
+    def close(self) -> None:
+        """See `Engine`."""
+
+
+ENGINES: dict[str, Callable[[Candidates, int], Engine]] = {"processes": Workers, "ray": RayWorkers}
+"""Engines by name, of candidates and a number of workers."""
+
+
+def make_engine(name: str, workers: int) -> MakeEngine:
+    """What makes the engine of that name with so many workers; one process is this one."""
+    if name == "processes" and workers == 1:
+        return InTurn
+    return lambda candidates: ENGINES[name](candidates, workers)

@@ -1,0 +1,146 @@
+"""An episode evaluated the straightforward way, as published code for AMC does: what benchmarks/search_speed.py beats.
+
+The network keeps its size and has zeros where channels are cut; all is float32 with the channels first; every
+evaluation makes a DataLoader; consumers are refitted by scikit-learn from rows that were sampled once.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import Ridge
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from amc.calibrate import consumers
+from amc.graph import Keeps, Layer, PruningGraph
+from amc.least_squares import RIDGE
+
+BATCH = 128
+CALIBRATION_BATCH = 100
+Rows = NDArray[np.float32]
+
+
+class PaperStyle:
+    """Scores policies of a network of plain convolutions and linear layers whose batch norms keep statistics.
+
+    Args:
+        model: The network.
+        graph: Its analysis.
+        importance: Of every unit, `(units,)`: which channels stay.
+        calibration: Images `(n, c, h, w)` for rows and for statistics; `statistics` of them for the latter.
+        reward: Images and their classes.
+        statistics: How many calibration images the statistics of batch norms are taken on.
+        positions: Output positions of a convolution that are sampled in each calibration image.
+
+    Attributes:
+        seconds: Spent in each part so far.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        graph: PruningGraph,
+        importance: NDArray[np.float64],
+        calibration: Tensor,
+        reward: tuple[Tensor, Tensor],
+        statistics: int,
+        positions: int,
+    ) -> None:
+        self.model = copy.deepcopy(model).eval().to(memory_format=torch.contiguous_format)
+        self.graph, self.importance = graph, importance
+        self.calibration, self.reward = TensorDataset(calibration[:statistics]), TensorDataset(*reward)
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._rows = {layer.name: rows for layer, rows in self._sampled(calibration, positions)}
+
+    def score(self, keeps: Keeps) -> float:
+        """The accuracy with `keeps[g]` units of each group, in [0, 1]."""
+        with self._timed("choose"):
+            alive = self._choose(keeps)
+        with self._timed("build"):
+            network = copy.deepcopy(self.model)
+        with self._timed("reconstruct"), torch.no_grad():
+            for layer in consumers(self.graph):
+                self._refit(network.get_submodule(layer.name), layer, layer.inputs.kept(alive))
+        with self._timed("statistics"):
+            self._take_statistics(network)
+        with self._timed("forward"):
+            return self._accuracy(network)
+
+    def _choose(self, keeps: Keeps) -> NDArray[np.bool_]:
+        alive = np.zeros(self.graph.unit_count, dtype=np.bool_)
+        for group, keep in zip(self.graph.groups, keeps, strict=True):
+            ranked = np.argsort(-self.importance[group.slice], kind="stable")
+            alive[group.first_unit + ranked[:keep]] = True
+        return alive
+
+    def _refit(self, module: nn.Module, layer: Layer, kept: NDArray[np.int64]) -> None:
+        """Zero what reads cut channels, and change the rest so that the outputs change least."""
+        assert isinstance(module.weight, Tensor)
+        cut = np.setdiff1d(np.arange(len(layer.inputs)), kept)
+        if not len(cut):
+            return
+        rows = self._rows[layer.name].reshape(-1, len(layer.inputs), layer.kernel_size)
+        weight = module.weight.detach().reshape(len(layer.out), len(layer.inputs), -1).numpy()
+        x = rows[:, kept].reshape(len(rows), -1)
+        lost = rows[:, cut].reshape(len(rows), -1) @ weight[:, cut].reshape(len(weight), -1).T
+        solver = Ridge(alpha=RIDGE * float(np.square(x).sum() / x.shape[1])).fit(x, lost)
+        fresh = np.zeros_like(weight)
+        fresh[:, kept] = weight[:, kept] + solver.coef_.reshape(len(weight), len(kept), -1)
+        module.weight.copy_(torch.from_numpy(fresh).reshape(module.weight.shape))
+        if isinstance(module.bias, Tensor):
+            module.bias.add_(torch.from_numpy(solver.intercept_))
+
+    def _take_statistics(self, network: nn.Module) -> None:
+        norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # a plain average
+            norm.train()
+        with torch.no_grad():
+            for (images,) in DataLoader(self.calibration, CALIBRATION_BATCH):
+                network(images)
+        network.eval()
+
+    def _accuracy(self, network: nn.Module) -> float:
+        right = 0
+        with torch.no_grad():
+            for images, classes in DataLoader(self.reward, BATCH):
+                right += int((network(images).argmax(1) == classes).sum())
+        return right / len(self.reward)
+
+    def _sampled(self, images: Tensor, positions: int) -> Iterator[tuple[Layer, Rows]]:
+        """What every consumer reads at some positions, `(images * positions, inputs * kernel)`."""
+        generator = torch.Generator().manual_seed(0)
+        for layer in consumers(self.graph):
+            module = self.model.get_submodule(layer.name)
+            found: list[Tensor] = []
+
+            def note(module: nn.Module, given: tuple[Tensor], found: list[Tensor] = found) -> None:
+                (x,) = given
+                if isinstance(module, nn.Conv2d):
+                    assert isinstance(module.padding, tuple)
+                    x = nn.functional.unfold(x, module.kernel_size, module.dilation, module.padding, module.stride)
+                    places = torch.randperm(x.shape[2], generator=generator)[:positions]
+                    x = x[:, :, places].transpose(1, 2).flatten(0, 1)
+                found.append(x)
+
+            hook = module.register_forward_pre_hook(note)
+            with torch.no_grad():
+                for batch in images.split(CALIBRATION_BATCH):
+                    self.model(batch)
+            hook.remove()
+            yield layer, torch.cat(found).numpy()
+
+    @contextmanager
+    def _timed(self, part: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[part] += time.perf_counter() - start

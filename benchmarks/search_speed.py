@@ -1,0 +1,246 @@
+"""How many episodes a second, beside a straightforward implementation, and where the time goes.
+
+One search runs in this process, and every policy that it decides on is scored again outside its time: to the end, and
+some of them by `benchmarks.paper_style`. `docs/speed.md` says how to read the numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import resource
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+from torch import nn
+
+import amc.candidates
+import amc.fast_networks
+from agents.ddpg import EpisodicDDPG
+from agents.result import Episode
+from agents.search import BestOf, make_env, make_strategy
+from amc.candidates import STATISTICS_BATCHES, Candidates
+from amc.compress import Compressor
+from amc.data.load import load_data
+from amc.data.resident import ResidentImages
+from amc.errors import UserError
+from amc.files import write_json
+from amc.graph import Keeps
+from amc.networks import load_network
+from amc.task import CALIBRATION_BATCH, Task
+from benchmarks.clock import Clock, best_of
+from benchmarks.paper_style import PaperStyle
+from benchmarks.runs import machine
+from scripts.cli import run
+from scripts.options import ImageOptions
+
+ROWS = 30_000
+"""That the straightforward way fits each layer to."""
+BATCHES = (32, 64, 128, 256, 500)
+"""Sizes of which the bare forward passes take the best."""
+BEST = 0.05
+"""Share of the candidates of which none may be stopped."""
+BARE = 3
+"""Policies whose bare forward passes are timed."""
+MEMORY_EPISODES = 4
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Compare the speed of a search with that of a straightforward implementation."""
+
+    model: str = "resnet56"
+    """Network, as for scripts.train."""
+    weights: str = "default"
+    """Its weights, as for scripts.train."""
+    data: str = "cifar10"
+    """Images, as for scripts.train; they must fit in memory."""
+    image_size: int | None = None
+    """Pixels of the images, as for scripts.train."""
+    budget: str = "macs=0.5"
+    """What may be left."""
+    episodes: int = 120
+    """Of the search."""
+    paper_episodes: int = 30
+    """How many of its policies are scored the straightforward way, too."""
+    seed: int = 0
+    """Of the search."""
+    out: Path = Path("runs/search-speed.json")
+    """The numbers."""
+
+
+def search_speed(arguments: Arguments) -> None:
+    """Measure, write and print."""
+    task = _task(arguments)
+    candidates = task.candidates  # its number format is chosen before the clock starts
+    paper = _paper(task)
+    clock, apart = Clock(), Clock()
+    every = max(arguments.episodes // arguments.paper_episodes, 1)
+    rows: list[dict[str, Any]] = []
+
+    def compare(episode: Episode) -> None:
+        with clock.part("apart"):
+            row: dict[str, Any] = {"keeps": episode.keeps.tolist(), "images": episode.outcome.images}
+            row |= {"raced": episode.outcome.accuracy, "parts": {}}
+            with clock.apart() as parts, apart.part("whole"):
+                row["whole"] = candidates.score(episode.keeps).value
+            row["parts"] = dict(parts)
+            if episode.index % every == 0:
+                with apart.part("paper"):
+                    row["paper"] = paper.score(episode.keeps)
+            rows.append(row)
+            print(
+                f"{len(rows)}/{arguments.episodes}: {row['whole']:.4f}, {row['images']:.0%} of the images", flush=True
+            )
+
+    with ExitStack() as stack:
+        _watch(clock, stack)
+        with clock.part("decide"):
+            make_strategy("ddpg").search(make_env(task), arguments.episodes, arguments.seed, BestOf(compare))
+    result = _speeds(clock, apart, rows) | _faithfulness(rows) | _passes(candidates, rows)
+    result |= {"paper_seconds": {part: seconds / _papers(rows) for part, seconds in paper.seconds.items()}}
+    result |= {"peak_memory_mb": _peak_memory(arguments), "dtype": str(candidates.dtype), "machine": machine()}
+    write_json(arguments.out, result)
+    print(json.dumps(result, indent=1))
+
+
+def _task(arguments: Arguments) -> Task:
+    network = load_network(arguments.model, arguments.weights)
+    preprocess = ImageOptions(image_size=arguments.image_size).preprocess(network.preprocess)
+    splits = load_data(arguments.data, preprocess, seed=arguments.seed)
+    return Task(network.model, splits, [arguments.budget], seed=arguments.seed)
+
+
+def _paper(task: Task) -> PaperStyle:
+    reward, calibration = task.search_images, task.splits.calibration
+    if not isinstance(reward, ResidentImages) or not isinstance(calibration, ResidentImages):
+        raise UserError("the straightforward way needs images that fit in memory")
+    return PaperStyle(
+        task.model,
+        task.graph,
+        task.compressor.importance,
+        calibration.inputs,
+        (reward.inputs, reward.targets),
+        STATISTICS_BATCHES * CALIBRATION_BATCH,
+        max(ROWS // len(calibration), 1),
+    )
+
+
+def _watch(clock: Clock, stack: ExitStack) -> None:
+    """Time the parts of an episode."""
+    clock.watch(stack, Compressor, "alive", "choose")
+    clock.watch(stack, Compressor, "tensors", "reconstruct")
+    clock.watch(stack, amc.fast_networks.FastNetworks, "network", "build")
+    clock.watch(stack, amc.fast_networks, "reestimate", "statistics")
+    clock.watch(stack, amc.candidates, "answered_right", "forward")
+    clock.watch(stack, EpisodicDDPG, "train", "learn")
+
+
+def _papers(rows: list[dict[str, Any]]) -> int:
+    return sum("paper" in row for row in rows)
+
+
+def _speeds(clock: Clock, apart: Clock, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Episodes a second: with racing as the search ran, without it as if all had been scored to the end."""
+    count = len(rows)
+    seconds = {part: total / count for part, total in clock.seconds.items() if part != "apart"}
+    ours = sum(seconds.values())
+    besides = seconds["decide"] + seconds.get("learn", 0.0)
+    whole = apart.seconds["whole"] / count + besides
+    paper = apart.seconds["paper"] / _papers(rows)
+    return {
+        "paper_episodes_per_second": 1 / paper,
+        "episodes_per_second": 1 / ours,
+        "episodes_per_second_without_racing": 1 / whole,
+        "ratio": paper / ours,
+        "ratio_without_racing": paper / whole,
+        "learn_share": seconds.get("learn", 0.0) / ours,
+        "seconds": seconds,
+        "seconds_without_racing": {
+            part: float(np.mean([row["parts"].get(part, 0.0) for row in rows])) for part in rows[0]["parts"]
+        },
+        "images_used": float(np.mean([row["images"] for row in rows])),
+    }
+
+
+def _faithfulness(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Whether what is fast says the same."""
+    whole = np.array([row["whole"] for row in rows])
+    best = np.argsort(-whole, kind="stable")[: max(round(BEST * len(rows)), 1)]
+    differences = [abs(row["paper"] - row["whole"]) for row in rows if "paper" in row]
+    return {
+        "largest_difference_points": 100 * max(differences),
+        "mean_difference_points": 100 * float(np.mean(differences)),
+        "rank_correlation": float(spearmanr(whole, [row["raced"] for row in rows]).statistic),
+        "best_stopped": sum(rows[index]["images"] < 1 for index in best),
+    }
+
+
+def _passes(candidates: Candidates, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """An episode against nothing but its forward passes, and those against their convolutions alone."""
+    found = [_bare(candidates, np.array(row["keeps"])) for row in rows[: BARE * 8 : 8]]
+    return {name: float(np.median([each[name] for each in found])) for name in found[0]}
+
+
+def _bare(candidates: Candidates, keeps: Keeps) -> dict[str, float]:
+    episode = best_of(lambda: candidates.score(keeps))
+    with ExitStack() as stack:
+        clock = Clock()
+        clock.watch(stack, amc.fast_networks, "reestimate", "statistics")
+        network = candidates.network(keeps)
+    images = torch.cat([inputs for inputs, _ in candidates.batches()])
+    calibration = STATISTICS_BATCHES * CALIBRATION_BATCH
+    size = min(BATCHES, key=lambda each: _pass(network, images[: 4 * each], each) / (4 * each))
+    reward = best_of(lambda: _pass(network, images, size))
+    return {
+        "best_batch": size,
+        "overhead_over_forward": episode / (reward * (1 + calibration / len(images))),
+        "statistics_over_reward_pass": clock.seconds["statistics"] / reward,
+        "convolutions_over_forward": _convolutions(network, images[:size]) * len(images) / size / reward,
+    }
+
+
+def _pass(network: nn.Module, images: torch.Tensor, size: int) -> float:
+    with torch.inference_mode():
+        return best_of(lambda: [network(batch) for batch in images.split(size)], 1)
+
+
+def _convolutions(network: nn.Module, batch: torch.Tensor) -> float:
+    """Seconds of all convolutions of a pass over one batch, each alone on an input of its shape."""
+    inputs: dict[nn.Module, torch.Tensor] = {}
+    hooks = [
+        module.register_forward_pre_hook(lambda module, given: inputs.update({module: given[0].clone()}))
+        for module in network.modules()
+        if isinstance(module, nn.Conv2d)
+    ]
+    with torch.inference_mode():
+        network(batch)
+        for hook in hooks:
+            hook.remove()
+        return sum(best_of(lambda: conv(given), 10) for conv, given in inputs.items())  # noqa: B023
+
+
+def _peak_memory(arguments: Arguments) -> float:
+    """MB, of a process that does nothing but a short search."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_searched, (arguments,))
+
+
+def _searched(arguments: Arguments) -> float:
+    task = _task(arguments)
+    make_strategy("ddpg").search(make_env(task), MEMORY_EPISODES, arguments.seed, BestOf())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main() -> None:
+    """Run as a command."""
+    run(search_speed, Arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Searches whose policies are scored by workers."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from scripts import train
+from tests.command import fail, succeed, summary
+
+FEW = ("--calibration-images", "50", "--reward-split", "60", "--test-images", "50", "--recovery", "both", "--quiet")
+
+OWN = """
+import torch
+from torch import nn
+
+
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__(
+            nn.Conv2d(1, 16, 3), nn.ReLU(), nn.Conv2d(16, 16, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16 * 16, 10)
+        )
+
+
+def build():
+    torch.manual_seed(0)
+    return Net()
+"""
+
+
+@pytest.mark.parametrize("strategy", ["ddpg", "greedy"])
+def test_the_result_depends_on_the_round_and_not_on_who_scored_what(tmp_path: Path, strategy: str) -> None:
+    """With a network of the user's own file, which the workers have not imported."""
+    (tmp_path / "net.py").write_text(OWN)
+    words = (*FEW, "--model", f"{tmp_path}/net.py:build", "--image-size", "8", "--mean", "0.3", "--std", "0.3")
+    words = (*words, "--budget", "macs=0.4", "--strategy", strategy, "--episodes", "9")
+    succeed(train, *words, "--round-size", "4", "--run-dir", tmp_path / "one")
+    succeed(train, *words, "--round-size", "4", "--workers", "2", "--run-dir", tmp_path / "two")
+    one, two = (json.loads((tmp_path / name / "policy.json").read_text()) for name in ("one", "two"))
+    assert [group["kept"] for group in one["groups"]] == [group["kept"] for group in two["groups"]]
+    assert summary(tmp_path / "two")["episodes"] == summary(tmp_path / "one")["episodes"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--workers", "0"), "expected --workers above 0, got 0"),
+        (("--round-size", "0"), "expected --round-size above 0, got 0"),
+        (("--engine", "rays"), "unknown engine 'rays'; did you mean ray?"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path: Path, words: tuple[str, ...], message: str) -> None:
+    assert message in fail(train, *FEW, *words, "--run-dir", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
