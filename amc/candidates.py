@@ -37,8 +37,8 @@ class Candidates:
     """Makes and scores compact networks.
 
     Images that are in memory are kept in the number format, and in an order in which every slice has its share of each
-    class. That format is bfloat16 where the device has it, the metric is of single images, the network is not tiny, and its
-    accuracy moves by less than `MOST_MOVED`.
+    class. That format is bfloat16 where the device has it, the metric is of single images, the network is not tiny, and
+    its accuracy moves by less than `MOST_MOVED`.
 
     Args:
         compressor: Of the network.

@@ -61,8 +61,8 @@ def call_function(spec: str) -> Any:
 
 
 def user_modules() -> list[ModuleType]:
-    """The modules of the user's files that were imported."""
-    return list(_imported)
+    """The modules of the user's files that are imported."""
+    return [module for module in _imported if sys.modules.get(module.__name__) is module]
 
 
 _imported: list[ModuleType] = []

@@ -194,7 +194,7 @@ def interrupt(script: ModuleType, *words: str) -> str:
     def interrupting(env: ChannelPruningEnv, *given: Any) -> Any:
         nonlocal scored
         scored += 1
-        if scored > POLICIES_BEFORE_CTRL_C:
+        if scored == POLICIES_BEFORE_CTRL_C + 1:
             raise KeyboardInterrupt
         return outcome(env, *given)
 

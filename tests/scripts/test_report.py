@@ -85,7 +85,7 @@ def interrupted_run(folder: Path, error: BaseException, at: int, *words: str) ->
     def failing(env: ChannelPruningEnv, *given: Any) -> Any:
         nonlocal scored
         scored += 1
-        if scored > at:
+        if scored == at + 1:
             raise error
         return outcome(env, *given)
 

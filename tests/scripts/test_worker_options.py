@@ -32,8 +32,8 @@ def build():
 def test_the_result_depends_on_the_round_and_not_on_who_scored_what(tmp_path: Path, strategy: str) -> None:
     """With a network of the user's own file, which the workers have not imported."""
     (tmp_path / "net.py").write_text(OWN)
-    words = (*FEW, "--model", f"{tmp_path}/net.py:build", "--image-size", "8", "--mean", "0.3", "--std", "0.3")
-    words = (*words, "--budget", "macs=0.4", "--strategy", strategy, "--episodes", "9")
+    network = ("--model", f"{tmp_path}/net.py:build", "--image-size", "8", "--mean", "0.3", "--std", "0.3")
+    words = (*FEW, *network, "--budget", "macs=0.4", "--strategy", strategy, "--episodes", "9")
     succeed(train, *words, "--round-size", "4", "--run-dir", tmp_path / "one")
     succeed(train, *words, "--round-size", "4", "--workers", "2", "--run-dir", tmp_path / "two")
     one, two = (json.loads((tmp_path / name / "policy.json").read_text()) for name in ("one", "two"))

@@ -1,0 +1,72 @@
+"""Whether several processes score policies faster than one with the same threads in all: they do so in turn here."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from agents.exploration import random_policy
+from amc.data.load import load_data
+from amc.engine import Engine, InTurn
+from amc.graph import Keeps
+from amc.networks import load_network
+from amc.task import Task
+from amc.workers import Workers
+from benchmarks.runs import machine
+from scripts.cli import run
+
+TURNS = 3
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Compare workers with one process."""
+
+    model: str = "resnet56"
+    """Network, as for scripts.train."""
+    weights: str = "default"
+    """Its weights, as for scripts.train."""
+    data: str = "cifar10"
+    """Images, as for scripts.train."""
+    budget: str = "macs=0.5"
+    """What may be left."""
+    policies: int = 8
+    """Random policies of each turn."""
+    workers: int = 2
+    """Processes."""
+
+
+def workers(arguments: Arguments) -> None:
+    """Measure in turns and print the ratio."""
+    network = load_network(arguments.model, arguments.weights)
+    task = Task(network.model, load_data(arguments.data, network.preprocess), [arguments.budget])
+    one, several = InTurn(task.candidates), Workers(task.candidates, arguments.workers)
+    rng = np.random.default_rng(0)
+    ratios = []
+    for turn in range(TURNS + 1):
+        policies = [random_policy(rng, task.budgets) for _ in range(arguments.policies)]
+        alone, together = (_rate(engine, policies) for engine in (one, several))
+        if turn:  # the first one begins the processes
+            ratios.append(together / alone)
+            print(f"one process: {alone:.3f} episodes/s, {arguments.workers}: {together:.3f}, {together / alone:.2f} times")
+    several.close()
+    print(f"median {np.median(ratios):.2f} times; {torch.get_num_threads()} threads in all, {machine()}")
+
+
+def _rate(engine: Engine, policies: list[Keeps]) -> float:
+    start = time.perf_counter()
+    for _ in engine(policies, None):
+        pass
+    return len(policies) / (time.perf_counter() - start)
+
+
+def main() -> None:
+    """Run as a command."""
+    run(workers, Arguments)
+
+
+if __name__ == "__main__":
+    main()
