@@ -51,7 +51,7 @@ def workers(arguments: Arguments) -> None:
         alone, together = (_rate(engine, policies) for engine in (one, several))
         if turn:  # the first one begins the processes
             ratios.append(together / alone)
-            print(f"one process: {alone:.3f} episodes/s, {arguments.workers}: {together:.3f}, {together / alone:.2f} times")
+            print(f"one process: {alone:.3f} episodes/s, {arguments.workers}: {together:.3f}, {ratios[-1]:.2f} times")
     several.close()
     print(f"median {np.median(ratios):.2f} times; {torch.get_num_threads()} threads in all, {machine()}")
 
