@@ -20,7 +20,7 @@ from amc.graph import Keeps
 from amc.graph.inputs import cast
 from amc.inference import for_inference
 from amc.precision import AUTO, PRECISIONS, find_precision
-from amc.racing import Race, Score
+from amc.racing import Answers, Race, Score
 from amc.statistics import has_statistics
 
 STATISTICS_BATCHES = 5
@@ -66,7 +66,7 @@ class Candidates:
         self._compressor = compressor
         self._recovery = recovery
         self._top = TOP.get(metric)
-        self._metric = metric
+        self._metric, self._score = metric, find_metric(metric)
         self._given = images
         self._images = _in_slices(images) if isinstance(images, ResidentImages) and self._top else images
         self._batch_size = batch_size
@@ -94,11 +94,15 @@ class Candidates:
         """Whether networks are just those that `Compressor.compact` makes, in float32."""
         return self.dtype == torch.float32 and len(self._compressor.calibration) <= STATISTICS_BATCHES
 
-    def score(self, keeps: Keeps, race: Race | None = None) -> Score:
-        """What the compact network with `keeps[g]` units of each group scores; a race may end before all images."""
+    def score(self, keeps: Keeps, reference: Answers | None = None) -> Score:
+        """What the compact network with `keeps[g]` units of each group scores.
+
+        One that is surely worse than the answers of a reference is not scored on all images.
+        """
         network = self.network(keeps)
         if self._top is None:
-            return Score(find_metric(self._metric)(network, self._all()))
+            return Score(self._score(network, self._all()))
+        race = None if reference is None else Race(reference)
         answers = []
         for part in self._slices():
             answers.append(answered_right(network, part, self._top).numpy())

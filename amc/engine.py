@@ -7,7 +7,7 @@ from typing import Protocol
 
 from amc.candidates import Candidates
 from amc.graph import Keeps
-from amc.racing import Answers, Race, Score
+from amc.racing import Answers, Score
 from amc.ray_workers import RayWorkers
 from amc.workers import Workers
 
@@ -34,7 +34,7 @@ class InTurn:
     def __call__(self, policies: Sequence[Keeps], reference: Answers | None) -> Iterator[Score]:
         """See `Engine`."""
         for keeps in policies:
-            yield self._candidates.score(keeps, None if reference is None else Race(reference))
+            yield self._candidates.score(keeps, reference)
 
     def close(self) -> None:
         """See `Engine`."""

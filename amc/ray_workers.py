@@ -15,7 +15,7 @@ from amc.candidates import Candidates
 from amc.errors import UserError
 from amc.graph import Keeps
 from amc.parcel import Parcel
-from amc.racing import Answers, Race, Score
+from amc.racing import Answers, Score
 
 
 class RayWorkers:
@@ -96,7 +96,7 @@ class _Worker:
         self._candidates = Candidates(*Parcel(content, torch.from_numpy(tensors)).open())
 
     def score(self, keeps: Keeps, reference: Answers | None) -> Score:
-        return self._candidates.score(keeps, None if reference is None else Race(reference))
+        return self._candidates.score(keeps, reference)
 
     def is_there(self) -> bool:
         return True

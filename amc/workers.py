@@ -14,7 +14,7 @@ from amc.candidates import Candidates
 from amc.errors import UserError
 from amc.graph import Keeps
 from amc.parcel import Parcel
-from amc.racing import Answers, Race, Score
+from amc.racing import Answers, Score
 
 
 class Workers:
@@ -62,4 +62,4 @@ def _begin(parcel: Parcel, threads: int) -> None:
 
 
 def _score(keeps: Keeps, reference: Answers | None) -> Score:
-    return _candidates.score(keeps, None if reference is None else Race(reference))
+    return _candidates.score(keeps, reference)
