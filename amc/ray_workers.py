@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,11 @@ from amc.errors import UserError
 from amc.graph import Keeps
 from amc.parcel import Parcel
 from amc.racing import Answers, Score
+
+LEAST_PATIENCE = 10.0
+"""Seconds without a result after which others score what an actor was given."""
+PATIENCE = 3
+"""The same in times the longest that a score took."""
 
 
 class RayWorkers:
@@ -52,6 +59,8 @@ class RayWorkers:
         actor = ray.remote(num_cpus=threads, max_restarts=-1, scheduling_strategy="SPREAD")(_Worker)
         tensors = ray.put(parcel.tensors.numpy())
         self._idle: deque[Any] = deque(actor.remote(parcel.content, tensors, threads) for _ in range(count))
+        self._busy: dict[Any, _Work] = {}
+        self._longest = 0.0
 
     def __call__(self, policies: Sequence[Keeps], reference: Answers | None) -> Iterator[Score]:
         """The scores, in the order of the policies; see `amc.score.ScoreAll`.
@@ -59,35 +68,62 @@ class RayWorkers:
         Raises:
             UserError: all actors are lost.
         """
-        ray = self._ray
         waiting = deque(range(len(policies)))
-        running: dict[Any, tuple[int | None, Any]] = {}  # None: an actor that was lost is asked whether it is back
         found: dict[int, Score] = {}
-        for wanted in range(len(policies)):
-            while wanted not in found:
-                while self._idle and waiting:
-                    index, actor = waiting.popleft(), self._idle.popleft()
-                    running[actor.score.remote(policies[index], reference)] = index, actor
-                if not running:
-                    raise UserError("all Ray workers are lost; go on with --resume")
-                (done, *_), _ = ray.wait(list(running))
-                place, actor = running.pop(done)
-                try:
-                    score = ray.get(done)
-                except ray.exceptions.RayActorError:
-                    if place is not None:
-                        waiting.appendleft(place)
-                        running[actor.is_there.remote()] = None, actor
-                    continue
-                self._idle.append(actor)
-                if place is not None:
-                    found[place] = score
-            yield found.pop(wanted)
-        self._idle.extend(actor for _, actor in running.values())
+        try:
+            for wanted in range(len(policies)):
+                while wanted not in found:
+                    while self._idle and waiting:
+                        index, actor = waiting.popleft(), self._idle.popleft()
+                        self._busy[actor.score.remote(policies[index], reference)] = _Work(actor, index)
+                    waiting += self._wait(found)
+                yield found[wanted]
+        finally:  # whoever still works is idle when that is done
+            for work in self._busy.values():
+                work.index = None
+
+    def _wait(self, found: dict[int, Score]) -> list[int]:
+        """Take one result, if any comes; returns the policies that are to be scored by another actor."""
+        ray = self._ray
+        if not self._busy:
+            raise UserError("all Ray workers are lost; go on with --resume")
+        done, _ = ray.wait(list(self._busy), timeout=max(LEAST_PATIENCE, PATIENCE * self._longest))
+        if not done:
+            return self._late(found) if self._idle else []
+        work = self._busy.pop(done[0])
+        try:
+            score = ray.get(done[0])
+        except ray.exceptions.RayActorError:
+            if work.index is None:
+                return []
+            self._busy[work.actor.is_there.remote()] = _Work(work.actor, None)
+            return [work.index] if work.index not in found else []
+        self._idle.append(work.actor)
+        if work.index is not None:
+            self._longest = max(self._longest, time.monotonic() - work.begun)
+            found[work.index] = score
+        return []
+
+    def _late(self, found: Mapping[int, Score]) -> list[int]:
+        """Policies that others may score as well: what an actor was given while Ray starts it again, it keeps."""
+        late = [work for work in self._busy.values() if work.index is not None and not work.is_late]
+        for work in late:
+            work.is_late = True
+        return [work.index for work in late if work.index is not None and work.index not in found]
 
     def close(self) -> None:
         """End the actors."""
         self._ray.shutdown()
+
+
+@dataclass
+class _Work:
+    """What an actor does: it scores a policy, or says that it is there once it is."""
+
+    actor: Any
+    index: int | None
+    is_late: bool = False
+    begun: float = field(default_factory=time.monotonic)
 
 
 class _Worker:

@@ -36,7 +36,7 @@ class Arguments:
     """The rows; networks that it has already are left out."""
     table: Path = Path("docs/coverage.md")
     """The table of all rows."""
-    limit: int = 600
+    limit: int = 2400
     """Seconds that a network may take."""
     workers: int = 2
     """Networks at a time, of one thread each."""

@@ -44,6 +44,31 @@ FIRST_USE = 48
 def row(name: str) -> dict[str, Any]:
     """Analyse, check, prune, save, load, export and prune again; `failure` says what went wrong, if anything."""
     model, example = build(name)
+    graph, result = _analysed(name, model, example)
+    failures = _macs_differ("original", model, example, result["macs"])
+    if result["memory"] > result["memory_allowed"] + FIRST_USE:
+        failures.append(f"the analysis takes {result['memory']:.0f} MB, allowed are {result['memory_allowed']:.0f} MB")
+    if graph.groups:
+        selection = select(graph, model, random_alive(graph, graph.least, 0))
+        failures += _macs_differ("compact", compact(model, selection), example, macs(graph)(graph.least))
+        model = randomised(model, torch.Generator().manual_seed(0))  # the largest networks are not held twice
+        inputs = next(small_inputs(example, graph, partial(unchecked, model), torch.Generator().manual_seed(0)))
+        dtype = torch.float64 if stays_double(model, inputs) else torch.float32
+        model, inputs = model.to(dtype), cast(inputs, dtype)
+        small, selection, result["max_relative_error"] = _cut(model, graph, inputs)
+        if result["max_relative_error"] > TOLERANCES[dtype]:
+            failures.append(f"outputs differ by {result['max_relative_error']:.1e}")
+        failures += _round_trip(name, small, selection, inputs)
+        result["onnx"] = _exported(small, inputs)
+        if isinstance(result["onnx"], str) and not isinstance(_exported(model, inputs), str):
+            failures.append(result["onnx"])
+        del model
+        failures += _pruned_again(small.to(dtype), inputs)
+    return result | {"failure": "; ".join(failures)}
+
+
+def _analysed(name: str, model: nn.Module, example: Example) -> tuple[PruningGraph, dict[str, Any]]:
+    """The checked graph, and what is measured of it; what comes later is still empty."""
     before = _peak()
     began = time.process_time()
     graph = unchecked(model, example)
@@ -52,7 +77,7 @@ def row(name: str) -> dict[str, Any]:
     began = time.process_time()
     graph = freeze(graph, check(model, graph, example, unchecked))
     cost = macs(graph)
-    result: dict[str, Any] = {
+    return graph, {
         "name": name,
         "groups": len(graph.groups),
         "macs": cost(graph.full),
@@ -65,15 +90,6 @@ def row(name: str) -> dict[str, Any]:
         "onnx": "",
         "frozen": [[frozen.name, frozen.width, frozen.reason] for frozen in graph.frozen],
     }
-    failures = _macs_differ("original", model, example, cost(graph.full))
-    if memory > result["memory_allowed"] + FIRST_USE:
-        failures.append(f"the analysis takes {memory:.0f} MB, allowed are {result['memory_allowed']:.0f} MB")
-    if graph.groups:
-        selection = select(graph, model, random_alive(graph, graph.least, 0))
-        failures += _macs_differ("compact", compact(model, selection), example, cost(graph.least))
-        model = randomised(model, torch.Generator().manual_seed(0))  # the largest networks are not held twice
-        failures += _pruned(name, model, graph, example, result)
-    return result | {"failure": "; ".join(failures)}
 
 
 class _Largest(TorchDispatchMode):
@@ -99,35 +115,25 @@ def _allowed(model: nn.Module, example: Example) -> float:
     return (sum(each.nbytes for each in model.state_dict().values()) + 3 * largest.nbytes) / 2**20
 
 
-def _pruned(name: str, model: nn.Module, graph: PruningGraph, example: Example, result: dict[str, Any]) -> list[str]:
-    """Three ways to cut a network, and what is made of the last; notes what is measured, returns what fails."""
-    generator = torch.Generator().manual_seed(0)
-    inputs = next(small_inputs(example, graph, partial(unchecked, model), generator))
-    dtype = torch.float64 if stays_double(model, inputs) else torch.float32
-    model, inputs = model.to(dtype), cast(inputs, dtype)
-    failures = []
-    rng = np.random.default_rng(0)
-    by_chance = np.array([rng.choice(group.choices) for group in graph.groups])
-    small = nn.Module()
+def _cut(model: nn.Module, graph: PruningGraph, inputs: Example) -> tuple[nn.Module, Selection, float]:
+    """The last of three compact networks, its selection, and the largest error of the three."""
+    by_chance = np.array([np.random.default_rng(group.index).choice(group.choices) for group in graph.groups])
+    small, worst = nn.Module(), 0.0
     for number, keeps in enumerate((graph.least, by_chance, graph.full - graph.full // 4)):
         del small
         alive = random_alive(graph, keeps, number)
         selection = select(graph, model, alive)
         small = compact(model, selection)
-        error = distance(_outputs(small, inputs), _ignoring(model, graph, alive, inputs))
-        result["max_relative_error"] = max(result["max_relative_error"], error)
-    if result["max_relative_error"] > TOLERANCES[dtype]:
-        failures.append(f"outputs differ by {result['max_relative_error']:.1e}")
+        worst = max(worst, distance(_outputs(small, inputs), _ignoring(model, graph, alive, inputs)))
+    return small, selection, worst
+
+
+def _pruned_again(small: nn.Module, inputs: Example) -> list[str]:
     again = analyse(small, inputs)
-    if again.groups:
-        _outputs(compact(small, select(again, small, random_alive(again, again.least, 0))), inputs)
-    else:
-        failures.append("the compact network can't be pruned again")
-    failures += _round_trip(name, small, selection, inputs)
-    result["onnx"] = _exported(small, inputs)
-    if isinstance(result["onnx"], str) and not isinstance(_exported(model, inputs), str):
-        failures.append(result["onnx"])
-    return failures
+    if not again.groups:
+        return ["the compact network can't be pruned again"]
+    _outputs(compact(small, select(again, small, random_alive(again, again.least, 0))), inputs)
+    return []
 
 
 def _exported(network: nn.Module, inputs: Example) -> float | str:

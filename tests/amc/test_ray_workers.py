@@ -31,13 +31,16 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     cluster.shutdown()
 
 
-def test_a_node_that_dies_in_the_middle_loses_nothing(cluster: Cluster) -> None:
+@pytest.mark.parametrize("scored", [0, 1])
+def test_a_node_that_dies_loses_nothing(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, scored: int) -> None:
+    """While its actor is being started, which keeps for good what it is given, and while it scores a policy."""
+    monkeypatch.setattr("amc.ray_workers.LEAST_PATIENCE", 1.0)
     splits = load_data("digits", sizes=SplitSizes(calibration=60, reward=200, test=20))
     task = Task(load_network("digits_resnet").model, splits, ["macs=0.3"])
     policies = [random_policy(np.random.default_rng(seed), task.budgets) for seed in range(8)]
     engine = RayWorkers(task.candidates, 2)
     scores = engine(policies, None)
-    found = [next(scores)]
+    found = [next(scores) for _ in range(scored)]
     (node,) = cluster.worker_nodes
     cluster.remove_node(node, allow_graceful=False)
     found += scores
