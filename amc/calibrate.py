@@ -131,9 +131,9 @@ class _Tap(LayerPass):
             noted = self._rows.setdefault(layer.weight, [])
             noted.append(rows[:, : MOST_ROWS - sum(each.shape[1] for each in noted)])
             return
-        _sum(self._grams, layer.weight, rows)
+        add_products(self._grams, layer.weight, rows)
         if count < ROWS_PER_UNKNOWN * size:
-            _sum(self._held, layer.weight, rows[:, rows.shape[1] - held_out(rows.shape[1]) :])
+            add_products(self._held, layer.weight, rows[:, rows.shape[1] - held_out(rows.shape[1]) :])
 
     def _rows_of(self, rows: Tensor, layer: Layer, geometry: Any) -> Tensor:
         """What a layer reads `(batch * positions, inputs)`, sampled where there are many positions."""
@@ -151,7 +151,7 @@ class _Tap(LayerPass):
         return grams | {name: Moments(rows=torch.cat(rows, dim=1).cpu()) for name, rows in self._rows.items()}
 
 
-def _sum(grams: dict[str, Tensor], name: str, rows: Tensor) -> None:
+def add_products(grams: dict[str, Tensor], name: str, rows: Tensor) -> None:
     """Add the products of rows `(groups, n, inputs)` to the Gram matrix of that name."""
     gram = (rows.transpose(1, 2) @ rows).double()
     grams[name] = grams[name].add_(gram) if name in grams else gram

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -35,10 +35,9 @@ class PaperStyle:
         model: The network.
         graph: Its analysis.
         importance: Of every unit, `(units,)`: which channels stay.
-        calibration: Images `(n, c, h, w)` for rows and for statistics; `statistics` of them for the latter.
+        rows: What every consumer reads at sampled positions, `(n, inputs * kernel)`, by the name of its weight.
+        calibration: Images `(n, c, h, w)` that the statistics of batch norms are taken on.
         reward: Images and their classes.
-        statistics: How many calibration images the statistics of batch norms are taken on.
-        positions: Output positions of a convolution that are sampled in each calibration image.
 
     Attributes:
         seconds: Spent in each part so far.
@@ -49,16 +48,15 @@ class PaperStyle:
         model: nn.Module,
         graph: PruningGraph,
         importance: NDArray[np.float64],
+        rows: Mapping[str, Rows],
         calibration: Tensor,
         reward: tuple[Tensor, Tensor],
-        statistics: int,
-        positions: int,
     ) -> None:
         self.model = copy.deepcopy(model).eval().to(memory_format=torch.contiguous_format)
         self.graph, self.importance = graph, importance
-        self.calibration, self.reward = TensorDataset(calibration[:statistics]), TensorDataset(*reward)
+        self.calibration, self.reward = TensorDataset(calibration), TensorDataset(*reward)
         self.seconds: dict[str, float] = defaultdict(float)
-        self._rows = {layer.name: rows for layer, rows in self._sampled(calibration, positions)}
+        self._rows = rows
 
     def score(self, keeps: Keeps) -> float:
         """The accuracy with `keeps[g]` units of each group, in [0, 1]."""
@@ -87,7 +85,7 @@ class PaperStyle:
         cut = np.setdiff1d(np.arange(len(layer.inputs)), kept)
         if not len(cut):
             return
-        rows = self._rows[layer.name].reshape(-1, len(layer.inputs), layer.kernel_size)
+        rows = self._rows[layer.weight or ""].reshape(-1, len(layer.inputs), layer.kernel_size)
         weight = module.weight.detach().reshape(len(layer.out), len(layer.inputs), -1).numpy()
         x = rows[:, kept].reshape(len(rows), -1)
         lost = rows[:, cut].reshape(len(rows), -1) @ weight[:, cut].reshape(len(weight), -1).T
@@ -115,29 +113,6 @@ class PaperStyle:
             for images, classes in DataLoader(self.reward, BATCH):
                 right += int((network(images).argmax(1) == classes).sum())
         return right / len(self.reward)
-
-    def _sampled(self, images: Tensor, positions: int) -> Iterator[tuple[Layer, Rows]]:
-        """What every consumer reads at some positions, `(images * positions, inputs * kernel)`."""
-        generator = torch.Generator().manual_seed(0)
-        for layer in consumers(self.graph):
-            module = self.model.get_submodule(layer.name)
-            found: list[Tensor] = []
-
-            def note(module: nn.Module, given: tuple[Tensor], found: list[Tensor] = found) -> None:
-                (x,) = given
-                if isinstance(module, nn.Conv2d):
-                    assert isinstance(module.padding, tuple)
-                    x = nn.functional.unfold(x, module.kernel_size, module.dilation, module.padding, module.stride)
-                    places = torch.randperm(x.shape[2], generator=generator)[:positions]
-                    x = x[:, :, places].transpose(1, 2).flatten(0, 1)
-                found.append(x)
-
-            hook = module.register_forward_pre_hook(note)
-            with torch.no_grad():
-                for batch in images.split(CALIBRATION_BATCH):
-                    self.model(batch)
-            hook.remove()
-            yield layer, torch.cat(found).numpy()
 
     @contextmanager
     def _timed(self, part: str) -> Iterator[None]:

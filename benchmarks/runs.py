@@ -25,6 +25,12 @@ def finished(program: str, folder: Path, options: Mapping[str, object]) -> dict[
     return summary
 
 
+def peak_memory() -> float:
+    """The most memory that this process has held since its program began, in MiB (Linux)."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
+
+
 def percent(share: float) -> str:
     """A share in [0, 1] as a percentage."""
     return f"{100 * share:.2f} %"

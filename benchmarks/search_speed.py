@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import resource
-from contextlib import ExitStack
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
 from scipy.stats import spearmanr
-from torch import nn
+from torch import Tensor, nn
 
+import amc.calibrate
 import amc.candidates
 import amc.fast_networks
 from agents.ddpg import EpisodicDDPG
@@ -34,13 +37,13 @@ from amc.graph import Keeps
 from amc.networks import load_network
 from amc.task import CALIBRATION_BATCH, Task
 from benchmarks.clock import Clock, best_of
-from benchmarks.paper_style import PaperStyle
-from benchmarks.runs import machine
+from benchmarks.paper_style import PaperStyle, Rows
+from benchmarks.runs import machine, peak_memory
 from scripts.cli import run
 from scripts.options import ImageOptions
 
-ROWS = 30_000
-"""That the straightforward way fits each layer to."""
+POSITIONS = 30
+"""Of a convolution's output that are sampled in each of 1,000 calibration images: least squares has 30,000 rows."""
 BATCHES = (32, 64, 128, 256, 500)
 """Sizes of which the bare forward passes take the best."""
 BEST = 0.05
@@ -76,12 +79,14 @@ class Arguments:
 
 def search_speed(arguments: Arguments) -> None:
     """Measure, write and print."""
-    task = _task(arguments)
+    rows: dict[str, list[Tensor]] = defaultdict(list)
+    with _noted(rows):
+        task = _task(arguments)
     candidates = task.candidates  # its number format is chosen before the clock starts
-    paper = _paper(task)
+    paper = _paper(task, {name: torch.cat(parts).numpy() for name, parts in rows.items()})
     clock, apart = Clock(), Clock()
     every = max(arguments.episodes // arguments.paper_episodes, 1)
-    rows: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
 
     def compare(episode: Episode) -> None:
         with clock.part("apart"):
@@ -93,20 +98,36 @@ def search_speed(arguments: Arguments) -> None:
             if episode.index % every == 0:
                 with apart.part("paper"):
                     row["paper"] = paper.score(episode.keeps)
-            rows.append(row)
+            found.append(row)
             print(
-                f"{len(rows)}/{arguments.episodes}: {row['whole']:.4f}, {row['images']:.0%} of the images", flush=True
+                f"{len(found)}/{arguments.episodes}: {row['whole']:.4f}, {row['images']:.0%} of the images", flush=True
             )
 
     with ExitStack() as stack:
         _watch(clock, stack)
         with clock.part("decide"):
             make_strategy("ddpg").search(make_env(task), arguments.episodes, arguments.seed, BestOf(compare))
-    result = _speeds(clock, apart, rows) | _faithfulness(rows) | _passes(candidates, rows)
-    result |= {"paper_seconds": {part: seconds / _papers(rows) for part, seconds in paper.seconds.items()}}
+    result = _speeds(clock, apart, found) | _faithfulness(found) | _passes(candidates, found)
+    result |= {"paper_seconds": {part: seconds / _papers(found) for part, seconds in paper.seconds.items()}}
     result |= {"peak_memory_mb": _peak_memory(arguments), "dtype": str(candidates.dtype), "machine": machine()}
     write_json(arguments.out, result)
     print(json.dumps(result, indent=1))
+
+
+@contextmanager
+def _noted(rows: dict[str, list[Tensor]]) -> Iterator[None]:
+    """Within it the rows of least squares are those of `POSITIONS`, and are noted by the weight that they are for."""
+
+    def add_products(grams: dict[str, Tensor], name: str, added: Tensor) -> None:
+        rows[name].append(added[0, :, :-1])  # without the column of ones
+        original(grams, name, added)
+
+    original = amc.calibrate.add_products
+    with (
+        mock.patch.object(amc.calibrate, "POSITIONS_PER_IMAGE", POSITIONS),
+        mock.patch.object(amc.calibrate, "add_products", add_products),
+    ):
+        yield
 
 
 def _task(arguments: Arguments) -> Task:
@@ -116,19 +137,13 @@ def _task(arguments: Arguments) -> Task:
     return Task(network.model, splits, [arguments.budget], seed=arguments.seed)
 
 
-def _paper(task: Task) -> PaperStyle:
+def _paper(task: Task, rows: Mapping[str, Rows]) -> PaperStyle:
     reward, calibration = task.search_images, task.splits.calibration
     if not isinstance(reward, ResidentImages) or not isinstance(calibration, ResidentImages):
         raise UserError("the straightforward way needs images that fit in memory")
-    return PaperStyle(
-        task.model,
-        task.graph,
-        task.compressor.importance,
-        calibration.inputs,
-        (reward.inputs, reward.targets),
-        STATISTICS_BATCHES * CALIBRATION_BATCH,
-        max(ROWS // len(calibration), 1),
-    )
+    statistics = calibration.inputs[: STATISTICS_BATCHES * CALIBRATION_BATCH]
+    importance = task.compressor.importance
+    return PaperStyle(task.model, task.graph, importance, rows, statistics, (reward.inputs, reward.targets))
 
 
 def _watch(clock: Clock, stack: ExitStack) -> None:
@@ -205,14 +220,14 @@ def _bare(candidates: Candidates, keeps: Keeps) -> dict[str, float]:
     }
 
 
-def _pass(network: nn.Module, images: torch.Tensor, size: int) -> float:
+def _pass(network: nn.Module, images: Tensor, size: int) -> float:
     with torch.inference_mode():
         return best_of(lambda: [network(batch) for batch in images.split(size)], 1)
 
 
-def _convolutions(network: nn.Module, batch: torch.Tensor) -> float:
+def _convolutions(network: nn.Module, batch: Tensor) -> float:
     """Seconds of all convolutions of a pass over one batch, each alone on an input of its shape."""
-    inputs: dict[nn.Module, torch.Tensor] = {}
+    inputs: dict[nn.Module, Tensor] = {}
     hooks = [
         module.register_forward_pre_hook(lambda module, given: inputs.update({module: given[0].clone()}))
         for module in network.modules()
@@ -234,7 +249,7 @@ def _peak_memory(arguments: Arguments) -> float:
 def _searched(arguments: Arguments) -> float:
     task = _task(arguments)
     make_strategy("ddpg").search(make_env(task), MEMORY_EPISODES, arguments.seed, BestOf())
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return peak_memory()
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amc.statistics import reestimate
+from amc.statistics import moments, reestimate
 from tests.architectures import PRUNABLE, Plain
 from tests.oracles import prepared, randomise
 
@@ -21,6 +21,27 @@ def norm_inputs(model: Plain, x: Tensor) -> tuple[Tensor, Tensor]:
         mean, var = first.mean((0, 2, 3)), first.var((0, 2, 3), unbiased=False)
         normed = F.batch_norm(first, mean, var, model.bn1.weight, model.bn1.bias)
         return first, model.conv2(F.relu(normed))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("shape", [(5, 3, 4, 7), (1, 11, 2, 1), (4, 6, 1, 1)])
+def test_moments(shape: tuple[int, ...], layout: torch.memory_format, dtype: torch.dtype) -> None:
+    x = 3 * torch.randn(shape, generator=torch.Generator().manual_seed(0)) + 5
+    x = x.to(dtype).to(memory_format=layout)
+    mean, var = moments(x)
+    assert mean.dtype == var.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+    torch.testing.assert_close(mean.double(), x.double().mean((0, 2, 3)), rtol=1e-5, atol=0)
+    torch.testing.assert_close(var.double(), x.double().var((0, 2, 3), correction=0), rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (6, 4, 5), (2, 4, 3, 5, 2)])
+def test_moments_of_other_shapes(shape: tuple[int, ...]) -> None:
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    mean, var = moments(x)
+    flat = x.transpose(0, 1).flatten(1)
+    torch.testing.assert_close(mean, flat.mean(1))
+    torch.testing.assert_close(var, flat.var(1, correction=0))
 
 
 def test_statistics_of_one_batch_are_those_of_all_its_images() -> None:
@@ -116,7 +137,7 @@ def test_dropout_stays_off() -> None:
     torch.testing.assert_close(model.norm.running_mean, images(8).mean((0, 2, 3)))
 
 
-def test_momentum_and_mode_come_back_when_the_network_raises() -> None:
+def test_nothing_is_left_on_a_network_that_raises() -> None:
     model = Plain().eval()
     with pytest.raises(RuntimeError):
         reestimate(model, [images(4), images(4)[:, :2]])
