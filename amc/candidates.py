@@ -16,12 +16,14 @@ from amc.data.resident import ResidentImages
 from amc.data.sampling import interleaved
 from amc.evaluate import TOP, answered_right, find_metric, moved
 from amc.fast_networks import FastNetworks
+from amc.fusion import fused_tape
 from amc.graph import Keeps
 from amc.graph.inputs import cast
 from amc.inference import for_inference
 from amc.precision import AUTO, PRECISIONS, find_precision
 from amc.racing import Answers, Race, Score
 from amc.statistics import has_statistics
+from amc.tape import Tape
 
 STATISTICS_BATCHES = 5
 """Calibration batches that the statistics of batch norms are taken on."""
@@ -82,6 +84,7 @@ class Candidates:
         if not steps.asymmetric and (not steps.statistics or has_statistics(compressor.model)):
             calibration = compressor.calibration[:STATISTICS_BATCHES]
             self._fast = FastNetworks(compressor.model, compressor.graph, calibration, self.dtype)
+        self._tape = self._recorded()
 
     @property
     def recipe(self) -> tuple[Any, ...]:
@@ -102,10 +105,11 @@ class Candidates:
         network = self.network(keeps)
         if self._top is None:
             return Score(self._score(network, self._all()))
+        run = network if self._tape is None else self._tape.of(network)
         race = None if reference is None else Race(reference)
         answers = []
         for part in self._slices():
-            answers.append(answered_right(network, part, self._top).numpy())
+            answers.append(answered_right(run, part, self._top).numpy())
             if race is not None and race.add(answers[-1]):
                 return Score(race.estimate, race.seen / len(self._images))
         whole = np.concatenate(answers)
@@ -119,6 +123,20 @@ class Candidates:
             return for_inference(compact, self._compressor.graph).to(self.dtype)
         tensors, selection = self._compressor.tensors(alive, self._recovery)
         return self._fast.network(tensors, selection, statistics=RECOVERIES[self._recovery].statistics)
+
+    def _recorded(self) -> Tape | None:
+        """What compact networks run, where it can be played from a tape."""
+        graph = self._compressor.graph
+        inputs, _ = next(iter(self._all()))
+        if self._fast is None or self._top is None or self._device.type != "cpu" or not isinstance(inputs, Tensor):
+            return None
+        return fused_tape((self._cut(keeps) for keeps in (graph.full, graph.least)), inputs)
+
+    def _cut(self, keeps: Keeps) -> nn.Module:
+        """The compact network of weights as they are."""
+        assert self._fast is not None
+        tensors, selection = self._compressor.tensors(self._compressor.alive(keeps), "none")
+        return self._fast.network(tensors, selection, statistics=False)
 
     def _settle(self, dtype: torch.dtype) -> None:
         """Take the number format if the original scores (nearly) the same in it."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from amc.errors import UserError
-from amc.graph.inputs import Example, feed, tensors
+from amc.graph.inputs import Example, arguments, feed, tensors
 from amc.text import nearest, one_line
 from amc.userfile import FORM, is_user_function, load_function
 
@@ -18,12 +18,12 @@ Metric = Callable[[nn.Module, Batches], float]
 """A function of a network in evaluation mode and batches of inputs and targets; larger is better, 1 is the best."""
 
 
-def answered_right(model: nn.Module, batches: Batches, k: int = 1) -> Tensor:
+def answered_right(model: Callable[..., Tensor], batches: Batches, k: int = 1) -> Tensor:
     """Whether the class of each image is among its `k` largest outputs, `(images,)` bool, on the CPU."""
     right = [torch.zeros(0, dtype=torch.bool)]
     with torch.inference_mode():
         for inputs, targets in batches:
-            scores = feed(model, inputs)
+            scores = model(*arguments(inputs))
             hits = scores.topk(min(k, scores.shape[1]), dim=1).indices == targets[:, None]
             right.append(hits.any(dim=1).cpu())
     return torch.cat(right)

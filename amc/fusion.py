@@ -1,0 +1,156 @@
+"""Neighbours on a tape as one operator: a convolution, the sum with a shortcut, and the activation behind them.
+
+oneDNN, which runs PyTorch's convolutions on processors, applies both to what it has just computed, so that nothing is
+written to memory and read again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from amc.tape import CONVOLUTION, GROUPS, NoTapeError, Recording, Slot, Step, Tape, convolution, joined
+
+aten = torch.ops.aten
+ACTIVATIONS: dict[Any, tuple[str, list[float]]] = {
+    aten.relu.default: ("relu", []),
+    aten.relu_.default: ("relu", []),
+    aten.hardtanh.default: ("hardtanh", [-1.0, 1.0]),
+    aten.hardtanh_.default: ("hardtanh", [-1.0, 1.0]),
+    aten.hardswish.default: ("hardswish", []),
+    aten.hardswish_.default: ("hardswish", []),
+    aten.silu.default: ("swish", []),
+    aten.silu_.default: ("swish", []),
+}
+"""Activations by operator: oneDNN's name, and what their other arguments are if not given."""
+BEHIND_SUMS = {aten.relu.default, aten.relu_.default}
+"""Those of them that can follow a sum."""
+SUMS = {aten.add.Tensor, aten.add_.Tensor}
+TRANSPOSED = 6
+"""Which argument of a convolution says that it is a transposed one."""
+
+
+TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 0.05}
+"""How far what is played may be from what a network computes, relative to the largest output."""
+
+
+def fused_tape(networks: Iterable[nn.Module], x: Tensor) -> Tape | None:
+    """A tape of fused steps for all networks between two of one kind, the widest and the narrowest.
+
+    Args:
+        networks: The two; the second may be made when the first is not needed any more.
+        x: Images on the processor, as many as the tape is to be played for at once.
+
+    Returns:
+        None where there is no tape, or it does not compute the same.
+    """
+    recordings = []
+    try:
+        for network in networks:
+            recordings.append(Recording(network, x))
+            narrowest = network
+        one, other = recordings
+        steps = fused(joined(one, other), one.shapes, one.output)
+        tape = Tape(steps, one.names, x.shape, one.output)
+        with torch.inference_mode():
+            played, wanted = tape.of(narrowest)(x), narrowest(x)
+    except (NoTapeError, RuntimeError):  # RuntimeError: oneDNN can't do it, or was not built in
+        return None
+    furthest = TOLERANCES[x.dtype] * float(wanted.abs().max())
+    return tape if torch.allclose(played, wanted, rtol=0, atol=furthest) else None
+
+
+def fused(steps: Sequence[Step], shapes: Mapping[int, torch.Size], output: int) -> list[Step]:
+    """The same computation in fewer steps, for images on the processor whose channels are last.
+
+    Args:
+        steps: Of a tape.
+        shapes: Of what they return, by slot.
+        output: The slot of what the tape returns.
+    """
+    reads = Counter([output, *(slot for step in steps for slot in step.reads)])
+    reader = {slot: place for place, step in enumerate(steps) for slot in step.reads if reads[slot] == 1}
+    left = dict(enumerate(steps))
+    for place in reversed(range(len(steps))):  # of two convolutions that are added, the later one does it
+        if not _is_convolution(steps[place], shapes):
+            continue
+        behind = _behind(place, left, reader, shapes)
+        between = set(range(place, (behind or [place])[-1])) - {place, *behind}
+        if behind and not any(steps[each].changes_arguments for each in between):
+            chain = [left.pop(each) for each in (place, *behind)]
+            left[behind[-1]] = _as_one(*chain)
+    return [left[place] for place in sorted(left)]
+
+
+def _is_convolution(step: Step, shapes: Mapping[int, torch.Size]) -> bool:
+    """Whether it is one over images."""
+    known = step.function in (CONVOLUTION, convolution)
+    return known and not step.args[TRANSPOSED] and len(shapes[step.out[0]]) == 4
+
+
+def _behind(
+    place: int, left: Mapping[int, Step], reader: Mapping[int, int], shapes: Mapping[int, torch.Size]
+) -> list[int]:
+    """The places of the sum and of the activation that alone read what the convolution there returns, if any."""
+    found = []
+    slot = left[place].out[0]
+    follower = reader.get(slot, -1)
+    known: Container[Any] = ACTIVATIONS
+    adds = left[place].args[GROUPS] == 1 and shapes[slot][2:] != (1, 1)  # else PyTorch does not add in the same step
+    if adds and follower in left and _other_summand(left[follower], slot, shapes) is not None:
+        found.append(follower)
+        follower = reader.get(left[follower].out[0], -1)
+        known = BEHIND_SUMS
+    if follower in left and left[follower].function in known:
+        found.append(follower)
+    return found
+
+
+def _other_summand(step: Step, slot: int, shapes: Mapping[int, torch.Size]) -> Slot | None:
+    """What of the same shape is added to a slot; None if the step does something else."""
+    if step.function not in SUMS or step.kwargs or not all(isinstance(each, Slot) for each in step.args):
+        return None
+    one, two = step.args
+    other: Slot = two if one.number == slot else one
+    overwrites = step.changes_arguments and one.number != slot  # another's tensor, of which there may be views
+    return None if overwrites or shapes.get(other.number) != shapes[slot] else other
+
+
+def _as_one(step: Step, *behind: Step) -> Step:
+    x, weight, bias, stride, padding, dilation, _, _, groups = step.args
+    other, activation, scalars = None, None, []
+    for each in behind:
+        if each.function in SUMS:
+            other = next(slot for slot in each.args if slot.number != step.out[0])
+        else:
+            activation, defaults = ACTIVATIONS[each.function]
+            given = list(each.args[1:])
+            scalars = given + defaults[len(given) :]
+    args = (x, weight, bias, other, stride, padding, dilation, groups, activation, scalars)
+    return Step(_convolution, args, {}, behind[-1].out)
+
+
+def _convolution(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    other: Tensor | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int | None,
+    activation: str | None,
+    scalars: Sequence[float],
+) -> Tensor:
+    """The activation of a convolution and of what is added to it; without `groups` they follow from the weight."""
+    geometry = padding, stride, dilation, groups or x.shape[1] // weight.shape[1]
+    operator = torch.ops.mkldnn._convolution_pointwise
+    if other is None:
+        out: Tensor = operator(x, weight, bias, *geometry, activation, scalars, "")
+    else:
+        out = operator.binary(x, other, weight, bias, *geometry, "add", 1.0, activation, scalars, "")
+    return out

@@ -1,0 +1,100 @@
+"""What is played from a tape is what the network computes."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from amc.graph import Keeps, PruningGraph
+from amc.prune import compact, select
+from amc.tape import NoTapeError, Recording, Tape, joined
+from tests.architectures import PRUNABLE
+from tests.oracles import prepared, random_alive
+
+WITHOUT = {
+    "two_outputs": "more than one tensor",
+    "convnext": "native_layer_norm.default follows from the widths",
+    "transformer": "attention_for_cpu.default does not follow from its arguments",
+    "volume": "_local_scalar_dense.default does not follow from its arguments",
+}
+"""Networks that have no tape, and why."""
+
+
+def cut(model: nn.Module, graph: PruningGraph, keeps: Keeps) -> nn.Module:
+    return compact(model, select(graph, model, random_alive(graph, keeps, 0)))
+
+
+def taped(model: nn.Module, graph: PruningGraph, x: Tensor) -> Tape:
+    one, other = (Recording(cut(model, graph, keeps), x) for keeps in (graph.full, graph.least))
+    return Tape(joined(one, other), one.names, x.shape, one.output)
+
+
+@pytest.mark.parametrize("name", PRUNABLE)
+def test_a_tape_of_the_widest_and_the_narrowest_plays_all_between(name: str) -> None:
+    model, graph = prepared(name)
+    x = PRUNABLE[name].example(3)
+    if name in WITHOUT:
+        with pytest.raises(NoTapeError, match=WITHOUT[name]):
+            taped(model, graph, x)
+        return
+    tape = taped(model, graph, x)
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        network = cut(model, graph, np.array([rng.choice(group.choices) for group in graph.groups]))
+        play = tape.of(network)
+        for given in (x, -x):
+            with torch.inference_mode():
+                assert torch.equal(play(given), network(given))
+
+
+def test_inputs_of_another_size_are_the_networks() -> None:
+    model, graph = prepared("plain")
+    play = taped(model, graph, PRUNABLE["plain"].example(3)).of(model)
+    x = PRUNABLE["plain"].example(2)
+    with torch.no_grad():
+        assert torch.equal(play(x), model(x))
+
+
+class Net(nn.Module):
+    """A convolution, and what a test makes of it."""
+
+    def __init__(self, then: Callable[[Tensor], Tensor], width: int = 4) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, width, 1)
+        self.then = then
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.then(self.conv(x))
+
+
+HIDDEN = torch.ones(1, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("then", "message"),
+    [
+        (lambda x: x if x.sum() > 0 else -x, "_local_scalar_dense"),
+        (lambda x: x + torch.rand_like(x), "rand_like"),
+        (lambda x: x * HIDDEN, "neither a parameter nor a buffer"),
+        (lambda x: x * x.shape[1], "follows from the widths"),
+        (lambda x: x.reshape(x.shape[1], -1, x.shape[1]), "follows from the widths"),
+        (lambda x: x if x.shape[1] > 3 else -x, "other operators"),
+    ],
+)
+def test_what_a_tape_cannot_hold_is_named(then: Callable[[Tensor], Tensor], message: str) -> None:
+    x = torch.randn(2, 3, 4, 3)
+    with pytest.raises(NoTapeError, match=message):
+        joined(Recording(Net(then, 4), x), Recording(Net(then, 2), x))
+
+
+def test_tensors_are_let_go_of_once_they_are_not_needed() -> None:
+    x = torch.randn(2, 3, 4, 4)
+    net = Net(lambda x: F.relu(F.relu(x) + 1) * 2)
+    recording = Recording(net, x)
+    tape = Tape(recording.steps, recording.names, x.shape, recording.output)
+    freed = sorted(slot for _, slots in tape._steps for slot in slots)
+    first = len(recording.names)
+    assert freed == [slot for slot in range(first, recording.output + 1) if slot != recording.output]
