@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,8 +85,7 @@ def finetune(arguments: Arguments) -> None:
     except KeyboardInterrupt:
         if not (session.folder / CHECKPOINT_FOLDER).exists():
             raise
-        words = ["python", "-m", f"scripts.{PROGRAM}", "--resume", str(session.folder)]
-        print(f"go on with: {shlex.join(words)}")
+        print(f"go on with: {session.resume_command}")
         raise
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 import sys
 import time
@@ -171,7 +170,7 @@ def _run(job: Job, task: Task, watch: Stopwatch | None, start: float) -> None:
             f"check them with: {check_command(folder, arguments)}"
         )
         if interrupted:
-            print(_go_on(session))
+            print(f"go on with: {session.resume_command}")
     if interrupted:
         sys.exit(INTERRUPTED)
 
@@ -223,12 +222,12 @@ def _search(
                 stages.search(noted, session.past)
         except DeviceLostError:
             if noted.episodes:
-                print(_go_on(session), file=sys.stderr)
+                print(f"go on with: {session.resume_command}", file=sys.stderr)
             raise
         except KeyboardInterrupt:
             if noted.best is None or noted.best.stage < len(job.budgets) - 1:
                 if noted.episodes and not quiet:
-                    print(_go_on(session))
+                    print(f"go on with: {session.resume_command}")
                 raise
             print("interrupted: saving the best policy so far", file=sys.stderr)
             return noted.episodes, True
@@ -266,11 +265,6 @@ def _say_of_latency(watch: Stopwatch, task: Task, result: Finish) -> None:
             " cost no time",
             file=sys.stderr,
         )
-
-
-def _go_on(session: Session[Any, Past]) -> str:
-    words = ["python", "-m", f"scripts.{session.program}", "--resume", str(session.folder)]
-    return f"go on with: {shlex.join(words)}"
 
 
 def _description(job: Job, task: Task, planned: int) -> dict[str, Any]:

@@ -161,11 +161,14 @@ def not_imported(value: T, option: str, *, given: bool) -> T:
 
 
 def check_command(folder: Path, arguments: Mapping[str, Any]) -> str:
-    """What scores the results of a run again; the user's functions are named, since none is imported from files."""
-    words = ["python", "-m", "scripts.evaluate", "--run-dir", str(folder)]
-    for option in ("model", "data", "metric"):
-        words += [f"--{option}", arguments[option]] * is_user_function(arguments[option])
-    return shlex.join(words)
+    """What scores the results of a run again."""
+    return shlex.join(["python", "-m", "scripts.evaluate", "--run-dir", str(folder), *users_functions(arguments)])
+
+
+def users_functions(arguments: Mapping[str, Any]) -> list[str]:
+    """The words for the user's functions among a run's arguments: none is imported from files."""
+    named = {option: arguments.get(option) for option in ("model", "data", "metric")}
+    return [word for option, name in named.items() if name and is_user_function(name) for word in (f"--{option}", name)]
 
 
 def _classes(model: nn.Module, example: Example) -> int:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -225,14 +226,15 @@ def test_no_whole_checkpoint_is_a_users_mistake(begun: Path) -> None:
 @pytest.mark.usefixtures("own_file")
 def test_a_users_function_is_not_imported_from_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    words = ("--model", "own.py:build", "--data", "own.py:data", "--round-to", "1", "--episodes", "6", "--quiet")
+    words = ("--model", "own.py:build", "--data", "own.py:data", "--round-to", "1", "--episodes", "6")
     with monkeypatch.context() as patch:
-        Interrupting(patch, 4, RuntimeError("stop"))
-        with pytest.raises(RuntimeError):
-            call(train, *words, "--budget", "macs=0.5", "--run-dir", "run")
+        Interrupting(patch, 4, KeyboardInterrupt())
+        done = call(train, *words, "--budget", "macs=0.5", "--run-dir", "run")
     message = fail(train, "--resume", "run")
     assert "--model own.py:build, which is not imported from a run's files; give --model again" in message
     message = fail(train, "--resume", "run", "--model", "own.py:build")
     assert "--data own.py:data, which is not imported from a run's files; give --data again" in message
-    succeed(train, "--resume", "run", "--model", "own.py:build", "--data", "own.py:data", "--quiet")
+    program, *printed = shlex.split(done.out.splitlines()[-1].removeprefix("go on with: "))
+    assert (program, printed[:2]) == ("python", ["-m", "scripts.train"])
+    succeed(train, *printed[2:])
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["episodes"] == 6
