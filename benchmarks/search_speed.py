@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -211,7 +211,8 @@ def _bare(candidates: Candidates, keeps: Keeps) -> dict[str, float]:
     images = torch.cat([inputs for inputs, _ in candidates.batches()])
     calibration = STATISTICS_BATCHES * CALIBRATION_BATCH
     size = min(BATCHES, key=lambda each: _pass(network, images[: 4 * each], each) / (4 * each))
-    reward = best_of(lambda: _pass(network, images, size))
+    batch = len(next(candidates.batches())[1])
+    reward = min(_pass(network, images, size), _pass(candidates.played(network), images, batch))
     return {
         "best_batch": size,
         "overhead_over_forward": episode / (reward * (1 + calibration / len(images))),
@@ -220,9 +221,10 @@ def _bare(candidates: Candidates, keeps: Keeps) -> dict[str, float]:
     }
 
 
-def _pass(network: nn.Module, images: Tensor, size: int) -> float:
+def _pass(run: Callable[[Tensor], Tensor], images: Tensor, size: int) -> float:
+    """Seconds of a pass over images in batches of that size."""
     with torch.inference_mode():
-        return best_of(lambda: [network(batch) for batch in images.split(size)], 1)
+        return best_of(lambda: [run(batch) for batch in images.split(size)])
 
 
 def _convolutions(network: nn.Module, batch: Tensor) -> float:
