@@ -23,6 +23,7 @@ from amc.errors import UserError
 from amc.graph import Keeps, PruningGraph
 from amc.registry import look_up
 
+_NEVER = np.int64(2**62)
 _BISECTIONS = 40  # halves the interval of levels below any difference between two policies
 _SUFFIXES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 MILLISECONDS = "ms"
@@ -87,6 +88,10 @@ class Budgets:
         self.graph = graph
         self.limits = tuple(parse_limit(text, graph, whole, costs) for text in limits)
         self.choices = [np.array(group.choices, dtype=np.int64) for group in graph.groups]
+        longest = max(map(len, self.choices), default=0)
+        self._table = np.full((len(self.choices), longest), _NEVER)  # a row of choices for each group
+        for row, each in zip(self._table, self.choices, strict=True):
+            row[: len(each)] = each
         kinds = [limit.kind for limit in self.limits]
         if len(set(kinds)) < len(kinds):
             raise UserError(f"one budget of each kind at the most, got {' '.join(limits)}")
@@ -141,10 +146,8 @@ class Budgets:
     def nearest(self, shares: NDArray[np.float64]) -> Keeps:
         """The choices nearest to the wanted shares `(groups,)`, each group for itself and whatever the budget."""
         wanted = np.clip(shares, 0.0, 1.0) * self.graph.full
-        return np.array(
-            [each[np.argmin(np.abs(each - want))] for each, want in zip(self.choices, wanted, strict=True)],
-            dtype=np.int64,
-        )
+        places = np.argmin(np.abs(self._table - wanted[:, None]), axis=1)
+        return self._table[np.arange(len(places)), places]
 
     def scale(self, shares: NDArray[np.float64]) -> Keeps:
         """Turn the wanted shares `(groups,)`, all above 0, into keeps that fill the budget.
@@ -162,13 +165,20 @@ class Budgets:
 
         `keeps_at` gives the keeps at a level: the least ones at 0, and never fewer at a higher level.
         """
-        if self.allows(keeps_at(most)):
-            return self.fill(keeps_at(most))
         low, high = 0.0, most
+        fits, exceeds = keeps_at(low), keeps_at(high)
+        if self.allows(exceeds):
+            return self.fill(exceeds)
         for _ in range(_BISECTIONS):
+            if ((self._table > fits[:, None]) & (self._table <= exceeds[:, None])).sum() == 1:  # nothing lies between
+                break
             middle = (low + high) / 2
-            low, high = (middle, high) if self.allows(keeps_at(middle)) else (low, middle)
-        return self.fill(keeps_at(low))
+            keeps = keeps_at(middle)
+            if self.allows(keeps):
+                low, fits = middle, keeps
+            else:
+                high, exceeds = middle, keeps
+        return self.fill(fits)
 
     def fill(self, keeps: Keeps) -> Keeps:
         """Hand out the steps that are still affordable, one a group in forward order, until none is."""
