@@ -1,0 +1,97 @@
+"""Whether a device that is reached in several ways has one latency table: local and ssh to this machine, say.
+
+The table of a network is built from nothing on each target in turn, several times over, and every time of a layer is
+compared with that of the first target's first table.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from amc.files import write_json
+from amc.latency.cut import Exporter
+from amc.latency.device import Device
+from amc.latency.surface import GRAIN
+from amc.latency.table import LatencyTable
+from amc.latency.target import LOCAL, parse_target
+from amc.networks import load_network
+from amc.task import prunable_graph
+from benchmarks.runs import machine
+from scripts.cli import run
+from scripts.latency import built_table
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Build the latency table of one network on several targets, and compare them."""
+
+    targets: tuple[str, ...] = (LOCAL, LOCAL)
+    """Where it is built, as for scripts.train."""
+    model: str = "resnet56"
+    """Network, as for scripts.train; its weights make no difference."""
+    image_size: int = 32
+    """Pixels of its images."""
+    turns: int = 3
+    """How often each table is built."""
+    out: Path = Path("runs/latency-targets.json")
+    """The numbers."""
+
+
+def latency_targets(arguments: Arguments) -> None:
+    """Build, compare, write and print."""
+    torch.manual_seed(0)
+    model = load_network(arguments.model, "none").model.eval()
+    example = torch.zeros(1, 3, arguments.image_size, arguments.image_size)
+    exporter = Exporter(model, prunable_graph(model, example, GRAIN), example)
+    tables = [(target, _table(target, exporter)) for _ in range(arguments.turns) for target in arguments.targets]
+    first = tables[0][1]
+    rows = [{"target": target, **_compared(table, first)} for target, table in tables]
+    write_json(arguments.out, {"model": arguments.model, "machine": machine(), "tables": rows})
+    print(json.dumps(rows, indent=1))
+
+
+def _table(target: str, exporter: Exporter) -> LatencyTable:
+    with tempfile.TemporaryDirectory() as folder, Device(parse_target(target)) as device:
+        return built_table(Path(folder) / "table.json", device, exporter, quiet=True)
+
+
+def _compared(table: LatencyTable, first: LatencyTable) -> dict[str, Any]:
+    """Of what both measured: the sum of the whole layers, and the middle and 95 % of the distances, in shares."""
+    ratio = np.array([each.milliseconds / first.layers[shape].milliseconds for shape, each in table.layers.items()])
+    shares = np.array([(here, there) for here, there in _shares(table, first)])
+    total = sum(each.milliseconds for each in table.layers.values())
+    return {
+        "milliseconds": total,
+        "layer_ratios": [float(np.quantile(ratio, share)) for share in (0.0, 0.5, 1.0)],
+        "points_off": _quantiles(np.abs(shares[:, 0] / shares[:, 1] - 1)),
+        "points": len(shares),
+    }
+
+
+def _shares(table: LatencyTable, first: LatencyTable) -> Iterator[tuple[float, float]]:
+    """What cut layers take of the whole one, in both tables."""
+    for shape, times in table.layers.items():
+        known = first.layers[shape].points
+        yield from ((share, known[point]) for point, share in times.points.items() if point in known)
+
+
+def _quantiles(distances: NDArray[np.float64]) -> list[float]:
+    return [float(np.quantile(distances, share)) for share in (0.5, 0.95)]
+
+
+def main() -> None:
+    """Run as a command."""
+    run(latency_targets, Arguments)
+
+
+if __name__ == "__main__":
+    main()
