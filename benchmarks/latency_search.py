@@ -31,6 +31,7 @@ NEAR = 0.01
 """By how much the two latencies may differ, as a share of the original's."""
 TRIES = 3
 """Searches on MACs for a seed, at the most."""
+LEAST_SLOPE = 0.2
 PRECISION = 0.003
 SECONDS = 60.0
 
@@ -87,7 +88,8 @@ def _as_fast(arguments: Arguments, seed: int, wanted: dict[str, Any]) -> dict[st
         off = wanted["latency"] - tried[-1]["latency"]
         if abs(off) <= NEAR:
             break
-        share += off * (1 - tried[-1]["macs"]) / (1 - tried[-1]["latency"])  # along the line to the original
+        slope = (1 - tried[-1]["latency"]) / (1 - tried[-1]["macs"])  # of the line to the original
+        share = min(share + off / max(slope, LEAST_SLOPE), 1.0)
     return min(tried, key=lambda each: abs(each["latency"] - wanted["latency"]))
 
 
