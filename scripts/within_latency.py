@@ -29,8 +29,8 @@ def choose_measured(
     """As `choose`, of policies that are measured to be within the latency budget.
 
     Where the best one takes more than was predicted, the prediction is fitted again to all that was measured, the
-    budget is tightened by what it is still off, and the best within that is measured in turn. Where none of `episodes`
-    is left, the best one is scaled down.
+    budget is tightened by what it is still off, and the best within that is measured in turn. Episodes that are over
+    it now are scaled down to it: a search looks where the prediction was too low, so what fits by chance is poor.
     """
     limit = latency_limit(task)
     best = choose(task, episodes, reward, *others)
@@ -46,9 +46,7 @@ def choose_measured(
         if most < watch.cost(task.graph)(task.graph.least):
             break
         tightened = task.within(with_latency(task, most))
-        fitting = [episode for episode in episodes if tightened.budgets.allows(episode.keeps)]
-        fitting = fitting or [_scaled(tightened, best.keeps, episodes[0])]
-        best = choose(tightened, fitting, reward)
+        best = choose(tightened, [_within(tightened, episode) for episode in episodes], reward)
     return best
 
 
@@ -77,6 +75,8 @@ def with_latency(task: Task, milliseconds: float) -> tuple[str, ...]:
     )
 
 
-def _scaled(task: Task, keeps: Keeps, episode: Episode) -> Episode:
-    """An episode, of which only the policy counts, with `keeps` scaled to the task's budgets."""
-    return dataclasses.replace(episode, keeps=task.budgets.scale(keeps / task.graph.full))
+def _within(task: Task, episode: Episode) -> Episode:
+    """The episode, of which only the policy counts, with its keeps scaled down to the task's budgets."""
+    if task.budgets.allows(episode.keeps):
+        return episode
+    return dataclasses.replace(episode, keeps=task.budgets.scale(episode.keeps / task.graph.full))
