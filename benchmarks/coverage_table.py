@@ -16,7 +16,8 @@ HEAD = """# Coverage
 `python -m benchmarks.coverage` writes this file: every network is built with random weights, watched, grouped, checked
 against itself, cut three ways (to the least, to random numbers of channels, by a quarter), saved, loaded in a new
 process, exported to ONNX, and pruned again. That takes about an hour on two cores. The largest vision transformers need
-up to 15 GB each: where two of them do not fit at once, make their rows first, with `--only 'torchvision:vit_*' --workers 1`.
+up to 15 GB each: where two of them do not fit at once, make their rows first, with `--only 'torchvision:vit_*'
+--workers 1`.
 
 - *MACs left*: the least that pruning can leave with at most 80 % of each group cut.
 - *error*: the largest difference, relative to the largest output, between a compact network and the original whose
