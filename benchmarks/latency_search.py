@@ -41,8 +41,8 @@ HEAD = """# What a search on latency finds
 
 `python -m benchmarks.latency_search --weights W56 --data imagefolder:DIR` writes this file.
 For each seed there is a search with `--budget latency={share}`, and one with a budget of MACs whose network takes as
-long, or up to 2 % of the original's time more. *latency*: of the compact network, as a share of the original's, measured
-in turn in a process of its own after the search; *val* and *test*: accuracy without fine-tuning.
+long, or up to 2 % of the original's time more. *latency*: of the compact network, as a share of the original's,
+measured in turn in a process of its own after the search; *val* and *test*: accuracy without fine-tuning.
 
 """
 
