@@ -130,10 +130,12 @@ class Candidates:
 
     def _recorded(self) -> Tape | None:
         """What compact networks run, where it can be played from a tape."""
-        graph = self._compressor.graph
-        inputs, _ = next(iter(self._all()))
-        if self._fast is None or self._top is None or self._device.type != "cpu" or not isinstance(inputs, Tensor):
+        if self._fast is None or self._top is None or self._device.type != "cpu":
             return None
+        inputs, _ = next(iter(self._all()))
+        if not isinstance(inputs, Tensor):
+            return None
+        graph = self._compressor.graph
         return fused_tape((self._cut(keeps) for keeps in (graph.full, graph.least)), inputs)
 
     def _cut(self, keeps: Keeps) -> nn.Module:

@@ -32,8 +32,6 @@ BEHIND_SUMS = {aten.relu.default, aten.relu_.default}
 SUMS = {aten.add.Tensor, aten.add_.Tensor}
 TRANSPOSED = 6
 """Which argument of a convolution says that it is a transposed one."""
-
-
 TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 0.05}
 """How far what is played may be from what a network computes, relative to the largest output."""
 
@@ -79,8 +77,10 @@ def fused(steps: Sequence[Step], shapes: Mapping[int, torch.Size], output: int) 
         if not _is_convolution(steps[place], shapes):
             continue
         behind = _behind(place, left, reader, shapes)
-        between = set(range(place, (behind or [place])[-1])) - {place, *behind}
-        if behind and not any(steps[each].changes_arguments for each in between):
+        if not behind:
+            continue
+        between = set(range(place + 1, behind[-1])) - set(behind)
+        if not any(steps[each].changes_arguments for each in between):
             chain = [left.pop(each) for each in (place, *behind)]
             left[behind[-1]] = _as_one(*chain)
     return [left[place] for place in sorted(left)]

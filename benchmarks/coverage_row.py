@@ -7,7 +7,6 @@ one that loads what another one saved there.
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -35,6 +34,7 @@ from amc.reference import randomised
 from amc.selfcheck import TOLERANCES, check
 from amc.trial import run, small_inputs, stays_double
 from benchmarks.coverage_networks import build
+from benchmarks.runs import peak_memory
 from tests.oracles import IgnoreInputs, counted, random_alive
 
 FIRST_USE = 48
@@ -69,11 +69,11 @@ def row(name: str) -> dict[str, Any]:
 
 def _analysed(name: str, model: nn.Module, example: Example) -> tuple[PruningGraph, dict[str, Any]]:
     """The checked graph, and what is measured of it; what comes later is still empty."""
-    before = _peak()
+    before = peak_memory()
     began = time.process_time()
     graph = unchecked(model, example)
     seconds = time.process_time() - began
-    memory = _peak() - before
+    memory = peak_memory() - before
     began = time.process_time()
     graph = freeze(graph, check(model, graph, example, unchecked))
     cost = macs(graph)
@@ -101,11 +101,6 @@ class _Largest(TorchDispatchMode):
         out = func(*args, **(kwargs or {}))
         self.nbytes = max([self.nbytes, *(leaf.nbytes for leaf in tree_leaves(out) if isinstance(leaf, Tensor))])
         return out
-
-
-def _peak() -> float:
-    """The most memory that this process has held, in megabytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _allowed(model: nn.Module, example: Example) -> float:
