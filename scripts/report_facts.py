@@ -13,9 +13,8 @@ from agents.result import Episode, best_of
 from amc.cost import COSTS, LATENCY, amount
 from amc.entries import entry, number, object_of, text
 from amc.evaluate import METRICS
-from amc.userfile import is_user_function
 from scripts.charts import COST_NAMES, of_policy
-from scripts.options import check_command
+from scripts.options import check_command, resume_command
 from scripts.record import Record
 from scripts.table import percent
 
@@ -124,11 +123,9 @@ def go_on(record: Record) -> str | None:
     """The command that goes on with the run; None where it has ended."""
     if record.summary is not None and not record.summary.get("interrupted"):
         return None
-    words = ["python", "-m", f"scripts.{record.program}", "--resume", str(record.folder)]
-    for option, value in itertools.pairwise(record.words):
-        if option in ("--model", "--data", "--metric") and is_user_function(value):
-            words += [option, value]  # not imported unless it is named
-    return shlex.join(words)
+    pairs = itertools.pairwise(record.words)
+    given = {option.removeprefix("--"): value for option, value in pairs if option.startswith("--")}
+    return resume_command(record.program, record.folder, given)
 
 
 def asked_and_reached(record: Record, result: Result | None) -> Table:

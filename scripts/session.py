@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -22,7 +21,7 @@ from amc.policy import current_versions
 from amc.snapshots import CHECKPOINT_FOLDER, Snapshot
 from amc.userfile import is_user_function
 from scripts.cli import parse
-from scripts.options import not_imported, users_functions
+from scripts.options import not_imported, resume_command
 from scripts.run_folder import SUMMARY_FILE, check_new, named_after
 from scripts.words import flat, given, replaced, to_words
 
@@ -63,8 +62,7 @@ class Session(Generic[Arguments, P]):
     @property
     def resume_command(self) -> str:
         """What goes on with the run."""
-        words = ["python", "-m", f"scripts.{self.program}", "--resume", str(self.folder)]
-        return shlex.join([*words, *users_functions(flat(self.arguments))])
+        return resume_command(self.program, self.folder, flat(self.arguments))
 
     def source(self, name: str, asked: Path) -> Path:
         """The file to start from: `asked`, or its copy where the run has one."""
