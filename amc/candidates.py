@@ -13,7 +13,6 @@ from amc.compress import RECOVERIES, Compressor
 from amc.cost import macs
 from amc.data.images import Images
 from amc.data.resident import ResidentImages
-from amc.data.sampling import interleaved
 from amc.evaluate import TOP, answered_right, find_metric, moved
 from amc.fast_networks import FastNetworks
 from amc.fusion import fused_tape
@@ -21,14 +20,14 @@ from amc.graph import Keeps
 from amc.graph.inputs import cast
 from amc.inference import for_inference
 from amc.precision import AUTO, PRECISIONS, find_precision
-from amc.racing import Answers, Race, Score
+from amc.racing import Race, Score, Yardstick
 from amc.statistics import has_statistics
 from amc.tape import Tape
 
-STATISTICS_BATCHES = 5
+STATISTICS_BATCHES = 3
 """Calibration batches that the statistics of batch norms are taken on."""
-SLICES = 20
-"""In which images are scored one after the other."""
+LOOKS = 20
+"""How often it is looked whether a candidate is given up, at the most."""
 MOST_MOVED = 1e-3
 """By less than this the accuracy of the original may move for a faster number format."""
 LEAST_MACS = 10**7
@@ -38,9 +37,8 @@ LEAST_MACS = 10**7
 class Candidates:
     """Makes and scores compact networks.
 
-    Images that are in memory are kept in the number format, and in an order in which every slice has its share of each
-    class. That format is bfloat16 where the device has it, the metric is of single images, the network is not tiny, and
-    its accuracy moves by less than `MOST_MOVED`.
+    Images that are in memory are kept in the number format. That format is bfloat16 where the device has it, the metric
+    is of single images, the network is not tiny, and its accuracy moves by less than `MOST_MOVED`.
 
     Args:
         compressor: Of the network.
@@ -69,8 +67,7 @@ class Candidates:
         self._recovery = recovery
         self._top = TOP.get(metric)
         self._metric, self._score = metric, find_metric(metric)
-        self._given = images
-        self._images = _in_slices(images) if isinstance(images, ResidentImages) and self._top else images
+        self._images = images
         self._batch_size = batch_size
         self._device = device
         self.dtype = dtype or torch.float32
@@ -78,7 +75,7 @@ class Candidates:
         is_small = macs(compressor.graph)(compressor.graph.full) < LEAST_MACS
         if dtype is None and self._top and native != torch.float32 and not is_small:
             self._settle(native)
-        self._held = list(self.batches()) if isinstance(images, ResidentImages) else None
+        self._held = images.to(device, self.dtype) if isinstance(images, ResidentImages) else None
         self._fast = None
         steps = RECOVERIES[recovery]
         if not steps.asymmetric and (not steps.statistics or has_statistics(compressor.model)):
@@ -89,7 +86,7 @@ class Candidates:
     @property
     def recipe(self) -> tuple[Any, ...]:
         """The arguments that make the same in another process."""
-        given = self._given, self._batch_size, self._device, self.dtype
+        given = self._images, self._batch_size, self._device, self.dtype
         return self._compressor, self._recovery, self._metric, *given
 
     @property
@@ -97,23 +94,32 @@ class Candidates:
         """Whether networks are just those that `Compressor.compact` makes, in float32."""
         return self.dtype == torch.float32 and len(self._compressor.calibration) <= STATISTICS_BATCHES
 
-    def score(self, keeps: Keeps, reference: Answers | None = None) -> Score:
+    def score(self, keeps: Keeps, yardstick: Yardstick | None = None) -> Score:
         """What the compact network with `keeps[g]` units of each group scores.
 
-        One that is surely worse than the answers of a reference is not scored on all images.
+        One that is surely worse than the reference of a yardstick is not scored on all images, which must be in memory.
         """
         network = self.network(keeps)
         if self._top is None:
             return Score(self._score(network, self._all()))
         run = self.played(network)
-        race = None if reference is None else Race(reference)
-        answers = []
-        for part in self._slices():
-            answers.append(answered_right(run, part, self._top).numpy())
-            if race is not None and race.add(answers[-1]):
-                return Score(race.estimate, race.seen / len(self._images))
-        whole = np.concatenate(answers)
-        return Score(int(whole.sum()) / len(whole), answers=whole)
+        if yardstick is not None:
+            return self._raced(run, yardstick)
+        answers = answered_right(run, self._all(), self._top).numpy()
+        return Score(int(answers.sum()) / len(answers), answers=answers)
+
+    def _raced(self, run: Callable[[Tensor], Tensor], yardstick: Yardstick) -> Score:
+        assert self._held is not None
+        assert self._top is not None
+        race = Race(yardstick)
+        answers = np.empty(len(self._held), dtype=np.bool_)
+        between = -(-len(answers) // (LOOKS * self._batch_size)) * self._batch_size
+        for places in np.split(yardstick.order, range(between, len(answers), between)):
+            part = self._held.at(torch.from_numpy(places))
+            answers[places] = answered_right(run, part.batches(self._batch_size), self._top).numpy()
+            if race.add(answers[places]):
+                return Score(race.estimate, race.seen / len(answers))
+        return Score(race.estimate, answers=answers)
 
     def network(self, keeps: Keeps) -> nn.Module:
         """The compact network, ready to be scored, until the next one is asked for."""
@@ -161,23 +167,4 @@ class Candidates:
             yield cast(inputs, dtype or self.dtype), targets
 
     def _all(self) -> Iterator[tuple[Any, Tensor]]:
-        return iter(self._held) if self._held is not None else self.batches()
-
-    def _slices(self) -> Iterator[list[tuple[Any, Tensor]]]:
-        """All images in slices of whole batches."""
-        most = -(-len(self._images) // SLICES)
-        part: list[tuple[Any, Tensor]] = []
-        count = 0
-        for batch in self._all():
-            part.append(batch)
-            count += len(batch[1])
-            if count >= most:
-                yield part
-                part, count = [], 0
-        if part:
-            yield part
-
-
-def _in_slices(images: ResidentImages) -> ResidentImages:
-    order = torch.from_numpy(interleaved(images.targets.cpu().numpy(), seed=0))
-    return ResidentImages(images.inputs[order], images.targets[order])
+        return self.batches() if self._held is None else self._held.batches(self._batch_size)

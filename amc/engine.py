@@ -7,7 +7,7 @@ from typing import Protocol
 
 from amc.candidates import Candidates
 from amc.graph import Keeps
-from amc.racing import Answers, Score
+from amc.racing import Score, Yardstick
 from amc.ray_workers import RayWorkers
 from amc.workers import Workers
 
@@ -15,7 +15,7 @@ from amc.workers import Workers
 class Engine(Protocol):
     """Scores policies (`amc.score.ScoreAll`) until it is closed."""
 
-    def __call__(self, policies: Sequence[Keeps], reference: Answers | None) -> Iterator[Score]:
+    def __call__(self, policies: Sequence[Keeps], yardstick: Yardstick | None) -> Iterator[Score]:
         """The scores in the order of the policies."""
 
     def close(self) -> None:
@@ -31,10 +31,10 @@ class InTurn:
     def __init__(self, candidates: Candidates) -> None:
         self._candidates = candidates
 
-    def __call__(self, policies: Sequence[Keeps], reference: Answers | None) -> Iterator[Score]:
+    def __call__(self, policies: Sequence[Keeps], yardstick: Yardstick | None) -> Iterator[Score]:
         """See `Engine`."""
         for keeps in policies:
-            yield self._candidates.score(keeps, reference)
+            yield self._candidates.score(keeps, yardstick)
 
     def close(self) -> None:
         """See `Engine`."""

@@ -1,11 +1,14 @@
 """Scoring no more images than needed: a network that is surely worse than a good one is not scored to the end.
 
-Candidate and reference are compared on the same images, one slice after the other. Let `d` be 1 where only the
-candidate is right, -1 where only the reference is. Unless the candidate is worse over all images, the sum of `d` over
-the images to come is at least what brings the sum so far back to 0, so bets against that can't be expected to win: the
-product of `1 - b (d - least mean)` is a supermartingale for every stake `b`, and so is the mean over several stakes. It
-exceeds 100 at any time at all with a probability of 1 % at most (Ville's inequality; betting without replacement,
-Waudby-Smith and Ramdas 2021), however often one looks. Slices that have their share of every class only make it surer.
+Images are scored in a random order in which those come first that tell most: where the networks of a panel disagree,
+the next one may be right or wrong; where all agree, it hardly surprises. After each image, what the candidate answered
+so far, the panel's shares on the images to come, and this answer against its share, weighed by how likely the image was
+to be drawn, together estimate how many images the candidate answers right; the estimate is unbiased. So bets that it
+stays below the reference's number can't be expected to win unless the candidate is worse: their winnings are a
+supermartingale for every stake, and so is the mean over several stakes. It exceeds 100 at any time at all with a
+probability of 1 % at most (Ville's inequality), however often one looks. Sampling by weight without replacement, with
+what is known before as a control variate: Shekhar et al., "Risk-limiting financial audits via weighted sampling without
+replacement" (UAI 2023).
 """
 
 from __future__ import annotations
@@ -17,17 +20,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 Answers = NDArray[np.bool_]
-"""Whether each image is classified right, in the order in which images are scored."""
+"""Whether each image is classified right, in the order in which images are given."""
 
-STAKES = np.array([0.02, 0.05, 0.1, 0.2, 0.3, 0.45])
+STAKES = np.array([0.06, 0.12, 0.25])
+"""In standard deviations of an estimate."""
+LARGEST_STAKE = 0.9
+"""Share of what is there that may be lost at once."""
 ERROR = 0.01
 """The probability with which a network that is not worse is given up, at the most."""
 PERCENTILE = 95
-"""Of the scores so far: the reference is the network that is nearest to it."""
+"""Of the latest scores: the reference is the network that is nearest to it."""
+RECENT = 24
+"""How many of the scores are the latest."""
 ROUND = 8
-"""Scores after which the reference is chosen anew, at the least."""
-FEWEST = 24
-"""Networks that are scored to the end before any is not."""
+"""Scores after which reference and panel are chosen anew, at the least."""
+PANEL = 24
+"""Networks of a panel, at the most."""
+FEWEST = 8
+"""The same at the least: before there are as many, all are scored to the end."""
+LEAST_WEIGHT = 0.05
+"""Of an image that all of a panel agree on; the largest weight is 0.5 and this."""
+TO_THE_END = 0.9
+"""Once this share of the images is scored, the rest is, too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,45 +59,93 @@ class Score:
     answers: Answers | None = None
 
 
-class Race:
-    """A candidate against the answers of a reference."""
+@dataclass(frozen=True, eq=False)
+class Yardstick:
+    """What candidates are raced against.
 
-    def __init__(self, reference: Answers) -> None:
-        self.reference = reference
+    Attributes:
+        right: How many images the reference answers right.
+        chances: That a candidate answers each image right, as far as is known before it is scored, `(images,)`.
+        order: Of the images.
+    """
+
+    right: int
+    chances: NDArray[np.float64]
+    order: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, panel: Sequence[Answers], seed: int) -> Yardstick:
+        """The first of the panel is the reference; the order is drawn by `seed`."""
+        answers = np.stack(panel)
+        chances = (answers.sum(axis=0) + answers.mean()) / (len(answers) + 1)
+        drawn = np.random.default_rng(seed).exponential(size=len(chances)) / _weights(chances)
+        return cls(int(answers[0].sum()), chances, np.argsort(drawn, kind="stable"))
+
+
+class Race:
+    """A candidate against the reference of a yardstick."""
+
+    def __init__(self, yardstick: Yardstick) -> None:
+        chances = yardstick.chances[yardstick.order]
+        weights = _weights(chances)
+        self._wanted = yardstick.right
+        self._chances = chances
+        self._expected = _sums_to_come(chances)
+        to_come = _sums_to_come(weights)
+        self._factors = to_come / weights
+        self._deviations = np.sqrt(to_come * _sums_to_come(chances * (1 - chances) / weights))
+        surprises = np.maximum.accumulate(((1 - chances) / weights)[::-1])[::-1]
+        self._highest = surprises * to_come + self._expected
         self.seen = 0
-        self.lost = 0  # by how many right answers the candidate is behind; negative where it is ahead
+        self.right = 0
         self._log_wealth = np.zeros(len(STAKES))
         self._most = 0.0
+        self._estimates = 0.0
 
     def add(self, answers: Answers) -> bool:
         """Note the candidate's answers to the next images; returns whether it is surely worse than the reference."""
-        seen = self.reference[self.seen : self.seen + len(answers)]
-        gained = answers.astype(np.int64) - seen
-        behind = self.lost - np.concatenate([[0], np.cumsum(gained)[:-1]])
-        left = len(self.reference) - self.seen - np.arange(len(answers))
-        least = np.minimum(behind / left, 1.0)
-        bets = np.log(np.maximum(1.0 - STAKES[:, None] * (gained - least), 1e-300)).cumsum(axis=1)
+        part = slice(self.seen, self.seen + len(answers))
+        before = self.right + np.cumsum(answers) - answers
+        estimates = before + self._expected[part] + (answers - self._chances[part]) * self._factors[part]
+        most = np.maximum(before + self._highest[part] - self._wanted, 1e-9)
+        stakes = np.minimum(STAKES[:, None] / self._deviations[part], LARGEST_STAKE / most)
+        bets = np.log1p(stakes * (self._wanted - estimates)).cumsum(axis=1)
         wealth = np.exp(np.minimum(self._log_wealth[:, None] + bets, 700.0)).mean(axis=0)
         self._log_wealth += bets[:, -1]
         self._most = max(self._most, float(wealth.max()))
+        self._estimates += float(estimates.sum())
         self.seen += len(answers)
-        self.lost -= int(gained.sum())
-        return self._most >= 1.0 / ERROR and self.lost > 0
+        self.right += int(answers.sum())
+        is_worse = self._most >= 1.0 / ERROR and self.estimate < self._wanted / len(self._chances)
+        return is_worse and self.seen < TO_THE_END * len(self._chances)
 
     @property
     def estimate(self) -> float:
         """The candidate's share of right answers over all images, from those that were seen."""
-        return float(self.reference.mean()) - self.lost / self.seen
+        if self.seen == len(self._chances):
+            return self.right / self.seen
+        return self._estimates / self.seen / len(self._chances)
 
 
-def reference_of(scores: Sequence[Score], period: int) -> int | None:
-    """Which of `scores` is the reference now: of those scored to the end, the nearest to the percentile.
+def panel_of(scores: Sequence[Score], period: int) -> list[int]:
+    """Which of `scores` are the panel now: those scored to the end that are nearest to the percentile, nearest first.
 
     It changes only every `period` scores. None while there are too few.
     """
     known = scores[: len(scores) - len(scores) % period]
     whole = [index for index, score in enumerate(known) if score.share == 1]
     if len(whole) < FEWEST:
-        return None
-    wanted = np.percentile([score.value for score in known], PERCENTILE)
-    return min(whole, key=lambda index: (abs(known[index].value - wanted), index))
+        return []
+    wanted = np.percentile([score.value for score in known[-RECENT:]], PERCENTILE)
+    return sorted(whole, key=lambda index: (abs(known[index].value - wanted), index))[:PANEL]
+
+
+def _weights(chances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How readily each image is drawn: by the standard deviation of a candidate's answer."""
+    weights: NDArray[np.float64] = np.sqrt(chances * (1 - chances)) + LEAST_WEIGHT
+    return weights
+
+
+def _sums_to_come(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """At each place the sum from there on."""
+    return np.cumsum(values[::-1])[::-1]

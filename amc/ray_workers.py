@@ -17,7 +17,7 @@ from amc.candidates import Candidates
 from amc.errors import UserError
 from amc.graph import Keeps
 from amc.parcel import Parcel
-from amc.racing import Answers, Score
+from amc.racing import Score, Yardstick
 
 LEAST_PATIENCE = 10.0
 """Seconds without a result after which others score what an actor was given."""
@@ -62,7 +62,7 @@ class RayWorkers:
         self._busy: dict[Any, _Work] = {}
         self._longest = 0.0
 
-    def __call__(self, policies: Sequence[Keeps], reference: Answers | None) -> Iterator[Score]:
+    def __call__(self, policies: Sequence[Keeps], yardstick: Yardstick | None) -> Iterator[Score]:
         """The scores, in the order of the policies; see `amc.score.ScoreAll`.
 
         Raises:
@@ -75,7 +75,7 @@ class RayWorkers:
                 while wanted not in found:
                     while self._idle and waiting:
                         index, actor = waiting.popleft(), self._idle.popleft()
-                        self._busy[actor.score.remote(policies[index], reference)] = _Work(actor, index)
+                        self._busy[actor.score.remote(policies[index], yardstick)] = _Work(actor, index)
                     waiting += self._wait(found)
                 yield found[wanted]
         finally:  # whoever still works is idle when that is done
@@ -131,8 +131,8 @@ class _Worker:
         torch.set_num_threads(threads)
         self._candidates = Candidates(*Parcel(content, torch.from_numpy(tensors)).open())
 
-    def score(self, keeps: Keeps, reference: Answers | None) -> Score:
-        return self._candidates.score(keeps, reference)
+    def score(self, keeps: Keeps, yardstick: Yardstick | None) -> Score:
+        return self._candidates.score(keeps, yardstick)
 
     def is_there(self) -> bool:
         return True

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from amc.graph import Keeps
-from amc.racing import ROUND, Answers, Score, reference_of
+from amc.racing import ROUND, Score, Yardstick, panel_of
 
-ScoreAll = Callable[[Sequence[Keeps], Answers | None], Iterable[Score]]
-"""Scores policies in their order; those that are surely worse than the answers of a reference not to the end."""
+ScoreAll = Callable[[Sequence[Keeps], Yardstick | None], Iterable[Score]]
+"""Scores policies in their order; with a yardstick those that are surely worse than its reference not to the end."""
 
 
 class PolicyScorer:
@@ -37,8 +37,8 @@ class PolicyScorer:
         """The scores of several policies, in their order; with `race` those of bad ones may be estimates."""
         race = race and self._can_race
         new = {keeps.tobytes(): keeps for keeps in policies if keeps.tobytes() not in self._known}
-        reference = self._reference(len(policies)) if race and new else None
-        coming = iter(self._score_all(list(new.values()), reference)) if new else iter(())
+        yardstick = self._yardstick(len(policies)) if race and new else None
+        coming = iter(self._score_all(list(new.values()), yardstick)) if new else iter(())
         found: dict[bytes, Score] = {}
         for keeps in policies:
             key = keeps.tobytes()
@@ -56,13 +56,15 @@ class PolicyScorer:
         self._past = list(past)
         self._known = {keeps.tobytes(): score for keeps, score in self._past if score.share == 1}
 
-    def _reference(self, together: int) -> Answers | None:
-        """The answers of the reference, chosen anew every `ROUND` scores, and never within policies scored together."""
+    def _yardstick(self, together: int) -> Yardstick | None:
+        """What is raced against, chosen anew every `ROUND` scores, and never within policies scored together."""
         period = -(-ROUND // together) * together
-        index = reference_of([score for _, score in self._past], period)
-        if index is None:
+        panel = [self._past[index][0] for index in panel_of([score for _, score in self._past], period)]
+        if not panel:
             return None
-        keeps = self._past[index][0]
-        if self._known[keeps.tobytes()].answers is None:  # it was scored before an interruption
-            (self._known[keeps.tobytes()],) = self._score_all([keeps], None)
-        return self._known[keeps.tobytes()].answers
+        unknown = [keeps for keeps in panel if self._known[keeps.tobytes()].answers is None]
+        if unknown:  # they were scored before an interruption
+            found = self._score_all(unknown, None)
+            self._known |= {keeps.tobytes(): score for keeps, score in zip(unknown, found, strict=True)}
+        answers = [self._known[keeps.tobytes()].answers for keeps in panel]
+        return Yardstick.of([each for each in answers if each is not None], seed=len(self._past) // period)

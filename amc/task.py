@@ -29,11 +29,11 @@ from amc.graph.narrowed import narrowed
 from amc.hints import hints
 from amc.inference import channels_last, for_inference
 from amc.prune import Alive, Selection, select
-from amc.racing import Answers, Score
+from amc.racing import Score, Yardstick
 from amc.registry import look_up
 from amc.score import PolicyScorer
 
-BATCH_BYTES = 2**20
+BATCH_BYTES = 2**21
 """Inputs of a batch take about this much: small enough that a small network's activations stay in the cache."""
 LEAST_BATCH = 16
 CALIBRATION_BATCH = 100
@@ -203,10 +203,10 @@ class Task:
             self._engine.close()
             self._engine = None
 
-    def _score_all(self, policies: Sequence[Keeps], reference: Answers | None) -> Iterator[Score]:
+    def _score_all(self, policies: Sequence[Keeps], yardstick: Yardstick | None) -> Iterator[Score]:
         if self._engine is None:
             self._engine = self._make_engine(self.candidates)
-        return self._engine(policies, reference)
+        return self._engine(policies, yardstick)
 
 
 def prunable_graph(

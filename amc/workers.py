@@ -14,7 +14,7 @@ from amc.candidates import Candidates
 from amc.errors import UserError
 from amc.graph import Keeps
 from amc.parcel import Parcel
-from amc.racing import Answers, Score
+from amc.racing import Score, Yardstick
 
 
 class Workers:
@@ -33,14 +33,14 @@ class Workers:
             count, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(parcel, threads)
         )
 
-    def __call__(self, policies: Sequence[Keeps], reference: Answers | None) -> Iterator[Score]:
+    def __call__(self, policies: Sequence[Keeps], yardstick: Yardstick | None) -> Iterator[Score]:
         """The scores, in the order of the policies; see `amc.score.ScoreAll`.
 
         Raises:
             UserError: a process died.
         """
         try:
-            yield from self._pool.map(_score, policies, [reference] * len(policies))
+            yield from self._pool.map(_score, policies, [yardstick] * len(policies))
         except BrokenProcessPool as error:
             raise UserError(
                 "a worker process was killed, perhaps for want of memory; go on with --resume, or with fewer --workers"
@@ -61,5 +61,5 @@ def _begin(parcel: Parcel, threads: int) -> None:
     _candidates = Candidates(*parcel.open())
 
 
-def _score(keeps: Keeps, reference: Answers | None) -> Score:
-    return _candidates.score(keeps, reference)
+def _score(keeps: Keeps, yardstick: Yardstick | None) -> Score:
+    return _candidates.score(keeps, yardstick)

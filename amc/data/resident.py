@@ -31,12 +31,21 @@ class ResidentImages:
             return
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(shuffle_seed))
         for chosen in torch.split(order, size):
-            yield self.inputs[chosen], self.targets[chosen]
+            part = self.at(chosen)
+            yield part.inputs, part.targets
 
     def take(self, count: int, seed: int) -> "ResidentImages":
         """Copies of some of the images, as `amc.data.images.Images.take`."""
-        chosen = torch.from_numpy(stratified(self.targets.cpu().numpy(), count, seed))
-        return ResidentImages(self.inputs[chosen], self.targets[chosen])
+        return self.at(torch.from_numpy(stratified(self.targets.cpu().numpy(), count, seed)))
+
+    def at(self, places: Tensor) -> "ResidentImages":
+        """Copies of the images at `places`, int64 `(n,)`, in that order."""
+        return ResidentImages(self.inputs[places], self.targets[places])
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "ResidentImages":
+        """The images on a device, in a number format and with their channels last."""
+        inputs = self.inputs.to(device, dtype, memory_format=torch.channels_last)
+        return ResidentImages(inputs, self.targets.to(device))
 
     def example(self, count: int = 2) -> Tensor:
         """The first inputs [count, C, H, W]."""

@@ -1,4 +1,4 @@
-"""Drawing some of many images, and putting them in order."""
+"""Drawing some of many images."""
 
 import numpy as np
 import numpy.typing as npt
@@ -39,22 +39,3 @@ def stratified(labels: Labels, count: int, seed: int) -> Indices:
         for label, quota in zip(classes, quotas, strict=True)
     ]
     return rng.permutation(np.concatenate(drawn))
-
-
-def interleaved(labels: Labels, seed: int) -> Indices:
-    """A random order in which any run of images has its share of every class, to within one image or two.
-
-    Args:
-        labels: the class of each image [N].
-        seed: equal seeds give equal orders.
-
-    Returns:
-        Every position in `labels` once [N].
-    """
-    rng = np.random.default_rng(seed)
-    order = rng.permutation(len(labels))
-    places = np.empty(len(labels))
-    for label in np.unique(labels):
-        own = np.flatnonzero(labels[order] == label)
-        places[own] = (np.arange(len(own)) + rng.uniform()) / len(own)
-    return order[np.argsort(places, kind="stable")]

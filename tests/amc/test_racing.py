@@ -2,57 +2,103 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from amc.racing import ERROR, FEWEST, Answers, Race, Score, reference_of
+from amc.racing import ERROR, FEWEST, PANEL, RECENT, TO_THE_END, Answers, Race, Score, Yardstick, panel_of
 
 IMAGES = 2000
 
 
-def answers(rng: np.random.Generator, gap: int, disagree: int = 300) -> tuple[Answers, Answers]:
-    """A reference, and a candidate with `gap` right answers fewer; they differ on at least `disagree` images."""
-    reference = np.arange(IMAGES) < 1600
-    candidate = reference.copy()
-    candidate[rng.choice(1600, disagree // 2 + max(gap, 0), replace=False)] = False
-    candidate[1600 + rng.choice(400, disagree // 2 + max(-gap, 0), replace=False)] = True
-    assert reference.sum() - candidate.sum() == gap
-    order = rng.permutation(IMAGES)
-    return reference[order], candidate[order]
+def chances(rng: np.random.Generator) -> NDArray[np.float64]:
+    """How readily networks answer each image right: most are easy, some hard, some are up to chance."""
+    return rng.choice([0.99, 0.05, 0.5], IMAGES, p=[0.7, 0.1, 0.2])
 
 
-def run(reference: Answers, candidate: Answers, slice_size: int = 100) -> Race:
-    race = Race(reference)
+def with_right(answers: Answers, right: int, rng: np.random.Generator) -> Answers:
+    """The answers with so many changed at random that `right` are right."""
+    answers = answers.copy()
+    gap = right - int(answers.sum())
+    answers[rng.choice(np.flatnonzero(answers == (gap < 0)), abs(gap), replace=False)] = gap > 0
+    return answers
+
+
+def field(rng: np.random.Generator, gap: int, seed: int) -> tuple[Yardstick, Answers]:
+    """A yardstick of networks alike, and a candidate with `gap` right answers fewer than its reference."""
+    likely = chances(rng)
+    panel = [rng.random(IMAGES) < likely for _ in range(12)]
+    candidate = with_right(rng.random(IMAGES) < likely, int(panel[0].sum()) - gap, rng)
+    return Yardstick.of(panel, seed), candidate
+
+
+def run(yardstick: Yardstick, candidate: Answers, slice_size: int = 100) -> Race:
+    race = Race(yardstick)
     for start in range(0, IMAGES, slice_size):
-        if race.add(candidate[start : start + slice_size]):
+        if race.add(candidate[yardstick.order[start : start + slice_size]]):
             break
     return race
 
 
-def test_what_is_not_worse_is_hardly_ever_given_up() -> None:
+@pytest.mark.parametrize("misled", [False, True])
+def test_what_is_not_worse_is_hardly_ever_given_up(misled: bool) -> None:
+    """Even where a panel says nothing of the candidate, or the contrary: it is chosen before the order is drawn."""
     rng = np.random.default_rng(0)
-    given_up = [run(*answers(rng, 0), slice_size=20).seen < IMAGES for _ in range(600)]
+    likely = chances(rng)
+    panel = [rng.random(IMAGES) < likely for _ in range(12)]
+    candidate = with_right(rng.random(IMAGES) < (1 - likely if misled else likely), int(panel[0].sum()), rng)
+    given_up = [run(Yardstick.of(panel, seed), candidate, slice_size=20).seen < IMAGES for seed in range(600)]
     assert sum(given_up) <= 600 * ERROR + 3 * np.sqrt(600 * ERROR)
 
 
 def test_what_is_much_worse_is_given_up_early() -> None:
     rng = np.random.default_rng(0)
-    seen = [run(*answers(rng, 200)).seen for _ in range(50)]
-    assert np.mean(seen) < IMAGES / 5
-    close = [run(*answers(rng, 40)).seen for _ in range(50)]
-    assert np.mean(close) > 2 * np.mean(seen)
+    seen = [run(*field(rng, 200, seed)).seen for seed in range(50)]
+    assert np.mean(seen) < IMAGES / 8
+    close = [run(*field(rng, 40, seed)).seen for seed in range(50)]
+    assert 2 * np.mean(seen) < np.mean(close) < IMAGES / 2
 
 
 @settings(derandomize=True, deadline=None)
 @given(seed=st.integers(0, 10_000), gap=st.integers(-80, 250), size=st.integers(1, 500))
 def test_the_estimate_is_below_the_reference_and_exact_at_the_end(seed: int, gap: int, size: int) -> None:
-    reference, candidate = answers(np.random.default_rng(seed), gap)
-    race = run(reference, candidate, size)
+    yardstick, candidate = field(np.random.default_rng(seed), gap, seed)
+    race = run(yardstick, candidate, size)
     if race.seen < IMAGES:
-        assert race.estimate < reference.mean()
+        assert race.seen < TO_THE_END * IMAGES
+        assert race.estimate < yardstick.right / IMAGES
     else:
-        assert race.estimate == pytest.approx(candidate.mean())
+        assert race.estimate == candidate.mean()
 
 
-def test_the_reference_is_near_the_percentile_and_scored_to_the_end() -> None:
+def test_estimates_are_right_on_average() -> None:
+    """Over the orders that may be drawn, whatever the panel said."""
+    rng = np.random.default_rng(0)
+    panel = [rng.random(IMAGES) < chances(rng) for _ in range(12)]
+    candidate = rng.random(IMAGES) < 0.6
+    estimates = []
+    for seed in range(400):
+        yardstick = Yardstick.of(panel, seed)
+        race = Race(yardstick)
+        race.add(candidate[yardstick.order[:200]])
+        estimates.append(race.estimate)
+    assert abs(np.mean(estimates) - candidate.mean()) < 4 * np.std(estimates) / np.sqrt(len(estimates))
+
+
+def test_images_on_which_the_panel_disagrees_come_first() -> None:
+    rng = np.random.default_rng(0)
+    yardstick, _ = field(rng, 0, 0)
+    torn = np.abs(yardstick.chances - 0.5) < 0.25
+    first, last = np.split(yardstick.order, 4)[::3]
+    assert torn[first].mean() > 4 * torn[last].mean()
+    assert sorted(yardstick.order) == list(range(IMAGES))
+
+
+def test_the_panel_is_near_the_percentile_of_the_latest_and_scored_to_the_end() -> None:
     scores = [Score(value / 100, share=1.0 if value % 2 else 0.3) for value in range(100)]
-    assert reference_of(scores, 8) == 91  # of the 96 known ones, 95 % are below 0.9025
-    assert reference_of(scores[: 2 * FEWEST - 1], 1) is None
+    panel = panel_of(scores, 8)
+    wanted = 95 - 0.05 * (RECENT - 1)  # of the 96 known ones
+    assert panel[0] == min(range(1, 96, 2), key=lambda value: abs(value - wanted))
+    assert len(panel) == PANEL
+    assert all(index % 2 for index in panel)
+    assert panel == sorted(panel, key=lambda value: abs(value - wanted))
+    assert panel_of(scores[: 2 * FEWEST - 1], 1) == []
+    assert len(panel_of(scores[: 2 * FEWEST], 1)) == FEWEST

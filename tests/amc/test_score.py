@@ -6,7 +6,7 @@ from torch import nn
 
 from amc.compress import Compressor
 from amc.graph import Keeps
-from amc.racing import FEWEST, ROUND, Answers, Score
+from amc.racing import FEWEST, ROUND, Score, Yardstick
 from amc.score import PolicyScorer
 from tests.architectures import PRUNABLE
 from tests.oracles import counted_params, prepared
@@ -37,14 +37,15 @@ class Scored:
 
     def __init__(self) -> None:
         self.asked: list[int] = []
-        self.references: list[int | None] = []
+        self.yardsticks: list[tuple[int, bytes, bytes] | None] = []
 
-    def __call__(self, policies: Sequence[Keeps], reference: Answers | None) -> Iterator[Score]:
-        self.references.append(None if reference is None else int(reference.sum()))
+    def __call__(self, policies: Sequence[Keeps], yardstick: Yardstick | None) -> Iterator[Score]:
+        known = (yardstick.right, yardstick.chances.tobytes(), yardstick.order.tobytes()) if yardstick else None
+        self.yardsticks.append(known)
         for keeps in policies:
             right = int(keeps.sum())
             self.asked.append(right)
-            if reference is not None and right < reference.sum():
+            if yardstick is not None and right < yardstick.right:
                 yield Score(right / 100 + 0.001, share=0.1)
             else:
                 yield Score(right / 100, answers=np.arange(100) < right)
@@ -60,7 +61,7 @@ def test_what_was_raced_is_no_score_of_a_network() -> None:
     for right in range(FEWEST + ROUND):
         list(score.all([policy(right)], race=True))
     (early,) = score.all([policy(3)], race=True)
-    assert early.share == 1  # it was scored before there was a reference
+    assert early.share == 1  # it was scored before there was a yardstick
     scored.asked.clear()
     (bad,) = score.all([np.array([0, 5])], race=True)
     assert bad.share == 0.1
@@ -68,13 +69,13 @@ def test_what_was_raced_is_no_score_of_a_network() -> None:
     assert scored.asked == [5, 5]
 
 
-def test_the_reference_is_frozen_within_a_round_and_the_same_after_an_interruption() -> None:
+def test_the_yardstick_is_frozen_within_a_round_and_the_same_after_an_interruption() -> None:
     rights = np.random.default_rng(0).permutation(90)[: FEWEST + 3 * ROUND].tolist()
     scored = Scored()
     score = PolicyScorer(scored, can_race=True)
     told = [(policy(right), found) for right in rights for found in score.all([policy(right)], race=True)]
-    assert scored.references[:FEWEST] == [None] * FEWEST
-    rounds = [set(scored.references[start : start + ROUND]) for start in range(FEWEST, len(rights), ROUND)]
+    assert scored.yardsticks[:FEWEST] == [None] * FEWEST
+    rounds = [set(scored.yardsticks[start : start + ROUND]) for start in range(FEWEST, len(rights), ROUND)]
     assert [len(each) for each in rounds] == [1, 1, 1]
     for done in (FEWEST + 3, FEWEST + ROUND + 1):
         again = Scored()
@@ -82,13 +83,13 @@ def test_the_reference_is_frozen_within_a_round_and_the_same_after_an_interrupti
         later.tell((keeps, Score(found.value, found.share)) for keeps, found in told[:done])
         for right in rights[done:]:
             list(later.all([policy(right)], race=True))
-        assert [each for each in again.references if each is not None] == scored.references[done:]
+        assert [each for each in again.yardsticks if each is not None] == scored.yardsticks[done:]
 
 
-def test_policies_that_are_scored_together_have_one_reference() -> None:
+def test_policies_that_are_scored_together_have_one_yardstick() -> None:
     scored = Scored()
     score = PolicyScorer(scored, can_race=True)
     for start in range(0, 60, 6):
         list(score.all([policy(right) for right in range(start, start + 6)], race=True))
-    assert len(scored.references) == 10
-    assert scored.references[: -(-FEWEST // 12) * 2] == [None] * (-(-FEWEST // 12) * 2)
+    assert len(scored.yardsticks) == 10
+    assert scored.yardsticks[: -(-FEWEST // 12) * 2] == [None] * (-(-FEWEST // 12) * 2)

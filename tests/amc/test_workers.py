@@ -19,6 +19,7 @@ from amc.errors import UserError
 from amc.graph import Keeps
 from amc.networks import load_network
 from amc.parcel import Parcel
+from amc.racing import Yardstick
 from amc.task import Task
 from amc.workers import Workers
 
@@ -47,9 +48,9 @@ def policies(task: Task, count: int) -> list[Keeps]:
 
 def test_processes_score_as_this_one_does(task: Task, workers: Workers) -> None:
     asked = policies(task, 6)
-    reference = next(InTurn(task.candidates)([task.graph.full], None)).answers
-    assert reference is not None
-    for against in (None, reference):
+    answers = next(InTurn(task.candidates)([task.graph.full], None)).answers
+    assert answers is not None
+    for against in (None, Yardstick.of([answers], seed=0)):
         here, there = (list(engine(asked, against)) for engine in (InTurn(task.candidates), workers))
         assert [score.share for score in there] == [score.share for score in here]
         assert [score.value for score in there] == pytest.approx([score.value for score in here], abs=0.011)
