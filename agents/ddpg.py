@@ -7,7 +7,7 @@ the end of the episode. An episode is a function of the actor's weights, the bes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from agents.settings import DDPGSettings
 from agents.threads import one_thread
 from amc.graph import Keeps
 from envs import ChannelPruningEnv
-from envs.channel_pruning import Act, Walk
+from envs.channel_pruning import Walk
 from envs.rewards import Outcome
 
 LOSSES = ("loss/critic", "loss/actor")
@@ -151,7 +151,7 @@ class EpisodicDDPG(DDPG):
         callback.on_rollout_start()
         begin = self._episode_num // self._together * self._together
         end = min(begin + self._together, -(-self._total_timesteps // self.steps))
-        walks = [self.pruning_env.rehearse(self._act(index)) for index in range(self._episode_num, end)]
+        walks = [self._walk(index) for index in range(self._episode_num, end)]
         for episode in self._of_round:  # of one that was interrupted
             self.best = better(self.best, episode)
         self._of_round = ()
@@ -185,51 +185,48 @@ class EpisodicDDPG(DDPG):
         action, _ = self.predict(observation, deterministic=True)
         return float(np.clip(action[0], *interval))
 
-    def _act(self, index: int) -> Act:
-        """The exploring policy of one episode."""
+    def _walk(self, index: int) -> Walk:
+        """One exploring episode, to be scored."""
         rng = np.random.default_rng((self.seed or 0, index))
-        trained_elsewhere = index == 0 and self.begins_greedy
-        if not self.settings.whole_policies and not trained_elsewhere:
+        if index == 0 and self.begins_greedy:
+            return self.pruning_env.rehearse(self.greedy)
+        if not self.settings.whole_policies:
             sigma = self.sigma(index)
-            return lambda observation, interval: truncated_normal(rng, self.greedy(observation, interval), sigma, 0, 1)
-        planned = iter(self.pruning_env.sparsities(self._plan(rng, index)))
-        return lambda *_: next(planned)
+            return self.pruning_env.rehearse(
+                lambda observation, interval: truncated_normal(rng, self.greedy(observation, interval), sigma, 0, 1)
+            )
+        walks = self.pruning_env.walks(self._candidates(rng, index))
+        return walks[0] if len(walks) == 1 else walks[int(np.argmax(self._values(walks)))]
 
-    def _plan(self, rng: np.random.Generator, index: int) -> Keeps:
-        """A whole policy.
+    def _candidates(self, rng: np.random.Generator, index: int) -> list[Keeps]:
+        """Whole policies, of which one is scored.
 
         A new agent begins with the uniform one, then random ones in the warm-up, then variations. One that was trained
-        elsewhere begins with its own.
+        elsewhere has no warm-up.
         """
         budgets = self.pruning_env.budgets
-        if index == 0 and self.begins_greedy:
-            return self._own_policy()
         if index == 0:
-            return budgets.scale(np.ones(self.steps))
+            return [budgets.scale(np.ones(self.steps))]
         if index < self.warmup and not self.begins_greedy:
-            return random_policy(rng, budgets)
+            return [random_policy(rng, budgets)]
         if self.best is not None and rng.random() < self.settings.best_share:
-            shares = self.best.keeps / budgets.graph.full
+            keeps = self.best.keeps
         else:
-            shares = self._own_policy() / budgets.graph.full
+            keeps = self.pruning_env.rehearse(self.greedy).keeps
         sigma = self.sigma(index)
-        candidates = [varied_policy(rng, budgets, shares, sigma) for _ in range(self.settings.candidates)]
-        return candidates[0] if len(candidates) == 1 else max(candidates, key=self._value)
+        shares = keeps / budgets.graph.full
+        return [varied_policy(rng, budgets, shares, sigma) for _ in range(self.settings.candidates)]
 
-    def _own_policy(self) -> Keeps:
-        """What the actor does without noise."""
-        return self.pruning_env.rehearse(self.greedy).keeps
-
-    def _value(self, keeps: Keeps) -> float:
-        """What the critic expects of a whole policy: the mean of its values along the episode."""
-        planned = iter(self.pruning_env.sparsities(keeps))
-        walk = self.pruning_env.rehearse(lambda *_: float(next(planned)))
+    def _values(self, walks: Sequence[Walk]) -> NDArray[np.float64]:
+        """What the critic expects of whole policies: the mean of its values along each episode, `(walks,)`."""
+        observations = np.concatenate([walk.observations[:-1] for walk in walks])
+        actions = np.concatenate([_scaled(walk.sparsities) for walk in walks])
         with torch.no_grad():
             values = self.critic.q1_forward(
-                torch.as_tensor(walk.observations[:-1], device=self.device),
-                torch.as_tensor(_scaled(walk.sparsities).reshape(-1, 1), device=self.device),
+                torch.as_tensor(observations, device=self.device), torch.as_tensor(actions[:, None], device=self.device)
             )
-        return float(values.mean())
+        means: NDArray[np.float64] = values.view(len(walks), -1).mean(dim=1).double().cpu().numpy()
+        return means
 
     # -- learning -----------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from amc.cost import COSTS, LATENCY, MEMORY, CostFunction, amount
+from amc.cost import COSTS, LATENCY, MEMORY, CostFunction, amount, cost_of_each
 from amc.errors import UserError
 from amc.graph import Keeps, PruningGraph
 from amc.registry import look_up
@@ -92,6 +92,7 @@ class Budgets:
         self._table = np.full((len(self.choices), longest), _NEVER)  # a row of choices for each group
         for row, each in zip(self._table, self.choices, strict=True):
             row[: len(each)] = each
+        self._counts = np.array([len(each) for each in self.choices], dtype=np.int64)
         kinds = [limit.kind for limit in self.limits]
         if len(set(kinds)) < len(kinds):
             raise UserError(f"one budget of each kind at the most, got {' '.join(limits)}")
@@ -109,32 +110,69 @@ class Budgets:
         """Whether no limit is exceeded."""
         return all(limit.cost(keeps) <= limit.most for limit in self.limits)
 
+    def allows_each(self, keeps: Keeps) -> NDArray[np.bool_]:
+        """The same of several networks: keeps `(..., groups)`, the answers `(...)`."""
+        allowed = np.ones(keeps.shape[:-1], dtype=np.bool_)
+        for limit in self.limits:
+            allowed &= cost_of_each(limit.cost, keeps) <= limit.most
+        return allowed
+
     def excess(self, keeps: Keeps) -> float:
         """By how much the limits are exceeded: shares of the whole network's cost, added up over the limits."""
         return sum(max(limit.cost(keeps) - limit.most, 0.0) / limit.original for limit in self.limits)
 
-    def pressure(self, most: Keeps, least: Keeps) -> float:
-        """Of what can be saved between the keeps `most` and `least`, the share that must be saved, in [0, 1]."""
-        shares = [0.0]
+    def pressure(self, most: Keeps, least: Keeps) -> NDArray[np.float64]:
+        """Of what can be saved between the keeps `most` and `least`, the share that must be saved, in [0, 1].
+
+        Keeps are `(..., groups)`, shares `(...)`.
+        """
+        pressure = np.zeros(most.shape[:-1])
         for limit in self.limits:
-            high, low = limit.cost(most), limit.cost(least)
-            if high > limit.most:
-                shares.append((high - limit.most) / (high - low) if high > low else 1.0)
-        return min(max(shares), 1.0)
+            high, low = (cost_of_each(limit.cost, keeps) for keeps in (most, least))
+            share = np.where(high > low, (high - limit.most) / np.maximum(high - low, 1e-12), 1.0)
+            pressure = np.maximum(pressure, np.where(high > limit.most, share, 0.0))
+        return np.minimum(pressure, 1.0)
 
     def interval(self, decided: Sequence[int]) -> tuple[int, int]:
         """The least and the largest feasible keep of the next group, given those decided so far."""
         index = len(decided)
-        choices = self.choices[index]
+        rows = np.array([[*decided, *later[index:]] for later in (self.graph.full, self.graph.least)], dtype=np.int64)
+        least, largest = self._largest(rows, np.array([index, index])).tolist()
+        return (least if self.limits else int(self.choices[index][0])), largest
+
+    def intervals(self, keeps: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The same of every group of several policies, given what each keeps of the groups before it.
+
+        Args:
+            keeps: `(policies, groups)`.
+
+        Returns:
+            Least and largest, `(policies, groups, 2)`.
+        """
+        count, groups = keeps.shape
+        is_decided = np.arange(groups) < np.arange(groups)[:, None]
+        rows = [np.where(is_decided, keeps[:, None], later) for later in (self.graph.full, self.graph.least)]
+        places = np.tile(np.arange(groups), 2 * count)
+        found = self._largest(np.stack(rows).reshape(-1, groups), places).reshape(2, count, groups)
         if not self.limits:
-            return int(choices[0]), int(choices[-1])
+            found[0] = self._table[:, 0]
+        return np.moveaxis(found, 0, -1)
 
-        def largest(later: Keeps) -> int:
-            keeps = np.concatenate([decided, later[index:]]).astype(np.int64)
-            place = _last_true(len(choices), lambda i: self.allows(_with(keeps, index, choices[i])))
-            return int(choices[max(place, 0)])
+    def _largest(self, rows: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The largest choice of group `places[r]` that fits with the other keeps of row `r`; the least if none does.
 
-        return largest(self.graph.full), largest(self.graph.least)
+        By bisection, since costs never decrease with a keep.
+        """
+        rows, each = rows.copy(), np.arange(len(rows))
+        low, high = np.full(len(rows), -1), self._counts[places] - 1
+        while (is_open := low < high).any():
+            middle = np.maximum((low + high + 1) // 2, 0)
+            rows[each, places] = self._table[places, middle]
+            fits = self.allows_each(rows)
+            low = np.where(is_open & fits, middle, low)
+            high = np.where(is_open & ~fits, middle - 1, high)
+        largest: NDArray[np.int64] = self._table[places, np.maximum(low, 0)]
+        return largest
 
     def nearest_within(self, index: int, interval: tuple[int, int], sparsity: float) -> int:
         """The keep of group `index` in `interval`, both ends included, that is nearest to `sparsity` in [0, 1]."""
@@ -198,12 +236,3 @@ def _with(keeps: Keeps, index: int, keep: int) -> Keeps:
     changed = keeps.copy()
     changed[index] = keep
     return changed
-
-
-def _last_true(count: int, holds: Callable[[int], bool]) -> int:
-    """The last index below `count` for which a predicate that turns from true to false holds; -1 for none."""
-    low, high = -1, count - 1
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if holds(middle) else (low, middle - 1)
-    return low

@@ -36,9 +36,13 @@ class Cost:
         return int(self.terms(keeps).sum())
 
     def terms(self, keeps: Keeps) -> NDArray[np.int64]:
-        """What each term contributes, int64 `(terms,)`: of `macs` the layers, of `params` the parameters, in order."""
-        lengths = np.append(self.lengths(keeps), 1)
-        products: NDArray[np.int64] = self.coefficients * lengths[self.factors].prod(axis=1)
+        """What each term contributes, int64 `(..., terms)`: of `macs` the layers, of `params` the parameters, in order.
+
+        `keeps` may be those of several networks, `(..., groups)`.
+        """
+        lengths = self.lengths(keeps)
+        lengths = np.concatenate([lengths, np.ones_like(lengths[..., :1])], axis=-1)
+        products: NDArray[np.int64] = self.coefficients * lengths[..., self.factors].prod(axis=-1)
         return products
 
 
@@ -61,6 +65,14 @@ class PeakMemory:
         np.add.at(needed, self.made, sizes)
         np.subtract.at(needed, self.last + 1, sizes)
         return self.weights(keeps) + int(needed.cumsum().max())
+
+
+def cost_of_each(cost: CostFunction, keeps: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The costs of several networks, `(...)`, with `keeps[..., g]` units of each group left."""
+    if isinstance(cost, Cost):
+        return cost.terms(keeps).sum(axis=-1).astype(np.float64)
+    rows = keeps.reshape(-1, keeps.shape[-1])
+    return np.array([cost(row) for row in rows], dtype=np.float64).reshape(keeps.shape[:-1])
 
 
 def amount(kind: str, cost: float) -> str:

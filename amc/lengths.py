@@ -26,8 +26,9 @@ class AxisLengths:
             self.fixed[row] = len(axis) - len(cut)
             if len(units):
                 self.per_unit[row] = np.bincount(group_of_unit[cut], minlength=len(units)) // units
+        self._matrix = self.per_unit.T.astype(np.float64)
 
     def __call__(self, keeps: Keeps) -> NDArray[np.int64]:
-        """The length of each axis with `keeps[g]` units of each group left, int64 `(axes,)`."""
-        lengths: NDArray[np.int64] = self.fixed + self.per_unit @ keeps
-        return lengths
+        """The length of each axis with `keeps[..., g]` units of each group left, int64 `(..., axes)`."""
+        lengths = keeps @ self._matrix  # of floats, which is many times as fast, and exact
+        return self.fixed + lengths.astype(np.int64)

@@ -15,7 +15,7 @@ from amc.cost import COSTS, LATENCY, CostFunction
 from amc.criteria import Importance
 from amc.graph import Keeps
 from amc.racing import Score
-from envs.observations import OBSERVATIONS, Decision, Features
+from envs.observations import OBSERVATIONS, Decisions, Features
 from envs.rewards import REWARDS, Outcome
 
 Action = NDArray[np.float32]
@@ -182,8 +182,25 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
         self._start()
         return Walk(keeps, np.array(executed), np.stack(observations), np.array(intervals))
 
+    def walks(self, policies: Sequence[Keeps]) -> list[Walk]:
+        """The episodes that end with `policies`, which must be feasible, without scoring them; all at once."""
+        keeps = np.stack(policies)
+        count, groups = keeps.shape
+        sparsities = self.sparsities(keeps)
+        intervals = np.ones((count, groups + 1, 2)) * (0.0, 1.0)
+        intervals[:, :-1] = self.sparsities(np.moveaxis(self.budgets.intervals(keeps), -1, 0)[::-1]).transpose(1, 2, 0)
+        decisions = Decisions(
+            keeps=np.repeat(keeps, groups, axis=0),
+            index=np.tile(np.arange(groups), count),
+            intervals=intervals[:, :-1].reshape(-1, 2),
+            previous=np.hstack([np.zeros((count, 1)), sparsities[:, :-1]]).reshape(-1),
+        )
+        observations = np.zeros((count, groups + 1, len(self.observation.names)), dtype=np.float32)
+        observations[:, :-1] = self.observation(decisions).reshape(count, groups, -1)
+        return [Walk(*each) for each in zip(keeps, sparsities, observations, intervals, strict=True)]
+
     def sparsities(self, keeps: Keeps) -> NDArray[np.float64]:
-        """The actions that lead to `keeps`, `(groups,)`."""
+        """The actions that lead to `keeps`, `(..., groups)`."""
         share: NDArray[np.float64] = 1.0 - keeps / self.graph.full
         return share
 
@@ -208,4 +225,8 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
         return 1.0 - self._allowed[1] / units, 1.0 - self._allowed[0] / units
 
     def _observe(self) -> Features:
-        return self.observation(Decision(tuple(self._decided), self._interval, self._previous))
+        keeps = self.graph.full
+        keeps[: len(self._decided)] = self._decided
+        index, interval, previous = (np.array([each]) for each in (len(self._decided), self._interval, self._previous))
+        (features,) = self.observation(Decisions(keeps[None], index, interval, previous))
+        return features

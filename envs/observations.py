@@ -13,19 +13,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.budget import Budgets
-from amc.cost import macs
+from amc.cost import cost_of_each, macs
 from amc.graph import Group, Keeps, PruningGraph
 
 Features = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Decision:
-    """Where an episode stands: the keeps decided, and the interval of sparsity that is feasible for the next group."""
+@dataclass(frozen=True, eq=False)
+class Decisions:
+    """Where episodes stand, a row each.
 
-    decided: tuple[int, ...]
-    interval: tuple[float, float]
-    previous_action: float
+    Attributes:
+        keeps: Those before the next group are decided, `(rows, groups)`.
+        index: Of the next group, `(rows,)`.
+        intervals: Of sparsities that are feasible for it, `(rows, 2)`.
+        previous: The sparsity of the group before it, `(rows,)`.
+    """
+
+    keeps: NDArray[np.int64]
+    index: NDArray[np.int64]
+    intervals: NDArray[np.float64]
+    previous: NDArray[np.float64]
+
+    def followed_by(self, later: Keeps) -> NDArray[np.int64]:
+        """The keeps when the groups to come keep `later`, `(rows, groups)`."""
+        return np.where(np.arange(len(later)) < self.index[:, None], self.keeps, later)
 
 
 class Observation(Protocol):
@@ -40,8 +52,8 @@ class Observation(Protocol):
     def names(self) -> tuple[str, ...]:
         """Of the features, in order."""
 
-    def __call__(self, decision: Decision) -> Features:
-        """Features of the next group, float32 `(len(names),)`."""
+    def __call__(self, decisions: Decisions) -> Features:
+        """Features of the next group, float32 `(rows, len(names))`."""
 
 
 class PaperObservation:
@@ -63,13 +75,12 @@ class PaperObservation:
         self._whole = self._macs(graph.full)
         self._own = np.array([_own_macs(graph, group) for group in graph.groups])
 
-    def __call__(self, decision: Decision) -> Features:
+    def __call__(self, decisions: Decisions) -> Features:
         """See `Observation`."""
-        index = len(decision.decided)
-        reduced = self._whole - self._macs(_rest(decision.decided, self._graph.full))
-        rest = self._own[index + 1 :].sum()
-        changing = [reduced / self._whole, rest / self._whole, decision.previous_action]
-        return np.concatenate([self._fixed[index], changing]).astype(np.float32)
+        reduced = self._whole - cost_of_each(self._macs, decisions.followed_by(self._graph.full))
+        rest = self._own.sum() - np.cumsum(self._own)[decisions.index]
+        changing = [reduced / self._whole, rest / self._whole, decisions.previous]
+        return np.column_stack([self._fixed[decisions.index], *changing]).astype(np.float32)
 
 
 class ScaleFreeObservation:
@@ -123,21 +134,19 @@ class ScaleFreeObservation:
             "previous_action",
         )
 
-    def __call__(self, decision: Decision) -> Features:
+    def __call__(self, decisions: Decisions) -> Features:
         """See `Observation`."""
-        index = len(decision.decided)
-        with_full = _rest(decision.decided, self._graph.full)
-        with_least = _rest(decision.decided, self._graph.least)
-        most, least = self._macs(with_full), self._macs(with_least)
+        with_full, with_least = (decisions.followed_by(later) for later in (self._graph.full, self._graph.least))
+        most, least = (cost_of_each(self._macs, keeps) for keeps in (with_full, with_least))
         changing = [
             self._budgets.pressure(with_full, with_least),
             1 - most / self._whole,
             (most - least) / self._whole,
-            *decision.interval,
-            decision.previous_action,
+            decisions.intervals,
+            decisions.previous,
         ]
-        row = np.concatenate([self._fixed[index], self._hints[index], changing])
-        return np.clip(row, 0.0, 1.0).astype(np.float32)
+        rows = np.column_stack([self._fixed[decisions.index], self._hints[decisions.index], *changing])
+        return np.clip(rows, 0.0, 1.0).astype(np.float32)
 
     def _savings(self) -> NDArray[np.float64]:
         """MACs saved by cutting each group alone as far as may be, `(groups,)`."""
@@ -169,7 +178,3 @@ def _shape_features(graph: PruningGraph, group: Group) -> tuple[float, ...]:
 def _own_macs(graph: PruningGraph, group: Group) -> int:
     """MACs of the layers that produce the group, nothing cut."""
     return sum(graph.layers[index].macs for index in group.producers)
-
-
-def _rest(decided: tuple[int, ...], later: Keeps) -> Keeps:
-    return np.concatenate([decided, later[len(decided) :]]).astype(np.int64)

@@ -36,6 +36,18 @@ def test_the_interval_is_the_one_defined(problem: Problem, data: st.DataObject) 
     assert budgets.interval(decided) == (smallest, largest)
 
 
+@many
+@given(problems(), st.lists(st.integers(0, 10_000), min_size=1, max_size=3))
+def test_the_intervals_of_whole_policies_are_those_of_each_step(problem: Problem, seeds: list[int]) -> None:
+    graph, texts = problem
+    budgets = Budgets(graph, texts)
+    keeps = np.stack([budgets.scale(np.random.default_rng(seed).uniform(0.1, 1.0, len(graph.groups))) for seed in seeds])
+    intervals = budgets.intervals(keeps)
+    assert intervals.shape == (*keeps.shape, 2)
+    for policy, found in zip(keeps.tolist(), intervals.tolist(), strict=True):
+        assert found == [list(budgets.interval(policy[:index])) for index in range(len(policy))]
+
+
 def policies(graph: PruningGraph) -> Iterator[Keeps]:
     for keeps in np.ndindex(*[len(group.choices) for group in graph.groups]):
         yield np.array([group.choices[place] for group, place in zip(graph.groups, keeps, strict=True)])

@@ -160,6 +160,20 @@ def test_a_rehearsal_is_an_episode_without_a_score() -> None:
     assert episode(env, [0.4, 0.5, 0.6, 0.7]) == real
 
 
+@pytest.mark.parametrize("observation", sorted(OBSERVATIONS))
+@pytest.mark.parametrize("limits", [(), ("macs=0.5",), ("macs=0.6", "memory=0.8")])
+def test_walks_are_rehearsals_of_whole_policies(observation: str, limits: tuple[str, ...]) -> None:
+    env, accuracy = environment(limits=limits, observation=observation)
+    rng = np.random.default_rng(0)
+    policies = [env.budgets.scale(rng.uniform(0.1, 1.0, 4)) for _ in range(3)]
+    for keeps, walk in zip(policies, env.walks(policies), strict=True):
+        planned = iter(env.sparsities(keeps))
+        wanted = env.rehearse(lambda *_, planned=planned: float(next(planned)))
+        for name, value in walk._asdict().items():
+            np.testing.assert_array_equal(value, getattr(wanted, name), name)
+    assert not accuracy.asked
+
+
 def test_sparsities_of_keeps() -> None:
     env, _ = environment()
     assert env.sparsities(np.array([3, 8, 1, 7])).tolist() == [0.5, 0.0, 0.9, 0.0]

@@ -53,15 +53,8 @@ class Server:
         shutil.copy(self.folder / f"{key}.pub", self.folder / "authorized_keys")
 
     def give_path(self, path: str) -> None:
-        """Set where programs are looked for in new connections."""
-        write_path(self.folder, path)
-        self.process.send_signal(signal.SIGHUP)  # reads its configuration again
-        wait_for(self.port)
-
-
-def write_path(folder: Path, path: str) -> None:
-    """Commands of a connection are run with this path, whatever the login shell sets."""
-    (folder / "path.conf").write_text(f'ForceCommand export PATH="{path}"; eval "$SSH_ORIGINAL_COMMAND"\n')
+        """Set where programs are looked for in new connections, whatever the login shell sets."""
+        (self.folder / "path").write_text(path)
 
 
 def wait_for(port: int) -> None:
@@ -92,7 +85,6 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     folder.mkdir(mode=0o700)
     for key in ("host", "id", "other"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / key], check=True)
-    write_path(folder, f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     (folder / "sshd_config").write_text(
         f"""
 ListenAddress 127.0.0.1:{port}
@@ -102,7 +94,7 @@ AuthenticationMethods publickey
 PidFile none
 StrictModes no
 UsePAM no
-Include {folder}/path.conf
+ForceCommand export PATH="$(/bin/cat {folder}/path)"; eval "$SSH_ORIGINAL_COMMAND"
 """
     )
     public = (folder / "host.pub").read_text()
@@ -119,6 +111,7 @@ Include {folder}/path.conf
     process = subprocess.Popen([SSHD, "-D", "-e", "-f", folder / "sshd_config"], stderr=subprocess.DEVNULL)
     running = Server(folder, port, process)
     running.trust("id")
+    running.give_path(f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     wait_for(port)
     yield running
     if process.poll() is None:
