@@ -15,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 from stable_baselines3 import DDPG
 from stable_baselines3.common.type_aliases import RolloutReturn
-from stable_baselines3.common.utils import polyak_update
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -242,6 +241,8 @@ class EpisodicDDPG(DDPG):
     def _update(self, gradient_steps: int, batch_size: int) -> None:
         self.policy.set_training_mode(True)
         actor_parameters = list(self.actor.parameters())
+        fast: list[Tensor] = [*self.critic.parameters(), *actor_parameters]
+        slow: list[Tensor] = [*self.critic_target.parameters(), *self.actor_target.parameters()]
         replay, settings = self.replay_buffer, self.settings
         assert isinstance(replay, EpisodeReplay)
         assert self.baseline is not None, "the updates follow the first episode"
@@ -269,8 +270,8 @@ class EpisodicDDPG(DDPG):
                 parameter.grad = gradient
             self.actor.optimizer.step()
 
-            polyak_update(self.critic.parameters(), self.critic_target.parameters(), self.tau)
-            polyak_update(self.actor.parameters(), self.actor_target.parameters(), self.tau)
+            with torch.no_grad():
+                torch._foreach_lerp_(slow, fast, self.tau)
             for name, loss in zip(LOSSES, (critic_loss, actor_loss), strict=True):
                 losses[name].append(loss.detach())
         self._n_updates += gradient_steps

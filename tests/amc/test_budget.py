@@ -41,7 +41,8 @@ def test_the_interval_is_the_one_defined(problem: Problem, data: st.DataObject) 
 def test_the_intervals_of_whole_policies_are_those_of_each_step(problem: Problem, seeds: list[int]) -> None:
     graph, texts = problem
     budgets = Budgets(graph, texts)
-    keeps = np.stack([budgets.scale(np.random.default_rng(seed).uniform(0.1, 1.0, len(graph.groups))) for seed in seeds])
+    shares = [np.random.default_rng(seed).uniform(0.1, 1.0, len(graph.groups)) for seed in seeds]
+    keeps = np.stack([budgets.scale(each) for each in shares])
     intervals = budgets.intervals(keeps)
     assert intervals.shape == (*keeps.shape, 2)
     for policy, found in zip(keeps.tolist(), intervals.tolist(), strict=True):
