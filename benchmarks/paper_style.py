@@ -1,7 +1,8 @@
 """An episode evaluated the straightforward way, as published code for AMC does: what benchmarks/search_speed.py beats.
 
 The network keeps its size and has zeros where channels are cut; all is float32 with the channels first; every
-evaluation makes a DataLoader; consumers are refitted by scikit-learn from rows that were sampled once.
+evaluation makes a DataLoader, whose dataset makes pictures into inputs as torchvision's do; consumers are refitted by
+scikit-learn from rows that were sampled once.
 """
 
 from __future__ import annotations
@@ -15,17 +16,44 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from sklearn.linear_model import Ridge
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import Compose, Normalize, ToTensor
 
 from amc.calibrate import consumers
+from amc.data.preprocess import Preprocess
+from amc.data.resident import ResidentImages
 from amc.graph import Keeps, Layer, PruningGraph
 from amc.least_squares import RIDGE
 
 BATCH = 128
 CALIBRATION_BATCH = 100
 Rows = NDArray[np.float32]
+
+
+class Pictures(Dataset[tuple[Tensor, int]]):
+    """Pictures in memory, each made into an input whenever it is read.
+
+    Args:
+        images: The inputs, of which the pictures are made again.
+        preprocess: How they became inputs.
+    """
+
+    def __init__(self, images: ResidentImages, preprocess: Preprocess) -> None:
+        mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (preprocess.mean, preprocess.std))
+        pixels = ((images.inputs * std + mean) * 255).round().to(torch.uint8)
+        self._pictures = pixels.permute(0, 2, 3, 1).contiguous().numpy()
+        self._classes = images.targets.tolist()
+        self._transform = Compose([ToTensor(), Normalize(preprocess.mean, preprocess.std)])
+
+    def __len__(self) -> int:
+        return len(self._classes)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """Input and class."""
+        return self._transform(Image.fromarray(self._pictures[index])), self._classes[index]
 
 
 class PaperStyle:
@@ -36,8 +64,8 @@ class PaperStyle:
         graph: Its analysis.
         importance: Of every unit, `(units,)`: which channels stay.
         rows: What every consumer reads at sampled positions, `(n, inputs * kernel)`, by the name of its weight.
-        calibration: Images `(n, c, h, w)` that the statistics of batch norms are taken on.
-        reward: Images and their classes.
+        calibration: Pictures that the statistics of batch norms are taken on.
+        reward: Pictures that networks are scored on.
 
     Attributes:
         seconds: Spent in each part so far.
@@ -49,12 +77,12 @@ class PaperStyle:
         graph: PruningGraph,
         importance: NDArray[np.float64],
         rows: Mapping[str, Rows],
-        calibration: Tensor,
-        reward: tuple[Tensor, Tensor],
+        calibration: Pictures,
+        reward: Pictures,
     ) -> None:
         self.model = copy.deepcopy(model).eval().to(memory_format=torch.contiguous_format)
         self.graph, self.importance = graph, importance
-        self.calibration, self.reward = TensorDataset(calibration), TensorDataset(*reward)
+        self.calibration, self.reward = calibration, reward
         self.seconds: dict[str, float] = defaultdict(float)
         self._rows = rows
 
@@ -103,7 +131,7 @@ class PaperStyle:
             norm.momentum = None  # a plain average
             norm.train()
         with torch.no_grad():
-            for (images,) in DataLoader(self.calibration, CALIBRATION_BATCH):
+            for images, _ in DataLoader(self.calibration, CALIBRATION_BATCH):
                 network(images)
         network.eval()
 

@@ -30,6 +30,7 @@ from agents.search import BestOf, make_env, make_strategy
 from amc.candidates import STATISTICS_BATCHES, Candidates
 from amc.compress import Compressor
 from amc.data.load import load_data
+from amc.data.preprocess import Preprocess
 from amc.data.resident import ResidentImages
 from amc.errors import UserError
 from amc.files import write_json
@@ -37,7 +38,7 @@ from amc.graph import Keeps
 from amc.networks import load_network
 from amc.task import CALIBRATION_BATCH, Task
 from benchmarks.clock import Clock, best_of
-from benchmarks.paper_style import PaperStyle, Rows
+from benchmarks.paper_style import PaperStyle, Pictures, Rows
 from benchmarks.runs import machine, peak_memory
 from scripts.cli import run
 from scripts.options import ImageOptions
@@ -81,9 +82,9 @@ def search_speed(arguments: Arguments) -> None:
     """Measure, write and print."""
     rows: dict[str, list[Tensor]] = defaultdict(list)
     with _noted(rows):
-        task = _task(arguments)
+        task, preprocess = _task(arguments)
     candidates = task.candidates  # its number format is chosen before the clock starts
-    paper = _paper(task, {name: torch.cat(parts).numpy() for name, parts in rows.items()})
+    paper = _paper(task, preprocess, {name: torch.cat(parts).numpy() for name, parts in rows.items()})
     clock, apart = Clock(), Clock()
     every = max(arguments.episodes // arguments.paper_episodes, 1)
     found: list[dict[str, Any]] = []
@@ -130,20 +131,21 @@ def _noted(rows: dict[str, list[Tensor]]) -> Iterator[None]:
         yield
 
 
-def _task(arguments: Arguments) -> Task:
+def _task(arguments: Arguments) -> tuple[Task, Preprocess | None]:
+    """And how its images became inputs."""
     network = load_network(arguments.model, arguments.weights)
     preprocess = ImageOptions(image_size=arguments.image_size).preprocess(network.preprocess)
     splits = load_data(arguments.data, preprocess, seed=arguments.seed)
-    return Task(network.model, splits, [arguments.budget], seed=arguments.seed)
+    return Task(network.model, splits, [arguments.budget], seed=arguments.seed), preprocess
 
 
-def _paper(task: Task, rows: Mapping[str, Rows]) -> PaperStyle:
+def _paper(task: Task, preprocess: Preprocess | None, rows: Mapping[str, Rows]) -> PaperStyle:
     reward, calibration = task.search_images, task.splits.calibration
-    if not isinstance(reward, ResidentImages) or not isinstance(calibration, ResidentImages):
-        raise UserError("the straightforward way needs images that fit in memory")
-    statistics = calibration.inputs[: STATISTICS_BATCHES * CALIBRATION_BATCH]
-    importance = task.compressor.importance
-    return PaperStyle(task.model, task.graph, importance, rows, statistics, (reward.inputs, reward.targets))
+    if preprocess is None or not isinstance(reward, ResidentImages) or not isinstance(calibration, ResidentImages):
+        raise UserError("the straightforward way needs images that fit in memory, and what they are normalised by")
+    first = calibration.at(torch.arange(STATISTICS_BATCHES * CALIBRATION_BATCH))
+    pictures = [Pictures(images, preprocess) for images in (first, reward)]
+    return PaperStyle(task.model, task.graph, task.compressor.importance, rows, *pictures)
 
 
 def _watch(clock: Clock, stack: ExitStack) -> None:
@@ -249,7 +251,7 @@ def _peak_memory(arguments: Arguments) -> float:
 
 
 def _searched(arguments: Arguments) -> float:
-    task = _task(arguments)
+    task, _ = _task(arguments)
     make_strategy("ddpg").search(make_env(task), MEMORY_EPISODES, arguments.seed, BestOf())
     return peak_memory()
 
