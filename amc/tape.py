@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from amc.graph.watch import plain_attention
 
@@ -76,14 +77,15 @@ class Recording(TorchDispatchMode):
         self.steps: list[Step] = []
         self.names = list(held)
         self._numbers = count()
-        self._seen = [*held.values(), x]  # all tensors, so that none of their ids is used again
-        self._slots = {id(tensor): next(self._numbers) for tensor in self._seen}
-        self.shapes = {self._slots[id(tensor)]: tensor.shape for tensor in self._seen}
+        self._slots = WeakTensorKeyDictionary()
+        self.shapes: dict[int, torch.Size] = {}
+        for tensor in (*held.values(), x):
+            self._number(tensor)
         with torch.no_grad(), plain_attention(), self:
             out = network(x)
         if not isinstance(out, Tensor):
             raise NoTapeError("it returns more than one tensor")
-        self.output = self._slots[id(out)]
+        self.output = self._slots[out]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if {torch.Tag.data_dependent_output, torch.Tag.nondeterministic_seeded} & set(func.tags):
@@ -91,21 +93,22 @@ class Recording(TorchDispatchMode):
         slot_args, slot_kwargs = tree_map(self._slot, (tuple(args), kwargs or {}))
         out = func(*args, **(kwargs or {}))
         returned = out if isinstance(out, list | tuple) else [out]
-        slots = [next(self._numbers) for _ in returned]
-        for slot, tensor in zip(slots, returned, strict=True):
-            self._slots[id(tensor)] = slot  # one that was changed in place is a new one from here on
-            self.shapes[slot] = tensor.shape
-        self._seen += returned
-        changes = func._schema.is_mutable
-        self.steps.append(Step(func, slot_args, slot_kwargs, tuple(slots), returned is out, changes))
+        slots = tuple(self._number(tensor) for tensor in returned)
+        self.steps.append(Step(func, slot_args, slot_kwargs, slots, returned is out, func._schema.is_mutable))
         return out
+
+    def _number(self, tensor: Tensor) -> int:
+        """A slot for a tensor; one that was changed in place is a new one from here on."""
+        slot = self._slots[tensor] = next(self._numbers)
+        self.shapes[slot] = tensor.shape
+        return slot
 
     def _slot(self, leaf: Any) -> Any:
         if not isinstance(leaf, Tensor):
             return leaf
-        if id(leaf) not in self._slots:
+        if leaf not in self._slots:
             raise NoTapeError("it holds a tensor that is neither a parameter nor a buffer")
-        return Slot(self._slots[id(leaf)])
+        return Slot(self._slots[leaf])
 
 
 class Tape:

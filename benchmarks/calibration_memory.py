@@ -5,7 +5,6 @@ Networks with random weights on random images: neither changes the size of anyth
 
 from __future__ import annotations
 
-import resource
 import time
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ import torch
 from amc.calibrate import Moments, collect
 from amc.graph import unchecked
 from amc.networks import load_network
-from benchmarks.runs import machine
+from benchmarks.runs import machine, peak_memory
 from scripts.cli import run
 
 
@@ -41,13 +40,14 @@ def calibration_memory(arguments: Arguments) -> None:
         torch.randn(arguments.batch_size, *network.preprocess.shape, generator=generator)
         for _ in range(arguments.images // arguments.batch_size)
     )
-    before, start = _peak(), time.perf_counter()
+    before, start = peak_memory(), time.perf_counter()
     moments = collect(network.model, graph, batches, arguments.images, seed=0)
     print(f"{machine()}\n{arguments.model}, {arguments.images} images: {time.perf_counter() - start:.0f} s")
     for name, each in moments.items():
         print(f"{name}: {_form(each)}, {_bytes(each) / 2**20:,.0f} MB")
     total = sum(map(_bytes, moments.values()))
-    print(f"all: {total / 2**20:,.0f} MB; the peak of the process grew by {_peak() - before:,.0f} MB while collecting")
+    grown = peak_memory() - before
+    print(f"all: {total / 2**20:,.0f} MB; the peak of the process grew by {grown:,.0f} MB while collecting")
 
 
 def _form(moments: Moments) -> str:
@@ -59,11 +59,6 @@ def _form(moments: Moments) -> str:
 
 def _bytes(moments: Moments) -> int:
     return sum(each.nbytes for each in (moments.gram, moments.rows, moments.held) if each is not None)
-
-
-def _peak() -> float:
-    """The most memory that this process has held, in megabytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main() -> None:

@@ -1,0 +1,62 @@
+"""How much memory a search takes, images and libraries included.
+
+Networks with random weights on random images: neither changes the size of anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from agents.search import BestOf, make_env, make_strategy
+from amc.data.load import Splits
+from amc.data.resident import ResidentImages
+from amc.networks import load_network
+from amc.task import Task
+from benchmarks.runs import machine, peak_memory
+from scripts.cli import run
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Run a short search, and print the peak of the process."""
+
+    model: str = "torchvision:vgg16"
+    """Network, as for scripts.train."""
+    budget: str = "macs=0.5"
+    """What may be left."""
+    calibration_images: int = 1000
+    """For least squares and batch-norm statistics."""
+    reward_images: int = 1000
+    """That policies are scored on."""
+    episodes: int = 4
+    """Of the search. More of them change the time alone."""
+
+
+def search_memory(arguments: Arguments) -> None:
+    """Search and print."""
+    network = load_network(arguments.model, "none")
+    assert network.preprocess is not None
+    generator = torch.Generator().manual_seed(0)
+
+    def images(count: int) -> ResidentImages:
+        assert network.preprocess is not None
+        return ResidentImages(
+            torch.randn(count, *network.preprocess.shape, generator=generator), torch.arange(count) % 10
+        )
+
+    calibration, reward = images(arguments.calibration_images), images(arguments.reward_images)
+    task = Task(network.model, Splits(calibration, calibration, reward, reward, None, False), [arguments.budget])
+    print(f"{machine()}\n{arguments.model}: {peak_memory():,.0f} MB when it is prepared", flush=True)
+    make_strategy("ddpg").search(make_env(task), arguments.episodes, 0, BestOf())
+    print(f"after {arguments.episodes} episodes: {peak_memory():,.0f} MB, {task.candidates.dtype}")
+
+
+def main() -> None:
+    """Run as a command."""
+    run(search_memory, Arguments)
+
+
+if __name__ == "__main__":
+    main()
