@@ -170,6 +170,7 @@ def _speeds(clock: Clock, apart: Clock, rows: list[dict[str, Any]]) -> dict[str,
     besides = seconds["decide"] + seconds.get("learn", 0.0)
     whole = apart.seconds["whole"] / count + besides
     paper = apart.seconds["paper"] / _papers(rows)
+    again = _repeated(rows)
     return {
         "paper_episodes_per_second": 1 / paper,
         "episodes_per_second": 1 / ours,
@@ -181,8 +182,23 @@ def _speeds(clock: Clock, apart: Clock, rows: list[dict[str, Any]]) -> dict[str,
         "seconds_without_racing": {
             part: float(np.mean([row["parts"].get(part, 0.0) for row in rows])) for part in rows[0]["parts"]
         },
-        "images_used": float(np.mean([row["images"] for row in rows])),
+        "images_used": float(
+            np.mean([row["images"] * (not is_known) for row, is_known in zip(rows, again, strict=True)])
+        ),
+        "repeated": float(np.mean(again)),
     }
+
+
+def _repeated(rows: list[dict[str, Any]]) -> list[bool]:
+    """Which policies had been scored to the end before, so that nothing ran for them."""
+    known: set[tuple[int, ...]] = set()
+    repeated = []
+    for row in rows:
+        keeps = tuple(row["keeps"])
+        repeated.append(keeps in known)
+        if row["images"] == 1:
+            known.add(keeps)
+    return repeated
 
 
 def _faithfulness(rows: list[dict[str, Any]]) -> dict[str, Any]:
