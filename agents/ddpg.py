@@ -78,6 +78,7 @@ class EpisodicDDPG(DDPG):
         self.warmup = warmup
         self.on_episode = on_episode
         self.best: Episode | None = None
+        self._known: set[bytes] = set()  # keeps of the episodes before this round
         self._together = together
         self._of_round: tuple[Episode, ...] = ()
         self.baseline: float | None = None
@@ -130,6 +131,7 @@ class EpisodicDDPG(DDPG):
         self._episode_num = len(past.episodes)
         begin = self._episode_num // self._together * self._together
         self.best = best_of(past.episodes[:begin])
+        self._known = {episode.keeps.tobytes() for episode in past.episodes[:begin]}
         self._of_round = past.episodes[begin:]
         if self._of_round:
             self.losses = {name: value for name, value in past.episodes[-1].details.items() if name in LOSSES}
@@ -152,7 +154,7 @@ class EpisodicDDPG(DDPG):
         end = min(begin + self._together, -(-self._total_timesteps // self.steps))
         walks = [self._walk(index) for index in range(self._episode_num, end)]
         for episode in self._of_round:  # of one that was interrupted
-            self.best = better(self.best, episode)
+            self._remember(episode)
         self._of_round = ()
         scores = self.pruning_env.score_all([walk.keeps for walk in walks], race=True)
         for walk, (reward, outcome) in zip(walks, scores, strict=True):
@@ -169,10 +171,14 @@ class EpisodicDDPG(DDPG):
         self.baseline = reward if self.baseline is None else decay * self.baseline + (1 - decay) * reward
         details = {"exploration/sigma": self.sigma(index), "reward/baseline": self.baseline} | self.losses
         episode = Episode(index, walk.keeps, reward, outcome, details)
-        self.best = better(self.best, episode)
+        self._remember(episode)
         self._episode_num += 1
         self.num_timesteps += self.steps
         self.on_episode(episode)
+
+    def _remember(self, episode: Episode) -> None:
+        self.best = better(self.best, episode)
+        self._known.add(episode.keeps.tobytes())
 
     def sigma(self, episode: int) -> float:
         """Exploration noise in an episode: held during the warm-up, then decaying."""
@@ -198,7 +204,7 @@ class EpisodicDDPG(DDPG):
         return walks[0] if len(walks) == 1 else walks[int(np.argmax(self._values(walks)))]
 
     def _candidates(self, rng: np.random.Generator, index: int) -> list[Keeps]:
-        """Whole policies, of which one is scored.
+        """Whole policies, of which one is scored: new ones, if there are any.
 
         A new agent begins with the uniform one, then random ones in the warm-up, then variations. One that was trained
         elsewhere has no warm-up.
@@ -214,7 +220,8 @@ class EpisodicDDPG(DDPG):
             keeps = self.pruning_env.rehearse(self.greedy).keeps
         sigma = self.sigma(index)
         shares = keeps / budgets.graph.full
-        return [varied_policy(rng, budgets, shares, sigma) for _ in range(self.settings.candidates)]
+        varied = [varied_policy(rng, budgets, shares, sigma) for _ in range(self.settings.candidates)]
+        return [each for each in varied if each.tobytes() not in self._known] or varied
 
     def _values(self, walks: Sequence[Walk]) -> NDArray[np.float64]:
         """What the critic expects of whole policies: the mean of its values along each episode, `(walks,)`."""

@@ -183,3 +183,18 @@ def test_learning_rates_are_those_of_the_settings() -> None:
     agent, _ = train(dataclasses.replace(SMALL["paper"], actor_rate=3e-4, critic_rate=2e-3), 6)
     assert agent.actor.optimizer.param_groups[0]["lr"] == 3e-4
     assert agent.critic.optimizer.param_groups[0]["lr"] == 2e-3
+
+
+def test_after_the_warm_up_policies_are_new_until_there_are_no_more() -> None:
+    graph = chain((16, 24, 16, 32, 24), residual=False, round_to=2, max_sparsity=0.8)
+    many = ChannelPruningEnv(Budgets(graph, ["macs=0.5"]), lambda keeps: float((keeps / graph.full).mean()))
+    _, seen = train(SMALL["tuned"], 40, warmup=4, env=many)
+    keeps = [tuple(episode.keeps.tolist()) for episode in seen[4:]]
+    assert len(set(keeps)) == len(keeps)
+    few = ChannelPruningEnv(
+        Budgets(chain((4, 4), residual=False, round_to=2, max_sparsity=0.5), ["macs=0.8"]),
+        lambda keeps: keeps.sum() / 8,
+    )
+    _, seen = train(SMALL["tuned"], 20, warmup=2, env=few)
+    assert len(seen) == 20
+    assert len({tuple(episode.keeps.tolist()) for episode in seen}) <= 4
