@@ -19,14 +19,17 @@ Metric = Callable[[nn.Module, Batches], float]
 
 
 def answered_right(model: Callable[..., Tensor], batches: Batches, k: int = 1) -> Tensor:
-    """Whether the class of each image is among its `k` largest outputs, `(images,)` bool, on the CPU."""
-    right = [torch.zeros(0, dtype=torch.bool)]
+    """Whether the class of each image is among its `k` largest outputs, `(images,)` bool, on the CPU.
+
+    Waits for the device once, at the end.
+    """
+    right = []
     with torch.inference_mode():
         for inputs, targets in batches:
             scores = model(*arguments(inputs))
             hits = scores.topk(min(k, scores.shape[1]), dim=1).indices == targets[:, None]
-            right.append(hits.any(dim=1).cpu())
-    return torch.cat(right)
+            right.append(hits.any(dim=1))
+    return torch.cat(right or [torch.zeros(0, dtype=torch.bool)]).cpu()
 
 
 def _top(k: int) -> Metric:

@@ -37,8 +37,8 @@ class SearchOptions:
     """Images of the reward split that the search scores with; the end scores with all. Default: all."""
     channels: tyro.conf.OmitArgPrefixes[ChannelOptions] = field(default_factory=ChannelOptions)
     criterion: str = DEFAULT_CRITERION
-    """Which channels stay, by what they are to the layers that read them: l1, l2, bn_scale, apoz, taylor, thinet,
-    lasso, nisp, lda or random."""
+    """Which channels stay, by what they are to the layers that read them: l1, l2, taylor, thinet or nisp; or those that
+    were never the best where it was measured: bn_scale, apoz, lasso, lda, random."""
     recovery: str = DEFAULT_RECOVERY
     """What is done after the channels of the network that is kept are cut: asymmetric (least squares layer after layer,
     on what the pruned network reads), both (least squares on what the original reads, then batch-norm statistics),

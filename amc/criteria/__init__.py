@@ -27,6 +27,6 @@ CRITERIA: dict[str, Callable[[Evidence], Importance]] = {
     "lda": lda,
     "random": chance,
 }
-"""Criteria by name."""
+"""Criteria by name; docs/recovery.md has what each is worth, and which were never the best."""
 
 __all__ = ["CRITERIA", "Evidence", "Importance"]
