@@ -40,6 +40,8 @@ FEWEST = 8
 """The same at the least: before there are as many, all are scored to the end."""
 LEAST_WEIGHT = 0.05
 """Of an image that all of a panel agree on; the largest weight is 0.5 and this."""
+LEAST = 1e-9
+"""Of what is divided by."""
 TO_THE_END = 0.9
 """Once this share of the images is scored, the rest is, too."""
 
@@ -93,7 +95,7 @@ class Race:
         self._expected = _sums_to_come(chances)
         to_come = _sums_to_come(weights)
         self._factors = to_come / weights
-        self._deviations = np.sqrt(to_come * _sums_to_come(chances * (1 - chances) / weights))
+        self._deviations = np.sqrt(to_come * _sums_to_come(chances * (1 - chances) / weights)) + LEAST
         surprises = np.maximum.accumulate(((1 - chances) / weights)[::-1])[::-1]
         self._highest = surprises * to_come + self._expected
         self.seen = 0
@@ -107,7 +109,7 @@ class Race:
         part = slice(self.seen, self.seen + len(answers))
         before = self.right + np.cumsum(answers) - answers
         estimates = before + self._expected[part] + (answers - self._chances[part]) * self._factors[part]
-        most = np.maximum(before + self._highest[part] - self._wanted, 1e-9)
+        most = np.maximum(before + self._highest[part] - self._wanted, LEAST)
         stakes = np.minimum(STAKES[:, None] / self._deviations[part], LARGEST_STAKE / most)
         bets = np.log1p(stakes * (self._wanted - estimates)).cumsum(axis=1)
         wealth = np.exp(np.minimum(self._log_wealth[:, None] + bets, 700.0)).mean(axis=0)
