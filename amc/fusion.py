@@ -1,7 +1,7 @@
 """Neighbours on a tape as one operator: a convolution, the sum with a shortcut, and the activation behind them.
 
 oneDNN, which runs PyTorch's convolutions on processors, applies both to what it has just computed, so that nothing is
-written to memory and read again.
+written to memory and read again. Convolutions with few outputs compute two pixels at once.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from amc.tape import CONVOLUTION, GROUPS, NoTapeError, Recording, Slot, Step, Tape, convolution, joined
 
@@ -32,6 +33,10 @@ BEHIND_SUMS = {aten.relu.default, aten.relu_.default}
 SUMS = {aten.add.Tensor, aten.add_.Tensor}
 TRANSPOSED = 6
 """Which argument of a convolution says that it is a transposed one."""
+HALF_A_VECTOR = 8 if "AVX512" in torch.backends.cpu.get_cpu_capability() else 4
+"""Channels that fill half of what the processor multiplies at once."""
+WIDE = 32
+"""Pixels in a row, from which on it pays to compute two together."""
 TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 0.05}
 """How far what is played may be from what a network computes, relative to the largest output."""
 
@@ -147,10 +152,31 @@ def _convolution(
     scalars: Sequence[float],
 ) -> Tensor:
     """The activation of a convolution and of what is added to it; without `groups` they follow from the weight."""
-    geometry = padding, stride, dilation, groups or x.shape[1] // weight.shape[1]
+    groups = groups or x.shape[1] // weight.shape[1]
     operator = torch.ops.mkldnn._convolution_pointwise
-    if other is None:
-        out: Tensor = operator(x, weight, bias, *geometry, activation, scalars, "")
-    else:
-        out = operator.binary(x, other, weight, bias, *geometry, "add", 1.0, activation, scalars, "")
+    if other is not None:
+        summed = "add", 1.0, activation, scalars, ""
+        out: Tensor = operator.binary(x, other, weight, bias, padding, stride, dilation, groups, *summed)
+        return out
+    in_pairs = len(weight) <= HALF_A_VECTOR and groups == 1 and _pairs_of_pixels(x, weight, stride, padding, dilation)
+    if in_pairs:
+        weight = torch.cat([F.pad(weight, (0, 1)), F.pad(weight, (1, 0))]).contiguous(memory_format=torch.channels_last)
+        bias, stride = None if bias is None else bias.repeat(2), (1, 2)
+    out = operator(x, weight, bias, padding, stride, dilation, groups, activation, scalars, "")
+    if in_pairs:
+        n, channels, height, width = out.shape
+        out = out.permute(0, 2, 3, 1).view(n, height, 2 * width, channels // 2).permute(0, 3, 1, 2)
     return out
+
+
+def _pairs_of_pixels(
+    x: Tensor, weight: Tensor, stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int]
+) -> bool:
+    """Whether two neighbours of a row can be computed as the channels of one pixel, and it is worth it.
+
+    Channels lie last, so what comes out lies in memory as it would one by one, while the few channels of a narrow layer
+    fill the processor's vectors twice as well.
+    """
+    wide = x.shape[3] >= WIDE and x.shape[3] % 2 == 0
+    same_width = weight.shape[3] == 2 * padding[-1] + 1 and list(stride) == [1, 1] and list(dilation) == [1, 1]
+    return wide and same_width and x.is_contiguous(memory_format=torch.channels_last)

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -72,6 +73,30 @@ def test_neighbours_become_one(run: Forward, steps: int, dtype: torch.dtype) -> 
     found, left = played(network, x)
     assert len(left) == steps
     torch.testing.assert_close(found, expected(network, x), rtol=0, atol=1e-5 if dtype == torch.float32 else 0.05)
+
+
+@pytest.mark.parametrize("size", [(3, 32), (3, 33), (32, 3), (2, 64)])
+@pytest.mark.parametrize(
+    ("kernel", "padding"), [((3, 3), (1, 1)), ((1, 1), (0, 0)), ((1, 5), (0, 2)), ((3, 3), (0, 0))]
+)
+@pytest.mark.parametrize("options", [{}, {"bias": False}, {"stride": 2}, {"dilation": 2}, {"groups": 2}])
+@pytest.mark.parametrize("channels", [2, 8, 10])
+def test_a_narrow_convolution_of_wide_images(
+    channels: int, options: dict[str, Any], kernel: tuple[int, int], padding: tuple[int, int], size: tuple[int, int]
+) -> None:
+    """Some are computed two pixels at a time."""
+    torch.manual_seed(0)
+    conv = nn.Conv2d(6, channels, kernel, padding=padding, **options)
+    x = torch.randn(2, 6, *size).contiguous(memory_format=torch.channels_last)
+    if size[0] < 2 + kernel[0] * options.get("dilation", 1):  # larger images, where nothing would be left of these
+        x = F.pad(x, (0, 0, 4, 4)).contiguous(memory_format=torch.channels_last)
+    if size[1] < 2 + kernel[1] * options.get("dilation", 1):
+        x = F.pad(x, (4, 4)).contiguous(memory_format=torch.channels_last)
+    network = channels_last(nn.Sequential(conv, nn.ReLU()))
+    found, left = played(network, x)
+    assert len(left) == 1
+    torch.testing.assert_close(found, expected(network, x), rtol=0, atol=1e-5)
+    assert found.is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize(
