@@ -129,13 +129,18 @@ class EpisodicDDPG(DDPG):
         except (KeyError, RuntimeError) as error:
             raise ValueError(f"the state is not of this agent: {error}") from error
         self._episode_num = len(past.episodes)
-        begin = self._episode_num // self._together * self._together
+        begin = self._begin_of_round
         self.best = best_of(past.episodes[:begin])
         self._known = {episode.keeps.tobytes() for episode in past.episodes[:begin]}
         self._of_round = past.episodes[begin:]
         if self._of_round:
             self.losses = {name: value for name, value in past.episodes[-1].details.items() if name in LOSSES}
         self.num_timesteps = self._episode_num * self.steps
+
+    @property
+    def _begin_of_round(self) -> int:
+        """The first episode of the round that the next episode is of."""
+        return self._episode_num // self._together * self._together
 
     @property
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
@@ -150,7 +155,7 @@ class EpisodicDDPG(DDPG):
         """
         self.policy.set_training_mode(False)
         callback.on_rollout_start()
-        begin = self._episode_num // self._together * self._together
+        begin = self._begin_of_round
         end = min(begin + self._together, -(-self._total_timesteps // self.steps))
         walks = [self._walk(index) for index in range(self._episode_num, end)]
         for episode in self._of_round:  # of one that was interrupted
