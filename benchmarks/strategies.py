@@ -14,7 +14,7 @@ from statistics import mean
 from typing import Any
 
 from agents.rules import RULES
-from agents.search import make_env, search
+from agents.search import search
 from agents.strategies import STRATEGIES
 from amc.cost import macs
 from amc.data.load import load_data
@@ -23,7 +23,6 @@ from amc.files import write_json, write_text
 from amc.networks import load_network
 from amc.task import Task
 from benchmarks.runs import machine, percent
-from scripts.choice import choose
 from scripts.cli import run
 
 
@@ -77,15 +76,15 @@ def _rows(arguments: Arguments, known: set[tuple[str, int]]) -> Iterator[dict[st
             start = time.perf_counter()
             result = search(task, arguments.episodes, seed, name)
             seconds = time.perf_counter() - start
-            best = choose(task, result.episodes, make_env(task).reward)
+            compact, _ = task.compact(result.best.keeps)
             yield {
                 "strategy": name,
                 "seed": seed,
                 "episodes": len(result.episodes),
-                "macs": macs(task.graph)(best.keeps) / whole,
+                "macs": result.best.outcome.macs / whole,
                 "searched": result.best.outcome.accuracy,
-                "val": best.reward_accuracy,
-                "test": task.accuracy(best.network, splits.test),
+                "val": task.accuracy(compact, splits.reward),
+                "test": task.accuracy(compact, splits.test),
                 "seconds": seconds,
             }
 
