@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from amc.graph import Layer, PruningGraph
-from amc.graph.inputs import Example, feed
+from amc.graph.inputs import Example, feed, parts
 from amc.graph.watch import plain_attention
 from amc.least_squares import held_out
-from amc.passes import LayerPass, layer_input
+from amc.passes import LayerPass, images_at_once, layer_input
 from amc.patches import ROWS_PER_UNKNOWN, patches, positions_per_image, unknowns
 
 POSITIONS_PER_IMAGE = 64
@@ -28,6 +28,8 @@ POSITIONS_PER_IMAGE = 64
 LARGEST_GRAM = 2**30
 """Bytes; where a Gram matrix would take more, rows are kept instead, `MOST_ROWS` of them at most."""
 MOST_ROWS = 4096
+LARGEST_ACTIVATION = 2**28
+"""Bytes that an activation may take: batches in which one would take more are read in parts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +72,13 @@ def collect(
     """
     wanted = {layer.call: layer for layer in consumers(graph)}
     tap = _Tap(wanted, images, torch.Generator().manual_seed(seed))
+    most = images_at_once(graph, LARGEST_ACTIVATION)
     with torch.no_grad(), plain_attention():
         for inputs in batches:
-            tap.begin()
-            with tap:
-                feed(model, inputs)
+            for part in parts(inputs, most):
+                tap.begin()
+                with tap:
+                    feed(model, part)
     return tap.moments()
 
 

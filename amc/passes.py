@@ -33,8 +33,13 @@ FEWEST = 100
 
 def at_once(graph: PruningGraph, calibration: Sequence[Example]) -> Example:
     """The calibration images as one batch, as many as fit."""
+    return first(together(calibration), max(FEWEST, images_at_once(graph, LARGEST)))
+
+
+def images_at_once(graph: PruningGraph, most: int) -> int:
+    """Of how many images the largest activation takes at most so many bytes; at least one."""
     largest = max(layer.positions * max(len(layer.out), len(layer.inputs)) for layer in graph.layers)
-    return first(together(calibration), max(FEWEST, LARGEST // (4 * largest)))
+    return max(1, most // (4 * largest))
 
 
 def run_pass(model: nn.Module, inputs: Example, mode: TorchDispatchMode) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -37,6 +37,16 @@ def first(example: Example, count: int) -> Example:
     """The first `count` of the example's batch."""
     result: Example = tree_map(lambda leaf: leaf[:count] if isinstance(leaf, Tensor) else leaf, example)
     return result
+
+
+def parts(example: Example, most: int) -> Iterator[Example]:
+    """The example's batch, at most so many of it at a time."""
+    for start in range(0, batch_size(example), most):
+
+        def part(leaf: Any, start: int = start) -> Any:
+            return leaf[start : start + most] if isinstance(leaf, Tensor) else leaf
+
+        yield tree_map(part, example)
 
 
 def together(examples: Sequence[Example]) -> Example:

@@ -250,3 +250,17 @@ def test_nothing_is_left_behind_when_the_network_raises() -> None:
 def test_transposed_convolutions_and_untouched_layers_are_left_out() -> None:
     model = nn.Sequential(nn.Conv2d(3, 6, 1), nn.ConvTranspose2d(6, 5, 2), nn.Conv2d(5, 2, 1))
     assert set(moments_of(model, torch.randn(2, 3, 4, 4))) == {"2.weight"}
+
+
+def test_batches_with_large_activations_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 6, 3), nn.ReLU(), nn.Conv2d(6, 2, 1))
+    images = noise(20, 3, 8, 8)
+    whole = moments_of(model, images, batch=10)
+    seen: list[int] = []
+    model[0].register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
+    monkeypatch.setattr(calibrate, "LARGEST_ACTIVATION", 4 * 4 * 8 * 36)  # of four images: 8 channels of 6 x 6 pixels
+    found = moments_of(model, images, batch=10)
+    assert seen[-6:] == [4, 4, 2, 4, 4, 2]
+    assert found.keys() == whole.keys()
+    for name, moments in found.items():
+        torch.testing.assert_close(gram_of(moments), gram_of(whole[name]), rtol=1e-5, atol=1e-3)
