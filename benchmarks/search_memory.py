@@ -42,9 +42,8 @@ def search_memory(arguments: Arguments) -> None:
 
     def images(count: int) -> ResidentImages:
         assert network.preprocess is not None
-        return ResidentImages(
-            torch.randn(count, *network.preprocess.shape, generator=generator), torch.arange(count) % 10
-        )
+        inputs = torch.empty(count, *network.preprocess.shape, memory_format=torch.channels_last)  # as they are read
+        return ResidentImages(inputs.normal_(generator=generator), torch.arange(count) % 10)
 
     calibration, reward = images(arguments.calibration_images), images(arguments.reward_images)
     task = Task(network.model, Splits(calibration, calibration, reward, reward, None, False), [arguments.budget])
