@@ -219,14 +219,39 @@ class EpisodicDDPG(DDPG):
             return [budgets.scale(np.ones(self.steps))]
         if index < self.warmup and not self.begins_greedy:
             return [random_policy(rng, budgets)]
-        if self.best is not None and rng.random() < self.settings.best_share:
-            keeps = self.best.keeps
-        else:
-            keeps = self.pruning_env.rehearse(self.greedy).keeps
         sigma = self.sigma(index)
-        shares = keeps / budgets.graph.full
-        varied = [varied_policy(rng, budgets, shares, sigma) for _ in range(self.settings.candidates)]
-        return [each for each in varied if each.tobytes() not in self._known] or varied
+        for kept in (self._kept_groups(index), 0):
+            keeps = self._varied_keeps(rng, kept)
+            varied = [varied_policy(rng, budgets, keeps, sigma, kept) for _ in range(self.settings.candidates)]
+            new = [each for each in varied if each.tobytes() not in self._known]
+            if new:
+                return new
+        return varied
+
+    def _kept_groups(self, index: int) -> int:
+        """How many groups, from the first on, stay as in the best policy so far: the same for some episodes in a row.
+
+        To return to where the best one was and to explore from there is the idea of Go-Explore (Ecoffet et al. 2021).
+        Here it saves time, too: networks that begin alike are computed from where they part (`amc.prefix_cache`).
+        """
+        if self.best is None:
+            return 0
+        rng = np.random.default_rng((self.seed or 0, index // self.settings.kept_episodes, 2))
+        return int(rng.uniform() ** 2 * self.settings.kept_share * self.steps)
+
+    def _varied_keeps(self, rng: np.random.Generator, kept: int) -> Keeps:
+        """What is varied: the best policy so far, or the first `kept` groups of it and what the actor does then."""
+        if self.best is None:
+            return self.pruning_env.rehearse(self.greedy).keeps
+        if rng.random() < self.settings.best_share:
+            return self.best.keeps
+        begin = iter(self.pruning_env.sparsities(self.best.keeps)[:kept].tolist())
+
+        def act(observation: NDArray[np.float32], interval: tuple[float, float]) -> float:
+            sparsity = next(begin, None)
+            return self.greedy(observation, interval) if sparsity is None else sparsity
+
+        return self.pruning_env.rehearse(act).keeps
 
     def _values(self, walks: Sequence[Walk]) -> NDArray[np.float64]:
         """What the critic expects of whole policies: the mean of its values along each episode, `(walks,)`."""

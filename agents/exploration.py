@@ -35,15 +35,16 @@ def random_policy(rng: np.random.Generator, budgets: Budgets) -> Keeps:
     return budgets.scale(level * np.exp(trend + noise))
 
 
-def varied_policy(rng: np.random.Generator, budgets: Budgets, shares: NDArray[np.float64], sigma: float) -> Keeps:
-    """The policy that keeps `shares` `(groups,)`, varied and scaled back to the budget.
+def varied_policy(rng: np.random.Generator, budgets: Budgets, keeps: Keeps, sigma: float, first: int = 0) -> Keeps:
+    """The policy `keeps`, varied from group `first` on and scaled back to the budget there.
 
     A random number of groups (from one to all, small numbers as likely as large ones on a log scale) change by factors
     of deviation `sigma`.
     """
-    groups = len(shares)
+    shares = keeps / budgets.graph.full
+    groups = len(shares) - first
     count = int(np.exp(rng.uniform(0.0, np.log(groups + 1))))
     chosen = rng.permutation(groups)[: max(1, min(count, groups))]
-    factors = np.ones(groups)
-    factors[chosen] = np.exp(sigma * rng.normal(size=len(chosen)))
-    return budgets.scale(shares * factors)
+    factors = np.ones(len(shares))
+    factors[first + chosen] = np.exp(sigma * rng.normal(size=len(chosen)))
+    return budgets.scale(shares * factors, keeps[:first])

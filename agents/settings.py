@@ -24,6 +24,8 @@ class DDPGSettings:
         updates_per_step: Updates after an episode, per step of it.
         whole_policies: Explore by varying whole policies (else step by step around the actor's output).
         best_share: With whole policies: the share of episodes that vary the best policy so far (else the actor's).
+        kept_share: With whole policies: the most of the first groups, as a share, that stay as in the best policy so far.
+        kept_episodes: How many episodes in a row leave the same groups.
         candidates: With whole policies: variations per episode, of which the one that the critic values most is scored.
         monte_carlo: The critic learns the episode's reward itself (else a bootstrapped target).
         standardised: Rewards less the baseline are divided by the deviation of the rewards in the replay.
@@ -43,6 +45,8 @@ class DDPGSettings:
     updates_per_step: int = 1
     whole_policies: bool = False
     best_share: float = 0.0
+    kept_share: float = 0.0
+    kept_episodes: int = 1
     candidates: int = 1
     monte_carlo: bool = False
     standardised: bool = False
@@ -57,6 +61,8 @@ PRESETS: dict[str, DDPGSettings] = {
         sigma_least=0.1,
         whole_policies=True,
         best_share=0.5,
+        kept_share=0.8,
+        kept_episodes=16,
         candidates=16,
         monte_carlo=True,
         standardised=True,

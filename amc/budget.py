@@ -187,18 +187,25 @@ class Budgets:
         places = np.argmin(np.abs(self._table - wanted[:, None]), axis=1)
         return self._table[np.arange(len(places)), places]
 
-    def scale(self, shares: NDArray[np.float64]) -> Keeps:
+    def scale(self, shares: NDArray[np.float64], decided: Sequence[int] = ()) -> Keeps:
         """Turn the wanted shares `(groups,)`, all above 0, into keeps that fill the budget.
 
         All shares are multiplied by the largest common factor that fits, rounded to the nearest choice; the steps
         still affordable are handed out in forward order. With equal shares this is the uniform policy. Without limits
         it is the nearest choices.
         """
-        if not self.limits:
-            return self.nearest(shares)
-        return self.fit(lambda factor: self.nearest(factor * shares), 1.0 / float(shares.min(initial=1.0)))
+        first = len(decided)
 
-    def fit(self, keeps_at: Callable[[float], Keeps], most: float) -> Keeps:
+        def keeps_at(factor: float) -> Keeps:
+            keeps = self.nearest(factor * shares)
+            keeps[:first] = decided
+            return keeps
+
+        if not self.limits:
+            return keeps_at(1.0)
+        return self.fit(keeps_at, 1.0 / float(shares[first:].min(initial=1.0)), first)
+
+    def fit(self, keeps_at: Callable[[float], Keeps], most: float, first: int = 0) -> Keeps:
         """The keeps at the largest level up to `most` that fits every budget, filled up.
 
         `keeps_at` gives the keeps at a level: the least ones at 0, and never fewer at a higher level.
@@ -206,7 +213,7 @@ class Budgets:
         low, high = 0.0, most
         fits, exceeds = keeps_at(low), keeps_at(high)
         if self.allows(exceeds):
-            return self.fill(exceeds)
+            return self.fill(exceeds, first)
         for _ in range(_BISECTIONS):
             if ((self._table > fits[:, None]) & (self._table <= exceeds[:, None])).sum() == 1:  # nothing lies between
                 break
@@ -216,15 +223,15 @@ class Budgets:
                 low, fits = middle, keeps
             else:
                 high, exceeds = middle, keeps
-        return self.fill(fits)
+        return self.fill(fits, first)
 
-    def fill(self, keeps: Keeps) -> Keeps:
+    def fill(self, keeps: Keeps, first: int = 0) -> Keeps:
         """Hand out the steps that are still affordable, one a group in forward order, until none is."""
         keeps = keeps.copy()
         grown = True
         while grown:
             grown = False
-            for index, choices in enumerate(self.choices):
+            for index, choices in enumerate(self.choices[first:], first):
                 larger = choices[choices > keeps[index]]
                 if len(larger) and self.allows(_with(keeps, index, larger[0])):
                     keeps[index] = larger[0]

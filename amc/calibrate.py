@@ -20,7 +20,7 @@ from amc.graph import Layer, PruningGraph
 from amc.graph.inputs import Example, feed, parts
 from amc.graph.watch import plain_attention
 from amc.least_squares import held_out
-from amc.passes import LayerPass, images_at_once, layer_input
+from amc.passes import LARGEST_AT_ONCE, LayerPass, images_at_once, layer_input
 from amc.patches import ROWS_PER_UNKNOWN, patches, positions_per_image, unknowns
 
 POSITIONS_PER_IMAGE = 64
@@ -28,8 +28,6 @@ POSITIONS_PER_IMAGE = 64
 LARGEST_GRAM = 2**30
 """Bytes; where a Gram matrix would take more, rows are kept instead, `MOST_ROWS` of them at most."""
 MOST_ROWS = 4096
-LARGEST_ACTIVATION = 2**28
-"""Bytes that an activation may take: batches in which one would take more are read in parts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +70,7 @@ def collect(
     """
     wanted = {layer.call: layer for layer in consumers(graph)}
     tap = _Tap(wanted, images, torch.Generator().manual_seed(seed))
-    most = images_at_once(graph, LARGEST_ACTIVATION)
+    most = images_at_once(graph, LARGEST_AT_ONCE)
     with torch.no_grad(), plain_attention():
         for inputs in batches:
             for part in parts(inputs, most):

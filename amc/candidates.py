@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,8 @@ from amc.graph import Keeps
 from amc.graph.inputs import cast
 from amc.inference import for_inference
 from amc.precision import AUTO, PRECISIONS, find_precision
-from amc.racing import Race, Score, Yardstick
+from amc.prefix_cache import Places, PrefixCache
+from amc.racing import Answers, Race, Score, Yardstick
 from amc.statistics import has_statistics
 from amc.tape import Tape
 
@@ -82,6 +83,7 @@ class Candidates:
             calibration = compressor.calibration[:STATISTICS_BATCHES]
             self._fast = FastNetworks(compressor.model, compressor.graph, calibration, self.dtype)
         self._tape = self._recorded()
+        self._prefixes = PrefixCache(self._tape, self._held.inputs) if self._tape and self._held else None
 
     @property
     def recipe(self) -> tuple[Any, ...]:
@@ -102,24 +104,38 @@ class Candidates:
         network = self.network(keeps)
         if self._top is None:
             return Score(self._score(network, self._all()))
-        run = self.played(network)
+        if self._held is None:
+            answers = answered_right(self.played(network), self._all(), self._top).numpy()
+            return Score(_share(answers), answers=answers)
+        run = self._at_places(network)
         if yardstick is not None:
             return self._raced(run, yardstick)
-        answers = answered_right(run, self._all(), self._top).numpy()
-        return Score(int(answers.sum()) / len(answers), answers=answers)
+        starts = range(0, len(self._held), self._batch_size)
+        answers = self._answered(run, [slice(start, start + self._batch_size) for start in starts])
+        return Score(_share(answers), answers=answers)
 
-    def _raced(self, run: Callable[[Tensor], Tensor], yardstick: Yardstick) -> Score:
-        assert self._held is not None
-        assert self._top is not None
+    def _raced(self, run: Callable[[Places], Tensor], yardstick: Yardstick) -> Score:
         race = Race(yardstick)
-        answers = np.empty(len(self._held), dtype=np.bool_)
+        answers = np.empty(len(yardstick.order), dtype=np.bool_)
         between = -(-len(answers) // (LOOKS * self._batch_size)) * self._batch_size
         for places in np.split(yardstick.order, range(between, len(answers), between)):
-            part = self._held.at(torch.from_numpy(places))
-            answers[places] = answered_right(run, part.batches(self._batch_size), self._top).numpy()
+            answers[places] = self._answered(run, torch.from_numpy(places).split(self._batch_size))
             if race.add(answers[places]):
                 return Score(race.estimate, race.seen / len(answers))
         return Score(race.estimate, answers=answers)
+
+    def _answered(self, run: Callable[[Places], Tensor], batches: Sequence[Places]) -> Answers:
+        """Whether the images at the places of each batch are answered right."""
+        assert self._held is not None
+        assert self._top is not None
+        targets = self._held.targets
+        return answered_right(run, (((places,), targets[places]) for places in batches), self._top).numpy()
+
+    def _at_places(self, network: nn.Module) -> Callable[[Places], Tensor]:
+        """What the network returns for the images at given places."""
+        assert self._held is not None
+        images = self._held.inputs
+        return self._prefixes.of(network) if self._prefixes else lambda places: network(images[places])
 
     def network(self, keeps: Keeps) -> nn.Module:
         """The compact network, ready to be scored, until the next one is asked for."""
@@ -168,3 +184,7 @@ class Candidates:
 
     def _all(self) -> Iterator[tuple[Any, Tensor]]:
         return self.batches() if self._held is None else self._held.batches(self._batch_size)
+
+
+def _share(answers: Answers) -> float:
+    return int(answers.sum()) / len(answers)

@@ -18,7 +18,7 @@ def weights_digest(model: nn.Module) -> str:
     """Of all tensors that a network stores, and their names."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode() + _bytes(tensor))
+        digest.update(name.encode() + tensor_bytes(tensor))
     return digest.hexdigest()[:16]
 
 
@@ -26,10 +26,11 @@ def images_digest(*splits: Images) -> str:
     """Of the first images of the first split, and the sizes of all."""
     digest = hashlib.sha256()
     for tensor in tensors(splits[0].example(LOOKED_AT)):
-        digest.update(_bytes(tensor))
+        digest.update(tensor_bytes(tensor))
     digest.update(repr([len(each) for each in splits]).encode())
     return digest.hexdigest()[:16]
 
 
-def _bytes(tensor: Tensor) -> bytes:
+def tensor_bytes(tensor: Tensor) -> bytes:
+    """Its values, in the order of its indices."""
     return tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()

@@ -58,7 +58,7 @@ def fused_tape(networks: Iterable[nn.Module], x: Tensor) -> Tape | None:
             narrowest = network
         one, other = recordings
         steps = fused(joined(one, other), one.shapes, one.output)
-        tape = Tape(steps, one.names, x.shape, one.output)
+        tape = Tape(steps, one.names, one.shapes, one.output)
         with torch.inference_mode():
             played, wanted = tape.of(narrowest)(x), narrowest(x)
     except (NoTapeError, RuntimeError):  # RuntimeError: oneDNN can't do it, or was not built in

@@ -29,6 +29,8 @@ LARGEST = 2**30
 """Bytes that the largest activation may take, of all images together: with more, fewer images are used."""
 FEWEST = 100
 """Images that are used all the same."""
+LARGEST_AT_ONCE = 2**28
+"""Bytes that an activation may take where images can be read in parts."""
 
 
 def at_once(graph: PruningGraph, calibration: Sequence[Example]) -> Example:

@@ -7,6 +7,7 @@ He, Zhang, Sun 2017 (section 3.1), from the Gram matrix alone. With kept inputs 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -14,6 +15,9 @@ from torch import Tensor
 
 from amc.calibrate import Moments
 from amc.least_squares import RIDGE, Normal, Problem, Rows, best_ridge
+
+LARGEST_PART = 2**27
+"""Bytes that the weights of the outputs that are looked at together may take."""
 
 
 class Solved(NamedTuple):
@@ -39,9 +43,9 @@ def solve(weight: Tensor, moments: Moments, kept: Tensor, with_bias: bool, ridge
         ridge: Relative to the mean diagonal of the kept inputs' Gram matrix.
     """
     of_input = _of_input(weight, kept)
-    change = _problem(_columns(weight, moments), moments, of_input, with_bias).change(ridge)
+    change = _problem(_columns(weight, moments, ~of_input), moments, of_input, with_bias).change(ridge)
     count = int(of_input.sum())
-    sliced = _columns(weight, moments)[:, of_input] + change[:, :count]
+    sliced = _columns(weight, moments, of_input).add_(change[:, :count])
     shift = change[:, count] if with_bias else change.new_zeros(len(change), change.shape[2])
     shape = (weight.shape[0], len(kept), *weight.shape[2:])
     return Solved(sliced.transpose(1, 2).reshape(shape).to(weight.dtype), shift.reshape(-1).to(weight.dtype))
@@ -52,8 +56,9 @@ def held_out_ridge(weight: Tensor, moments: Moments, kept: Tensor, with_bias: bo
     parts = moments.split()
     if parts is None:
         return RIDGE
-    of_input, columns = _of_input(weight, kept), _columns(weight, moments)
-    seen, held = (_problem(columns, part, of_input, with_bias) for part in parts)
+    of_input = _of_input(weight, kept)
+    removed = _columns(weight, moments, ~of_input)
+    seen, held = (_problem(removed, part, of_input, with_bias) for part in parts)
     return best_ridge(seen, held)
 
 
@@ -62,6 +67,15 @@ def relative_error(weight: Tensor, moments: Moments, kept: Tensor, solved: Solve
 
     Arguments as those of `solve` and what it returned.
     """
+    lost = of_all = 0.0
+    for part in _parts(weight, moments):
+        energies = _energies(weight[part], moments, kept, Solved(solved.weight[part], solved.shift[part]))
+        lost, of_all = lost + energies[0], of_all + energies[1]
+    return min(lost / max(of_all, torch.finfo(torch.float64).tiny), 1.0)
+
+
+def _energies(weight: Tensor, moments: Moments, kept: Tensor, solved: Solved) -> tuple[float, float]:
+    """Of what reconstruction could not restore, and of the outputs around their mean."""
     lost = weight.detach().double().clone()
     lost[:, kept] -= solved.weight.double()
     residual = _with_constant(_columns(lost, moments), -solved.shift)
@@ -69,12 +83,17 @@ def relative_error(weight: Tensor, moments: Moments, kept: Tensor, solved: Solve
     if moments.gram is not None:
         ones = moments.gram[:, -1:, :] / moments.gram[:, -1:, -1:]
         output[:, -1:] -= ones @ output  # centred
-        energy = [float((each * (moments.gram @ each)).sum()) for each in (residual, output)]
-    else:
-        assert moments.rows is not None
-        lacking, wanted = moments.rows.double() @ residual, moments.rows.double() @ output
-        energy = [float(lacking.square().sum()), float((wanted - wanted.mean(1, keepdim=True)).square().sum())]
-    return min(energy[0] / max(energy[1], torch.finfo(torch.float64).tiny), 1.0)
+        return float((residual * (moments.gram @ residual)).sum()), float((output * (moments.gram @ output)).sum())
+    assert moments.rows is not None
+    lacking, wanted = moments.rows.double() @ residual, moments.rows.double() @ output
+    return float(lacking.square().sum()), float((wanted - wanted.mean(1, keepdim=True)).square().sum())
+
+
+def _parts(weight: Tensor, moments: Moments) -> Iterator[slice]:
+    """The outputs, as many at once as take `LARGEST_PART` in float64; all where they are in groups."""
+    most = len(weight) if moments.groups > 1 else max(1, LARGEST_PART // (8 * weight[0].numel()))
+    for start in range(0, len(weight), most):
+        yield slice(start, start + most)
 
 
 def output_statistics(
@@ -106,20 +125,20 @@ def _of_input(weight: Tensor, kept: Tensor) -> Tensor:
     return alive.repeat_interleave(weight[0, 0].numel())
 
 
-def _columns(weight: Tensor, moments: Moments) -> Tensor:
-    """The weight as float64 `(groups, inputs * kernel, out per group)`."""
-    return weight.detach().double().reshape(moments.groups, -1, weight[0].numel()).transpose(1, 2)
+def _columns(weight: Tensor, moments: Moments, inside: Tensor | slice = slice(None)) -> Tensor:  # noqa: B008
+    """What of a weight is `inside` its rows, as float64 `(groups, numbers of a row, out per group)`."""
+    rows = weight.detach().reshape(moments.groups, -1, weight[0].numel())
+    return rows[:, :, inside].double().transpose(1, 2)
 
 
 def _with_constant(columns: Tensor, constant: Tensor) -> Tensor:
     return torch.cat([columns, constant.detach().double().reshape(len(columns), 1, -1)], dim=1)
 
 
-def _problem(columns: Tensor, moments: Moments, of_input: Tensor, with_bias: bool) -> Problem:
-    """What the kept inputs have to explain: the part of the outputs that came from the removed ones."""
+def _problem(lost: Tensor, moments: Moments, of_input: Tensor, with_bias: bool) -> Problem:
+    """What the kept inputs have to explain: the part of the outputs that came by the weights `lost`."""
     inside = torch.cat([of_input, torch.tensor([with_bias])])
     removed = torch.cat([~of_input, torch.tensor([False])])
-    lost = columns[:, ~of_input]
     if moments.gram is not None:
         kept = moments.gram[:, inside]
         return Normal(kept[:, :, inside], kept[:, :, removed] @ lost)

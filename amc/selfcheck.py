@@ -159,8 +159,9 @@ def _sensitivity(model: nn.Module, graph: PruningGraph, inputs: Example) -> NDAr
     for name, layer in consumers.items():
         parameter = parameters[name]
         if parameter.grad is not None:
-            effect = parameter.grad.mul_(parameter.detach()).abs_().transpose(0, layer.in_dimension)
-            np.add.at(of_unit, layer.weight_in.units, effect.flatten(1).sum(1).double().numpy())
+            effect = parameter.grad.mul_(parameter.detach()).abs_()
+            others = [dim for dim in range(effect.ndim) if dim != layer.in_dimension]
+            np.add.at(of_unit, layer.weight_in.units, effect.sum(others).double().numpy())
     model.requires_grad_(False).zero_grad()
     return np.array([of_unit[group.slice].sum() for group in graph.groups]) / max(size, 1e-300)
 

@@ -4,11 +4,13 @@ Two compact networks of one network are watched at the ATen level, one of the fu
 they run differs in numbers that follow from the widths, such as the sizes of a view and the groups of a convolution;
 those are left open, and worked out when the tape is played for any other compact network. A network that runs other
 operators at other widths, or in which any other number follows from them, has no tape.
+
+Where all that comes later follows from a single tensor, a tape can be left and taken up again: a cut.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, NamedTuple
@@ -111,45 +113,101 @@ class Recording(TorchDispatchMode):
         return Slot(self._slots[leaf])
 
 
+class Cut(NamedTuple):
+    """A place on a tape where all that comes later follows from one tensor of as many images as the input.
+
+    Attributes:
+        steps: How many are before it.
+        slot: Of the tensor, `(n, c, h, w)`.
+        shape: Of one image in it, for the widest network.
+        names: Parameters and buffers that are read since the cut before it.
+    """
+
+    steps: int
+    slot: int
+    shape: torch.Size
+    names: tuple[str, ...]
+
+
 class Tape:
     """Plays what networks of one kind run.
 
     Args:
         steps: What runs, in order.
-        names: Parameters and buffers, which have the first slots.
-        shape: Of the input that the steps are for.
+        names: Parameters and buffers, which have the first slots; the input has the next one.
+        shapes: Of all tensors, by slot; an input must have the shape of that here.
         output: The slot of what is returned.
+
+    Attributes:
+        cuts: Where it can be left and taken up again, in order.
     """
 
-    def __init__(self, steps: Sequence[Step], names: Sequence[str], shape: torch.Size, output: int) -> None:
-        self._names = names
-        self._shape = shape
+    def __init__(
+        self, steps: Sequence[Step], names: Sequence[str], shapes: Mapping[int, torch.Size], output: int
+    ) -> None:
+        self.names = names
+        self.input_shape = shapes[len(names)]
         self._output = output
         self._count = 1 + max([output, *(slot for step in steps for slot in step.out)])
         self._steps = list(zip(steps, _last_uses(steps, len(names), output), strict=True))
+        self.cuts = list(self._cuts(shapes))
 
-    def of(self, network: nn.Module) -> Callable[[Tensor], Tensor]:
-        """What computes as `network` does; inputs of another shape than the tape's it leaves to the network."""
-        held = _held(network)
-        tensors = [held[name] for name in self._names]
+    def _cuts(self, shapes: Mapping[int, torch.Size]) -> Iterator[Cut]:
+        needed: set[int] = {len(self.names)}
+        read: dict[int, None] = {}
+        for place, (step, last_used) in enumerate(self._steps):
+            needed = needed.union(step.out) - set(last_used)
+            read |= dict.fromkeys(slot for slot in step.reads if slot < len(self.names))
+            if len(needed) == 1:
+                (slot,) = needed
+                count, *image = shapes[slot]
+                if len(image) == 3 and count == self.input_shape[0]:
+                    yield Cut(place + 1, slot, torch.Size(image), tuple(self.names[each] for each in read))
+                    read = {}
 
-        def play(x: Tensor) -> Tensor:
-            if x.shape != self._shape:
-                out: Tensor = network(x)
-                return out
-            return self._play([*tensors, x, *[None] * (self._count - len(tensors) - 1)])
+    def of(self, network: nn.Module) -> Play:
+        """What computes as `network` does."""
+        return Play(self, network)
 
-        return play
-
-    def _play(self, values: list[Any]) -> Tensor:
-        for step, last_used in self._steps:
+    def play(self, given: Mapping[int, Tensor], begin: int = 0, cut: Cut | None = None) -> Tensor:
+        """What is at a cut, or at the end, if tensors are `given` by slot and the first steps have been run."""
+        values: list[Any] = [given.get(slot) for slot in range(self._count)]
+        for step, last_used in self._steps[begin : None if cut is None else cut.steps]:
             out = step.function(*_filled(step.args, values), **{k: _filled(v, values) for k, v in step.kwargs.items()})
             for slot, tensor in zip(step.out, out if step.returns_many else [out], strict=True):
                 values[slot] = tensor
             for slot in last_used:
                 values[slot] = None
-        result: Tensor = values[self._output]
+        result: Tensor = values[self._output if cut is None else cut.slot]
         return result
+
+
+class Play:
+    """A tape for one network.
+
+    Attributes:
+        tensors: The parameters and buffers of the network, by name.
+    """
+
+    def __init__(self, tape: Tape, network: nn.Module) -> None:
+        self._tape, self._network = tape, network
+        self.tensors = _held(network)
+        self._given = dict(enumerate(self.tensors[name] for name in tape.names))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """What the network returns. Inputs of another shape than the tape's are left to the network."""
+        if x.shape != self._tape.input_shape:
+            out: Tensor = self._network(x)
+            return out
+        return self._tape.play(self._given | {len(self._given): x})
+
+    def until(self, cut: Cut, x: Tensor) -> Tensor:
+        """What is at a cut, of inputs that have the tape's shape."""
+        return self._tape.play(self._given | {len(self._given): x}, cut=cut)
+
+    def since(self, cut: Cut, tensor: Tensor) -> Tensor:
+        """What the network returns for what was at a cut; the tensor may be changed."""
+        return self._tape.play(self._given | {cut.slot: tensor}, begin=cut.steps)
 
 
 def joined(one: Recording, other: Recording) -> list[Step]:

@@ -38,15 +38,15 @@ def search_memory(arguments: Arguments) -> None:
     """Search and print."""
     network = load_network(arguments.model, "none")
     assert network.preprocess is not None
-    generator = torch.Generator().manual_seed(0)
+    shape, generator = network.preprocess.shape, torch.Generator().manual_seed(0)
 
     def images(count: int) -> ResidentImages:
-        assert network.preprocess is not None
-        inputs = torch.empty(count, *network.preprocess.shape, memory_format=torch.channels_last)  # as they are read
+        inputs = torch.empty(count, *shape, memory_format=torch.channels_last)  # as they are read
         return ResidentImages(inputs.normal_(generator=generator), torch.arange(count) % 10)
 
     calibration, reward = images(arguments.calibration_images), images(arguments.reward_images)
     task = Task(network.model, Splits(calibration, calibration, reward, reward, None, False), [arguments.budget])
+    del network  # as scripts.train does
     print(f"{machine()}\n{arguments.model}: {peak_memory():,.0f} MB when it is prepared", flush=True)
     make_strategy("ddpg").search(make_env(task), arguments.episodes, 0, BestOf())
     print(f"after {arguments.episodes} episodes: {peak_memory():,.0f} MB, {task.candidates.dtype}")

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -98,8 +98,11 @@ def run_job(job: Job) -> None:
     splits = job.images.load(network, job.options.metric, job.options.seed, progress=not job.options.quiet)
     example = splits.calibration.example(1)
     job.network.check_inputs(example)
-    with latency.opened(job.options, network.model, example, job.session.folder) as watch:
-        _run(job, _task(job, network, splits, watch), watch, start)
+    measured = latency.opened(job.options, network.model, example, job.session.folder)
+    with measured if job.options.wants_latency else nullcontext() as watch:
+        task = _task(job, network, splits, watch)
+        del network, measured  # the task has a copy, which may be large
+        _run(job, task, watch, start)
 
 
 def _run(job: Job, task: Task, watch: Stopwatch | None, start: float) -> None:

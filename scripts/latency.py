@@ -35,17 +35,14 @@ TABLE, MEASURED = "latency-table.json", "latency.json"
 
 
 @contextlib.contextmanager
-def opened(options: SearchOptions, model: nn.Module, example: Example, folder: Path) -> Iterator[Stopwatch | None]:
-    """The stopwatch of a search in the run folder `folder`, ready to predict; None where the search needs none.
+def opened(options: SearchOptions, model: nn.Module, example: Example, folder: Path) -> Iterator[Stopwatch]:
+    """The stopwatch of a search in the run folder `folder`, ready to predict.
 
     A search that goes on has the table and the calibration that it began with.
 
     Raises:
         UserError: a device that can't be reached, or measures nothing; a network that can't be exported.
     """
-    if not options.wants_latency:
-        yield None
-        return
     model = model.eval().cpu()
     channels = options.channels
     step = GRAIN if channels.round_to == DEVICE else rounding(channels.round_to) or GRAIN

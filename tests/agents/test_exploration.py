@@ -37,11 +37,28 @@ def test_whole_policies_fill_the_budget_and_never_exceed_it(problem: Problem, se
     graph, texts = problem
     budgets, rng = Budgets(graph, texts), np.random.default_rng(seed)
     policy = random_policy(rng, budgets)
-    for keeps in (policy, varied_policy(rng, budgets, policy / graph.full, sigma)):
+    for keeps in (policy, varied_policy(rng, budgets, policy, sigma)):
         assert fits(graph, texts, keeps)
         assert all(keep in group.choices for keep, group in zip(keeps, graph.groups, strict=True))
         steps = [larger(graph, keeps, index) for index in range(len(keeps))]
         assert not any(more is not None and fits(graph, texts, more) for more in steps)
+
+
+@many
+@given(problems(groups=6), st.integers(0, 10**6), st.integers(0, 5))
+def test_the_first_groups_of_a_variation_can_be_left(problem: Problem, seed: int, first: int) -> None:
+    graph, texts = problem
+    budgets, rng = Budgets(graph, texts), np.random.default_rng(seed)
+    policy = random_policy(rng, budgets)
+    first = min(first, len(policy) - 1)
+    keeps = varied_policy(rng, budgets, policy, 0.5, first)
+    assert keeps[:first].tolist() == policy[:first].tolist()
+    assert fits(graph, texts, keeps)
+    steps = [larger(graph, keeps, index) for index in range(first, len(keeps))]
+    assert not any(more is not None and fits(graph, texts, more) for more in steps)
+    for index in range(len(keeps)):  # it can be walked to
+        least, most = budgets.interval(keeps[:index].tolist())
+        assert least <= keeps[index] <= most
 
 
 def test_random_policies_differ_and_reach_far() -> None:
@@ -71,19 +88,18 @@ def test_a_variation_stays_near_and_is_wider_with_a_larger_deviation() -> None:
 
     def distance(sigma: float) -> float:
         rng = np.random.default_rng(0)
-        varied = [varied_policy(rng, budgets, start / graph.full, sigma) for _ in range(60)]
+        varied = [varied_policy(rng, budgets, start, sigma) for _ in range(60)]
         return float(np.mean([np.abs(keeps - start) / graph.full for keeps in varied]))
 
-    assert varied_policy(np.random.default_rng(0), budgets, start / graph.full, 0.0).tolist() == start.tolist()
+    assert varied_policy(np.random.default_rng(0), budgets, start, 0.0).tolist() == start.tolist()
     assert 0 < distance(0.05) < distance(0.2) < distance(0.8)
 
 
 def test_sometimes_few_groups_are_varied_and_sometimes_all() -> None:
     _, graph = prepared("resnet20")
     budgets, rng = Budgets(graph, []), np.random.default_rng(0)  # without a budget nothing is scaled back
-    start = np.full(len(graph.groups), 0.5)
-    base = budgets.nearest(start)
-    changed = [int((varied_policy(rng, budgets, start, 1.0) != base).sum()) for _ in range(200)]
+    start = budgets.nearest(np.full(len(graph.groups), 0.5))
+    changed = [int((varied_policy(rng, budgets, start, 1.0) != start).sum()) for _ in range(200)]
     assert min(changed) <= 1
     assert max(changed) >= len(graph.groups) - 1
     assert np.mean(np.array(changed) <= 3) > 0.4  # small numbers are as likely as large ones

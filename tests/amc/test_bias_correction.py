@@ -61,6 +61,19 @@ def test_every_layer_gives_what_the_original_gives_on_average() -> None:
         torch.testing.assert_close(got[layer.name], wanted[layer.name][layer.out.kept(alive)], rtol=1e-4, atol=1e-4)
 
 
+def test_images_that_are_read_in_parts_say_nearly_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, x = normless(), noise(40)
+    graph = analyse(model, x)
+    alive = halved(graph)
+    uncorrected, whole, in_parts = (compact(model, select(graph, model, alive)) for _ in range(3))
+    BiasCorrection(model, graph, [x]).correct(whole, alive)
+    monkeypatch.setattr("amc.bias_correction.LARGEST_AT_ONCE", 4 * 8 * 36 * 15)  # of 15 images: 8 channels of 6 x 6
+    BiasCorrection(model, graph, [x]).correct(in_parts, alive)
+    biases = [torch.cat([each.bias for each in net if hasattr(each, "bias")]) for net in (uncorrected, whole, in_parts)]
+    assert not torch.equal(biases[1], biases[2])
+    assert (biases[2] - biases[1]).norm() < 0.05 * (biases[1] - biases[0]).norm()
+
+
 @pytest.mark.parametrize("norm", [None, nn.GroupNorm])
 def test_networks_without_batch_norm_come_nearer_to_the_original(norm: type[nn.Module] | None) -> None:
     model, x = normless(norm), noise(60)

@@ -258,7 +258,7 @@ def test_batches_with_large_activations_are_read_in_parts(monkeypatch: pytest.Mo
     whole = moments_of(model, images, batch=10)
     seen: list[int] = []
     model[0].register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
-    monkeypatch.setattr(calibrate, "LARGEST_ACTIVATION", 4 * 4 * 8 * 36)  # of four images: 8 channels of 6 x 6 pixels
+    monkeypatch.setattr(calibrate, "LARGEST_AT_ONCE", 4 * 4 * 8 * 36)  # of four images: 8 channels of 6 x 6 pixels
     found = moments_of(model, images, batch=10)
     assert seen[-6:] == [4, 4, 2, 4, 4, 2]
     assert found.keys() == whole.keys()

@@ -37,7 +37,7 @@ def played(network: nn.Module, x: Tensor) -> tuple[Tensor, list[str]]:
     """What the fused tape makes of `x`, and the operators that are left."""
     recording = Recording(network, x.clone())
     steps = fused(recording.steps, recording.shapes, recording.output)
-    tape = Tape(steps, recording.names, x.shape, recording.output)
+    tape = Tape(steps, recording.names, recording.shapes, recording.output)
     with torch.inference_mode():
         return tape.of(network)(x.clone()), [getattr(step.function, "__name__", "") for step in steps]
 

@@ -143,7 +143,12 @@ def test_what_the_kept_inputs_know_is_removed_without_loss(form: str, copies: fl
 
 @pytest.mark.parametrize("form", ["gram", "rows"])
 @pytest.mark.parametrize("groups", [1, 2])
-def test_relative_error_is_what_is_left_of_the_outputs_variance(form: str, groups: int) -> None:
+@pytest.mark.parametrize("largest", [2**27, 400, 1])
+def test_relative_error_is_what_is_left_of_the_outputs_variance(
+    form: str, groups: int, largest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All outputs together, two at a time, one at a time."""
+    monkeypatch.setattr("amc.reconstruct.LARGEST_PART", largest)
     weight, rows = noise(4, 7, 3, seed=3), correlated(groups, 50 if form == "gram" else 9, 21)
     solved, shift = 0.9 * weight[:, KEPT] + 0.05, noise(4, seed=4)
     lost, variance = 0.0, 0.0

@@ -29,7 +29,7 @@ def cut(model: nn.Module, graph: PruningGraph, keeps: Keeps) -> nn.Module:
 
 def taped(model: nn.Module, graph: PruningGraph, x: Tensor) -> Tape:
     one, other = (Recording(cut(model, graph, keeps), x) for keeps in (graph.full, graph.least))
-    return Tape(joined(one, other), one.names, x.shape, one.output)
+    return Tape(joined(one, other), one.names, one.shapes, one.output)
 
 
 @pytest.mark.parametrize("name", PRUNABLE)
@@ -94,7 +94,32 @@ def test_tensors_are_let_go_of_once_they_are_not_needed() -> None:
     x = torch.randn(2, 3, 4, 4)
     net = Net(lambda x: F.relu(F.relu(x) + 1) * 2)
     recording = Recording(net, x)
-    tape = Tape(recording.steps, recording.names, x.shape, recording.output)
+    tape = Tape(recording.steps, recording.names, recording.shapes, recording.output)
     freed = sorted(slot for _, slots in tape._steps for slot in slots)
     first = len(recording.names)
     assert freed == [slot for slot in range(first, recording.output + 1) if slot != recording.output]
+
+
+@pytest.mark.parametrize("name", [name for name in PRUNABLE if name not in WITHOUT])
+def test_a_tape_can_be_left_and_taken_up_at_its_cuts(name: str) -> None:
+    model, graph = prepared(name)
+    x = PRUNABLE[name].example(3)
+    tape = taped(model, graph, x)
+    network = cut(model, graph, np.array([group.choices[0] for group in graph.groups]))
+    play = tape.of(network)
+    with torch.inference_mode():
+        wanted = network(x)
+        for each in tape.cuts:
+            tensor = play.until(each, x)
+            assert tensor.ndim == 4
+            assert len(tensor) == len(x)
+            assert torch.equal(play.since(each, tensor.clone()), wanted)
+
+
+def test_cuts_are_where_one_tensor_is_all_that_counts() -> None:
+    x = torch.randn(2, 3, 4, 4)
+    net = Net(lambda x: F.relu((y := F.relu(x)) + y.neg()).flatten(1).sum(1))
+    recording = Recording(net, x)
+    tape = Tape(recording.steps, recording.names, recording.shapes, recording.output)
+    assert [each.steps for each in tape.cuts] == [1, 2, 4, 5]  # not between neg and the sum, nor where images are rows
+    assert [each.names for each in tape.cuts] == [("conv.weight", "conv.bias"), (), (), ()]

@@ -1,0 +1,113 @@
+"""Networks that begin alike, computed from where they part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from amc import prefix_cache
+from amc.inference import channels_last
+from amc.prefix_cache import PrefixCache
+from amc.tape import CONVOLUTION, Recording, Tape
+
+BATCH, IMAGES, DEPTH = 4, 14, 6
+GENERATOR = torch.Generator().manual_seed(0)
+X = torch.randn(IMAGES, 3, 5, 5, generator=GENERATOR).contiguous(memory_format=torch.channels_last)
+SLICES = [slice(start, start + BATCH) for start in range(0, IMAGES, BATCH)]
+WHOLE = len(SLICES) * DEPTH
+"""Convolutions of one network on all images."""
+
+
+class Convolutions(TorchDispatchMode):
+    """Counts those that run."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += func in (CONVOLUTION, torch.ops.aten.conv2d.default)
+        return func(*args, **(kwargs or {}))
+
+
+def network(*seeds: int) -> nn.Module:
+    """Convolutions, each drawn by its seed."""
+    layers: list[nn.Module] = []
+    for place, seed in enumerate(seeds):
+        torch.manual_seed(seed)
+        layers += [nn.Conv2d(3, 3, 3, padding=1), nn.ReLU(inplace=place % 2 == 0)]
+    return channels_last(nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval())
+
+
+def alike(shared: int, other: int) -> nn.Module:
+    """One whose first convolutions are those of all others."""
+    return network(*range(shared), *[100 * other + each for each in range(DEPTH - shared)])
+
+
+def cache() -> PrefixCache:
+    recording = Recording(network(*range(DEPTH)), X[:BATCH])
+    return PrefixCache(Tape(recording.steps, recording.names, recording.shapes, recording.output), X)
+
+
+def convolutions(cached: PrefixCache, model: nn.Module, places: Sequence[Tensor | slice] = SLICES) -> int:
+    """How many run while it answers; the answers must be those of the model itself."""
+    compute = cached.of(model)
+    with torch.inference_mode():
+        with Convolutions() as ran:
+            found = [compute(each) for each in places]
+        for each, out in zip(places, found, strict=True):
+            assert torch.equal(out, model(X[each]))
+    return ran.count
+
+
+def test_what_two_in_a_row_have_in_common_is_computed_no_more() -> None:
+    cached = cache()
+    counts = [convolutions(cached, alike(4, other)) for other in range(1, 6)]
+    assert counts[:2] == [WHOLE] * 2  # it is kept when the second one runs
+    assert counts[2:] == [3 * (DEPTH - 4) + DEPTH] * 3  # the last batch is not of the tape's size
+
+
+def test_networks_that_begin_otherwise_are_computed_whole() -> None:
+    cached = cache()
+    for other in range(1, 5):
+        convolutions(cached, alike(3, other))
+    assert convolutions(cached, network(*range(50, 50 + DEPTH))) == WHOLE
+    assert convolutions(cached, alike(3, 9)) < WHOLE  # what was kept is still there
+
+
+def test_a_longer_common_part_takes_the_place_of_a_shorter_one() -> None:
+    cached = cache()
+    for other in range(1, 10):
+        convolutions(cached, alike(2, other))
+    counts = [convolutions(cached, alike(5, other)) for other in range(10, 20)]
+    assert counts[0] == counts[1] == 3 * 4 + DEPTH
+    assert counts[-1] == 3 * 1 + DEPTH
+
+
+def test_a_shorter_one_takes_the_place_of_a_longer_one_that_is_over() -> None:
+    cached = cache()
+    for other in range(1, 10):
+        convolutions(cached, alike(5, other))
+    counts = [convolutions(cached, alike(1, other)) for other in range(10, 20)]
+    assert counts[0] == WHOLE
+    assert counts[-1] == 3 * 5 + DEPTH
+
+
+def test_images_in_any_order_and_some_of_them_only() -> None:
+    cached = cache()
+    convolutions(cached, alike(4, 1))
+    order = torch.randperm(IMAGES, generator=torch.Generator().manual_seed(1)).split(BATCH)
+    assert convolutions(cached, alike(4, 2), order[:2]) == 2 * DEPTH
+    assert convolutions(cached, alike(4, 3), order) == 2 * 2 + 2 * DEPTH  # two batches were there
+    assert convolutions(cached, alike(4, 4), order) == 3 * 2 + DEPTH
+    other_order = torch.cat(order[:3]).flip(0).split(BATCH)
+    assert convolutions(cached, alike(4, 5), other_order) == 3 * 2
+
+
+def test_no_more_is_kept_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prefix_cache, "MOST_BYTES", X.nbytes - 1)
+    cached = cache()
+    assert [convolutions(cached, alike(4, other)) for other in range(1, 6)] == [WHOLE] * 5
