@@ -7,7 +7,6 @@ policy that is varied and then scaled by one common factor treats all groups ali
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import truncnorm
 
 from amc.budget import Budgets
@@ -47,4 +46,4 @@ def varied_policy(rng: np.random.Generator, budgets: Budgets, keeps: Keeps, sigm
     chosen = rng.permutation(groups)[: max(1, min(count, groups))]
     factors = np.ones(len(shares))
     factors[first + chosen] = np.exp(sigma * rng.normal(size=len(chosen)))
-    return budgets.scale(shares * factors, keeps[:first])
+    return budgets.scale(shares * factors, keeps[:first].tolist())

@@ -24,7 +24,7 @@ class DDPGSettings:
         updates_per_step: Updates after an episode, per step of it.
         whole_policies: Explore by varying whole policies (else step by step around the actor's output).
         best_share: With whole policies: the share of episodes that vary the best policy so far (else the actor's).
-        kept_share: With whole policies: the most of the first groups, as a share, that stay as in the best policy so far.
+        kept_share: With whole policies: up to this share of the groups, from the first on, stay as in the best policy.
         kept_episodes: How many episodes in a row leave the same groups.
         candidates: With whole policies: variations per episode, of which the one that the critic values most is scored.
         monte_carlo: The critic learns the episode's reward itself (else a bootstrapped target).

@@ -29,7 +29,7 @@ LARGEST = 2**30
 """Bytes that the largest activation may take, of all images together: with more, fewer images are used."""
 FEWEST = 100
 """Images that are used all the same."""
-LARGEST_AT_ONCE = 2**28
+LARGEST_AT_ONCE = 2**27
 """Bytes that an activation may take where images can be read in parts."""
 
 

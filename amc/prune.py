@@ -19,6 +19,8 @@ from amc.graph import Keeps, PruningGraph
 
 Alive = NDArray[np.bool_]
 """Which units stay, over all groups: bool `(graph.unit_count,)`."""
+LARGE = 2**28
+"""Bytes; larger tensors are sliced a part at a time."""
 
 
 def choose(graph: PruningGraph, importance: NDArray[np.float64], keeps: Keeps) -> Alive:
@@ -139,11 +141,29 @@ def sliced(model: nn.Module, selection: Selection, weights: Mapping[str, Tensor]
     result = {}
     for name, tensor in named_tensors(model).items():
         source = replaced.get(name, tensor.detach())
-        for dim, positions in selection.tensors.get(name, {}).items():
-            if source.shape[dim] != len(positions):
-                source = source.index_select(dim, torch.as_tensor(positions, device=source.device))
+        lost = {
+            dim: torch.as_tensor(positions, device=source.device)
+            for dim, positions in selection.tensors.get(name, {}).items()
+            if source.shape[dim] != len(positions)
+        }
+        source = _taken(source, lost)
         result[name] = source.clone() if source.data_ptr() == tensor.data_ptr() else source
     return result
+
+
+def _taken(source: Tensor, positions: Mapping[int, Tensor]) -> Tensor:
+    """The positions along each dimension; of a large tensor a part at a time, so that nothing else gets as large."""
+    if len(positions) > 1 and source.nbytes > LARGE:
+        (dim, first), *others = positions.items()
+        shape = [len(positions[each]) if each in positions else size for each, size in enumerate(source.shape)]
+        result = source.new_empty(shape)
+        parts = first.split(max(1, len(first) * LARGE // source.nbytes))
+        for place, part in zip(result.split([len(each) for each in parts], dim), parts, strict=True):
+            place.copy_(_taken(source.index_select(dim, part), dict(others)))
+        return result
+    for dim, each in positions.items():
+        source = source.index_select(dim, each)
+    return source
 
 
 def set_attributes(model: nn.Module, attributes: Mapping[str, Mapping[str, Any]]) -> None:

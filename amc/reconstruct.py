@@ -46,7 +46,8 @@ def solve(weight: Tensor, moments: Moments, kept: Tensor, with_bias: bool, ridge
     change = _problem(_columns(weight, moments, ~of_input), moments, of_input, with_bias).change(ridge)
     count = int(of_input.sum())
     sliced = _columns(weight, moments, of_input).add_(change[:, :count])
-    shift = change[:, count] if with_bias else change.new_zeros(len(change), change.shape[2])
+    shift = change[:, count].clone() if with_bias else change.new_zeros(len(change), change.shape[2])
+    del change  # it may be large
     shape = (weight.shape[0], len(kept), *weight.shape[2:])
     return Solved(sliced.transpose(1, 2).reshape(shape).to(weight.dtype), shift.reshape(-1).to(weight.dtype))
 
@@ -125,7 +126,7 @@ def _of_input(weight: Tensor, kept: Tensor) -> Tensor:
     return alive.repeat_interleave(weight[0, 0].numel())
 
 
-def _columns(weight: Tensor, moments: Moments, inside: Tensor | slice = slice(None)) -> Tensor:  # noqa: B008
+def _columns(weight: Tensor, moments: Moments, inside: Tensor | slice = slice(None)) -> Tensor:
     """What of a weight is `inside` its rows, as float64 `(groups, numbers of a row, out per group)`."""
     rows = weight.detach().reshape(moments.groups, -1, weight[0].numel())
     return rows[:, :, inside].double().transpose(1, 2)

@@ -16,6 +16,8 @@ from amc.reconstruct import Solved, held_out_ridge, output_statistics, relative_
 
 CACHE_BYTES = 2**29
 """Solved weights are kept up to this size: the same channels of a group are chosen over and over in a search."""
+LARGEST_KEPT = 2**26
+"""Bytes of one weight that is kept."""
 
 
 class Reconstructor:
@@ -101,6 +103,8 @@ class Reconstructor:
         weight, moments = self._weight(name, layer), self._moments[name]
         ridge = held_out_ridge(weight, moments, kept, with_bias)
         solved = solve(weight, moments, kept, with_bias, ridge)
+        if solved.weight.nbytes > LARGEST_KEPT:
+            return solved
         self._solved[key] = solved
         self._solved_bytes += solved.weight.nbytes
         while self._solved_bytes > CACHE_BYTES:

@@ -17,13 +17,10 @@ from unittest import mock
 
 import amc.score
 from agents.search import search
-from amc.data.load import load_data
 from amc.files import write_json
-from amc.networks import load_network
-from amc.task import Task
 from benchmarks.runs import machine
+from benchmarks.searches import make_task
 from scripts.cli import run
-from scripts.options import ImageOptions
 
 
 @dataclass(frozen=True)
@@ -73,10 +70,8 @@ def _rows(arguments: Arguments, known: set[tuple[int, bool]]) -> Iterator[dict[s
             if (seed, raced) in known:
                 continue
             begun = time.perf_counter()
-            network = load_network(arguments.model, arguments.weights)
-            preprocess = ImageOptions(image_size=arguments.image_size).preprocess(network.preprocess)
-            splits = load_data(arguments.data, preprocess, seed=seed)
-            task = Task(network.model, splits, [arguments.budget], seed=seed)
+            given = arguments.model, arguments.weights, arguments.data, arguments.image_size, arguments.budget
+            task, _ = make_task(*given, seed)
             without = mock.patch.object(amc.score, "panel_of", return_value=[])
             with nullcontext() if raced else without:
                 result = search(task, arguments.episodes, seed, "ddpg")

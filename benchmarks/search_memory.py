@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import torch
 
-from agents.search import BestOf, make_env, make_strategy
 from amc.data.load import Splits
 from amc.data.resident import ResidentImages
 from amc.networks import load_network
 from amc.task import Task
 from benchmarks.runs import machine, peak_memory
+from benchmarks.searches import peak_of_a_search
 from scripts.cli import run
 
 
@@ -48,8 +48,8 @@ def search_memory(arguments: Arguments) -> None:
     task = Task(network.model, Splits(calibration, calibration, reward, reward, None, False), [arguments.budget])
     del network  # as scripts.train does
     print(f"{machine()}\n{arguments.model}: {peak_memory():,.0f} MB when it is prepared", flush=True)
-    make_strategy("ddpg").search(make_env(task), arguments.episodes, 0, BestOf())
-    print(f"after {arguments.episodes} episodes: {peak_memory():,.0f} MB, {task.candidates.dtype}")
+    peak = peak_of_a_search(task, arguments.episodes)
+    print(f"after {arguments.episodes} episodes: {peak:,.0f} MB, {task.candidates.dtype}")
 
 
 def main() -> None:

@@ -30,19 +30,17 @@ from agents.result import Episode
 from agents.search import BestOf, make_env, make_strategy
 from amc.candidates import STATISTICS_BATCHES, Candidates
 from amc.compress import Compressor
-from amc.data.load import load_data
 from amc.data.preprocess import Preprocess
 from amc.data.resident import ResidentImages
 from amc.errors import UserError
 from amc.files import write_json
 from amc.graph import Keeps
-from amc.networks import load_network
 from amc.task import CALIBRATION_BATCH, Task
 from benchmarks.clock import Clock, best_of
 from benchmarks.paper_style import PaperStyle, Pictures, Rows
-from benchmarks.runs import machine, peak_memory
+from benchmarks.runs import machine
+from benchmarks.searches import make_task, peak_of_a_search
 from scripts.cli import run
-from scripts.options import ImageOptions
 
 POSITIONS = 30
 """Of a convolution's output that are sampled in each of 1,000 calibration images: least squares has 30,000 rows."""
@@ -133,11 +131,8 @@ def _noted(rows: dict[str, list[Tensor]]) -> Iterator[None]:
 
 
 def _task(arguments: Arguments) -> tuple[Task, Preprocess | None]:
-    """And how its images became inputs."""
-    network = load_network(arguments.model, arguments.weights)
-    preprocess = ImageOptions(image_size=arguments.image_size).preprocess(network.preprocess)
-    splits = load_data(arguments.data, preprocess, seed=arguments.seed)
-    return Task(network.model, splits, [arguments.budget], seed=arguments.seed), preprocess
+    given = arguments.model, arguments.weights, arguments.data, arguments.image_size, arguments.budget
+    return make_task(*given, arguments.seed)
 
 
 def _paper(task: Task, preprocess: Preprocess | None, rows: Mapping[str, Rows]) -> PaperStyle:
@@ -267,15 +262,14 @@ def _convolutions(network: nn.Module, batch: Tensor) -> float:
 
 
 def _peak_memory(arguments: Arguments) -> float:
-    """MB, of a process that does nothing but a short search."""
+    """MiB, of a process that does nothing but a short search."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_searched, (arguments,))
 
 
 def _searched(arguments: Arguments) -> float:
     task, _ = _task(arguments)
-    make_strategy("ddpg").search(make_env(task), MEMORY_EPISODES, arguments.seed, BestOf())
-    return peak_memory()
+    return peak_of_a_search(task, MEMORY_EPISODES, arguments.seed)
 
 
 def main() -> None:

@@ -65,3 +65,14 @@ def test_the_cache_forgets_what_was_used_longest_ago(monkeypatch: pytest.MonkeyP
     kept = [solver.weights(alive, norms_follow=True) for _ in range(2)]
     assert len(calls) == 4
     assert all(torch.equal(kept[0][key], kept[1][key]) for key in kept[0])
+
+
+def test_large_weights_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    solver, alive = half("plain")
+    calls = counted(monkeypatch)
+    sizes = sorted(weight.nbytes for weight in solver.weights(alive, norms_follow=True).values() if weight.ndim > 1)
+    monkeypatch.setattr(reconstructor, "LARGEST_KEPT", sizes[0])
+    other = half("plain")[0]
+    for _ in range(2):
+        other.weights(alive, norms_follow=True)
+    assert len(calls) == 2 + 3  # the larger one twice

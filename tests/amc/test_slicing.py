@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from amc import prune
 from amc.criteria import Evidence
 from amc.criteria.weights import l1
 from amc.prune import choose, compact, select
@@ -90,7 +91,12 @@ def dense(state: State) -> tuple[nn.Module, list[int]]:
 
 
 @pytest.mark.parametrize("by_hand", [plain, flattened, projection, dense])
-def test_the_compact_network_is_the_one_cut_by_hand(by_hand: Callable[[State], tuple[nn.Module, list[int]]]) -> None:
+@pytest.mark.parametrize("large", [prune.LARGE, 500])
+def test_the_compact_network_is_the_one_cut_by_hand(
+    by_hand: Callable[[State], tuple[nn.Module, list[int]]], large: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, and in parts as large tensors are."""
+    monkeypatch.setattr(prune, "LARGE", large)
     model, graph = prepared(by_hand.__name__)
     state = model.state_dict()
     wanted, keeps = by_hand(state)
