@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from amc.graph import Layer, PruningGraph
-from amc.graph.inputs import Example, feed, first, together
+from amc.graph.inputs import Example, batch_size, feed, first, together
 from amc.graph.watch import plain_attention
 
 LAYERS = ("aten::convolution", "aten::addmm", "aten::mm")
@@ -35,7 +36,9 @@ LARGEST_AT_ONCE = 2**27
 
 def at_once(graph: PruningGraph, calibration: Sequence[Example]) -> Example:
     """The calibration images as one batch, as many as fit."""
-    return first(together(calibration), max(FEWEST, images_at_once(graph, LARGEST)))
+    most = max(FEWEST, images_at_once(graph, LARGEST))
+    before = accumulate((batch_size(batch) for batch in calibration), initial=0)
+    return first(together([batch for batch, start in zip(calibration, before, strict=False) if start < most]), most)
 
 
 def images_at_once(graph: PruningGraph, most: int) -> int:

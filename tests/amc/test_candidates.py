@@ -1,26 +1,57 @@
 """What scores the networks of a search."""
 
 import numpy as np
+import pytest
 
-from agents.exploration import random_policy
+from agents.exploration import random_policy, varied_policy
+from amc.candidates import Candidates
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
 from amc.networks import load_network
+from amc.racing import Yardstick
 from amc.task import Task
 
 
-def test_a_tape_scores_what_the_network_does() -> None:
-    """With batches of its size and a last one that is smaller."""
+def digits_task() -> Task:
     splits = load_data("digits", sizes=SplitSizes(calibration=60, reward=130, test=20))
     task = Task(load_network("digits_resnet").model, splits, ["macs=0.3"], search_recovery="both")
-    task.batch_size = 50
-    candidates = task.candidates
-    assert candidates._tape is not None
-    policies = [random_policy(np.random.default_rng(seed), task.budgets) for seed in range(3)]
-    taped = [candidates.score(keeps).answers for keeps in policies]
-    candidates._tape = None
-    plain = [candidates.score(keeps).answers for keeps in policies]
-    for one, other in zip(taped, plain, strict=True):
+    task.batch_size = 50  # the last batch is smaller
+    return task
+
+
+def test_a_tape_scores_what_the_network_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = digits_task()
+    taped = task.candidates
+    assert taped._tape is not None
+    monkeypatch.setattr("amc.candidates.fused_tape", lambda *_: None)
+    plain = Candidates(*taped.recipe)
+    assert plain._tape is None
+    for seed in range(3):
+        keeps = random_policy(np.random.default_rng(seed), task.budgets)
+        one, other = taped.score(keeps).answers, plain.score(keeps).answers
         assert one is not None
         assert other is not None
         assert (one == other).mean() > 0.99
+
+
+def test_what_was_kept_of_others_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Policies that begin alike, in the images' order and in that of a race."""
+    task = digits_task()
+    caching = task.candidates
+    monkeypatch.setattr("amc.prefix_cache.MOST_BYTES", 0)
+    plain = Candidates(*caching.recipe)
+    rng = np.random.default_rng(0)
+    policy = random_policy(rng, task.budgets)
+    kept = []
+    for number in range(12):
+        keeps = varied_policy(rng, task.budgets, policy, 0.5, first=2)
+        answers = plain.score(keeps).answers
+        assert answers is not None
+        panel = [answers ^ (rng.random(130) < 0.1) for _ in range(4)]
+        yardstick = Yardstick.of(panel, number) if number % 3 else None
+        one, other = caching.score(keeps, yardstick), plain.score(keeps, yardstick)
+        assert one.value == other.value
+        assert one.share == other.share
+        assert caching._prefixes is not None
+        kept.append(int(caching._prefixes._is_kept.sum()))
+    assert min(kept[3:]) > 0
