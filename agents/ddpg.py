@@ -234,10 +234,10 @@ class EpisodicDDPG(DDPG):
         To return to where the best one was and to explore from there is the idea of Go-Explore (Ecoffet et al. 2021).
         Here it saves time, too: networks that begin alike are computed from where they part (`amc.prefix_cache`).
         """
-        if self.best is None:
+        if self.best is None or self.settings.free_groups is None:
             return 0
         rng = np.random.default_rng((self.seed or 0, index // self.settings.kept_episodes, 2))
-        return int(rng.uniform() ** 2 * self.settings.kept_share * self.steps)
+        return int(rng.integers(max(self.steps - self.settings.free_groups, 0), endpoint=True))
 
     def _varied_keeps(self, rng: np.random.Generator, kept: int) -> Keeps:
         """What is varied: the best policy so far, or the first `kept` groups of it and what the actor does then."""

@@ -24,7 +24,8 @@ class DDPGSettings:
         updates_per_step: Updates after an episode, per step of it.
         whole_policies: Explore by varying whole policies (else step by step around the actor's output).
         best_share: With whole policies: the share of episodes that vary the best policy so far (else the actor's).
-        kept_share: With whole policies: up to this share of the groups, from the first on, stay as in the best policy.
+        free_groups: With whole policies: so many groups are varied at the least, while the first ones stay as in the best
+            policy so far; None: all are varied.
         kept_episodes: How many episodes in a row leave the same groups.
         candidates: With whole policies: variations per episode, of which the one that the critic values most is scored.
         monte_carlo: The critic learns the episode's reward itself (else a bootstrapped target).
@@ -45,7 +46,7 @@ class DDPGSettings:
     updates_per_step: int = 1
     whole_policies: bool = False
     best_share: float = 0.0
-    kept_share: float = 0.0
+    free_groups: int | None = None
     kept_episodes: int = 1
     candidates: int = 1
     monte_carlo: bool = False
@@ -61,7 +62,7 @@ PRESETS: dict[str, DDPGSettings] = {
         sigma_least=0.1,
         whole_policies=True,
         best_share=0.5,
-        kept_share=0.8,
+        free_groups=6,
         kept_episodes=16,
         candidates=16,
         monte_carlo=True,

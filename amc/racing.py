@@ -101,7 +101,6 @@ class Race:
         self.seen = 0
         self.right = 0
         self._log_wealth = np.zeros(len(STAKES))
-        self._most = 0.0
         self._estimates = 0.0
 
     def add(self, answers: Answers) -> bool:
@@ -111,14 +110,12 @@ class Race:
         estimates = before + self._expected[part] + (answers - self._chances[part]) * self._factors[part]
         most = np.maximum(before + self._highest[part] - self._wanted, LEAST)
         stakes = np.minimum(STAKES[:, None] / self._deviations[part], LARGEST_STAKE / most)
-        bets = np.log1p(stakes * (self._wanted - estimates)).cumsum(axis=1)
-        wealth = np.exp(np.minimum(self._log_wealth[:, None] + bets, 700.0)).mean(axis=0)
-        self._log_wealth += bets[:, -1]
-        self._most = max(self._most, float(wealth.max()))
+        self._log_wealth += np.log1p(stakes * (self._wanted - estimates)).sum(axis=1)
+        wealth = float(np.exp(np.minimum(self._log_wealth, 700.0)).mean())
         self._estimates += float(estimates.sum())
         self.seen += len(answers)
         self.right += int(answers.sum())
-        is_worse = self._most >= 1.0 / ERROR and self.estimate < self._wanted / len(self._chances)
+        is_worse = wealth >= 1.0 / ERROR and self.estimate < self._wanted / len(self._chances)
         return is_worse and self.seen < TO_THE_END * len(self._chances)
 
     @property
