@@ -30,6 +30,8 @@ from envs.channel_pruning import Walk
 from envs.rewards import Outcome
 
 LOSSES = ("loss/critic", "loss/actor")
+GOLDEN = (5**0.5 - 1) / 2
+"""Multiples of it, less their whole parts, are spread evenly over [0, 1]."""
 
 
 class EpisodicDDPG(DDPG):
@@ -236,8 +238,9 @@ class EpisodicDDPG(DDPG):
         """
         if self.best is None or self.settings.free_groups is None:
             return 0
-        rng = np.random.default_rng((self.seed or 0, index // self.settings.kept_episodes, 2))
-        return int(rng.integers(max(self.steps - self.settings.free_groups, 0), endpoint=True))
+        offset = np.random.default_rng((self.seed or 0, 2)).random()
+        share = (offset + GOLDEN * (index // self.settings.kept_episodes)) % 1.0  # even, however few there are
+        return int(share**2 * (max(self.steps - self.settings.free_groups, 0) + 1))
 
     def _varied_keeps(self, rng: np.random.Generator, kept: int) -> Keeps:
         """What is varied: the best policy so far, or the first `kept` groups of it and what the actor does then."""

@@ -24,8 +24,8 @@ class DDPGSettings:
         updates_per_step: Updates after an episode, per step of it.
         whole_policies: Explore by varying whole policies (else step by step around the actor's output).
         best_share: With whole policies: the share of episodes that vary the best policy so far (else the actor's).
-        free_groups: With whole policies: so many groups are varied at the least, while the first ones stay as in the best
-            policy so far; None: all are varied.
+        free_groups: With whole policies: so many groups are varied at the least, while the first ones stay as in the
+            best policy so far; None: all are varied.
         kept_episodes: How many episodes in a row leave the same groups.
         candidates: With whole policies: variations per episode, of which the one that the critic values most is scored.
         monte_carlo: The critic learns the episode's reward itself (else a bootstrapped target).
