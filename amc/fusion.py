@@ -136,7 +136,7 @@ def _as_one(step: Step, *behind: Step) -> Step:
             given = list(each.args[1:])
             scalars = given + defaults[len(given) :]
     args = (x, weight, bias, other, stride, padding, dilation, groups, activation, scalars)
-    return Step(_convolution, args, {}, behind[-1].out)
+    return Step(_convolution, args, {}, behind[-1].out, returns_new=True)
 
 
 def _convolution(

@@ -66,7 +66,9 @@ class PrefixCache:
         if len(is_kept) != self._tape.input_shape[0]:
             return play(self._images[places])
         if self._kept is not None and bool(is_kept.all()):
-            return play.since(cut, _rows(self._kept, places).permute(0, 3, 1, 2))
+            rows = self._kept[places] if isinstance(places, slice) else self._kept.index_select(0, places)
+            is_view = isinstance(places, slice) and not cut.is_left
+            return play.since(cut, (rows.clone() if is_view else rows).permute(0, 3, 1, 2))
         tensor = play.until(cut, self._images[places])
         self._keep(tensor, places)
         return play.since(cut, tensor)
@@ -107,8 +109,3 @@ class PrefixCache:
             return digest.digest()
 
         return list(accumulate(self._cuts, extended, initial=b""))[1:]
-
-
-def _rows(kept: Tensor, places: Places) -> Tensor:
-    """Copies, which may be changed."""
-    return kept[places].clone() if isinstance(places, slice) else kept.index_select(0, places)

@@ -29,9 +29,7 @@ LARGEST_STAKE = 0.9
 ERROR = 0.01
 """The probability with which a network that is not worse is given up, at the most."""
 PERCENTILE = 95
-"""Of the latest scores: the reference is the network that is nearest to it."""
-RECENT = 24
-"""How many of the scores are the latest."""
+"""Of all scores so far: the reference is the network that is nearest to it."""
 ROUND = 8
 """Scores after which reference and panel are chosen anew, at the least."""
 PANEL = 24
@@ -135,7 +133,7 @@ def panel_of(scores: Sequence[Score], period: int) -> list[int]:
     whole = [index for index, score in enumerate(known) if score.share == 1]
     if len(whole) < FEWEST:
         return []
-    wanted = np.percentile([score.value for score in known[-RECENT:]], PERCENTILE)
+    wanted = np.percentile([score.value for score in known], PERCENTILE)
     return sorted(whole, key=lambda index: (abs(known[index].value - wanted), index))[:PANEL]
 
 

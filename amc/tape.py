@@ -43,7 +43,10 @@ class Slot(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One operator: what it is called with, slots in place of tensors, and the slots of what it returns."""
+    """One operator: what it is called with, slots in place of tensors, and the slots of what it returns.
+
+    `returns_new` says that this is surely no view of an argument.
+    """
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
@@ -51,6 +54,7 @@ class Step:
     out: tuple[int, ...]
     returns_many: bool = False
     changes_arguments: bool = False
+    returns_new: bool = False
 
     @property
     def reads(self) -> list[int]:
@@ -96,7 +100,8 @@ class Recording(TorchDispatchMode):
         out = func(*args, **(kwargs or {}))
         returned = out if isinstance(out, list | tuple) else [out]
         slots = tuple(self._number(tensor) for tensor in returned)
-        self.steps.append(Step(func, slot_args, slot_kwargs, slots, returned is out, func._schema.is_mutable))
+        known = returned is out, func._schema.is_mutable, func is CONVOLUTION
+        self.steps.append(Step(func, slot_args, slot_kwargs, slots, *known))
         return out
 
     def _number(self, tensor: Tensor) -> int:
@@ -121,12 +126,14 @@ class Cut(NamedTuple):
         slot: Of the tensor, `(n, c, h, w)`.
         shape: Of one image in it, for the widest network.
         names: Parameters and buffers that are read since the cut before it.
+        is_left: Whether no later step can change the tensor.
     """
 
     steps: int
     slot: int
     shape: torch.Size
     names: tuple[str, ...]
+    is_left: bool
 
 
 class Tape:
@@ -162,8 +169,20 @@ class Tape:
                 (slot,) = needed
                 count, *image = shapes[slot]
                 if len(image) == 3 and count == self.input_shape[0]:
-                    yield Cut(place + 1, slot, torch.Size(image), tuple(self.names[each] for each in read))
+                    names = tuple(self.names[each] for each in read)
+                    yield Cut(place + 1, slot, torch.Size(image), names, self._is_left(place + 1, slot))
                     read = {}
+
+    def _is_left(self, begin: int, slot: int) -> bool:
+        """Whether no step from there on can change a tensor, or what may be a view of it."""
+        views = {slot}
+        for step, _ in self._steps[begin:]:
+            if views.intersection(step.reads):
+                if step.changes_arguments:
+                    return False
+                if not step.returns_new:
+                    views.update(step.out)
+        return True
 
     def of(self, network: nn.Module) -> Play:
         """What computes as `network` does."""
@@ -206,7 +225,7 @@ class Play:
         return self._tape.play(self._given | {len(self._given): x}, cut=cut)
 
     def since(self, cut: Cut, tensor: Tensor) -> Tensor:
-        """What the network returns for what was at a cut; the tensor may be changed."""
+        """What the network returns for what was at a cut; the tensor may be changed unless the cut says otherwise."""
         return self._tape.play(self._given | {cut.slot: tensor}, begin=cut.steps)
 
 

@@ -123,3 +123,35 @@ def test_cuts_are_where_one_tensor_is_all_that_counts() -> None:
     tape = Tape(recording.steps, recording.names, recording.shapes, recording.output)
     assert [each.steps for each in tape.cuts] == [1, 2, 4, 5]  # not between neg and the sum, nor where images are rows
     assert [each.names for each in tape.cuts] == [("conv.weight", "conv.bias"), (), (), ()]
+
+
+@pytest.mark.parametrize(
+    ("then", "is_left"),
+    [
+        (lambda x: F.relu(x), True),
+        (lambda x: F.relu(x).neg_(), True),
+        (lambda x: x.neg_(), False),
+        (lambda x: x.flatten(1).neg_(), False),
+    ],
+)
+def test_cuts_say_whether_what_is_there_may_be_changed(then: Callable[[Tensor], Tensor], is_left: bool) -> None:
+    """That it may be is said too readily: of an operator that is not known to return something new."""
+    net, x = Net(then), torch.randn(2, 3, 4, 4)
+    recording = Recording(net, x)
+    tape = Tape(recording.steps, recording.names, recording.shapes, recording.output)
+    at_convolution = tape.cuts[0]
+    play = tape.of(net)
+    with torch.inference_mode():
+        tensor = play.until(at_convolution, x)
+        before = tensor.clone()
+        play.since(at_convolution, tensor)
+        assert torch.equal(tensor, before) == is_left
+        assert is_left or not at_convolution.is_left
+
+
+def test_what_only_convolutions_read_is_left() -> None:
+    x = torch.randn(2, 3, 4, 4)
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 1), nn.ReLU(inplace=True))
+    recording = Recording(net, x)
+    tape = Tape(recording.steps, recording.names, recording.shapes, recording.output)
+    assert [each.is_left for each in tape.cuts] == [True, False, True]
