@@ -79,7 +79,7 @@ class PrefixCache:
         rows = tensor.permute(0, 2, 3, 1)
         if self._kept is None:
             count = len(self._images) * rows[0].numel()
-            if len(self._room) < count:
+            if len(self._room) < count or self._room.dtype != rows.dtype:
                 self._room = rows.new_empty(count)
             self._kept = self._room[:count].view(len(self._images), *rows.shape[1:])
         self._kept[places] = rows

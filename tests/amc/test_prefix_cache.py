@@ -111,3 +111,23 @@ def test_no_more_is_kept_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prefix_cache, "MOST_BYTES", X.nbytes - 1)
     cached = cache()
     assert [convolutions(cached, alike(4, other)) for other in range(1, 6)] == [WHOLE] * 5
+
+
+class Double(nn.Module):
+    """From here on all is float64."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.double()
+
+
+def test_number_formats_may_differ_from_place_to_place() -> None:
+    def mixed(shared: int, other: int) -> nn.Module:
+        plain = list(alike(shared, other).children())
+        return nn.Sequential(*plain[:4], Double(), *[layer.double() for layer in plain[4:]])
+
+    recording = Recording(mixed(DEPTH, 0), X[:BATCH])
+    cached = PrefixCache(Tape(recording.steps, recording.names, recording.shapes, recording.output), X)
+    for other in range(1, 4):
+        convolutions(cached, mixed(1, other))
+    counts = [convolutions(cached, mixed(5, other)) for other in range(4, 12)]
+    assert counts[-1] == 3 * 1 + DEPTH
