@@ -45,17 +45,12 @@ def solve(weight: Tensor, moments: Moments, kept: Tensor, with_bias: bool, ridge
     of_input = _of_input(weight, kept)
     change = _problem(_columns(weight, moments, ~of_input), moments, of_input, with_bias).change(ridge)
     count = int(of_input.sum())
-    shape = (-1, len(kept), *weight.shape[2:])
-    solved = [
-        _columns(weight[part], moments, of_input)
-        .add_(change[:, :count, part])
-        .transpose(1, 2)
-        .reshape(shape)
-        .to(weight)
-        for part in _parts(weight, moments)
-    ]
+    solved = weight.new_empty(len(weight), len(kept), *weight.shape[2:])
+    for part in _parts(weight, moments):
+        columns = _columns(weight[part], moments, of_input).add_(change[:, :count, part])
+        solved[part] = columns.transpose(1, 2).reshape(solved[part].shape)
     shift = change[:, count] if with_bias else change.new_zeros(len(change), change.shape[2])
-    return Solved(torch.cat(solved), shift.reshape(-1).to(weight.dtype))
+    return Solved(solved, shift.reshape(-1).to(weight.dtype))
 
 
 def held_out_ridge(weight: Tensor, moments: Moments, kept: Tensor, with_bias: bool) -> float:
