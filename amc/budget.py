@@ -192,7 +192,7 @@ class Budgets:
 
         All shares are multiplied by the largest common factor that fits, rounded to the nearest choice; the steps
         still affordable are handed out in forward order. With equal shares this is the uniform policy. Without limits
-        it is the nearest choices.
+        it is the nearest choices. The first groups keep what is `decided`, whatever their shares.
         """
         first = len(decided)
 
@@ -208,7 +208,8 @@ class Budgets:
     def fit(self, keeps_at: Callable[[float], Keeps], most: float, first: int = 0) -> Keeps:
         """The keeps at the largest level up to `most` that fits every budget, filled up.
 
-        `keeps_at` gives the keeps at a level: the least ones at 0, and never fewer at a higher level.
+        `keeps_at` gives the keeps at a level: the least ones at 0, and never fewer at a higher level. Groups before
+        `first` are not filled up.
         """
         low, high = 0.0, most
         fits, exceeds = keeps_at(low), keeps_at(high)
@@ -226,7 +227,7 @@ class Budgets:
         return self.fill(fits, first)
 
     def fill(self, keeps: Keeps, first: int = 0) -> Keeps:
-        """Hand out the steps that are still affordable, one a group in forward order, until none is."""
+        """Hand out the steps that are still affordable, one a group in forward order from `first` on, until none is."""
         keeps = keeps.copy()
         grown = True
         while grown:

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from agents.exploration import random_policy, truncated_normal, varied_policy
 from amc.budget import Budgets
+from amc.graph import Keeps, PruningGraph
 from tests.oracles import prepared
 from tests.problems import Problem, fits, larger, problems
 
@@ -31,6 +32,12 @@ def test_without_deviation_or_room_nothing_is_drawn() -> None:
     assert rng.random() == np.random.default_rng(0).random()
 
 
+def can_grow(graph: PruningGraph, texts: tuple[str, ...], keeps: Keeps, first: int = 0) -> bool:
+    """Whether a group from the first on could keep one step more."""
+    steps = [larger(graph, keeps, index) for index in range(first, len(keeps))]
+    return any(more is not None and fits(graph, texts, more) for more in steps)
+
+
 @many
 @given(problems(groups=6), st.integers(0, 10**6), st.floats(0.0, 1.0))
 def test_whole_policies_fill_the_budget_and_never_exceed_it(problem: Problem, seed: int, sigma: float) -> None:
@@ -40,8 +47,7 @@ def test_whole_policies_fill_the_budget_and_never_exceed_it(problem: Problem, se
     for keeps in (policy, varied_policy(rng, budgets, policy, sigma)):
         assert fits(graph, texts, keeps)
         assert all(keep in group.choices for keep, group in zip(keeps, graph.groups, strict=True))
-        steps = [larger(graph, keeps, index) for index in range(len(keeps))]
-        assert not any(more is not None and fits(graph, texts, more) for more in steps)
+        assert not can_grow(graph, texts, keeps)
 
 
 @many
@@ -54,8 +60,7 @@ def test_the_first_groups_of_a_variation_can_be_left(problem: Problem, seed: int
     keeps = varied_policy(rng, budgets, policy, 0.5, first)
     assert keeps[:first].tolist() == policy[:first].tolist()
     assert fits(graph, texts, keeps)
-    steps = [larger(graph, keeps, index) for index in range(first, len(keeps))]
-    assert not any(more is not None and fits(graph, texts, more) for more in steps)
+    assert not can_grow(graph, texts, keeps, first)
     for index in range(len(keeps)):  # it can be walked to
         least, most = budgets.interval(keeps[:index].tolist())
         assert least <= keeps[index] <= most
