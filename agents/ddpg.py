@@ -18,7 +18,7 @@ from stable_baselines3.common.type_aliases import RolloutReturn
 from torch import Tensor
 from torch.nn import functional as F
 
-from agents.exploration import random_policy, truncated_normal, varied_policy
+from agents.exploration import random_policy, truncated_normal, varied_policies
 from agents.projection import project
 from agents.replay import EpisodeReplay
 from agents.result import Episode, Past, best_of, better
@@ -224,7 +224,7 @@ class EpisodicDDPG(DDPG):
         sigma = self.sigma(index)
         for kept in (self._kept_groups(index), 0):
             keeps = self._varied_keeps(rng, kept)
-            varied = [varied_policy(rng, budgets, keeps, sigma, kept) for _ in range(self.settings.candidates)]
+            varied = list(varied_policies(rng, budgets, keeps, sigma, self.settings.candidates, kept))
             new = [each for each in varied if each.tobytes() not in self._known]
             if new:
                 return new

@@ -34,16 +34,21 @@ def random_policy(rng: np.random.Generator, budgets: Budgets) -> Keeps:
     return budgets.scale(level * np.exp(trend + noise))
 
 
-def varied_policy(rng: np.random.Generator, budgets: Budgets, keeps: Keeps, sigma: float, first: int = 0) -> Keeps:
-    """The policy `keeps`, varied from group `first` on and scaled back to the budget there.
+def varied_policies(
+    rng: np.random.Generator, budgets: Budgets, keeps: Keeps, sigma: float, count: int, first: int = 0
+) -> Keeps:
+    """The policy `keeps`, varied `count` times from group `first` on and scaled back to the budget there.
 
     A random number of groups (from one to all, small numbers as likely as large ones on a log scale) change by factors
     of deviation `sigma`.
+
+    Returns:
+        Keeps, `(count, groups)`.
     """
-    shares = keeps / budgets.graph.full
-    groups = len(shares) - first
-    count = int(np.exp(rng.uniform(0.0, np.log(groups + 1))))
-    chosen = rng.permutation(groups)[: max(1, min(count, groups))]
-    factors = np.ones(len(shares))
-    factors[first + chosen] = np.exp(sigma * rng.normal(size=len(chosen)))
-    return budgets.scale(shares * factors, keeps[:first].tolist())
+    groups = len(keeps) - first
+    factors = np.ones((count, len(keeps)))
+    for each in factors[:, first:]:
+        changes = int(np.exp(rng.uniform(0.0, np.log(groups + 1))))
+        chosen = rng.permutation(groups)[: max(1, min(changes, groups))]
+        each[chosen] = np.exp(sigma * rng.normal(size=len(chosen)))
+    return budgets.scale(factors * (keeps / budgets.graph.full), keeps[:first].tolist())

@@ -182,65 +182,67 @@ class Budgets:
         return int(allowed[np.argmin(np.abs(allowed - wanted))])
 
     def nearest(self, shares: NDArray[np.float64]) -> Keeps:
-        """The choices nearest to the wanted shares `(groups,)`, each group for itself and whatever the budget."""
+        """The choices nearest to the wanted shares `(..., groups)`, each group for itself and whatever the budget."""
         wanted = np.clip(shares, 0.0, 1.0) * self.graph.full
-        places = np.argmin(np.abs(self._table - wanted[:, None]), axis=1)
-        return self._table[np.arange(len(places)), places]
+        places = np.argmin(np.abs(self._table - wanted[..., None]), axis=-1)
+        return self._table[np.arange(len(self._table)), places]
 
     def scale(self, shares: NDArray[np.float64], decided: Sequence[int] = ()) -> Keeps:
-        """Turn the wanted shares `(groups,)`, all above 0, into keeps that fill the budget.
+        """Turn the wanted shares `(..., groups)`, all above 0, into keeps that fill the budget.
 
-        All shares are multiplied by the largest common factor that fits, rounded to the nearest choice; the steps
-        still affordable are handed out in forward order. With equal shares this is the uniform policy. Without limits
-        it is the nearest choices. The first groups keep what is `decided`, whatever their shares.
+        All shares of a policy are multiplied by the largest common factor that fits, rounded to the nearest choice; the
+        steps still affordable are handed out in forward order. With equal shares this is the uniform policy. Without
+        limits it is the nearest choices. The first groups keep what is `decided`, whatever their shares.
         """
         first = len(decided)
 
-        def keeps_at(factor: float) -> Keeps:
-            keeps = self.nearest(factor * shares)
-            keeps[:first] = decided
+        def keeps_at(factors: NDArray[np.float64]) -> Keeps:
+            keeps = self.nearest(factors[..., None] * shares)
+            keeps[..., :first] = decided
             return keeps
 
         if not self.limits:
-            return keeps_at(1.0)
-        return self.fit(keeps_at, 1.0 / float(shares[first:].min(initial=1.0)), first)
+            return keeps_at(np.ones(shares.shape[:-1]))
+        return self.fit(keeps_at, 1.0 / shares[..., first:].min(axis=-1, initial=1.0), first)
 
-    def fit(self, keeps_at: Callable[[float], Keeps], most: float, first: int = 0) -> Keeps:
-        """The keeps at the largest level up to `most` that fits every budget, filled up.
+    def fit(
+        self, keeps_at: Callable[[NDArray[np.float64]], Keeps], most: NDArray[np.float64] | float, first: int = 0
+    ) -> Keeps:
+        """The keeps at the largest levels up to `most` that fit every budget, filled up.
 
-        `keeps_at` gives the keeps at a level: the least ones at 0, and never fewer at a higher level. Groups before
-        `first` are not filled up.
+        `keeps_at` gives the keeps `(..., groups)` of policies at levels `(...)`: the least ones at 0, and never fewer
+        at a higher level. Groups before `first` are not filled up.
         """
-        low, high = 0.0, most
+        high = np.asarray(most, dtype=np.float64)
+        low = np.zeros_like(high)
         fits, exceeds = keeps_at(low), keeps_at(high)
-        if self.allows(exceeds):
-            return self.fill(exceeds, first)
+        fits = np.where(self.allows_each(exceeds)[..., None], exceeds, fits)
         for _ in range(_BISECTIONS):
-            if ((self._table > fits[:, None]) & (self._table <= exceeds[:, None])).sum() == 1:  # nothing lies between
+            between = (self._table > fits[..., None]) & (self._table <= exceeds[..., None])
+            if (between.sum(axis=(-2, -1)) <= 1).all():
                 break
             middle = (low + high) / 2
             keeps = keeps_at(middle)
-            if self.allows(keeps):
-                low, fits = middle, keeps
-            else:
-                high, exceeds = middle, keeps
+            allowed = self.allows_each(keeps)
+            low, high = np.where(allowed, middle, low), np.where(allowed, high, middle)
+            fits, exceeds = (np.where(allowed[..., None], *pair) for pair in ((keeps, fits), (exceeds, keeps)))
         return self.fill(fits, first)
 
     def fill(self, keeps: Keeps, first: int = 0) -> Keeps:
-        """Hand out the steps that are still affordable, one a group in forward order from `first` on, until none is."""
+        """Hand out the steps that are still affordable, one a group in forward order from `first` on, until none is.
+
+        Keeps are `(..., groups)`, those of each policy filled up for themselves.
+        """
         keeps = keeps.copy()
         grown = True
         while grown:
             grown = False
             for index, choices in enumerate(self.choices[first:], first):
-                larger = choices[choices > keeps[index]]
-                if len(larger) and self.allows(_with(keeps, index, larger[0])):
-                    keeps[index] = larger[0]
+                larger = keeps.copy()
+                place = np.searchsorted(choices, keeps[..., index], side="right")
+                larger[..., index] = choices[np.minimum(place, len(choices) - 1)]
+                grows = (larger[..., index] > keeps[..., index]) & self.allows_each(larger)
+                if grows.any():
+                    keeps = np.where(grows[..., None], larger, keeps)
                     grown = True
         return keeps
-
-
-def _with(keeps: Keeps, index: int, keep: int) -> Keeps:
-    changed = keeps.copy()
-    changed[index] = keep
-    return changed

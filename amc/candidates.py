@@ -81,7 +81,7 @@ class Candidates:
         steps = RECOVERIES[recovery]
         if not steps.asymmetric and (not steps.statistics or has_statistics(compressor.model)):
             calibration = compressor.calibration[:STATISTICS_BATCHES]
-            self._fast = FastNetworks(compressor.model, compressor.graph, calibration, self.dtype)
+            self._fast = FastNetworks(compressor, calibration, self.dtype, statistics=steps.statistics)
         self._tape = self._recorded()
         self._prefixes = PrefixCache(self._tape, self._held.inputs) if self._tape and self._held else None
 
@@ -144,7 +144,7 @@ class Candidates:
             compact, _ = self._compressor.compact(alive, self._recovery)
             return for_inference(compact, self._compressor.graph).to(self.dtype)
         tensors, selection = self._compressor.tensors(alive, self._recovery)
-        return self._fast.network(tensors, selection, statistics=RECOVERIES[self._recovery].statistics)
+        return self._fast.network(tensors, selection)
 
     def played(self, network: nn.Module) -> Callable[[Tensor], Tensor]:
         """What computes as one of these networks does, in fewer steps where that is possible."""
@@ -152,19 +152,10 @@ class Candidates:
 
     def _recorded(self) -> Tape | None:
         """What compact networks run, where it can be played from a tape."""
-        if self._fast is None or self._top is None or self._device.type != "cpu":
+        if self._fast is None or self._top is None:
             return None
         inputs, _ = next(iter(self._all()))
-        if not isinstance(inputs, Tensor):
-            return None
-        graph = self._compressor.graph
-        return fused_tape((self._cut(keeps) for keeps in (graph.full, graph.least)), inputs)
-
-    def _cut(self, keeps: Keeps) -> nn.Module:
-        """The compact network of weights as they are."""
-        assert self._fast is not None
-        tensors, selection = self._compressor.tensors(self._compressor.alive(keeps), "none")
-        return self._fast.network(tensors, selection, statistics=False)
+        return fused_tape(self._fast.widest_and_narrowest(), inputs) if isinstance(inputs, Tensor) else None
 
     def _settle(self, dtype: torch.dtype) -> None:
         """Take the number format if the original scores (nearly) the same in it."""

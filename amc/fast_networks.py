@@ -6,7 +6,7 @@ folded into them; batch-norm statistics are taken in that format, too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -14,43 +14,63 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from amc.graph import Example, PruningGraph
+from amc.compress import Compressor
+from amc.graph import Example
 from amc.graph.inputs import cast
 from amc.inference import Fold, folds, for_inference
 from amc.mold import Mold, laid_out
 from amc.prune import Selection
-from amc.statistics import reestimate
+from amc.statistics_pass import StatisticsPass
 
 
 class FastNetworks:
     """Makes them; one exists at a time.
 
     Args:
-        model: The network, in evaluation mode.
-        graph: Its analysis.
-        calibration: Batches of inputs that statistics are taken on.
+        compressor: Of the network.
+        calibration: Batches of inputs.
         dtype: The number format. Batch norms that are left compute in float32.
+        statistics: Whether those of batch norms are taken anew, on `calibration`.
     """
 
     def __init__(
-        self, model: nn.Module, graph: PruningGraph, calibration: Sequence[Example], dtype: torch.dtype
+        self, compressor: Compressor, calibration: Sequence[Example], dtype: torch.dtype, *, statistics: bool
     ) -> None:
+        model, graph = compressor.model, compressor.graph
+        self._compressor = compressor
         self._dtype = dtype
-        self._calibration = [cast(batch, dtype) for batch in calibration]
         self._modules = dict(model.named_modules())
         self._folds = folds(model, graph)
         self._gone = {fold.norm for fold in self._folds}
         self._whole = Mold(model)
         self._folded = Mold(for_inference(model, graph))
-
-    def network(self, tensors: Mapping[str, Tensor], selection: Selection, *, statistics: bool) -> nn.Module:
-        """The compact network of `tensors` (`amc.prune.sliced`), which may be changed, until the next one is made.
-
-        With `statistics` those of batch norms are taken anew.
-        """
+        self._statistics = None
         if statistics:
-            with_norms = {name: self._laid_out(name, tensor) for name, tensor in tensors.items()}
-            reestimate(self._whole.fill(with_norms, selection.attributes), self._calibration)
+            extremes = (self._with_norms(*cut) for cut in self._extremes())
+            self._statistics = StatisticsPass(model, extremes, [cast(batch, dtype) for batch in calibration])
+
+    def network(self, tensors: Mapping[str, Tensor], selection: Selection) -> nn.Module:
+        """The compact network of `tensors` (`amc.prune.sliced`), which may be changed, until the next one is made."""
+        if self._statistics is not None:
+            self._statistics.take(self._with_norms(tensors, selection))
+        return self._without_norms(tensors, selection)
+
+    def widest_and_narrowest(self) -> Iterator[nn.Module]:
+        """Two of them, of weights and statistics as they are."""
+        for cut in self._extremes():
+            yield self._without_norms(*cut)
+
+    def _extremes(self) -> Iterator[tuple[dict[str, Tensor], Selection]]:
+        graph = self._compressor.graph
+        for keeps in (graph.full, graph.least):
+            yield self._compressor.tensors(self._compressor.alive(keeps), "none")
+
+    def _with_norms(self, tensors: Mapping[str, Tensor], selection: Selection) -> nn.Module:
+        """The compact network before batch norms are folded; it holds their tensors themselves."""
+        laid_out = {name: self._laid_out(name, tensor) for name, tensor in tensors.items()}
+        return self._whole.fill(laid_out, selection.attributes)
+
+    def _without_norms(self, tensors: Mapping[str, Tensor], selection: Selection) -> nn.Module:
         folded = {name: tensor for name, tensor in tensors.items() if _owner(name) not in self._gone}
         for fold in self._folds:
             folded |= self._fold(fold, tensors)

@@ -7,7 +7,7 @@ written to memory and read again. Convolutions with few outputs compute two pixe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -37,27 +37,39 @@ HALF_A_VECTOR = 8 if "AVX512" in torch.backends.cpu.get_cpu_capability() else 4
 """Channels that fill half of what the processor multiplies at once."""
 WIDE = 32
 """Pixels in a row, from which on it pays to compute two together."""
+Change = Callable[[Sequence[Step], Sequence[str]], list[Step]]
+"""Makes other steps of steps, given the names of parameters and buffers by slot. It may raise NoTapeError."""
+MOST_WATCHED = 8
+"""Images that a network is watched on, at the most."""
 TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 0.05}
 """How far what is played may be from what a network computes, relative to the largest output."""
 
 
-def fused_tape(networks: Iterable[nn.Module], x: Tensor) -> Tape | None:
+def fused_tape(networks: Iterable[nn.Module], x: Tensor, change: Change | None = None) -> Tape | None:
     """A tape of fused steps for all networks between two of one kind, the widest and the narrowest.
 
     Args:
         networks: The two; the second may be made when the first is not needed any more.
-        x: Images on the processor, as many as the tape is to be played for at once.
+        x: Inputs.
+        change: What is done with the steps before they are fused.
 
     Returns:
-        None where there is no tape, or it does not compute the same.
+        None where there is no tape, it does not compute the same, or the inputs are not on the processor in one of
+        `TOLERANCES`.
     """
+    if x.device.type != "cpu" or x.dtype not in TOLERANCES:
+        return None
     recordings = []
+    images = x if len(x) >= MOST_WATCHED else torch.cat([x] * MOST_WATCHED)
     try:
-        for network in networks:
-            recordings.append(Recording(network, x))
+        for count, network in enumerate(networks, MOST_WATCHED - 1):  # more where it is narrower: no width grows
+            recordings.append(Recording(network, images[:count]))
             narrowest = network
         one, other = recordings
-        steps = fused(joined(one, other), one.shapes, one.output)
+        steps = joined(one, other)
+        if change is not None:
+            steps = change(steps, one.names)
+        steps = fused(steps, one.shapes, one.output)
         tape = Tape(steps, one.names, one.shapes, one.output)
         with torch.inference_mode():
             played, wanted = tape.of(narrowest)(x), narrowest(x)
@@ -81,13 +93,11 @@ def fused(steps: Sequence[Step], shapes: Mapping[int, torch.Size], output: int) 
     for place in reversed(range(len(steps))):  # of two convolutions that are added, the later one does it
         if not _is_convolution(steps[place], shapes):
             continue
-        behind = _behind(place, left, reader, shapes)
-        if not behind:
-            continue
-        between = set(range(place + 1, behind[-1])) - set(behind)
-        if not any(steps[each].changes_arguments for each in between):
-            chain = [left.pop(each) for each in (place, *behind)]
-            left[behind[-1]] = _as_one(*chain)
+        chain = [place, *_behind(place, left, reader, shapes)]
+        between = set(range(place, chain[-1])) - set(chain)
+        if any(steps[each].changes_arguments for each in between):
+            chain = [place]
+        left[chain[-1]] = _as_one(*[left.pop(each) for each in chain])
     return [left[place] for place in sorted(left)]
 
 
@@ -136,7 +146,7 @@ def _as_one(step: Step, *behind: Step) -> Step:
             given = list(each.args[1:])
             scalars = given + defaults[len(given) :]
     args = (x, weight, bias, other, stride, padding, dilation, groups, activation, scalars)
-    return Step(_convolution, args, {}, behind[-1].out, returns_new=True)
+    return Step(_convolution, args, {}, (step, *behind)[-1].out, returns_new=True)
 
 
 def _convolution(
@@ -162,7 +172,7 @@ def _convolution(
     if in_pairs:
         weight = torch.cat([F.pad(weight, (0, 1)), F.pad(weight, (1, 0))]).contiguous(memory_format=torch.channels_last)
         bias, stride = None if bias is None else bias.repeat(2), (1, 2)
-    out = operator(x, weight, bias, padding, stride, dilation, groups, activation, scalars, "")
+    out = operator(x, weight, bias, padding, stride, dilation, groups, activation or "none", scalars, "")
     if in_pairs:
         n, channels, height, width = out.shape
         out = out.permute(0, 2, 3, 1).view(n, height, 2 * width, channels // 2).permute(0, 3, 1, 2)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from itertools import accumulate
 
 import numpy as np
@@ -36,6 +36,10 @@ class PrefixCache:
     Args:
         tape: Of the networks.
         images: All inputs, `(N, c, h, w)`.
+
+    Attributes:
+        shared: Of the network that was last asked for: the parameters and buffers that are read before the place where
+            something is, or will be, kept.
     """
 
     def __init__(self, tape: Tape, images: Tensor) -> None:
@@ -49,6 +53,7 @@ class PrefixCache:
         self._room = images.new_empty(0)
         self._kept: Tensor | None = None  # (N, h, w, c), in the room
         self._is_kept = torch.zeros(len(images), dtype=torch.bool)
+        self.shared: Set[str] = frozenset()
 
     def of(self, network: nn.Module) -> Callable[[Places], Tensor]:
         """What computes as `network` does for the images at given places."""
@@ -56,16 +61,16 @@ class PrefixCache:
         digests = self._digests(play)
         self._choose(digests)
         self._recent.append(digests)
-        if not self._is_known(digests):
+        is_known = self._is_known(digests)
+        before = self._cuts[: self._place + 1] if is_known else []
+        self.shared = frozenset(name for cut in before for name in cut.names)
+        if not is_known:
             return lambda places: play(self._images[places])
         cut = self._cuts[self._place]
         return lambda places: self._run(play, cut, places)
 
     def _run(self, play: Play, cut: Cut, places: Places) -> Tensor:
-        is_kept = self._is_kept[places]
-        if len(is_kept) != self._tape.input_shape[0]:
-            return play(self._images[places])
-        if self._kept is not None and bool(is_kept.all()):
+        if self._kept is not None and bool(self._is_kept[places].all()):
             rows = self._kept[places] if isinstance(places, slice) else self._kept.index_select(0, places)
             is_view = isinstance(places, slice) and not cut.is_left
             return play.since(cut, (rows.clone() if is_view else rows).permute(0, 3, 1, 2))

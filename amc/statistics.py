@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from amc.graph.inputs import Example, feed
 
+A_VECTOR = 16
+"""Channels that fill what a processor computes at once."""
+WIDE = 16
+"""Pixels in a row, from which on it pays to normalise a row of them at once where channels do not fill that."""
+
 
 def has_statistics(model: nn.Module) -> bool:
     """Whether there is a batch norm that keeps statistics."""
-    return any(_keeps_statistics(module) for module in model.modules())
+    return any(keeps_statistics(module) for module in model.modules())
 
 
-def _keeps_statistics(module: nn.Module) -> bool:
+def keeps_statistics(module: nn.Module) -> bool:
+    """Whether it is one."""
     return isinstance(module, _BatchNorm) and bool(module.track_running_stats)
 
 
@@ -27,14 +35,15 @@ def reestimate(model: nn.Module, batches: Iterable[Example]) -> None:
     normalised by its own statistics; one that has a single value per channel by the statistics so far. The network
     stays in evaluation mode.
     """
-    averages = {
-        module: _Average(module)
-        for module in model.modules()
-        if isinstance(module, _BatchNorm) and _keeps_statistics(module)
-    }
-    if not averages:
+    norms = [module for module in model.modules() if keeps_statistics(module)]
+    if not norms:
         return
-    hooks = [norm.register_forward_pre_hook(average.add) for norm, average in averages.items()]
+    averages = Averages()
+
+    def note(norm: Any, inputs: tuple[Tensor]) -> None:
+        averages.add(norm.running_mean, norm.running_var, *inputs)
+
+    hooks = [norm.register_forward_pre_hook(note) for norm in norms]
     try:
         with torch.no_grad():
             for inputs in batches:
@@ -42,23 +51,42 @@ def reestimate(model: nn.Module, batches: Iterable[Example]) -> None:
     finally:
         for hook in hooks:
             hook.remove()
-        for average in averages.values():
+        averages.put()
+
+
+class Averages:
+    """Of the statistics of all that batch norms read; they are found by the running mean that a norm holds."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, _Average] = {}
+
+    def add(self, mean: Tensor, var: Tensor, x: Tensor) -> None:
+        """Note the statistics of an input, and put them where the norm holds its own, to normalise it by them."""
+        average = self._of.get(id(mean))
+        if average is None:
+            average = self._of[id(mean)] = _Average(mean, var)
+        average.add(x)
+
+    def put(self) -> None:
+        """Have all norms hold what was found."""
+        for average in self._of.values():
             average.put()
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self._of.clear()
+
+    def __contains__(self, mean: Tensor) -> bool:
+        return id(mean) in self._of
 
 
 class _Average:
-    """Of the statistics of all that one batch norm reads."""
-
-    def __init__(self, norm: _BatchNorm) -> None:
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        self._held = norm.running_mean, norm.running_var
+    def __init__(self, mean: Tensor, var: Tensor) -> None:
+        self._held = mean, var
         self._values = 0
-        self._mean, self._var = norm.running_mean.clone(), norm.running_var.clone()
+        self._mean, self._var = mean.clone(), var.clone()
 
-    def add(self, _: nn.Module, inputs: tuple[Tensor]) -> None:
-        """Note the statistics of an input, and have it normalised by them."""
-        (x,) = inputs
+    def add(self, x: Tensor) -> None:
         values = x.numel() // x.shape[1]  # per channel; a single one has no variance
         if values == 1:
             self.put()
@@ -71,7 +99,6 @@ class _Average:
         self._hold(mean, var)
 
     def put(self) -> None:
-        """Have the norm hold what was found so far."""
         self._hold(self._mean, self._var)
 
     def _hold(self, mean: Tensor, var: Tensor) -> None:
@@ -80,16 +107,38 @@ class _Average:
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and (biased) variance of every channel of `(n, c, ...)`, float32, or float64 of float64.
+    """Mean and (biased) variance of every channel of `(n, c, ...)`, float32, or float64 of float64."""
+    dtype = x.dtype if x.dtype == torch.float64 else torch.float32
+    row = x.shape[3] if _is_channels_last(x) else 1
+    rows = _rows(x) if row > 1 else x
+    held = torch.empty(2, rows.shape[1], dtype=dtype, device=x.device)  # says in which number format to answer
+    mean, var = (each.view(row, -1) for each in torch.batch_norm_update_stats(rows, held[0], held[1], 1.0))
+    return mean.mean(0), var.mean(0) + mean.var(0, correction=0)
+
+
+def normalised(
+    x: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None, epsilon: float
+) -> Tensor:
+    """What a batch norm that holds a mean and a variance makes of `(n, c, ...)`."""
+    row = x.shape[3] if _is_channels_last(x) else 1
+    if row < WIDE or x.shape[1] % A_VECTOR == 0:
+        return F.batch_norm(x, mean, var, weight, bias, eps=epsilon)
+    mean, var = mean.repeat(row), var.repeat(row)
+    weight, bias = (None if each is None else each.repeat(row) for each in (weight, bias))
+    out = F.batch_norm(_rows(x), mean, var, weight, bias, eps=epsilon)
+    n, channels, height, width = x.shape
+    return out.transpose(1, 2).view(n, height, width, channels).permute(0, 3, 1, 2)
+
+
+def _is_channels_last(x: Tensor) -> bool:
+    return x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last)
+
+
+def _rows(x: Tensor) -> Tensor:
+    """Images as rows of pixels, `(n, w * c, h, 1)` of `(n, c, h, w)`, as a view.
 
     The few channels of an image whose channels are last do not fill the processor's vectors: those of a whole row of
-    pixels do, and are put together afterwards.
+    pixels do.
     """
-    dtype = x.dtype if x.dtype == torch.float64 else torch.float32
-    row = 1
-    if x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last):
-        n, channels, height, row = x.shape
-        x = x.permute(0, 2, 3, 1).view(n, height, row * channels, 1).transpose(1, 2)
-    held = torch.empty(2, x.shape[1], dtype=dtype, device=x.device)  # says in which number format to answer
-    mean, var = (each.view(row, -1) for each in torch.batch_norm_update_stats(x, held[0], held[1], 1.0))
-    return mean.mean(0), var.mean(0) + mean.var(0, correction=0)
+    n, channels, height, width = x.shape
+    return x.permute(0, 2, 3, 1).view(n, height, width * channels, 1).transpose(1, 2)

@@ -35,6 +35,7 @@ from amc.data.resident import ResidentImages
 from amc.errors import UserError
 from amc.files import write_json
 from amc.graph import Keeps
+from amc.statistics_pass import StatisticsPass
 from amc.task import CALIBRATION_BATCH, Task
 from benchmarks.clock import Clock, best_of
 from benchmarks.paper_style import PaperStyle, Pictures, Rows
@@ -149,7 +150,7 @@ def _watch(clock: Clock, stack: ExitStack) -> None:
     clock.watch(stack, Compressor, "alive", "choose")
     clock.watch(stack, Compressor, "tensors", "reconstruct")
     clock.watch(stack, amc.fast_networks.FastNetworks, "network", "build")
-    clock.watch(stack, amc.fast_networks, "reestimate", "statistics")
+    clock.watch(stack, StatisticsPass, "take", "statistics")
     clock.watch(stack, amc.candidates, "answered_right", "forward")
     clock.watch(stack, EpisodicDDPG, "train", "learn")
 
@@ -225,7 +226,7 @@ def _bare(candidates: Candidates, keeps: Keeps) -> dict[str, float]:
     episode = best_of(lambda: candidates.score(keeps))
     with ExitStack() as stack:
         clock = Clock()
-        clock.watch(stack, amc.fast_networks, "reestimate", "statistics")
+        clock.watch(stack, StatisticsPass, "take", "statistics")
         network = candidates.network(keeps)
     images = torch.cat([inputs for inputs, _ in candidates.batches()])
     calibration = STATISTICS_BATCHES * CALIBRATION_BATCH

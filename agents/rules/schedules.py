@@ -40,9 +40,9 @@ def channel_pruning(env: ChannelPruningEnv) -> Keeps:
     others = np.where(last, 0.0, ratios)
     top = 1.0 / ratios[~last].min() if (~last).any() else 0.0
 
-    def keeps_at(level: float) -> Keeps:
+    def keeps_at(level: NDArray[np.float64]) -> Keeps:
         """First the last stage grows from nothing, up to level 1, then all others."""
-        return env.budgets.nearest(np.where(last, min(level, 1.0), others * max(level - 1.0, 0.0)))
+        return env.budgets.nearest(np.where(last, np.minimum(level, 1.0), others * np.maximum(level - 1.0, 0.0)))
 
     return env.budgets.fit(keeps_at, 1.0 + top)
 

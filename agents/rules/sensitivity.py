@@ -34,7 +34,7 @@ class Sensitivity(Rule):
         ]
         most = max(float(each.max()) for each in lost)
 
-        def keeps_at(level: float) -> Keeps:
+        def keeps_at(level: NDArray[np.float64]) -> Keeps:
             return np.array(
                 [
                     choices[np.argmax(each <= most - level)]

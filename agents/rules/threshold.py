@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from amc.criteria import Importance
 from amc.graph import Keeps, PruningGraph
@@ -15,7 +16,7 @@ def global_threshold(env: ChannelPruningEnv) -> Keeps:
     group_of_unit = np.repeat(np.arange(len(graph.groups)), graph.full)
     ranked = group_of_unit[np.argsort(-comparable(graph, env.importance), kind="stable")]
 
-    def keeps_at(level: float) -> Keeps:
+    def keeps_at(level: NDArray[np.float64]) -> Keeps:
         above = np.bincount(ranked[: int(level)], minlength=len(graph.groups))
         return env.budgets.nearest(above / graph.full)
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.exploration import random_policy, truncated_normal, varied_policy
+from agents.exploration import random_policy, truncated_normal, varied_policies
 from amc.budget import Budgets
 from amc.graph import Keeps, PruningGraph
 from tests.oracles import prepared
@@ -44,7 +44,7 @@ def test_whole_policies_fill_the_budget_and_never_exceed_it(problem: Problem, se
     graph, texts = problem
     budgets, rng = Budgets(graph, texts), np.random.default_rng(seed)
     policy = random_policy(rng, budgets)
-    for keeps in (policy, varied_policy(rng, budgets, policy, sigma)):
+    for keeps in (policy, *varied_policies(rng, budgets, policy, sigma, 3)):
         assert fits(graph, texts, keeps)
         assert all(keep in group.choices for keep, group in zip(keeps, graph.groups, strict=True))
         assert not can_grow(graph, texts, keeps)
@@ -57,7 +57,7 @@ def test_the_first_groups_of_a_variation_can_be_left(problem: Problem, seed: int
     budgets, rng = Budgets(graph, texts), np.random.default_rng(seed)
     policy = random_policy(rng, budgets)
     first = min(first, len(policy) - 1)
-    keeps = varied_policy(rng, budgets, policy, 0.5, first)
+    (keeps,) = varied_policies(rng, budgets, policy, 0.5, 1, first)
     assert keeps[:first].tolist() == policy[:first].tolist()
     assert fits(graph, texts, keeps)
     assert not can_grow(graph, texts, keeps, first)
@@ -93,10 +93,10 @@ def test_a_variation_stays_near_and_is_wider_with_a_larger_deviation() -> None:
 
     def distance(sigma: float) -> float:
         rng = np.random.default_rng(0)
-        varied = [varied_policy(rng, budgets, start, sigma) for _ in range(60)]
+        varied = varied_policies(rng, budgets, start, sigma, 60)
         return float(np.mean([np.abs(keeps - start) / graph.full for keeps in varied]))
 
-    assert varied_policy(np.random.default_rng(0), budgets, start, 0.0).tolist() == start.tolist()
+    assert varied_policies(np.random.default_rng(0), budgets, start, 0.0, 1).tolist() == [start.tolist()]
     assert 0 < distance(0.05) < distance(0.2) < distance(0.8)
 
 
@@ -104,7 +104,7 @@ def test_sometimes_few_groups_are_varied_and_sometimes_all() -> None:
     _, graph = prepared("resnet20")
     budgets, rng = Budgets(graph, []), np.random.default_rng(0)  # without a budget nothing is scaled back
     start = budgets.nearest(np.full(len(graph.groups), 0.5))
-    changed = [int((varied_policy(rng, budgets, start, 1.0) != start).sum()) for _ in range(200)]
-    assert min(changed) <= 1
-    assert max(changed) >= len(graph.groups) - 1
-    assert np.mean(np.array(changed) <= 3) > 0.4  # small numbers are as likely as large ones
+    changed = (varied_policies(rng, budgets, start, 1.0, 200) != start).sum(axis=1)
+    assert changed.min() <= 1
+    assert changed.max() >= len(graph.groups) - 1
+    assert np.mean(changed <= 3) > 0.4  # small numbers are as likely as large ones

@@ -140,6 +140,17 @@ def test_unequal_shares_are_scaled_by_one_factor(problem: Problem, data: st.Data
     assert Budgets(graph, texts).scale(np.array(shares)).tolist() == scaled(graph, texts, shares).tolist()
 
 
+@many
+@given(problems(), st.data())
+def test_several_policies_are_scaled_as_each_by_itself(problem: Problem, data: st.DataObject) -> None:
+    graph, texts = problem
+    budgets = Budgets(graph, texts)
+    shares = np.array([[[data.draw(st.floats(0.1, 3.0)) for _ in graph.groups] for _ in range(2)] for _ in range(2)])
+    decided = budgets.scale(shares[0, 0])[: data.draw(st.integers(0, len(graph.groups) - 1))].tolist()
+    found = budgets.scale(shares, decided)
+    assert found.tolist() == [[budgets.scale(each, decided).tolist() for each in pair] for pair in shares]
+
+
 def test_without_limits_shares_are_taken_as_they_come() -> None:
     graph = chain((10, 20), residual=False, round_to=1, max_sparsity=0.8)
     assert Budgets(graph, []).scale(np.array([0.5, 0.71])).tolist() == [5, 14]

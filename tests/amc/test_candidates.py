@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agents.exploration import random_policy, varied_policy
+from agents.exploration import random_policy, varied_policies
 from amc.candidates import Candidates
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
@@ -44,7 +44,7 @@ def test_what_was_kept_of_others_changes_no_answer(monkeypatch: pytest.MonkeyPat
     policy = random_policy(rng, task.budgets)
     kept = []
     for number in range(12):
-        keeps = varied_policy(rng, task.budgets, policy, 0.5, first=2)
+        (keeps,) = varied_policies(rng, task.budgets, policy, 0.5, 1, first=2)
         answers = plain.score(keeps).answers
         assert answers is not None
         panel = [answers ^ (rng.random(130) < 0.1) for _ in range(4)]

@@ -18,14 +18,15 @@ def test_they_are_the_networks_that_are_kept(name: str, way: str) -> None:
     """One after the other, from one mold: nothing of the last one is left."""
     model, graph = prepared(name)
     compressor = Compressor(model, graph, [PRUNABLE[name].example(8)])
-    fast = FastNetworks(model, graph, compressor.calibration, torch.float32)
+    statistics = RECOVERIES[way].statistics
+    fast = FastNetworks(compressor, compressor.calibration, torch.float32, statistics=statistics)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     rng = np.random.default_rng(0)
     for keeps in (graph.least, np.array([rng.choice(group.choices) for group in graph.groups]), graph.full):
         alive = compressor.alive(keeps)
         tensors, selection = compressor.tensors(alive, way)
-        network = fast.network(tensors, selection, statistics=RECOVERIES[way].statistics)
-        if RECOVERIES[way].statistics and not has_statistics(model):
+        network = fast.network(tensors, selection)
+        if statistics and not has_statistics(model):
             continue  # biases are corrected instead
         wanted, _ = compressor.compact(alive, way)
         example = PRUNABLE[name].example()
@@ -40,8 +41,8 @@ def test_bfloat16_is_near() -> None:
     example = PRUNABLE["projection"].example(16)
     outputs = []
     for dtype in (torch.float32, torch.bfloat16):
-        fast = FastNetworks(model, graph, compressor.calibration, dtype)
+        fast = FastNetworks(compressor, compressor.calibration, dtype, statistics=True)
         tensors, selection = compressor.tensors(alive, "both")
-        network = fast.network(tensors, selection, statistics=True)
+        network = fast.network(tensors, selection)
         outputs.append([each.float() for each in run(network, example.to(dtype))])
     assert 0 < distance(outputs[1], outputs[0]) < 0.1

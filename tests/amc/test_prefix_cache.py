@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from amc import prefix_cache
 from amc.inference import channels_last
 from amc.prefix_cache import PrefixCache
-from amc.tape import CONVOLUTION, Recording, Tape
+from amc.tape import CONVOLUTION, Recording, Tape, joined
 
 BATCH, IMAGES, DEPTH = 4, 14, 6
 GENERATOR = torch.Generator().manual_seed(0)
@@ -47,9 +47,9 @@ def alike(shared: int, other: int) -> nn.Module:
     return network(*range(shared), *[100 * other + each for each in range(DEPTH - shared)])
 
 
-def cache() -> PrefixCache:
-    recording = Recording(network(*range(DEPTH)), X[:BATCH])
-    return PrefixCache(Tape(recording.steps, recording.names, recording.shapes, recording.output), X)
+def cache(model: nn.Module | None = None) -> PrefixCache:
+    one, other = (Recording(model or network(*range(DEPTH)), X[:images]) for images in (2, 3))
+    return PrefixCache(Tape(joined(one, other), one.names, one.shapes, one.output), X)
 
 
 def convolutions(cached: PrefixCache, model: nn.Module, places: Sequence[Tensor | slice] = SLICES) -> int:
@@ -67,7 +67,7 @@ def test_what_two_in_a_row_have_in_common_is_computed_no_more() -> None:
     cached = cache()
     counts = [convolutions(cached, alike(4, other)) for other in range(1, 6)]
     assert counts[:2] == [WHOLE] * 2  # it is kept when the second one runs
-    assert counts[2:] == [3 * (DEPTH - 4) + DEPTH] * 3  # the last batch is not of the tape's size
+    assert counts[2:] == [len(SLICES) * (DEPTH - 4)] * 3
 
 
 def test_networks_that_begin_otherwise_are_computed_whole() -> None:
@@ -83,8 +83,8 @@ def test_a_longer_common_part_takes_the_place_of_a_shorter_one() -> None:
     for other in range(1, 10):
         convolutions(cached, alike(2, other))
     counts = [convolutions(cached, alike(5, other)) for other in range(10, 20)]
-    assert counts[0] == counts[1] == 3 * 4 + DEPTH
-    assert counts[-1] == 3 * 1 + DEPTH
+    assert counts[0] == counts[1] == len(SLICES) * 4
+    assert counts[-1] == len(SLICES) * 1
 
 
 def test_a_shorter_one_takes_the_place_of_a_longer_one_that_is_over() -> None:
@@ -93,7 +93,7 @@ def test_a_shorter_one_takes_the_place_of_a_longer_one_that_is_over() -> None:
         convolutions(cached, alike(5, other))
     counts = [convolutions(cached, alike(1, other)) for other in range(10, 20)]
     assert counts[0] == WHOLE
-    assert counts[-1] == 3 * 5 + DEPTH
+    assert counts[-1] == len(SLICES) * 5
 
 
 def test_images_in_any_order_and_some_of_them_only() -> None:
@@ -102,7 +102,7 @@ def test_images_in_any_order_and_some_of_them_only() -> None:
     order = torch.randperm(IMAGES, generator=torch.Generator().manual_seed(1)).split(BATCH)
     assert convolutions(cached, alike(4, 2), order[:2]) == 2 * DEPTH
     assert convolutions(cached, alike(4, 3), order) == 2 * 2 + 2 * DEPTH  # two batches were there
-    assert convolutions(cached, alike(4, 4), order) == 3 * 2 + DEPTH
+    assert convolutions(cached, alike(4, 4), order) == len(SLICES) * 2
     other_order = torch.cat(order[:3]).flip(0).split(BATCH)
     assert convolutions(cached, alike(4, 5), other_order) == 3 * 2
 
@@ -125,9 +125,8 @@ def test_number_formats_may_differ_from_place_to_place() -> None:
         plain = list(alike(shared, other).children())
         return nn.Sequential(*plain[:4], Double(), *[layer.double() for layer in plain[4:]])
 
-    recording = Recording(mixed(DEPTH, 0), X[:BATCH])
-    cached = PrefixCache(Tape(recording.steps, recording.names, recording.shapes, recording.output), X)
+    cached = cache(mixed(DEPTH, 0))
     for other in range(1, 4):
         convolutions(cached, mixed(1, other))
     counts = [convolutions(cached, mixed(5, other)) for other in range(4, 12)]
-    assert counts[-1] == 3 * 1 + DEPTH
+    assert counts[-1] == len(SLICES) * 1
