@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from amc.tape import CONVOLUTION, GROUPS, NoTapeError, Recording, Slot, Step, Tape, convolution, joined
+from amc.recording import CONVOLUTION, GROUPS, NoTapeError, Recording, Slot, Step, convolution, joined
+from amc.tape import Tape
 
 aten = torch.ops.aten
 ACTIVATIONS: dict[Any, tuple[str, list[float]]] = {

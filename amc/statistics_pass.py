@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from amc.fusion import fused_tape
 from amc.graph.inputs import Example, batch_size
 from amc.prefix_cache import PrefixCache
+from amc.recording import NoTapeError, Step
 from amc.statistics import Averages, keeps_statistics, normalised, reestimate
-from amc.tape import NoTapeError, Step
 
 NORM = torch.ops.aten.native_batch_norm.default
 MEAN = 1

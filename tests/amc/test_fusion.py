@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from amc.fusion import fused, fused_tape
 from amc.inference import channels_last
-from amc.tape import CONVOLUTION, Recording, Tape
+from amc.recording import CONVOLUTION, Recording
+from amc.tape import Tape
 from tests.amc.test_tape import WITHOUT
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared

@@ -13,7 +13,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from amc import prefix_cache
 from amc.inference import channels_last
 from amc.prefix_cache import PrefixCache
-from amc.tape import CONVOLUTION, Recording, Tape, joined
+from amc.recording import CONVOLUTION, Recording, joined
+from amc.tape import Tape
 
 BATCH, IMAGES, DEPTH = 4, 14, 6
 GENERATOR = torch.Generator().manual_seed(0)
