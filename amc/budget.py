@@ -219,13 +219,16 @@ class Budgets:
         fits = np.where(self.allows_each(exceeds)[..., None], exceeds, fits)
         for _ in range(_BISECTIONS):
             between = (self._table > fits[..., None]) & (self._table <= exceeds[..., None])
-            if (between.sum(axis=(-2, -1)) <= 1).all():
+            is_open = np.asarray(between.sum(axis=(-2, -1)) > 1)
+            if not is_open.any():
                 break
             middle = (low + high) / 2
             keeps = keeps_at(middle)
-            allowed = self.allows_each(keeps)
-            low, high = np.where(allowed, middle, low), np.where(allowed, high, middle)
-            fits, exceeds = (np.where(allowed[..., None], *pair) for pair in ((keeps, fits), (exceeds, keeps)))
+            fit = is_open.copy()
+            fit[is_open] = self.allows_each(keeps[is_open])
+            exceed = is_open & ~fit
+            low, high = np.where(fit, middle, low), np.where(exceed, middle, high)
+            fits, exceeds = np.where(fit[..., None], keeps, fits), np.where(exceed[..., None], keeps, exceeds)
         return self.fill(fits, first)
 
     def fill(self, keeps: Keeps, first: int = 0) -> Keeps:
@@ -233,16 +236,18 @@ class Budgets:
 
         Keeps are `(..., groups)`, those of each policy filled up for themselves.
         """
-        keeps = keeps.copy()
-        grown = True
-        while grown:
-            grown = False
+        *policies, groups = keeps.shape
+        rows = keeps.reshape(math.prod(policies), groups).copy()
+        left = np.arange(len(rows))
+        while len(left):
+            grown = np.zeros(len(left), dtype=np.bool_)
             for index, choices in enumerate(self.choices[first:], first):
-                larger = keeps.copy()
-                place = np.searchsorted(choices, keeps[..., index], side="right")
-                larger[..., index] = choices[np.minimum(place, len(choices) - 1)]
-                grows = (larger[..., index] > keeps[..., index]) & self.allows_each(larger)
-                if grows.any():
-                    keeps = np.where(grows[..., None], larger, keeps)
-                    grown = True
-        return keeps
+                larger = rows[left]
+                place = np.searchsorted(choices, larger[:, index], side="right")
+                grows = place < len(choices)
+                larger[:, index] = choices[np.minimum(place, len(choices) - 1)]
+                grows[grows] = self.allows_each(larger[grows])
+                rows[left[grows]] = larger[grows]
+                grown |= grows
+            left = left[grown]
+        return rows.reshape(keeps.shape)
