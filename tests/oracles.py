@@ -210,3 +210,16 @@ def snapshot(model: nn.Module) -> dict[str, Any]:
             if key not in ("_parameters", "_buffers", "_modules"):
                 seen[f"{name}.{key}"] = dict(value) if isinstance(value, dict) else value
     return seen
+
+
+class Calls(TorchDispatchMode):
+    """Counts those of some operators."""
+
+    def __init__(self, *functions: Any) -> None:
+        super().__init__()
+        self.functions = functions
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += func in self.functions
+        return func(*args, **(kwargs or {}))

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from amc import prefix_cache
 from amc.inference import channels_last
 from amc.prefix_cache import PrefixCache
 from amc.recording import CONVOLUTION, Recording, joined
 from amc.tape import Tape
+from tests.oracles import Calls
 
 BATCH, IMAGES, DEPTH = 4, 14, 6
 GENERATOR = torch.Generator().manual_seed(0)
@@ -24,14 +23,7 @@ WHOLE = len(SLICES) * DEPTH
 """Convolutions of one network on all images."""
 
 
-class Convolutions(TorchDispatchMode):
-    """Counts those that run."""
-
-    count = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.count += func in (CONVOLUTION, torch.ops.aten.conv2d.default)
-        return func(*args, **(kwargs or {}))
+CONVOLUTIONS = CONVOLUTION, torch.ops.aten.conv2d.default
 
 
 def network(*seeds: int) -> nn.Module:
@@ -57,7 +49,7 @@ def convolutions(cached: PrefixCache, model: nn.Module, places: Sequence[Tensor 
     """How many run while it answers; the answers must be those of the model itself."""
     compute = cached.of(model)
     with torch.inference_mode():
-        with Convolutions() as ran:
+        with Calls(*CONVOLUTIONS) as ran:
             found = [compute(each) for each in places]
         for each, out in zip(places, found, strict=True):
             assert torch.equal(out, model(X[each]))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from amc.compress import Compressor
 from amc.fast_networks import FastNetworks
@@ -17,22 +14,9 @@ from amc.graph import Keeps
 from amc.statistics import reestimate
 from amc.statistics_pass import StatisticsPass
 from tests.architectures import PRUNABLE
-from tests.oracles import prepared
+from tests.oracles import Calls, prepared
 
 NORMS = torch.ops.aten.batch_norm_update_stats.default
-
-
-class Calls(TorchDispatchMode):
-    """Counts those of an operator."""
-
-    def __init__(self, function: Any) -> None:
-        super().__init__()
-        self.function = function
-        self.count = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.count += func is self.function
-        return func(*args, **(kwargs or {}))
 
 
 def images(name: str) -> list[Tensor]:
