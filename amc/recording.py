@@ -182,8 +182,10 @@ def _general(func: Any, args: Any, slot_args: Any) -> tuple[Callable[..., Any], 
         return channels_lie_last, slot_args[:1]
     if func is aten.native_layer_norm.default and args[2] is not None and args[1] == list(args[2].shape):
         return layer_norm, (slot_args[0], *slot_args[2:])
-    if func is aten.split.Tensor and args[0].shape[sum(args[2:])] % args[1] == 0:
-        return torch.tensor_split, (slot_args[0], args[0].shape[sum(args[2:])] // args[1], *slot_args[2:])
+    if func is aten.split.Tensor:
+        x, size, dim = (*args, 0)[:3]
+        if x.shape[dim] % size == 0:
+            return torch.tensor_split, (slot_args[0], x.shape[dim] // size, dim)
     return func, slot_args
 
 

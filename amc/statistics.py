@@ -72,10 +72,6 @@ class Averages:
         for average in self._of.values():
             average.put()
 
-    def clear(self) -> None:
-        """Begin anew."""
-        self._of.clear()
-
     def __contains__(self, mean: Tensor) -> bool:
         return id(mean) in self._of
 

@@ -44,7 +44,7 @@ class StatisticsPass:
         if self._prefixes is None:
             reestimate(network, self._batches)
             return
-        self._averages.clear()
+        self._averages = Averages()
         with torch.inference_mode():
             run = self._prefixes.of(network)
             for places in pairwise(accumulate(map(batch_size, self._batches), initial=0)):
