@@ -99,21 +99,24 @@ class _Sampling(LayerPass):
         return norm if isinstance(norm, _BatchNorm) and norm.running_mean is not None else None
 
     def _rows(self, layer: Layer, name: str, args: Any) -> Iterator[tuple[Tensor, Pick]]:
-        """Sampled rows of what the current call reads `(rows, inputs)`, and how to pick the same of its output."""
+        """Sampled rows of what the current call reads `(rows, inputs)`, and how to pick the same of its output.
+
+        Both in float32, whatever number format a network computes in.
+        """
         images = batch_size(self._owner.images)
         most = positions_per_image(layer, images, POSITIONS_PER_IMAGE)
         if not layer.kernel:
             x = layer_input(name, args)
             places = torch.randperm(len(x), generator=self._generator)[: images * most]
-            yield x[places], lambda out: out[places]
+            yield x[places].float(), lambda out: out[places].float()
             return
         for start in range(0, len(args[0]), CHUNK):
             part = slice(start, start + CHUNK)
             rows, places = patches(args[0][part], layer.kernel, args[3:6], most, self._generator)
             yield (
-                rows,
+                rows.float(),
                 lambda out, part=part, places=places: (  # type: ignore[misc]
-                    out[part].flatten(2)[:, :, places].transpose(1, 2).flatten(0, 1)
+                    out[part].flatten(2)[:, :, places].transpose(1, 2).flatten(0, 1).float()
                 ),
             )
 
@@ -226,7 +229,7 @@ def _problem(parts: Sequence[tuple[Tensor, Tensor]], size: int) -> Problem:
 
 def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and variance of each channel of `x` `(batch, channels, ...)`."""
-    values = x.transpose(0, 1).flatten(1)
+    values = x.float().transpose(0, 1).flatten(1)
     return values.mean(dim=1), values.var(dim=1, correction=0)
 
 

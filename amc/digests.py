@@ -18,7 +18,8 @@ def weights_digest(model: nn.Module) -> str:
     """Of all tensors that a network stores, and their names."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode() + tensor_bytes(tensor))
+        if isinstance(tensor, Tensor):
+            digest.update(name.encode() + tensor_bytes(tensor))
     return digest.hexdigest()[:16]
 
 

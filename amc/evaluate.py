@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map
 
 from amc.errors import UserError
-from amc.graph.inputs import Example, arguments, feed, tensors
+from amc.graph.inputs import Example, arguments, copies, feed, keywords, tensors
 from amc.text import nearest, one_line
 from amc.userfile import FORM, is_user_function, load_function
 
@@ -18,7 +20,7 @@ Metric = Callable[[nn.Module, Batches], float]
 """A function of a network in evaluation mode and batches of inputs and targets; larger is better, 1 is the best."""
 
 
-def answered_right(model: Callable[..., Tensor], batches: Batches, k: int = 1) -> Tensor:
+def answered_right(model: Any, batches: Batches, k: int = 1) -> Tensor:
     """Whether the class of each image is among its `k` largest outputs, `(images,)` bool, on the CPU.
 
     Waits for the device once, at the end.
@@ -26,7 +28,7 @@ def answered_right(model: Callable[..., Tensor], batches: Batches, k: int = 1) -
     right = []
     with torch.inference_mode():
         for inputs, targets in batches:
-            scores = model(*arguments(inputs))
+            scores = model(*arguments(inputs), **keywords(inputs))
             hits = scores.topk(min(k, scores.shape[1]), dim=1).indices == targets[:, None]
             right.append(hits.any(dim=1))
     return torch.cat(right or [torch.zeros(0, dtype=torch.bool)]).cpu()
@@ -75,19 +77,38 @@ def _checked(name: str, function: Callable[..., Any]) -> Metric:
 def check_runs(model: nn.Module, example: Example) -> Any:
     """What the network makes of an example, each input `(n, ...)`.
 
+    A network that writes into its inputs, which are read again in every pass, works on copies of them from then on.
+
     Raises:
-        UserError: it fails, whatever with.
+        UserError: it fails, whatever with, or hides what it computes.
     """
+    own = copies(example)
     try:
         with torch.no_grad():
-            return feed(model, example)
+            outputs = feed(model, own)
     except Exception as error:
         shapes = [str(tuple(tensor.shape)) for tensor in tensors(example)]
         given = f"an input of shape {shapes[0]}" if len(shapes) == 1 else f"inputs of shapes {', '.join(shapes)}"
+        raise UserError(f"the network fails on {given}: {one_line(error)}; {_advice(error)}") from error
+    if any(tensor.is_inference() for tensor in tree_leaves(outputs) if isinstance(tensor, Tensor)):
         raise UserError(
-            f"the network fails on {given}: {one_line(error)};"
-            " check --image-size and the number of colour channels (--mean), or --input-spec"
-        ) from error
+            "the network runs its layers under torch.inference_mode, where they can't be watched;"
+            " use torch.no_grad in its forward, or nothing: it is run without gradients"
+        )
+    if not all(torch.equal(one, other) for one, other in zip(tensors(own), tensors(example), strict=True)):
+        model.register_forward_pre_hook(_copied_inputs, with_kwargs=True)
+    return outputs
+
+
+def _copied_inputs(_: nn.Module, args: Any, kwargs: Any) -> Any:
+    """A hook of a network that writes into its inputs."""
+    return copies(args), copies(kwargs)
+
+
+def _advice(error: Exception) -> str:
+    if re.search(r"Half|BFloat16|Double|dtype|scalar type", str(error)):
+        return "it is run in float32: take casts to other number formats out of its forward"
+    return "check --image-size and the number of colour channels (--mean), or --input-spec"
 
 
 def moved(batches: Batches, device: torch.device) -> Iterator[tuple[Any, Any]]:
@@ -98,9 +119,8 @@ def moved(batches: Batches, device: torch.device) -> Iterator[tuple[Any, Any]]:
 
 def moved_inputs(inputs: Example, device: torch.device) -> Example:
     """One batch on `device`, as `moved`."""
-    if isinstance(inputs, Tensor):
-        return _to(inputs, device)
-    return tuple(_to(tensor, device) for tensor in inputs)
+    result: Example = tree_map(lambda leaf: _to(leaf, device), inputs)
+    return result
 
 
 def _to(value: Any, device: torch.device) -> Any:

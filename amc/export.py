@@ -22,9 +22,10 @@ from torch.export import Dim, ExportedProgram
 from torch.export.graph_signature import OutputKind, TensorArgument
 from torch.utils._pytree import tree_map
 
+from amc.copying import copied
 from amc.errors import UserError
 from amc.files import write_whole
-from amc.graph.inputs import Example, arguments, drawn, feed, tensors
+from amc.graph.inputs import Example, arguments, drawn, feed, keywords, tensors
 from amc.graph.watch import output_tensors
 from amc.text import one_line
 
@@ -83,11 +84,11 @@ def onnx_as_it_is(model: nn.Module, example: Example) -> onnx.ModelProto:
         UserError: packages are missing, or the network can't be exported.
     """
     require_onnx()
-    network = copy.deepcopy(model).cpu().eval()
-    given = arguments(_batch(example, 1, torch.Generator().manual_seed(0)))
+    network = copied(model).cpu().eval()
+    given = _batch(example, 1, torch.Generator().manual_seed(0))
     with _told("the network can't be exported as ONNX"), _quiet():
         with torch.no_grad():
-            program = torch.export.export(network, given)
+            program = torch.export.export(network, arguments(given), keywords(given))
         exported = torch.onnx.export(program, dynamo=True, optimize=False, opset_version=OLD_OPSET, verbose=False)
         assert exported is not None
         result: onnx.ModelProto = exported.model_proto
@@ -126,7 +127,7 @@ def _export(
     serialise: Callable[[ExportedProgram, int], bytes],
     read: Callable[[Path], Run],
 ) -> float:
-    network = copy.deepcopy(model).cpu().eval()
+    network = copied(model).cpu().eval()
     with _told(f"the network can't be exported as {kind}"), _quiet():
         content = serialise(_traced(network, example), len(tensors(example)))
     difference = 0.0
@@ -144,10 +145,11 @@ def _export(
 
 def _traced(network: nn.Module, example: Example) -> ExportedProgram:
     """The network as a program, without the example and the paths of source files, which would be written too."""
-    given = arguments(_batch(example, TRACED, torch.Generator().manual_seed(0)))
-    dynamic = tree_map(lambda leaf: {0: Dim("batch")} if isinstance(leaf, Tensor) else None, given)
+    given = _batch(example, TRACED, torch.Generator().manual_seed(0))
+    by_place, by_name = arguments(given), keywords(given)
+    dynamic = tree_map(lambda leaf: {0: Dim("batch")} if isinstance(leaf, Tensor) else None, by_name or by_place)
     with torch.no_grad():
-        program = torch.export.export(network, given, dynamic_shapes=dynamic)
+        program = torch.export.export(network, by_place, by_name, dynamic_shapes=dynamic)
     program.example_inputs = None
     for module in program.graph_module.modules():
         if isinstance(module, torch.fx.GraphModule):

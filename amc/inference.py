@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from amc.copying import copied
 from amc.graph import PruningGraph
 
 
@@ -21,7 +21,7 @@ def for_inference(model: nn.Module, graph: PruningGraph) -> nn.Module:
     A batch norm is folded only where the graph knows that it and a convolution have each other to themselves, and that
     the convolution runs once with the weight that it stores.
     """
-    network = copy.deepcopy(model)
+    network = copied(model)
     for fold in folds(model, graph):
         conv, norm = network.get_submodule(fold.conv), network.get_submodule(fold.norm)
         assert isinstance(conv, _ConvNd)

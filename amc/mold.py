@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from amc.copying import copied
 from amc.prune import set_attributes
 
 Attributes = Mapping[str, Mapping[str, Any]]
@@ -25,7 +25,7 @@ class Mold:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self.network = copy.deepcopy(model).eval()
+        self.network = copied(model).eval()
         names = {id(tensor): name for name, tensor in self.network.named_parameters()}
         names |= {id(tensor): name for name, tensor in self.network.named_buffers()}
         self._places: dict[str, list[tuple[dict[str, Any], str]]] = {}

@@ -7,6 +7,7 @@ from pathlib import Path
 from torch import Tensor, nn
 from torchvision import models
 
+from amc.admit import admit
 from amc.data.preprocess import CIFAR, DIGITS, IMAGENET, Preprocess
 from amc.errors import UserError
 from amc.from_timm import timm_network
@@ -44,12 +45,14 @@ class Network:
         name: the words it was asked for with.
         preprocess: how the images of its weights were made into inputs, if known.
         class_names: what its outputs stand for, in order, if known.
+        notes: what was done to it that the user should know, each a line.
     """
 
     model: nn.Module
     name: str
     preprocess: Preprocess | None
     class_names: tuple[str, ...] | None
+    notes: tuple[str, ...] = ()
 
 
 def load_network(spec: str, weights: str = "default") -> Network:
@@ -108,7 +111,8 @@ def _user_network(spec: str) -> Network:
     model = call_function(spec)
     if not isinstance(model, nn.Module):
         raise UserError(f"expected {spec} to return a torch.nn.Module, got {type(model).__name__}")
-    return Network(model, spec, None, None)
+    model, notes = admit(model)
+    return Network(model, spec, None, None, notes)
 
 
 def _torchvision_network(spec: str, pretrained: bool) -> Network:

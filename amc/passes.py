@@ -54,9 +54,9 @@ def run_pass(model: nn.Module, inputs: Example, mode: TorchDispatchMode) -> None
 
 
 def layer_input(name: str, args: Any) -> Tensor:
-    """What a convolution or linear operator of that name reads, of its arguments."""
+    """What a convolution or linear operator of that name reads, of its arguments; in float32."""
     x: Tensor = args[1] if name == "aten::addmm" else args[0]
-    return x
+    return x.float()
 
 
 class LayerPass(TorchDispatchMode):

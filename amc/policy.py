@@ -7,24 +7,26 @@ that changed. Loading needs no analysis, so old files outlive changes of it; and
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import platform
-import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
+from amc.admit import admit
+from amc.copying import copied
 from amc.entries import entry, integer, list_of, number, object_of, read_object, text
 from amc.errors import UserError
 from amc.files import write_json
 from amc.graph import PruningGraph
 from amc.networks import load_network
-from amc.prune import Alive, Selection, compact, named_tensors
+from amc.plain import plain_convolutions
+from amc.prune import Alive, Selection, compact
+from amc.selection import ascending, check_fits, selection_from_json, selection_to_json
 from amc.userfile import is_user_function
 from amc.weights import load_state, read_state_dict, write_state_dict
 
@@ -117,7 +119,8 @@ def save_compact(folder: Path, policy: Policy, network: nn.Module) -> None:
     Raises:
         UserError: the folder can't be written to.
     """
-    write_state_dict(folder / WEIGHTS_FILE, network.state_dict())
+    state = {name: tensor for name, tensor in network.state_dict().items() if isinstance(tensor, Tensor)}
+    write_state_dict(folder / WEIGHTS_FILE, state)
     write_json(folder / POLICY_FILE, _to_json(policy))
 
 
@@ -144,16 +147,14 @@ def load(run_dir: str | Path, model: nn.Module | None = None) -> nn.Module:
 
 
 def load_compact(model: nn.Module, policy: Policy, weights: Path) -> nn.Module:
-    """Cut `model` (which stays as it is) as `policy` says and fill it with `weights`."""
-    tensors = named_tensors(model)
-    for name, axes in policy.selection.tensors.items():
-        for dim, positions in axes.items():
-            fits = name in tensors and dim < tensors[name].ndim and max(positions) < tensors[name].shape[dim]
-            if not fits:
-                raise UserError(
-                    f"the policy of {policy.model} cuts tensor {name!r} as this model does not have it;"
-                    " give the model that the policy was made for"
-                )
+    """Cut `model` (which stays as it is) as `policy` says and fill it with `weights`.
+
+    Raises:
+        UserError: The model is not the policy's, or the weights do not fit.
+    """
+    model, _ = admit(copied(model))
+    plain_convolutions(model)
+    check_fits(model, policy.selection, policy.model)
     network = compact(model, policy.selection)
     load_state(network, read_state_dict(weights), str(weights))
     return network.eval()
@@ -175,41 +176,18 @@ def read_policy(path: Path) -> Policy:
 
 
 def _to_json(policy: Policy) -> dict[str, Any]:
-    """Kept positions recur in many tensors: each list is written once, under `positions`, and referred to by number."""
-    lists: dict[tuple[int, ...], int] = {}
-    tensors = {
-        name: {str(dim): lists.setdefault(tuple(positions), len(lists)) for dim, positions in axes.items()}
-        for name, axes in policy.selection.tensors.items()
-    }
     content = {
         field.name: getattr(policy, field.name) for field in dataclasses.fields(policy) if field.name != "selection"
     }
     content["groups"] = [dataclasses.asdict(group) for group in policy.groups]
     content["latency"] = dataclasses.asdict(policy.latency) if policy.latency else None
     content["costs"] = {kind: dataclasses.asdict(cost) for kind, cost in policy.costs.items()}
-    return {
-        "schema": SCHEMA,
-        **content,
-        "attributes": policy.selection.attributes,
-        "tensors": tensors,
-        "positions": [list(each) for each in lists],
-    }
-
-
-_ATTRIBUTES = {"groups", "in_channels", "out_channels", "in_features", "out_features", "num_features", "num_parameters"}
+    return {"schema": SCHEMA, **content, **selection_to_json(policy.selection)}
 
 
 def _from_json(content: Mapping[str, Any]) -> Policy:
     """The policy; raises a ValueError that names the first entry of another form."""
-    positions = entry(content, "positions", list_of(_positions))
-
-    def numbered(value: Any) -> tuple[int, ...]:
-        if integer(value) >= len(positions):
-            raise ValueError(f"refers to list {value}, there are {len(positions)} under 'positions'")
-        return positions[value]
-
-    tensors = entry(content, "tensors", object_of(_axes_of(numbered)))
-    attributes = entry(content, "attributes", object_of(_attributes))
+    selection = selection_from_json(content)
     return Policy(
         model=entry(content, "model", text),
         inputs=entry(content, "inputs", text),
@@ -222,7 +200,7 @@ def _from_json(content: Mapping[str, Any]) -> Policy:
         accuracy_before=entry(content, "accuracy_before", number),
         accuracy=entry(content, "accuracy", number),
         groups=entry(content, "groups", list_of(_group)),
-        selection=Selection(tensors, attributes),
+        selection=selection,
         versions=entry(content, "versions", object_of(text)),
     )
 
@@ -233,7 +211,7 @@ def _group(value: Any) -> GroupPolicy:
         width=entry(value, "width", integer),
         width_after=entry(value, "width_after", integer),
         units=entry(value, "units", integer),
-        kept=entry(value, "kept", _positions),
+        kept=entry(value, "kept", ascending),
         sparsity=entry(value, "sparsity", number),
     )
 
@@ -250,31 +228,3 @@ def _latency(value: Any) -> LatencyReached:
         target=entry(value, "target", text),
         runtime=entry(value, "runtime", text),
     )
-
-
-def _positions(value: Any) -> tuple[int, ...]:
-    positions = list_of(integer)(value)
-    if not positions or any(high <= low for low, high in itertools.pairwise(positions)):
-        raise ValueError(f"expected one position or more in ascending order, got {reprlib.repr(list(positions))}")
-    return positions
-
-
-def _axes_of(read: Callable[[Any], tuple[int, ...]]) -> Callable[[Any], dict[int, tuple[int, ...]]]:
-    def axes(value: Any) -> dict[int, tuple[int, ...]]:
-        positions = object_of(read)(value)
-        for dim in positions:
-            if not dim.isdecimal():
-                raise ValueError(f"expected the number of a dimension, got {dim!r}")
-        return {int(dim): kept for dim, kept in positions.items()}
-
-    return axes
-
-
-def _attributes(value: Any) -> dict[str, int]:
-    attributes = object_of(integer)(value)
-    for name, size in attributes.items():
-        if name not in _ATTRIBUTES:
-            raise ValueError(f"attribute {name!r}, which pruning does not change")
-        if size < 1:
-            raise ValueError(f"{name!r}: expected a number above 0, got {size}")
-    return attributes

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
+from amc.copying import copied
 from amc.errors import UserError
 from amc.graph import Keeps, PruningGraph
 
@@ -82,7 +83,7 @@ def _sizes(graph: PruningGraph, model: nn.Module, alive: Alive) -> dict[str, dic
     for size in graph.sizes:
         kept = [len(piece.kept(alive)) for piece in size.pieces]
         before = getattr(model.get_submodule(size.module), size.attribute)
-        result.setdefault(size.module, {})[size.attribute] = kept[0] if isinstance(before, int) else kept
+        result.setdefault(size.module, {})[size.attribute] = kept[0] if isinstance(before, Integral) else kept
     return result
 
 
@@ -126,7 +127,7 @@ def compact(model: nn.Module, selection: Selection, weights: Mapping[str, Tensor
         if isinstance(tensor, nn.Parameter):
             fresh = nn.Parameter(fresh.to(tensor.dtype), requires_grad=tensor.requires_grad)
         memo[id(tensor)] = fresh
-    result = copy.deepcopy(model, memo)
+    result = copied(model, memo)
     set_attributes(result, selection.attributes)
     return result
 
@@ -173,7 +174,8 @@ def set_attributes(model: nn.Module, attributes: Mapping[str, Mapping[str, Any]]
         if name not in modules:
             raise UserError(f"the policy changes module {name!r}, which this model does not have; give its own model")
         for key, value in values.items():
-            setattr(modules[name], key, value)
+            is_tuple = isinstance(getattr(modules[name], key, None), tuple)
+            setattr(modules[name], key, tuple(value) if is_tuple else value)
 
 
 def named_tensors(model: nn.Module) -> dict[str, Tensor]:

@@ -99,6 +99,8 @@ class Recording(TorchDispatchMode):
             out = network(x)
         if not isinstance(out, Tensor):
             raise NoTapeError("it returns more than one tensor")
+        if out not in self._slots:
+            raise NoTapeError("it returns a tensor that no operator made")
         self.output = self._slots[out]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -108,6 +110,8 @@ class Recording(TorchDispatchMode):
         function, slot_args = _general(func, args, slot_args)
         out = func(*args, **(kwargs or {}))
         returned = out if isinstance(out, list | tuple) else [out]
+        if not all(isinstance(each, Tensor) for each in returned):
+            raise NoTapeError(f"{func} returns something else than tensors")
         slots = tuple(self._number(tensor) for tensor in returned)
         known = returned is out, func._schema.is_mutable, func is CONVOLUTION
         self.steps.append(Step(function, slot_args, slot_kwargs, slots, *known))

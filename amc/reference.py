@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from amc.copying import copied
 from amc.graph import PruningGraph
 from amc.over_alive import OverAlive
 from amc.prune import Alive
@@ -18,7 +18,7 @@ from amc.prune import Alive
 def randomised(model: nn.Module, generator: torch.Generator) -> nn.Module:
     """A float64 copy in evaluation mode whose parameters and statistics are random and keep activations O(1)."""
     with torch.no_grad():
-        model = copy.deepcopy(model).cpu().double().eval()
+        model = copied(model).cpu().double().eval()
         stored = model.state_dict().keys()  # other buffers are constants of the architecture
         for parameter in model.parameters():
             if parameter.ndim > 1:

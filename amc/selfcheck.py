@@ -9,7 +9,9 @@ tolerance.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -18,11 +20,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from amc.errors import UserError
 from amc.graph import Example, Group, Keeps, PruningGraph
 from amc.graph.inputs import cast
 from amc.graph.lines import of_error, outside_torch
-from amc.prune import Alive, compact, select
+from amc.prune import Alive, Selection, compact, select
 from amc.reference import ignoring, randomised
+from amc.selection import check_fits, selection_from_json, selection_to_json
 from amc.text import one_line
 from amc.trial import run, small_inputs, stays_double, training_error
 
@@ -84,17 +88,34 @@ class _Trial:
     def failures(self, groups: Sequence[Group]) -> dict[int, str]:
         """The reason for each of `groups` that fails."""
         found: dict[int, str] = {}
-        keeps = np.array([group.choices[-2] if len(group.choices) > 1 else group.units for group in self.graph.groups])
-        self._search(groups, keeps, found)
+        a_step = np.array([group.choices[-2] if len(group.choices) > 1 else group.units for group in self.graph.groups])
+        self._search(groups, a_step, found)
         rng = np.random.default_rng(0)
         for number in range(RANDOM_KEEPS):
             keeps = np.array([rng.choice(group.choices) for group in self.graph.groups])
             left = [group for group in groups if group.index not in found]
             self._search(left, keeps, found, in_training=number == 0)
         for group in groups:
-            if group.index not in found and self.moved[group.index] < 100 * self.tolerance:
+            if group.index not in found and not self._moves(group, self.graph.least):
                 found[group.index] = "self-check: ignoring its channels does not move the output, so nothing is proved"
         return found
+
+    def _moves(self, group: Group, keeps: Keeps) -> bool:
+        """Whether ignoring channels of the group moves the output by far more than the tolerance.
+
+        Where gradients do not say so, for they do not come through every operator, it is tried.
+        """
+        least = 100 * self.tolerance
+        if self.moved[group.index] >= least:
+            return True
+        with torch.no_grad():
+            whole = run(self.model, self.inputs)
+            with ignoring(self.model, self.graph, self._alive([group], keeps)):
+                without = run(self.model, self.inputs)
+        return any(
+            _largest(after - before) >= least * size
+            for before, after, size in zip(whole, without, self.sizes, strict=True)
+        )
 
     def _search(self, groups: Sequence[Group], keeps: Keeps, found: dict[int, str], in_training: bool = False) -> None:
         failure = self._difference(groups, keeps, in_training) if groups else None
@@ -119,8 +140,11 @@ class _Trial:
 
     def _difference(self, groups: Sequence[Group], keeps: Keeps, in_training: bool) -> str | None:
         alive = self._alive(groups, keeps)
+        selection = select(self.graph, self.model, alive)
+        if unreadable := _unreadable(self.model, selection):
+            return unreadable
         try:
-            small = compact(self.model, select(self.graph, self.model, alive))
+            small = compact(self.model, selection)
             with torch.no_grad():
                 outputs = run(small, self.inputs)
         except Exception as error:
@@ -141,29 +165,38 @@ class _Trial:
 def _sensitivity(model: nn.Module, graph: PruningGraph, inputs: Example) -> NDArray[np.float64]:
     """For each group, how far ignoring it moves a random projection of the outputs, relative to its size.
 
-    To first order, and never less for what two channels do against each other.
+    To first order, and never less for what two channels do against each other; 0 where no gradient comes through.
     """
     parameters = dict(model.requires_grad_(False).named_parameters())
     consumers = {layer.weight: layer for layer in graph.layers if layer.weight and layer.weight_in.is_cuttable}
-    for name in consumers:
-        parameters[name].requires_grad_(True)
-    generator = torch.Generator().manual_seed(1)
+    wanted = [parameters[name].requires_grad_(True) for name in consumers]
     with torch.enable_grad():
         outputs = run(model, inputs)
+        generator = torch.Generator().manual_seed(1)
         weights = [torch.randn(out.shape, generator=generator, dtype=out.dtype) for out in outputs]
-        total = sum((out * weight).sum() for out, weight in zip(outputs, weights, strict=True) if out.requires_grad)
-        if isinstance(total, Tensor):
-            total.backward()
+        projected = [(out * weight).sum() for out, weight in zip(outputs, weights, strict=True) if out.requires_grad]
+        gradients: Sequence[Tensor | None] = [None] * len(wanted)
+        if projected and wanted:
+            with suppress(Exception):  # operators in place or without a gradient, and a user's own backward
+                gradients = torch.autograd.grad(sum(projected, torch.zeros(())), wanted, allow_unused=True)
     size = sum(float((out.detach() * weight).abs().sum()) for out, weight in zip(outputs, weights, strict=True))
     of_unit = np.zeros(graph.unit_count + 1)
-    for name, layer in consumers.items():
-        parameter = parameters[name]
-        if parameter.grad is not None:
-            effect = parameter.grad.mul_(parameter.detach()).abs_()
+    for layer, parameter, gradient in zip(consumers.values(), wanted, gradients, strict=True):
+        if gradient is not None:
+            effect = gradient.mul(parameter.detach()).abs_()
             others = [dim for dim in range(effect.ndim) if dim != layer.in_dimension]
             np.add.at(of_unit, layer.weight_in.units, effect.sum(others).double().numpy())
-    model.requires_grad_(False).zero_grad()
+    model.requires_grad_(False)
     return np.array([of_unit[group.slice].sum() for group in graph.groups]) / max(size, 1e-300)
+
+
+def _unreadable(model: nn.Module, selection: Selection) -> str | None:
+    """Why a policy file would not hold how the model is cut."""
+    try:
+        check_fits(model, selection_from_json(json.loads(json.dumps(selection_to_json(selection)))), "the network")
+    except (ValueError, TypeError, UserError) as error:
+        return f"self-check: its policy can't be written and read again, {one_line(error)}"
+    return None
 
 
 def _largest(values: Tensor) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, partial
 
@@ -10,11 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from amc.admit import admit
 from amc.analyse import analyse
 from amc.budget import Budgets, Costs
 from amc.calibrate import scarce
 from amc.candidates import Candidates
 from amc.compress import DEFAULT_CRITERION, DEFAULT_RECOVERY, RECOVERIES, SEARCH_RECOVERY, Compressor
+from amc.copying import copied
 from amc.cost import COSTS
 from amc.data.images import Images
 from amc.data.load import Splits
@@ -28,10 +31,12 @@ from amc.graph.inputs import Example, tensors
 from amc.graph.narrowed import narrowed
 from amc.hints import hints
 from amc.inference import channels_last, for_inference
+from amc.plain import plain_convolutions
 from amc.prune import Alive, Selection, select
 from amc.racing import Score, Yardstick
 from amc.registry import look_up
 from amc.score import PolicyScorer
+from amc.trial import is_repeatable
 
 BATCH_BYTES = 2**21
 """Inputs of a batch take about this much: small enough that a small network's activations stay in the cache."""
@@ -44,7 +49,7 @@ class Task:
     """Prune `model` to `budgets` and keep its accuracy.
 
     Args:
-        model: The trained network. It is never changed.
+        model: The trained network, as `amc.admit` takes it. It is never changed.
         splits: Its images.
         budgets: Limits such as `macs=0.5`, `macs=60M` or `params=0.6`; none for a reward without a budget.
         metric: A name in `amc.evaluate.METRICS` or `path/to/file.py:function`.
@@ -90,7 +95,11 @@ class Task:
         engine: MakeEngine = InTurn,
     ) -> None:
         self.device = device or torch.device("cpu")
-        self.model = channels_last(copy.deepcopy(model).eval().to(self.device))
+        model, notes = admit(copied(model))
+        plain_convolutions(model)
+        for note in notes:
+            warnings.warn(note, stacklevel=2)
+        self.model = channels_last(model.to(self.device))
         self.splits = splits
         self.metric_name, self.metric = metric, find_metric(metric)
         example = splits.calibration.example(1)
@@ -137,7 +146,7 @@ class Task:
         """
         self.close()
         later = copy.copy(self)
-        later.model = channels_last(copy.deepcopy(network).eval().to(self.device))
+        later.model = channels_last(copied(network).eval().to(self.device))
         later.graph = narrowed(self.graph, self.compressor.alive(keeps))
         later.budgets = Budgets(later.graph, budgets, self.origin.graph, self._costs)
         later._left = self.alive(keeps)
@@ -167,9 +176,17 @@ class Task:
         alive[np.flatnonzero(self._left)[self.compressor.alive(keeps)]] = True
         return alive
 
-    def compact(self, keeps: Keeps) -> tuple[nn.Module, Selection]:
-        """The compact network that keeps `keeps[g]` units of each group, and what the original was cut by."""
-        network, _ = self.compressor.compact(self.compressor.alive(keeps), self.recovery)
+    @cached_property
+    def original_accuracy(self) -> float:
+        """The metric of the network as it is given, on all reward images."""
+        return self.accuracy(self.model, self.splits.reward)
+
+    def compact(self, keeps: Keeps, recovery: str | None = None) -> tuple[nn.Module, Selection]:
+        """The compact network that keeps `keeps[g]` units of each group, and what the original was cut by.
+
+        `recovery` is a name in `amc.compress.RECOVERIES`; None for that of the task.
+        """
+        network, _ = self.compressor.compact(self.compressor.alive(keeps), recovery or self.recovery)
         return network, select(self.origin.graph, self.origin.model, self.alive(keeps))
 
     @property
@@ -228,6 +245,11 @@ def prunable_graph(
         raise UserError(f"widths are rounded to a whole number above 0, got {round_to}")
     check_runs(model, example)
     graph = analyse(model, example, round_to, max_sparsity, freeze, only)
+    if not graph.groups and not is_repeatable(model, example):
+        raise UserError(
+            "the network returns something else every time it is run on the same input, so that nothing about it can be"
+            " proved; take random numbers (dropout in evaluation mode, noise, sampling) out of its forward"
+        )
     if not graph.groups:
         reasons = sorted({frozen.reason for frozen in graph.frozen})
         raise UserError(f"no channels of this network can be pruned: {'; '.join(reasons[:3]) or 'it has no layers'}")

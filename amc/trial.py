@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from amc.graph import Example, PruningGraph
-from amc.graph.inputs import arguments, drawn, tensors
+from amc.graph.inputs import copies, drawn, feed, tensors
 from amc.graph.watch import output_tensors, restored
 
 SIZES = (32, 64, 128)
@@ -47,7 +47,14 @@ def _calls(graph: PruningGraph) -> tuple[int, list[tuple[str, int]]]:
 
 def run(model: nn.Module, inputs: Example) -> list[Tensor]:
     """What the network returns, but for classes and masks: all that they show is in the numbers they come from."""
-    return [out for out in output_tensors(model(*arguments(inputs))) if out.is_floating_point()]
+    return [out for out in output_tensors(feed(model, copies(inputs))) if out.is_floating_point()]
+
+
+def is_repeatable(model: nn.Module, inputs: Example) -> bool:
+    """Whether the network returns the same for the same inputs, up to rounding."""
+    with torch.no_grad():
+        pairs = zip(run(model, inputs), run(model, inputs), strict=True)
+    return all(torch.allclose(one, other, rtol=1e-3, equal_nan=True) for one, other in pairs)
 
 
 def stays_double(model: nn.Module, inputs: Example) -> bool:

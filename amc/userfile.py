@@ -6,10 +6,13 @@ This is the only code from outside the packages that is ever executed.
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import torch
 
 from amc.errors import UserError
 from amc.text import nearest, one_line
@@ -53,7 +56,8 @@ def call_function(spec: str) -> Any:
     """
     function = load_function(spec)
     try:
-        return function()
+        with _torch_as_it_is():
+            return function()
     except UserError:
         raise
     except Exception as error:
@@ -66,6 +70,19 @@ def user_modules() -> list[ModuleType]:
 
 
 _imported: list[ModuleType] = []
+
+
+@contextmanager
+def _torch_as_it_is() -> Iterator[None]:
+    """Afterwards PyTorch's number format, device and gradients are as before: a file may set its own for all."""
+    dtype, device, gradients = torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled()
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(dtype)
+        if torch.get_default_device() != device:
+            torch.set_default_device(device)
+        torch.set_grad_enabled(gradients)
 
 
 def _import(path: Path) -> ModuleType:
@@ -81,7 +98,8 @@ def _import(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        with _torch_as_it_is():
+            spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise UserError(f"{path} failed to import: {one_line(error)}") from error

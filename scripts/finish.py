@@ -59,18 +59,13 @@ def finish(
     others = [first] if first else []
     best = choose_measured(task, episodes, reward, watch, *others) if watch else choose(task, episodes, reward, *others)
     origin = task.origin
-    costs = {}
-    for kind, make in COSTS.items():
-        cost = make(origin.graph)
-        before, after = cost(origin.graph.full), cost(best.keeps)
-        costs[kind] = CostReached(before, after, after / before)
     return Finish(
-        original_accuracy=origin.accuracy(origin.model, origin.splits.reward),
+        original_accuracy=origin.original_accuracy,
         uniform=scored(origin, _uniform(origin, best.keeps)),
         zero_shot=first,
         policy=best,
         groups=describe_groups(origin.graph, task.alive(best.keeps)),
-        costs=costs,
+        costs=_costs(origin, best.keeps),
         latency=latency_reached(watch, task, best.keeps) if watch else None,
     )
 
@@ -93,8 +88,26 @@ def _uniform(task: Task, policy: Keeps) -> Keeps:
     return budgets.scale(np.ones(len(task.graph.groups)))
 
 
-def policy_file(task: Task, finish: Finish, model: str, strategy: str, seed: int) -> Policy:
-    """The found policy as it is written to `policy.json`."""
+def _costs(task: Task, keeps: Keeps) -> dict[str, CostReached]:
+    """Costs of the original network of `task` and of the one that keeps `keeps[g]` units of each group."""
+    reached = {}
+    for kind, make in COSTS.items():
+        cost = make(task.graph)
+        before, after = cost(task.graph.full), cost(keeps)
+        reached[kind] = CostReached(before, after, after / before)
+    return reached
+
+
+def as_searched(task: Task, episode: Episode) -> Scored:
+    """The policy of an episode with the very network that the search scored, for which it made no file."""
+    network, selection = task.compact(episode.keeps, task.search_recovery)
+    return Scored(episode.keeps, network, selection, episode.outcome.accuracy)
+
+
+def policy_file(
+    task: Task, found: Scored, model: str, strategy: str, seed: int, latency: LatencyReached | None = None
+) -> Policy:
+    """A found policy as it is written to `policy.json`."""
     return Policy(
         model=model,
         inputs=task.origin.graph.inputs,
@@ -102,11 +115,11 @@ def policy_file(task: Task, finish: Finish, model: str, strategy: str, seed: int
         strategy=strategy,
         seed=seed,
         budget=tuple(limit.asked for limit in task.budgets.limits),
-        costs=finish.costs,
-        latency=finish.latency,
-        accuracy_before=finish.original_accuracy,
-        accuracy=finish.policy.reward_accuracy,
-        groups=finish.groups,
-        selection=finish.policy.selection,
+        costs=_costs(task.origin, found.keeps),
+        latency=latency,
+        accuracy_before=task.origin.original_accuracy,
+        accuracy=found.reward_accuracy,
+        groups=describe_groups(task.origin.graph, task.alive(found.keeps)),
+        selection=found.selection,
         versions=current_versions(),
     )

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from agents.agent_file import save_agent
-from agents.result import Episode, Past
+from agents.result import Episode, Past, best_of
 from agents.search import BestOf
 from agents.strategies import Ddpg
 from agents.strategy import Strategy
@@ -24,12 +24,14 @@ from amc.cost import COSTS, LATENCY, macs
 from amc.data.load import Splits
 from amc.device import find_device
 from amc.engine import make_engine
-from amc.evaluate import METRICS
+from amc.errors import UserError
+from amc.evaluate import METRICS, moved_inputs
 from amc.files import write_json
 from amc.latency.device import DeviceLostError
 from amc.latency.stopwatch import Stopwatch
 from amc.networks import Network
 from amc.policy import current_versions, save_compact
+from amc.round_trip import check_round_trip
 from amc.task import Task
 from amc.text import shortened
 from envs import ChannelPruningEnv
@@ -38,7 +40,7 @@ from scripts import latency
 from scripts.board import Board
 from scripts.checkpoints import Checkpoints
 from scripts.cli import INTERRUPTED
-from scripts.finish import Finish, finish, policy_file, score_on_test
+from scripts.finish import Finish, as_searched, finish, policy_file, score_on_test
 from scripts.options import DataOptions, NetworkOptions, check_command, joined
 from scripts.progress import search_progress
 from scripts.report import write_report
@@ -127,6 +129,8 @@ def _run(job: Job, task: Task, watch: Stopwatch | None, start: float) -> None:
         quiet=options.quiet,
         latency=partial(watch.teller, measured=REWARDS[options.reward].weighs_cost) if watch else None,
     )
+    if not session.past.episodes:
+        _prove_end(session, task)
     description = _description(job, task, stages.planned)
     if watch is not None:
         description["whole"][LATENCY] = watch.original
@@ -145,13 +149,15 @@ def _run(job: Job, task: Task, watch: Stopwatch | None, start: float) -> None:
     episodes, interrupted = _search(job, stages, board, checkpoints, watch)
     seconds = checkpoints.seconds
     last = [episode for episode in episodes if episode.stage == stages.number]
-    result = finish(stages.task, last, stages.env.reward, zero_shot=job.zero_shot, watch=watch)
+    _keep_found(job, stages.task, last)
+    with _told_how_to_go_on(session):
+        result = finish(stages.task, last, stages.env.reward, zero_shot=job.zero_shot, watch=watch)
     if isinstance(stages.strategy, Ddpg) and stages.strategy.agent is not None:
         save_agent(folder / AGENT_FILE, stages.strategy.agent)
-    policy = policy_file(stages.task, result, job.network.model, job.strategy_name, options.seed)
+    policy = policy_file(stages.task, result.policy, job.network.model, job.strategy_name, options.seed, result.latency)
     save_compact(folder, policy, result.policy.network)
     on_test = score_on_test(stages.task, result)  # after the policy is safe: reading the images may fail
-    arguments = flat(session.arguments) | {"budget": list(job.budgets[-1]), "run_dir": None, "resume": None}
+    arguments = _arguments(job)
     summary = summarise(result, on_test, episodes, seconds) | {
         "seed": options.seed,
         "arguments": arguments,
@@ -176,6 +182,20 @@ def _run(job: Job, task: Task, watch: Stopwatch | None, start: float) -> None:
             print(f"go on with: {session.resume_command}")
     if interrupted:
         sys.exit(INTERRUPTED)
+
+
+def _prove_end(session: Session[Any, Past], task: Task) -> None:
+    """Before anything is searched: what will be found can be written and loaded.
+
+    Raises:
+        UserError: it can't.
+    """
+    example = moved_inputs(task.splits.calibration.example(1), task.device)
+    try:
+        check_round_trip(task.model, task.graph, example, session.folder)
+    except UserError:
+        session.forget()
+        raise
 
 
 def _task(job: Job, network: Network, splits: Splits, watch: Stopwatch | None) -> Task:
@@ -290,7 +310,36 @@ def _description(job: Job, task: Task, planned: int) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "digests": task.digests,
         "versions": current_versions(),
+        "arguments": _arguments(job),
     }
+
+
+def _arguments(job: Job) -> dict[str, Any]:
+    """The arguments of the run, as later commands read them."""
+    return flat(job.session.arguments) | {"budget": list(job.budgets[-1]), "run_dir": None, "resume": None}
+
+
+def _keep_found(job: Job, task: Task, episodes: Sequence[Episode]) -> None:
+    """Write the best policy of the search as it was scored, before anything else is tried with it."""
+    best = best_of(episodes)
+    if best is not None:
+        found = as_searched(task, best)
+        policy = policy_file(task, found, job.network.model, job.strategy_name, job.options.seed)
+        save_compact(job.session.folder, policy, found.network)
+
+
+@contextmanager
+def _told_how_to_go_on(session: Session[Any, Past]) -> Iterator[None]:
+    """Whatever ends the last steps of a run: what is there, and how they are done again."""
+    try:
+        yield
+    except BaseException:
+        print(
+            f"the policy is in {session.folder}, with the network as the search scored it;"
+            f" finish the run with: {session.resume_command}",
+            file=sys.stderr,
+        )
+        raise
 
 
 @contextmanager

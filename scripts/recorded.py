@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from torch import nn
 
+from agents.checkpoint import latest_checkpoint
 from amc.entries import entry, integer, list_of, number, object_of, optional, read_object, text
 from amc.errors import UserError
 from amc.networks import Network
@@ -38,7 +39,7 @@ T = TypeVar("T")
 
 
 def recorded_arguments(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
-    """The arguments of the finished run in `run_dir`.
+    """The arguments of the run in `run_dir`, which has found a policy; it may not have been finished.
 
     Raises:
         UserError: no such run, a damaged file, or another network than the one that is `asked` for.
@@ -47,7 +48,7 @@ def recorded_arguments(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
     if asked.model not in (AUTO, model) and not is_user_function(model):
         raise UserError(f"{run_dir} holds a compact {model}, got --model {asked.model}; leave it out")
     summary = run_dir / SUMMARY_FILE
-    content = read_object(summary)
+    content = read_object(summary) if summary.exists() else latest_checkpoint(run_dir)[0].run
     try:
         arguments = entry(content, "arguments", object_of(lambda value: value))
         return {name: entry(arguments, name, read) for name, read in RECORDED.items()}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from amc.copying import copied
 from amc.criteria.evidence import Evidence, Importance
 from amc.graph.inputs import batch_size, feed
 from amc.graph.watch import output_tensors
@@ -19,7 +18,7 @@ def taylor(evidence: Evidence) -> Importance:
     One pass over the calibration images, batch by batch. The loss is the cross-entropy to the classes that the network
     itself predicts; for a network without class scores it is the mean square of its outputs.
     """
-    network = copy.deepcopy(evidence.model).requires_grad_()
+    network = copied(evidence.model).requires_grad_()
     parameters = dict(network.named_parameters())
     names = [layer.weight for layer in evidence.consumers() if layer.weight is not None]
     dimension = {layer.weight: layer.in_dimension for layer in evidence.consumers()}

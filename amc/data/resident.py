@@ -43,8 +43,9 @@ class ResidentImages:
         return ResidentImages(self.inputs[places], self.targets[places])
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "ResidentImages":
-        """The images on a device, in a number format and with their channels last."""
-        inputs = self.inputs.to(device, dtype, memory_format=torch.channels_last)
+        """The images on a device and in a number format; images `(n, c, h, w)` with their channels last."""
+        layout = torch.channels_last if self.inputs.ndim == 4 else torch.preserve_format
+        inputs = self.inputs.to(device, dtype, memory_format=layout)
         return ResidentImages(inputs, self.targets.to(device))
 
     def example(self, count: int = 2) -> Tensor:

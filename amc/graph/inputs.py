@@ -1,4 +1,4 @@
-"""What a network is given: one tensor, or a tuple of arguments."""
+"""What a network is given: one tensor, a tuple of arguments, or arguments by name."""
 
 from __future__ import annotations
 
@@ -9,28 +9,44 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
-Example = Tensor | tuple[Any, ...]
-"""An input `(batch, ...)`, or all arguments of the network, whose tensors (in lists and dicts too) are such inputs."""
+Example = Tensor | tuple[Any, ...] | dict[str, Any]
+"""An input `(batch, ...)`, or all arguments of the network, by place or by name, whose tensors are such inputs.
+
+Tensors may lie in lists and dictionaries of an argument, too.
+"""
 
 
 def arguments(example: Example) -> tuple[Any, ...]:
     """The positional arguments of the network."""
+    if isinstance(example, dict):
+        return ()
     return (example,) if isinstance(example, Tensor) else example
+
+
+def keywords(example: Example) -> dict[str, Any]:
+    """The arguments of the network that are passed by name."""
+    return example if isinstance(example, dict) else {}
 
 
 def tensors(example: Example) -> list[Tensor]:
     """All tensors of the example, in order."""
-    return [leaf for leaf in tree_leaves(arguments(example)) if isinstance(leaf, Tensor)]
+    return [leaf for leaf in tree_leaves(example) if isinstance(leaf, Tensor)]
 
 
 def feed(model: nn.Module, example: Example) -> Any:
     """What the network makes of the example."""
-    return model(*arguments(example))
+    return model(*arguments(example), **keywords(example))
 
 
 def batch_size(example: Example) -> int:
     """How many images, or whatever else the network is given, are in the example."""
     return len(tensors(example)[0])
+
+
+def copies(example: Example) -> Example:
+    """The same inputs in memory of their own."""
+    result: Example = tree_map(lambda leaf: leaf.clone() if isinstance(leaf, Tensor) else leaf, example)
+    return result
 
 
 def first(example: Example, count: int) -> Example:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from types import FrameType
 from typing import Any
 
@@ -161,8 +162,7 @@ class Watch:
         """
         wanted = size if isinstance(size, int) else list(size)
         for name, value in vars(self.modules[module]).items():
-            held = list(value) if isinstance(value, list | tuple) else value
-            if held == wanted and not isinstance(value, bool):
+            if _whole_numbers(value) == wanted:
                 sizes = [size] if isinstance(size, int) else size
                 known = [self.channels.new(n) if p is None else p for n, p in zip(sizes, pieces, strict=True)]
                 self.sizes.append((module, name, tuple(known)))
@@ -184,3 +184,10 @@ class Watch:
     def is_batch_norm(self, module: str) -> bool:
         """Whether `module` is a batch norm module (a functional one has no statistics of its own to set)."""
         return isinstance(self.modules.get(module), _BatchNorm)
+
+
+def _whole_numbers(value: Any) -> int | list[int] | None:
+    """A whole number, or a list of them; None of anything else, and of what only compares like them, such as arrays."""
+    if isinstance(value, list | tuple) and all(isinstance(_whole_numbers(each), int) for each in value):
+        return [int(each) for each in value]
+    return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else None

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from amc.graph.inputs import Example, arguments, tensors
+from amc.graph.inputs import Example, copies, feed, tensors
 from amc.graph.notes import Call, Watch
 from amc.graph.operators import apply
 
@@ -111,11 +111,12 @@ def _watch_training(watch: Watch, model: nn.Module, example: Example) -> None:
 
 
 def _watch(watch: Watch, model: nn.Module, example: Example) -> None:
+    example = copies(example)  # the network may write into them
     for given in tensors(example):
         watch.note_images(given)
     # no_grad, not inference_mode: there other operators appear
     with torch.no_grad(), plain_attention(), _module_stack(watch), _Mode(watch):
-        out = model(*arguments(example))
+        out = feed(model, example)
     outputs = output_tensors(out)
     watch.storages.keep(outputs)
     for tensor in outputs:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
+from amc.copying import copied
 from amc.evaluate import check_runs
 from amc.graph.inputs import Example, feed
 from amc.latency.blocks import Timer, Timing, measure, wall_timer
@@ -42,7 +42,7 @@ class Eager:
             UserError: a network does not take the example.
         """
         batch = tree_map(lambda leaf: leaf.to(self._device) if isinstance(leaf, Tensor) else leaf, example)
-        ready = [copy.deepcopy(network).to(self._device).eval() for network in networks]
+        ready = [copied(network).to(self._device).eval() for network in networks]
         for network in ready:
             check_runs(network, batch)
         with self._settings(), torch.inference_mode():

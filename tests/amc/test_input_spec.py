@@ -20,6 +20,22 @@ def test_several_inputs_with_types() -> None:
     assert not any(tensor.any() for tensor in inputs)
 
 
+def test_inputs_by_name() -> None:
+    inputs = zeros("image=3x8x8, mask=4:bool", batch=2)
+    assert isinstance(inputs, dict)
+    assert {name: (tensor.shape, tensor.dtype) for name, tensor in inputs.items()} == {
+        "image": ((2, 3, 8, 8), torch.float32),
+        "mask": ((2, 4), torch.bool),
+    }
+    assert spec_of(inputs) == "image=3x8x8,mask=4:bool"
+
+
+@pytest.mark.parametrize("spec", ["a=3,4", "3,b=4", "a=3,a=4"])
+def test_all_inputs_have_a_name_of_their_own_or_none_has(spec: str) -> None:
+    with pytest.raises(UserError, match="a name of its own for each input"):
+        zeros(spec)
+
+
 @pytest.mark.parametrize("spec", ["3x224x224", "7", "3x64x64,1x64x64", "5:int64", "2x3:uint8,4:float64"])
 def test_inputs_are_told_as_they_were_asked_for(spec: str) -> None:
     assert spec_of(zeros(spec, batch=3)) == spec

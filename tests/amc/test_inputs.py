@@ -123,7 +123,7 @@ def test_a_failure_tells_all_shapes() -> None:
 
 @pytest.mark.parametrize(
     ("items", "got"),
-    [([{"image": torch.zeros(2)}] * 4, "dict"), ([({"image": torch.zeros(2)}, 1)] * 4, "dict"), (["words"] * 4, "str")],
+    [([{"image": torch.zeros(2)}] * 4, "dict"), ([({"image": "words"}, 1)] * 4, "list"), (["words"] * 4, "str")],
 )
 def test_a_loader_of_something_else_is_told(items: list[object], got: str) -> None:
     with pytest.raises(

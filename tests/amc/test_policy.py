@@ -174,14 +174,8 @@ def test_a_users_network_has_to_be_given(folder: Path, tmp_path: Path) -> None:
         (lambda c: c["tensors"]["stem.0.weight"].update({"-1": 0}), "expected the number of a dimension, got '-1'"),
         (lambda c: c["tensors"]["stem.0.weight"].update({"x": 0}), "expected the number of a dimension, got 'x'"),
         (lambda c: c["tensors"].update({"stem.0.weight": 3}), "'tensors': 'stem.0.weight': expected an object, got 3"),
-        (
-            lambda c: c["attributes"]["stem.0"].update(forward=1),
-            "'stem.0': attribute 'forward', which pruning does not",
-        ),
-        (
-            lambda c: c["attributes"]["stem.0"].update(__class__=1),
-            "attribute '__class__', which pruning does not change",
-        ),
+        (lambda c: c["attributes"]["stem.0"].update(groups=[2, 0]), "'groups': expected a number above 0, got 0"),
+        (lambda c: c["attributes"]["stem.0"].update(groups=[[2]]), "'groups': expected a whole number of 0 or more"),
         (lambda c: c["attributes"]["stem.0"].update(groups=0), "'groups': expected a number above 0, got 0"),
         (lambda c: c["attributes"]["stem.0"].update(groups="2"), "'groups': expected a whole number of 0 or more"),
     ],
@@ -207,8 +201,13 @@ def last_position(value: int) -> Callable[[Content], object]:
         (lambda c: c["tensors"]["stem.1.bias"].update({"1": 0}), "cuts tensor 'stem.1.bias' as this model does not"),
         (
             lambda c: c["attributes"].update({"head": {"groups": 1}}),
-            "the policy changes module 'head', which this model",
+            "'groups' of module 'head' to 1, which is no number",
         ),
+        *(
+            (lambda c, name=name: c["attributes"]["stem.0"].update({name: 1}), f"sets '{name}' of module 'stem.0' to 1")
+            for name in ("forward", "__class__", "training", "_parameters", "kernel_size", "padding_mode", "new")
+        ),
+        (lambda c: c["attributes"]["stem.0"].update(kernel_size=[3]), "sets 'kernel_size' of module 'stem.0' to"),
         (lambda c: c.update(model="resnet20"), "the policy of resnet20 cuts tensor"),
         (lambda c: c.update(model="resnet19"), "expected a network's name, .* got 'resnet19'"),
         (lambda c: c["tensors"].pop("stem.1.bias"), "do not fit the network; of another shape: stem.1.bias"),
