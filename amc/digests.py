@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from amc.data.images import Images
 from amc.graph.inputs import tensors
+from amc.prune import stored_tensors
 
 LOOKED_AT = 100
 """Images of a split that are compared."""
@@ -17,9 +18,8 @@ LOOKED_AT = 100
 def weights_digest(model: nn.Module) -> str:
     """Of all tensors that a network stores, and their names."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        if isinstance(tensor, Tensor):
-            digest.update(name.encode() + tensor_bytes(tensor))
+    for name, tensor in sorted(stored_tensors(model).items()):
+        digest.update(name.encode() + tensor_bytes(tensor))
     return digest.hexdigest()[:16]
 
 

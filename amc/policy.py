@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
 from amc.admit import admit
 from amc.copying import copied
@@ -25,7 +25,7 @@ from amc.files import write_json
 from amc.graph import PruningGraph
 from amc.networks import load_network
 from amc.plain import plain_convolutions
-from amc.prune import Alive, Selection, compact
+from amc.prune import Alive, Selection, compact, stored_tensors
 from amc.selection import ascending, check_fits, selection_from_json, selection_to_json
 from amc.userfile import is_user_function
 from amc.weights import load_state, read_state_dict, write_state_dict
@@ -119,8 +119,7 @@ def save_compact(folder: Path, policy: Policy, network: nn.Module) -> None:
     Raises:
         UserError: the folder can't be written to.
     """
-    state = {name: tensor for name, tensor in network.state_dict().items() if isinstance(tensor, Tensor)}
-    write_state_dict(folder / WEIGHTS_FILE, state)
+    write_state_dict(folder / WEIGHTS_FILE, stored_tensors(network))
     write_json(folder / POLICY_FILE, _to_json(policy))
 
 

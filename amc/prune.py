@@ -181,3 +181,18 @@ def set_attributes(model: nn.Module, attributes: Mapping[str, Mapping[str, Any]]
 def named_tensors(model: nn.Module) -> dict[str, Tensor]:
     """All parameters and buffers by name."""
     return {**dict(model.named_parameters()), **dict(model.named_buffers())}
+
+
+def stored_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters and persistent buffers by name, as `state_dict` has them, without whatever else a module stores."""
+    return {name: value for name, value in model.state_dict().items() if isinstance(value, Tensor)}
+
+
+def restore_tensors(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Copy all that `stored_tensors` gave into a network of the same kind, in place."""
+    own = stored_tensors(model)
+    if own.keys() != tensors.keys():
+        raise ValueError(f"expected the tensors {sorted(own)}, got {sorted(tensors)}")
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(tensors[name])

@@ -18,6 +18,7 @@ from amc.errors import UserError
 from amc.evaluate import moved_inputs
 from amc.inference import channels_last
 from amc.precision import PRECISIONS, find_precision
+from amc.prune import restore_tensors, stored_tensors
 from amc.registry import look_up
 from amc.schedules import MOMENTUM, SCHEDULES
 from amc.snapshots import part
@@ -154,7 +155,7 @@ class Training:
         return {
             POSITION: torch.tensor([self.epoch, self.steps, self._batches, self._seen]),
             LOSS: self._loss,
-            **{f"{NETWORK}{name}": tensor for name, tensor in self._model.state_dict().items()},
+            **{f"{NETWORK}{name}": tensor for name, tensor in stored_tensors(self._model).items()},
             **velocities,
             **{f"{RANDOM}{name}": state for name, state in self._random().items()},
             **{f"{RANDOM_AT_EPOCH}{name}": state for name, state in self._random_at_epoch.items()},
@@ -164,7 +165,7 @@ class Training:
         """Take up a training of the same network, images and recipe where it was put down."""
         self.epoch, self.steps, self._batches, self._seen = state[POSITION].tolist()
         self._loss.copy_(state[LOSS])
-        self._model.load_state_dict(part(state, NETWORK))
+        restore_tensors(self._model, part(state, NETWORK))
         velocities = part(state, VELOCITY)
         for name, parameter in self._model.named_parameters():
             if name in velocities:

@@ -20,6 +20,7 @@ from agents.strategy import OnEpisode, Strategy
 from amc.cost import CostFunction
 from amc.errors import UserError
 from amc.graph import Keeps, PruningGraph
+from amc.prune import stored_tensors
 from amc.racing import Score
 from amc.snapshots import CHECKPOINT_FOLDER
 from amc.task import Task
@@ -137,7 +138,7 @@ class Stages:
             print(f"{reached} with {best.reward_accuracy:.4f} on the reward split{then}", file=sys.stderr)
         if self._tune_steps:
             tune(best.network, self.task, self._tune_steps, self._seed)
-        state = {f"{NETWORK}{name}": tensor for name, tensor in best.network.state_dict().items()}
+        state = {f"{NETWORK}{name}": tensor for name, tensor in stored_tensors(best.network).items()}
         write_state_dict(path, {KEEPS: torch.as_tensor(best.keeps), **state})
         return best.network, best.keeps
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from amc.copying import copied
 from amc.criteria.evidence import Evidence, Importance
-from amc.graph.inputs import batch_size, feed
+from amc.errors import UserError
+from amc.graph.inputs import Example, batch_size, feed
 from amc.graph.watch import output_tensors
+from amc.text import one_line
 
 
 def taylor(evidence: Evidence) -> Importance:
@@ -17,6 +21,9 @@ def taylor(evidence: Evidence) -> Importance:
 
     One pass over the calibration images, batch by batch. The loss is the cross-entropy to the classes that the network
     itself predicts; for a network without class scores it is the mean square of its outputs.
+
+    Raises:
+        UserError: No gradients come through the network.
     """
     network = copied(evidence.model).requires_grad_()
     parameters = dict(network.named_parameters())
@@ -24,14 +31,26 @@ def taylor(evidence: Evidence) -> Importance:
     dimension = {layer.weight: layer.in_dimension for layer in evidence.consumers()}
     total: dict[str, Tensor] = {}
     for batch in evidence.calibration:
-        loss = _loss(output_tensors(feed(network, batch)), batch_size(batch))
-        gradients = torch.autograd.grad(loss, [parameters[name] for name in names], allow_unused=True)
+        gradients = _gradients(network, batch, [parameters[name] for name in names])
         for name, gradient in zip(names, gradients, strict=True):
             if gradient is None:
                 gradient = torch.zeros_like(parameters[name])
             change = (gradient * parameters[name]).detach().transpose(0, dimension[name]).flatten(1).sum(dim=1)
             total[name] = total.get(name, torch.zeros_like(change)) + change.square()
     return evidence.joined({name: each.double().cpu().numpy() for name, each in total.items()})
+
+
+def _gradients(network: nn.Module, batch: Example, weights: Sequence[Tensor]) -> Sequence[Tensor | None]:
+    """The derivatives of the loss by each of `weights`; None where it does not depend on one."""
+    try:
+        with torch.enable_grad():
+            loss = _loss(output_tensors(feed(network, batch)), batch_size(batch))
+            return torch.autograd.grad(loss, weights, allow_unused=True)
+    except RuntimeError as error:
+        raise UserError(
+            f"--criterion taylor needs gradients, which do not come through this network: {one_line(error)};"
+            " give another criterion, such as l1"
+        ) from error
 
 
 def _loss(outputs: list[Tensor], images: int) -> Tensor:

@@ -159,7 +159,7 @@ def test_the_uniform_policy_costs_what_the_found_one_may(model: nn.Module, split
 def test_the_policy_file_holds_what_was_found(task: Task) -> None:
     env = make_env(task)
     result = finish(task, episodes(env, 2), env.reward)
-    policy = policy_file(task, result, "digits_resnet", "random", seed=7)
+    policy = policy_file(task, result.policy, "digits_resnet", "random", seed=7)
     assert (policy.model, policy.strategy, policy.seed, policy.budget) == ("digits_resnet", "random", 7, ("macs=0.3",))
     assert policy.fingerprint == task.graph.fingerprint
     assert [len(group.kept) for group in policy.groups] == result.policy.keeps.tolist()

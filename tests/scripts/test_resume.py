@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 import torch
 
+import amc
 from agents.checkpoint import latest_checkpoint, save_checkpoint
+from amc.policy import read_policy
 from envs import ChannelPruningEnv, Outcome
-from scripts import apply, train
+from scripts import apply, evaluate, job, train
 from scripts import report as report_script
 from tests.command import call, fail, succeed, summary
 
@@ -109,6 +111,39 @@ def test_ctrl_c_before_a_policy_is_within_the_budget(tmp_path: Path, monkeypatch
     assert "no policy within the budget has been scored yet" in Path(page.out.strip()).read_text()
     succeed(train, "--resume", folder, "--quiet")
     assert policy(folder) == policy(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("error", [RuntimeError("out of memory"), KeyboardInterrupt()])
+def test_what_a_search_found_is_there_whatever_happens_after_it(
+    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    folder = tmp_path / "run"
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(job, "finish", fails)
+        if isinstance(error, KeyboardInterrupt):
+            done = call(train, *FEW, "--episodes", "24", "--run-dir", folder, "--quiet")
+            assert done.status == 130
+            said = done.err.splitlines()[0]
+            assert said.startswith(f"the policy is in {folder}, with the network as the search scored it; finish")
+            assert said.endswith(f"python -m scripts.train --resume {folder}")
+        else:
+            with pytest.raises(RuntimeError, match="out of memory"):
+                call(train, *FEW, "--episodes", "24", "--run-dir", folder, "--quiet")
+    scored = max(
+        (each for each in latest_checkpoint(folder)[0].past.episodes if each.outcome.within_budget),
+        key=lambda each: each.reward,
+    )
+    found = read_policy(folder / "policy.json")
+    assert [len(group.kept) for group in found.groups] == scored.keeps.tolist()
+    assert found.accuracy == scored.outcome.accuracy
+    assert sum(p.numel() for p in amc.load(folder).parameters()) == scored.outcome.params
+    succeed(evaluate, "--run-dir", folder)
+    succeed(train, "--resume", folder, "--quiet")
+    assert policy(folder) == policy(whole)
 
 
 def test_kills_at_random_moments(tmp_path: Path, whole: Path) -> None:
