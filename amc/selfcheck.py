@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from amc.backward import safe_backward
 from amc.graph import Example, Group, Keeps, PruningGraph
 from amc.graph.inputs import cast
 from amc.graph.lines import of_error, outside_torch
@@ -153,7 +154,8 @@ def _sensitivity(model: nn.Module, graph: PruningGraph, inputs: Example) -> NDAr
         weights = [torch.randn(out.shape, generator=generator, dtype=out.dtype) for out in outputs]
         total = sum((out * weight).sum() for out, weight in zip(outputs, weights, strict=True) if out.requires_grad)
         if isinstance(total, Tensor):
-            total.backward()
+            with safe_backward():
+                total.backward()
     size = sum(float((out.detach() * weight).abs().sum()) for out, weight in zip(outputs, weights, strict=True))
     of_unit = np.zeros(graph.unit_count + 1)
     for name, layer in consumers.items():

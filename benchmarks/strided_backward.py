@@ -27,7 +27,7 @@ from torch import Tensor
 
 import amc
 
-WIDTHS = (1, 3, 4, 7, 8, 9, 13, 15, 16, 24)
+WIDTHS = (1, 3, 7, 8, 15, 16, 24)
 OUTPUTS = (8, 24)
 MAPS = (8, 64)
 LIMIT = 60
@@ -173,7 +173,7 @@ def _gradients(case: Case, tensors: list[Tensor]) -> list[Tensor]:
         options["output_padding"] = case.output_padding
     forward = FORWARD[len(case.kernel), case.output_padding is not None]
     outputs = forward(inputs, weight, bias if case.bias else None, **options)
-    slopes = torch.linspace(-1, 1, outputs.numel(), dtype=torch.float64).view(outputs.shape).to(outputs.dtype)
+    slopes = torch.linspace(-1, 2, outputs.numel(), dtype=torch.float64).view(outputs.shape).to(outputs.dtype)
     outputs.backward(slopes)
     return [tensor.grad for tensor in (inputs, weight, bias) if tensor.grad is not None]
 
@@ -186,7 +186,9 @@ def _last(tensor: Tensor) -> Tensor:
 def main() -> None:
     """Run as a command."""
     arguments = tyro.cli(Arguments)
-    print("| convolution | cases | die | hang | wrong | input channels of those |\n|---|---|---|---|---|---|", flush=True)
+    print(
+        "| convolution | cases | die | hang | wrong | input channels of those |\n|---|---|---|---|---|---|", flush=True
+    )
     for name, kind in KINDS.items():
         if arguments.only not in name:
             continue

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from amc.backward import safe_backward
 from amc.criteria.evidence import Evidence, Importance
 from amc.graph.inputs import batch_size, feed
 from amc.graph.watch import output_tensors
@@ -26,7 +27,8 @@ def taylor(evidence: Evidence) -> Importance:
     total: dict[str, Tensor] = {}
     for batch in evidence.calibration:
         loss = _loss(output_tensors(feed(network, batch)), batch_size(batch))
-        gradients = torch.autograd.grad(loss, [parameters[name] for name in names], allow_unused=True)
+        with safe_backward():
+            gradients = torch.autograd.grad(loss, [parameters[name] for name in names], allow_unused=True)
         for name, gradient in zip(names, gradients, strict=True):
             if gradient is None:
                 gradient = torch.zeros_like(parameters[name])
