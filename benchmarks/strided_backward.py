@@ -28,7 +28,7 @@ from torch import Tensor
 import amc
 
 WIDTHS = (1, 3, 7, 8, 15, 16, 24)
-OUTPUTS = (8, 24)
+OUTPUTS = (5, 24)
 MAPS = (8, 64)
 LIMIT = 60
 """Seconds after which a case counts as hanging."""
@@ -187,15 +187,17 @@ def main() -> None:
     """Run as a command."""
     arguments = tyro.cli(Arguments)
     print(
-        "| convolution | cases | die | hang | wrong | input channels of those |\n|---|---|---|---|---|---|", flush=True
+        "| convolution | cases | die | hang | wrong | channels in (out) of those |\n|---|---|---|---|---|---|",
+        flush=True,
     )
     for name, kind in KINDS.items():
         if arguments.only not in name:
             continue
         ends = {case: outcome(case, arguments.safe) for case in cases(kind)}
         count = Counter(ends.values())
-        widths = sorted({case.inputs for case, end in ends.items() if end != "well"})
-        words = ", ".join(map(str, widths)) or "none"
+        bad = [case for case, end in ends.items() if end != "well"]
+        widths = [sorted({case.inputs for case in bad}), sorted({case.outputs for case in bad})]
+        words = "{} ({})".format(*(", ".join(map(str, each)) for each in widths)) if bad else "none"
         print(f"| {name} | {len(ends)} | {count['dies']} | {count['hangs']} | {count['wrong']} | {words} |", flush=True)
         if count["refused"]:
             print(f"{count['refused']} of {name} are refused", file=sys.stderr)

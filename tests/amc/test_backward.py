@@ -77,6 +77,18 @@ STRIDED = {
     "no images": (F.conv2d, [(0, 3, 8, 8), (5, 3, 1, 1), (5,)], {"stride": 2}),
     "a line": (F.conv1d, [(2, 3, 9), (5, 3, 1), (5,)], {"stride": 2}),
     "a volume": (F.conv3d, [(2, 3, 4, 4, 4), (5, 3, 1, 1, 1), (5,)], {"stride": 2}),
+    "transposed": (F.conv_transpose2d, [(2, 3, 4, 4), (3, 5, 1, 1), (5,)], {"stride": 2, "output_padding": 1}),
+    "transposed, with nothing added": (F.conv_transpose2d, [(2, 3, 4, 4), (3, 5, 1, 1), (5,)], {"stride": (3, 1)}),
+    "transposed, with more added than the stride": (
+        F.conv_transpose2d,
+        [(2, 3, 4, 4), (3, 5, 1, 1), (5,)],
+        {"stride": 2, "output_padding": 2, "dilation": 3},
+    ),
+    "transposed, a line in groups": (
+        F.conv_transpose1d,
+        [(2, 6, 4), (6, 2, 1), (4,)],
+        {"stride": 2, "output_padding": 1, "groups": 2},
+    ),
     "one stride for all": (
         torch.convolution,
         [(2, 3, 4, 4), (5, 3, 1, 1), (5,)],
@@ -88,7 +100,7 @@ OTHERS = {
     "1x3": (F.conv2d, [(2, 3, 8, 8), (5, 3, 1, 3), (5,)], {"stride": 2}),
     "stride 1": (F.conv2d, [(2, 3, 8, 8), (5, 3, 1, 1), (5,)], {}),
     "padding": (F.conv2d, [(2, 3, 8, 8), (5, 3, 1, 1), (5,)], {"stride": 2, "padding": 1}),
-    "transposed": (F.conv_transpose2d, [(2, 3, 4, 4), (3, 5, 1, 1), (5,)], {"stride": 2, "output_padding": 1}),
+    "2x2, transposed": (F.conv_transpose2d, [(2, 3, 4, 4), (3, 5, 2, 2), (5,)], {"stride": 2}),
 }
 
 
@@ -119,11 +131,13 @@ def test_other_convolutions_are_left_alone(name: str) -> None:
     assert all(map(torch.equal, found, wanted))
 
 
+@pytest.mark.parametrize("name", ["a shortcut", "transposed"])
 @pytest.mark.parametrize("asked", [(True, False, False), (False, True, False), (False, False, True)])
-def test_only_what_is_asked_for(asked: tuple[bool, ...]) -> None:
-    tensors = [tensor.requires_grad_(wanted) for tensor, wanted in zip(drawn(*STRIDED["a shortcut"][1]), asked)]
+def test_only_what_is_asked_for(name: str, asked: tuple[bool, ...]) -> None:
+    run, shapes, options = STRIDED[name]
+    tensors = [tensor.requires_grad_(wanted) for tensor, wanted in zip(drawn(*shapes), asked, strict=True)]
     with amc.safe_backward():
-        F.conv2d(*tensors, stride=2).square().sum().backward()
+        run(*tensors, **options).square().sum().backward()
     assert tuple(tensor.grad is not None for tensor in tensors) == asked
 
 
@@ -176,11 +190,11 @@ class Witness(torch.autograd.Function):
     seen: list[bool]
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
+    def forward(_: Any, x: Tensor) -> Tensor:
         return x.clone()
 
     @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> Tensor:
+    def backward(_: Any, *slopes: Tensor) -> Tensor:
         Witness.seen.append(is_on())
         return slopes[0]
 
