@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from amc.backward import safe_backward
 from amc.errors import UserError
 from amc.graph import Example, Group, Keeps, PruningGraph
 from amc.graph.inputs import cast
@@ -177,7 +178,10 @@ def _sensitivity(model: nn.Module, graph: PruningGraph, inputs: Example) -> NDAr
         projected = [(out * weight).sum() for out, weight in zip(outputs, weights, strict=True) if out.requires_grad]
         gradients: Sequence[Tensor | None] = [None] * len(wanted)
         if projected and wanted:
-            with suppress(Exception):  # operators in place or without a gradient, and a user's own backward
+            with (
+                suppress(Exception),
+                safe_backward(),
+            ):  # operators in place or without a gradient, a user's own backward
                 gradients = torch.autograd.grad(sum(projected, torch.zeros(())), wanted, allow_unused=True)
     size = sum(float((out.detach() * weight).abs().sum()) for out, weight in zip(outputs, weights, strict=True))
     of_unit = np.zeros(graph.unit_count + 1)

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from amc.backward import safe_backward
 from amc.data.augment import Augmentation
 from amc.data.images import Images
 from amc.distillation import Distillation
@@ -207,7 +208,8 @@ class Training:
             if self._distillation is not None:
                 loss = self._distillation.loss(loss, inputs, outputs.float())
         self._optimizer.zero_grad()
-        loss.backward()
+        with safe_backward():
+            loss.backward()
         self._optimizer.step()
         return loss.detach()
 

@@ -1,9 +1,13 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
+
+from amc import backward
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -22,3 +26,18 @@ def users_files_are_forgotten(tmp_path_factory: pytest.TempPathFactory) -> Itera
         file = getattr(module, "__file__", None)
         if file and tmp_path_factory.getbasetemp() in Path(file).parents:
             del sys.modules[name]
+
+
+@pytest.fixture(autouse=True)
+def backward_passes_are_marked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """`make test-backward` runs those that are, so one that is not would go unseen; oneDNN has no part in float64."""
+    kernel, formats = backward._backward, set()
+
+    def noted(keys: Any, slopes: Tensor, *others: Any) -> Any:
+        formats.add(slopes.dtype)
+        return kernel(keys, slopes, *others)
+
+    monkeypatch.setattr(backward, "_backward", noted)
+    yield
+    if formats - {torch.float64} and request.node.get_closest_marker("backward") is None:
+        pytest.fail("it runs a backward pass of a convolution: mark it with @pytest.mark.backward")

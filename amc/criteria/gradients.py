@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from amc.backward import safe_backward
 from amc.copying import copied
 from amc.criteria.evidence import Evidence, Importance
 from amc.errors import UserError
@@ -45,7 +46,8 @@ def _gradients(network: nn.Module, batch: Example, weights: Sequence[Tensor]) ->
     try:
         with torch.enable_grad():
             loss = _loss(output_tensors(feed(network, batch)), batch_size(batch))
-            return torch.autograd.grad(loss, weights, allow_unused=True)
+            with safe_backward():
+                return torch.autograd.grad(loss, weights, allow_unused=True)
     except RuntimeError as error:
         raise UserError(
             f"--criterion taylor needs gradients, which do not come through this network: {one_line(error)};"

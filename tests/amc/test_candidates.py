@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from agents.exploration import random_policy, varied_policies
 from amc.candidates import Candidates
@@ -32,6 +33,21 @@ def test_a_tape_scores_what_the_network_does(monkeypatch: pytest.MonkeyPatch) ->
         assert one is not None
         assert other is not None
         assert (one == other).mean() > 0.99
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_scores_are_in_the_format_of_the_processor(monkeypatch: pytest.MonkeyPatch, native: bool) -> None:
+    """Where that changes next to nothing; one image of 130 is a point in a hundred."""
+    task = digits_task()
+    keeps = random_policy(np.random.default_rng(0), task.budgets)
+    exact = task.candidates
+    assert exact.dtype == torch.float32  # too small a network to gain by another
+    monkeypatch.setattr("amc.candidates.LEAST_MACS", 0)
+    monkeypatch.setattr("amc.precision.multiplies_in_bfloat16", lambda _: native)
+    found = Candidates(*exact.recipe[:-1])
+    assert found.dtype == (torch.bfloat16 if native else torch.float32)
+    assert {parameter.dtype for parameter in found.network(keeps).parameters()} == {found.dtype}
+    assert found.score(keeps).value == pytest.approx(exact.score(keeps).value, abs=0.02 if native else 0)
 
 
 def test_what_was_kept_of_others_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:

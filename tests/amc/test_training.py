@@ -15,6 +15,7 @@ from amc.errors import UserError
 from amc.training import Recipe, Training
 
 CPU = torch.device("cpu")
+pytestmark = pytest.mark.backward
 
 
 def recipe(learning_rate: float = 0.1, batch_size: int = 8, epochs: int = 8) -> Recipe:
@@ -52,6 +53,17 @@ def test_it_learns_what_is_easy_and_leaves_the_network_in_eval_mode() -> None:
     assert losses[-1] < 0.15 < losses[0]
     assert not model.training
     assert (model(images.inputs).argmax(1) == images.targets).all()
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_the_forward_pass_is_in_the_format_of_the_processor(monkeypatch: pytest.MonkeyPatch, native: bool) -> None:
+    monkeypatch.setattr("amc.precision.multiplies_in_bfloat16", lambda _: native)
+    model, formats = network(), set()
+    model[0].register_forward_hook(lambda _, __, out: formats.add(out.dtype))
+    losses = train(model, bright_or_dark(64), dataclasses.replace(recipe(), precision="auto"))
+    assert formats == {torch.bfloat16 if native else torch.float32}
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    assert losses[-1] < 0.15 < losses[0]
 
 
 def test_the_same_seed_trains_the_same_network() -> None:
