@@ -44,12 +44,14 @@ class Network:
         name: the words it was asked for with.
         preprocess: how the images of its weights were made into inputs, if known.
         class_names: what its outputs stand for, in order, if known.
+        notes: what was done to the weights that the user should know, each a line.
     """
 
     model: nn.Module
     name: str
     preprocess: Preprocess | None
     class_names: tuple[str, ...] | None
+    notes: tuple[str, ...] = ()
 
 
 def load_network(spec: str, weights: str = "default") -> Network:
