@@ -10,6 +10,7 @@ import dataclasses
 import itertools
 import platform
 import reprlib
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -26,7 +27,7 @@ from amc.graph import PruningGraph
 from amc.networks import load_network
 from amc.prune import Alive, Selection, compact, named_tensors
 from amc.userfile import is_user_function
-from amc.weights import load_state, read_state_dict, write_state_dict
+from amc.weights import load_weights, write_state_dict
 
 SCHEMA = 1
 POLICY_FILE = "policy.json"
@@ -155,7 +156,8 @@ def load_compact(model: nn.Module, policy: Policy, weights: Path) -> nn.Module:
                     " give the model that the policy was made for"
                 )
     network = compact(model, policy.selection)
-    load_state(network, read_state_dict(weights), str(weights))
+    for note in load_weights(network, str(weights)):
+        warnings.warn(note, stacklevel=3)
     return network.eval()
 
 
