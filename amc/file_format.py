@@ -15,6 +15,7 @@ LEGACY_TORCH = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the pickled number that fi
 HEAD = 1024  # bytes
 AGAIN = "copy or download it again"
 CONVERT = "give weights of PyTorch: torch.save(model.state_dict(), file)"
+ONE_FILE = "load it where it was made and save one file: torch.save(model.state_dict(), file)"
 UNPACK = "unpack it and give the weights file in it"
 STARTS: tuple[tuple[bytes, str, str], ...] = (
     (b"version https://git-lfs", "a pointer of Git LFS in place of the file", "fetch the file: git lfs pull"),
@@ -76,7 +77,7 @@ def _format(path: Path, file: BinaryIO) -> str:
             raise _refusal(path, what, remedy)
     if head[257:262] == b"ustar":
         raise _refusal(path, *_tar(path))
-    raise _refusal(path, *(_text(head) or _binary(head, _end(file))))
+    raise _refusal(path, *(_text(head) or _binary(head.ljust(8, b"\0"), _end(file))))
 
 
 def _refusal(path: Path, what: str, remedy: str) -> UserError:
@@ -129,7 +130,7 @@ def _text(head: bytes) -> tuple[str, str] | None:
     try:
         text = head.decode("utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig", errors="strict")
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 4:  # not just a character that the end cuts
+        if len(head) < HEAD or error.start < HEAD - 4:  # not just a character that the end of the head cuts
             return None
         text = head[: error.start].decode("utf-8")
     if not all(character.isprintable() or character.isspace() for character in text):
@@ -140,7 +141,7 @@ def _text(head: bytes) -> tuple[str, str] | None:
     if begin.startswith("outs:") or "\nouts:" in begin:
         return "a pointer of DVC in place of the file", "fetch the file: dvc pull"
     if "weight_map" in begin and begin.startswith("{"):
-        return "the index of a checkpoint in several files", "put their tensors into one file"
+        return "the index of a checkpoint in several files", ONE_FILE
     if begin.startswith(("{", "[")):
         return "JSON text", "give the weights themselves"
     return f"text that begins {' '.join(text.split())[:40]!r}", "give the weights themselves"
@@ -170,7 +171,7 @@ def _end(file: BinaryIO) -> bytes:
 def _folder(path: Path) -> tuple[str, str]:
     names = sorted(each.name for each in path.iterdir())
     if any(name.endswith(".index.json") or "-00001-of-" in name for name in names):
-        return "a folder with a checkpoint in several files", "put their tensors into one file"
+        return "a folder with a checkpoint in several files", ONE_FILE
     if any(name.endswith(".distcp") for name in names):
         return (
             "a folder of torch.distributed.checkpoint",

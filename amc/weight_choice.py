@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import Tensor
+
 from amc.errors import UserError
 from amc.text import shortened
 from amc.weight_sets import Place, Stored, Wanted, equal, joined, places
@@ -62,9 +64,11 @@ def choose(file: Mapping[str, Stored], wanted: Wanted, path: Path, key: str | No
         candidates = [place for place in candidates if place.path in named]
     fits = sorted((place for place in candidates if place in fitting), key=lambda place: _rank(place, file))
     if not fits:
-        nearest = candidates[0] if candidates else _largest(file, wanted, key)
+        if not candidates:
+            return Choice(None, str(path), tuple(wanted.faults(_largest(file, key))), is_near=False)
+        nearest = candidates[0]
         source = f"{path}:{nearest.path}" if nearest.path else str(path)
-        return Choice(None, source, tuple(nearest.faults), is_near=bool(nearest.tensors))
+        return Choice(None, source, tuple(nearest.faults))
     taken, *others = fits
     notes = (*_note_of_others(path, taken, others), *_note_of_rest(path, taken, fitting))
     return Choice(taken, str(path), notes=notes)
@@ -93,11 +97,11 @@ def _known(file: Mapping[str, Stored], fitting: Sequence[Place]) -> str:
     return f"there are tensors at {shortened(list(containers))}" if containers else "leave it out: there is one set"
 
 
-def _largest(file: Mapping[str, Stored], wanted: Wanted, key: str | None) -> Place:
-    """The mapping with the most tensors: no name in it is the network's."""
+def _largest(file: Mapping[str, Stored], key: str | None) -> dict[str, Tensor]:
+    """The mapping with the most tensors, where no name in the file is the network's."""
     paths = list(file) if key is None else _named(list(file), key)
     ((container, _),) = Counter(file[path].container for path in paths).most_common(1)
-    return Place(container, {}, file, wanted)
+    return {each.name: each.tensor for each in file.values() if each.container == container}
 
 
 def _note_of_others(path: Path, taken: Place, others: Sequence[Place]) -> list[str]:

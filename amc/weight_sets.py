@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import deque
-from collections.abc import Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +19,8 @@ WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_
 """Names that torch's DataParallel, compile, FSDP and activation checkpointing put before those of a module's own."""
 OF_LAYERS = {"weight", "bias", "running_mean", "running_var"}
 COUNTER = "num_batches_tracked"  # of batch norms, which older files lack
-MOST_CONTAINERS = 1_000_000
-DEEPEST = 12
+DEEPEST = 12  # containers in each other
+MOST_PATHS = 16  # to one container, which a file may refer to any number of times
 
 
 @dataclass(frozen=True)
@@ -40,21 +38,19 @@ class Stored:
     name: str
 
 
-def stored(tree: object, source: Path) -> dict[str, Stored]:
+def stored(tree: object) -> dict[str, Stored]:
     """All tensors of nested mappings and lists, by their paths: the keys on the way, joined by dots."""
     found: dict[str, Stored] = {}
+    paths: Counter[int] = Counter()
     waiting: deque[tuple[str, int, object]] = deque([("", 0, tree)])
-    for seen in itertools.count():
-        if not waiting:
-            break
+    while waiting:
         path, depth, container = waiting.popleft()
-        if seen == MOST_CONTAINERS:
-            raise UserError(f"{source} nests too many mappings to look for weights in; save the weights alone")
         for key, value in _entries(container):
             full = joined(path, key)
             if isinstance(value, Tensor):
                 found.setdefault(full, Stored(value, path, key))
-            elif depth < DEEPEST:
+            elif depth < DEEPEST and paths[id(value)] < MOST_PATHS:
+                paths[id(value)] += 1
                 waiting.append((full, depth + 1, value))
     return found
 
@@ -82,7 +78,7 @@ class Wanted:
                 )
         plain = {unwrapped(name): name for name in self.own}
         self._plain = plain if len(plain) == len(self.own) else {}
-        self._modules = {name.rpartition(".")[0] for name in self.own}
+        self._modules = {unwrapped(name).rpartition(".")[0] for name in self.own}
         self._twins = _shared(model)
 
     def name(self, words: list[str]) -> str | None:
@@ -110,13 +106,17 @@ class Wanted:
         }
         return [f"{title}: {shortened(names)}" for title, names in titles.items() if names]
 
+    def are_all_among(self, names: Container[str]) -> bool:
+        """Whether no tensor is missing from these names."""
+        return not any(self._lacks(name, names) for name in self.own)
+
     def is_of_a_layer(self, name: str) -> bool:
         """Whether a tensor that the network lacks belongs to one of its layers, as a bias that it was built without."""
         module, _, leaf = unwrapped(name).rpartition(".")
         return leaf in OF_LAYERS and module in self._modules
 
-    def _lacks(self, name: str, state: Mapping[str, Tensor]) -> bool:
-        return not name.endswith(COUNTER) and not any(twin in state for twin in self._twins.get(name, (name,)))
+    def _lacks(self, name: str, names: Container[str]) -> bool:
+        return not name.endswith(COUNTER) and not any(twin in names for twin in self._twins.get(name, (name,)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +150,8 @@ class Place:
     @property
     def fits(self) -> bool:
         """Whether every tensor of the network is here, and nothing more of its layers."""
+        if not self.wanted.are_all_among(self.tensors):
+            return False
         more = {name: tensor for name, tensor in self._unexpected() if self.wanted.is_of_a_layer(name)}
         return not self.wanted.faults(self.state | more)
 
@@ -198,7 +200,8 @@ def unusable(tensor: Tensor, own: Tensor) -> str | None:
 def equal(one: Place, other: Place) -> bool:
     """Whether two places hold the same weights."""
     return one.tensors.keys() == other.tensors.keys() and all(
-        tensor is other.state[name] or torch.equal(tensor, other.state[name]) for name, tensor in one.state.items()
+        tensor is twin or (tensor.dtype == twin.dtype and torch.equal(tensor, twin))
+        for tensor, twin in ((tensor, other.state[name]) for name, tensor in one.state.items())
     )
 
 

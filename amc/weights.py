@@ -12,7 +12,7 @@ from amc.errors import UserError
 from amc.file_format import AGAIN, SAFETENSORS, format_of
 from amc.files import write_bytes
 from amc.text import one_line
-from amc.torch_file import Content, read_content, unread
+from amc.torch_file import ALONE, Content, holds_module, read_content, unread
 from amc.weight_choice import choose
 from amc.weight_sets import Wanted, stored
 
@@ -36,14 +36,14 @@ def load_weights(model: nn.Module, spec: str) -> tuple[str, ...]:
     """
     path, key = located(spec)
     content = _content(path)
-    file = stored(content.tree, path)
+    file = stored(content.tree)
     if not file:
         if content.classes:
             raise unread(path, content.classes)
-        raise UserError(f"expected tensors by name in {path}, got {type(content.tree).__name__} without any")
+        raise UserError(f"{path} holds no tensors by name, but a {type(content.tree).__name__}; {ALONE}")
     choice = choose(file, Wanted(model), path, key)
     if choice.place is None:
-        if content.classes and not choice.is_near:
+        if holds_module(content.classes) and not choice.is_near:
             raise unread(path, content.classes)
         raise UserError(f"the weights in {choice.source} do not fit the network; {'; '.join(choice.faults)}; {REMEDY}")
     model.load_state_dict(choice.place.state, strict=False)
