@@ -6,12 +6,13 @@ import _compat_pickle
 import itertools
 import pickle
 import pickletools
+import re
 import warnings
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple
 
 import torch
 
@@ -129,19 +130,19 @@ def _without_objects(path: Path) -> Content:
             f"{path} was written with pickle protocol {protocol}, which is not read safely;"
             " save it without pickle_protocol: torch.save(model.state_dict(), file)"
         )
-    for usual in (LeftOut, LeftOutMapping):
+    stand_ins = {name: type(f"{LeftOut.__name__}{index}", (LeftOut,), {}) for index, name in enumerate(names)}
+    while True:
         try:
-            with torch.serialization.safe_globals([(_stand_in(name, usual), name) for name in names]):
+            with torch.serialization.safe_globals([(stand_in, name) for name, stand_in in stand_ins.items()]):
                 return Content(_load(path), foreign)
-        except Exception:  # what a pickle does to its objects may not suit those that stand for them
-            continue
-    raise unread(path, foreign or names)
-
-
-def _stand_in(name: str, usual: type) -> Callable[..., Any]:
-    if name == "collections.defaultdict":
-        return LeftOutMapping
-    return LeftOut if name == "collections.deque" or name.startswith("numpy.") else cast(Callable[..., Any], usual)
+        except Exception as error:  # what a pickle does to its objects may not suit those that stand for them
+            entered = re.search(rf"{LeftOut.__name__}\d+", str(error))  # one that should take a mapping's entries
+            if entered is None or entered[0] not in {each.__name__ for each in stand_ins.values()}:
+                raise unread(path, foreign or names) from error
+            stand_ins = {
+                name: LeftOutMapping if stand_in.__name__ == entered[0] else stand_in
+                for name, stand_in in stand_ins.items()
+            }
 
 
 def _is_plain(name: str) -> bool:

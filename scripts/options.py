@@ -69,8 +69,8 @@ class NetworkOptions:
     """Network: a name (digits_resnet, resnet56, mobilenet_v1, ...), torchvision:NAME, timm:NAME or
     path/to/file.py:function."""
     weights: str = "default"
-    """Its weights: a .safetensors, .pt, .pth or .th file, default for the packaged or torchvision's pretrained ones
-    (for a function: as it returns them), none for random ones."""
+    """Its weights: a file of safetensors or torch.save, FILE:KEY for one of several sets of weights in it, default for
+    the packaged or torchvision's pretrained ones (for a function: as it returns them), none for random ones."""
     preparation: tyro.conf.OmitArgPrefixes[ImageOptions] = field(default_factory=ImageOptions)
     input_spec: str | None = None
     """Shapes of the inputs without the batch, as 3x224x224, or 3x64x64,10:int64 where there are two; default: one image
