@@ -27,7 +27,7 @@ from amc.entries import entry, integer, list_of, text
 from amc.errors import UserError
 from amc.files import write_bytes
 from amc.text import nearest, one_line, shortened
-from amc.weights import read_torch
+from amc.torch_file import read_torch
 from envs import ChannelPruningEnv
 from envs.observations import OBSERVATIONS
 

@@ -1,21 +1,22 @@
 """Trained networks, by the words that a user gives for them."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import nn
 from torchvision import models
 
 from amc.admit import admit
 from amc.data.preprocess import CIFAR, DIGITS, IMAGENET, Preprocess
 from amc.errors import UserError
+from amc.finite import check_finite
 from amc.from_timm import timm_network
 from amc.models import MODELS
 from amc.plain import plain_convolutions
 from amc.text import nearest, one_line
 from amc.userfile import FORM, call_function, is_user_function
-from amc.weights import load_state, read_state_dict
+from amc.weights import load_weights
 
 PREPROCESS: dict[str, Preprocess] = {
     "digits_resnet": DIGITS,
@@ -62,11 +63,11 @@ def load_network(spec: str, weights: str = "default") -> Network:
         spec: a name in `amc.models.MODELS`, `torchvision:NAME` (image classification), `timm:NAME` (with the extra
             `timm`), or `path/to/file.py:function` (a function without arguments that returns an `nn.Module`).
         weights: `default` (the packaged weights, torchvision's best, timm's, or what the user's function
-            returned), `none` (as built: random for a name), or a file that
-            `amc.weights.read_state_dict` reads.
+            returned), `none` (as built: random for a name), or a file, also as `FILE:KEY`, that
+            `amc.weights.load_weights` reads.
 
     Raises:
-        UserError: an unknown name, weights that are missing, do not fit or can't be downloaded,
+        UserError: an unknown name, weights that are missing, do not fit, are not finite or can't be downloaded,
             or a function that fails or returns something else.
     """
     if is_user_function(spec):
@@ -85,7 +86,8 @@ def load_network(spec: str, weights: str = "default") -> Network:
             f"expected a network's name, {TORCHVISION}NAME, {TIMM}NAME or {FORM}, got {spec!r}; {_meant(spec)}"
         )
     if weights not in ("default", "none"):
-        load_state(network.model, _without_training_heads(network.model, read_state_dict(Path(weights))), weights)
+        network = replace(network, notes=(*network.notes, *load_weights(network.model, weights)))
+    check_finite(network.model, spec if weights in ("default", "none") else weights)
     plain_convolutions(network.model.eval())
     return network
 
@@ -145,12 +147,6 @@ def _arrange_as_published(model: nn.Module) -> None:
         model.transform_input = True
     if isinstance(model, models.GoogLeNet):
         model.aux_logits, model.aux1, model.aux2 = False, None, None
-
-
-def _without_training_heads(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    if not isinstance(model, models.GoogLeNet):
-        return state
-    return {name: value for name, value in state.items() if not name.startswith(("aux1.", "aux2."))}
 
 
 def _torchvision_preprocess(weights: models.WeightsEnum) -> Preprocess:

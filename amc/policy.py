@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import platform
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -28,7 +29,7 @@ from amc.plain import plain_convolutions
 from amc.prune import Alive, Selection, compact, stored_tensors
 from amc.selection import ascending, check_fits, selection_from_json, selection_to_json
 from amc.userfile import is_user_function
-from amc.weights import load_state, read_state_dict, write_state_dict
+from amc.weights import load_weights, write_state_dict
 
 SCHEMA = 1
 POLICY_FILE = "policy.json"
@@ -155,7 +156,8 @@ def load_compact(model: nn.Module, policy: Policy, weights: Path) -> nn.Module:
     plain_convolutions(model)
     check_fits(model, policy.selection, policy.model)
     network = compact(model, policy.selection)
-    load_state(network, read_state_dict(weights), str(weights))
+    for note in load_weights(network, str(weights)):
+        warnings.warn(note, stacklevel=3)
     return network.eval()
 
 

@@ -26,6 +26,7 @@ from amc.digests import images_digest, weights_digest
 from amc.engine import Engine, InTurn, MakeEngine
 from amc.errors import UserError
 from amc.evaluate import TOP, check_runs, find_metric, moved, moved_inputs
+from amc.finite import check_finite
 from amc.graph import Keeps, PruningGraph
 from amc.graph.inputs import Example, tensors
 from amc.graph.narrowed import narrowed
@@ -96,6 +97,7 @@ class Task:
     ) -> None:
         self.device = device or torch.device("cpu")
         model, notes = admit(copied(model))
+        check_finite(model, "the network")
         plain_convolutions(model)
         for note in notes:
             warnings.warn(note, stacklevel=2)

@@ -1,10 +1,7 @@
-"""Weights in files: read without executing anything, checked before they are loaded."""
+"""Weights in files: read without executing anything, loaded as a whole or not at all."""
 
-import pickle
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
 
 import safetensors.torch
 import torch
@@ -12,51 +9,69 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from amc.errors import UserError
+from amc.file_format import AGAIN, SAFETENSORS, format_of
 from amc.files import write_bytes
-from amc.text import one_line, shortened
+from amc.text import one_line
+from amc.torch_file import ALONE, Content, holds_module, read_content, unread
+from amc.weight_choice import choose
+from amc.weight_sets import Wanted, stored
 
-TORCH_SUFFIXES = (".pt", ".pth", ".th")
-WRAPPING_KEYS = ("state_dict", "model_state_dict", "model")
-PARALLEL_PREFIX = "module."  # of torch's DataParallel and DistributedDataParallel
+REMEDY = "give the weights of this very architecture"
+
+
+def load_weights(model: nn.Module, spec: str) -> tuple[str, ...]:
+    """Load the weights that a file holds for `model`, wherever they lie in it: all of them or nothing.
+
+    They are found by what fits, as `amc.weight_choice.choose` says, whatever the file is called.
+
+    Args:
+        model: the network that is changed.
+        spec: `FILE`, or `FILE:KEY` with the dotted path of one of several sets of weights, or a part of that path.
+
+    Returns:
+        What the user should know: which of several sets was taken, what was left out.
+
+    Raises:
+        UserError: no such file or key, a file that holds no weights, or none that fit; it says why.
+    """
+    path, key = located(spec)
+    content = _content(path)
+    file = stored(content.tree)
+    if not file:
+        if content.classes:
+            raise unread(path, content.classes)
+        raise UserError(f"{path} holds no tensors by name, but a {type(content.tree).__name__}; {ALONE}")
+    choice = choose(file, Wanted(model), path, key)
+    if choice.place is None:
+        if holds_module(content.classes) and not choice.is_near:
+            raise unread(path, content.classes)
+        raise UserError(f"the weights in {choice.source} do not fit the network; {'; '.join(choice.faults)}; {REMEDY}")
+    _put(model, choice.place.state, choice.source)
+    return choice.notes
+
+
+def located(spec: str) -> tuple[Path, str | None]:
+    """The file and the key of `FILE` or `FILE:KEY`; a file whose name has a colon comes before a key."""
+    end = len(spec)
+    while not Path(spec[:end]).exists() and ":" in spec[:end]:
+        end = spec.rindex(":", 0, end)
+    if not Path(spec[:end]).is_file():
+        return Path(spec), None
+    return Path(spec[:end]), spec[end + 1 :] if end < len(spec) else None
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a `.safetensors`, `.pt`, `.pth` or `.th` file onto the CPU.
-
-    A state dict found under `state_dict`, `model_state_dict` or `model` is taken out, and a
-    `module.` before every name is taken off.
+    """Read the tensors of a safetensors file, as `write_state_dict` writes it, onto the CPU.
 
     Raises:
-        UserError: no such file, another suffix, a damaged file, no state dict in it, or a pickle
-            that would have to execute code.
+        UserError: no such file, another kind, or a damaged one.
     """
-    if not path.is_file():
-        raise UserError(f"expected a weights file at {path}, there is none; check the path")
-    if path.suffix == ".safetensors":
-        return _read_safetensors(path)
-    if path.suffix in TORCH_SUFFIXES:
-        return _unwrapped(read_torch(path, path), path)
-    known = ", ".join((".safetensors", *TORCH_SUFFIXES))
-    raise UserError(f"expected a weights file that ends in {known}, got {path}")
-
-
-def read_torch(source: Path | BinaryIO, name: str | Path) -> object:
-    """What `torch.save` wrote, onto the CPU, without executing anything; `name` stands for it in errors.
-
-    Raises:
-        UserError: a damaged file, or a pickle that would have to execute code.
-    """
+    if format_of(path) != SAFETENSORS:
+        raise UserError(f"expected a safetensors file at {path}, got one of torch.save; write it by safetensors")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of pickles that are then refused
-            return torch.load(source, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise UserError(
-            f"{name} is damaged, or holds more than tensors, which to read would execute code;"
-            " save the tensors alone: torch.save(model.state_dict(), file)"
-        ) from error
-    except Exception as error:  # a damaged file may raise anything
-        raise UserError(f"{name} can't be read as a PyTorch file: {one_line(error)}") from error
+        return dict(safetensors.torch.load(path.read_bytes()))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path} is cut off or damaged: {one_line(error)}; {AGAIN}") from error
 
 
 def write_state_dict(path: Path, state: Mapping[str, Tensor]) -> None:
@@ -84,56 +99,25 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor], source: str | Path
         source: where the tensors come from, named in the error.
 
     Raises:
-        UserError: entries are missing, unexpected or of another shape; it names all three.
+        UserError: entries are missing, unexpected, of another shape or of a kind that is not taken; it names them all.
     """
-    own = {name: value for name, value in model.state_dict().items() if isinstance(value, Tensor)}
-    missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
-    unexpected = [name for name in state if name not in own]
-    misshaped = [
-        f"{name} ({list(state[name].shape)} instead of {list(value.shape)})"
-        for name, value in own.items()
-        if name in state and state[name].shape != value.shape
-    ]
-    faults = [
-        f"{title}: {shortened(names)}"
-        for title, names in (
-            ("missing", missing),
-            ("unexpected", unexpected),
-            ("of another shape", misshaped),
-        )
-        if names
-    ]
+    faults = Wanted(model).faults(state)
     if faults:
+        raise UserError(f"the weights in {source} do not fit the network; {'; '.join(faults)}; {REMEDY}")
+    _put(model, state, source)
+
+
+def _put(model: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
+    """Copy tensors that have the names and shapes of the model's `state_dict`."""
+    unexpected = model.load_state_dict(state, strict=False).unexpected_keys
+    if unexpected:
         raise UserError(
-            f"the weights in {source} do not fit the network; {'; '.join(faults)};"
-            " give the weights of this very architecture"
+            f"the weights in {source} can't be loaded: the network's state_dict has names that its load_state_dict does"
+            f" not take, such as {unexpected[0]}"
         )
-    model.load_state_dict(state, strict=False)
 
 
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    try:
-        return _without_parallel_prefix(safetensors.torch.load_file(path))
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} can't be read as a safetensors file: {one_line(error)}") from error
-
-
-def _unwrapped(content: object, path: Path) -> dict[str, Tensor]:
-    for key in WRAPPING_KEYS:
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-    if not isinstance(content, Mapping) or not content:
-        raise UserError(f"expected a state dict in {path}, got {type(content).__name__}")
-    for name, value in content.items():
-        if not isinstance(name, str) or not isinstance(value, Tensor):
-            raise UserError(
-                f"expected tensors by name in {path}, got {type(value).__name__} at {name!r};"
-                " save the tensors alone: torch.save(model.state_dict(), file)"
-            )
-    return _without_parallel_prefix(content)
-
-
-def _without_parallel_prefix(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    if all(name.startswith(PARALLEL_PREFIX) for name in state):
-        return {name.removeprefix(PARALLEL_PREFIX): tensor for name, tensor in state.items()}
-    return dict(state)
+def _content(path: Path) -> Content:
+    if format_of(path) == SAFETENSORS:
+        return Content(read_state_dict(path), ())
+    return read_content(path)

@@ -108,7 +108,7 @@ def _finetune(session: Session[Arguments, Past | None]) -> None:
     seed = recorded["seed"]
     torch.manual_seed(seed)
     network_options, data_options = filled(arguments.network, recorded), filled(arguments.images, recorded)
-    network = network_options.load()
+    network = network_options.load(quiet=arguments.quiet)
     splits = data_options.load(network, metric, seed, progress=not arguments.quiet)
     example = splits.calibration.example(1)
     network_options.check_inputs(example)

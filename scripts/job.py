@@ -96,7 +96,7 @@ def run_job(job: Job) -> None:
     """
     start = time.perf_counter()
     torch.manual_seed(job.options.seed)  # of weights that are random
-    network = job.network.load()
+    network = job.network.load(quiet=job.options.quiet)
     splits = job.images.load(network, job.options.metric, job.options.seed, progress=not job.options.quiet)
     example = splits.calibration.example(1)
     job.network.check_inputs(example)

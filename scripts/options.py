@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,8 +69,8 @@ class NetworkOptions:
     """Network: a name (digits_resnet, resnet56, mobilenet_v1, ...), torchvision:NAME, timm:NAME or
     path/to/file.py:function."""
     weights: str = "default"
-    """Its weights: a .safetensors, .pt, .pth or .th file, default for the packaged or torchvision's pretrained ones
-    (for a function: as it returns them), none for random ones."""
+    """Its weights: a file of safetensors or torch.save, FILE:KEY for one of several sets of weights in it, default for
+    the packaged or torchvision's pretrained ones (for a function: as it returns them), none for random ones."""
     preparation: tyro.conf.OmitArgPrefixes[ImageOptions] = field(default_factory=ImageOptions)
     input_spec: str | None = None
     """Shapes of the inputs without the batch, as 3x224x224, or 3x64x64,10:int64 where there are two; default: one image
@@ -90,9 +91,14 @@ class NetworkOptions:
         if self.input_spec is not None and spec_of(zeros(self.input_spec)) != spec_of(example):
             raise UserError(f"the data gives inputs of {spec_of(example)}, got --input-spec {self.input_spec}")
 
-    def load(self) -> Network:
-        """The network with its weights, and its preprocessing with what was asked for in place of its own."""
+    def load(self, *, quiet: bool = False) -> Network:
+        """The network with its weights, and its preprocessing with what was asked for in place of its own.
+
+        What there is to know of the weights is printed on standard error unless `quiet`.
+        """
         network = load_network(self.model, self.weights)
+        for note in () if quiet else network.notes:
+            print(f"note: {note}", file=sys.stderr)
         return dataclasses.replace(network, preprocess=self.preparation.preprocess(network.preprocess))
 
 

@@ -53,7 +53,7 @@ def test_a_network_that_can_be_loaded_passes_and_leaves_nothing(kind: Callable[[
 
 def test_one_that_can_not_is_refused_in_one_line(tmp_path: Path) -> None:
     model = Renamed()
-    with pytest.raises(UserError, match=r"can't be loaded from its files again: first\.weight is not") as caught:
+    with pytest.raises(UserError, match=r"can't be loaded from its files again: .*load_state_dict") as caught:
         check_round_trip(model, analyse(model, EXAMPLE), EXAMPLE, tmp_path)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
