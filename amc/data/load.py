@@ -20,7 +20,7 @@ from amc.data.sampling import Labels
 from amc.data.sources import Source, Sources
 from amc.data.splits import Part, SplitSizes, partition
 from amc.data.streamed import StreamedImages
-from amc.data.userdata import user_data
+from amc.data.userdata import UserDataset, user_data
 from amc.errors import UserError
 from amc.registry import look_up
 from amc.text import nearest
@@ -135,7 +135,8 @@ def _labels(source: Source) -> Labels:
 def _images(source: Source, part: Part, memory_limit_bytes: int, title: str | None) -> LazyImages | LoaderImages:
     if isinstance(source, LoaderImages):
         return source if len(part.indices) == len(source) else source.select(part.indices)
-    return LazyImages(StreamedImages(Selection(source, part.indices)), memory_limit_bytes, title)
+    one_process = isinstance(source, UserDataset) and source.dataset.fault is not None
+    return LazyImages(StreamedImages(Selection(source, part.indices), one_process), memory_limit_bytes, title)
 
 
 def _read(images: LazyImages | LoaderImages) -> Images:
