@@ -150,7 +150,8 @@ def _run(job: Job, task: Task, watch: Stopwatch | None, start: float) -> None:
         save_agent(folder / AGENT_FILE, stages.strategy.agent)
     policy = policy_file(stages.task, result, job.network.model, job.strategy_name, options.seed)
     save_compact(folder, policy, result.policy.network)
-    on_test = score_on_test(stages.task, result)  # after the policy is safe: reading the images may fail
+    with session.resumable():  # the policy is safe: reading the images may fail
+        on_test = score_on_test(stages.task, result)
     arguments = flat(session.arguments) | {"budget": list(job.budgets[-1]), "run_dir": None, "resume": None}
     summary = summarise(result, on_test, episodes, seconds) | {
         "seed": options.seed,

@@ -43,7 +43,7 @@ def _by_number(names: Sequence[str]) -> tuple[str, ...]:
     without = [name for name in sorted(names) if _parts(name) is None]
     if without:
         raise UserError(
-            f"--class-order number needs a number in the name of every class; {shortened(without)} has none"
+            f"--class-order number needs a number in the name of every class; there is none in {shortened(without)}"
         )
     if not _numbered(names):
         raise UserError(

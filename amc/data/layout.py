@@ -8,6 +8,7 @@ from amc.text import shortened
 
 SPLITS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 """Names that the folder of a split may have."""
+NAMES = frozenset(name for names in SPLITS.values() for name in names)
 MEANT = {
     "train": "train",
     "training": "train",
@@ -75,7 +76,7 @@ def _renamed(root: Path, taken: set[Path]) -> list[str]:
     return [
         f"rename {folder} to {MEANT[folder.name.casefold()]} if that is what it holds"
         for folder in folders_in(root)
-        if folder not in taken and folder.name.casefold() in MEANT and folder.name not in SPLITS["val"]
+        if folder not in taken and folder.name.casefold() in MEANT and folder.name not in NAMES
     ]
 
 
@@ -94,7 +95,7 @@ def _advice(root: Path) -> str:
     renamed = _renamed(root, set())
     if renamed:
         return renamed[0]
-    if folders:
+    if folders and not any(folder.name in NAMES for folder in folders):
         names = shortened([folder.name for folder in folders], 3)
         return f"if {names} are classes, move each into train/, and some images of each into val/ or test/ likewise"
     return "lay the images out as train/CLASS/FILE, and val/ or test/ likewise"
