@@ -1,5 +1,6 @@
 """A user's `DataLoader`, streamed as it is."""
 
+import copy
 from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, SubsetRandomSampler
 
+from amc.data.own_files import WithOwnFiles
 from amc.data.sampling import Indices, stratified
 from amc.data.unread import Unread
 from amc.errors import UserError
@@ -29,7 +31,9 @@ class LoaderImages:
 
     @cached_property
     def _loader(self) -> DataLoader[Any]:
-        return Unread(self.loader).here
+        loader = copy.copy(Unread(self.loader).here)
+        loader.worker_init_fn = WithOwnFiles(loader.worker_init_fn)
+        return loader
 
     def __getstate__(self) -> dict[str, Any]:
         """On the way to another process it is what it was before anything was read."""

@@ -19,7 +19,9 @@ from amc.parcel import Parcel
 
 COUNT = 24
 FILE = """
+import functools
 import os
+import time
 import zipfile
 
 import torch
@@ -71,6 +73,28 @@ def loaders():
     lazy = parts(Zipped())
     return {{name: DataLoader(part, batch_size=4, num_workers=name == "train") for name, part in lazy.items()}}
 
+@functools.cache
+def descriptor(path):
+    return os.open(path, os.O_RDONLY)
+
+class Global(Dataset):
+    path = "{path}.lines"
+
+    def __len__(self):
+        return {count}
+
+    def __getitem__(self, index):
+        file = descriptor(self.path)
+        os.lseek(file, 3 * index, os.SEEK_SET)
+        time.sleep(0.005)  # for another process that moves the position
+        return torch.full((1, 2, 2), float(os.read(file, 3))), index % 3
+
+def kept_in_a_global():
+    return parts(Global())
+
+def loaders_of_a_global():
+    return {{name: DataLoader(part, num_workers=2 * (name == "train")) for name, part in parts(Global()).items()}}
+
 def open_in_worker(_):
     get_worker_info().dataset.open()
 
@@ -91,6 +115,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with zipfile.ZipFile(tmp_path / "numbers.zip", "w") as archive:
         for number in range(COUNT):
             archive.writestr(str(number), str(number))
+    (tmp_path / "numbers.zip.lines").write_text("".join(f"{number:02}\n" for number in range(COUNT)))
     path = tmp_path / "own.py"
     path.write_text(FILE.format(path=tmp_path / "numbers.zip", count=COUNT))
     return path
@@ -104,10 +129,11 @@ def load(file: Path, function: str) -> Splits:
     return load_data(f"{file}:{function}", None, SplitSizes(calibration=5), memory_limit_bytes=0)
 
 
-@pytest.mark.parametrize("function", ["lazy", "opened", "loaders"])
+@pytest.mark.parametrize("function", ["lazy", "opened", "loaders", "kept_in_a_global", "loaders_of_a_global"])
 def test_every_image_of_an_archive_arrives_in_every_pass(file: Path, function: str) -> None:
     splits = load(file, function)
     splits.calibration.example()
+    splits.reward.example()
     for _ in range(2):
         assert numbers(splits.train) == list(range(8))
         assert set(numbers(splits.calibration)) < set(range(8))
