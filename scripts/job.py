@@ -150,13 +150,14 @@ def _run(job: Job, task: Task, watch: Stopwatch | None, start: float) -> None:
     seconds = checkpoints.seconds
     last = [episode for episode in episodes if episode.stage == stages.number]
     _keep_found(job, stages.task, last)
-    with _told_how_to_go_on(session):
+    with session.resumable():
         result = finish(stages.task, last, stages.env.reward, zero_shot=job.zero_shot, watch=watch)
     if isinstance(stages.strategy, Ddpg) and stages.strategy.agent is not None:
         save_agent(folder / AGENT_FILE, stages.strategy.agent)
     policy = policy_file(stages.task, result.policy, job.network.model, job.strategy_name, options.seed, result.latency)
     save_compact(folder, policy, result.policy.network)
-    on_test = score_on_test(stages.task, result)  # after the policy is safe: reading the images may fail
+    with session.resumable():  # the policy is safe: reading the images may fail
+        on_test = score_on_test(stages.task, result)
     arguments = _arguments(job)
     summary = summarise(result, on_test, episodes, seconds) | {
         "seed": options.seed,
@@ -326,20 +327,6 @@ def _keep_found(job: Job, task: Task, episodes: Sequence[Episode]) -> None:
         found = as_searched(task, best)
         policy = policy_file(task, found, job.network.model, job.strategy_name, job.options.seed)
         save_compact(job.session.folder, policy, found.network)
-
-
-@contextmanager
-def _told_how_to_go_on(session: Session[Any, Past]) -> Iterator[None]:
-    """Whatever ends the last steps of a run: what is there, and how they are done again."""
-    try:
-        yield
-    except BaseException:
-        print(
-            f"the policy is in {session.folder}, with the network as the search scored it;"
-            f" finish the run with: {session.resume_command}",
-            file=sys.stderr,
-        )
-        raise
 
 
 @contextmanager

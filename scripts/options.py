@@ -26,6 +26,7 @@ from amc.networks import Network, load_network
 from amc.userfile import is_user_function
 
 T = TypeVar("T")
+CLASS_ORDER = "name"
 Repeated = Annotated[tuple[tuple[str, ...], ...], tyro.conf.UseAppendAction]
 """An option that takes several words, and may be given several times."""
 
@@ -114,11 +115,21 @@ class DataOptions:
     """Images of the reward split; default: all of val/, or a tenth of the training images where there is none."""
     test_images: int | None = None
     """Images of the test split; default: all."""
+    class_order: str | None = None
+    """How the folders of an image folder's classes are numbered: name, in the order of text (as torchvision's
+    ImageFolder), or number, by the numbers in their names; default: name."""
 
     def load(self, network: Network, metric: str, seed: int, progress: bool) -> Splits:
-        """The splits, with targets that are the network's outputs where the metric compares them."""
+        """The splits, with targets that are the network's outputs where the metric compares them.
+
+        With `progress`, bars are shown while images are read, and what there is to tell of the data is printed.
+        """
         sizes = SplitSizes(self.calibration_images, self.reward_split, self.test_images)
-        splits = load_data(self.data, network.preprocess, sizes, seed, progress)
+        splits = load_data(
+            self.data, network.preprocess, sizes, seed, progress, class_order=self.class_order or CLASS_ORDER
+        )
+        if progress:
+            print_notes(splits)
         if metric not in METRICS:
             return splits
         return fit_classes(splits, _classes(network.model, splits.calibration.example(1)), network.class_names)
@@ -137,6 +148,12 @@ class ChannelOptions:
     """Names of layers or modules whose output channels all stay, as patterns with * and ?. Default: none."""
     only: Repeated = ()
     """Names of the layers or modules whose output channels may be cut, as patterns with * and ?. Default: all."""
+
+
+def print_notes(splits: Splits) -> None:
+    """Tell the user on standard error what there is to tell of the data."""
+    for note in splits.notes:
+        print(note, file=sys.stderr)
 
 
 def joined(repeated: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from amc.networks import load_network
 from amc.training import Training
 from amc.weights import write_state_dict
 from scripts.cli import run
-from scripts.options import ImageOptions, check_seed
+from scripts.options import CLASS_ORDER, ImageOptions, check_seed, print_notes
 from scripts.progress import training_progress
 from scripts.training_options import TrainingOptions
 
@@ -40,6 +40,9 @@ class Arguments:
     preparation: tyro.conf.OmitArgPrefixes[ImageOptions] = field(default_factory=ImageOptions)
     data: str = "digits"
     """Images: digits, cifar10, imagefolder:PATH (with train/, and val/, test/ or both) or path/to/file.py:function."""
+    class_order: str = CLASS_ORDER
+    """How the folders of an image folder's classes are numbered: name, in the order of text (as torchvision's
+    ImageFolder), or number, by the numbers in their names."""
     training: tyro.conf.OmitArgPrefixes[TrainingOptions] = field(
         default_factory=lambda: TrainingOptions(label_smoothing=0.1, precision="float32")
     )
@@ -64,7 +67,15 @@ def pretrain(arguments: Arguments) -> None:
     network = load_network(arguments.model, weights="none")
     model = network.model.to(device)
     preprocess = arguments.preparation.preprocess(network.preprocess)
-    splits = load_data(arguments.data, preprocess, SplitSizes(calibration=1), arguments.seed, progress=True)
+    splits = load_data(
+        arguments.data,
+        preprocess,
+        SplitSizes(calibration=1),
+        arguments.seed,
+        progress=True,
+        class_order=arguments.class_order,
+    )
+    print_notes(splits)
     training = Training(model, splits.train, arguments.training.recipe(arguments.seed), device)
     with training_progress(arguments.training.epochs, quiet=False) as bar:
         while training.epoch < arguments.training.epochs:

@@ -30,10 +30,13 @@ RECORDED: dict[str, Callable[[Any], Any]] = {
     "calibration_images": optional(integer),
     "reward_split": optional(integer),
     "test_images": optional(integer),
+    "class_order": optional(text),
     "metric": text,
     "seed": integer,
 }
 """Arguments that are taken over from a run's summary."""
+EARLIER = {"class_order": None}
+"""Arguments that summaries of earlier versions lack."""
 
 T = TypeVar("T")
 
@@ -50,7 +53,7 @@ def recorded_arguments(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
     summary = run_dir / SUMMARY_FILE
     content = read_object(summary) if summary.exists() else latest_checkpoint(run_dir)[0].run
     try:
-        arguments = entry(content, "arguments", object_of(lambda value: value))
+        arguments = EARLIER | entry(content, "arguments", object_of(lambda value: value))
         return {name: entry(arguments, name, read) for name, read in RECORDED.items()}
     except ValueError as error:
         raise UserError(f"{summary} is damaged: {error}") from error

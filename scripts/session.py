@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -80,6 +80,18 @@ class Session(Generic[Arguments, P]):
         shutil.rmtree(self.folder / CHECKPOINT_FOLDER, ignore_errors=True)
         with contextlib.suppress(OSError):  # it holds something else
             self.folder.rmdir()
+
+    @contextlib.contextmanager
+    def resumable(self) -> Iterator[None]:
+        """Whatever ends the run in here: what was found is in its folder, and the user is told how to go on."""
+        found = f"what was found is in {self.folder}"
+        try:
+            yield
+        except UserError as error:
+            raise UserError(f"{error}; {found}; then go on with: {self.resume_command}") from error
+        except BaseException:
+            print(f"{found}; go on with: {self.resume_command}", file=sys.stderr)
+            raise
 
     def check_same(self, digests: Mapping[str, str]) -> None:
         """Raise a UserError where the network or the images are not those that the run was begun with."""

@@ -1,56 +1,27 @@
 """Image files in folders: PATH/train/<class>/*, and val/, test/ or both alike."""
 
-from dataclasses import dataclass
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
-from torch import Tensor
 
+from amc.data.class_folders import class_names, images_of_class, of_passed
+from amc.data.class_order import in_order
+from amc.data.files import FileDataset
+from amc.data.layout import find_splits
 from amc.data.preprocess import Preprocess
-from amc.data.sampling import Labels
 from amc.data.sources import Sources
 from amc.errors import UserError
-from amc.text import one_line, shortened
-
-SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+from amc.text import shortened
 
 
-@dataclass(frozen=True)
-class FileDataset:
-    """Image files.
+def image_folder(root: Path, preprocess: Preprocess | None, class_order: str = "name") -> Sources:
+    """Find the images; classes are the folders' names in the order of `class_order`. No image is read.
 
-    Attributes:
-        paths: one file for each image.
-        labels: the class of each image [N].
+    Args:
+        root: the folder.
         preprocess: how an image becomes an input.
-    """
-
-    paths: tuple[Path, ...]
-    labels: Labels
-    preprocess: Preprocess
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """As `LabelledDataset`.
-
-        Raises:
-            UserError: the file is no image, or is damaged.
-        """
-        path = self.paths[index]
-        try:
-            with Image.open(path) as image:
-                return self.preprocess(image), int(self.labels[index])
-        except Exception as error:  # a damaged file may raise anything
-            raise UserError(
-                f"{path} can't be read as an image: {one_line(error)}; repair or remove the file"
-            ) from error
-
-
-def image_folder(root: Path, preprocess: Preprocess | None) -> Sources:
-    """Find the images; classes are the folders' names in sorted order. No image is read.
+        class_order: a name in `amc.data.class_order.CLASS_ORDERS`.
 
     Raises:
         UserError: how images become inputs is unknown, a folder is missing or without images, or
@@ -61,40 +32,33 @@ def image_folder(root: Path, preprocess: Preprocess | None) -> Sources:
             "how images become inputs is unknown for this network; give --image-size,"
             " and --mean and --std if they are not ImageNet's"
         )
-    if not (root / "train").is_dir():
-        raise UserError(f"expected a folder of images at {root / 'train'}, there is none")
-    names = [name for name in ("train", "val", "test") if (root / name).is_dir()]
-    if names == ["train"]:
-        raise UserError(f"expected a folder val or test beside train in {root}, there is neither")
-    classes = _classes(root / "train")
-    for name in names[1:]:
-        _check_same_classes(root, name, classes)
-    return Sources({name: _dataset(root / name, classes, preprocess) for name in names}, classes)
+    folders, notes = find_splits(root)
+    passed: Counter[str] = Counter()
+    names = {split: class_names(folder, passed) for split, folder in folders.items()}
+    for split, folder in folders.items():
+        _check_same_classes(names["train"], folders["train"], names[split], folder)
+    classes, warning = in_order(names["train"], class_order)
+    parts = {split: _dataset(folder, classes, preprocess, passed) for split, folder in folders.items()}
+    warnings = [warning] if warning is not None else []
+    return Sources(dict(parts), classes, (*notes, *warnings, *of_passed(passed)))
 
 
-def _classes(folder: Path) -> tuple[str, ...]:
-    names = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")))
-    if not names:
-        raise UserError(f"expected one folder for each class in {folder}, there is none")
-    return names
-
-
-def _check_same_classes(root: Path, name: str, expected: tuple[str, ...]) -> None:
-    found = _classes(root / name)
-    lacking = [entry for entry in expected if entry not in found]
-    added = [entry for entry in found if entry not in expected]
+def _check_same_classes(expected: tuple[str, ...], train: Path, found: tuple[str, ...], folder: Path) -> None:
+    lacking = [name for name in expected if name not in found]
+    added = [name for name in found if name not in expected]
     if lacking or added:
         faults = [f"lacks {shortened(lacking)}"] * bool(lacking) + [f"adds {shortened(added)}"] * bool(added)
-        raise UserError(f"expected the classes of {root / 'train'} in {root / name}, which {' and '.join(faults)}")
+        raise UserError(
+            f"expected the classes of {train} in {folder}, which {' and '.join(faults)};"
+            " give every split a folder of each class"
+        )
 
 
-def _dataset(folder: Path, classes: tuple[str, ...], preprocess: Preprocess) -> FileDataset:
+def _dataset(folder: Path, classes: tuple[str, ...], preprocess: Preprocess, passed: Counter[str]) -> FileDataset:
     paths: list[Path] = []
     labels: list[int] = []
     for label, name in enumerate(classes):
-        found = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in SUFFIXES)
-        if not found:
-            raise UserError(f"expected images in {folder / name}, there are none that end in {', '.join(SUFFIXES)}")
+        found = images_of_class(folder / name, passed)
         paths += found
         labels += [label] * len(found)
     return FileDataset(tuple(paths), np.asarray(labels, dtype=np.int64), preprocess)

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from functools import cached_property
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
+from amc.data.bar import reading
 from amc.data.resident import ResidentImages
 from amc.data.streamed import StreamedImages
 
@@ -61,11 +60,7 @@ def _read_all(images: StreamedImages, title: str | None) -> ResidentImages:
     inputs: Tensor | None = None
     targets = torch.empty(len(images), dtype=torch.int64)
     done = 0
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    console = Console(stderr=True)
-    hidden = title is None or not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
-        task = bar.add_task(title or "", total=len(images))
+    with reading(title, len(images)) as advance:
         for batch, batch_targets in images.batches(DECODE_BATCH):
             if inputs is None:
                 shape = (len(images), *batch.shape[1:])
@@ -74,6 +69,6 @@ def _read_all(images: StreamedImages, title: str | None) -> ResidentImages:
             inputs[done : done + len(batch)] = batch
             targets[done : done + len(batch)] = batch_targets
             done += len(batch)
-            bar.update(task, completed=done)
+            advance(len(batch))
     assert inputs is not None  # a split has images
     return ResidentImages(inputs, targets)

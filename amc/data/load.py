@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from amc.data.checked import check_files
 from amc.data.cifar10 import cifar10
+from amc.data.class_order import CLASS_ORDERS
 from amc.data.dataset import Selection
 from amc.data.digits import digits
 from amc.data.folder import image_folder
@@ -18,8 +20,9 @@ from amc.data.sampling import Labels
 from amc.data.sources import Source, Sources
 from amc.data.splits import Part, SplitSizes, partition
 from amc.data.streamed import StreamedImages
-from amc.data.userdata import user_data
+from amc.data.userdata import UserDataset, user_data
 from amc.errors import UserError
+from amc.registry import look_up
 from amc.text import nearest
 from amc.userfile import FORM, is_user_function
 
@@ -40,6 +43,7 @@ class Splits:
         class_names: by target; None if unknown.
         reward_from_train: the reward images were taken out of the training images, since the
             data has no val split: a network that was trained on them flatters itself.
+        notes: what there is to tell of the data, such as files that were passed over, a line each.
     """
 
     train: Images
@@ -48,6 +52,7 @@ class Splits:
     test: Images
     class_names: tuple[str, ...] | None
     reward_from_train: bool
+    notes: tuple[str, ...] = ()
 
 
 def load_data(
@@ -57,8 +62,11 @@ def load_data(
     seed: int = 0,
     progress: bool = False,
     memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
+    class_order: str = "name",
 ) -> Splits:
     """Find the data, make its splits and read the calibration and reward images.
+
+    Image files of the other splits are opened too, so that broken ones are found now (`amc.data.checked`).
 
     Args:
         spec: `digits`, `cifar10`, `imagefolder:PATH`, or `path/to/file.py:function`
@@ -69,12 +77,15 @@ def load_data(
         seed: equal seeds make equal splits.
         progress: whether bars are shown on standard error while images are read.
         memory_limit_bytes: a split whose inputs take more is read anew in every pass.
+        class_order: how the folders of an image folder's classes are numbered: `name` for the order of text,
+            `number` for that of the numbers in their names.
 
     Raises:
         UserError: unknown data, data that can't be found or read, or splits that can't be made.
     """
-    sources = _sources(spec, preprocess)
+    sources = _sources(spec, preprocess, class_order)
     parts = partition({name: _labels(source) for name, source in sources.parts.items()}, sizes, seed)
+    check_files(sources, parts, progress)
 
     def images(name: str, part: Part) -> LazyImages | LoaderImages:
         title = f"reading {name} images" if progress else None
@@ -87,18 +98,32 @@ def load_data(
         test=images("test", parts.test),
         class_names=sources.class_names,
         reward_from_train=parts.reward_from_train,
+        notes=sources.notes,
     )
 
 
-def _sources(spec: str, preprocess: Preprocess | None) -> Sources:
+def _sources(spec: str, preprocess: Preprocess | None, class_order: str) -> Sources:
+    look_up("class order", class_order, CLASS_ORDERS)
+    if spec.startswith(IMAGE_FOLDER):
+        return image_folder(_folder(spec.removeprefix(IMAGE_FOLDER)), preprocess, class_order)
+    if class_order != "name":
+        raise UserError(f"--class-order {class_order} is for image folders, got data {spec!r}; give --class-order name")
     if is_user_function(spec):
         return user_data(spec)
-    if spec.startswith(IMAGE_FOLDER):
-        return image_folder(Path(spec.removeprefix(IMAGE_FOLDER)), preprocess)
     if spec in DATA:
         return DATA[spec](preprocess)
     meant = f"did you mean {IMAGE_FOLDER}{spec}?" if spec and Path(spec).is_dir() else nearest(spec, DATA)
     raise UserError(f"expected {', '.join(DATA)}, {IMAGE_FOLDER}PATH or {FORM} as data, got {spec!r}; {meant}")
+
+
+def _folder(path: str) -> Path:
+    """The folder at `path`, where `~` is the user's own."""
+    if not path:
+        raise UserError(f"expected a folder behind {IMAGE_FOLDER}, got none; {IMAGE_FOLDER}. is the one you are in")
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:  # ~somebody
+        raise UserError(f"the folder {path!r} can't be found: {error}") from error
 
 
 def _labels(source: Source) -> Labels:
@@ -110,7 +135,8 @@ def _labels(source: Source) -> Labels:
 def _images(source: Source, part: Part, memory_limit_bytes: int, title: str | None) -> LazyImages | LoaderImages:
     if isinstance(source, LoaderImages):
         return source if len(part.indices) == len(source) else source.select(part.indices)
-    return LazyImages(StreamedImages(Selection(source, part.indices)), memory_limit_bytes, title)
+    one_process = isinstance(source, UserDataset) and source.dataset.fault is not None
+    return LazyImages(StreamedImages(Selection(source, part.indices), one_process), memory_limit_bytes, title)
 
 
 def _read(images: LazyImages | LoaderImages) -> Images:

@@ -1,15 +1,19 @@
 """A user's `DataLoader`, streamed as it is."""
 
-from collections.abc import Iterator, Mapping, Sized
+import copy
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
 from torch import Tensor
 from torch.utils._pytree import tree_map
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import BatchSampler, DataLoader, SubsetRandomSampler
 
+from amc.data.own_files import WithOwnFiles
 from amc.data.sampling import Indices, stratified
+from amc.data.unread import Unread
 from amc.errors import UserError
 from amc.graph.inputs import first
 
@@ -21,17 +25,33 @@ class LoaderImages:
     A tuple or list of tensors in place of the inputs are several inputs of the network, in the order of its `forward`;
     a mapping of tensors are inputs that are passed by name. Numbers of another precision become float32.
     The loader decides the size and the order of its batches. A selection of its images is read
-    by a loader with the same collation, batch size and workers, in a fixed order.
+    by a loader with the same collation, batch size and workers, in a fixed order. Where the loader can be copied, it
+    is a copy that is read here, see `amc.data.unread`.
     """
 
     loader: DataLoader[Any]
 
+    @cached_property
+    def _loader(self) -> DataLoader[Any]:
+        loader = copy.copy(Unread(self.loader).here)
+        loader.worker_init_fn = WithOwnFiles(loader.worker_init_fn)
+        return loader
+
+    def __getstate__(self) -> dict[str, Any]:
+        """On the way to another process it is what it was before anything was read."""
+        return {"loader": self.loader}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """See `__getstate__`."""
+        self.__dict__.update(state)
+
     def __len__(self) -> int:
-        return len(cast(Sized, self.loader.dataset))
+        chosen = _chosen(self._loader)
+        return len(cast(Sized, self._loader.dataset)) if chosen is None else len(chosen)
 
     def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Any, Any]]:  # noqa: ARG002
         """One pass of the loader, whatever `size` and `shuffle_seed` are."""
-        for batch in self.loader:
+        for batch in self._loader:
             inputs, targets = batch
             yield _inputs(inputs), targets
 
@@ -45,7 +65,7 @@ class LoaderImages:
         Raises:
             UserError: a batch does not begin with a tensor, or a tuple or list of tensors.
         """
-        batch = next(iter(self.loader))
+        batch = next(iter(self._loader))
         inputs = batch[0] if isinstance(batch, tuple | list) else batch
         given = _inputs(inputs)
         parts = [given] if isinstance(given, Tensor) else list(given.values() if isinstance(given, dict) else given)
@@ -58,15 +78,21 @@ class LoaderImages:
         return first(given, count)
 
     def select(self, indices: Indices) -> "LoaderImages":
-        """The images at these positions of the loader's dataset."""
-        loader = self.loader
-        subset: Dataset[Any] = Subset(loader.dataset, indices.tolist())
+        """The images at these positions among those of the loader."""
+        loader, chosen = self.loader, _chosen(self.loader)
+        places = indices.tolist()
         return LoaderImages(
             DataLoader(
-                subset,
-                batch_size=loader.batch_size or 1,
+                loader.dataset,  # itself, since the user's worker_init_fn may look for it
+                sampler=places if chosen is None else [chosen[place] for place in places],
+                batch_size=_batch_size(loader),
                 num_workers=loader.num_workers,
                 collate_fn=loader.collate_fn,
+                worker_init_fn=loader.worker_init_fn,
+                timeout=loader.timeout,
+                multiprocessing_context=loader.multiprocessing_context,
+                persistent_workers=loader.persistent_workers,
+                prefetch_factor=loader.prefetch_factor,
             )
         )
 
@@ -82,3 +108,18 @@ def _inputs(given: Any) -> Any:
 
 def _single(leaf: Any) -> Any:
     return leaf.float() if isinstance(leaf, Tensor) and leaf.is_floating_point() else leaf
+
+
+def _chosen(loader: DataLoader[Any]) -> Sequence[int] | None:
+    """The positions in the dataset that the loader reads; None for all."""
+    sampler: Any = loader.batch_sampler.sampler if isinstance(loader.batch_sampler, BatchSampler) else loader.sampler
+    if isinstance(sampler, SubsetRandomSampler):
+        sampler = sampler.indices
+    return sampler if isinstance(sampler, Sequence) else None
+
+
+def _batch_size(loader: DataLoader[Any]) -> int | None:
+    """Items of a batch; None where the dataset makes batches itself."""
+    if loader.batch_sampler is None:
+        return None
+    return loader.batch_size or getattr(loader.batch_sampler, "batch_size", 1)

@@ -9,6 +9,7 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as F
 
+from amc.data.pixels import as_8_bits
 from amc.errors import UserError
 
 Interpolation = Literal["nearest", "bilinear", "bicubic"]
@@ -61,10 +62,13 @@ class Preprocess:
         return self.channels, self.image_size, self.image_size
 
     def __call__(self, image: Image.Image) -> Tensor:
-        """The input [C, image_size, image_size] of one image, float32."""
-        image = image.convert("L" if self.channels == 1 else "RGB")
+        """The input [C, image_size, image_size] of one image, float32.
+
+        Raises:
+            UserError: its pixels are of unknown range, see `amc.data.pixels`.
+        """
         resized = F.resize(
-            image,
+            as_8_bits(image, self.channels),
             [self.resize_size or self.image_size],
             InterpolationMode(self.interpolation),
         )

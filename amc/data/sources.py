@@ -15,7 +15,9 @@ class Sources:
     Attributes:
         parts: `train`, and `val`, `test` or both.
         class_names: by target; None if unknown.
+        notes: what the user is to be told, a line each.
     """
 
     parts: dict[str, Source]
     class_names: tuple[str, ...] | None
+    notes: tuple[str, ...] = ()

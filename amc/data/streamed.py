@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from amc.data.dataset import LabelledDataset, Selection
+from amc.data.own_files import WithOwnFiles
 from amc.data.sampling import stratified
 from amc.errors import UserError
 from amc.text import one_line
@@ -22,9 +23,15 @@ Batch = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class StreamedImages:
-    """A dataset that is read through torch's `DataLoader`, in worker processes if it is large."""
+    """A dataset that is read through torch's `DataLoader`, in worker processes if it is large.
+
+    Attributes:
+        dataset: what is read.
+        one_process: whether it is read by this process alone, however large it is.
+    """
 
     dataset: LabelledDataset
+    one_process: bool = False
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -36,13 +43,14 @@ class StreamedImages:
 
     def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[Batch]:
         """One pass, as `amc.data.images.Images.batches`."""
-        large = self.input_bytes > WORKER_THRESHOLD_BYTES
+        in_workers = not self.one_process and self.input_bytes > WORKER_THRESHOLD_BYTES
         loader: DataLoader[Batch | UserError] = DataLoader(
             _Guarded(self.dataset),  # type: ignore[arg-type]  # a map-style dataset by its methods
             batch_size=size,
             shuffle=shuffle_seed is not None,
-            num_workers=min(MAX_WORKERS, _usable_cores()) if large else 0,
+            num_workers=min(MAX_WORKERS, _usable_cores()) if in_workers else 0,
             collate_fn=_collate,
+            worker_init_fn=WithOwnFiles(),
             generator=torch.Generator().manual_seed(shuffle_seed or 0),
         )
         for batch in loader:
@@ -52,7 +60,7 @@ class StreamedImages:
 
     def take(self, count: int, seed: int) -> "StreamedImages":
         """Some of the images, as `amc.data.images.Images.take`."""
-        return StreamedImages(Selection(self.dataset, stratified(self.dataset.labels, count, seed)))
+        return StreamedImages(Selection(self.dataset, stratified(self.dataset.labels, count, seed)), self.one_process)
 
     def example(self, count: int = 2) -> Tensor:
         """The first inputs [count, C, H, W]."""

@@ -12,20 +12,27 @@ from torch.utils.data import DataLoader, IterableDataset
 from amc.data.loader import LoaderImages
 from amc.data.sampling import Labels
 from amc.data.sources import Source, Sources
+from amc.data.unread import Unread
 from amc.errors import UserError
 from amc.userfile import call_function
 
 
 @dataclass(frozen=True)
 class UserDataset:
-    """A user's map-style dataset of (input, class) pairs, checked as it is read."""
+    """A user's map-style dataset of (input, class) pairs, checked as it is read.
 
-    dataset: Any
+    Attributes:
+        dataset: what the user's function returned.
+        labels: the class of each image [N]; all zero where they are unknown.
+        name: what messages call it.
+    """
+
+    dataset: Unread[Any]
     labels: Labels
     name: str
 
     def __len__(self) -> int:
-        return len(self.dataset)
+        return len(self.labels)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         """As `LabelledDataset`.
@@ -33,7 +40,7 @@ class UserDataset:
         Raises:
             UserError: the item is no pair of a float tensor [C, H, W] and an integer.
         """
-        item = self.dataset[index]
+        item = self.dataset.here[index]
         if not isinstance(item, tuple | list) or len(item) != 2:
             raise UserError(f"expected (input, class) pairs from {self.name}, got {type(item).__name__}")
         image, target = item
@@ -60,23 +67,52 @@ def user_data(spec: str) -> Sources:
     if not isinstance(content, Mapping) or not {"train"} < set(content) <= {"train", "val", "test"}:
         got = f"the keys {sorted(map(str, content))}" if isinstance(content, Mapping) else type(content).__name__
         raise UserError(f"expected {spec} to return a mapping with train, and val, test or both, got {got}")
-    names = getattr(content["train"], "classes", None)
+    parts = {name: _source(part, f"{name} of {spec}") for name, part in content.items()}
+    names = _class_names(parts["train"])
     return Sources(
-        {name: _source(part, f"{name} of {spec}") for name, part in content.items()},
+        parts,
         class_names=None if names is None else tuple(map(str, names)),
+        notes=tuple(note for part in parts.values() for note in _notes(part)),
     )
 
 
 def _source(part: Any, name: str) -> Source:
-    dataset = part.dataset if isinstance(part, DataLoader) else part
+    if isinstance(part, DataLoader):
+        _check_map_style(part.dataset, part, name)
+        images = LoaderImages(part)
+        _check_not_empty(len(images), name)
+        return images
+    _check_map_style(part, part, name)
+    unread = Unread(part)
+    _check_not_empty(len(unread.here), name)
+    return UserDataset(unread, _labels(unread.here), name)
+
+
+def _check_map_style(dataset: Any, part: Any, name: str) -> None:
     if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
         raise UserError(
             f"expected {name} to be a map-style dataset (with a length and items by index) or a"
             f" DataLoader over one, got {type(part).__name__}"
         )
-    if len(dataset) == 0:
+
+
+def _check_not_empty(count: int, name: str) -> None:
+    if count == 0:
         raise UserError(f"expected images in {name}, there are none")
-    return LoaderImages(part) if isinstance(part, DataLoader) else UserDataset(part, _labels(part), name)
+
+
+def _class_names(part: Source) -> Any:
+    """What the data says that its classes are called; a loader says nothing."""
+    return getattr(part.dataset.here, "classes", None) if isinstance(part, UserDataset) else None
+
+
+def _notes(part: Source) -> list[str]:
+    if not isinstance(part, UserDataset) or part.dataset.fault is None:
+        return []
+    return [
+        f"note: {part.name} can't be copied ({part.dataset.fault}), so it is read by one process; a dataset that opens"
+        " its file at the first access can be read by several"
+    ]
 
 
 def _labels(dataset: Any) -> Labels:

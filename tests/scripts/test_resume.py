@@ -127,9 +127,8 @@ def test_what_a_search_found_is_there_whatever_happens_after_it(
         if isinstance(error, KeyboardInterrupt):
             done = call(train, *FEW, "--episodes", "24", "--run-dir", folder, "--quiet")
             assert done.status == 130
-            said = done.err.splitlines()[0]
-            assert said.startswith(f"the policy is in {folder}, with the network as the search scored it; finish")
-            assert said.endswith(f"python -m scripts.train --resume {folder}")
+            command = f"python -m scripts.train --resume {folder}"
+            assert done.err.splitlines()[0] == f"what was found is in {folder}; go on with: {command}"
         else:
             with pytest.raises(RuntimeError, match="out of memory"):
                 call(train, *FEW, "--episodes", "24", "--run-dir", folder, "--quiet")

@@ -1,0 +1,85 @@
+"""The folders of the classes of a split, and the image files in them."""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+from amc.data.layout import folders_in
+from amc.data.litter import is_litter
+from amc.errors import UserError
+
+SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+"""In lower case; the files' own may be in upper case."""
+
+
+def class_names(split: Path, passed: Counter[str]) -> tuple[str, ...]:
+    """The names of the folders in the folder of a split; files beside them are added to those passed over.
+
+    Raises:
+        UserError: there is none.
+    """
+    names = tuple(folder.name for folder in folders_in(split))
+    stray: Counter[str] = Counter()
+    for entry in split.iterdir():
+        if entry.is_file() and not is_litter(entry.name):
+            stray[_kind(entry.name) + " outside the folders of classes" * _is_image(entry.name)] += 1
+    if not names:
+        beside = f", but {_listed(stray)}; move the images of each class into a folder of its own" if stray else ""
+        raise UserError(f"expected one folder for each class in {split}, there is none{beside}")
+    passed.update(stray)
+    return names
+
+
+def images_of_class(folder: Path, passed: Counter[str]) -> list[Path]:
+    """All image files of a class, those in deeper folders too, in sorted order; others are added to those passed over.
+
+    Links to folders are followed, each folder once.
+
+    Raises:
+        UserError: there is none, or a folder can't be read.
+    """
+    found: list[Path] = []
+    others: Counter[str] = Counter()
+    seen: set[str] = set()
+    for place, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
+        real = os.path.realpath(place)
+        folders[:] = [] if real in seen else sorted(name for name in folders if not is_litter(name))
+        if real in seen:
+            continue
+        seen.add(real)
+        for name in files:
+            if is_litter(name):
+                continue
+            if _is_image(name):
+                found.append(Path(place, name))
+            else:
+                others[_kind(name)] += 1
+    if not found:
+        but = f", but {_listed(others)}" if others else "; add some, or remove the folder in every split"
+        raise UserError(f"expected images in {folder}, there are none that end in {', '.join(SUFFIXES)}{but}")
+    passed.update(others)
+    return sorted(found)
+
+
+def of_passed(passed: Counter[str]) -> list[str]:
+    """One line for the user about all files that were passed over, if there are any."""
+    count = passed.total()
+    if not count:
+        return []
+    return [f"note: {count:,} {'file is' if count == 1 else 'files are'} passed over: {_listed(passed)}"]
+
+
+def _is_image(name: str) -> bool:
+    return Path(name).suffix.lower() in SUFFIXES
+
+
+def _kind(name: str) -> str:
+    return Path(name).suffix.lower() or "without a suffix"
+
+
+def _listed(kinds: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items(), key=lambda each: (-each[1], each[0])))
+
+
+def _refuse(error: OSError) -> None:
+    raise UserError(f"{error.filename} can't be read: {error.strerror}; check its permissions") from error
