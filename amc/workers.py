@@ -50,7 +50,9 @@ class Workers:
             raise UserError("a worker process was killed, perhaps for want of memory; try fewer --workers") from error
 
     def close(self) -> None:
-        """End the processes."""
+        """End the processes, also in the middle of something: they may be slow, and the user waits for the end."""
+        for process in self._pool._processes.values():
+            process.kill()
         self._pool.shutdown(cancel_futures=True)
 
 

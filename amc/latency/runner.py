@@ -152,7 +152,7 @@ def _private_output() -> Callable[[Frame], None]:
 
 
 def _end_with_search() -> None:
-    """End this process once standard input is closed, as it is when the search was killed; a measurement can be long."""
+    """End this process once standard input is closed, as after a kill of the search; a measurement can be long."""
     poll = select.poll()
     poll.register(0, getattr(select, "POLLRDHUP", 0))  # a hang-up is told in any case, that of one direction here
     poll.poll()
