@@ -86,7 +86,7 @@ class RayWorkers:
         """Take one result, if any comes; returns the policies that are to be scored by another actor."""
         ray = self._ray
         if not self._busy:
-            raise UserError("all Ray workers are lost; go on with --resume")
+            raise UserError("all Ray workers are lost; look for the reason in the logs of the Ray cluster")
         done, _ = ray.wait(list(self._busy), timeout=max(LEAST_PATIENCE, PATIENCE * self._longest))
         if not done:
             return self._late(found) if self._idle else []

@@ -14,11 +14,14 @@ from amc.candidates import Candidates
 from amc.errors import UserError
 from amc.graph import Keeps
 from amc.parcel import Parcel
+from amc.parent import end_with_parent, leaving_ctrl_c
 from amc.racing import Score, Yardstick
 
 
 class Workers:
     """Processes that score the same candidates; images and Gram matrices are in memory once.
+
+    They end with this process, however it ends.
 
     Args:
         candidates: What they score.
@@ -40,14 +43,16 @@ class Workers:
             UserError: a process died.
         """
         try:
-            yield from self._pool.map(_score, policies, [yardstick] * len(policies))
+            with leaving_ctrl_c():  # the first time, this starts the processes
+                scores = self._pool.map(_score, policies, [yardstick] * len(policies))
+            yield from scores
         except BrokenProcessPool as error:
-            raise UserError(
-                "a worker process was killed, perhaps for want of memory; go on with --resume, or with fewer --workers"
-            ) from error
+            raise UserError("a worker process was killed, perhaps for want of memory; try fewer --workers") from error
 
     def close(self) -> None:
-        """End the processes."""
+        """End the processes, also in the middle of something: they may be slow, and the user waits for the end."""
+        for process in self._pool._processes.values():
+            process.kill()
         self._pool.shutdown(cancel_futures=True)
 
 
@@ -56,7 +61,8 @@ _candidates: Candidates
 
 def _begin(parcel: Parcel, threads: int) -> None:
     global _candidates
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to answer
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be left to the main process
     torch.set_num_threads(threads)
     _candidates = Candidates(*parcel.open())
 

@@ -12,11 +12,11 @@ from typing import TypeVar
 import tyro
 
 from amc.errors import UserError
+from scripts.signals import INTERRUPTED, raised
 
 Arguments = TypeVar("Arguments")
 
 MISTAKE = 2  # exit status
-INTERRUPTED = 130  # exit status: 128 + SIGINT
 
 ANSI_CODE = re.compile(r"\x1b\[[0-9;]*m")
 RULE = re.compile(r"[-─╰╯]+")
@@ -26,7 +26,7 @@ def run(work: Callable[[Arguments], None], arguments: type[Arguments], argv: Seq
     """Read a dataclass of arguments from the command line and do the work.
 
     Exits with status 2 and one line on standard error after a mistake on the command line or a
-    `UserError`, with status 130 if the user interrupts.
+    `UserError`, with status 130 if the user interrupts, with 128 and the signal's number after SIGTERM or SIGHUP.
 
     Args:
         work: what the entry point does.
@@ -34,7 +34,8 @@ def run(work: Callable[[Arguments], None], arguments: type[Arguments], argv: Seq
         argv: the words after the program's name; None for those of this process.
     """
     try:
-        work(parse(arguments, argv))
+        with raised():
+            work(parse(arguments, argv))
     except UserError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(MISTAKE)

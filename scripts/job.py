@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -39,7 +38,6 @@ from envs.rewards import REWARDS
 from scripts import latency
 from scripts.board import Board
 from scripts.checkpoints import Checkpoints
-from scripts.cli import INTERRUPTED
 from scripts.finish import Finish, as_searched, finish, policy_file, score_on_test
 from scripts.options import DataOptions, NetworkOptions, check_command, joined
 from scripts.progress import search_progress
@@ -47,14 +45,13 @@ from scripts.report import write_report
 from scripts.run_folder import AGENT_FILE, SUMMARY_FILE
 from scripts.search_options import SearchOptions
 from scripts.session import Session
+from scripts.signals import INTERRUPTED
 from scripts.stage_options import Limits
 from scripts.stages import Stages
 from scripts.summary import of_stages, summarise
 from scripts.table import print_finish
 from scripts.within_latency import TOLERANCE, latency_limit
 from scripts.words import flat
-
-TERMINATED = 128 + signal.SIGTERM  # exit status
 
 
 @dataclass(frozen=True)
@@ -242,8 +239,7 @@ def _search(
             latency.keep(watch, session.folder)
         checkpoints.write()
         try:
-            with _terminated():
-                stages.search(noted, session.past)
+            stages.search(noted, session.past)
         except DeviceLostError:
             if noted.episodes:
                 print(f"go on with: {session.resume_command}", file=sys.stderr)
@@ -327,17 +323,3 @@ def _keep_found(job: Job, task: Task, episodes: Sequence[Episode]) -> None:
         found = as_searched(task, best)
         policy = policy_file(task, found, job.network.model, job.strategy_name, job.options.seed)
         save_compact(job.session.folder, policy, found.network)
-
-
-@contextmanager
-def _terminated() -> Iterator[None]:
-    """SIGTERM ends the process by an exception, so that what is known is still written."""
-
-    def stop(*_: object) -> None:
-        sys.exit(TERMINATED)
-
-    former = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, former)

@@ -43,7 +43,8 @@ from torch.utils.tensorboard import SummaryWriter
 import amc
 from envs import ChannelPruningEnv
 from scripts import evaluate, job
-from scripts.cli import INTERRUPTED, parse
+from scripts.cli import parse
+from scripts.signals import INTERRUPTED
 from tests.command import call, fail
 
 ROOT = Path(__file__).parents[1]

@@ -11,8 +11,10 @@ import faulthandler
 import os
 import platform
 import resource
+import select
 import signal
 import sys
+import threading
 from typing import Any, Callable
 
 from amc.latency.blocks import measure, wall_timer
@@ -42,6 +44,7 @@ def serve(threads: int) -> None:
         write(Frame({"refused": "the device's {} has no package {}".format(_python(), error.name)}))
         return
     write(Frame({"fingerprint": fingerprint("onnxruntime {}".format(runtime.__version__), threads)}))
+    threading.Thread(target=_end_with_search, daemon=True).start()
     while True:
         try:
             request = read_frame(sys.stdin.buffer.read)
@@ -146,6 +149,14 @@ def _private_output() -> Callable[[Frame], None]:
         output.flush()
 
     return write
+
+
+def _end_with_search() -> None:
+    """End this process once standard input is closed, as after a kill of the search; a measurement can be long."""
+    poll = select.poll()
+    poll.register(0, getattr(select, "POLLRDHUP", 0))  # a hang-up is told in any case, that of one direction here
+    poll.poll()
+    os._exit(1)
 
 
 def _limit_memory() -> None:

@@ -15,11 +15,12 @@ from amc.snapshots import CHECKPOINT_FOLDER
 from envs import ChannelPruningEnv
 from envs.rewards import Outcome
 from scripts import apply, report, train
-from scripts.cli import INTERRUPTED, parse
+from scripts.cli import parse
 from scripts.record import GroupShape, Record, read_record
 from scripts.report import write_report
 from scripts.report_page import page
 from scripts.session import Session
+from scripts.signals import INTERRUPTED
 from tests.command import call, fail, succeed, summary
 
 FEW = ("--calibration-images", "40", "--reward-split", "40", "--test-images", "40", "--quiet")

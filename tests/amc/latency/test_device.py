@@ -1,5 +1,6 @@
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -8,7 +9,8 @@ import pytest
 from amc.errors import UserError
 from amc.latency import connection, device
 from amc.latency.device import WAITS, Device, DeviceLostError
-from amc.latency.shipment import BOOTSTRAP
+from amc.latency.frames import Frame, packed, read_frame
+from amc.latency.shipment import BOOTSTRAP, shipment
 from amc.latency.target import Target, parse_target
 from tests.amc.latency.models import multiplications
 
@@ -128,3 +130,18 @@ def test_threads_are_set() -> None:
         assert opened.fingerprint["threads"] == 2
     with pytest.raises(UserError, match="expected --threads of 1 or more, got 0"):
         Device(LOCAL, threads=0)
+
+
+def test_a_measurement_ends_with_whoever_asked_for_it() -> None:
+    runner = subprocess.Popen(LOCAL.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert runner.stdin is not None
+    assert runner.stdout is not None
+    model = multiplications(1)
+    runner.stdin.write(shipment(1) + packed(Frame({"sizes": [len(model)], "precision": 0.0, "limit": 600.0}, model)))
+    runner.stdin.flush()
+    assert read_frame(runner.stdout.read).header["fingerprint"]
+    with pytest.raises(subprocess.TimeoutExpired):
+        runner.wait(timeout=0.5)
+    runner.stdin.close()  # as the system does for a process that is killed
+    runner.wait(timeout=60)
+    runner.stdout.close()
