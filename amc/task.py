@@ -94,7 +94,7 @@ class Task:
         self.splits = splits
         self.metric_name, self.metric = metric, find_metric(metric)
         example = splits.calibration.example(1)
-        self.batch_size = max(LEAST_BATCH, BATCH_BYTES // max(sum(tensor.nbytes for tensor in tensors(example)), 1))
+        self.batch_size = scoring_batch(example)
         self.graph = prunable_graph(
             self.model, moved_inputs(example, self.device), round_to, max_sparsity, freeze, only
         )
@@ -207,6 +207,11 @@ class Task:
         if self._engine is None:
             self._engine = self._make_engine(self.candidates)
         return self._engine(policies, yardstick)
+
+
+def scoring_batch(example: Example) -> int:
+    """How many images are scored at once, by the inputs of one."""
+    return max(LEAST_BATCH, BATCH_BYTES // max(sum(tensor.nbytes for tensor in tensors(example)), 1))
 
 
 def prunable_graph(

@@ -45,6 +45,7 @@ def finish(
     task: Task,
     episodes: Sequence[Episode],
     reward: Callable[[Keeps, float], float],
+    original_accuracy: float,
     *,
     zero_shot: bool = False,
     watch: Stopwatch | None = None,
@@ -52,6 +53,7 @@ def finish(
     """Choose among the best episodes by their reward on all reward images, and score beside it what it has to beat.
 
     `task` is that of the last stage, whose `episodes` these are; the uniform policy is that of the original network.
+    `original_accuracy` is that of the original network on the reward images.
     `zero_shot`: the first episode is what a trained agent did before it learned, and is scored beside the others.
     `watch` measures latency, where the search knows it.
     """
@@ -65,7 +67,7 @@ def finish(
         before, after = cost(origin.graph.full), cost(best.keeps)
         costs[kind] = CostReached(before, after, after / before)
     return Finish(
-        original_accuracy=origin.accuracy(origin.model, origin.splits.reward),
+        original_accuracy=original_accuracy,
         uniform=scored(origin, _uniform(origin, best.keeps)),
         zero_shot=first,
         policy=best,
