@@ -87,11 +87,8 @@ def evaluate(arguments: Arguments) -> None:
         rows.append(
             (f"time per image, {batch_size(batch)} at once on {device}", f"{_milliseconds(fast, batch):.3f} ms")
         )
-    print_table(
-        [Column("", is_text=True), Column("")],
-        rows,
-        arguments.run_dir.resolve().name if arguments.run_dir else network.name,
-    )
+    name = arguments.run_dir.resolve().name if arguments.run_dir else network.name
+    print_table([Column("", is_text=True), Column(name)], rows)
 
 
 def _milliseconds(network: nn.Module, batch: Example) -> float:

@@ -4,7 +4,7 @@ import pytest
 from amc.chance import Answers, is_near
 
 
-def answers(named: np.ndarray, targets: np.ndarray, classes: int) -> Answers:  # type: ignore[type-arg]
+def answers(named: np.ndarray, targets: np.ndarray, classes: int) -> Answers:
     return Answers(named.tolist(), targets.tolist(), classes)
 
 
