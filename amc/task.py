@@ -105,7 +105,7 @@ class Task:
         self.splits = splits
         self.metric_name, self.metric = metric, find_metric(metric)
         example = splits.calibration.example(1)
-        self.batch_size = max(LEAST_BATCH, BATCH_BYTES // max(sum(tensor.nbytes for tensor in tensors(example)), 1))
+        self.batch_size = scoring_batch(example)
         self.graph = prunable_graph(
             self.model, moved_inputs(example, self.device), round_to, max_sparsity, freeze, only
         )
@@ -178,11 +178,6 @@ class Task:
         alive[np.flatnonzero(self._left)[self.compressor.alive(keeps)]] = True
         return alive
 
-    @cached_property
-    def original_accuracy(self) -> float:
-        """The metric of the network as it is given, on all reward images."""
-        return self.accuracy(self.model, self.splits.reward)
-
     def compact(self, keeps: Keeps, recovery: str | None = None) -> tuple[nn.Module, Selection]:
         """The compact network that keeps `keeps[g]` units of each group, and what the original was cut by.
 
@@ -226,6 +221,11 @@ class Task:
         if self._engine is None:
             self._engine = self._make_engine(self.candidates)
         return self._engine(policies, yardstick)
+
+
+def scoring_batch(example: Example) -> int:
+    """How many images are scored at once, by the inputs of one."""
+    return max(LEAST_BATCH, BATCH_BYTES // max(sum(tensor.nbytes for tensor in tensors(example)), 1))
 
 
 def prunable_graph(

@@ -15,11 +15,11 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from agents.result import Episode, best_of, best_so_far
-from amc.evaluate import METRICS
 from amc.graph import Keeps
 from amc.latency.shapes import LayerShape
 from amc.latency.surface import Surface
 from amc.latency.table import LayerTimes
+from scripts.shown import is_share
 
 INK, GRID = "#24292f", "#d0d7de"
 """Colours of text and of grid lines, used for nothing else: a page may put its own in their place."""
@@ -39,12 +39,12 @@ MANY = 1000
 
 def accuracy_name(metric: str) -> str:
     """What an axis or a table calls the metric; a user's own is no share."""
-    return "accuracy (%)" if metric in METRICS else "metric"
+    return "accuracy (%)" if is_share(metric) else "metric"
 
 
 def accuracy_value(accuracy: float, metric: str) -> float:
     """A value of the metric in the unit of `accuracy_name`."""
-    return 100 * accuracy if metric in METRICS else accuracy
+    return 100 * accuracy if is_share(metric) else accuracy
 
 
 def frontier(episodes: Sequence[Episode], kind: str) -> list[Episode]:

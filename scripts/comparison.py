@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rich.table import Table
 from torch import nn
 
 from amc.data.load import Splits
 from amc.paired import Drop
+from scripts.columns import Column, print_table
 from scripts.scoring import Score, Scoring
 
 ORIGINAL, PRUNED, TUNED = "original", "pruned", "tuned"
@@ -41,14 +41,15 @@ class Comparison:
             **{f"test_drop_{name}": drop and drop._asdict() for name, drop in self.drops.items()},
         }
 
-    def table(self, scoring: Scoring) -> Table:
-        """As it is printed."""
-        table = Table("network", "reward split", "test split", "lost on the test split (95 % interval)")
+    def print(self, scoring: Scoring) -> None:
+        """Print it as a table."""
+        rows = []
         for name, score in self.test.items():
             drop = self.drops.get(name)
             lost = "" if drop is None else "{:.2f} points ({:.2f} to {:.2f})".format(*(100 * each for each in drop))
-            table.add_row(name, scoring.shown(self.reward[name]), scoring.shown(score.value), lost)
-        return table
+            rows.append((name, scoring.shown(self.reward[name]), scoring.shown(score.value), lost))
+        lost_header = Column("lost on the test split (95 % interval)", gives_way=1)
+        print_table([Column("network"), Column("reward split"), Column("test split"), lost_header], rows)
 
 
 def compare(
@@ -57,14 +58,14 @@ def compare(
     original: nn.Module,
     pruned: nn.Module,
     tuned: nn.Module,
-    reward: tuple[float, float],
+    reward: tuple[float, float, float],
 ) -> Comparison:
     """Score the networks on the test images: the one time that they are read.
 
-    `reward` has the scores of the pruned and the tuned network on the reward images, which are known.
+    `reward` has the scores of the three on the reward images, which are known.
     """
     networks = {ORIGINAL: original, PRUNED: pruned, TUNED: tuned}
     return Comparison(
-        reward=dict(zip(networks, (scoring(original, splits.reward).value, *reward), strict=True)),
+        reward=dict(zip(networks, reward, strict=True)),
         test={name: scoring(network, splits.test) for name, network in networks.items()},
     )

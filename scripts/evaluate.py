@@ -9,22 +9,23 @@ from pathlib import Path
 
 import torch
 import tyro
-from rich.console import Console
-from rich.table import Table
 from torch import nn
 
 from amc.cost import COSTS, amount
 from amc.device import find_device
 from amc.errors import UserError
-from amc.evaluate import METRICS, check_runs, find_metric, moved, moved_inputs
+from amc.evaluate import check_runs, find_metric, moved_inputs
+from amc.first_score import first_score
 from amc.graph import unchecked
 from amc.graph.inputs import Example, batch_size, feed, tensors
 from amc.inference import for_inference
 from amc.text import nearest
+from scripts import shown
 from scripts.cli import run
+from scripts.columns import Column, print_table
 from scripts.options import DataOptions, NetworkOptions, check_seed, not_imported
+from scripts.original import warn_near_chance
 from scripts.recorded import AUTO, compact_network, filled, without_weights
-from scripts.table import percent
 
 SPLITS = ("reward", "test")
 BATCH = 250
@@ -61,11 +62,12 @@ def evaluate(arguments: Arguments) -> None:
         check_seed(arguments.seed)
     recorded = without_weights(arguments.run_dir, arguments.network) if arguments.run_dir else {}
     metric_name = arguments.metric or recorded.get("metric", "top1")
-    metric = find_metric(not_imported(metric_name, "--metric", given=arguments.metric is not None))
+    find_metric(not_imported(metric_name, "--metric", given=arguments.metric is not None))
     seed = recorded.get("seed", 0) if arguments.seed is None else arguments.seed
     device = find_device(arguments.device)
 
-    network = filled(arguments.network, recorded).load()
+    options = filled(arguments.network, recorded)
+    network = options.load()
     splits = filled(arguments.images, recorded).load(network, metric_name, seed, progress=True)
     model = (compact_network(arguments.run_dir, network) if arguments.run_dir else network.model).to(device)
     images = splits.test if arguments.split == "test" else splits.reward
@@ -74,19 +76,19 @@ def evaluate(arguments: Arguments) -> None:
     check_runs(model, example)
     graph = unchecked(model, example)
     fast = for_inference(model, graph)
-    score = metric(fast, moved(images.batches(BATCH), device))
-
-    table = Table("", arguments.run_dir.resolve().name if arguments.run_dir else network.name)
-    shown = percent(score) if metric_name in METRICS else f"{score:.4f}"
-    table.add_row(f"{metric_name} on {len(images):,} {arguments.split} images", shown)
+    score = first_score(fast, images, metric_name, BATCH, device)
+    if arguments.run_dir is None:
+        warn_near_chance(score, options)
+    rows = [(f"{metric_name} on {len(images):,} {arguments.split} images", shown.score(metric_name, score.value))]
     for kind, make in COSTS.items():
-        table.add_row(kind, amount(kind, make(graph)(graph.full)))
+        rows.append((kind, amount(kind, make(graph)(graph.full))))
     for size in (1, min(64, len(images))):
         batch = moved_inputs(images.example(size), device)
-        table.add_row(
-            f"time per image, {batch_size(batch)} at once on {device}", f"{_milliseconds(fast, batch):.3f} ms"
+        rows.append(
+            (f"time per image, {batch_size(batch)} at once on {device}", f"{_milliseconds(fast, batch):.3f} ms")
         )
-    Console().print(table)
+    name = arguments.run_dir.resolve().name if arguments.run_dir else network.name
+    print_table([Column("", is_text=True), Column(name)], rows)
 
 
 def _milliseconds(network: nn.Module, batch: Example) -> float:

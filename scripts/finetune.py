@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 import tyro
-from rich.console import Console
 
 from amc.device import find_device
 from amc.digests import images_digest, weights_digest
@@ -17,16 +16,18 @@ from amc.distillation import Distillation
 from amc.errors import UserError
 from amc.evaluate import check_runs, moved_inputs
 from amc.files import write_json
+from amc.first_score import first_score
 from amc.policy import POLICY_FILE, current_versions, read_policy, save_compact
 from amc.snapshots import CHECKPOINT_FOLDER
 from amc.training import Training
 from scripts.cli import run
 from scripts.comparison import compare
 from scripts.options import DataOptions, NetworkOptions, check_command, not_imported
+from scripts.original import say
 from scripts.progress import training_progress
 from scripts.recorded import AUTO, compact_network, filled, recorded_arguments
 from scripts.run_folder import SUMMARY_FILE, check_new
-from scripts.scoring import Scoring
+from scripts.scoring import BATCH, Scoring
 from scripts.session import Session, gone_on
 from scripts.training_options import TrainingOptions
 from scripts.tuning import Past, Tuning, latest_tuning
@@ -132,6 +133,9 @@ def _finetune(session: Session[Arguments, Past | None]) -> None:
         "digests": digests,
         "versions": current_versions(),
     }
+    first = first_score(scoring.ready(original), splits.reward, metric, BATCH, device)
+    if not arguments.quiet:
+        say(first, network_options, "original", "reward")
     soft = Distillation(scoring.ready(original), arguments.temperature, arguments.distillation)
     recipe = arguments.training.recipe(seed)
     training = Training(tuned, splits.train, recipe, device, soft if soft.weight else None)
@@ -140,7 +144,7 @@ def _finetune(session: Session[Arguments, Past | None]) -> None:
         past = tuning.finish(recipe.epochs, bar)
     seconds = tuning.seconds
     save_compact(folder, dataclasses.replace(policy, accuracy=past.best_score, versions=current_versions()), tuned)
-    compared = compare(scoring, splits, original, pruned, tuned, (past.before, past.best_score))
+    compared = compare(scoring, splits, original, pruned, tuned, (first.value, past.before, past.best_score))
     taken_over = flat(network_options) | flat(data_options) | {"metric": metric, "seed": seed}
     options = flat(arguments) | taken_over | {"out": None, "resume": None}
     summary = compared.summary() | {
@@ -152,7 +156,7 @@ def _finetune(session: Session[Arguments, Past | None]) -> None:
     write_json(folder / SUMMARY_FILE, summary)
     tuning.close(summary)
     if not arguments.quiet:
-        Console().print(compared.table(scoring))
+        compared.print(scoring)
         print(
             f"{len(past.epochs)} epochs in {seconds:.1f} s; results in {folder}\n"
             f"check them with: {check_command(folder, options)}"

@@ -45,6 +45,7 @@ def finish(
     task: Task,
     episodes: Sequence[Episode],
     reward: Callable[[Keeps, float], float],
+    original_accuracy: float,
     *,
     zero_shot: bool = False,
     watch: Stopwatch | None = None,
@@ -52,6 +53,7 @@ def finish(
     """Choose among the best episodes by their reward on all reward images, and score beside it what it has to beat.
 
     `task` is that of the last stage, whose `episodes` these are; the uniform policy is that of the original network.
+    `original_accuracy` is that of the original network on the reward images.
     `zero_shot`: the first episode is what a trained agent did before it learned, and is scored beside the others.
     `watch` measures latency, where the search knows it.
     """
@@ -60,7 +62,7 @@ def finish(
     best = choose_measured(task, episodes, reward, watch, *others) if watch else choose(task, episodes, reward, *others)
     origin = task.origin
     return Finish(
-        original_accuracy=origin.original_accuracy,
+        original_accuracy=original_accuracy,
         uniform=scored(origin, _uniform(origin, best.keeps)),
         zero_shot=first,
         policy=best,
@@ -105,7 +107,13 @@ def as_searched(task: Task, episode: Episode) -> Scored:
 
 
 def policy_file(
-    task: Task, found: Scored, model: str, strategy: str, seed: int, latency: LatencyReached | None = None
+    task: Task,
+    found: Scored,
+    original_accuracy: float,
+    model: str,
+    strategy: str,
+    seed: int,
+    latency: LatencyReached | None = None,
 ) -> Policy:
     """A found policy as it is written to `policy.json`."""
     return Policy(
@@ -117,7 +125,7 @@ def policy_file(
         budget=tuple(limit.asked for limit in task.budgets.limits),
         costs=_costs(task.origin, found.keeps),
         latency=latency,
-        accuracy_before=task.origin.original_accuracy,
+        accuracy_before=original_accuracy,
         accuracy=found.reward_accuracy,
         groups=describe_groups(task.origin.graph, task.alive(found.keeps)),
         selection=found.selection,

@@ -24,7 +24,7 @@ from amc.data.load import Splits
 from amc.device import find_device
 from amc.engine import make_engine
 from amc.errors import UserError
-from amc.evaluate import METRICS, moved_inputs
+from amc.evaluate import moved_inputs
 from amc.files import write_json
 from amc.latency.device import DeviceLostError
 from amc.latency.stopwatch import Stopwatch
@@ -40,6 +40,7 @@ from scripts.board import Board
 from scripts.checkpoints import Checkpoints
 from scripts.finish import Finish, as_searched, finish, policy_file, score_on_test
 from scripts.options import DataOptions, NetworkOptions, check_command, joined
+from scripts.original import score_original
 from scripts.progress import search_progress
 from scripts.report import write_report
 from scripts.run_folder import AGENT_FILE, SUMMARY_FILE
@@ -97,14 +98,17 @@ def run_job(job: Job) -> None:
     splits = job.images.load(network, job.options.metric, job.options.seed, progress=not job.options.quiet)
     example = splits.calibration.example(1)
     job.network.check_inputs(example)
+    original = score_original(
+        network, job.network, splits.reward, job.options.metric, job.options.device, quiet=job.options.quiet
+    )
     measured = latency.opened(job.options, network.model, example, job.session.folder)
     with measured if job.options.wants_latency else nullcontext() as watch:
         task = _task(job, network, splits, watch)
         del network, measured  # the task has a copy, which may be large
-        _run(job, task, watch, start)
+        _run(job, task, watch, original, start)
 
 
-def _run(job: Job, task: Task, watch: Stopwatch | None, start: float) -> None:
+def _run(job: Job, task: Task, watch: Stopwatch | None, original: float, start: float) -> None:
     options, session, folder = job.options, job.session, job.session.folder
     session.check_same(task.digests)
     if task.splits.reward_from_train and not options.quiet:
@@ -146,12 +150,14 @@ def _run(job: Job, task: Task, watch: Stopwatch | None, start: float) -> None:
     episodes, interrupted = _search(job, stages, board, checkpoints, watch)
     seconds = checkpoints.seconds
     last = [episode for episode in episodes if episode.stage == stages.number]
-    _keep_found(job, stages.task, last)
+    _keep_found(job, stages.task, last, original)
     with session.resumable():
-        result = finish(stages.task, last, stages.env.reward, zero_shot=job.zero_shot, watch=watch)
+        result = finish(stages.task, last, stages.env.reward, original, zero_shot=job.zero_shot, watch=watch)
     if isinstance(stages.strategy, Ddpg) and stages.strategy.agent is not None:
         save_agent(folder / AGENT_FILE, stages.strategy.agent)
-    policy = policy_file(stages.task, result.policy, job.network.model, job.strategy_name, options.seed, result.latency)
+    policy = policy_file(
+        stages.task, result.policy, original, job.network.model, job.strategy_name, options.seed, result.latency
+    )
     save_compact(folder, policy, result.policy.network)
     with session.resumable():  # the policy is safe: reading the images may fail
         on_test = score_on_test(stages.task, result)
@@ -170,7 +176,7 @@ def _run(job: Job, task: Task, watch: Stopwatch | None, start: float) -> None:
         _warn_of_scarce_rows(task)
         if watch is not None:
             _say_of_latency(watch, stages.task, result)
-        print_finish(result, on_test, is_accuracy=options.metric in METRICS)
+        print_finish(result, on_test, options.metric)
         print(
             f"{len(episodes)} episodes in {seconds:.1f} s, on {summary['reward_images_used']:.0%} of the reward images;"
             f" results in {folder}\n"
@@ -230,7 +236,11 @@ def _search(
     """
     session, quiet = job.session, job.options.quiet
     with search_progress(
-        stages.planned, macs(stages.task.graph)(stages.task.graph.full), quiet, session.past.episodes
+        stages.planned,
+        macs(stages.task.graph)(stages.task.graph.full),
+        quiet,
+        session.past.episodes,
+        job.options.metric,
     ) as show:
         noted = BestOf(board.episode, checkpoints, show, past=session.past.episodes)
         for name, source in job.inputs.items():
@@ -316,10 +326,10 @@ def _arguments(job: Job) -> dict[str, Any]:
     return flat(job.session.arguments) | {"budget": list(job.budgets[-1]), "run_dir": None, "resume": None}
 
 
-def _keep_found(job: Job, task: Task, episodes: Sequence[Episode]) -> None:
+def _keep_found(job: Job, task: Task, episodes: Sequence[Episode], original: float) -> None:
     """Write the best policy of the search as it was scored, before anything else is tried with it."""
     best = best_of(episodes)
     if best is not None:
         found = as_searched(task, best)
-        policy = policy_file(task, found, job.network.model, job.strategy_name, job.options.seed)
+        policy = policy_file(task, found, original, job.network.model, job.strategy_name, job.options.seed)
         save_compact(job.session.folder, policy, found.network)

@@ -7,9 +7,6 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Column, Table
-
 from amc.files import write_bytes
 from amc.latency.cut import Exporter
 from amc.latency.device import Device
@@ -17,6 +14,7 @@ from amc.latency.shapes import LayerShape, shapes_of
 from amc.latency.surface import Surface
 from amc.latency.table import LatencyTable, default_path
 from scripts import charts
+from scripts.columns import Column, print_table
 from scripts.latency import built_table
 
 
@@ -32,7 +30,7 @@ def show_layers(device: Device, exporter: Exporter, path: Path | None, pictures:
     path = path or default_path(device.fingerprint)
     table = built_table(path, device, exporter, quiet=False)
     shapes = shapes_of(exporter.whole, exporter.graph)
-    Console().print(_printed(table, shapes))
+    _print_times(table, shapes)
     print(f"{table.points} small networks measured in all, in {path}; {device.runtime}, {device.fingerprint['cpu']}")
     if pictures is not None:
         for number, shape in enumerate(dict.fromkeys(shapes.values())):
@@ -44,14 +42,21 @@ def show_layers(device: Device, exporter: Exporter, path: Path | None, pictures:
         print(f"pictures in {pictures}")
 
 
-def _printed(table: LatencyTable, shapes: Mapping[int, LayerShape]) -> Table:
-    least = "with the fewest channels"
-    result = Table(
-        Column("layer", overflow="fold"), "how often", "ms", least, "measured", title="latency of the layers"
-    )
+def _print_times(table: LatencyTable, shapes: Mapping[int, LayerShape]) -> None:
+    rows = []
     for shape, count in Counter(shapes.values()).items():
         times = table.layers[shape]
         share = Surface(shape, times.points, times.least)(*times.least)
         left = f"{share * times.milliseconds:.4g} ({100 * share:.0f} %)"
-        result.add_row(str(shape), str(count), f"{times.milliseconds:.4g}", left, str(1 + len(times.points)))
-    return result
+        rows.append((str(shape), str(count), f"{times.milliseconds:.4g}", left, str(1 + len(times.points))))
+    print_table(
+        [
+            Column("layer", is_text=True),
+            Column("how often", gives_way=1),
+            Column("ms"),
+            Column("with the fewest channels"),
+            Column("measured", gives_way=2),
+        ],
+        rows,
+        "latency of the layers",
+    )

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import tyro
-from rich.console import Console
-from rich.table import Table
 from torch import nn
 
 from amc.device import find_device
@@ -26,6 +24,7 @@ from amc.policy import POLICY_FILE, read_policy
 from amc.task import prunable_graph
 from amc.text import nearest
 from scripts.cli import run
+from scripts.columns import Column, print_table
 from scripts.layer_latency import show_layers
 from scripts.options import NetworkOptions
 from scripts.recorded import AUTO, compact_network, filled, without_weights
@@ -89,10 +88,14 @@ def measure_latency(arguments: Arguments) -> None:
     measure = _in_torch if arguments.runtime == TORCH else _in_onnxruntime
     timing, where = measure(arguments, list(networks.values()), example)
 
-    table = Table(original.name, "latency, ms (95 % interval)", "of the original (95 % interval)")
-    for name, latency, ratio in zip(networks, timing.latencies, timing.ratios, strict=True):
-        table.add_row(name, _shown(latency), _shown(ratio))
-    Console().print(table)
+    print_table(
+        [Column("network"), Column("latency, ms (95 % interval)"), Column("of the original (95 % interval)")],
+        [
+            (name, _shown(latency), _shown(ratio))
+            for name, latency, ratio in zip(networks, timing.latencies, timing.ratios, strict=True)
+        ],
+        original.name,
+    )
     print(f"{where['runtime']}, {where['threads']} thread(s), on {arguments.target}: {where.get('gpu', where['cpu'])}")
     if timing.spread > arguments.precision:
         print(

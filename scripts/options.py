@@ -52,14 +52,15 @@ class ImageOptions:
             if self.image_size is None:
                 raise UserError("--mean and --std need --image-size too, since the network has none of its own")
             own = Preprocess(self.image_size, IMAGENET_MEAN, IMAGENET_STD)
+        elif (given := {len(values) for values in (self.mean, self.std) if values is not None}) - {own.channels}:
+            raise UserError(
+                f"expected --mean and --std of {own.channels} each, one for each colour channel, got {max(given)}"
+            )
         if self.image_size is not None:
             if self.image_size < 1:
                 raise UserError(f"expected --image-size above 0 pixels, got {self.image_size}")
             changes["resize_size"] = None
-        try:
-            return dataclasses.replace(own, **changes)
-        except ValueError as error:
-            raise UserError(f"--mean and --std: {error}") from error
+        return dataclasses.replace(own, **changes)
 
 
 @dataclass(frozen=True)

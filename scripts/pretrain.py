@@ -19,6 +19,7 @@ from amc.weights import write_state_dict
 from scripts.cli import run
 from scripts.options import CLASS_ORDER, ImageOptions, check_seed, print_notes
 from scripts.progress import training_progress
+from scripts.shown import score
 from scripts.training_options import TrainingOptions
 
 EVALUATION_BATCH = 256
@@ -87,7 +88,7 @@ def pretrain(arguments: Arguments) -> None:
     print(f"wrote {arguments.out}")
     for name, images in (("val", splits.reward), ("test", splits.test)):
         accuracy = METRICS["top1"](model, moved(images.batches(EVALUATION_BATCH), device))
-        print(f"accuracy on {len(images):,} {name} images: {accuracy:.2%}")
+        print(f"accuracy on {len(images):,} {name} images: {score('top1', accuracy)}")
 
 
 def main() -> None:

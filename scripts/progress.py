@@ -17,11 +17,14 @@ from rich.progress import (
 
 from agents.result import Episode, best_of, better
 from agents.strategy import OnEpisode
+from scripts.shown import percent, score, score_name
 
 
 @contextmanager
-def search_progress(episodes: int, macs: int, quiet: bool, past: Sequence[Episode] = ()) -> Iterator[OnEpisode]:
-    """A bar on standard error with the episode, the best reward, its accuracy and cost, and the time left.
+def search_progress(
+    episodes: int, macs: int, quiet: bool, past: Sequence[Episode] = (), metric: str = "top1"
+) -> Iterator[OnEpisode]:
+    """A bar on standard error with the episode, the best reward, its score by the metric, its cost and the time left.
 
     Yields a function to be told of every episode. `macs` are those of the whole network, `past` the
     episodes before an interruption. Where standard error is no
@@ -42,7 +45,7 @@ def search_progress(episodes: int, macs: int, quiet: bool, past: Sequence[Episod
         def told(episode: Episode) -> None:
             nonlocal best
             best = better(best, episode)
-            words = _of_best(best, macs)
+            words = _of_best(best, macs, metric)
             bar.update(task, advance=1, description=words)
             if not live and (episode.index + 1) % max(1, episodes // 10) == 0:
                 console.print(f"episode {episode.index + 1}/{episodes}: {words}", highlight=False)
@@ -50,12 +53,12 @@ def search_progress(episodes: int, macs: int, quiet: bool, past: Sequence[Episod
         yield told
 
 
-def _of_best(best: Episode | None, macs: int) -> str:
+def _of_best(best: Episode | None, macs: int, metric: str) -> str:
     if best is None:
         return "no policy within the budget yet"
     return (
-        f"best: reward {best.reward:.4f}, accuracy {100 * best.outcome.accuracy:.2f} %,"
-        f" MACs {100 * best.outcome.macs / macs:.1f} %"
+        f"best: reward {best.reward:.4f}, {score_name(metric)} {score(metric, best.outcome.accuracy)},"
+        f" MACs {percent(best.outcome.macs / macs, digits=1)}"
     )
 
 

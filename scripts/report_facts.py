@@ -12,11 +12,10 @@ from typing import Any, NamedTuple
 from agents.result import Episode, best_of
 from amc.cost import COSTS, LATENCY, amount
 from amc.entries import entry, number, object_of, text
-from amc.evaluate import METRICS
 from scripts.charts import COST_NAMES, of_policy
 from scripts.options import check_command, resume_command
 from scripts.record import Record
-from scripts.table import percent
+from scripts.shown import is_share, percent, score, score_difference
 
 METRIC_NAMES = {"top1": "accuracy", "top5": "top-5 accuracy"}
 ORIGINAL, UNIFORM, FOUND = "original", "uniform policy", "found policy"
@@ -94,9 +93,9 @@ def headline(record: Record, result: Result | None) -> str:
     left = " and ".join(
         f"{100 * result.costs[kind] / record.whole[kind]:.1f} % of its {COST_NAMES[kind]}" for kind in kinds
     )
-    scores = {name: _score(record, values[-1], digits=1) for name, values in result.scores.items()}
+    scores = {name: score(record.metric, values[-1], digits=1) for name, values in result.scores.items()}
     name, value = metric_name(record), scores[FOUND]
-    found = f"{record.model} at {left}: " + (f"{value} {name}" if record.metric in METRICS else f"{name} {value}")
+    found = f"{record.model} at {left}: " + (f"{value} {name}" if is_share(record.metric) else f"{name} {value}")
     if record.summary is None:
         return f"{found} so far"
     return f"{found} on test images; uniform {scores[UNIFORM]}, original {scores[ORIGINAL]}"
@@ -152,14 +151,14 @@ def stages(record: Record) -> Table | None:
         best = best_of(episodes)
         if best is not None:
             reached = f"{100 * best.outcome.macs / record.whole['macs']:.1f} %"
-            rows.append((" ".join(limits), f"{len(episodes):,}", reached, _score(record, best.outcome.accuracy)))
+            rows.append((" ".join(limits), f"{len(episodes):,}", reached, score(record.metric, best.outcome.accuracy)))
     return Table(("stage", "episodes", f"{COST_NAMES['macs']} left", f"best {metric_name(record)}"), rows)
 
 
 def scores(record: Record, result: Result) -> Table:
     """What the networks score, and how far they are from the original once that is known."""
     if record.summary is None:
-        rows = [(name, _score(record, value)) for name, (value,) in result.scores.items()]
+        rows = [(name, score(record.metric, value)) for name, (value,) in result.scores.items()]
         return Table(("network", "images of the search"), rows)
     whole = result.scores[ORIGINAL][1]
     return Table(
@@ -167,9 +166,9 @@ def scores(record: Record, result: Result) -> Table:
         [
             (
                 name,
-                _score(record, on_reward),
-                _score(record, on_test),
-                "" if name == ORIGINAL else _difference(record, on_test - whole),
+                score(record.metric, on_reward),
+                score(record.metric, on_test),
+                "" if name == ORIGINAL else score_difference(record.metric, on_test - whole),
             )
             for name, (on_reward, on_test) in result.scores.items()
         ],
@@ -258,14 +257,6 @@ def _scores_so_far(record: Record, best: Episode) -> Mapping[str, Sequence[float
 
 def _channels(record: Record, keeps: Sequence[int] | Any) -> list[int]:
     return [group.width // group.units * int(keep) for group, keep in zip(record.groups, keeps, strict=True)]
-
-
-def _score(record: Record, value: float, digits: int = 2) -> str:
-    return f"{100 * value:.{digits}f} %" if record.metric in METRICS else f"{value:.4f}"
-
-
-def _difference(record: Record, value: float) -> str:
-    return f"{100 * value:+.2f} points" if record.metric in METRICS else f"{value:+.4f}"
 
 
 def _duration(seconds: float) -> str:

@@ -14,7 +14,7 @@ from amc.graph import unchecked
 from amc.graph.inputs import Example
 from amc.inference import for_inference
 from amc.paired import Drop, paired_drop
-from scripts.table import percent
+from scripts import shown
 
 BATCH = 250
 
@@ -59,5 +59,5 @@ class Scoring:
         return Score(int(right.sum()) / len(right), right)
 
     def shown(self, value: float) -> str:
-        """A score as it is printed: top1 and top5 in percent."""
-        return percent(value) if self.metric in TOP else f"{value:.4f}"
+        """A score as it is printed."""
+        return shown.score(self.metric, value)

@@ -27,6 +27,7 @@ from amc.task import Task
 from amc.weights import load_state, read_state_dict, write_state_dict
 from envs import ChannelPruningEnv
 from scripts.choice import choose
+from scripts.shown import score
 from scripts.stage_options import Limits
 from scripts.stage_tuning import tune
 
@@ -135,7 +136,10 @@ class Stages:
         if not self._quiet:
             then = f"; {self._tune_steps} steps of training follow" * bool(self._tune_steps)
             reached = f"stage {self.number + 1} of {len(self._budgets)} reached {' '.join(self._budgets[self.number])}"
-            print(f"{reached} with {best.reward_accuracy:.4f} on the reward split{then}", file=sys.stderr)
+            print(
+                f"{reached} with {score(self.task.metric_name, best.reward_accuracy)} on the reward split{then}",
+                file=sys.stderr,
+            )
         if self._tune_steps:
             tune(best.network, self.task, self._tune_steps, self._seed)
         state = {f"{NETWORK}{name}": tensor for name, tensor in stored_tensors(best.network).items()}

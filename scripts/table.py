@@ -4,74 +4,70 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rich.console import Console
-from rich.table import Column, Table
-
 from amc.cost import amount
 from amc.graph import Group, PruningGraph
 from amc.policy import CostReached, GroupPolicy, LatencyReached
+from scripts.columns import Column, print_table
 from scripts.finish import Finish, OnTest
+from scripts.shown import is_share, percent, score
 
 
-def percent(share: float) -> str:
-    """A share in [0, 1] as a percentage."""
-    return f"{100 * share:.2f} %"
-
-
-def print_finish(finish: Finish, test: OnTest, *, is_accuracy: bool) -> None:
-    """Widths before and after, costs, and what the original, the uniform and the found policy score.
-
-    `is_accuracy`: scores are shares and shown in percent; else they are a metric of the user's.
-    """
-    console = Console()
-    console.print(_widths(finish.groups))
-    console.print(_costs(finish.costs))
+def print_finish(finish: Finish, test: OnTest, metric: str) -> None:
+    """Widths before and after, costs, and what the original, the uniform and the found policy score by the metric."""
+    _print_widths(finish.groups)
+    _print_costs(finish.costs)
     if finish.latency is not None:
-        console.print(_latency(finish.latency))
-
-    def shown(value: float | None) -> str:
-        if value is None:
-            return ""
-        return percent(value) if is_accuracy else f"{value:.4f}"
-
-    table = Table("network", "reward split", "test split", title="accuracy" if is_accuracy else "metric")
-    table.add_row("original", shown(finish.original_accuracy), shown(test.original))
-    table.add_row("uniform policy", shown(finish.uniform.reward_accuracy), shown(test.uniform))
+        _print_latency(finish.latency)
+    scores: list[tuple[str, float, float | None]] = [
+        ("original", finish.original_accuracy, test.original),
+        ("uniform policy", finish.uniform.reward_accuracy, test.uniform),
+        ("found policy", finish.policy.reward_accuracy, test.policy),
+    ]
     if finish.zero_shot is not None:
-        table.add_row("agent before learning", shown(finish.zero_shot.reward_accuracy), shown(test.zero_shot))
-    table.add_row("found policy", shown(finish.policy.reward_accuracy), shown(test.policy))
-    console.print(table)
+        scores.insert(2, ("agent before learning", finish.zero_shot.reward_accuracy, test.zero_shot))
+    print_table(
+        [Column("network"), Column("reward split"), Column("test split")],
+        [(name, *("" if value is None else score(metric, value) for value in values)) for name, *values in scores],
+        "accuracy" if is_share(metric) else f"metric {metric}",
+    )
 
 
 def print_graph(graph: PruningGraph, costs: Mapping[str, tuple[int, int]]) -> None:
     """Groups, costs (whole and least) and what is frozen, with the reasons."""
-    console = Console()
-    table = Table(
-        _name("group"), "channels", "may keep", _name("produced by"), _name("read by"), title="channel groups"
+    print_table(
+        [
+            Column("group", is_text=True),
+            Column("channels"),
+            Column("may keep", gives_way=1),
+            Column("produced by", is_text=True, gives_way=2),
+            Column("read by", is_text=True, gives_way=3),
+        ],
+        [
+            (
+                group.name,
+                str(group.width),
+                _choices(group),
+                ", ".join(graph.layers[i].name for i in group.producers),
+                ", ".join(graph.layers[i].name for i in group.consumers),
+            )
+            for group in graph.groups
+        ],
+        "channel groups",
     )
-    for group in graph.groups:
-        table.add_row(
-            group.name,
-            str(group.width),
-            _choices(group),
-            ", ".join(graph.layers[i].name for i in group.producers),
-            ", ".join(graph.layers[i].name for i in group.consumers),
-        )
-    console.print(table)
     if graph.frozen:
-        table = Table(_name("layer"), "channels", "why", title="frozen")
-        for frozen in graph.frozen:
-            table.add_row(frozen.name, str(frozen.width), frozen.reason)
-        console.print(table)
-    table = Table("cost", "whole network", "least", "least share", title="costs of one image")
-    for kind, (whole, least) in costs.items():
-        table.add_row(kind, amount(kind, whole), amount(kind, least), percent(least / whole))
-    console.print(table)
-
-
-def _name(header: str) -> Column:
-    """A column of names, which go on in the next line where they are too long."""
-    return Column(header, overflow="fold")
+        print_table(
+            [Column("layer", is_text=True), Column("channels", gives_way=1), Column("why", is_text=True)],
+            [(frozen.name, str(frozen.width), frozen.reason) for frozen in graph.frozen],
+            "frozen",
+        )
+    print_table(
+        [Column("cost"), Column("whole network"), Column("least"), Column("least share", gives_way=1)],
+        [
+            (kind, amount(kind, whole), amount(kind, least), percent(least / whole))
+            for kind, (whole, least) in costs.items()
+        ],
+        "costs of one image",
+    )
 
 
 def _choices(group: Group) -> str:
@@ -82,23 +78,32 @@ def _choices(group: Group) -> str:
     return f"{least} to {group.width} by {others[0] - least}"
 
 
-def _widths(groups: tuple[GroupPolicy, ...]) -> Table:
-    table = Table(_name("group"), "channels", "left", "sparsity", title="widths")
-    for group in groups:
-        table.add_row(group.name, str(group.width), str(group.width_after), f"{100 * group.sparsity:.0f} %")
-    return table
+def _print_widths(groups: tuple[GroupPolicy, ...]) -> None:
+    print_table(
+        [Column("group", is_text=True), Column("channels"), Column("left"), Column("sparsity", gives_way=1)],
+        [(group.name, str(group.width), str(group.width_after), percent(group.sparsity, digits=0)) for group in groups],
+        "widths",
+    )
 
 
-def _costs(costs: Mapping[str, CostReached]) -> Table:
-    table = Table("cost", "before", "after", "left", title="costs of one image")
-    for kind, cost in costs.items():
-        table.add_row(kind, amount(kind, cost.before), amount(kind, cost.after), percent(cost.ratio))
-    return table
+def _print_costs(costs: Mapping[str, CostReached]) -> None:
+    print_table(
+        [Column("cost"), Column("before"), Column("after"), Column("left", gives_way=1)],
+        [
+            (kind, amount(kind, cost.before), amount(kind, cost.after), percent(cost.ratio))
+            for kind, cost in costs.items()
+        ],
+        "costs of one image",
+    )
 
 
-def _latency(reached: LatencyReached) -> Table:
+def _print_latency(reached: LatencyReached) -> None:
     before, after, predicted = reached.latency_before_ms, reached.latency_after_ms, reached.latency_predicted_ms
-    table = Table("", "before", "after", "left", title=f"latency on {reached.target}, {reached.runtime}")
-    table.add_row("measured", f"{before:.4g} ms", f"{after:.4g} ms", percent(after / before))
-    table.add_row("predicted", "", f"{predicted:.4g} ms", percent(predicted / before))
-    return table
+    print_table(
+        [Column(""), Column("before"), Column("after"), Column("left", gives_way=1)],
+        [
+            ("measured", f"{before:.4g} ms", f"{after:.4g} ms", percent(after / before)),
+            ("predicted", "", f"{predicted:.4g} ms", percent(predicted / before)),
+        ],
+        f"latency on {reached.target}, {reached.runtime}",
+    )

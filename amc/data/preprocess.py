@@ -13,6 +13,7 @@ from amc.data.pixels import as_8_bits
 from amc.errors import UserError
 
 Interpolation = Literal["nearest", "bilinear", "bicubic"]
+SCALE = "pixels are scaled to [0, 1] first, so divide what is meant for 0 to 255 by 255"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Preprocess:
         interpolation: how pixels are resized.
 
     Raises:
-        UserError: `mean` and `std` are not both of 1 or 3 numbers, or a size or `std` is not positive.
+        UserError: `mean` and `std` are not both of 1 or 3 numbers in [0, 1], or a size or `std` is not positive.
     """
 
     image_size: int
@@ -45,8 +46,10 @@ class Preprocess:
             raise UserError(
                 f"expected 1 (grey) or 3 (RGB) numbers as mean and as many as std, got {self.mean} and {self.std}"
             )
-        if not min(self.std) > 0:
-            raise UserError(f"expected numbers above 0 as std, got {self.std}")
+        if not all(0 <= value <= 1 for value in self.mean):
+            raise UserError(f"expected numbers from 0 to 1 as mean, got {self.mean}; {SCALE}")
+        if not all(0 < value <= 1 for value in self.std):
+            raise UserError(f"expected numbers above 0, and 1 at the most, as std, got {self.std}; {SCALE}")
         for size in (self.image_size, self.resize_size):
             if size is not None and size < 1:
                 raise UserError(f"expected an image size of at least 1 pixel, got {size}")

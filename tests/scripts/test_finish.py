@@ -63,7 +63,7 @@ def test_of_the_best_on_a_part_the_best_on_all_wins(task: Task, monkeypatch: pyt
     found = episodes(env, FINALISTS + 2)
     scores = {episode.keeps.tobytes(): 0.1 * episode.index for episode in found}
     asked = with_scores(task, monkeypatch, scores)
-    result = finish(task, found, env.reward)
+    result = finish(task, found, env.reward, 1.0)
     winner = found[FINALISTS - 1]  # later ones would have scored more, but were not among the best of the search
     assert result.policy.keeps.tolist() == winner.keeps.tolist()
     assert set(asked) <= {episode.keeps.tobytes() for episode in found[:FINALISTS]} | {result.uniform.keeps.tobytes()}
@@ -76,7 +76,7 @@ def test_where_the_search_saw_all_images_its_best_wins(
     env = make_env(task)
     found = episodes(env, 4)
     with_scores(task, monkeypatch, {episode.keeps.tobytes(): 0.1 * episode.index for episode in found})
-    assert finish(task, found[::-1], env.reward).policy.keeps.tolist() == found[0].keeps.tolist()
+    assert finish(task, found[::-1], env.reward, 1.0).policy.keeps.tolist() == found[0].keeps.tolist()
 
 
 def test_what_exceeds_the_budget_is_no_finalist(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +84,7 @@ def test_what_exceeds_the_budget_is_no_finalist(task: Task, monkeypatch: pytest.
     within = episodes(env, 1)
     over = Episode(1, env.graph.full, 0.0, env.outcome(env.graph.full, 1.0))
     asked = with_scores(task, monkeypatch, {})
-    assert finish(task, [*within, over], env.reward).policy.keeps.tolist() == within[0].keeps.tolist()
+    assert finish(task, [*within, over], env.reward, 1.0).policy.keeps.tolist() == within[0].keeps.tolist()
     assert over.keeps.tobytes() not in asked
 
 
@@ -93,7 +93,7 @@ def test_the_same_policy_is_one_finalist(task: Task, monkeypatch: pytest.MonkeyP
     best, other = episodes(env, 2)
     found = [*[best] * FINALISTS, other]
     with_scores(task, monkeypatch, {best.keeps.tobytes(): 0.2, other.keeps.tobytes(): 0.9})
-    assert finish(task, found, env.reward).policy.keeps.tolist() == other.keeps.tolist()
+    assert finish(task, found, env.reward, 1.0).policy.keeps.tolist() == other.keeps.tolist()
 
 
 def test_the_reward_chooses_and_not_the_accuracy(
@@ -104,7 +104,7 @@ def test_the_reward_chooses_and_not_the_accuracy(
     small, large = task.graph.least, task.graph.full
     found = [Episode(index, keeps, 0.0, env.outcome(keeps, 0.5)) for index, keeps in enumerate((small, large))]
     with_scores(task, monkeypatch, {small.tobytes(): 0.50, large.tobytes(): 0.52})
-    assert finish(task, found, env.reward).policy.keeps.tolist() == small.tolist()
+    assert finish(task, found, env.reward, 1.0).policy.keeps.tolist() == small.tolist()
 
 
 def test_test_images_are_read_at_the_end_and_only_for_the_three_networks(
@@ -119,7 +119,7 @@ def test_test_images_are_read_at_the_end_and_only_for_the_three_networks(
         return accuracy(self, network, images)
 
     monkeypatch.setattr(Task, "accuracy", noted)
-    result = finish(task, episodes(env, 3), env.reward)
+    result = finish(task, episodes(env, 3), env.reward, 1.0)
     assert not any(read)
     on_test = score_on_test(task, result)
     assert sum(read) == 3
@@ -131,7 +131,7 @@ def test_test_images_are_read_at_the_end_and_only_for_the_three_networks(
 def test_what_an_agent_did_before_it_learned_is_scored_beside_the_result(task: Task) -> None:
     env = make_env(task)
     found = episodes(env, 3)
-    result = finish(task, found, env.reward, zero_shot=True)
+    result = finish(task, found, env.reward, 1.0, zero_shot=True)
     assert result.zero_shot is not None
     assert result.zero_shot.keeps.tolist() == found[0].keeps.tolist()
     expected = task.accuracy(task.compact(found[0].keeps)[0], task.splits.reward)
@@ -145,7 +145,7 @@ def test_the_uniform_policy_costs_what_the_found_one_may(model: nn.Module, split
     task = Task(model, splits, budgets)
     env = make_env(task, "error" if budgets else "error_log_macs")
     keeps = task.budgets.scale(np.full(len(task.graph.groups), 0.6))
-    result = finish(task, [Episode(0, keeps, 0.0, env.outcome(keeps, 1.0))], env.reward)
+    result = finish(task, [Episode(0, keeps, 0.0, env.outcome(keeps, 1.0))], env.reward, 1.0)
     macs, params = (COSTS[kind](task.graph) for kind in ("macs", "params"))
     if budgets:
         assert macs(result.uniform.keeps) <= 0.3 * macs(task.graph.full)
@@ -158,8 +158,8 @@ def test_the_uniform_policy_costs_what_the_found_one_may(model: nn.Module, split
 
 def test_the_policy_file_holds_what_was_found(task: Task) -> None:
     env = make_env(task)
-    result = finish(task, episodes(env, 2), env.reward)
-    policy = policy_file(task, result.policy, "digits_resnet", "random", seed=7)
+    result = finish(task, episodes(env, 2), env.reward, 1.0)
+    policy = policy_file(task, result.policy, 1.0, "digits_resnet", "random", seed=7)
     assert (policy.model, policy.strategy, policy.seed, policy.budget) == ("digits_resnet", "random", 7, ("macs=0.3",))
     assert policy.fingerprint == task.graph.fingerprint
     assert [len(group.kept) for group in policy.groups] == result.policy.keeps.tolist()

@@ -23,7 +23,7 @@ def test_it_writes_weights_of_a_network_that_reads_digits(
     out = tmp_path / "net.safetensors"
     call(monkeypatch, "--out", out, "--epochs", "4")
     load_network("digits_resnet", str(out))
-    accuracies = re.findall(r"accuracy on (\d+) (\w+) images: (\d+\.\d+)%", capsys.readouterr().out)
+    accuracies = re.findall(r"accuracy on (\d+) (\w+) images: (\d+\.\d+) %", capsys.readouterr().out)
     assert [(count, name) for count, name, _ in accuracies] == [("447", "val"), ("445", "test")]
     assert all(float(percent) > 80 for *_, percent in accuracies)
     assert list(tmp_path.iterdir()) == [out]

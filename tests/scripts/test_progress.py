@@ -28,6 +28,12 @@ def test_without_a_terminal_a_line_is_printed_at_every_tenth(capfd: pytest.Captu
     assert lines[9] == "episode 40/40: best: reward -0.2500, accuracy 75.00 %, MACs 7.5 %"
 
 
+def test_a_users_metric_is_a_plain_number(capfd: pytest.CaptureFixture[str]) -> None:
+    with search_progress(1, macs=80, quiet=False, metric="own.py:loss") as show:
+        show(episode(0, -12.3))
+    assert capfd.readouterr().err == "episode 1/1: best: reward -12.3000, metric -11.3000, MACs 1.2 %\n"
+
+
 def test_a_terminal_of_80_columns_shows_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = io.StringIO()
     for name, value in (("COLUMNS", "80"), ("LINES", "25"), ("TERM", "xterm"), ("FORCE_COLOR", "1")):

@@ -78,7 +78,7 @@ def test_what_each_stage_came_to_is_told(whole: Path, tmp_path: Path) -> None:
     done = succeed(
         train, *FEW, "--stages", "0.5,0.3", "--strategy", "uniform", "--episodes", "2", "--run-dir", tmp_path
     )
-    assert "stage 1 of 2 reached macs=0.5 with 0." in done.err
+    assert "stage 1 of 2 reached macs=0.5 with " in done.err
     assert summary(tmp_path)["episodes"] == 2
 
 

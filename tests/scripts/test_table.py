@@ -9,7 +9,7 @@ from amc.policy import CostReached, GroupPolicy
 from amc.prune import Selection
 from scripts.choice import Scored
 from scripts.finish import Finish, OnTest
-from scripts.table import percent, print_finish
+from scripts.table import print_finish
 
 
 def scored(accuracy: float) -> Scored:
@@ -30,12 +30,8 @@ FINISH = Finish(
 ON_TEST = OnTest(original=0.985, uniform=0.75, zero_shot=None, policy=1.0)
 
 
-def test_percent() -> None:
-    assert [percent(share) for share in (0, 0.12345, 1)] == ["0.00 %", "12.35 %", "100.00 %"]
-
-
 def test_accuracies_are_percentages(capsys: pytest.CaptureFixture[str]) -> None:
-    print_finish(FINISH, ON_TEST, is_accuracy=True)
+    print_finish(FINISH, ON_TEST, "top1")
     out = capsys.readouterr().out
     assert re.search(r"│ features.0 +│ 16 +│ 4 +│ 75 % +│", out)
     assert re.search(r"│ macs +│ 1,234,567 +│ 600,000 +│ 48.60 % +│", out)
@@ -45,14 +41,14 @@ def test_accuracies_are_percentages(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_users_metric_is_a_number(capsys: pytest.CaptureFixture[str]) -> None:
-    print_finish(dataclasses.replace(FINISH, original_accuracy=-12.5), ON_TEST, is_accuracy=False)
+    print_finish(dataclasses.replace(FINISH, original_accuracy=-12.5), ON_TEST, "own.py:loss")
     out = capsys.readouterr().out
     assert re.search(r"│ original +│ -12.5000 +│ 0.9850 +│", out)
     assert "accuracy" not in out
 
 
 def test_long_names_are_folded_and_not_cut(capsys: pytest.CaptureFixture[str]) -> None:
-    print_finish(FINISH, ON_TEST, is_accuracy=True)
+    print_finish(FINISH, ON_TEST, "top1")
     out = capsys.readouterr().out
     assert "…" not in out
     first = "".join(line.split("│")[1].strip() for line in out.splitlines() if line.startswith("│"))

@@ -53,7 +53,12 @@ def test_colours_follow_the_number_of_channels() -> None:
             r"expected 1 \(grey\) or 3 \(RGB\) numbers as mean and as many as std, got \(0.5, 0.5\)",
         ),
         (8, (0.5,), (0.5,) * 3, "expected 1 .* or 3"),
-        (8, (0.5,), (0.0,), "expected numbers above 0 as std, got"),
+        (8, (0.5,), (0.0,), "expected numbers above 0, and 1 at the most, as std, got"),
+        (8, (0.5,), (float("nan"),), "expected numbers above 0, and 1 at the most, as std, got"),
+        (8, (0.5,), (57.4,), "as std, got .* divide what is meant for 0 to 255 by 255"),
+        (8, (123.7, 116.3, 103.5), (0.5,) * 3, "from 0 to 1 as mean, got .* divide what is meant for 0 to 255 by 255"),
+        (8, (-0.1,), (0.5,), "from 0 to 1 as mean"),
+        (8, (float("nan"),), (0.5,), "from 0 to 1 as mean"),
         (0, (0.5,), (0.5,), "expected an image size of at least 1 pixel, got 0"),
     ],
 )
