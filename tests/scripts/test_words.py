@@ -29,7 +29,7 @@ arguments = st.builds(
         words,
         st.builds(ImageOptions, counts, st.none() | st.lists(numbers, min_size=1, max_size=3).map(tuple), st.none()),
     ),
-    images=st.builds(DataOptions, words, counts, counts, counts),
+    images=st.builds(DataOptions, words, counts, counts, counts, st.none() | words),
     search=st.builds(
         SearchOptions,
         budget=repeated,

@@ -2,6 +2,7 @@
 
 import io
 import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,24 @@ def test_16_bits_are_scaled_to_what_8_bits_give(content: bytes) -> None:
             pixels = preprocess(image)
         expected = torch.from_numpy(BYTES).float().div(255).expand(preprocess.channels, 4, 4)
         torch.testing.assert_close(pixels, expected)
+
+
+def colour_png(kind: int, levels: "np.typing.NDArray[np.uint16]") -> bytes:
+    """A PNG of one pixel with 16 bits a channel, written by hand; `kind` is its colour type."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return len(data).to_bytes(4, "big") + name + data + zlib.crc32(name + data).to_bytes(4, "big")
+
+    header = (1).to_bytes(4, "big") * 2 + bytes([16, kind, 0, 0, 0])
+    pixels = zlib.compress(b"\0" + levels.astype(">u2").tobytes())
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(("kind", "levels"), [(2, [1, 128, 255]), (6, [1, 128, 255, 9])], ids=["RGB", "RGBA"])
+def test_16_bits_of_colour_are_scaled_too(kind: int, levels: list[int]) -> None:
+    content = colour_png(kind, np.array(levels, dtype=np.uint16) * 257)
+    with Image.open(io.BytesIO(content)) as image:
+        assert Preprocess(1, (0.0,) * 3, (1.0,) * 3)(image).mul(255).flatten().tolist() == [1, 128, 255]
 
 
 def test_levels_between_those_of_8_bits_are_rounded() -> None:
