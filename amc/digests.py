@@ -23,6 +23,12 @@ def weights_digest(model: nn.Module) -> str:
     return digest.hexdigest()[:16]
 
 
+def shapes_digest(model: nn.Module) -> str:
+    """Of the names, shapes and types of all tensors that a network stores, whatever their values."""
+    shapes = sorted((name, tuple(tensor.shape), str(tensor.dtype)) for name, tensor in model.state_dict().items())
+    return hashlib.sha256(repr(shapes).encode()).hexdigest()[:16]
+
+
 def images_digest(*splits: Images) -> str:
     """Of the first images of the first split, and the sizes of all."""
     digest = hashlib.sha256()

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -28,6 +28,7 @@ CHECKPOINT_FOLDER = "checkpoint"
 SCHEMA = 1
 KEPT = 2
 RUN = "run"  # of the header
+DONE_AND_DIGEST = r"(\d{6,})-[0-9a-f]{16}\.safetensors"
 
 Past_co = TypeVar("Past_co", covariant=True)
 
@@ -48,6 +49,8 @@ class Snapshot(Generic[Past_co]):
 def save_snapshot(folder: Path, unit: str, done: int, run: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Path:
     """Write one into the run folder `folder`, whole or not at all, and remove all but the newest two.
 
+    Where there is no room for a third, as on a full disk, the older one gives way first.
+
     Args:
         folder: The run folder.
         unit: What is counted.
@@ -63,12 +66,17 @@ def save_snapshot(folder: Path, unit: str, done: int, run: Mapping[str, Any], te
     }
     content = safetensors.torch.save(copies, {RUN: json.dumps({"schema": SCHEMA, **run}, allow_nan=False)})
     path = folder / CHECKPOINT_FOLDER / f"{unit}-{done:06d}-{_digest(content)}.safetensors"
-    write_bytes(path, content)
+    try:
+        write_bytes(path, content)
+    except UserError:
+        older = _newest_first(path.parent, unit)[1:]
+        if not older:
+            raise
+        _remove(older)
+        write_bytes(path, content)  # into the room that they had on a full disk
     keep = {path, *_newest_first(path.parent, unit)[:KEPT]}
-    for other in path.parent.glob(f"*{unit}-*.safetensors"):  # older ones, and parts that a killed run left
-        if other not in keep:
-            with contextlib.suppress(OSError):
-                other.unlink()
+    found = path.parent.glob(f"*{unit}-*.safetensors")  # older ones, and parts that a killed run left
+    _remove(other for other in found if other not in keep)
     return path
 
 
@@ -97,6 +105,17 @@ def latest_snapshot(
     raise UserError(f"no checkpoint in {folder}; give the folder of a run that was begun")
 
 
+def has_snapshot(folder: Path) -> bool:
+    """Whether the run folder `folder` has any, of whatever unit; it need not be whole."""
+    return bool(snapshot_names(folder))
+
+
+def snapshot_names(folder: Path) -> frozenset[str]:
+    """Names of the files in the run folder `folder` that are one, of whatever unit; they need not be whole."""
+    found = (folder / CHECKPOINT_FOLDER).glob("*.safetensors")
+    return frozenset(path.name for path in found if re.fullmatch(rf"[a-z]+-{DONE_AND_DIGEST}", path.name))
+
+
 def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors whose names begin with `prefix`, by the rest of their names."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
@@ -104,10 +123,16 @@ def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def _newest_first(folder: Path, unit: str) -> list[Path]:
     """Snapshots by how far they have come, the farthest first; of equal ones the one written last."""
-    name = re.compile(rf"{unit}-(\d{{6,}})-[0-9a-f]{{16}}\.safetensors")
+    name = re.compile(rf"{unit}-{DONE_AND_DIGEST}")
     found = [(match, path) for path in folder.glob(f"{unit}-*") if (match := name.fullmatch(path.name))]
     found.sort(key=lambda each: (int(each[0][1]), each[1].stat().st_mtime_ns), reverse=True)
     return [path for _, path in found]
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _digest(content: bytes) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property, partial
 
 import numpy as np
@@ -23,7 +23,7 @@ from amc.data.images import Images
 from amc.data.load import Splits
 from amc.data.resident import ResidentImages
 from amc.digests import images_digest, weights_digest
-from amc.engine import Engine, InTurn, MakeEngine
+from amc.engine import InTurn, MakeEngine, OnDemand
 from amc.errors import UserError
 from amc.evaluate import TOP, check_runs, find_metric, moved, moved_inputs
 from amc.finite import check_finite
@@ -34,7 +34,6 @@ from amc.hints import hints
 from amc.inference import channels_last, for_inference
 from amc.plain import plain_convolutions
 from amc.prune import Alive, Selection, select
-from amc.racing import Score, Yardstick
 from amc.registry import look_up
 from amc.score import PolicyScorer
 from amc.trial import is_repeatable
@@ -126,9 +125,9 @@ class Task:
         self.compressor = self._make_compressor(self.model, self.graph)
         self.hints = hints(self.compressor)
         can_race = self.metric_name in TOP and isinstance(self.search_images, ResidentImages)
-        self.score = PolicyScorer(self._score_all, can_race=can_race)
         self._candidates: Candidates | None = None
-        self._engine: Engine | None = None
+        self._engine = OnDemand(lambda: self._make_engine(self.candidates))  # one, with whatever budgets
+        self.score = PolicyScorer(self._engine, can_race=can_race)
 
     def within(self, budgets: Sequence[str]) -> Task:
         """The same task with other budgets; shares are of the original network's costs."""
@@ -213,14 +212,7 @@ class Task:
 
     def close(self) -> None:
         """End what scores policies; it begins again when it is needed."""
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
-
-    def _score_all(self, policies: Sequence[Keeps], yardstick: Yardstick | None) -> Iterator[Score]:
-        if self._engine is None:
-            self._engine = self._make_engine(self.candidates)
-        return self._engine(policies, yardstick)
+        self._engine.close()
 
 
 def scoring_batch(example: Example) -> int:

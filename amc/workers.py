@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 import torch
+from torch import Tensor
 
 from amc.candidates import Candidates
 from amc.errors import UserError
@@ -16,6 +17,7 @@ from amc.graph import Keeps
 from amc.parcel import Parcel
 from amc.parent import end_with_parent, leaving_ctrl_c
 from amc.racing import Score, Yardstick
+from amc.text import one_line
 
 
 class Workers:
@@ -26,14 +28,19 @@ class Workers:
     Args:
         candidates: What they score.
         count: How many processes.
+
+    Raises:
+        UserError: there is too little shared memory.
     """
 
     def __init__(self, candidates: Candidates, count: int) -> None:
         parcel = Parcel.of(candidates.recipe)
-        parcel.tensors.share_memory_()
+        # The content does not fit into a pipe, whose reader imports first: starting would wait for one after the other.
+        content = torch.frombuffer(bytearray(parcel.content), dtype=torch.uint8)
+        shared = _shared(content, parcel.tensors)
         threads = max(torch.get_num_threads() // count, 1)
         self._pool = ProcessPoolExecutor(
-            count, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(parcel, threads)
+            count, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(*shared, threads)
         )
 
     def __call__(self, policies: Sequence[Keeps], yardstick: Yardstick | None) -> Iterator[Score]:
@@ -56,15 +63,25 @@ class Workers:
         self._pool.shutdown(cancel_futures=True)
 
 
+def _shared(*blocks: Tensor) -> tuple[Tensor, ...]:
+    try:
+        return tuple(block.share_memory_() for block in blocks)
+    except RuntimeError as error:  # /dev/shm is a file system of its own, and small in containers
+        raise UserError(
+            f"workers need {sum(block.nbytes for block in blocks):,} bytes of shared memory: {one_line(error)};"
+            " give the container more (docker run --shm-size), or take --workers 1"
+        ) from error
+
+
 _candidates: Candidates
 
 
-def _begin(parcel: Parcel, threads: int) -> None:
+def _begin(content: Tensor, tensors: Tensor, threads: int) -> None:
     global _candidates
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be left to the main process
     torch.set_num_threads(threads)
-    _candidates = Candidates(*parcel.open())
+    _candidates = Candidates(*Parcel(content.numpy().tobytes(), tensors).open())
 
 
 def _score(keeps: Keeps, yardstick: Yardstick | None) -> Score:

@@ -24,7 +24,7 @@ from scripts.cli import run
 from scripts.job import Job, run_job
 from scripts.options import DataOptions, NetworkOptions
 from scripts.search_options import SearchOptions
-from scripts.session import Session, begin
+from scripts.session import Session, searched
 from scripts.words import replaced
 
 AGENT, POLICY = "agent.zip", "policy.json"
@@ -65,8 +65,8 @@ class Arguments:
 def apply(arguments: Arguments) -> None:
     """Begin or go on, and apply."""
     arguments.check()
-    session = begin("apply", arguments, arguments.search, arguments.network.model)
-    run_job(_policy_job(session) if session.arguments.policy else _agent_job(session))
+    with searched("apply", arguments) as session:
+        run_job(_policy_job(session) if session.arguments.policy else _agent_job(session))
 
 
 def _agent_job(session: Session[Arguments, Past]) -> Job:

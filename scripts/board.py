@@ -115,7 +115,6 @@ class Board:
             self._pictures(self._episodes, step)
             self._next_drawing = time.perf_counter() - start
             self._drawing += self._next_drawing
-        writer.flush()
 
     def _reached(self, prefix: str, outcome: Outcome) -> dict[str, float]:
         return {f"{prefix}/accuracy": outcome.accuracy} | {

@@ -11,6 +11,9 @@ from torch.utils.tensorboard import SummaryWriter
 
 from amc.errors import UserError
 
+NEVER = 10**8
+"""Seconds after which TensorBoard's thread writes by itself: it has nothing left to write then."""
+
 
 class Events:
     """Writes events; a disk that is full ends them, but not the run.
@@ -28,18 +31,21 @@ class Events:
     @cached_property
     def writer(self) -> SummaryWriter:
         """TensorBoard's own writer."""
-        return SummaryWriter(str(self._folder), purge_step=self._first_step)
+        return SummaryWriter(str(self._folder), purge_step=self._first_step, flush_secs=NEVER)
 
     def write(self, events: Callable[[], None]) -> None:
-        """Call `events`, which uses the writer, unless that failed before."""
+        """Call `events`, which uses the writer, unless that failed before; what they wrote is then on the disk."""
+        if self._failure is not None:
+            return
         hook, threading.excepthook = threading.excepthook, _no_traceback
         try:
-            if self._failure is None:
-                events()
+            events()
+            self.writer.flush()
         except OSError as error:
             self._failure = error
         finally:
-            threading.excepthook = hook
+            if self._failure is None:  # else its thread may tell of that at any later moment
+                threading.excepthook = hook
 
     def close(self, events: Callable[[], None]) -> None:
         """Write the last ones.

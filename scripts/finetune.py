@@ -18,7 +18,6 @@ from amc.evaluate import check_runs, moved_inputs
 from amc.files import write_json
 from amc.first_score import first_score
 from amc.policy import POLICY_FILE, current_versions, read_policy, save_compact
-from amc.snapshots import CHECKPOINT_FOLDER
 from amc.training import Training
 from scripts.cli import run
 from scripts.comparison import compare
@@ -26,12 +25,12 @@ from scripts.options import DataOptions, NetworkOptions, check_command, not_impo
 from scripts.original import say
 from scripts.progress import training_progress
 from scripts.recorded import AUTO, compact_network, filled, recorded_arguments
-from scripts.run_folder import SUMMARY_FILE, check_new
+from scripts.run_folder import SUMMARY_FILE
 from scripts.scoring import BATCH, Scoring
-from scripts.session import Session, gone_on
+from scripts.session import Session, opened
 from scripts.training_options import TrainingOptions
-from scripts.tuning import Past, Tuning, latest_tuning
-from scripts.words import flat, replaced, to_words
+from scripts.tuning import Past, Tuning, cloned, latest_tuning
+from scripts.words import flat
 
 PROGRAM = "finetune"
 
@@ -80,23 +79,15 @@ class Arguments:
 def finetune(arguments: Arguments) -> None:
     """Begin or go on, and train."""
     arguments.check()
-    session = _begin(arguments)
-    try:
+    with opened(PROGRAM, arguments, _folder(arguments), "out", latest_tuning, None) as session:
         _finetune(session)
-    except KeyboardInterrupt:
-        if not (session.folder / CHECKPOINT_FOLDER).exists():
-            raise
-        print(f"go on with: {session.resume_command}")
-        raise
 
 
-def _begin(arguments: Arguments) -> Session[Arguments, Past | None]:
+def _folder(arguments: Arguments) -> Path:
     if arguments.resume is not None:
-        return gone_on(PROGRAM, arguments, arguments.resume, latest_tuning)
+        return arguments.resume
     assert arguments.run_dir is not None, "checked"
-    folder = arguments.out or arguments.run_dir.parent / f"{arguments.run_dir.resolve().name}-tuned"
-    check_new(folder, "--out")
-    return Session(PROGRAM, folder, arguments, to_words(replaced(arguments, {"out": None})), None, 0.0, {})
+    return arguments.out or arguments.run_dir.parent / f"{arguments.run_dir.resolve().name}-tuned"
 
 
 def _finetune(session: Session[Arguments, Past | None]) -> None:
@@ -125,21 +116,15 @@ def _finetune(session: Session[Arguments, Past | None]) -> None:
         "images": images_digest(splits.calibration, splits.train, splits.reward),
     }
     session.check_same(digests)
-    description = {
-        "program": PROGRAM,
-        "words": list(session.words),
-        "device": device.type,
-        "threads": torch.get_num_threads(),
-        "digests": digests,
-        "versions": current_versions(),
-    }
     first = first_score(scoring.ready(original), splits.reward, metric, BATCH, device)
     if not arguments.quiet:
         say(first, network_options, "original", "reward")
     soft = Distillation(scoring.ready(original), arguments.temperature, arguments.distillation)
     recipe = arguments.training.recipe(seed)
     training = Training(tuned, splits.train, recipe, device, soft if soft.weight else None)
-    tuning = Tuning(folder, description, tuned, training, scoring, splits.reward, session.past, session.seconds)
+    past = session.past or Past(scoring(tuned, splits.reward).value, (), {}, cloned(tuned))
+    run_of_it = session.description(device, digests)
+    tuning = Tuning(folder, run_of_it, tuned, training, scoring, splits.reward, past, session.seconds)
     with training_progress(recipe.epochs, arguments.quiet) as bar:
         past = tuning.finish(recipe.epochs, bar)
     seconds = tuning.seconds

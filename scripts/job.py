@@ -26,7 +26,6 @@ from amc.engine import make_engine
 from amc.errors import UserError
 from amc.evaluate import moved_inputs
 from amc.files import write_json
-from amc.latency.device import DeviceLostError
 from amc.latency.stopwatch import Stopwatch
 from amc.networks import Network
 from amc.policy import current_versions, save_compact
@@ -250,23 +249,17 @@ def _search(
         checkpoints.write()
         try:
             stages.search(noted, session.past)
-        except DeviceLostError:
-            if noted.episodes:
-                print(f"go on with: {session.resume_command}", file=sys.stderr)
-            raise
         except KeyboardInterrupt:
             if noted.best is None or noted.best.stage < len(job.budgets) - 1:
-                if noted.episodes and not quiet:
-                    print(f"go on with: {session.resume_command}")
                 raise
             print("interrupted: saving the best policy so far", file=sys.stderr)
             return noted.episodes, True
         finally:
-            stages.task.close()
             if noted.episodes:
                 checkpoints.attempt()
             else:
                 session.forget()
+            stages.task.close()
     return noted.episodes, False
 
 

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 import tyro
+from torch import nn
 
+from amc.data.images import Images
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
 from amc.device import find_device
+from amc.digests import images_digest, shapes_digest
 from amc.errors import UserError
-from amc.evaluate import METRICS, moved
+from amc.evaluate import answered_right, moved
 from amc.networks import load_network
+from amc.prune import stored_tensors
 from amc.training import Training
 from amc.weights import write_state_dict
 from scripts.cli import run
 from scripts.options import CLASS_ORDER, ImageOptions, check_seed, print_notes
 from scripts.progress import training_progress
+from scripts.scoring import Score, Scoring
+from scripts.session import Session, opened
 from scripts.shown import score
 from scripts.training_options import TrainingOptions
+from scripts.tuning import Past, Tuning, cloned, latest_tuning
 
+PROGRAM = "pretrain"
 EVALUATION_BATCH = 256
+SUFFIX = ".safetensors"
+ENDING = "-training"
+"""Of the name of the folder that a training has while it runs."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +44,12 @@ class Arguments:
     """Train a network by SGD and write the weights: from random weights, or from those that your own function returns.
 
     The splits are those of a search with the same data and seed: images that it scores networks
-    on are never trained on.
+    on are never trained on. The epoch that is best on them is kept.
     """
 
-    out: Path
-    """File that the weights are written to (.safetensors)."""
+    out: Path | None = None
+    """File that the weights are written to (.safetensors): those of the epoch that is best on val/, or on the images
+    that stand for it."""
     model: str = "digits_resnet"
     """Network: a name (digits_resnet, resnet56, mobilenet_v1, ...), torchvision:NAME, timm:NAME or
     path/to/file.py:function."""
@@ -52,17 +67,43 @@ class Arguments:
     device: str = "auto"
     """Where to train: cpu, cuda, or auto for a GPU if there is one."""
 
+    resume: Path | None = None
+    """Folder of a training that was interrupted, NAME-training beside NAME.safetensors: go on with it, with its own
+    options."""
+
     def check(self) -> None:
         """Raise a UserError for what can be told without reading anything."""
         self.training.check()
         check_seed(self.seed)
-        if self.out.suffix != ".safetensors":
-            raise UserError(f"expected --out to end in .safetensors, got {self.out}")
+        if (self.out is None) == (self.resume is None):
+            raise UserError("expected --out of a new training or --resume of one that was interrupted, one of them")
+        if self.out is not None and self.out.suffix != SUFFIX:
+            raise UserError(f"expected --out to end in {SUFFIX}, got {self.out}")
 
 
 def pretrain(arguments: Arguments) -> None:
-    """Train, write the weights, print the accuracies."""
+    """Begin or go on, and train."""
     arguments.check()
+    folder = arguments.resume or _folder(arguments.out)
+    with opened(PROGRAM, arguments, folder, "out", latest_tuning, None) as session:
+        _pretrain(session)
+
+
+def _folder(out: Path | None) -> Path:
+    """That of the training, while it runs."""
+    assert out is not None, "checked"
+    return out.with_name(f"{out.stem}{ENDING}")
+
+
+def _weights_file(folder: Path) -> Path:
+    """What the training in a folder writes, `--out`; it stays beside the folder wherever that is moved."""
+    place = folder if folder.name else folder.resolve()  # such as `.`
+    return place.with_name(f"{place.name.removesuffix(ENDING)}{SUFFIX}")
+
+
+def _pretrain(session: Session[Arguments, Past | None]) -> None:
+    arguments, folder = session.arguments, session.folder
+    out = _weights_file(folder)
     device = find_device(arguments.device)
     torch.manual_seed(arguments.seed)
     network = load_network(arguments.model, weights="none")
@@ -77,18 +118,53 @@ def pretrain(arguments: Arguments) -> None:
         class_order=arguments.class_order,
     )
     print_notes(splits)
+    digests = {
+        "architecture": shapes_digest(model),
+        "images": images_digest(splits.calibration, splits.train, splits.reward),
+    }
+    session.check_same(digests)
+    scoring = _Scoring("top1", splits.calibration.example(1), device)
     training = Training(model, splits.train, arguments.training.recipe(arguments.seed), device)
-    with training_progress(arguments.training.epochs, quiet=False) as bar:
-        while training.epoch < arguments.training.epochs:
-            for _ in training.rest_of_epoch():
-                bar.step(training.done, f"loss {training.mean_loss:.3f}")
-            bar.epoch(training.epoch + 1, f"loss {training.mean_loss:.3f}")
-            training.next_epoch()
-    write_state_dict(arguments.out, model.state_dict())
-    print(f"wrote {arguments.out}")
+    past = session.past or Past(0.0, (), {}, cloned(model))
+    description = session.description(device, digests)
+    tuning = Tuning(folder, description, model, training, scoring, splits.reward, past, session.seconds)
+    try:
+        with training_progress(arguments.training.epochs, quiet=False) as bar:
+            tuning.finish(arguments.training.epochs, bar)
+    except BaseException:
+        if tuning.past.epochs:
+            write_state_dict(out, tuning.past.best)
+            print(f"wrote {out}, the best epoch so far", file=sys.stderr)
+        raise
+    write_state_dict(out, stored_tensors(model))
+    print(f"wrote {out}")
+    _tidy(session, tuning)
     for name, images in (("val", splits.reward), ("test", splits.test)):
-        accuracy = METRICS["top1"](model, moved(images.batches(EVALUATION_BATCH), device))
+        accuracy = scoring(model, images).value
         print(f"accuracy on {len(images):,} {name} images: {score('top1', accuracy)}")
+
+
+class _Scoring(Scoring):
+    """Of networks as they are: what is trained may be nothing that can be pruned."""
+
+    def __call__(self, network: nn.Module, images: Images) -> Score:
+        """The accuracy on all images."""
+
+        def run_as_it_is(*inputs: Any) -> Any:
+            with torch.inference_mode(False), torch.no_grad():  # what a network keeps is of use in its training
+                return network(*inputs)
+
+        right = answered_right(run_as_it_is, moved(images.batches(EVALUATION_BATCH), self.device))
+        return Score(int(right.sum()) / len(right), right)
+
+
+def _tidy(session: Session[Arguments, Past | None], tuning: Tuning) -> None:
+    """Remove the folder of a training that is over: the weights are all that is wanted of it."""
+    with contextlib.suppress(UserError):  # events that a full disk had no room for
+        tuning.close({})
+    for path in session.folder.glob("events.out.tfevents.*"):
+        path.unlink(missing_ok=True)
+    session.forget()
 
 
 def main() -> None:

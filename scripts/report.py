@@ -10,8 +10,7 @@ from amc.files import write_text
 from scripts.cli import run
 from scripts.record import read_record
 from scripts.report_page import page
-
-REPORT_FILE = "report.html"
+from scripts.run_folder import REPORT_FILE
 
 
 @dataclass(frozen=True)

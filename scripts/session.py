@@ -14,15 +14,17 @@ import torch
 
 from agents.checkpoint import latest_checkpoint
 from agents.result import Past
-from amc.entries import entry, integer, list_of, number, object_of, read_object, text
+from amc.entries import entry, integer, list_of, number, object_of, text
 from amc.errors import UserError
 from amc.files import write_bytes
 from amc.policy import current_versions
-from amc.snapshots import CHECKPOINT_FOLDER, Snapshot
+from amc.snapshots import CHECKPOINT_FOLDER, Snapshot, has_snapshot
 from amc.userfile import is_user_function
 from scripts.cli import parse
+from scripts.going_on import told
+from scripts.lock import locked
 from scripts.options import not_imported, resume_command
-from scripts.run_folder import SUMMARY_FILE, check_new, named_after
+from scripts.run_folder import check_new, check_place, is_finished, named_after
 from scripts.words import flat, given, replaced, to_words
 
 FREE = ("model", "weights", "data", "metric", "device", "target", "quiet")
@@ -43,7 +45,7 @@ class Session(Generic[Arguments, P]):
     """One stretch of a run, from its start or from a checkpoint on.
 
     Attributes:
-        program: `train`, `apply` or `finetune`.
+        program: `train`, `apply`, `finetune` or `pretrain`.
         folder: The run folder.
         arguments: With the recorded ones in place where it goes on.
         words: Those arguments as the words that the run was begun with.
@@ -93,6 +95,17 @@ class Session(Generic[Arguments, P]):
             print(f"{found}; go on with: {self.resume_command}", file=sys.stderr)
             raise
 
+    def description(self, device: torch.device, digests: Mapping[str, str]) -> dict[str, Any]:
+        """What a checkpoint says of the run, so that `--resume` can go on with it."""
+        return {
+            "program": self.program,
+            "words": list(self.words),
+            "device": device.type,
+            "threads": torch.get_num_threads(),
+            "digests": digests,
+            "versions": current_versions(),
+        }
+
     def check_same(self, digests: Mapping[str, str]) -> None:
         """Raise a UserError where the network or the images are not those that the run was begun with."""
         for name, digest in self._digests.items():
@@ -102,42 +115,60 @@ class Session(Generic[Arguments, P]):
                 )
 
 
-def begin(program: str, arguments: Arguments, options: Any, model: str) -> Session[Arguments, Past]:
-    """A new session of a search, or the one that `--resume` asks for.
+@contextlib.contextmanager
+def opened(
+    program: str,
+    arguments: Arguments,
+    folder: Path,
+    option: str,
+    latest: Callable[[Path], tuple[Snapshot[P], tuple[str, ...]]],
+    past: P,
+) -> Iterator[Session[Arguments, P]]:
+    """A new session, or the one that `--resume` asks for; no other process has its folder meanwhile.
+
+    Whatever ends the work before its end is told with how to go on.
 
     Args:
-        program: `train` or `apply`.
+        program: `train`, `apply`, `finetune` or `pretrain`.
         arguments: As given on the command line.
-        options: The search options among them.
-        model: The network among them, which names a new folder.
+        folder: The run folder, that of the run that goes on if `--resume` is given.
+        option: Names the folder of a new run.
+        latest: Reads the newest checkpoint of a folder, and says what is wrong with newer ones.
+        past: That of a new run.
 
     Raises:
-        UserError: a folder that is not free, or holds no run that can go on; options that can't be changed.
+        UserError: a folder that is not free, is in use, or holds no run that can go on; options that can't be changed.
     """
-    if options.resume is not None:
-        return gone_on(program, arguments, options.resume, latest_checkpoint)
-    folder = options.run_dir or named_after(model)
-    check_new(folder)
-    return Session(program, folder, arguments, to_words(replaced(arguments, {"run_dir": None})), Past(), 0.0, {})
+    options = flat(arguments)
+    resumed = options["resume"] is not None
+    if resumed and not has_snapshot(folder):
+        raise UserError(f"no checkpoint in {folder}; give the folder of a run that was begun")
+    check_place(folder, "--resume" if resumed else f"--{option}")
+    with locked(folder):
+        if resumed:
+            session = _gone_on(program, arguments, folder, latest)
+        else:
+            check_new(folder, f"--{option}")
+            words = to_words(replaced(arguments, {option.replace("-", "_"): None}))
+            session = Session(program, folder, arguments, words, past, 0.0, {})
+        with told(program, folder, session.resume_command, quiet=bool(options.get("quiet"))):
+            yield session
 
 
-def gone_on(
+def searched(program: str, arguments: Arguments) -> contextlib.AbstractContextManager[Session[Arguments, Past]]:
+    """As `opened`, of a search."""
+    options = flat(arguments)
+    asked = options["resume"] or options["run_dir"]
+    folder = Path(asked) if asked is not None else named_after(options["model"])
+    return opened(program, arguments, folder, "run-dir", latest_checkpoint, Past())
+
+
+def _gone_on(
     program: str,
     arguments: Arguments,
     folder: Path,
     latest: Callable[[Path], tuple[Snapshot[P], tuple[str, ...]]],
 ) -> Session[Arguments, P]:
-    """The session that goes on in `folder`.
-
-    Args:
-        program: `train`, `apply` or `finetune`.
-        arguments: As given on the command line.
-        folder: The run folder.
-        latest: Reads its newest checkpoint, and says what is wrong with newer ones.
-
-    Raises:
-        UserError: it holds no run that can go on; options that can't be changed.
-    """
     changes = {name: value for name, value in given(arguments).items() if name != "resume"}
     for name in changes:
         if name not in FREE:
@@ -159,7 +190,7 @@ def gone_on(
         raise UserError(f"the checkpoint in {folder} is damaged: {error}") from error
     if begun_by != program:
         raise UserError(f"{folder} was begun by {begun_by}; go on with python -m scripts.{begun_by} --resume {folder}")
-    if (folder / SUMMARY_FILE).exists() and not read_object(folder / SUMMARY_FILE).get("interrupted"):
+    if is_finished(folder):
         raise UserError(f"{folder} holds a finished run; there is nothing to go on with")
     if versions != current_versions():
         print("warning: begun with other versions of Python or packages; the result may differ", file=sys.stderr)

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 
 import tyro
 
+from agents.result import Past
 from agents.search import make_strategy
 from amc.errors import UserError
 from scripts.cli import run
 from scripts.job import Job, run_job
 from scripts.options import DataOptions, NetworkOptions
 from scripts.search_options import SearchOptions
-from scripts.session import begin
+from scripts.session import Session, searched
 from scripts.stage_options import StageOptions
 
 
@@ -49,21 +50,23 @@ class Arguments:
 def train(arguments: Arguments) -> None:
     """Begin or go on, and search."""
     arguments.check()
-    session = begin("train", arguments, arguments.search, arguments.network.model)
+    with searched("train", arguments) as session:
+        run_job(_job(session))
+
+
+def _job(session: Session[Arguments, Past]) -> Job:
     arguments = session.arguments
-    run_job(
-        Job(
-            session=session,
-            network=arguments.network,
-            images=arguments.images,
-            options=arguments.search,
-            strategy=lambda _: make_strategy(arguments.strategy, arguments.settings, arguments.search.together),
-            strategy_name=arguments.strategy,
-            observation=arguments.observation,
-            budgets=arguments.staging.budgets(arguments.search),
-            episodes=arguments.episodes,
-            tune_steps=arguments.staging.tune_steps,
-        )
+    return Job(
+        session=session,
+        network=arguments.network,
+        images=arguments.images,
+        options=arguments.search,
+        strategy=lambda _: make_strategy(arguments.strategy, arguments.settings, arguments.search.together),
+        strategy_name=arguments.strategy,
+        observation=arguments.observation,
+        budgets=arguments.staging.budgets(arguments.search),
+        episodes=arguments.episodes,
+        tune_steps=arguments.staging.tune_steps,
     )
 
 

@@ -1,4 +1,4 @@
-"""A fine-tuning, epoch by epoch: the best network is kept, and everything is written down to go on from."""
+"""A training, epoch by epoch: the best network is kept, and everything is written down to go on from."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from amc.data.images import Images
 from amc.entries import entry, list_of, number
 from amc.errors import UserError
+from amc.prune import restore_tensors, stored_tensors
 from amc.snapshots import Snapshot, latest_snapshot, part, save_snapshot
 from amc.training import Training
 from scripts.checkpoints import LONGEST
@@ -37,12 +38,12 @@ class Epoch:
 
 @dataclass(frozen=True, eq=False)
 class Past:
-    """How far a fine-tuning has come.
+    """How far a training has come.
 
     Attributes:
-        before: Score of the network before it, on the reward images.
+        before: Score of the network before it, on the reward images; 0 where that is not the one to beat.
         epochs: Those that are over.
-        training: State of the training.
+        training: State of the training; empty at its beginning.
         best: Tensors of the network with the best score so far, by name.
     """
 
@@ -80,8 +81,11 @@ class Tuning:
         training: Its training, at its beginning.
         scoring: How it is scored.
         images: On what: the reward images.
-        past: How far an earlier stretch has come; None where there was none.
+        past: How far an earlier stretch has come, or a beginning.
         seconds: Spent on that.
+
+    Attributes:
+        past: How far it has come: the whole epochs, and the best network of them.
     """
 
     def __init__(
@@ -92,7 +96,7 @@ class Tuning:
         training: Training,
         scoring: Scoring,
         images: Images,
-        past: Past | None,
+        past: Past,
         seconds: float,
     ) -> None:
         self._folder = folder
@@ -101,11 +105,11 @@ class Tuning:
         self._training = training
         self._scoring = scoring
         self._images = images
-        self._past = past or Past(scoring(network, images).value, (), {}, cloned(network))
+        self.past = past
         self._seconds = seconds
         self._start = time.perf_counter()
         self._written = -math.inf
-        if past is not None:
+        if past.training:
             training.set_state(past.training)
         self._events = Events(folder, training.steps + 1)
 
@@ -128,10 +132,10 @@ class Tuning:
                 if time.perf_counter() - self._written > LONGEST:
                     self._checkpoint()
             self._end_epoch()
-            bar.epoch(training.epoch, self._words(self._past.epochs[-1].loss))
+            bar.epoch(training.epoch, self._words(self.past.epochs[-1].loss))
             self._checkpoint()
-        self._network.load_state_dict(self._past.best)
-        return self._past
+        restore_tensors(self._network, self.past.best)
+        return self.past
 
     def close(self, summary: Mapping[str, Any]) -> None:
         """Write the summary into the events, as their end.
@@ -143,11 +147,11 @@ class Tuning:
         self._events.close(lambda: self._events.writer.add_text("summary", text, self._training.steps))
 
     def _end_epoch(self) -> None:
-        score, past = self._scoring(self._network, self._images).value, self._past
+        score, past = self._scoring(self._network, self._images).value, self.past
         best = past.best
         if score > past.best_score:
             best = cloned(self._network)
-        self._past = Past(past.before, (*past.epochs, Epoch(self._training.mean_loss, score)), {}, best)
+        self.past = Past(past.before, (*past.epochs, Epoch(self._training.mean_loss, score)), {}, best)
         self._point({"score on the reward images": score})
         self._training.next_epoch()
 
@@ -159,11 +163,11 @@ class Tuning:
         self._events.write(write)
 
     def _words(self, loss: float) -> str:
-        return f"loss {loss:.3f}, best on reward images {self._scoring.shown(self._past.best_score)}"
+        return f"loss {loss:.3f}, best on reward images {self._scoring.shown(self.past.best_score)}"
 
     def _checkpoint(self) -> None:
         """Write one; where that fails, as on a full disk, the training goes on, and it is told so."""
-        past = self._past
+        past = self.past
         run = {**self._run, "before": past.before, "epochs": list(map(asdict, past.epochs)), "seconds": self.seconds}
         tensors = {f"{TRAINING}{name}": tensor for name, tensor in self._training.state().items()}
         tensors |= {f"{BEST}{name}": tensor for name, tensor in past.best.items()}
@@ -171,10 +175,9 @@ class Tuning:
             save_snapshot(self._folder, UNIT, self._training.steps, run, tensors)
         except UserError as error:
             print(f"warning: no checkpoint was written: {error}", file=sys.stderr)
-        self._events.write(self._events.writer.flush)
         self._written = time.perf_counter()
 
 
 def cloned(network: nn.Module) -> dict[str, Tensor]:
     """Copies of all tensors that a network stores."""
-    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    return {name: tensor.clone() for name, tensor in stored_tensors(network).items()}

@@ -12,6 +12,7 @@ from torchvision.models import mobilenet_v3_small, resnet18
 from amc.data.images import Images
 from amc.data.load import Splits, load_data
 from amc.data.splits import SplitSizes
+from amc.engine import InTurn
 from amc.errors import UserError
 from amc.networks import load_network
 from amc.task import Task, prunable_graph
@@ -147,3 +148,18 @@ def test_what_cannot_be_pruned_is_told(network: nn.Module, arguments: dict[str, 
 def test_budgets_that_cannot_be_are_told(model: nn.Module, splits: Splits, budgets: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         Task(model, splits, budgets)
+
+
+def test_a_task_with_another_budget_closes_what_scores_for_both() -> None:
+    closed: list[int] = []
+
+    class Noting(InTurn):
+        def close(self) -> None:
+            closed.append(1)
+
+    splits = load_data("digits", sizes=SplitSizes(calibration=20, reward=20, test=20))
+    task = Task(load_network("digits_resnet").model, splits, ["macs=0.5"], search_recovery="none", engine=Noting)
+    other = task.within(["macs=0.3"])
+    other.score(task.graph.full)
+    other.close()
+    assert closed == [1]

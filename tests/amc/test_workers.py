@@ -69,6 +69,15 @@ def test_a_process_that_is_killed_is_one_line(task: Task) -> None:
     engine.close()
 
 
+def test_too_little_shared_memory_is_one_line(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: torch.Tensor) -> None:
+        raise RuntimeError("unable to allocate shared memory(shm) for file </torch_1>: No space left on device (28)")
+
+    monkeypatch.setattr(torch.Tensor, "share_memory_", full)
+    with pytest.raises(UserError, match=r"bytes of shared memory: .*No space left.*--shm-size.*--workers 1"):
+        Workers(task.candidates, 2)
+
+
 def test_a_parcel_is_what_was_packed() -> None:
     shared = nn.Linear(3, 4)
     image = torch.randn(2, 3, 5, 5).to(memory_format=torch.channels_last)

@@ -12,9 +12,9 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 
 import amc
-from amc.training import Training
 from scripts import evaluate, export, finetune, train
 from tests.command import call, fail, succeed, summary
+from tests.scripts.interrupting import Interrupting
 
 FEW = ("--epochs", "4", "--batch-size", "64", "--lr", "0.05")
 PATIENCE = 240
@@ -31,22 +31,6 @@ def whole(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def weights(folder: Path) -> bytes:
     return (folder / "compact.safetensors").read_bytes()
-
-
-class Interrupting:
-    """Takes steps of a training as it does, but raises `error` in step number `at`."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int, error: BaseException) -> None:
-        step, steps = Training._step, 0
-
-        def interrupted(training: Training, *batch: torch.Tensor) -> torch.Tensor:
-            nonlocal steps
-            steps += 1
-            if steps == at:
-                raise error
-            return step(training, *batch)
-
-        monkeypatch.setattr(Training, "_step", interrupted)
 
 
 def test_it_gains_back_what_pruning_cost_and_leaves_the_run_alone(tmp_path: Path) -> None:

@@ -8,8 +8,13 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from amc.networks import load_network
+from amc.training import Training
 from amc.weights import read_state_dict
+from scripts import pretrain
 from scripts.pretrain import main
+from tests import command
+from tests.command import succeed
+from tests.scripts.interrupting import Interrupting
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> None:
@@ -35,6 +40,68 @@ def test_the_same_seed_gives_the_same_weights(monkeypatch: pytest.MonkeyPatch, t
     one, same, other = ((tmp_path / f"{name}.safetensors").read_bytes() for name in "abc")
     assert one == same
     assert one != other
+
+
+FEW = ("--epochs", "3", "--batch-size", "32")  # of 29 steps each
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The weights of an uninterrupted training."""
+    out = tmp_path_factory.mktemp("whole") / "net.safetensors"
+    succeed(pretrain, "--out", out, *FEW)
+    return out
+
+
+@pytest.mark.parametrize(("at", "is_there"), [(2, False), (30, True), (70, True)])
+def test_an_interrupted_training_keeps_its_best_epoch_and_comes_to_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, whole: Path, at: int, is_there: bool
+) -> None:
+    out, folder = tmp_path / "net.safetensors", tmp_path / "net-training"
+    monkeypatch.setattr("scripts.tuning.LONGEST", 0.0)
+    with monkeypatch.context() as patch:
+        Interrupting(patch, at, KeyboardInterrupt())
+        done = command.call(pretrain, "--out", out, *FEW)
+    assert done.status == 130
+    assert done.out.splitlines()[-1] == f"go on with: python -m scripts.pretrain --resume {folder}"
+    assert (f"wrote {out}, the best epoch so far" in done.err) == out.exists() == is_there
+    torch.manual_seed(1)  # whatever another process draws
+    succeed(pretrain, "--resume", folder)
+    assert out.read_bytes() == whole.read_bytes()
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_the_best_epoch_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One that is followed by an epoch with a learning rate at which all is lost."""
+    first, both = tmp_path / "first.safetensors", tmp_path / "both.safetensors"
+    words = ("--schedule", "cosine", "--batch-size", "64")
+    with monkeypatch.context() as patch:
+        patch.setattr("scripts.tuning.LONGEST", 0.0)
+        Interrupting(patch, 16, KeyboardInterrupt())  # 15 steps each
+        with pytest.raises(SystemExit):
+            call(patch, "--out", first, "--epochs", "2", *words)
+    with monkeypatch.context() as patch:
+        Spoiling(patch, 16)
+        call(patch, "--out", both, "--epochs", "2", *words)
+    assert both.read_bytes() == first.read_bytes()
+
+
+class Spoiling:
+    """Takes steps of a training as it does, but wipes the network out in step number `at`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+        step, steps = Training._step, 0
+
+        def spoilt(training: Training, *batch: torch.Tensor) -> torch.Tensor:
+            nonlocal steps
+            steps += 1
+            if steps == at:
+                with torch.no_grad():
+                    for parameter in training._model.parameters():
+                        parameter.zero_()
+            return step(training, *batch)
+
+        monkeypatch.setattr(Training, "_step", spoilt)
 
 
 def test_a_users_network_learns_from_an_image_folder_and_begins_with_its_own_weights(
@@ -72,6 +139,7 @@ def build():
         (["--lr", "nan"], "expected --lr above 0, got nan"),
         (["--crop-padding", "-1"], "expected --crop-padding of 0 or more, got -1"),
         (["--label-smoothing", "1.5"], "expected --label-smoothing of 1 or less, got 1.5"),
+        (["--resume", "net-training"], "expected --out of a new training or --resume of one"),
         (["--out", "net.pt"], "expected --out to end in .safetensors, got net.pt"),
         (["--model", "digit_resnet"], "did you mean digits_resnet"),
         (["--data", "imagefolder:nowhere"], "expected a folder of images at nowhere/train, there is none"),

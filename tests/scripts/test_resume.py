@@ -1,7 +1,9 @@
 """Runs that are interrupted and gone on with."""
 
+import errno
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -22,6 +24,7 @@ from envs import ChannelPruningEnv, Outcome
 from scripts import apply, evaluate, job, train
 from scripts import report as report_script
 from tests.command import call, fail, succeed, summary
+from tests.scripts.interrupting import HOLDER
 
 FEW = ("--calibration-images", "100", "--reward-split", "60", "--test-images", "60")
 PATIENCE = 240
@@ -150,9 +153,10 @@ def test_kills_at_random_moments(tmp_path: Path, whole: Path) -> None:
     for number in range(2):
         folder = tmp_path / f"run-{number}"
         words = (*FEW, "--episodes", "24", "--checkpoint-every", "2", "--run-dir", folder)
-        command = [sys.executable, "-m", "scripts.train", "--quiet", *map(str, words)]
+        workers = ("--workers", "2", "--round-size", "1") if number else ()
+        command = [sys.executable, "-m", "scripts.train", "--quiet", *map(str, words), *workers]
         env = os.environ | {"OMP_NUM_THREADS": "1"}
-        process = subprocess.Popen(command, cwd=Path(__file__).parents[2], env=env)
+        process = subprocess.Popen(command, cwd=Path(__file__).parents[2], env=env, stdout=subprocess.PIPE)
         deadline = time.monotonic() + PATIENCE
         try:
             while not any(folder.glob("checkpoint/episode-*")):
@@ -162,10 +166,64 @@ def test_kills_at_random_moments(tmp_path: Path, whole: Path) -> None:
             time.sleep(rng.uniform(0, 2))
         finally:
             process.send_signal(signal.SIGKILL)
-            process.wait()
+            process.communicate(timeout=PATIENCE)  # which ends with the last process that could write: its workers, too
         if not (folder / "summary.json").exists():
             succeed(train, "--resume", folder, "--quiet")
         assert policy(folder) == policy(whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "there", "missing", "program"),
+    [
+        ("compact.safetensors", "checkpoint", "policy.json", "train --resume"),
+        ("policy.json", "compact.safetensors", "policy.json", "train --resume"),
+        ("summary.json", "policy.json", "summary.json", "train --resume"),
+        ("report.html", "summary.json", "report.html", "report --run-dir"),
+    ],
+)
+def test_after_a_full_disk_is_said_what_is_there_and_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, there: str, missing: str, program: str
+) -> None:
+    folder, replace = tmp_path / "run", os.replace
+
+    def full(source: Path, target: Path) -> None:
+        if target.name == name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.replace", full)
+        error = fail(train, *FEW, "--strategy", "uniform", "--run-dir", folder, "--quiet")
+    assert f"cannot write {folder / name}: No space left on device" in error
+    assert re.search(rf" in {folder} [^;]*{there}[^;]* there, [^;]*{missing}[^;]* missing; ", error)
+    words = shlex.split(error.rpartition("; go on with: ")[2])
+    assert words == shlex.split(f"python -m scripts.{program} {folder}")
+    succeed(report_script if "report" in program else train, *words[3:])
+    assert {"policy.json", "compact.safetensors", "summary.json", "report.html"} <= {
+        path.name for path in folder.iterdir()
+    }
+    amc.load(folder)
+
+
+def test_a_mistake_before_anything_was_computed_is_told_as_it_is(tmp_path: Path, begun: Path) -> None:
+    for words in (["--run-dir", tmp_path / "new"], ["--resume", begun]):
+        error = fail(train, *words, "--weights", "nowhere.pth")
+        assert "go on" not in error
+        assert error.startswith("error: expected a weights file at nowhere.pth")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_in_use_is_refused(begun: Path, whole: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, begun / "checkpoint" / "lock"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        for words in (["--resume", begun], ["--run-dir", begun]):
+            assert f"{begun} is in use by process {os.getpid()} on " in fail(train, *words)
+        other.kill()
+    succeed(train, "--resume", begun, "--quiet")
+    assert policy(begun) == policy(whole)
 
 
 def test_sigterm_writes_a_checkpoint(tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:

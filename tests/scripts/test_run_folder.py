@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from amc.errors import UserError
+from amc.snapshots import save_snapshot
 from scripts.run_folder import check_new, named_after
 
 
@@ -30,10 +31,27 @@ def test_a_new_or_empty_folder_is_taken(tmp_path: Path) -> None:
 
 def test_a_folder_with_anything_in_it_is_not(tmp_path: Path) -> None:
     (tmp_path / "note.txt").touch()
-    with pytest.raises(
-        UserError, match=r"is not empty; give a new folder as --run-dir, go on with the run in it by --resume"
-    ):
+    with pytest.raises(UserError, match=r"is not empty; give a new folder as --run-dir, or remove it"):
         check_new(tmp_path)
+    save_snapshot(tmp_path, "step", 1, {}, {})
+    with pytest.raises(UserError, match=r"give a new folder as --run-dir, go on with the run in it by --resume, or"):
+        check_new(tmp_path)
+    (tmp_path / "summary.json").write_text('{"interrupted": false}')
+    with pytest.raises(UserError, match=r"give a new folder as --run-dir, or remove it"):
+        check_new(tmp_path)
+
+
+def test_what_a_killed_process_had_locked_is_free(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "checkpoint" / "lock").write_text("process 1 on elsewhere")
+    check_new(tmp_path)
+
+
+def test_two_runs_that_begin_in_one_second_have_two_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = named_after("resnet20")
+    first.mkdir(parents=True)
+    assert named_after("resnet20") != first
 
 
 @pytest.mark.parametrize("below", ["", "run", "deep/run"])

@@ -1,0 +1,32 @@
+"""Trainings that are interrupted, and folders that are in use."""
+
+import pytest
+import torch
+
+from amc.training import Training
+
+
+class Interrupting:
+    """Takes steps of a training as it does, but raises `error` in step number `at`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int, error: BaseException) -> None:
+        step, steps = Training._step, 0
+
+        def interrupted(training: Training, *batch: torch.Tensor) -> torch.Tensor:
+            nonlocal steps
+            steps += 1
+            if steps == at:
+                raise error
+            return step(training, *batch)
+
+        monkeypatch.setattr(Training, "_step", interrupted)
+
+
+HOLDER = """
+import fcntl, os, sys
+descriptor = os.open(sys.argv[1], os.O_RDWR)
+fcntl.lockf(descriptor, fcntl.LOCK_EX)
+print(flush=True)
+sys.stdin.read()
+"""
+"""A program without torch that locks a file, and holds it until it is killed."""
