@@ -11,6 +11,8 @@ from amc.networks import load_network
 from amc.weights import read_state_dict
 from scripts.pretrain import main
 
+pytestmark = pytest.mark.backward
+
 
 def call(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> None:
     monkeypatch.setattr(sys, "argv", ["pretrain", "--device", "cpu", *map(str, words)])
