@@ -99,7 +99,7 @@ def _backward(
     dims = inputs.ndim - 2
     steps = list(stride) * (dims if len(stride) == 1 else 1)
     small = (inputs if transposed else slopes).shape[2:]
-    picked: tuple[Any, ...] = (..., *(slice(0, size * step, step) for size, step in zip(small, steps, strict=True)))
+    picked: Any = (..., *(slice(0, size * step, step) for size, step in zip(small, steps, strict=True)))
     rest = [1] * dims, [0] * dims, dilation, transposed, [0] * dims, groups
     if transposed:
         of_bias = slopes.sum([0, *range(2, slopes.ndim)]) if asked[2] else None  # of the pixels between, too

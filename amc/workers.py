@@ -37,10 +37,10 @@ class Workers:
         parcel = Parcel.of(candidates.recipe)
         # The content does not fit into a pipe, whose reader imports first: starting would wait for one after the other.
         content = torch.frombuffer(bytearray(parcel.content), dtype=torch.uint8)
-        shared = _shared(content, parcel.tensors)
+        content, tensors = _shared(content, parcel.tensors)
         threads = max(torch.get_num_threads() // count, 1)
         self._pool = ProcessPoolExecutor(
-            count, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(*shared, threads)
+            count, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(content, tensors, threads)
         )
 
     def __call__(self, policies: Sequence[Keeps], yardstick: Yardstick | None) -> Iterator[Score]:

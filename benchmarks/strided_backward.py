@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,7 +28,7 @@ from torch import Tensor
 import amc
 
 WIDTHS = (1, 3, 7, 8, 15, 16, 24)
-OUTPUTS = (5, 24)
+OUTPUTS = (6, 24)
 MAPS = (8, 64)
 LIMIT = 60
 """Seconds after which a case counts as hanging."""
@@ -36,7 +36,7 @@ TOLERANCES = {torch.float32: 1e-3, torch.bfloat16: 0.05, torch.float16: 0.05}
 """Largest accepted difference to float64, relative to the largest value."""
 WRONG, REFUSED = 3, 4
 OUTCOMES = {0: "well", WRONG: "wrong", REFUSED: "refused", -signal.SIGALRM: "hangs"}
-FORWARD = {
+FORWARD: dict[tuple[int, bool], Callable[..., Tensor]] = {
     (1, False): F.conv1d,
     (2, False): F.conv2d,
     (3, False): F.conv3d,
@@ -195,7 +195,7 @@ def main() -> None:
             continue
         ends = {case: outcome(case, arguments.safe) for case in cases(kind)}
         count = Counter(ends.values())
-        bad = [case for case, end in ends.items() if end != "well"]
+        bad = [case for case, end in ends.items() if end not in ("well", "refused")]
         widths = [sorted({case.inputs for case in bad}), sorted({case.outputs for case in bad})]
         words = "{} ({})".format(*(", ".join(map(str, each)) for each in widths)) if bad else "none"
         print(f"| {name} | {len(ends)} | {count['dies']} | {count['hangs']} | {count['wrong']} | {words} |", flush=True)

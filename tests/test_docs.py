@@ -236,6 +236,11 @@ def expect_names(block: Block, path: Path) -> None:
     assert not shown - known, f"{block}: not in {path}: {shown - known}"
 
 
+@pytest.fixture(autouse=True)
+def backward_passes_are_marked() -> None:
+    """Pages train with commands that have tests of their own; those are marked."""
+
+
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
     return Reader(tmp_path_factory.mktemp("reader"))

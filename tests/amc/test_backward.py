@@ -65,7 +65,8 @@ def drawn(*shapes: tuple[int, ...], dtype: torch.dtype = torch.float64) -> list[
     return [torch.randn(shape, generator=generator, dtype=dtype) for shape in shapes]
 
 
-STRIDED = {
+Convolution = tuple[Callable[..., Tensor], list[tuple[int, ...]], dict[str, Any]]
+STRIDED: dict[str, Convolution] = {
     "a shortcut": (F.conv2d, [(2, 3, 8, 8), (5, 3, 1, 1), (5,)], {"stride": 2}),
     "without bias": (F.conv2d, [(2, 3, 8, 8), (5, 3, 1, 1)], {"stride": 2}),
     "strides that divide nothing": (F.conv2d, [(2, 3, 8, 7), (5, 3, 1, 1), (5,)], {"stride": (3, 2)}),
@@ -95,7 +96,7 @@ STRIDED = {
         {"stride": [2], "padding": [0], "dilation": [1], "transposed": False, "output_padding": [0], "groups": 1},
     ),
 }
-OTHERS = {
+OTHERS: dict[str, Convolution] = {
     "3x3": (F.conv2d, [(2, 3, 8, 8), (5, 3, 3, 3), (5,)], {"stride": 2}),
     "1x3": (F.conv2d, [(2, 3, 8, 8), (5, 3, 1, 3), (5,)], {"stride": 2}),
     "stride 1": (F.conv2d, [(2, 3, 8, 8), (5, 3, 1, 1), (5,)], {}),
@@ -144,7 +145,9 @@ def test_only_what_is_asked_for(name: str, asked: tuple[bool, ...]) -> None:
 def test_gradients_of_gradients() -> None:
     tensors = [tensor.requires_grad_() for tensor in drawn((2, 2, 4, 4), (3, 2, 1, 1), (3,))]
     with amc.safe_backward():
-        assert torch.autograd.gradgradcheck(lambda *each: F.conv2d(*each, stride=2).square(), tensors)
+        assert torch.autograd.gradgradcheck(
+            lambda x, weight, bias: F.conv2d(x, weight, bias, stride=2).square(), tensors
+        )
 
 
 def is_on() -> bool:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from amc.fusion import fused, fused_tape
 from amc.inference import channels_last
+from amc.precision import multiplies_in_bfloat16
 from amc.recording import CONVOLUTION, Recording
 from amc.tape import Tape
 from tests.amc.test_tape import WITHOUT
@@ -18,6 +19,9 @@ from tests.architectures import PRUNABLE
 from tests.oracles import prepared
 
 Forward = Callable[["Net", Tensor], Tensor]
+NEEDS_BFLOAT16 = pytest.mark.skipif(
+    not multiplies_in_bfloat16(torch.device("cpu")), reason="this processor does not multiply in bfloat16"
+)
 
 
 class Net(nn.Module):
@@ -49,7 +53,7 @@ def expected(network: nn.Module, x: Tensor) -> Tensor:
         return out
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.bfloat16, marks=NEEDS_BFLOAT16)])
 @pytest.mark.parametrize(
     ("run", "steps"),
     [

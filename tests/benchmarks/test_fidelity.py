@@ -41,6 +41,7 @@ def test_the_cheapest_that_is_not_clearly_worse_is_recommended() -> None:
     assert recommended(known | {"dear": clear}, tuned.tolist(), seconds) == "dear"
 
 
+@pytest.mark.backward
 def test_it_goes_on_where_it_was_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fidelity, "RECOVERIES", {way: RECOVERIES[way] for way in ("none", DEFAULT_RECOVERY)})
     words = ("--model", "digits_resnet", "--data", "digits", "--images", "40", "--out", tmp_path)

@@ -16,6 +16,8 @@ from scripts import evaluate, export, finetune, train
 from tests.command import call, fail, succeed, summary
 from tests.scripts.interrupting import Interrupting
 
+pytestmark = pytest.mark.backward
+
 FEW = ("--epochs", "4", "--batch-size", "64", "--lr", "0.05")
 PATIENCE = 240
 """Seconds that a busy machine may take."""

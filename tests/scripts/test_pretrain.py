@@ -16,6 +16,8 @@ from tests import command
 from tests.command import succeed
 from tests.scripts.interrupting import Interrupting
 
+pytestmark = pytest.mark.backward
+
 
 def call(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> None:
     monkeypatch.setattr(sys, "argv", ["pretrain", "--device", "cpu", *map(str, words)])

@@ -18,6 +18,8 @@ from scripts.record import read_record
 from scripts.report_facts import stages
 from tests.command import call, fail, succeed, summary
 
+pytestmark = pytest.mark.backward
+
 FEW = ("--calibration-images", "50", "--reward-split", "60", "--test-images", "50")
 STAGED = (*FEW, "--recovery", "both", "--stages", "0.7,0.4,0.2", "--tune-steps", "6", "--episodes", "20")
 """What a search scores is what is kept, so that its best is the result."""

@@ -61,7 +61,9 @@ def read(net: Evidence) -> Tensor:
         return model.norm(model.stem(torch.cat(batches(net)))).relu()
 
 
-@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize(
+    "criterion", [pytest.param(name, marks=[pytest.mark.backward] * (name == "taylor")) for name in CRITERIA]
+)
 @pytest.mark.parametrize("name", PRUNABLE)
 def test_every_unit_has_an_importance_and_none_is_negative(name: str, criterion: str) -> None:
     seen = evidence(name)
@@ -118,6 +120,7 @@ def test_apoz_counts_what_is_not_zero(net: Evidence) -> None:
     np.testing.assert_allclose(apoz(net), (shares / shares.sum()).numpy(), rtol=1e-6)
 
 
+@pytest.mark.backward
 def test_taylor_is_the_squared_change_of_the_loss_by_finite_differences(net: Evidence) -> None:
     model = copy.deepcopy(net.model).double()
     weight = model.get_parameter("read.weight")
