@@ -89,6 +89,64 @@ TIMM = (
 )
 """Convolutional networks of timm, one a family or variant of its own, and hybrids."""
 
+OTHER_FAMILIES = (
+    "beit_base_patch16_224",
+    "halonet26t",
+    "cait_xxs24_224",
+    "coat_lite_tiny",
+    "convit_tiny",
+    "convmixer_768_32",
+    "cpubone_nano",
+    "crossvit_9_240",
+    "csatv2",
+    "cspnext_tiny",
+    "davit_tiny",
+    "deepseek_vit_412m",
+    "deit_tiny_patch16_224",
+    "efficientformer_l1",
+    "efficientvim_m1",
+    "efficientvit_m0",
+    "eva02_tiny_patch14_224",
+    "fasternet_t0",
+    "gcvit_xxtiny",
+    "gemma4_vit_167m",
+    "hiera_tiny_224",
+    "sam2_hiera_tiny",
+    "iformer_t",
+    "inception_v3",
+    "lcnetv2_small",
+    "levit_128s",
+    "lowformer_b0",
+    "coatnet_pico_rw_224",
+    "mixer_s32_224",
+    "mobilenetv5_300m",
+    "mvitv2_tiny",
+    "naflexvit_base_patch16_gap",
+    "nest_tiny",
+    "nextvit_small",
+    "pit_ti_224",
+    "pvt_v2_b0",
+    "qwen3_vit_88m",
+    "legacy_seresnet18",
+    "sequencer2d_s",
+    "shvit_s1",
+    "swiftformer_xs",
+    "swin_tiny_patch4_window7_224",
+    "swinv2_tiny_window8_256",
+    "swinv2_cr_tiny_224",
+    "tiny_vit_5m_224",
+    "tnt_s_patch16_224",
+    "twins_svt_small",
+    "vit_tiny_patch16_224",
+    "vit_tiny_r_s16_p8_224",
+    "vit_relpos_small_patch16_224",
+    "samvit_base_patch16_224",
+    "vitamin_small_224",
+    "volo_d1_224",
+    "xcit_nano_12_p16_224",
+)
+"""A small network of every other family of timm: transformers, mixers, state spaces."""
+
 SEGMENTATION = ("fcn_resnet50", "deeplabv3_resnet50", "deeplabv3_mobilenet_v3_large", "lraspp_mobilenet_v3_large")
 
 
@@ -96,7 +154,7 @@ def names() -> list[str]:
     """All of them: `torchvision:NAME`, `timm:NAME`, `segmentation:NAME`, `detection:NAME`, `own:NAME`."""
     return [
         *(f"torchvision:{name}" for name in models.list_models(module=models)),
-        *(f"timm:{name}" for name in TIMM),
+        *(f"timm:{name}" for name in (*TIMM, *OTHER_FAMILIES)),
         *(f"segmentation:{name}" for name in SEGMENTATION),
         *(f"detection:{name}" for name in DETECTION),
         *(f"own:{name}" for name in PRUNABLE),
