@@ -35,7 +35,10 @@ class Hostile:
     [
         ("--weights nowhere.pt", "expected a weights file at nowhere.pt, there is none; check the path"),
         ("--weights other.pt", "the weights in other.pt do not fit the network; missing: stem.0.weight,"),
-        ("--weights hostile.pt", r"hostile.pt holds objects \(builtins.getattr, .*\), which to read would execute code"),
+        (
+            "--weights hostile.pt",
+            r"hostile.pt holds objects \(builtins.getattr, .*\), which to read would execute code",
+        ),
         ("--data imagefolder:empty", "expected one folder for each class in empty/train, there is none"),
         ("--data imagefolder:nowhere", "expected a folder of images at nowhere/train, there is none"),
         ("--data digit", "expected digits, cifar10, imagefolder:PATH or .* got 'digit'; did you mean digits?"),
