@@ -151,3 +151,25 @@ def test_a_network_of_timm_comes_with_its_preprocess() -> None:
     assert all(type(module) is nn.Conv2d for module in network.model.modules() if isinstance(module, nn.Conv2d))
     with pytest.raises(UserError, match=r"timm has no network 'resnet19'; did you mean .*resnet18"):
         load_network("timm:resnet19", weights="none")
+
+
+def test_what_was_done_to_a_files_weights_is_noted(tmp_path: Path) -> None:
+    state = load_network("resnet20", weights="none").model.state_dict()
+    path = tmp_path / "net.pth.tar"
+    torch.save({"state_dict": {f"module.{name}": value for name, value in state.items()} | {"w": torch.ones(1)}}, path)
+    network = load_network("resnet20", f"{path}:state_dict")
+    assert network.notes == (f"{path}: left out what the network does not have: w",)
+    assert all(torch.equal(value, state[name]) for name, value in network.model.state_dict().items())
+
+
+def test_weights_that_are_not_finite_are_refused_wherever_they_come_from(tmp_path: Path) -> None:
+    (tmp_path / "own_nan.py").write_text(
+        "import torch\ndef build():\n    net = torch.nn.Linear(2, 2)\n"
+        "    torch.nn.init.constant_(net.bias, float('nan'))\n    return net\n"
+    )
+    spec = f"{tmp_path}/own_nan.py:build"
+    with pytest.raises(UserError, match=r"own_nan.py:build: expected finite weights, 2 of 2 values of bias"):
+        load_network(spec)
+    torch.save({"weight": torch.ones(2, 2), "bias": torch.tensor([0.0, float("inf")])}, tmp_path / "net.pth")
+    with pytest.raises(UserError, match=r"net.pth: expected finite weights, 1 of 2 values of bias"):
+        load_network(spec, str(tmp_path / "net.pth"))

@@ -237,3 +237,13 @@ def test_weights_of_another_cut_are_refused(folder: Path, tmp_path: Path) -> Non
     changed(folder, tmp_path, lambda _: None)
     write_state_dict(tmp_path / "compact.safetensors", load_network("digits_resnet").model.state_dict())
     assert "do not fit the network; of another shape: stem.0.weight" in refused(tmp_path)
+
+
+def test_weights_of_ones_own_training_take_the_place_of_a_runs(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "policy.json").write_bytes((folder / "policy.json").read_bytes())
+    state = {name: value + 1 for name, value in amc.load(folder).state_dict().items()}
+    wrapped = {f"module.{name}": value for name, value in state.items()}
+    torch.save({"state_dict": wrapped | {"ema_decay": torch.ones(1)}}, tmp_path / "compact.safetensors")
+    with pytest.warns(UserWarning, match="left out what the network does not have: ema_decay"):
+        network = amc.load(tmp_path)
+    assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())

@@ -131,3 +131,19 @@ def test_other_tasks_need_a_metric_of_their_own() -> None:
         network, "boxes.py:precision", seed=0, progress=False
     )
     assert [len(part) for part in (splits.calibration, splits.reward, splits.test)] == [5, 6, 7]
+
+
+def test_notes_on_the_weights_are_printed_unless_nothing_shall_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own.py").write_text("import torch\ndef build():\n    return torch.nn.Linear(2, 2)\n")
+    state = nn.Linear(2, 2).state_dict()
+    torch.save({"model": state, "ema": {name: value + 1 for name, value in state.items()}}, tmp_path / "net.pth")
+    options = NetworkOptions(f"{tmp_path}/own.py:build", f"{tmp_path}/net.pth")
+    assert torch.equal(options.load().model.state_dict()["bias"], state["bias"])
+    assert capsys.readouterr().err == (
+        f"note: {tmp_path}/net.pth holds 2 sets of weights that fit the network; model was taken; for another give"
+        f" --weights {tmp_path}/net.pth:ema\n"
+    )
+    options.load(quiet=True)
+    assert capsys.readouterr().err == ""
