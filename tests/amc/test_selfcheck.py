@@ -207,6 +207,7 @@ CASTS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+@pytest.mark.backward
 @pytest.mark.parametrize("kind", CASTS)
 def test_code_that_insists_on_float32_freezes_nothing_else(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = randomise(Around(CASTS[kind], 8))
