@@ -76,6 +76,8 @@ def test_the_least_important_column_gives_way_before_a_name_is_folded() -> None:
     assert "read by" not in header(text)
     assert "may keep" in header(text)
     assert column(text, 0) == [name]
+    longer = f"{name}.weights"
+    assert column(printed([row(longer)]), 0) == [longer]
     wide = text.rpartition("no room for: read by (COLUMNS=")[2].partition(" ")[0]
     assert "read by" in header(printed([row(name, name)], width=int(wide)))
     assert "read by" not in header(printed([row(name, name)], width=int(wide) - 1))
