@@ -142,10 +142,10 @@ def _run(job: Job, task: Task, watch: Stopwatch | None, start: float) -> None:
     seconds = checkpoints.seconds
     last = [episode for episode in episodes if episode.stage == stages.number]
     result = finish(stages.task, last, stages.env.reward, zero_shot=job.zero_shot, watch=watch)
-    if isinstance(stages.strategy, Ddpg) and stages.strategy.agent is not None:
-        save_agent(folder / AGENT_FILE, stages.strategy.agent)
     policy = policy_file(stages.task, result, job.network.model, job.strategy_name, options.seed)
     save_compact(folder, policy, result.policy.network)
+    if isinstance(stages.strategy, Ddpg) and stages.strategy.agent is not None:
+        save_agent(folder / AGENT_FILE, stages.strategy.agent)
     on_test = score_on_test(stages.task, result)  # after the policy is safe: reading the images may fail
     arguments = flat(session.arguments) | {"budget": list(job.budgets[-1]), "run_dir": None, "resume": None}
     summary = summarise(result, on_test, episodes, seconds) | {
