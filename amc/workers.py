@@ -37,10 +37,10 @@ class Workers:
         parcel = Parcel.of(candidates.recipe)
         # The content does not fit into a pipe, whose reader imports first: starting would wait for one after the other.
         content = torch.frombuffer(bytearray(parcel.content), dtype=torch.uint8)
-        content, tensors = _shared(content, parcel.tensors)
+        _share(content, parcel.tensors)
         threads = max(torch.get_num_threads() // count, 1)
         self._pool = ProcessPoolExecutor(
-            count, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(content, tensors, threads)
+            count, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(content, parcel.tensors, threads)
         )
 
     def __call__(self, policies: Sequence[Keeps], yardstick: Yardstick | None) -> Iterator[Score]:
@@ -63,9 +63,10 @@ class Workers:
         self._pool.shutdown(cancel_futures=True)
 
 
-def _shared(*blocks: Tensor) -> tuple[Tensor, ...]:
+def _share(*blocks: Tensor) -> None:
     try:
-        return tuple(block.share_memory_() for block in blocks)
+        for block in blocks:
+            block.share_memory_()
     except RuntimeError as error:  # /dev/shm is a file system of its own, and small in containers
         raise UserError(
             f"workers need {sum(block.nbytes for block in blocks):,} bytes of shared memory: {one_line(error)};"

@@ -23,7 +23,7 @@ from PIL import Image
 from amc.errors import UserError
 from amc.files import write_whole
 from scripts.cli import run
-from scripts.report import REPORT_FILE
+from scripts.run_folder import REPORT_FILE
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 TABS = {

@@ -73,7 +73,8 @@ def _results(folder: Path) -> dict[str, Any]:
 
 
 def _state(program: str, folder: Path, written: set[str]) -> str:
-    there = [CHECKPOINT_FOLDER, *sorted(written)]
+    unit, done, _ = max(snapshot_names(folder), default="step-0-").split("-")
+    there = [f"{CHECKPOINT_FOLDER} (to {unit} {int(done)})", *sorted(written)]
     missing = [name for name in RESULTS.get(program, ()) if name not in written]
     return f"in {folder} {_listed(there)} there" + f", {_listed(missing)} missing" * bool(missing)
 

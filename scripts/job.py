@@ -23,7 +23,6 @@ from amc.cost import COSTS, LATENCY, macs
 from amc.data.load import Splits
 from amc.device import find_device
 from amc.engine import make_engine
-from amc.errors import UserError
 from amc.evaluate import moved_inputs
 from amc.files import write_json
 from amc.latency.stopwatch import Stopwatch
@@ -130,7 +129,8 @@ def _run(job: Job, task: Task, watch: Stopwatch | None, original: float, start: 
         latency=partial(watch.teller, measured=REWARDS[options.reward].weighs_cost) if watch else None,
     )
     if not session.past.episodes:
-        _prove_end(session, task)
+        given = moved_inputs(task.splits.calibration.example(1), task.device)
+        check_round_trip(task.model, task.graph, given, folder)
     description = _description(job, task, stages.planned)
     if watch is not None:
         description["whole"][LATENCY] = watch.original
@@ -150,16 +150,14 @@ def _run(job: Job, task: Task, watch: Stopwatch | None, original: float, start: 
     seconds = checkpoints.seconds
     last = [episode for episode in episodes if episode.stage == stages.number]
     _keep_found(job, stages.task, last, original)
-    with session.resumable():
-        result = finish(stages.task, last, stages.env.reward, original, zero_shot=job.zero_shot, watch=watch)
-    if isinstance(stages.strategy, Ddpg) and stages.strategy.agent is not None:
-        save_agent(folder / AGENT_FILE, stages.strategy.agent)
+    result = finish(stages.task, last, stages.env.reward, original, zero_shot=job.zero_shot, watch=watch)
     policy = policy_file(
         stages.task, result.policy, original, job.network.model, job.strategy_name, options.seed, result.latency
     )
     save_compact(folder, policy, result.policy.network)
-    with session.resumable():  # the policy is safe: reading the images may fail
-        on_test = score_on_test(stages.task, result)
+    if isinstance(stages.strategy, Ddpg) and stages.strategy.agent is not None:
+        save_agent(folder / AGENT_FILE, stages.strategy.agent)
+    on_test = score_on_test(stages.task, result)  # after the policy is safe: reading the images may fail
     arguments = _arguments(job)
     summary = summarise(result, on_test, episodes, seconds) | {
         "seed": options.seed,
@@ -185,20 +183,6 @@ def _run(job: Job, task: Task, watch: Stopwatch | None, original: float, start: 
             print(f"go on with: {session.resume_command}")
     if interrupted:
         sys.exit(INTERRUPTED)
-
-
-def _prove_end(session: Session[Any, Past], task: Task) -> None:
-    """Before anything is searched: what will be found can be written and loaded.
-
-    Raises:
-        UserError: it can't.
-    """
-    example = moved_inputs(task.splits.calibration.example(1), task.device)
-    try:
-        check_round_trip(task.model, task.graph, example, session.folder)
-    except UserError:
-        session.forget()
-        raise
 
 
 def _task(job: Job, network: Network, splits: Splits, watch: Stopwatch | None) -> Task:

@@ -83,18 +83,6 @@ class Session(Generic[Arguments, P]):
         with contextlib.suppress(OSError):  # it holds something else
             self.folder.rmdir()
 
-    @contextlib.contextmanager
-    def resumable(self) -> Iterator[None]:
-        """Whatever ends the run in here: what was found is in its folder, and the user is told how to go on."""
-        found = f"what was found is in {self.folder}"
-        try:
-            yield
-        except UserError as error:
-            raise UserError(f"{error}; {found}; then go on with: {self.resume_command}") from error
-        except BaseException:
-            print(f"{found}; go on with: {self.resume_command}", file=sys.stderr)
-            raise
-
     def description(self, device: torch.device, digests: Mapping[str, str]) -> dict[str, Any]:
         """What a checkpoint says of the run, so that `--resume` can go on with it."""
         return {

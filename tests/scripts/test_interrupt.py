@@ -1,14 +1,18 @@
+import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pytest
 import torch
 
 import amc
+from scripts.signals import raised
 from tests.command import summary
 
+ROOT = Path(__file__).parents[2]
 PATIENCE = 240
 """Seconds that a busy machine may take."""
 
@@ -18,7 +22,7 @@ def test_ctrl_c_in_the_middle_of_a_search(tmp_path: Path) -> None:
     words = ("--episodes", "100000", "--strategy", "random", "--run-dir", folder)
     process = subprocess.Popen(
         [sys.executable, "-m", "scripts.train", *words],
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -45,3 +49,39 @@ def test_ctrl_c_in_the_middle_of_a_search(tmp_path: Path) -> None:
     names = {path.name for path in folder.iterdir() if not path.name.startswith("events.out.tfevents.")}
     assert names == {"checkpoint", "compact.safetensors", "policy.json", "report.html", "summary.json"}
     assert amc.load(folder)(torch.zeros(1, 1, 8, 8)).shape == (1, 10)
+
+
+@pytest.mark.parametrize("command", [["-m", "scripts.train"], ["amc-train"]])
+def test_ctrl_c_while_the_command_imports_is_one_word(tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / "amc-train").write_text("from scripts.train import main\nmain()\n")  # as pip writes it
+    (tmp_path / "torch.py").write_text(
+        "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n"  # what takes long to import
+    )
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_is_told_to_end_ends_by_an_exception(number: signal.Signals) -> None:
+    former = signal.getsignal(number)
+    with pytest.raises(SystemExit) as stop, raised():
+        os.kill(os.getpid(), number)
+    assert stop.value.code == 128 + number
+    assert signal.getsignal(number) is former
+
+
+def test_nohup_is_heeded() -> None:
+    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with raised():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, former)

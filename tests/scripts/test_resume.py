@@ -128,10 +128,9 @@ def test_what_a_search_found_is_there_whatever_happens_after_it(
     with monkeypatch.context() as patch:
         patch.setattr(job, "finish", fails)
         if isinstance(error, KeyboardInterrupt):
-            done = call(train, *FEW, "--episodes", "24", "--run-dir", folder, "--quiet")
+            done = call(train, *FEW, "--episodes", "24", "--run-dir", folder)
             assert done.status == 130
-            command = f"python -m scripts.train --resume {folder}"
-            assert done.err.splitlines()[0] == f"what was found is in {folder}; go on with: {command}"
+            assert done.out.splitlines()[-1] == f"go on with: python -m scripts.train --resume {folder}"
         else:
             with pytest.raises(RuntimeError, match="out of memory"):
                 call(train, *FEW, "--episodes", "24", "--run-dir", folder, "--quiet")
@@ -206,8 +205,8 @@ def test_after_a_full_disk_is_said_what_is_there_and_how_to_go_on(
 
 
 def test_a_mistake_before_anything_was_computed_is_told_as_it_is(tmp_path: Path, begun: Path) -> None:
-    for words in (["--run-dir", tmp_path / "new"], ["--resume", begun]):
-        error = fail(train, *words, "--weights", "nowhere.pth")
+    for option, folder in (("--run-dir", tmp_path / "new"), ("--resume", begun)):
+        error = fail(train, option, folder, "--weights", "nowhere.pth")
         assert "go on" not in error
         assert error.startswith("error: expected a weights file at nowhere.pth")
     assert not (tmp_path / "new").exists()
@@ -219,8 +218,8 @@ def test_a_folder_in_use_is_refused(begun: Path, whole: Path) -> None:
     ) as other:
         assert other.stdout is not None
         other.stdout.readline()
-        for words in (["--resume", begun], ["--run-dir", begun]):
-            assert f"{begun} is in use by process {os.getpid()} on " in fail(train, *words)
+        for option in ("--resume", "--run-dir"):
+            assert f"{begun} is in use by process {os.getpid()} on " in fail(train, option, begun)
         other.kill()
     succeed(train, "--resume", begun, "--quiet")
     assert policy(begun) == policy(whole)
