@@ -179,7 +179,7 @@ def test_the_commands_are_those_that_were_given(finished: Path) -> None:
 
 def test_the_report_is_the_same_when_made_again(finished: Path) -> None:
     before = (finished / "report.html").read_bytes()
-    done = succeed(report, "--run-dir", finished)
+    done = succeed(report, "--run-dir", finished, drawn=True)
     assert done.out == f"{finished / 'report.html'}\n"
     assert (finished / "report.html").read_bytes() == before
 
