@@ -8,7 +8,7 @@ from tests.command import succeed
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run on the packaged network, with the default options but for a few episodes, and its pictures."""
+    """The folder of a run on the packaged network with its pictures, with the default options but for few episodes."""
     folder = tmp_path_factory.mktemp("runs") / "finished"
     succeed(train, "--episodes", "8", "--run-dir", folder, drawn=True)
     return folder
