@@ -1,6 +1,5 @@
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
