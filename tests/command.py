@@ -6,9 +6,14 @@ import contextlib
 import io
 import json
 import re
+from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
+
+import pytest
+from torch.utils.tensorboard import SummaryWriter
 
 from scripts.cli import run
 
@@ -23,12 +28,12 @@ class Done(NamedTuple):
     err: str
 
 
-def call(script: ModuleType, *words: str | Path) -> Done:
-    """Run the function of the script's own name with these words behind the command."""
+def call(script: ModuleType, *words: str | Path, drawn: bool = False) -> Done:
+    """Run the function of the script's own name with these words behind the command, its pictures drawn or not."""
     work = getattr(script, script.__name__.rpartition(".")[2])
     out, err = io.StringIO(), io.StringIO()
     status: Any = 0
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pictures(drawn=drawn):
         try:
             run(work, script.Arguments, list(map(str, words)))
         except SystemExit as stop:
@@ -36,9 +41,23 @@ def call(script: ModuleType, *words: str | Path) -> Done:
     return Done(status, out.getvalue(), err.getvalue())
 
 
-def succeed(script: ModuleType, *words: str | Path) -> Done:
+@contextlib.contextmanager
+def pictures(*, drawn: bool) -> Iterator[None]:
+    """Whether charts, which are made in any case, are rendered: that takes longer than a small search."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not drawn:
+            patch.setattr("scripts.report_page.inline_svg", _undrawn)
+            patch.setattr(SummaryWriter, "add_figure", lambda *_: None)
+        yield
+
+
+def _undrawn(_: Any, __: str, alternative: str) -> str:
+    return f'<svg role="img" aria-label="{escape(alternative)}"></svg>'
+
+
+def succeed(script: ModuleType, *words: str | Path, drawn: bool = False) -> Done:
     """As `call`; the command must end well."""
-    done = call(script, *words)
+    done = call(script, *words, drawn=drawn)
     assert done.status == 0, done.err
     return done
 

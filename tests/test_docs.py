@@ -38,14 +38,13 @@ from urllib.parse import unquote
 
 import pytest
 import torch
-from torch.utils.tensorboard import SummaryWriter
 
 import amc
 from envs import ChannelPruningEnv
-from scripts import evaluate, job
+from scripts import evaluate
 from scripts.cli import parse
 from scripts.signals import INTERRUPTED
-from tests.command import call, fail
+from tests.command import call, fail, pictures
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -58,8 +57,6 @@ PYTHON_ELSEWHERE = {"export.md"}
 """Pages whose Python another test runs (`tests/scripts/test_export.py`)."""
 FOREIGN_OPTIONS = {"--help", "--logdir"}
 POLICIES_BEFORE_CTRL_C = 4
-WITHOUT_PICTURES = {"your-network.md", "apply.md", "faq.md"}
-"""Pages with many short searches, half of whose time would go into pictures that nothing there looks at."""
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 INSTALLED = {name: target.partition(":")[0] for name, target in PROJECT["scripts"].items()}
@@ -120,7 +117,7 @@ class Reader:
                 folder.mkdir()
             else:
                 shutil.copytree(self.follow(before), folder)
-            with inside(folder), pictures(drawn=page not in WITHOUT_PICTURES):
+            with inside(folder), pictures(drawn=False):
                 self._run(next(path for path in PAGES if path.name == page))
         return folder
 
@@ -155,16 +152,6 @@ def inside(folder: Path) -> Iterator[None]:
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", None)).startswith(str(folder)):
             del sys.modules[name]
-
-
-@contextlib.contextmanager
-def pictures(*, drawn: bool) -> Iterator[None]:
-    """Whether searches draw their charts and reports."""
-    with pytest.MonkeyPatch.context() as patch:
-        if not drawn:
-            patch.setattr(job, "write_report", lambda _: None)
-            patch.setattr(SummaryWriter, "add_figure", lambda *_: None)
-        yield
 
 
 def run_commands(block: Block, how: str) -> str:

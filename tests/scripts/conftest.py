@@ -8,9 +8,9 @@ from tests.command import succeed
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run on the packaged network, with the default options but for a few episodes."""
+    """The folder of a run on the packaged network with its pictures, with the default options but for few episodes."""
     folder = tmp_path_factory.mktemp("runs") / "finished"
-    succeed(train, "--episodes", "8", "--run-dir", folder)
+    succeed(train, "--episodes", "8", "--run-dir", folder, drawn=True)
     return folder
 
 

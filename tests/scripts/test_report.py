@@ -180,7 +180,7 @@ def test_the_commands_are_those_that_were_given(finished: Path) -> None:
 
 def test_the_report_is_the_same_when_made_again(finished: Path) -> None:
     before = (finished / "report.html").read_bytes()
-    done = succeed(report, "--run-dir", finished)
+    done = succeed(report, "--run-dir", finished, drawn=True)
     assert done.out == f"{finished / 'report.html'}\n"
     assert (finished / "report.html").read_bytes() == before
 
@@ -265,8 +265,7 @@ def test_what_files_say_is_escaped() -> None:
 
 
 def test_a_long_search_of_a_large_network_is_a_small_page() -> None:
-    for episodes in (1500, 2500):
-        expect_self_contained(page(record_of(episodes, layers=150)))
+    expect_self_contained(page(record_of(2500, layers=150)))
 
 
 @pytest.mark.parametrize(
