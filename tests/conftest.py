@@ -1,12 +1,13 @@
 import sys
 from collections.abc import Iterator
-from typing import Any
+from contextlib import AbstractContextManager
 
 import pytest
 import torch
-from torch import Tensor
 
-from amc import backward
+from amc.backward import safe_backward
+
+OURS = ("amc.", "agents.", "scripts.", "benchmarks.")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -35,14 +36,18 @@ installed: set[str] = set()
 
 @pytest.fixture(autouse=True)
 def backward_passes_are_marked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """`make test-backward` runs those that are, so one that is not would go unseen; oneDNN has no part in float64."""
-    kernel, formats = backward._backward, set()
+    """`make test-backward` runs those. Self-checks are in most tests, nearly all in float64, which oneDNN can't do."""
+    others = {"amc.backward", "amc.selfcheck"}
+    modules = [module for name, module in sys.modules.items() if name.startswith(OURS) and name not in others]
+    seen = []
 
-    def noted(keys: Any, slopes: Tensor, *others: Any) -> Any:
-        formats.add(slopes.dtype)
-        return kernel(keys, slopes, *others)
+    def noted() -> AbstractContextManager[None]:
+        seen.append(True)
+        return safe_backward()
 
-    monkeypatch.setattr(backward, "_backward", noted)
+    for module in modules:
+        if vars(module).get("safe_backward") is safe_backward:
+            monkeypatch.setattr(module, "safe_backward", noted)
     yield
-    if formats - {torch.float64} and request.node.get_closest_marker("backward") is None:
-        pytest.fail("it runs a backward pass of a convolution: mark it with @pytest.mark.backward")
+    if seen and request.node.get_closest_marker("backward") is None:
+        pytest.fail("it runs backward passes: mark it with @pytest.mark.backward")
