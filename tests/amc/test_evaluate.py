@@ -120,3 +120,49 @@ def test_no_images_are_no_accuracy() -> None:
     with pytest.raises(ZeroDivisionError):
         METRICS["top1"](nn.Identity(), [])
     assert math.isfinite(METRICS["top1"](nn.Identity(), [(torch.eye(2), torch.arange(2))]))
+
+
+class Writing(nn.Module):
+    """Writes into what it is given."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mul_(2).flatten(1)
+
+
+def test_a_network_that_writes_into_its_inputs_leaves_the_images_alone() -> None:
+    model, images = Writing(), torch.eye(2).reshape(2, 1, 1, 2)
+    check_runs(model, images)
+    assert torch.equal(images.flatten(1), torch.eye(2))
+    batches = [(images, torch.arange(2))]
+    assert METRICS["top1"](model, batches) == METRICS["top1"](model, batches) == 1.0
+    assert torch.equal(images.flatten(1), torch.eye(2))
+    assert torch.equal(model(images), 2 * torch.eye(2))
+
+
+class Hidden(nn.Linear):
+    @torch.inference_mode()
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x)
+
+
+class InHalf(nn.Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.half())
+
+
+def test_what_hides_its_layers_or_casts_is_told_so() -> None:
+    with pytest.raises(UserError, match=r"under torch\.inference_mode, .* use torch\.no_grad"):
+        check_runs(Hidden(2, 2), torch.zeros(1, 2))
+    with pytest.raises(UserError, match=r"it is run in float32: take casts .* out of its forward"):
+        check_runs(InHalf(2, 2), torch.zeros(1, 2))
+
+
+class ByName(nn.Module):
+    def forward(self, *, scores: Tensor, sign: Tensor) -> Tensor:
+        return scores * sign
+
+
+def test_inputs_are_passed_by_name() -> None:
+    inputs = {"sign": -torch.ones(2, 1), "scores": torch.eye(2)}
+    assert torch.equal(check_runs(ByName(), inputs), -torch.eye(2))
+    assert METRICS["top1"](ByName(), [(inputs, torch.tensor([1, 0]))]) == 1.0

@@ -255,3 +255,46 @@ def test_a_failure_names_the_line_that_failed() -> None:
     line = next(number for number, text in enumerate(lines, 1) if ".view(-1, 8, 6, 6)" in text)
     reasons = {frozen.name: frozen.reason for frozen in analyse(HardCoded(), IMAGES).frozen}
     assert f"(test_selfcheck.py:{line})" in reasons["conv1"]
+
+
+class NoGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:  # noqa: ARG004
+        return x.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Any) -> Any:  # noqa: ARG004
+        raise ValueError("there is none")
+
+
+class Middle(nn.Module):
+    """Two groups, with something between the second and the outputs."""
+
+    def __init__(self, change: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.conv1, self.conv2, self.fc = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 6, 3), nn.Linear(6, 5)
+        self.change = change
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.change(self.fc(F.relu(self.conv2(F.relu(self.conv1(x)))).mean((2, 3))))
+
+
+def in_place(x: Tensor) -> Tensor:
+    x = x.sigmoid()
+    x[:, :2] *= 2
+    return x
+
+
+@pytest.mark.parametrize(
+    "change", [in_place, NoGradient.apply, lambda x: (x * 1000).round(), lambda x: x.detach()], ids=str
+)
+def test_what_no_gradient_comes_through_is_proved_without_one(change: Callable[[Tensor], Tensor]) -> None:
+    assert [group.name for group in analyse(Middle(change), IMAGES).groups] == ["conv1", "conv2"]
+
+
+def test_what_moves_nothing_is_still_not_proved() -> None:
+    graph = analyse(Middle(lambda x: x * 0), IMAGES)
+    assert not graph.groups
+    assert {frozen.reason.partition(";")[0] for frozen in graph.frozen} >= {
+        "self-check: ignoring its channels does not move the output, so nothing is proved"
+    }

@@ -16,6 +16,7 @@ from amc.criteria.gradients import taylor
 from amc.criteria.propagation import nisp
 from amc.criteria.subsets import lasso, thinet
 from amc.criteria.weights import bn_scale, l1, l2
+from amc.errors import UserError
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared, snapshot
 
@@ -206,3 +207,18 @@ def test_chance_follows_the_seed(net: Evidence) -> None:
     other = CRITERIA["random"](Evidence(net.model, net.graph, net.calibration, seed=1))
     assert first.tolist() == same.tolist()
     assert first.tolist() != other.tolist()
+
+
+class Rewriting(Net):
+    def forward(self, x: Tensor) -> Tensor:
+        y = super().forward(x).sigmoid()
+        y[:, 0] *= 2
+        return y
+
+
+@pytest.mark.backward
+def test_taylor_says_where_no_gradients_come_through() -> None:
+    model = Rewriting().eval()
+    images = torch.randn(4, 3, 5, 5)
+    with pytest.raises(UserError, match=r"taylor needs gradients, .* give another criterion, such as l1"):
+        taylor(Evidence(model, analyse(model, images), [images]))

@@ -129,3 +129,29 @@ def test_a_group_norm_is_taken_over_the_groups_that_are_left() -> None:
         normed = ((pairs - mean) / (var + 1e-5).sqrt()).flatten(1, 2)
         scale, shift = (model.get_parameter(f"middle.{name}")[kept, None, None] for name in ("weight", "bias"))
         torch.testing.assert_close(norm(before), normed * scale + shift, rtol=1e-4, atol=1e-5)
+
+
+class Held(nn.Module):
+    """Splits by a number that it holds beside arrays, tensors and a flag that compare with it."""
+
+    def __init__(self, size: object) -> None:
+        super().__init__()
+        self.flag, self.array, self.grid = True, np.arange(4), torch.arange(4)
+        self.size = size
+        self.conv1, self.conv2, self.fc = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 6, 3), nn.Linear(6, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        size = int(self.size) if isinstance(self.size, np.integer) else self.size
+        left, right = torch.split(F.relu(self.conv1(x)), size, 1)  # type: ignore[arg-type]
+        return self.fc(F.relu(self.conv2(torch.cat([left * 2, right], 1))).mean((2, 3)))
+
+
+@pytest.mark.parametrize("size", [4, np.int64(4), [3, 5], (3, 5)], ids=repr)
+def test_a_number_of_channels_is_told_from_what_compares_like_one(size: object) -> None:
+    model = randomise(Held(size))
+    graph = analyse(model, IMAGES)
+    assert [group.name for group in graph.groups][:1] == ["conv1"]
+    small = compact(model, select(graph, model, random_alive(graph, graph.least, 0)))
+    assert isinstance(small.size, type(size)) or isinstance(size, np.int64)
+    assert small.size != size
+    assert small(IMAGES).shape == (2, 5)
