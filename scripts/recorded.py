@@ -13,6 +13,7 @@ from amc.entries import entry, integer, list_of, number, object_of, optional, re
 from amc.errors import UserError
 from amc.networks import Network
 from amc.policy import POLICY_FILE, load, read_policy
+from amc.snapshots import has_snapshot
 from amc.userfile import is_user_function
 from scripts.options import NetworkOptions, not_imported
 from scripts.run_folder import SUMMARY_FILE
@@ -51,7 +52,8 @@ def recorded_arguments(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
     if asked.model not in (AUTO, model) and not is_user_function(model):
         raise UserError(f"{run_dir} holds a compact {model}, got --model {asked.model}; leave it out")
     summary = run_dir / SUMMARY_FILE
-    content = read_object(summary) if summary.exists() else latest_checkpoint(run_dir)[0].run
+    stopped = latest_checkpoint(run_dir)[0].run if not summary.exists() and has_snapshot(run_dir) else {}
+    content = stopped if "arguments" in stopped else read_object(summary)
     try:
         arguments = EARLIER | entry(content, "arguments", object_of(lambda value: value))
         return {name: entry(arguments, name, read) for name, read in RECORDED.items()}

@@ -71,6 +71,7 @@ def test_the_analysis_needs_no_more_than_the_shapes() -> None:
     assert analyse(model, zeros).fingerprint == analyse(model, batch(2)).fingerprint
 
 
+@pytest.mark.backward
 def test_every_recovery_and_criterion_takes_several_inputs() -> None:
     model = network()
     graph, calibration = analyse(model, batch(2)), [batch(40, seed) for seed in range(3)]

@@ -141,6 +141,7 @@ def test_damaged_files_are_one_line(copied: Path, name: str, content: bytes | st
     path = copied / name
     if content is None:
         path.unlink()
+        shutil.rmtree(copied / "checkpoint")  # which says of a run that was stopped what a summary would
     else:
         path.write_bytes(path.read_bytes()[:-50] if isinstance(content, str) else content)
     assert name in fail(evaluate, "--run-dir", copied)

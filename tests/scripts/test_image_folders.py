@@ -48,6 +48,7 @@ def test_what_there_is_to_tell_is_on_standard_error(words: tuple[str, ...]) -> N
     assert "unknown class order 'size'; there are name, number" in fail(evaluate, *words, "--class-order", "size")
 
 
+@pytest.mark.backward
 def test_a_run_remembers_the_order_of_the_classes(words: tuple[str, ...]) -> None:
     err = succeed(train, *words, *FEW, "--class-order", "number", "--quiet", "--run-dir", "run").err
     assert err == ""
@@ -76,6 +77,7 @@ def test_a_test_image_that_proves_broken_after_the_search_costs_nothing(words: t
     assert summary(Path("run"))["episodes"] == 2
 
 
+@pytest.mark.backward
 def test_pretrain_counts_the_classes_as_asked(words: tuple[str, ...]) -> None:
     few = ("--epochs", "1", "--batch-size", "24", "--out", "net.safetensors")
     assert "order of text" in succeed(pretrain, *words, *few).err

@@ -131,7 +131,7 @@ def test_a_full_disk_leaves_whole_files_only(tmp_path: Path, monkeypatch: pytest
     sync = amc.files._sync
 
     def full(path: Path) -> None:
-        if path.name.startswith(f".{name}."):
+        if path.name.startswith(f".{name}.") and path.parent == tmp_path:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         sync(path)
 
@@ -140,8 +140,19 @@ def test_a_full_disk_leaves_whole_files_only(tmp_path: Path, monkeypatch: pytest
     assert f"cannot write {tmp_path / name}" in err
     assert "No space left on device; free space on the disk" in err
     left = {path.stem for path in tmp_path.iterdir() if not path.name.startswith("events")}
-    order = ["agent", "compact", "policy", "summary"]
+    order = ["compact", "policy", "agent", "summary"]
     assert left == {"checkpoint", *order[: order.index(name)]}
+
+
+def test_a_full_disk_is_told_before_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(amc.files, "_sync", full)
+    monkeypatch.setattr(Candidates, "score", None)  # which no search gets to
+    err = fail(train, "--run-dir", tmp_path / "run", "--quiet", *FEW)
+    assert "No space left on device; free space on the disk" in err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_disk_that_is_full_for_tensorboard_costs_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

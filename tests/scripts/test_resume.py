@@ -186,7 +186,7 @@ def test_after_a_full_disk_is_said_what_is_there_and_how_to_go_on(
     folder, replace = tmp_path / "run", os.replace
 
     def full(source: Path, target: Path) -> None:
-        if target.name == name:
+        if target == folder / name:
             raise OSError(errno.ENOSPC, "No space left on device")
         replace(source, target)
 

@@ -19,7 +19,7 @@ from scripts import evaluate, train
 from scripts.cli import parse
 from scripts.options import ChannelOptions
 from scripts.record import read_record
-from tests.command import call, succeed, summary
+from tests.command import succeed, summary
 
 FEW = ("--calibration-images", "50", "--reward-split", "60", "--test-images", "50")
 
@@ -234,22 +234,6 @@ def test_the_command_that_checks_it_names_the_users_functions(tmp_path: Path, ow
     program, *checking = shlex.split(done.out.splitlines()[-1].removeprefix("check them with: "))
     assert (program, checking[:2]) == ("python", ["-m", "scripts.evaluate"])
     assert f"{summary(tmp_path / 'run')['test_accuracy_policy']:.4f}" in succeed(evaluate, *checking[2:]).out
-
-
-def test_test_images_that_cannot_be_read_cost_no_policy(tmp_path: Path, own_file: Path) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
-    for place in ("train/cat", "train/dog", "val/cat", "val/dog", "test/cat", "test/dog"):
-        (tmp_path / "images" / place).mkdir(parents=True)
-        Image.fromarray(pixels).save(tmp_path / "images" / place / "0.png")
-    (tmp_path / "images" / "test" / "dog" / "1.png").write_text("no image")
-    words = ("--model", f"{own_file}:mobile", "--data", f"imagefolder:{tmp_path / 'images'}", "--image-size", "32")
-    done = call(
-        train, *words, "--budget", "macs=0.5", "--strategy", "uniform", "--run-dir", tmp_path / "run", "--quiet"
-    )
-    assert (done.status, done.out, done.err.count("\n")) == (2, "", 1)
-    assert "test/dog/1.png can't be read as an image" in done.err
-    compact = amc.load(tmp_path / "run", model=load_network(f"{own_file}:mobile").model)
-    assert compact(torch.zeros(1, 3, 32, 32)).shape == (1, 2)
 
 
 def test_quiet_prints_nothing(tmp_path: Path, own_file: Path) -> None:
