@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import multiprocessing
+import os
 import re
 import shutil
 import sqlite3
@@ -21,10 +23,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib.figure  # noqa: F401  # imported once, before the forks
 import numpy as np
+import pytest
+import stable_baselines3  # noqa: F401
+import torch.utils.tensorboard
+import torchvision  # noqa: F401
+import tyro
 
 from benchmarks.mutations import Mutant, mutants
-from scripts.cli import run
 
 FOLDERS = ("amc", "envs", "agents", "scripts")
 LONGEST_TEST = 200
@@ -116,19 +123,44 @@ def _try(copy: Path, mutant: Mutant, stages: list[list[str]], seconds: float) ->
 
 
 def _first_failure(copy: Path, tests: list[str], seconds: float) -> str | None:
-    command = [sys.executable, "-B", "-m", "pytest", "-x", "-v", "-p", "no:cacheprovider", f"--timeout={LONGEST_TEST}"]
-    try:
-        done = subprocess.run(
-            [*command, "--color=no", *tests], cwd=copy, capture_output=True, text=True, timeout=seconds, check=False
-        )
-    except subprocess.TimeoutExpired:
+    """The first of these tests that fails; they run in a fork, which has the packages of others imported already."""
+    with tempfile.NamedTemporaryFile(mode="r") as output:
+        process = multiprocessing.get_context("fork").Process(target=_run, args=(copy, tests, output.name))
+        process.start()
+        process.join(seconds)
+        if process.exitcode is None:
+            process.kill()
+            return None
+        said = output.read()
+    if process.exitcode == 0:
         return None
-    if done.returncode == 0 or re.search("^ERROR: not found", done.stderr, flags=re.MULTILINE):
-        return None
-    if failed := re.search(r"^(?:FAILED|ERROR) (tests/.*?)(?: - .*)?$", done.stdout, flags=re.MULTILINE):
+    if failed := re.search(r"^(?:FAILED|ERROR) (tests/.*?)(?: - .*)?$", said, flags=re.MULTILINE):
         return failed[1]
-    begun = re.findall(r"^(tests/\S+::.*?) (?:\[ *\d+%\]|PASSED|$)", done.stdout, flags=re.MULTILINE)
-    return begun[-1] if begun else f"pytest's start: {(done.stdout + done.stderr)[-200:]}"
+    begun = re.findall(r"^(tests/\S+::.*?)(?: \[ *\d+%\]| PASSED|$)", said, flags=re.MULTILINE)
+    return begun[-1] if begun else f"pytest's start: {said[-200:]}"
+
+
+def _run(copy: Path, tests: list[str], output: str) -> None:
+    os.setsid()
+    file = os.open(output, os.O_WRONLY)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    os.chdir(copy)
+    sys.path.insert(0, str(copy))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "benchmarks"]:
+        del sys.modules[name]
+    sys.dont_write_bytecode = True
+    words = [
+        "-x",
+        "-v",
+        "-W",
+        "ignore::pytest.PytestAssertRewriteWarning",
+        "-p",
+        "no:cacheprovider",
+        f"--timeout={LONGEST_TEST}",
+        "--color=no",
+    ]
+    os._exit(pytest.main([*words, *tests]))
 
 
 def _mirror(path: str) -> str:
@@ -170,7 +202,8 @@ def _killers(path: Path) -> dict[int, str | None]:
 
 def main() -> None:
     """Run as a command."""
-    run(noticed, Arguments)
+    torch.set_num_threads(1)
+    noticed(tyro.cli(Arguments))
 
 
 if __name__ == "__main__":

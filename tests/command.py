@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 from torch.utils.tensorboard import SummaryWriter
 
+from scripts.board import Board
 from scripts.cli import run
 
 FIRST_FIGURE = re.compile(r"original: .*\n")
@@ -43,10 +44,11 @@ def call(script: ModuleType, *words: str | Path, drawn: bool = False) -> Done:
 
 @contextlib.contextmanager
 def pictures(*, drawn: bool) -> Iterator[None]:
-    """Whether charts, which are made in any case, are rendered: that takes longer than a small search."""
+    """Whether charts are rendered, which takes longer than a small search; those of the report are made in any case."""
     with pytest.MonkeyPatch.context() as patch:
         if not drawn:
             patch.setattr("scripts.report_page.inline_svg", _undrawn)
+            patch.setattr(Board, "_pictures", lambda *_: None)
             patch.setattr(SummaryWriter, "add_figure", lambda *_: None)
         yield
 

@@ -36,7 +36,7 @@ def prepared(name: str) -> tuple[Exporter, nn.Module, Tensor, Alive]:
     return Exporter(model, graph, example), model, example, alive
 
 
-@pytest.mark.parametrize("name", ["resnet20", "inverted", "grouped_narrow", "shuffle_v1", "transformer"])
+@pytest.mark.parametrize("name", ["padded", "inverted", "grouped_narrow", "shuffle_v1", "transformer"])
 def test_a_cut_export_computes_what_the_compact_network_does(name: str) -> None:
     exporter, model, image, alive = prepared(name)
     assert exporter.cuts
