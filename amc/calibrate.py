@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from amc.graph import Layer, PruningGraph
 from amc.graph.inputs import Example, feed, parts
-from amc.graph.watch import plain_attention
+from amc.graph.watch import separate_operators
 from amc.least_squares import held_out
 from amc.passes import LARGEST_AT_ONCE, LayerPass, images_at_once, layer_input
 from amc.patches import ROWS_PER_UNKNOWN, patches, positions_per_image, unknowns
@@ -71,7 +71,7 @@ def collect(
     wanted = {layer.call: layer for layer in consumers(graph)}
     tap = _Tap(wanted, images, torch.Generator().manual_seed(seed))
     most = images_at_once(graph, LARGEST_AT_ONCE)
-    with torch.no_grad(), plain_attention():
+    with torch.no_grad(), separate_operators(model):
         for inputs in batches:
             for part in parts(inputs, most):
                 tap.begin()

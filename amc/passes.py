@@ -13,7 +13,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from amc.graph import Layer, PruningGraph
 from amc.graph.inputs import Example, batch_size, feed, first, together
-from amc.graph.watch import plain_attention
+from amc.graph.watch import separate_operators
 
 LAYERS = ("aten::convolution", "aten::addmm", "aten::mm")
 NORMS = (
@@ -49,7 +49,7 @@ def images_at_once(graph: PruningGraph, most: int) -> int:
 
 def run_pass(model: nn.Module, inputs: Example, mode: TorchDispatchMode) -> None:
     """Run the network once, watched by `mode`."""
-    with torch.no_grad(), plain_attention(), mode:
+    with torch.no_grad(), separate_operators(model), mode:
         feed(model, inputs)
 
 

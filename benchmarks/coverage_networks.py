@@ -166,7 +166,7 @@ def build(name: str) -> tuple[nn.Module, Example]:
     kind, _, rest = name.partition(":")
     torch.manual_seed(0)
     model, example = BUILDERS[kind](rest)
-    plain_convolutions(model.eval().requires_grad_(False))  # parameters may be inputs of modules, whose hooks need none
+    plain_convolutions(model.eval())
     return model, example
 
 

@@ -28,7 +28,7 @@ from amc.export import export_onnx
 from amc.graph import Example, PruningGraph, unchecked
 from amc.graph.freeze import freeze
 from amc.graph.inputs import arguments, cast, tensors
-from amc.graph.watch import plain_attention
+from amc.graph.watch import separate_operators
 from amc.prune import Alive, Selection, compact, select
 from amc.reference import randomised
 from amc.selfcheck import TOLERANCES, check
@@ -146,7 +146,7 @@ def _macs_differ(which: str, model: nn.Module, example: Example, expected: int) 
 
 
 def _outputs(model: nn.Module, inputs: Example) -> list[Tensor]:
-    with torch.no_grad(), plain_attention():
+    with torch.no_grad(), separate_operators(model):
         return run(model, inputs)
 
 

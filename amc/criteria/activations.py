@@ -13,7 +13,7 @@ from torch import Tensor
 from amc.criteria.evidence import Evidence, Importance
 from amc.graph import Layer
 from amc.graph.inputs import batch_size, feed
-from amc.graph.watch import output_tensors, plain_attention
+from amc.graph.watch import output_tensors, separate_operators
 from amc.passes import LayerPass, layer_input
 
 
@@ -72,7 +72,7 @@ def _readings(evidence: Evidence) -> Any:
     layers = {layer.call: layer for layer in evidence.consumers()}
     uses = Counter(layer.weight for layer in evidence.graph.layers)
     single = {call: layer for call, layer in layers.items() if uses[layer.weight] == 1}
-    with torch.no_grad(), plain_attention():
+    with torch.no_grad(), separate_operators(evidence.model):
         for batch in evidence.calibration:
             count = batch_size(batch)
             taps = _Tap(single, count)

@@ -56,14 +56,28 @@ def _module_stack(watch: Watch) -> Iterator[None]:
 
 
 @contextmanager
-def plain_attention() -> Iterator[None]:
-    """Without the fused multi-head attention, which would hide a whole encoder layer in one operator."""
-    before = torch.backends.mha.get_fastpath_enabled()
+def separate_operators(model: nn.Module) -> Iterator[None]:
+    """Within it, the model runs the same operators however many inputs it is given, and whether it is trained or not.
+
+    Without the fused multi-head attention, which would hide a whole encoder layer in one operator; and with all
+    parameters as if they were trained, since for others a product with a weight is a layer or a product of activations
+    by how its input lies in memory.
+    """
+    fused = torch.backends.mha.get_fastpath_enabled()
+    others = [each for each in model.parameters() if not each.requires_grad and _can_be_trained(each)]
     torch.backends.mha.set_fastpath_enabled(False)
     try:
+        for parameter in others:
+            parameter.requires_grad_(True)
         yield
     finally:
-        torch.backends.mha.set_fastpath_enabled(before)
+        for parameter in others:
+            parameter.requires_grad_(False)
+        torch.backends.mha.set_fastpath_enabled(fused)
+
+
+def _can_be_trained(parameter: nn.Parameter) -> bool:
+    return parameter.is_floating_point() and not parameter.is_inference()
 
 
 @contextmanager
@@ -115,7 +129,7 @@ def _watch(watch: Watch, model: nn.Module, example: Example) -> None:
     for given in tensors(example):
         watch.note_images(given)
     # no_grad, not inference_mode: there other operators appear
-    with torch.no_grad(), plain_attention(), _module_stack(watch), _Mode(watch):
+    with torch.no_grad(), separate_operators(model), _module_stack(watch), _Mode(watch):
         out = feed(model, example)
     outputs = output_tensors(out)
     watch.storages.keep(outputs)

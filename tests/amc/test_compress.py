@@ -174,3 +174,34 @@ def test_closed_form_statistics_are_those_of_a_pass_where_nothing_before_is_cut(
             torch.testing.assert_close(closed.get_buffer(name), buffer, rtol=5e-3, atol=2e-3)
     for name, parameter in measured.named_parameters():
         assert torch.equal(closed.get_parameter(name), parameter)
+
+
+class Placed(nn.Module):
+    """Its first layer reads one row for all images, without memory for each of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("places", torch.linspace(-1, 1, 16).reshape(1, 16, 1))
+        self.place, self.enter = nn.Linear(1, 6), nn.Conv2d(3, 6, 1)
+        self.deep, self.leave = nn.Linear(6, 12), nn.Linear(12, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        places = self.place(self.places.expand(len(x), -1, -1))
+        rows = self.enter(x).flatten(2).transpose(1, 2) + places
+        out: Tensor = self.leave(self.deep(rows).relu().mean(1))
+        return out
+
+
+@pytest.mark.parametrize("recovery", ["both", "asymmetric"])
+def test_a_network_that_is_not_trained_is_recovered_as_one_that_is(recovery: str) -> None:
+    torch.manual_seed(0)
+    model, images = Placed().eval(), torch.randn(64, 3, 4, 4)
+    found = []
+    for trained in (True, False):
+        model.requires_grad_(trained)
+        graph = analyse(model, images[:1])
+        compressor = Compressor(model, graph, [images])
+        network, _ = compressor.compact(compressor.alive(graph.least), recovery)
+        assert all(parameter.requires_grad == trained for parameter in network.parameters())
+        found.append(network(images))
+    torch.testing.assert_close(*found)
