@@ -286,7 +286,9 @@ def in_place(x: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    "change", [in_place, NoGradient.apply, lambda x: (x * 1000).round(), lambda x: x.detach()], ids=str
+    "change",
+    [in_place, NoGradient.apply, lambda x: (x * 1000).round(), lambda x: x.detach()],
+    ids=["in place", "no backward pass", "rounded", "detached"],
 )
 def test_what_no_gradient_comes_through_is_proved_without_one(change: Callable[[Tensor], Tensor]) -> None:
     assert [group.name for group in analyse(Middle(change), IMAGES).groups] == ["conv1", "conv2"]
