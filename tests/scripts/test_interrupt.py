@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ def test_ctrl_c_in_the_middle_of_a_search(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "scripts.train", *words],
         cwd=Path(__file__).parents[2],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
