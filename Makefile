@@ -10,7 +10,7 @@ train: $(VENV)/runs
 	$(BIN)/python -m scripts.train
 
 test: $(VENV)/checks
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations 10
 
 check: format-check lint types test
 
