@@ -10,7 +10,7 @@ train: $(VENV)/runs
 	$(BIN)/python -m scripts.train
 
 test: $(VENV)/checks
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations 10
 
 # As on a processor without AVX-512, under an allocator (of glibc) that aborts where memory was written past its end.
 test-backward: $(VENV)/checks

@@ -23,6 +23,7 @@ def test_ctrl_c_in_the_middle_of_a_search(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "scripts.train", *words],
         cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

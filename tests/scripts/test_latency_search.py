@@ -1,10 +1,13 @@
 """Searches that know latency, on a pretended device that works it out from the models it is sent."""
 
+import hashlib
 import json
 from pathlib import Path
 
+import onnx
 import pytest
 import torch
+from torch import nn
 
 import amc
 from agents.result import best_of
@@ -20,10 +23,22 @@ from tests.command import Done, call, fail, succeed, summary
 FEW = ("--calibration-images", "50", "--reward-split", "60", "--test-images", "50", "--recovery", "both", "--quiet")
 
 
+EXPORTED: dict[bytes, bytes] = {}
+
+
+def exported_once(model: nn.Module, example: Example) -> onnx.ModelProto:
+    """As `onnx_as_it_is`, which takes a second and is asked for the same two networks by every command."""
+    key = hashlib.sha256(b"".join(tensor.numpy().tobytes() for tensor in model.state_dict().values())).digest()
+    if key not in EXPORTED:
+        EXPORTED[key] = onnx_as_it_is(model, example).SerializeToString()
+    return onnx.load_from_string(EXPORTED[key])
+
+
 @pytest.fixture(autouse=True)
 def device(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> PretendedDevice:
     device = PretendedDevice()
     monkeypatch.setattr(latency, "Device", lambda *_: device)
+    monkeypatch.setattr("amc.latency.cut.onnx_as_it_is", exported_once)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "latency-cache"))
     return device
 
@@ -33,6 +48,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("latency") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(latency, "Device", lambda *_: PretendedDevice())
+        patch.setattr("amc.latency.cut.onnx_as_it_is", exported_once)
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "latency-cache"))
         succeed(train, *FEW, "--budget", "latency=0.6", "--episodes", "12", "--run-dir", folder)
     return folder

@@ -38,7 +38,7 @@ def test_an_interval_that_stayed_wide_is_said() -> None:
 def test_layers_are_measured_printed_and_drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     device = PretendedDevice()
     monkeypatch.setattr(measure_latency, "Device", lambda *_: device)
-    words = ("--layers", "--model", "plain20", "--weights", "none", "--image-size", "32")
+    words = ("--layers", "--model", "digits_resnet", "--weights", "none")
     table, pictures = tmp_path / "table.json", tmp_path / "pictures"
     out = succeed(measure_latency, *words, "--latency-table", table, "--plot", pictures).out
     layers = json.loads(table.read_text())["layers"]

@@ -51,7 +51,7 @@ class Interrupting:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An uninterrupted run."""
     folder = tmp_path_factory.mktemp("runs") / "whole"
-    succeed(train, *FEW, "--episodes", "24", "--run-dir", folder, "--quiet")
+    succeed(train, *FEW, "--episodes", "16", "--run-dir", folder, "--quiet")
     return folder
 
 
@@ -59,7 +59,7 @@ def policy(folder: Path) -> str:
     return (folder / "policy.json").read_text()
 
 
-@pytest.mark.parametrize(("at", "every"), [(2, 10), (4, 1), (5, 3), (17, 10), (24, 5)])
+@pytest.mark.parametrize(("at", "every"), [(2, 10), (4, 1), (5, 3), (11, 10), (16, 5)])
 def test_an_error_in_an_episode_loses_none_before_it(
     tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, at: int, every: int
 ) -> None:
@@ -67,12 +67,12 @@ def test_an_error_in_an_episode_loses_none_before_it(
     with monkeypatch.context() as patch:
         Interrupting(patch, at, RuntimeError("out of memory"))
         with pytest.raises(RuntimeError, match="out of memory"):
-            call(train, *FEW, "--episodes", "24", "--checkpoint-every", str(every), "--run-dir", folder, "--quiet")
+            call(train, *FEW, "--episodes", "16", "--checkpoint-every", str(every), "--run-dir", folder, "--quiet")
     assert len(latest_checkpoint(folder)[0].past.episodes) == at - 1
     assert not (folder / "policy.json").exists()
     succeed(train, "--resume", folder, "--quiet")
     assert policy(folder) == policy(whole)
-    assert summary(folder)["episodes"] == 24
+    assert summary(folder)["episodes"] == 16
 
 
 def test_an_error_before_the_first_episode_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +88,7 @@ def test_ctrl_c_saves_the_best_so_far_and_the_run_goes_on(
     folder = tmp_path / "run"
     with monkeypatch.context() as patch:
         Interrupting(patch, 12, KeyboardInterrupt())
-        done = call(train, *FEW, "--episodes", "24", "--run-dir", folder)
+        done = call(train, *FEW, "--episodes", "16", "--run-dir", folder)
     assert done.status == 130
     assert done.out.splitlines()[-1] == f"go on with: python -m scripts.train --resume {folder}"
     assert summary(folder)["interrupted"] is True
@@ -99,7 +99,7 @@ def test_ctrl_c_saves_the_best_so_far_and_the_run_goes_on(
 
 
 def test_ctrl_c_before_a_policy_is_within_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    words = (*FEW, "--strategy", "greedy", "--episodes", "24")
+    words = (*FEW, "--strategy", "greedy", "--episodes", "16")
     succeed(train, *words, "--run-dir", tmp_path / "whole", "--quiet")
     folder = tmp_path / "run"
     with monkeypatch.context() as patch:
@@ -128,12 +128,12 @@ def test_what_a_search_found_is_there_whatever_happens_after_it(
     with monkeypatch.context() as patch:
         patch.setattr(job, "finish", fails)
         if isinstance(error, KeyboardInterrupt):
-            done = call(train, *FEW, "--episodes", "24", "--run-dir", folder)
+            done = call(train, *FEW, "--episodes", "16", "--run-dir", folder)
             assert done.status == 130
             assert done.out.splitlines()[-1] == f"go on with: python -m scripts.train --resume {folder}"
         else:
             with pytest.raises(RuntimeError, match="out of memory"):
-                call(train, *FEW, "--episodes", "24", "--run-dir", folder, "--quiet")
+                call(train, *FEW, "--episodes", "16", "--run-dir", folder, "--quiet")
     scored = max(
         (each for each in latest_checkpoint(folder)[0].past.episodes if each.outcome.within_budget),
         key=lambda each: each.reward,
@@ -147,28 +147,27 @@ def test_what_a_search_found_is_there_whatever_happens_after_it(
     assert policy(folder) == policy(whole)
 
 
-def test_kills_at_random_moments(tmp_path: Path, whole: Path) -> None:
-    rng = np.random.default_rng()
-    for number in range(2):
-        folder = tmp_path / f"run-{number}"
-        words = (*FEW, "--episodes", "24", "--checkpoint-every", "2", "--run-dir", folder)
-        workers = ("--workers", "2", "--round-size", "1") if number else ()
-        command = [sys.executable, "-m", "scripts.train", "--quiet", *map(str, words), *workers]
-        env = os.environ | {"OMP_NUM_THREADS": "1"}
-        process = subprocess.Popen(command, cwd=Path(__file__).parents[2], env=env, stdout=subprocess.PIPE)
-        deadline = time.monotonic() + PATIENCE
-        try:
-            while not any(folder.glob("checkpoint/episode-*")):
-                assert time.monotonic() < deadline
-                assert process.poll() is None
-                time.sleep(0.02)
-            time.sleep(rng.uniform(0, 2))
-        finally:
-            process.send_signal(signal.SIGKILL)
-            process.communicate(timeout=PATIENCE)  # which ends with the last process that could write: its workers, too
-        if not (folder / "summary.json").exists():
-            succeed(train, "--resume", folder, "--quiet")
-        assert policy(folder) == policy(whole)
+def test_a_kill_at_a_random_moment(tmp_path: Path, whole: Path) -> None:
+    """Many of them are in `benchmarks.kills`."""
+    folder = tmp_path / "run"
+    words = (*FEW, "--episodes", "16", "--checkpoint-every", "2", "--run-dir", folder)
+    workers = ("--workers", "2", "--round-size", "1")
+    command = [sys.executable, "-m", "scripts.train", "--quiet", *map(str, words), *workers]
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[2], env=env, stdout=subprocess.PIPE)
+    deadline = time.monotonic() + PATIENCE
+    try:
+        while not any(folder.glob("checkpoint/episode-*")):
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.02)
+        time.sleep(np.random.default_rng().uniform(0, 2))
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=PATIENCE)  # which ends with the last process that could write: its workers, too
+    if not (folder / "summary.json").exists():
+        succeed(train, "--resume", folder, "--quiet")
+    assert policy(folder) == policy(whole)
 
 
 @pytest.mark.parametrize(
@@ -229,21 +228,27 @@ def test_sigterm_writes_a_checkpoint(tmp_path: Path, whole: Path, monkeypatch: p
     folder = tmp_path / "run"
     with monkeypatch.context() as patch:
         Interrupting(patch, 6, SystemExit(143))
-        done = call(train, *FEW, "--episodes", "24", "--run-dir", folder, "--quiet")
+        done = call(train, *FEW, "--episodes", "16", "--run-dir", folder, "--quiet")
     assert done.status == 143
     assert len(latest_checkpoint(folder)[0].past.episodes) == 5
     succeed(train, "--resume", folder, "--quiet")
     assert policy(folder) == policy(whole)
 
 
-@pytest.fixture
-def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was stopped in its 8th episode, with checkpoints of 5 and 7 episodes."""
-    folder = tmp_path / "begun"
-    with monkeypatch.context() as patch:
+    folder = tmp_path_factory.mktemp("runs") / "stopped"
+    with pytest.MonkeyPatch.context() as patch:
         Interrupting(patch, 8, SystemExit(143))
-        call(train, *FEW, "--episodes", "24", "--checkpoint-every", "5", "--run-dir", folder, "--quiet")
+        call(train, *FEW, "--episodes", "16", "--checkpoint-every", "5", "--run-dir", folder, "--quiet")
     return folder
+
+
+@pytest.fixture
+def begun(stopped: Path, tmp_path: Path) -> Path:
+    """The stopped run, to go on with or to damage."""
+    return shutil.copytree(stopped, tmp_path / "begun")
 
 
 def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(begun: Path, whole: Path) -> None:
