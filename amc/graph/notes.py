@@ -142,7 +142,7 @@ class Watch:
         self.storages.note(call.tensors(), written, is_elementwise)
 
     def positions(self, rows: Tensor) -> int:
-        """How many of the `rows` of a linear operator belong to one image; all where they depend on no image."""
+        """How many of the `rows` of a layer's input belong to one image; all where they depend on no image."""
         return rows.shape[0] // self.batch if rows in self._of_images else rows.shape[0]
 
     def add_layer(self, layer: LayerCall) -> int:

@@ -75,3 +75,25 @@ def test_a_shortcut_is_held_while_its_branch_is_computed() -> None:
     for stream, inner in ((16, 32), (16, 8), (5, 9)):
         keeps = np.array([stream, inner])
         assert memory(graph)(keeps) == 4 * (params(graph)(keeps) + 64 * (2 * stream + inner))
+
+
+class Windows(nn.Module):
+    """Convolutions run within windows, which lie where images do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.enter, self.inner, self.leave = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 3, padding=1), nn.Linear(8, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.enter(x).relu()
+        batch, channels = len(x), x.shape[1]
+        x = x.reshape(batch, channels, 2, 4, 2, 4).permute(0, 2, 4, 1, 3, 5).flatten(0, 2)
+        out: Tensor = self.leave(self.inner(x).relu().mean((2, 3)).unflatten(0, (batch, 4)).mean(1))
+        return out
+
+
+@pytest.mark.parametrize("images", [1, 3])
+def test_a_convolution_within_windows_costs_all_of_them(images: int) -> None:
+    model, x = Windows(), torch.randn(images, 3, 8, 8)
+    graph = unchecked(model, x)
+    assert macs(graph)(graph.full) == counted_macs(model, x)

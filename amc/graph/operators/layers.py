@@ -46,7 +46,7 @@ def convolution(watch: Watch, call: Call) -> None:
             weight.shape[in_axis],
         ),
         out=(out_label, call.out.shape[1]),
-        positions=math.prod(watched),
+        positions=math.prod(watched) * max(watch.positions(x), 1),
         kernel=tuple(weight.shape[2:]),
         stride=tuple(given["stride"]),
         groups=groups,
