@@ -132,6 +132,9 @@ def _first_failure(copy: Path, tests: list[str], seconds: float) -> str | None:
             process.kill()
             return None
         said = output.read()
+    if gone := set(re.findall(rf"^ERROR: not found: {re.escape(str(copy))}/(.*)$", said, flags=re.MULTILINE)):
+        left = [test for test in tests if test.partition("[")[0] not in {each.partition("[")[0] for each in gone}]
+        return _first_failure(copy, left, seconds) if left else None
     if process.exitcode == 0:
         return None
     if failed := re.search(r"^(?:FAILED|ERROR) (tests/.*?)(?: - .*)?$", said, flags=re.MULTILINE):
