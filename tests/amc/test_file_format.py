@@ -39,7 +39,7 @@ from amc.file_format import SAFETENSORS, TORCH, format_of
         (b"\x08\x01\x12\xff\x01", "a SavedModel of TensorFlow"),
         (b"\x00\x01\xff" * 99 + b"\x57\xfb\x80\x8b\x24\x75\x47\xdb", "a TensorFlow checkpoint"),
         (b"\x1c\x00\x00\x00TFL3", "a file of TensorFlow Lite"),
-        (gzip.compress(b"weights"), "a file compressed by gzip; unpack it"),
+        (gzip.compress(b"weights", mtime=0), "a file compressed by gzip; unpack it"),
         (b"\x08", "a file of unknown kind, which begins with the bytes 08"),
         (bytes(range(200, 256)), "a file of unknown kind, which begins with the bytes c8 c9"),
     ],
