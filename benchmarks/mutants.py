@@ -34,7 +34,7 @@ import tyro
 from benchmarks.mutations import Mutant, mutants
 
 FOLDERS = ("amc", "envs", "agents", "scripts")
-LONGEST_TEST = 200
+LONGEST_TEST = 60
 """Seconds after which a test hangs: that is noticed."""
 MOST_TESTS = 200
 
