@@ -69,7 +69,7 @@ def save_run(folder: Path, model: str, shape: tuple[int, ...]) -> nn.Module:
     return network
 
 
-@pytest.fixture(scope="module", params=[("resnet20", (3, 16, 16)), ("torchvision:shufflenet_v2_x0_5", (3, 32, 32))])
+@pytest.fixture(scope="module", params=[("resnet20", (3, 16, 16)), ("digits_resnet", (1, 8, 8))])
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     model, shape = request.param
     place = tmp_path_factory.mktemp("exported")
