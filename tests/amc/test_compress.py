@@ -179,14 +179,16 @@ def test_closed_form_statistics_are_those_of_a_pass_where_nothing_before_is_cut(
 class Placed(nn.Module):
     """Its first layer reads one row for all images, without memory for each of them."""
 
+    places: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("places", torch.linspace(-1, 1, 16).reshape(1, 16, 1))
-        self.place, self.enter = nn.Linear(1, 6), nn.Conv2d(3, 6, 1)
+        self.of_place, self.enter = nn.Linear(1, 6), nn.Conv2d(3, 6, 1)
         self.deep, self.leave = nn.Linear(6, 12), nn.Linear(12, 4)
 
     def forward(self, x: Tensor) -> Tensor:
-        places = self.place(self.places.expand(len(x), -1, -1))
+        places = self.of_place(self.places.expand(len(x), -1, -1))
         rows = self.enter(x).flatten(2).transpose(1, 2) + places
         out: Tensor = self.leave(self.deep(rows).relu().mean(1))
         return out

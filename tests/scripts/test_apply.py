@@ -16,8 +16,8 @@ from amc.weights import write_state_dict
 from scripts import apply, evaluate
 from tests.command import fail, succeed, summary
 
-FEW = ("--calibration-images", "100", "--reward-split", "100", "--test-images", "100")
-FEW += ("--recovery", "none", "--search-recovery", "none")  # half of the time, for the same policies
+FAST = ("--recovery", "none", "--search-recovery", "none")  # half of the time, for the same policies
+FEW = ("--calibration-images", "100", "--reward-split", "100", "--test-images", "100", *FAST)
 FILES = {"agent.zip", "checkpoint", "compact.safetensors", "policy.json", "report.html", "summary.json"}
 
 

@@ -26,8 +26,8 @@ from scripts import report as report_script
 from tests.command import call, fail, succeed, summary
 from tests.scripts.interrupting import HOLDER
 
-FEW = ("--calibration-images", "100", "--reward-split", "60", "--test-images", "60")
-FEW += ("--recovery", "none", "--search-recovery", "none")  # half of the time; what is computed does not matter here
+FAST = ("--recovery", "none", "--search-recovery", "none")  # half of the time; what is computed does not matter here
+FEW = ("--calibration-images", "100", "--reward-split", "60", "--test-images", "60", *FAST)
 PATIENCE = 240
 """Seconds that a busy machine may take."""
 

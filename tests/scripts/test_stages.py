@@ -20,8 +20,8 @@ from tests.command import call, fail, succeed, summary
 
 pytestmark = pytest.mark.backward
 
-FEW = ("--calibration-images", "50", "--reward-split", "60", "--test-images", "50")
-FEW += ("--recovery", "none", "--search-recovery", "none")  # half of the time, for the same stages
+FAST = ("--recovery", "none", "--search-recovery", "none")  # half of the time, for the same stages
+FEW = ("--calibration-images", "50", "--reward-split", "60", "--test-images", "50", *FAST)
 STAGED = (*FEW, "--recovery", "both", "--stages", "0.7,0.4,0.2", "--tune-steps", "6", "--episodes", "20")
 """What a search scores is what is kept, so that its best is the result."""
 
