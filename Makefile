@@ -9,8 +9,9 @@ CODE := $(wildcard amc envs agents scripts tests benchmarks)
 train: $(VENV)/runs
 	$(BIN)/python -m scripts.train
 
+# Three processes on two cores: one runs while another waits for a process that it started.
 test: $(VENV)/checks
-	$(BIN)/python -m pytest -n 2 --dist worksteal --durations 10
+	$(BIN)/python -m pytest -n 3 --dist worksteal --durations 10
 
 # As on a processor without AVX-512, under an allocator (of glibc) that aborts where memory was written past its end.
 test-backward: $(VENV)/checks
