@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
 from amc.errors import UserError
-from amc.graph.inputs import Example, arguments, copies, feed, keywords, tensors
+from amc.graph.inputs import Example, copies, feed, tensors
 from amc.text import nearest, one_line
 from amc.userfile import FORM, is_user_function, load_function
 
@@ -20,7 +20,7 @@ Metric = Callable[[nn.Module, Batches], float]
 """A function of a network in evaluation mode and batches of inputs and targets; larger is better, 1 is the best."""
 
 
-def answered_right(model: Any, batches: Batches, k: int = 1) -> Tensor:
+def answered_right(model: Callable[..., Any], batches: Batches, k: int = 1) -> Tensor:
     """Whether the class of each image is among its `k` largest outputs, `(images,)` bool, on the CPU.
 
     Waits for the device once, at the end.
@@ -28,7 +28,7 @@ def answered_right(model: Any, batches: Batches, k: int = 1) -> Tensor:
     right = []
     with torch.inference_mode():
         for inputs, targets in batches:
-            scores = model(*arguments(inputs), **keywords(inputs))
+            scores = feed(model, inputs)
             hits = scores.topk(min(k, scores.shape[1]), dim=1).indices == targets[:, None]
             right.append(hits.any(dim=1))
     return torch.cat(right or [torch.zeros(0, dtype=torch.bool)]).cpu()

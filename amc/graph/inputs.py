@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
 Example = Tensor | tuple[Any, ...] | dict[str, Any]
@@ -33,7 +33,7 @@ def tensors(example: Example) -> list[Tensor]:
     return [leaf for leaf in tree_leaves(example) if isinstance(leaf, Tensor)]
 
 
-def feed(model: nn.Module, example: Example) -> Any:
+def feed(model: Callable[..., Any], example: Example) -> Any:
     """What the network makes of the example."""
     return model(*arguments(example), **keywords(example))
 
