@@ -1,6 +1,6 @@
 """Search strategies over the environment: DDPG on Stable-Baselines3, and what it has to beat."""
 
 from agents.result import Episode, SearchResult
-from agents.search import search
+from agents.search.search import search
 
 __all__ = ["Episode", "SearchResult", "search"]

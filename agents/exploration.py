@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import truncnorm
 
-from amc.budget import Budgets
+from amc.cost.budget import Budgets
 from amc.graph import Keeps
 
 

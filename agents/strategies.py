@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from torch import Tensor
 
-from agents.ddpg import EpisodicDDPG
+from agents.ddpg.episodic_ddpg import EpisodicDDPG
+from agents.ddpg.settings import DDPGSettings
 from agents.exploration import random_policy
 from agents.result import Past
 from agents.rules import RULES
-from agents.settings import DDPGSettings
 from agents.strategy import NOTHING, OnEpisode, Scores, Strategy
 from envs import ChannelPruningEnv
 

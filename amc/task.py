@@ -11,32 +11,32 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from amc.admit import admit
-from amc.analyse import analyse
-from amc.budget import Budgets, Costs
-from amc.calibrate import scarce
-from amc.candidates import Candidates
-from amc.compress import DEFAULT_CRITERION, DEFAULT_RECOVERY, RECOVERIES, SEARCH_RECOVERY, Compressor
-from amc.copying import copied
-from amc.cost import COSTS
+from amc.analysis.analyse import analyse
+from amc.analysis.trial import is_repeatable
+from amc.artifacts.digests import images_digest, weights_digest
+from amc.compression.compressor import DEFAULT_CRITERION, DEFAULT_RECOVERY, RECOVERIES, SEARCH_RECOVERY, Compressor
+from amc.compression.group_features import hints
+from amc.cost.budget import Budgets, Costs
+from amc.cost.costs import COSTS
 from amc.data.images import Images
 from amc.data.load import Splits
 from amc.data.resident import ResidentImages
-from amc.digests import images_digest, weights_digest
-from amc.engine import InTurn, MakeEngine, OnDemand
-from amc.errors import UserError
-from amc.evaluate import TOP, check_runs, find_metric, moved, moved_inputs
-from amc.finite import check_finite
 from amc.graph import Keeps, PruningGraph
 from amc.graph.inputs import Example, tensors
 from amc.graph.narrowed import narrowed
-from amc.hints import hints
-from amc.inference import channels_last, for_inference
-from amc.plain import plain_convolutions
-from amc.prune import Alive, Selection, select
-from amc.registry import look_up
-from amc.score import PolicyScorer
-from amc.trial import is_repeatable
+from amc.networks.admission import admit
+from amc.networks.finite import check_finite
+from amc.pruning.inference_form import channels_last, for_inference
+from amc.pruning.materialise_weights import plain_convolutions
+from amc.pruning.slicing import Alive, Selection, select
+from amc.recovery.calibration import scarce
+from amc.scoring.candidates import Candidates
+from amc.scoring.engines.engine import InTurn, MakeEngine, OnDemand
+from amc.scoring.metrics import TOP, check_runs, find_metric, moved, moved_inputs
+from amc.scoring.scorer import PolicyScorer
+from amc.utils.copying import copied
+from amc.utils.errors import UserError
+from amc.utils.registry import look_up
 
 BATCH_BYTES = 2**21
 """Inputs of a batch take about this much: small enough that a small network's activations stay in the cache."""
@@ -49,17 +49,17 @@ class Task:
     """Prune `model` to `budgets` and keep its accuracy.
 
     Args:
-        model: The trained network, as `amc.admit` takes it. It is never changed.
+        model: The trained network, as `amc.networks.admission` takes it. It is never changed.
         splits: Its images.
         budgets: Limits such as `macs=0.5`, `macs=60M` or `params=0.6`; none for a reward without a budget.
-        metric: A name in `amc.evaluate.METRICS` or `path/to/file.py:function`.
+        metric: A name in `amc.scoring.metrics.METRICS` or `path/to/file.py:function`.
         reward_images: How many reward images a search scores with; None for all.
         round_to: Widths are multiples of it; None for what suits each group.
         max_sparsity: The largest share of a group that may be cut, in (0, 1).
-        freeze: Patterns of groups that stay whole (`amc.graph.choice`).
+        freeze: Patterns of groups that stay whole (`amc.graph.group_patterns`).
         only: Patterns of the groups that may be cut; none for all.
         criterion: A name in `amc.criteria.CRITERIA`: by what channels are chosen.
-        recovery: A name in `amc.compress.RECOVERIES`: what is done after channels are cut.
+        recovery: A name in `amc.compression.compressor.RECOVERIES`: what is done after channels are cut.
         search_recovery: Likewise, for the networks that a search scores.
         seed: Of everything that is drawn.
         device: Where networks run.
@@ -180,7 +180,7 @@ class Task:
     def compact(self, keeps: Keeps, recovery: str | None = None) -> tuple[nn.Module, Selection]:
         """The compact network that keeps `keeps[g]` units of each group, and what the original was cut by.
 
-        `recovery` is a name in `amc.compress.RECOVERIES`; None for that of the task.
+        `recovery` is a name in `amc.compression.compressor.RECOVERIES`; None for that of the task.
         """
         network, _ = self.compressor.compact(self.compressor.alive(keeps), recovery or self.recovery)
         return network, select(self.origin.graph, self.origin.model, self.alive(keeps))

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import torch
 
-from amc.calibrate import Moments, collect
 from amc.graph import unchecked
-from amc.networks import load_network
+from amc.networks.sources import load_network
+from amc.recovery.calibration import Moments, collect
 from benchmarks.runs import machine, peak_memory
-from scripts.cli import run
+from scripts.command.cli import run
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from rich.progress import track
 
 from amc.data.cifar10 import cifar10
 from amc.data.dataset import PixelDataset
-from amc.errors import UserError
-from amc.text import one_line
-from scripts.cli import run
+from amc.utils.errors import UserError
+from amc.utils.text import one_line
+from scripts.command.cli import run
 
 QUALITY, SUBSAMPLING = 75, "4:2:0"  # Pillow's defaults
 PARTIAL = ".partial"  # holds the images until all are written

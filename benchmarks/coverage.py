@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
-from amc.files import write_text
+from amc.utils.files import write_text
 from benchmarks.coverage_networks import names
 from benchmarks.coverage_table import Row, document
 from benchmarks.runs import percent
-from scripts.cli import run
+from scripts.command.cli import run
 
 THEIR_LIMIT = 120
 """Seconds that torch-pruning may take, where it is installed."""

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torchvision import models
 
-from amc.from_timm import timm_network
 from amc.graph import Example
-from amc.plain import plain_convolutions
+from amc.networks.timm_networks import timm_network
+from amc.pruning.materialise_weights import plain_convolutions
 from benchmarks.raw_heads import DETECTION
 from tests.architectures import PRUNABLE
 

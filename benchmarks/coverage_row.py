@@ -21,18 +21,18 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from amc.analyse import analyse
-from amc.cost import macs
-from amc.errors import UserError
-from amc.export import export_onnx
+from amc.analysis.analyse import analyse
+from amc.analysis.self_check import TOLERANCES, check
+from amc.analysis.trial import run, small_inputs, stays_double
+from amc.artifacts.portable import export_onnx
+from amc.cost.costs import macs
 from amc.graph import Example, PruningGraph, unchecked
 from amc.graph.freeze import freeze
 from amc.graph.inputs import arguments, cast, tensors
 from amc.graph.watch import separate_operators
-from amc.prune import Alive, Selection, compact, select
-from amc.reference import randomised
-from amc.selfcheck import TOLERANCES, check
-from amc.trial import run, small_inputs, stays_double
+from amc.pruning.masked_network import randomised
+from amc.pruning.slicing import Alive, Selection, compact, select
+from amc.utils.errors import UserError
 from benchmarks.coverage_networks import build
 from benchmarks.runs import peak_memory
 from tests.oracles import IgnoreInputs, counted, random_alive

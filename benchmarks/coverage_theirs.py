@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
 from amc.graph.inputs import arguments
-from amc.text import one_line
+from amc.utils.text import one_line
 from benchmarks.coverage_networks import build
 from benchmarks.runs import percent
 from tests.oracles import counted

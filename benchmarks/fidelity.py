@@ -22,17 +22,17 @@ from scipy.stats import rankdata
 from torch import nn
 
 from agents.exploration import random_policy
-from amc.compress import DEFAULT_RECOVERY, RECOVERIES
+from amc.compression.compressor import DEFAULT_RECOVERY, RECOVERIES
 from amc.data.augment import Augmentation
 from amc.data.load import load_data
-from amc.distillation import Distillation
-from amc.files import write_json, write_text
-from amc.inference import for_inference
-from amc.networks import load_network
+from amc.networks.sources import load_network
+from amc.pruning.inference_form import for_inference
 from amc.task import Task
-from amc.training import Recipe, Training
+from amc.training.distillation import Distillation
+from amc.training.training_loop import Recipe, Training
+from amc.utils.files import write_json, write_text
 from benchmarks.runs import machine, percent
-from scripts.cli import run
+from scripts.command.cli import run
 
 RESAMPLES = 2000
 CPU = torch.device("cpu")

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.checkpoint import latest_checkpoint
-from amc.errors import UserError
-from amc.policy import POLICY_FILE
-from amc.snapshots import CHECKPOINT_FOLDER
+from agents.search.checkpoint_file import latest_checkpoint
+from amc.artifacts.policy import POLICY_FILE
+from amc.artifacts.snapshots import CHECKPOINT_FOLDER
+from amc.utils.errors import UserError
 from benchmarks.runs import machine
-from scripts.cli import run
+from scripts.command.cli import run
 
 POLL = 0.02  # seconds
 

@@ -17,24 +17,24 @@ from typing import Any
 import numpy as np
 import torch
 
-from amc.budget import Budgets
-from amc.cost import LATENCY
-from amc.errors import UserError
-from amc.files import write_text
+from amc.cost.budget import Budgets
+from amc.cost.costs import LATENCY
 from amc.graph import Keeps
-from amc.latency.calibration import Measured, relative_errors
-from amc.latency.cut import Exporter
-from amc.latency.device import Device
+from amc.latency.end_to_end import Measured, relative_errors
+from amc.latency.latency_model import Stopwatch
+from amc.latency.layer_latency import GRAIN
+from amc.latency.measuring_device import Device
+from amc.latency.onnx_slicing import Exporter
 from amc.latency.random_keeps import random_keeps
-from amc.latency.stopwatch import Stopwatch
-from amc.latency.surface import GRAIN
 from amc.latency.target import LOCAL, parse_target
-from amc.networks import load_network
-from amc.prune import choose
+from amc.networks.sources import load_network
+from amc.pruning.slicing import choose
 from amc.task import prunable_graph
+from amc.utils.errors import UserError
+from amc.utils.files import write_text
 from benchmarks.latency_table import Row, document
-from scripts.cli import run
-from scripts.latency import built_table
+from scripts.command.cli import run
+from scripts.command.latency_connection import built_table
 
 SIZES = {"resnet56": 32, "mobilenet_v1": 224, "torchvision:resnet50": 224}
 """Networks, and the pixels of their images."""

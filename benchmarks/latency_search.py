@@ -17,15 +17,15 @@ from typing import Any
 from torch import nn
 
 import amc
-from amc.export import onnx_as_it_is
-from amc.files import write_text
-from amc.input_spec import zeros
-from amc.latency.device import Device
+from amc.artifacts.policy import POLICY_FILE, read_policy
+from amc.artifacts.portable import onnx_as_it_is
+from amc.graph.input_spec import zeros
+from amc.latency.measuring_device import Device
 from amc.latency.target import LOCAL, parse_target
-from amc.networks import load_network
-from amc.policy import POLICY_FILE, read_policy
+from amc.networks.sources import load_network
+from amc.utils.files import write_text
 from benchmarks.runs import finished, machine, percent
-from scripts.cli import run
+from scripts.command.cli import run
 
 NEAR = 0.02
 """By how much the two latencies may differ, as a share of the original's."""

@@ -17,17 +17,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from amc.files import write_json
-from amc.latency.cut import Exporter
-from amc.latency.device import Device
-from amc.latency.surface import GRAIN
+from amc.latency.layer_latency import GRAIN
+from amc.latency.measuring_device import Device
+from amc.latency.onnx_slicing import Exporter
 from amc.latency.table import LatencyTable
 from amc.latency.target import LOCAL, parse_target
-from amc.networks import load_network
+from amc.networks.sources import load_network
 from amc.task import prunable_graph
+from amc.utils.files import write_json
 from benchmarks.runs import machine
-from scripts.cli import run
-from scripts.latency import built_table
+from scripts.command.cli import run
+from scripts.command.latency_connection import built_table
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import Compose, Normalize, ToTensor
 
-from amc.calibrate import consumers
 from amc.data.preprocess import Preprocess
 from amc.data.resident import ResidentImages
 from amc.graph import Keeps, Layer, PruningGraph
-from amc.least_squares import RIDGE
+from amc.recovery.calibration import consumers
+from amc.recovery.least_squares import RIDGE
 
 BATCH = 128
 CALIBRATION_BATCH = 100

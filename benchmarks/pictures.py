@@ -20,10 +20,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from amc.errors import UserError
-from amc.files import write_whole
-from scripts.cli import run
-from scripts.run_folder import REPORT_FILE
+from amc.artifacts.run_folder import REPORT_FILE
+from amc.utils.errors import UserError
+from amc.utils.files import write_whole
+from scripts.command.cli import run
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 TABS = {

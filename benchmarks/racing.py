@@ -15,12 +15,12 @@ from statistics import mean, stdev
 from typing import Any
 from unittest import mock
 
-import amc.score
-from agents.search import search
-from amc.files import write_json
+import amc.scoring.scorer
+from agents.search.search import search
+from amc.utils.files import write_json
 from benchmarks.runs import machine
 from benchmarks.searches import make_task
-from scripts.cli import run
+from scripts.command.cli import run
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _rows(arguments: Arguments, known: set[tuple[int, bool]]) -> Iterator[dict[s
             begun = time.perf_counter()
             given = arguments.model, arguments.weights, arguments.data, arguments.image_size, arguments.budget
             task, _ = make_task(*given, seed)
-            without = mock.patch.object(amc.score, "panel_of", return_value=[])
+            without = mock.patch.object(amc.scoring.scorer, "panel_of", return_value=[])
             with nullcontext() if raced else without:
                 result = search(task, arguments.episodes, seed, "ddpg")
             seconds = time.perf_counter() - begun

@@ -16,16 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from amc.budget import Budgets
-from amc.compress import RECOVERIES, Compressor
+from amc.compression.compressor import RECOVERIES, Compressor
+from amc.cost.budget import Budgets
 from amc.criteria import CRITERIA
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
-from amc.files import write_json, write_text
-from amc.networks import load_network
+from amc.networks.sources import load_network
 from amc.task import CALIBRATION_BATCH, Task
+from amc.utils.files import write_json, write_text
 from benchmarks.runs import machine, percent
-from scripts.cli import run
+from scripts.command.cli import run
 
 
 @dataclass(frozen=True)

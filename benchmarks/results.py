@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from amc.compress import DEFAULT_RECOVERY
+from amc.compression.compressor import DEFAULT_RECOVERY
 from benchmarks.runs import finished, machine, percent
-from scripts.cli import run
+from scripts.command.cli import run
 
 ACCURACIES = (
     "original_accuracy",

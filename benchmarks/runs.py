@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from amc.snapshots import CHECKPOINT_FOLDER
-from scripts.run_folder import SUMMARY_FILE
+from amc.artifacts.run_folder import SUMMARY_FILE
+from amc.artifacts.snapshots import CHECKPOINT_FOLDER
 
 
 def finished(program: str, folder: Path, options: Mapping[str, object]) -> dict[str, Any]:

@@ -11,11 +11,11 @@ import torch
 
 from amc.data.load import Splits
 from amc.data.resident import ResidentImages
-from amc.networks import load_network
+from amc.networks.sources import load_network
 from amc.task import Task
 from benchmarks.runs import machine, peak_memory
 from benchmarks.searches import peak_of_a_search
-from scripts.cli import run
+from scripts.command.cli import run
 
 
 @dataclass(frozen=True)

@@ -21,27 +21,27 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
-import amc.calibrate
-import amc.candidates
-import amc.fast_networks
-import amc.prefix_cache
-from agents.ddpg import EpisodicDDPG
+import amc.recovery.calibration
+import amc.scoring.candidates
+import amc.scoring.executor.prefix_cache
+import amc.scoring.fast_networks
+from agents.ddpg.episodic_ddpg import EpisodicDDPG
 from agents.result import Episode
-from agents.search import BestOf, make_env, make_strategy
-from amc.candidates import STATISTICS_BATCHES, Candidates
-from amc.compress import Compressor
+from agents.search.search import BestOf, make_env, make_strategy
+from amc.compression.compressor import Compressor
 from amc.data.preprocess import Preprocess
 from amc.data.resident import ResidentImages
-from amc.errors import UserError
-from amc.files import write_json
 from amc.graph import Keeps
-from amc.statistics_pass import StatisticsPass
+from amc.scoring.candidates import STATISTICS_BATCHES, Candidates
+from amc.scoring.executor.statistics_pass import StatisticsPass
 from amc.task import CALIBRATION_BATCH, Task
+from amc.utils.errors import UserError
+from amc.utils.files import write_json
 from benchmarks.clock import Clock, best_of
 from benchmarks.paper_style import PaperStyle, Pictures, Rows
 from benchmarks.runs import machine
 from benchmarks.searches import make_task, peak_of_a_search
-from scripts.cli import run
+from scripts.command.cli import run
 
 POSITIONS = 30
 """Of a convolution's output that are sampled in each of 1,000 calibration images: least squares has 30,000 rows."""
@@ -123,10 +123,10 @@ def _noted(rows: dict[str, list[Tensor]]) -> Iterator[None]:
         rows[name].append(added[0, :, :-1])  # without the column of ones
         original(grams, name, added)
 
-    original = amc.calibrate.add_products
+    original = amc.recovery.calibration.add_products
     with (
-        mock.patch.object(amc.calibrate, "POSITIONS_PER_IMAGE", POSITIONS),
-        mock.patch.object(amc.calibrate, "add_products", add_products),
+        mock.patch.object(amc.recovery.calibration, "POSITIONS_PER_IMAGE", POSITIONS),
+        mock.patch.object(amc.recovery.calibration, "add_products", add_products),
     ):
         yield
 
@@ -149,9 +149,9 @@ def _watch(clock: Clock, stack: ExitStack) -> None:
     """Time the parts of an episode."""
     clock.watch(stack, Compressor, "alive", "choose")
     clock.watch(stack, Compressor, "tensors", "reconstruct")
-    clock.watch(stack, amc.fast_networks.FastNetworks, "network", "build")
+    clock.watch(stack, amc.scoring.fast_networks.FastNetworks, "network", "build")
     clock.watch(stack, StatisticsPass, "take", "statistics")
-    clock.watch(stack, amc.candidates, "answered_right", "forward")
+    clock.watch(stack, amc.scoring.candidates, "answered_right", "forward")
     clock.watch(stack, EpisodicDDPG, "train", "learn")
 
 
@@ -216,7 +216,7 @@ def _passes(candidates: Candidates, rows: list[dict[str, Any]]) -> dict[str, Any
 
     Without a prefix cache: all that an episode contains is computed.
     """
-    with mock.patch.object(amc.prefix_cache, "MOST_BYTES", 0):
+    with mock.patch.object(amc.scoring.executor.prefix_cache, "MOST_BYTES", 0):
         candidates = Candidates(*candidates.recipe)
     found = [_bare(candidates, np.array(row["keeps"])) for row in rows[: BARE * 8 : 8]]
     return {name: float(np.median([each[name] for each in found])) for name in found[0]}

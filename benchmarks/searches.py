@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from agents.search import BestOf, make_env, make_strategy
+from agents.search.search import BestOf, make_env, make_strategy
 from amc.data.load import load_data
 from amc.data.preprocess import Preprocess
-from amc.networks import load_network
+from amc.networks.sources import load_network
 from amc.task import Task
 from benchmarks.runs import peak_memory
-from scripts.options import ImageOptions
+from scripts.options.network_and_images import ImageOptions
 
 
 def make_task(

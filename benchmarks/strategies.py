@@ -14,16 +14,16 @@ from statistics import mean
 from typing import Any
 
 from agents.rules import RULES
-from agents.search import search
+from agents.search.search import search
 from agents.strategies import STRATEGIES
-from amc.cost import macs
+from amc.cost.costs import macs
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
-from amc.files import write_json, write_text
-from amc.networks import load_network
+from amc.networks.sources import load_network
 from amc.task import Task
+from amc.utils.files import write_json, write_text
 from benchmarks.runs import machine, percent
-from scripts.cli import run
+from scripts.command.cli import run
 
 
 @dataclass(frozen=True)

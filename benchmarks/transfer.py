@@ -11,10 +11,10 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from amc.compress import DEFAULT_RECOVERY
+from amc.artifacts.run_folder import AGENT_FILE
+from amc.compression.compressor import DEFAULT_RECOVERY
 from benchmarks.runs import finished, machine, percent
-from scripts.cli import run
-from scripts.run_folder import AGENT_FILE
+from scripts.command.cli import run
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ import torch
 
 from agents.exploration import random_policy
 from amc.data.load import load_data
-from amc.engine import Engine, InTurn
 from amc.graph import Keeps
-from amc.networks import load_network
+from amc.networks.sources import load_network
+from amc.scoring.engines.engine import Engine, InTurn
+from amc.scoring.engines.processes import Workers
 from amc.task import Task
-from amc.workers import Workers
 from benchmarks.runs import machine
-from scripts.cli import run
+from scripts.command.cli import run
 
 TURNS = 3
 

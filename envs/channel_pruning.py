@@ -10,11 +10,11 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from amc.budget import Budgets
-from amc.cost import COSTS, LATENCY, CostFunction
+from amc.cost.budget import Budgets
+from amc.cost.costs import COSTS, LATENCY, CostFunction
 from amc.criteria import Importance
 from amc.graph import Keeps
-from amc.racing import Score
+from amc.scoring.racing import Score
 from envs.observations import OBSERVATIONS, Decisions, Features
 from envs.rewards import REWARDS, Outcome
 
@@ -55,7 +55,7 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
     |-----|--------------------------------------------|-----|-----|
     | 0   | sparsity of the group: 1 - kept / width    | 0   | 1   |
 
-    The sparsity is turned into the nearest feasible number of units (see `amc.budget`): never over a budget, never
+    The sparsity is turned into the nearest feasible number of units (see `amc.cost.budget`): never over a budget, never
     needlessly under it. `info["sparsity"]` is the sparsity that was executed.
 
     ## Observation space
@@ -76,7 +76,7 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
     ## Arguments
     * `budgets`: the limits over the analysed network; without any the actions are not bounded.
     * `accuracy`: the accuracy in [0, 1] of the network that given keeps leave.
-    * `accuracies`: what scores several networks at once (`amc.score.PolicyScorer.all`); one after the other by default.
+    * `accuracies`: what scores several networks at once (`amc.scoring.scorer.PolicyScorer.all`); one after the other by default.
     * `hints`: what the weights say of each group, `(groups, hints)` in [0, 1]; none by default.
     * `importance`: how much each unit matters, `(graph.unit_count,)`, for rules that compare channels; all alike by
       default.

@@ -12,8 +12,8 @@ from typing import ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from amc.budget import Budgets
-from amc.cost import cost_of_each, macs
+from amc.cost.budget import Budgets
+from amc.cost.costs import cost_of_each, macs
 from amc.graph import Group, Keeps, PruningGraph
 
 Features = NDArray[np.float32]

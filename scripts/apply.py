@@ -8,24 +8,24 @@ from pathlib import Path
 
 import tyro
 
-from agents.agent_file import read_agent
+from agents.ddpg.agent_file import read_agent
+from agents.ddpg.settings import PRESETS
 from agents.result import Past
 from agents.rules import OnePolicy
-from agents.settings import PRESETS
 from agents.strategies import Ddpg
 from agents.strategy import Strategy
-from amc.errors import UserError
+from amc.artifacts.policy import Policy, read_policy
 from amc.graph import Keeps, PruningGraph
-from amc.policy import Policy, read_policy
-from amc.registry import look_up
-from amc.text import shortened
+from amc.utils.errors import UserError
+from amc.utils.registry import look_up
+from amc.utils.text import shortened
 from envs import ChannelPruningEnv
-from scripts.cli import run
-from scripts.job import Job, run_job
-from scripts.options import DataOptions, NetworkOptions
-from scripts.search_options import SearchOptions
-from scripts.session import Session, searched
-from scripts.words import replaced
+from scripts.command.cli import run
+from scripts.command.job import Job, run_job
+from scripts.command.session import Session, searched
+from scripts.options.cli_arguments import replaced
+from scripts.options.network_and_images import DataOptions, NetworkOptions
+from scripts.options.search_options import SearchOptions
 
 AGENT, POLICY = "agent.zip", "policy.json"
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import tyro
 
-from amc.cost import COSTS
+from agents.report.result_tables import print_graph
+from amc.cost.costs import COSTS
 from amc.task import prunable_graph
-from scripts.cli import run
-from scripts.options import ChannelOptions, NetworkOptions, joined, rounding
-from scripts.table import print_graph
+from scripts.command.cli import run
+from scripts.options.network_and_images import ChannelOptions, NetworkOptions, joined, rounding
 
 
 @dataclass(frozen=True)

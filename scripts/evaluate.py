@@ -11,21 +11,21 @@ import torch
 import tyro
 from torch import nn
 
-from amc.cost import COSTS, amount
-from amc.device import find_device
-from amc.errors import UserError
-from amc.evaluate import check_runs, find_metric, moved_inputs
-from amc.first_score import first_score
+from agents.report import number_format
+from agents.report.columns import Column, print_table
+from amc.cost.costs import COSTS, amount
 from amc.graph import unchecked
 from amc.graph.inputs import Example, batch_size, feed, tensors
-from amc.inference import for_inference
-from amc.text import nearest
-from scripts import shown
-from scripts.cli import run
-from scripts.columns import Column, print_table
-from scripts.options import DataOptions, NetworkOptions, check_seed, not_imported
-from scripts.original import warn_near_chance
-from scripts.recorded import AUTO, compact_network, filled, without_weights
+from amc.pruning.inference_form import for_inference
+from amc.scoring.first_score import first_score
+from amc.scoring.metrics import check_runs, find_metric, moved_inputs
+from amc.utils.device import find_device
+from amc.utils.errors import UserError
+from amc.utils.text import nearest
+from scripts.command.cli import run
+from scripts.command.finished_run import AUTO, compact_network, filled, without_weights
+from scripts.command.original import warn_near_chance
+from scripts.options.network_and_images import DataOptions, NetworkOptions, check_seed, not_imported
 
 SPLITS = ("reward", "test")
 BATCH = 250
@@ -79,7 +79,9 @@ def evaluate(arguments: Arguments) -> None:
     score = first_score(fast, images, metric_name, BATCH, device)
     if arguments.run_dir is None:
         warn_near_chance(score, options)
-    rows = [(f"{metric_name} on {len(images):,} {arguments.split} images", shown.score(metric_name, score.value))]
+    rows = [
+        (f"{metric_name} on {len(images):,} {arguments.split} images", number_format.score(metric_name, score.value))
+    ]
     for kind, make in COSTS.items():
         rows.append((kind, amount(kind, make(graph)(graph.full))))
     for size in (1, min(64, len(images))):

@@ -8,16 +8,16 @@ from pathlib import Path
 
 from torch import nn
 
-from amc.errors import UserError
-from amc.export import export_onnx, export_program, require_onnx
+from amc.artifacts.policy import POLICY_FILE, Policy, load, read_policy
+from amc.artifacts.portable import export_onnx, export_program, require_onnx
 from amc.graph import Example
-from amc.input_spec import zeros
-from amc.networks import load_network
-from amc.policy import POLICY_FILE, Policy, load, read_policy
-from amc.registry import look_up
-from amc.userfile import is_user_function
-from scripts.cli import run
-from scripts.options import not_imported
+from amc.graph.input_spec import zeros
+from amc.networks.sources import load_network
+from amc.utils.errors import UserError
+from amc.utils.registry import look_up
+from amc.utils.user_file import is_user_function
+from scripts.command.cli import run
+from scripts.options.network_and_images import not_imported
 
 Export = Callable[[nn.Module, Example, Path], float]
 

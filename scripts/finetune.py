@@ -10,27 +10,27 @@ from pathlib import Path
 import torch
 import tyro
 
-from amc.device import find_device
-from amc.digests import images_digest, weights_digest
-from amc.distillation import Distillation
-from amc.errors import UserError
-from amc.evaluate import check_runs, moved_inputs
-from amc.files import write_json
-from amc.first_score import first_score
-from amc.policy import POLICY_FILE, current_versions, read_policy, save_compact
-from amc.training import Training
-from scripts.cli import run
-from scripts.comparison import compare
-from scripts.options import DataOptions, NetworkOptions, check_command, not_imported
-from scripts.original import say
-from scripts.progress import training_progress
-from scripts.recorded import AUTO, compact_network, filled, recorded_arguments
-from scripts.run_folder import SUMMARY_FILE
-from scripts.scoring import BATCH, Scoring
-from scripts.session import Session, opened
-from scripts.training_options import TrainingOptions
-from scripts.tuning import Past, Tuning, cloned, latest_tuning
-from scripts.words import flat
+from agents.report.progress import training_progress
+from amc.artifacts.digests import images_digest, weights_digest
+from amc.artifacts.policy import POLICY_FILE, current_versions, read_policy, save_compact
+from amc.artifacts.run_folder import SUMMARY_FILE
+from amc.scoring.first_score import first_score
+from amc.scoring.metrics import check_runs, moved_inputs
+from amc.training.distillation import Distillation
+from amc.training.training_loop import Training
+from amc.utils.device import find_device
+from amc.utils.errors import UserError
+from amc.utils.files import write_json
+from scripts.command.cli import run
+from scripts.command.compared_scores import BATCH, Scoring
+from scripts.command.comparison import compare
+from scripts.command.epochs import Past, Tuning, cloned, latest_tuning
+from scripts.command.finished_run import AUTO, compact_network, filled, recorded_arguments
+from scripts.command.original import say
+from scripts.command.session import Session, opened
+from scripts.options.cli_arguments import flat
+from scripts.options.network_and_images import DataOptions, NetworkOptions, check_command, not_imported
+from scripts.options.training_options import TrainingOptions
 
 PROGRAM = "finetune"
 

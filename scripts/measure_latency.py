@@ -10,24 +10,24 @@ from typing import Any, NamedTuple
 import tyro
 from torch import nn
 
-from amc.device import find_device
-from amc.errors import UserError
-from amc.export import onnx_as_it_is
+from agents.report.columns import Column, print_table
+from amc.artifacts.policy import POLICY_FILE, read_policy
+from amc.artifacts.portable import onnx_as_it_is
 from amc.graph import Example
-from amc.input_spec import zeros
-from amc.latency.blocks import Estimate, Timing
-from amc.latency.cut import Exporter
-from amc.latency.device import Device
+from amc.graph.input_spec import zeros
 from amc.latency.eager import Eager
+from amc.latency.measuring_device import Device
+from amc.latency.onnx_slicing import Exporter
 from amc.latency.target import LOCAL, parse_target
-from amc.policy import POLICY_FILE, read_policy
+from amc.latency.timing import Estimate, Timing
 from amc.task import prunable_graph
-from amc.text import nearest
-from scripts.cli import run
-from scripts.columns import Column, print_table
-from scripts.layer_latency import show_layers
-from scripts.options import NetworkOptions
-from scripts.recorded import AUTO, compact_network, filled, without_weights
+from amc.utils.device import find_device
+from amc.utils.errors import UserError
+from amc.utils.text import nearest
+from scripts.command.cli import run
+from scripts.command.finished_run import AUTO, compact_network, filled, without_weights
+from scripts.command.layer_latency import show_layers
+from scripts.options.network_and_images import NetworkOptions
 
 ONNXRUNTIME, TORCH = "onnxruntime", "torch"
 RUNTIMES = (ONNXRUNTIME, TORCH)

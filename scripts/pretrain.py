@@ -12,25 +12,25 @@ import torch
 import tyro
 from torch import nn
 
+from agents.report.number_format import score
+from agents.report.progress import training_progress
+from amc.artifacts.digests import images_digest, shapes_digest
 from amc.data.images import Images
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
-from amc.device import find_device
-from amc.digests import images_digest, shapes_digest
-from amc.errors import UserError
-from amc.evaluate import answered_right, moved
-from amc.networks import load_network
-from amc.prune import stored_tensors
-from amc.training import Training
-from amc.weights import write_state_dict
-from scripts.cli import run
-from scripts.options import CLASS_ORDER, ImageOptions, check_seed, print_notes
-from scripts.progress import training_progress
-from scripts.scoring import Score, Scoring
-from scripts.session import Session, opened
-from scripts.shown import score
-from scripts.training_options import TrainingOptions
-from scripts.tuning import Past, Tuning, cloned, latest_tuning
+from amc.networks.sources import load_network
+from amc.networks.weight_files import write_state_dict
+from amc.pruning.slicing import stored_tensors
+from amc.scoring.metrics import answered_right, moved
+from amc.training.training_loop import Training
+from amc.utils.device import find_device
+from amc.utils.errors import UserError
+from scripts.command.cli import run
+from scripts.command.compared_scores import Score, Scoring
+from scripts.command.epochs import Past, Tuning, cloned, latest_tuning
+from scripts.command.session import Session, opened
+from scripts.options.network_and_images import CLASS_ORDER, ImageOptions, check_seed, print_notes
+from scripts.options.training_options import TrainingOptions
 
 PROGRAM = "pretrain"
 EVALUATION_BATCH = 256

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from amc.errors import UserError
-from amc.files import write_text
-from scripts.cli import run
-from scripts.record import read_record
-from scripts.report_page import page
-from scripts.run_folder import REPORT_FILE
+from agents.report.page import page
+from agents.report.run_record import read_record
+from amc.artifacts.run_folder import REPORT_FILE
+from amc.utils.errors import UserError
+from amc.utils.files import write_text
+from scripts.command.cli import run
 
 
 @dataclass(frozen=True)

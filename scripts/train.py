@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 import tyro
 
 from agents.result import Past
-from agents.search import make_strategy
-from amc.errors import UserError
-from scripts.cli import run
-from scripts.job import Job, run_job
-from scripts.options import DataOptions, NetworkOptions
-from scripts.search_options import SearchOptions
-from scripts.session import Session, searched
-from scripts.stage_options import StageOptions
+from agents.search.search import make_strategy
+from amc.utils.errors import UserError
+from scripts.command.cli import run
+from scripts.command.job import Job, run_job
+from scripts.command.session import Session, searched
+from scripts.options.network_and_images import DataOptions, NetworkOptions
+from scripts.options.search_options import SearchOptions
+from scripts.options.stage_options import StageOptions
 
 
 @dataclass(frozen=True)

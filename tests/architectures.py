@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amc.models.cifar_resnet import CifarResNet, resnet20
+from amc.networks.models.cifar_resnet import CifarResNet, resnet20
 from tests.pyramids import Espnet, Interleaved, ShuffleV1, Volume
 from tests.unusual import (
     ConvNeXt,

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import pytest
 from torch.utils.tensorboard import SummaryWriter
 
-from scripts.board import Board
-from scripts.cli import run
+from agents.report.board import Board
+from scripts.command.cli import run
 
 FIRST_FIGURE = re.compile(r"original: .*\n")
 
@@ -47,7 +47,7 @@ def pictures(*, drawn: bool) -> Iterator[None]:
     """Whether charts are rendered, which takes longer than a small search; those of the report are made in any case."""
     with pytest.MonkeyPatch.context() as patch:
         if not drawn:
-            patch.setattr("scripts.report_page.inline_svg", _undrawn)
+            patch.setattr("agents.report.page.inline_svg", _undrawn)
             patch.setattr(Board, "_pictures", lambda *_: None)
             patch.setattr(SummaryWriter, "add_figure", lambda *_: None)
         yield

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 import pytest
 import torch
 
-from amc.backward import safe_backward
+from amc.utils.safe_backward import safe_backward
 
 OURS = ("amc.", "agents.", "scripts.", "benchmarks.")
 
@@ -37,7 +37,7 @@ installed: set[str] = set()
 @pytest.fixture(autouse=True)
 def backward_passes_are_marked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """`make test-backward` runs those. Self-checks are in most tests, nearly all in float64, which oneDNN can't do."""
-    others = {"amc.backward", "amc.selfcheck"}
+    others = {"amc.utils.safe_backward", "amc.analysis.self_check"}
     modules = [module for name, module in sys.modules.items() if name.startswith(OURS) and name not in others]
     seen = []
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from amc.analyse import analyse
+from amc.analysis.analyse import analyse
 from amc.graph import Axis, Keeps, PruningGraph
 from amc.graph.inputs import Example, arguments
 from tests.architectures import PRUNABLE

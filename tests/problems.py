@@ -11,7 +11,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from amc.cost import COSTS
+from amc.cost.costs import COSTS
 from amc.graph import Keeps, PruningGraph, unchecked
 
 Problem = tuple[PruningGraph, tuple[str, ...]]

@@ -42,8 +42,8 @@ import torch
 import amc
 from envs import ChannelPruningEnv
 from scripts import evaluate
-from scripts.cli import parse
-from scripts.signals import INTERRUPTED
+from scripts.command.cli import parse
+from scripts.command.signals import INTERRUPTED
 from tests.command import call, fail, pictures
 
 ROOT = Path(__file__).parents[1]

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from amc.cost import COSTS
+from amc.cost.costs import COSTS
 from amc.graph import unchecked
-from amc.models import MODELS
-from amc.networks import PREPROCESS
+from amc.networks.models import MODELS
+from amc.networks.sources import PREPROCESS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "networks.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| `(\w+)` \| (\S+) \| (\S+) \| (\S+) \| (\d+) \|", PAGE, flags=re.MULTILINE)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from agents.rules.rule import Rule, check_enough
 from agents.strategy import Scores
-from amc.budget import Budgets
+from amc.cost.budget import Budgets
 from amc.graph import Keeps
 from envs import ChannelPruningEnv
 

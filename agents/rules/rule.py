@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from agents.result import Past
 from agents.strategy import NOTHING, OnEpisode, Scores, Strategy
-from amc.errors import UserError
 from amc.graph import Keeps
+from amc.utils.errors import UserError
 from envs import ChannelPruningEnv
 
 Choose = Callable[[ChannelPruningEnv], Keeps]

@@ -13,7 +13,7 @@ from amc.criteria.evidence import Evidence, Importance
 from amc.criteria.gradients import taylor
 from amc.criteria.propagation import nisp
 from amc.criteria.subsets import lasso, thinet
-from amc.criteria.weights import bn_scale, chance, l1, l2
+from amc.criteria.weight_norms import bn_scale, chance, l1, l2
 
 CRITERIA: dict[str, Callable[[Evidence], Importance]] = {
     "l1": l1,

@@ -13,8 +13,8 @@ from torch import Tensor
 from amc.criteria.evidence import Evidence, Importance
 from amc.graph import Layer
 from amc.graph.inputs import batch_size, feed
+from amc.graph.layer_calls import LayerPass, layer_input
 from amc.graph.watch import output_tensors, separate_operators
-from amc.passes import LayerPass, layer_input
 
 
 def apoz(evidence: Evidence) -> Importance:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from amc.calibrate import Moments, collect
 from amc.graph import Layer, PruningGraph
 from amc.graph.inputs import Example, batch_size
+from amc.recovery.calibration import Moments, collect
 
 Importance = NDArray[np.float64]
 """Importance of each unit, `(graph.unit_count,)`."""

@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amc.backward import safe_backward
-from amc.copying import copied
 from amc.criteria.evidence import Evidence, Importance
-from amc.errors import UserError
 from amc.graph.inputs import Example, batch_size, feed
 from amc.graph.watch import output_tensors
-from amc.text import one_line
+from amc.utils.copying import copied
+from amc.utils.errors import UserError
+from amc.utils.safe_backward import safe_backward
+from amc.utils.text import one_line
 
 
 def taylor(evidence: Evidence) -> Importance:

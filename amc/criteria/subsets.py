@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import lars_path_gram
 
 from amc.criteria.evidence import Evidence, Importance
-from amc.criteria.weights import l1
+from amc.criteria.weight_norms import l1
 
 Matrix = NDArray[np.float64]
 

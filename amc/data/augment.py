@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from amc.errors import UserError
+from amc.utils.errors import UserError
 
 
 @dataclass(frozen=True)

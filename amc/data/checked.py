@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from amc.data.files import FileDataset
 from amc.data.headers import check_images
+from amc.data.image_files import FileDataset
 from amc.data.sources import Sources
 from amc.data.splits import Partition
 

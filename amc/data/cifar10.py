@@ -10,8 +10,8 @@ from torchvision.datasets import CIFAR10
 from amc.data.dataset import PixelDataset
 from amc.data.preprocess import CIFAR, Preprocess
 from amc.data.sources import Sources
-from amc.errors import UserError
-from amc.text import one_line
+from amc.utils.errors import UserError
+from amc.utils.text import one_line
 
 
 def cifar10(preprocess: Preprocess | None) -> Sources:

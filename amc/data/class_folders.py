@@ -6,7 +6,7 @@ from pathlib import Path
 
 from amc.data.layout import folders_in
 from amc.data.litter import is_litter
-from amc.errors import UserError
+from amc.utils.errors import UserError
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """In lower case; the files' own may be in upper case."""

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from amc.errors import UserError
-from amc.registry import look_up
-from amc.text import shortened
+from amc.utils.errors import UserError
+from amc.utils.registry import look_up
+from amc.utils.text import shortened
 
 NUMBERED = re.compile(r"(\D*)(\d+(?:\.\d+)?).*", re.DOTALL)
 SHOWN = 5  # classes in a message

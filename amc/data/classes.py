@@ -9,9 +9,9 @@ from torch import Tensor
 
 from amc.data.images import Images
 from amc.data.load import Splits
-from amc.errors import UserError
 from amc.graph.inputs import Example
-from amc.text import shortened
+from amc.utils.errors import UserError
+from amc.utils.text import shortened
 
 
 def match_classes(

@@ -7,12 +7,12 @@ import numpy as np
 
 from amc.data.class_folders import class_names, images_of_class, of_passed
 from amc.data.class_order import in_order
-from amc.data.files import FileDataset
+from amc.data.image_files import FileDataset
 from amc.data.layout import find_splits
 from amc.data.preprocess import Preprocess
 from amc.data.sources import Sources
-from amc.errors import UserError
-from amc.text import shortened
+from amc.utils.errors import UserError
+from amc.utils.text import shortened
 
 
 def image_folder(root: Path, preprocess: Preprocess | None, class_order: str = "name") -> Sources:

@@ -9,8 +9,8 @@ from PIL import Image, UnidentifiedImageError
 
 from amc.data.bar import reading
 from amc.data.pixels import check_mode
-from amc.errors import UserError
-from amc.text import one_line
+from amc.utils.errors import UserError
+from amc.utils.text import one_line
 
 TAIL = 64  # bytes: files may have a few more behind their end
 STEP = 100  # images between two moves of the bar

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from amc.data.litter import is_litter
-from amc.errors import UserError
-from amc.text import shortened
+from amc.utils.errors import UserError
+from amc.utils.text import shortened
 
 SPLITS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 """Names that the folder of a split may have."""

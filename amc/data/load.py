@@ -21,10 +21,10 @@ from amc.data.sources import Source, Sources
 from amc.data.splits import Part, SplitSizes, partition
 from amc.data.streamed import StreamedImages
 from amc.data.userdata import UserDataset, user_data
-from amc.errors import UserError
-from amc.registry import look_up
-from amc.text import nearest
-from amc.userfile import FORM, is_user_function
+from amc.utils.errors import UserError
+from amc.utils.registry import look_up
+from amc.utils.text import nearest
+from amc.utils.user_file import FORM, is_user_function
 
 DATA: dict[str, Callable[[Preprocess | None], Sources]] = {"digits": digits, "cifar10": cifar10}
 IMAGE_FOLDER = "imagefolder:"

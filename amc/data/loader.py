@@ -14,8 +14,8 @@ from torch.utils.data import BatchSampler, DataLoader, SubsetRandomSampler
 from amc.data.own_files import WithOwnFiles
 from amc.data.sampling import Indices, stratified
 from amc.data.unread import Unread
-from amc.errors import UserError
 from amc.graph.inputs import first
+from amc.utils.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from amc.errors import UserError
+from amc.utils.errors import UserError
 
 IN_8_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "HSV")
 SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")

@@ -10,7 +10,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as F
 
 from amc.data.pixels import as_8_bits
-from amc.errors import UserError
+from amc.utils.errors import UserError
 
 Interpolation = Literal["nearest", "bilinear", "bicubic"]
 SCALE = "pixels are scaled to [0, 1] first, so divide what is meant for 0 to 255 by 255"

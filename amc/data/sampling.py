@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from amc.errors import UserError
+from amc.utils.errors import UserError
 
 Indices = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.int64]

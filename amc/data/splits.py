@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from amc.data.sampling import Indices, Labels, stratified
-from amc.errors import UserError
+from amc.utils.errors import UserError
 
 CALIBRATION_IMAGES = 1000
 REWARD_SHARE = 0.1  # of the training images, where the data has no val split

@@ -11,8 +11,8 @@ from torch.utils.data import DataLoader
 from amc.data.dataset import LabelledDataset, Selection
 from amc.data.own_files import WithOwnFiles
 from amc.data.sampling import stratified
-from amc.errors import UserError
-from amc.text import one_line
+from amc.utils.errors import UserError
+from amc.utils.text import one_line
 
 MAX_WORKERS = 8
 WORKER_THRESHOLD_BYTES = 100_000_000  # less is read before worker processes have started

@@ -15,7 +15,7 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
-from amc.text import one_line
+from amc.utils.text import one_line
 
 T = TypeVar("T")
 SHARED = (Tensor, np.ndarray, bytes, FunctionType, ModuleType, type)

@@ -13,8 +13,8 @@ from amc.data.loader import LoaderImages
 from amc.data.sampling import Labels
 from amc.data.sources import Source, Sources
 from amc.data.unread import Unread
-from amc.errors import UserError
-from amc.userfile import call_function
+from amc.utils.errors import UserError
+from amc.utils.user_file import call_function
 
 
 @dataclass(frozen=True)

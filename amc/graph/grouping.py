@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 from torch import nn
 
+from amc.graph.channel_classes import Parts
 from amc.graph.channels import Label
-from amc.graph.notes import LayerCall, Watch
-from amc.graph.parts import Parts
 from amc.graph.rounding import choices
 from amc.graph.structure import Activation, Axis, Frozen, Group, Layer, PruningGraph, Size, Statistic
+from amc.graph.trace import LayerCall, Watch
 
 
 def build_graph(
@@ -23,7 +23,7 @@ def build_graph(
 ) -> PruningGraph:
     """Resolve ties into groups.
 
-    A part (`amc.graph.parts`) is a group; it is frozen as a whole where one of its channels is, or where nothing
+    A part (`amc.graph.channel_classes`) is a group; it is frozen as a whole where one of its channels is, or where nothing
     consumes it.
     """
     parts = Parts(watch)

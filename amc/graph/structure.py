@@ -164,7 +164,7 @@ class PruningGraph:
     sizes: tuple[Size, ...]
     statistics: tuple[Statistic, ...]
     activations: tuple[Activation, ...] = field(repr=False)
-    inputs: str  # their shapes without the batch, and types (`amc.input_spec`)
+    inputs: str  # their shapes without the batch, and types (`amc.graph.input_spec`)
 
     @property
     def unit_count(self) -> int:

@@ -18,8 +18,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from amc.graph.inputs import Example, copies, feed, tensors
-from amc.graph.notes import Call, Watch
 from amc.graph.operators import apply
+from amc.graph.trace import Call, Watch
 
 
 class _Mode(TorchDispatchMode):

@@ -10,10 +10,10 @@ import tempfile
 import time
 from typing import Any
 
-from amc.errors import UserError
-from amc.latency.frames import Frame, ProtocolError, packed, read_frame
-from amc.latency.shipment import shipment
+from amc.latency.bootstrap import shipment
+from amc.latency.protocol import Frame, ProtocolError, packed, read_frame
 from amc.latency.target import Target
+from amc.utils.errors import UserError
 
 START_SECONDS = 60.0
 """For a connection, and for Python to start and to import there."""

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from amc.copying import copied
-from amc.evaluate import check_runs
 from amc.graph.inputs import Example, feed
-from amc.latency.blocks import Timer, Timing, measure, wall_timer
 from amc.latency.fingerprint import fingerprint
+from amc.latency.timing import Timer, Timing, measure, wall_timer
+from amc.scoring.metrics import check_runs
+from amc.utils.copying import copied
 
 
 class Eager:
@@ -36,7 +36,7 @@ class Eager:
     def measure(
         self, networks: Sequence[nn.Module], example: Example, precision: float = 0.01, limit: float = 30.0
     ) -> Timing:
-        """Measure networks together (`amc.latency.blocks.measure`) on one input, as they are in evaluation mode.
+        """Measure networks together (`amc.latency.timing.measure`) on one input, as they are in evaluation mode.
 
         Raises:
             UserError: a network does not take the example.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from amc.budget import Budgets
+from amc.cost.budget import Budgets
 from amc.graph import Keeps, PruningGraph
 
 

@@ -1,7 +1,7 @@
 """What runs on the device: measures the ONNX models that it is sent, and nothing else.
 
 Needs Python 3.8 or later, NumPy and ONNX Runtime. It arrives over standard input with the modules that it imports from
-here (`amc.latency.shipment`), writes no file and opens no port. Requests come on standard input, answers go to standard
+here (`amc.latency.bootstrap`), writes no file and opens no port. Requests come on standard input, answers go to standard
 output. The first answer is the fingerprint of the device.
 """
 
@@ -17,10 +17,10 @@ import sys
 import threading
 from typing import Any, Callable
 
-from amc.latency.blocks import measure, wall_timer
 from amc.latency.fingerprint import fingerprint
-from amc.latency.frames import Frame, ProtocolError, packed, read_frame
 from amc.latency.onnx_format import refusal
+from amc.latency.protocol import Frame, ProtocolError, packed, read_frame
+from amc.latency.timing import measure, wall_timer
 
 MEMORY_LIMIT = 8 << 30
 """Bytes of address space, or what the device has if that is less."""

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amc.entries import entry, integer, list_of, number, object_of, read_object, text
-from amc.errors import UserError
-from amc.files import write_json
+from amc.artifacts.json_validation import entry, integer, list_of, number, object_of, read_object, text
+from amc.cost.axis_lengths import AxisLengths
 from amc.graph import Keeps, PruningGraph
+from amc.latency.layer_latency import Point, Surface, bilinear
 from amc.latency.shapes import LayerShape, from_json
-from amc.latency.surface import Point, Surface, bilinear
-from amc.lengths import AxisLengths
+from amc.utils.errors import UserError
+from amc.utils.files import write_json
 
 SCHEMA = 1
 DECISIVE = ("cpu", "runtime", "threads")

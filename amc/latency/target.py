@@ -7,8 +7,8 @@ import shlex
 import sys
 from dataclasses import dataclass
 
-from amc.errors import UserError
-from amc.latency.shipment import BOOTSTRAP
+from amc.latency.bootstrap import BOOTSTRAP
+from amc.utils.errors import UserError
 
 LOCAL = "local"
 FORM = re.compile(

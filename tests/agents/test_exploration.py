@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.exploration import random_policy, truncated_normal, varied_policies
-from amc.budget import Budgets
+from amc.cost.budget import Budgets
 from amc.graph import Keeps, PruningGraph
 from tests.oracles import prepared
 from tests.problems import Problem, fits, larger, problems

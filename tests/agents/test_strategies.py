@@ -3,9 +3,9 @@ import pytest
 
 from agents.result import Episode
 from agents.rules import RULES
-from agents.search import BestOf, make_strategy
+from agents.search.search import BestOf, make_strategy
 from agents.strategies import STRATEGIES
-from amc.budget import Budgets
+from amc.cost.budget import Budgets
 from amc.graph import Keeps
 from envs import ChannelPruningEnv
 from tests.problems import chain

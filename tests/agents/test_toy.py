@@ -6,9 +6,9 @@ import itertools
 import numpy as np
 import pytest
 
-from agents.search import BestOf, make_strategy
-from agents.settings import PRESETS
-from amc.budget import Budgets
+from agents.ddpg.settings import PRESETS
+from agents.search.search import BestOf, make_strategy
+from amc.cost.budget import Budgets
 from amc.graph import Keeps
 from envs import ChannelPruningEnv
 from tests.problems import chain

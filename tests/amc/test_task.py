@@ -12,10 +12,10 @@ from torchvision.models import mobilenet_v3_small, resnet18
 from amc.data.images import Images
 from amc.data.load import Splits, load_data
 from amc.data.splits import SplitSizes
-from amc.engine import InTurn
-from amc.errors import UserError
-from amc.networks import load_network
+from amc.networks.sources import load_network
+from amc.scoring.engines.engine import InTurn
 from amc.task import Task, prunable_graph
+from amc.utils.errors import UserError
 
 SIZES = SplitSizes(calibration=40, reward=60, test=30)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amc.budget import Budgets
+from amc.cost.budget import Budgets
 from envs import ChannelPruningEnv
 from tests.oracles import prepared
 from tests.problems import Problem, fits, larger, problems

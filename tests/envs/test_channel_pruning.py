@@ -10,7 +10,7 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_env_for_agents
 
 import envs
-from amc.budget import Budgets
+from amc.cost.budget import Budgets
 from amc.graph import Keeps
 from envs import ChannelPruningEnv
 from envs.observations import OBSERVATIONS

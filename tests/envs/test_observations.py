@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from amc.budget import Budgets
+from amc.cost.budget import Budgets
 from envs import ChannelPruningEnv
 from envs.observations import OBSERVATIONS
 from tests.oracles import prepared

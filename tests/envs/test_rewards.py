@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from amc.budget import Budgets
+from amc.cost.budget import Budgets
 from envs import ChannelPruningEnv, Outcome
 from envs.rewards import REWARDS
 from tests.oracles import prepared

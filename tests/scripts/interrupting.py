@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from amc.training import Training
+from amc.training.training_loop import Training
 
 
 class Interrupting:

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 import amc
-from amc.networks import load_network
-from amc.policy import read_policy
-from amc.weights import write_state_dict
+from amc.artifacts.policy import read_policy
+from amc.networks.sources import load_network
+from amc.networks.weight_files import write_state_dict
 from scripts import apply, evaluate
 from tests.command import fail, succeed, summary
 

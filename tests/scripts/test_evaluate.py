@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from amc.networks import load_network
-from amc.weights import write_state_dict
+from amc.networks.sources import load_network
+from amc.networks.weight_files import write_state_dict
 from scripts import evaluate, train
 from tests.command import fail, succeed, summary
 

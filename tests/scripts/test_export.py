@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 import amc
-from amc.policy import Policy, describe_groups, save_compact
-from amc.prune import choose, compact, select
-from amc.reference import randomised
+from amc.artifacts.policy import Policy, describe_groups, save_compact
+from amc.pruning.masked_network import randomised
+from amc.pruning.slicing import choose, compact, select
 from scripts import export, train
 from tests.command import Done, fail, succeed
 
@@ -45,7 +45,7 @@ def see_images(network: nn.Module, shape: tuple[int, ...]) -> None:
 def save_run(folder: Path, model: str, shape: tuple[int, ...]) -> nn.Module:
     """A run folder with half of every group of `model` with random parameters and statistics; the compact network."""
     original = randomised(amc.load_network(model, "none").model, torch.Generator().manual_seed(0)).float()
-    graph = amc.analyse(original, torch.zeros(1, *shape))
+    graph = amc.analysis.analyse(original, torch.zeros(1, *shape))
     keeps = np.array([group.choices[len(group.choices) // 2] for group in graph.groups])
     alive = choose(graph, np.random.default_rng(0).random(graph.unit_count), keeps)
     selection = select(graph, original, alive)

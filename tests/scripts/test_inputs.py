@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import amc
-from amc.networks import load_network
+from amc.networks.sources import load_network
 from scripts import apply, describe, evaluate, export, pretrain, train
 from tests.command import fail, succeed, summary
 

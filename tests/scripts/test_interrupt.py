@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import amc
-from scripts.signals import raised
+from scripts.command.signals import raised
 from tests.command import summary
 
 ROOT = Path(__file__).parents[2]

@@ -1,4 +1,4 @@
-"""Searches that know latency, on a pretended device that works it out from the models it is sent."""
+"""Searches that know latency_connection, on a pretended device that works it out from the models it is sent."""
 
 import hashlib
 import json
@@ -10,13 +10,14 @@ import torch
 from torch import nn
 
 import amc
+from agents.report.run_record import read_record
 from agents.result import best_of
-from amc.export import onnx_as_it_is
+from amc.artifacts.portable import onnx_as_it_is
 from amc.graph.inputs import Example
-from amc.latency.device import DeviceLostError
+from amc.latency.measuring_device import DeviceLostError
 from amc.latency.table import default_path
-from scripts import apply, latency, report, train
-from scripts.record import read_record
+from scripts import apply, report, train
+from scripts.command import latency_connection
 from tests.amc.latency.pretended import FINGERPRINT, PretendedDevice, milliseconds
 from tests.command import Done, call, fail, succeed, summary
 
@@ -37,8 +38,8 @@ def exported_once(model: nn.Module, example: Example) -> onnx.ModelProto:
 @pytest.fixture(autouse=True)
 def device(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> PretendedDevice:
     device = PretendedDevice()
-    monkeypatch.setattr(latency, "Device", lambda *_: device)
-    monkeypatch.setattr("amc.latency.cut.onnx_as_it_is", exported_once)
+    monkeypatch.setattr(latency_connection, "Device", lambda *_: device)
+    monkeypatch.setattr("amc.latency.onnx_slicing.onnx_as_it_is", exported_once)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "latency-cache"))
     return device
 
@@ -47,8 +48,8 @@ def device(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFac
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("latency") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(latency, "Device", lambda *_: PretendedDevice())
-        patch.setattr("amc.latency.cut.onnx_as_it_is", exported_once)
+        patch.setattr(latency_connection, "Device", lambda *_: PretendedDevice())
+        patch.setattr("amc.latency.onnx_slicing.onnx_as_it_is", exported_once)
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "latency-cache"))
         succeed(train, *FEW, "--budget", "latency=0.6", "--episodes", "12", "--run-dir", folder)
     return folder

@@ -9,10 +9,10 @@ import pytest
 import torch
 from tensorboard.summary.writer.record_writer import RecordWriter  # type: ignore[import-untyped]
 
-import amc.files
-from amc.candidates import Candidates
-from amc.policy import read_policy
-from amc.racing import Score
+import amc.utils.files
+from amc.artifacts.policy import read_policy
+from amc.scoring.candidates import Candidates
+from amc.scoring.racing import Score
 from scripts import train
 from tests.command import call, fail, summary
 
@@ -128,14 +128,14 @@ def test_a_run_folder_that_cannot_be_made_is_told_before_the_search(tmp_path: Pa
 
 @pytest.mark.parametrize("name", ["agent", "compact", "policy", "summary"])
 def test_a_full_disk_leaves_whole_files_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    sync = amc.files._sync
+    sync = amc.utils.files._sync
 
     def full(path: Path) -> None:
         if path.name.startswith(f".{name}.") and path.parent == tmp_path:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         sync(path)
 
-    monkeypatch.setattr(amc.files, "_sync", full)
+    monkeypatch.setattr(amc.utils.files, "_sync", full)
     err = fail(train, "--run-dir", tmp_path, "--quiet", *FEW)
     assert f"cannot write {tmp_path / name}" in err
     assert "No space left on device; free space on the disk" in err
@@ -148,7 +148,7 @@ def test_a_full_disk_is_told_before_the_search(tmp_path: Path, monkeypatch: pyte
     def full(_: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(amc.files, "_sync", full)
+    monkeypatch.setattr(amc.utils.files, "_sync", full)
     monkeypatch.setattr(Candidates, "score", None)  # which no search gets to
     err = fail(train, "--run-dir", tmp_path / "run", "--quiet", *FEW)
     assert "No space left on device; free space on the disk" in err

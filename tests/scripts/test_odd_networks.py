@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import amc
+from amc.graph.input_spec import zeros
 from amc.graph.inputs import Example, feed
-from amc.input_spec import zeros
-from amc.userfile import call_function
+from amc.utils.user_file import call_function
 from scripts import evaluate, train
 from tests.command import call, succeed
 

@@ -14,10 +14,10 @@ import torch
 from torch import nn
 
 from amc.data.preprocess import IMAGENET_MEAN, Preprocess
-from amc.errors import UserError
-from amc.networks import Network
+from amc.networks.sources import Network
+from amc.utils.errors import UserError
 from scripts import apply, describe, evaluate, export, finetune, measure_latency, pretrain, report, train
-from scripts.options import DataOptions, ImageOptions, NetworkOptions, check_seed, rounding
+from scripts.options.network_and_images import DataOptions, ImageOptions, NetworkOptions, check_seed, rounding
 from tests.command import call
 
 ENTRY_POINTS = (train, apply, finetune, evaluate, describe, export, pretrain, report, measure_latency)

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import evaluate, job, train
+from scripts import evaluate, train
+from scripts.command import job
 from tests.command import Done, call, succeed
 
 FEW = ("--calibration-images", "40", "--reward-split", "60", "--test-images", "20")

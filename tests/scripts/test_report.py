@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agents.report.page import page
+from agents.report.run_record import GroupShape, Record, read_record
 from agents.result import Episode
-from amc.snapshots import CHECKPOINT_FOLDER
+from amc.artifacts.snapshots import CHECKPOINT_FOLDER
 from envs import ChannelPruningEnv
 from envs.rewards import Outcome
 from scripts import apply, report, train
-from scripts.cli import parse
-from scripts.record import GroupShape, Record, read_record
+from scripts.command.cli import parse
+from scripts.command.session import Session
+from scripts.command.signals import INTERRUPTED
 from scripts.report import write_report
-from scripts.report_page import page
-from scripts.session import Session
-from scripts.signals import INTERRUPTED
 from tests.command import call, fail, succeed, summary
 
 FEW = ("--calibration-images", "40", "--reward-split", "40", "--test-images", "40", "--quiet")

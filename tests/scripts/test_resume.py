@@ -18,11 +18,12 @@ import pytest
 import torch
 
 import amc
-from agents.checkpoint import latest_checkpoint, save_checkpoint
-from amc.policy import read_policy
+from agents.search.checkpoint_file import latest_checkpoint, save_checkpoint
+from amc.artifacts.policy import read_policy
 from envs import ChannelPruningEnv, Outcome
-from scripts import apply, evaluate, job, train
+from scripts import apply, evaluate, train
 from scripts import report as report_script
+from scripts.command import job
 from tests.command import call, fail, succeed, summary
 from tests.scripts.interrupting import HOLDER
 

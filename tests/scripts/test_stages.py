@@ -9,13 +9,13 @@ import pytest
 import torch
 
 import amc
-from agents.checkpoint import latest_checkpoint
-from amc.candidates import Candidates
-from amc.policy import read_policy
-from amc.racing import Score
+from agents.report.facts import stages
+from agents.report.run_record import read_record
+from agents.search.checkpoint_file import latest_checkpoint
+from amc.artifacts.policy import read_policy
+from amc.scoring.candidates import Candidates
+from amc.scoring.racing import Score
 from scripts import evaluate, train
-from scripts.record import read_record
-from scripts.report_facts import stages
 from tests.command import call, fail, succeed, summary
 
 pytestmark = pytest.mark.backward
@@ -103,7 +103,7 @@ class Stopping:
             raise error
 
         if at == "tuning":
-            monkeypatch.setattr("scripts.stages.tune", trained)
+            monkeypatch.setattr("agents.search.stages.tune", trained)
         else:
             monkeypatch.setattr(Candidates, "score", scored)
 
@@ -130,7 +130,7 @@ def test_what_a_stage_starts_from_is_not_trained_again(
         Stopping(patch, 16, SystemExit(128 + signal.SIGTERM))
         call(train, *STAGED, "--run-dir", tmp_path, "--quiet")
     with monkeypatch.context() as patch:
-        patch.setattr("scripts.stages.tune", lambda *_: pytest.fail("trained again"))
+        patch.setattr("agents.search.stages.tune", lambda *_: pytest.fail("trained again"))
         succeed(train, "--resume", tmp_path, "--quiet")
     assert (tmp_path / "policy.json").read_bytes() == (whole / "policy.json").read_bytes()
 

@@ -10,15 +10,15 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 import amc
+from agents.report.run_record import read_record
 from agents.rules import RULES
+from amc.artifacts.policy import read_policy
 from amc.data.load import load_data
-from amc.errors import UserError
-from amc.networks import load_network
-from amc.policy import read_policy
+from amc.networks.sources import load_network
+from amc.utils.errors import UserError
 from scripts import evaluate, train
-from scripts.cli import parse
-from scripts.options import ChannelOptions
-from scripts.record import read_record
+from scripts.command.cli import parse
+from scripts.options.network_and_images import ChannelOptions
 from tests.command import succeed, summary
 
 FEW = ("--calibration-images", "50", "--reward-split", "60", "--test-images", "50")

@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 
-from amc.graph.notes import Call, Watch
 from amc.graph.operators.elementwise import identity, pointwise, uninitialised, unknown
 from amc.graph.operators.layers import addmm, bmm, convolution, mm
 from amc.graph.operators.moves import (
@@ -30,6 +29,7 @@ from amc.graph.operators.moves import (
 )
 from amc.graph.operators.shuffles import channel_shuffle, fold, glu, pixel_shuffle, pixel_unshuffle, repeat, unfold
 from amc.graph.operators.statistics import along, argmax, batch_norm, group_norm, layer_norm, reduction, spatial, unpool
+from amc.graph.trace import Call, Watch
 
 Rule = Callable[[Watch, Call], None]
 

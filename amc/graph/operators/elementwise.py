@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amc.graph.channels import Label
-from amc.graph.notes import Call, Watch
+from amc.graph.trace import Call, Watch
 
 
 def pointwise(watch: Watch, call: Call) -> None:

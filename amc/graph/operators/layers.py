@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from amc.graph.channels import Label, Labels
-from amc.graph.notes import Call, LayerCall, Watch
+from amc.graph.trace import Call, LayerCall, Watch
 
 
 def convolution(watch: Watch, call: Call) -> None:

@@ -6,9 +6,9 @@ import numpy as np
 from torch import Tensor
 
 from amc.graph.channels import Label, Labels
-from amc.graph.notes import Call, Watch
 from amc.graph.operators.elementwise import identity, unknown
-from amc.graph.views import reshape_labels
+from amc.graph.reshape import reshape_labels
+from amc.graph.trace import Call, Watch
 
 
 def reshape(watch: Watch, call: Call) -> None:

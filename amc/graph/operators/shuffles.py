@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from amc.graph.channels import Label
-from amc.graph.notes import Call, Watch
-from amc.graph.views import tie_pieces
+from amc.graph.reshape import tie_pieces
+from amc.graph.trace import Call, Watch
 
 
 def channel_shuffle(watch: Watch, call: Call) -> None:

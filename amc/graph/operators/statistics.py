@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from amc.graph.notes import Call, Watch
+from amc.graph.trace import Call, Watch
 
 
 def batch_norm(watch: Watch, call: Call) -> None:

@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 
 from agents.result import Episode
 from agents.rules import RULES
-from amc.budget import Budgets
-from amc.cost import COSTS
+from amc.cost.budget import Budgets
+from amc.cost.costs import COSTS
 from amc.graph import Keeps
 from envs import ChannelPruningEnv
 from tests.problems import Problem, chain, problems

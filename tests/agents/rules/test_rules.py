@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from agents.result import Episode
 from agents.rules import RULES
-from amc.budget import Budgets
-from amc.errors import UserError
+from amc.cost.budget import Budgets
 from amc.graph import Keeps, PruningGraph
+from amc.utils.errors import UserError
 from envs import ChannelPruningEnv
 from tests.problems import Problem, chain, fits, larger, problems
 

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from agents.rules.schedules import channel_pruning, deep, shallow, uniform
-from amc.budget import Budgets
+from amc.cost.budget import Budgets
 from amc.graph import Keeps, PruningGraph, unchecked
 from envs import ChannelPruningEnv
 from tests.problems import chain

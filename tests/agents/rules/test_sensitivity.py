@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from agents.result import Episode
 from agents.rules import RULES
-from amc.budget import Budgets
+from amc.cost.budget import Budgets
 from amc.graph import Keeps
 from envs import ChannelPruningEnv
 from tests.problems import Problem, chain, fits, problems

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.rules.threshold import comparable, global_threshold
-from amc.budget import Budgets
+from amc.cost.budget import Budgets
 from envs import ChannelPruningEnv
 from tests.problems import Problem, chain, fits, problems
 

@@ -9,14 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amc.analyse import analyse
+from amc.analysis.analyse import analyse
 from amc.criteria import CRITERIA, Evidence
 from amc.criteria.activations import apoz, lda
 from amc.criteria.gradients import taylor
 from amc.criteria.propagation import nisp
 from amc.criteria.subsets import lasso, thinet
-from amc.criteria.weights import bn_scale, l1, l2
-from amc.errors import UserError
+from amc.criteria.weight_norms import bn_scale, l1, l2
+from amc.utils.errors import UserError
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared, snapshot
 

@@ -8,7 +8,7 @@ import pytest
 from amc.data import cifar10
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
-from amc.errors import UserError
+from amc.utils.errors import UserError
 
 
 class FakeCIFAR10:

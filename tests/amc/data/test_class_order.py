@@ -1,7 +1,7 @@
 import pytest
 
 from amc.data.class_order import in_order
-from amc.errors import UserError
+from amc.utils.errors import UserError
 
 
 @pytest.mark.parametrize(

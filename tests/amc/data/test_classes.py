@@ -4,7 +4,7 @@ import torch
 from amc.data.classes import fit_classes, match_classes
 from amc.data.load import Splits
 from amc.data.resident import ResidentImages
-from amc.errors import UserError
+from amc.utils.errors import UserError
 
 PETS = ("Tabby Cat", "dog", "gold-fish")
 

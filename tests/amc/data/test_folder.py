@@ -13,7 +13,7 @@ from amc.data.folder import image_folder
 from amc.data.load import load_data
 from amc.data.preprocess import Preprocess
 from amc.data.splits import SplitSizes
-from amc.errors import UserError
+from amc.utils.errors import UserError
 
 GREY = Preprocess(4, (0.0,), (1.0,))
 

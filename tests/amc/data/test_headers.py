@@ -6,7 +6,7 @@ import pytest
 from PIL import Image, ImageFile
 
 from amc.data.headers import check_images
-from amc.errors import UserError
+from amc.utils.errors import UserError
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8))
 FORMATS = {"bmp": {}, "jpeg": {}, "png": {}, "ppm": {}, "tiff": {}, "webp": {"lossless": True}}

@@ -5,7 +5,7 @@ from amc.data.load import load_data
 from amc.data.resident import ResidentImages
 from amc.data.splits import SplitSizes
 from amc.data.streamed import StreamedImages
-from amc.errors import UserError
+from amc.utils.errors import UserError
 
 
 def test_calibration_and_reward_images_are_in_memory_and_the_others_wait() -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from amc.data.headers import check_images
 from amc.data.preprocess import Preprocess
-from amc.errors import UserError
+from amc.utils.errors import UserError
 
 GREY = Preprocess(4, (0.0,), (1.0,))
 RGB = Preprocess(4, (0.0,) * 3, (1.0,) * 3)

@@ -6,7 +6,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms._presets import ImageClassification
 
 from amc.data.preprocess import Interpolation, Preprocess
-from amc.errors import UserError
+from amc.utils.errors import UserError
 
 MEAN = (0.4, 0.5, 0.6)
 STD = (0.2, 0.3, 0.4)

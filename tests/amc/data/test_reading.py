@@ -13,7 +13,7 @@ from amc.data.lazy import LazyImages
 from amc.data.resident import ResidentImages
 from amc.data.sampling import Labels
 from amc.data.streamed import StreamedImages
-from amc.errors import UserError
+from amc.utils.errors import UserError
 
 COUNT = 30
 BYTES = COUNT * 2 * 3 * 3 * 4

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amc.data.sampling import stratified
-from amc.errors import UserError
+from amc.utils.errors import UserError
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.data())

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from amc.data.sampling import Labels
 from amc.data.splits import Part, SplitSizes, partition
-from amc.errors import UserError
+from amc.utils.errors import UserError
 
 counts = st.integers(2, 60)
 

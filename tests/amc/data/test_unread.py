@@ -15,7 +15,7 @@ from amc.data.load import Splits, load_data
 from amc.data.loader import LoaderImages
 from amc.data.splits import SplitSizes
 from amc.data.unread import Unread
-from amc.parcel import Parcel
+from amc.scoring.engines.shared_pickle import Parcel
 
 COUNT = 24
 FILE = """

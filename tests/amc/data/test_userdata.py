@@ -6,7 +6,7 @@ import torch
 from amc.data.load import load_data
 from amc.data.loader import LoaderImages
 from amc.data.splits import SplitSizes
-from amc.errors import UserError
+from amc.utils.errors import UserError
 
 PREAMBLE = """
 import torch

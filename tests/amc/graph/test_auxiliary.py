@@ -5,9 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amc.analyse import analyse
-from amc.cost import macs
-from amc.prune import compact, select
+from amc.analysis.analyse import analyse
+from amc.cost.costs import macs
+from amc.pruning.slicing import compact, select
 from tests.architectures import PRUNABLE, Plain
 from tests.oracles import counted_macs, randomise, run
 

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from amc.analyse import analyse
-from amc.prune import compact, select
+from amc.analysis.analyse import analyse
+from amc.pruning.slicing import compact, select
 from tests.architectures import PRUNABLE
 from tests.oracles import random_alive, randomise, run
 from tests.unusual import Around

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amc.analyse import analyse
-from amc.prune import compact, select
+from amc.analysis.analyse import analyse
+from amc.pruning.slicing import compact, select
 from tests.architectures import PRUNABLE
 from tests.oracles import distance, prepared, random_alive, randomise, run, run_ignoring
 from tests.unusual import Around

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from amc.analyse import analyse
+from amc.analysis.analyse import analyse
 from amc.graph import Axis, PruningGraph, unchecked
 from tests.architectures import PRUNABLE, Dense, Plain
 from tests.oracles import prepared

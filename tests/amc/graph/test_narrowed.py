@@ -3,11 +3,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from amc.analyse import analyse
-from amc.cost import COSTS
+from amc.analysis.analyse import analyse
+from amc.cost.costs import COSTS
 from amc.graph import PruningGraph
 from amc.graph.narrowed import narrowed
-from amc.prune import compact, select
+from amc.pruning.slicing import compact, select
 from tests.architectures import PRUNABLE
 from tests.oracles import counted_macs, counted_params, random_alive, randomise
 

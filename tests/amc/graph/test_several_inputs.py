@@ -5,10 +5,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amc.analyse import analyse
-from amc.cost import macs
-from amc.prune import compact, select
-from amc.reference import ignoring
+from amc.analysis.analyse import analyse
+from amc.cost.costs import macs
+from amc.pruning.masked_network import ignoring
+from amc.pruning.slicing import compact, select
 from tests.oracles import counted, distance, random_alive, randomise
 
 

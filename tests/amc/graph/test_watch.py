@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
-from amc.analyse import analyse
+from amc.analysis.analyse import analyse
 from amc.graph.watch import output_tensors, watch_forward
 from tests.architectures import PRUNABLE, Plain
 from tests.oracles import prepared, snapshot

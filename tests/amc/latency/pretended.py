@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import onnx
 
-from amc.latency.blocks import Estimate, Timing
+from amc.latency.timing import Estimate, Timing
 
 BLOCK = 4
 FINGERPRINT = {"cpu": "Abacus 1", "runtime": "onnxruntime 1.0", "threads": 1, "system": "any", "cores": 1}
@@ -30,7 +30,7 @@ class PretendedDevice:
         pass
 
     def measure(self, models: Sequence[bytes], precision: float = 0.01, limit: float = 1.0) -> Timing:
-        """As `amc.latency.device.Device.measure`."""
+        """As `amc.latency.measuring_device.Device.measure`."""
         del precision, limit
         self.models += len(models)
         times = [milliseconds(model) * (1 + self._noise * self._rng.normal()) for model in models]

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from amc.errors import UserError
 from amc.latency.eager import Eager
+from amc.utils.errors import UserError
 
 
 def linear(count: int) -> nn.Sequential:

@@ -3,9 +3,9 @@ import time
 
 import pytest
 
-from amc.errors import UserError
-from amc.latency.device import Device, DeviceLostError
+from amc.latency.measuring_device import Device, DeviceLostError
 from amc.latency.target import parse_target
+from amc.utils.errors import UserError
 from tests.amc.latency.conftest import Server
 from tests.amc.latency.models import multiplications
 

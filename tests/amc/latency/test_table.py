@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amc.analyse import analyse
-from amc.errors import UserError
-from amc.latency.build import build, missing
-from amc.latency.cut import Exporter
+from amc.analysis.analyse import analyse
+from amc.latency.device_rounding import device_rounding
+from amc.latency.layer_latency import GRAIN, Surface, corners
+from amc.latency.onnx_slicing import Exporter
 from amc.latency.random_keeps import random_keeps
-from amc.latency.rounding import device_rounding
 from amc.latency.shapes import LayerShape, shapes_of, small_model
-from amc.latency.surface import GRAIN, Surface, corners
 from amc.latency.table import LatencyTable, default_path, read_table
-from amc.prune import choose
+from amc.latency.table_building import build, missing
+from amc.pruning.slicing import choose
+from amc.utils.errors import UserError
 from tests.amc.latency.pretended import FINGERPRINT, PretendedDevice, milliseconds
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared

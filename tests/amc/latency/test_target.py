@@ -1,7 +1,7 @@
 import pytest
 
-from amc.errors import UserError
 from amc.latency.target import parse_target
+from amc.utils.errors import UserError
 
 
 @pytest.mark.parametrize(

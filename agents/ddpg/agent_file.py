@@ -1,0 +1,170 @@
+"""The trained agent as a file, and its weights back from one.
+
+`agent.zip` is Stable-Baselines3's own format, so that `stable_baselines3.DDPG.load` opens it, with one more member:
+`amc.json`, which says what the agent's observation means. Stable-Baselines3 unpickles parts of such a file; here only
+the tensors of `policy.pth` and the JSON are read, and nothing is executed.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3 import DDPG
+from stable_baselines3.td3.policies import TD3Policy
+from torch import Tensor
+
+from agents.ddpg.episodic_ddpg import EpisodicDDPG
+from amc.artifacts.json_validation import entry, integer, list_of, text
+from amc.networks.torch_file import read_torch
+from amc.utils.errors import UserError
+from amc.utils.files import write_bytes
+from amc.utils.text import nearest, one_line, shortened
+from envs import ChannelPruningEnv
+from envs.observations import OBSERVATIONS
+
+DESCRIPTION, WEIGHTS = "amc.json", "policy.pth"
+SCHEMA = 1
+MOST_BYTES = {DESCRIPTION: 2**20, WEIGHTS: 2**28}
+"""Members of an agent file may unpack to this much: far more than an agent needs, less than a machine has."""
+LARGEST_LAYER = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class AgentFile:
+    """An agent from a file.
+
+    Attributes:
+        path: Where it came from.
+        observation: Name of the observation set that it was trained on.
+        features: Names of the set's features, in order.
+        hidden: Sizes of the hidden layers.
+        weights: Of actor, critic and their targets, by their names in Stable-Baselines3's policy.
+    """
+
+    path: Path
+    observation: str
+    features: tuple[str, ...]
+    hidden: tuple[int, ...]
+    weights: Mapping[str, Tensor]
+
+    def check_fits(self, env: ChannelPruningEnv) -> None:
+        """Raise a UserError where the agent was trained on other features than `env` has."""
+        have, needs = env.observation.names, self.features
+        if have == needs:
+            return
+        lacking, more = [n for n in needs if n not in have], [n for n in have if n not in needs]
+        words = "; ".join(
+            f"{title}: {shortened(names)}"
+            for title, names in (("missing here", lacking), ("unknown to it", more))
+            if names
+        )
+        raise UserError(
+            f"the agent in {self.path} needs other features ({words or 'in another order'}); train a new one"
+        )
+
+
+def save_agent(path: Path, agent: EpisodicDDPG) -> None:
+    """Write the agent's networks, whole or not at all.
+
+    Nothing but Stable-Baselines3's own classes goes into the file.
+
+    Raises:
+        UserError: the file can't be written.
+    """
+    env = agent.pruning_env
+    plain = DDPG("MlpPolicy", env, buffer_size=1, policy_kwargs={"net_arch": list(agent.settings.hidden)})
+    plain.policy.load_state_dict(agent.policy.state_dict())
+    archive = io.BytesIO()
+    plain.save(archive)
+    with zipfile.ZipFile(archive, "a") as file:
+        description = {
+            "schema": SCHEMA,
+            "observation": env.observation_name,
+            "version": env.observation.version,
+            "features": list(env.observation.names),
+            "hidden": list(agent.settings.hidden),
+        }
+        file.writestr(DESCRIPTION, json.dumps(description, indent=2))
+    write_bytes(path, archive.getvalue())
+
+
+def read_agent(path: Path) -> AgentFile:
+    """Read an agent without unpickling or executing anything.
+
+    Raises:
+        UserError: no such file, a damaged one, one without our description, an observation set or version that this
+            release does not have, or weights that are not those of such an agent.
+    """
+    description, weights = _members(path)
+    try:
+        content = json.loads(description)
+        if (schema := entry(content, "schema", integer)) != SCHEMA:
+            raise ValueError(f"expected schema {SCHEMA}, got {schema}")
+        observation = entry(content, "observation", text)
+        version = entry(content, "version", integer)
+        features = entry(content, "features", list_of(text))
+        hidden = entry(content, "hidden", list_of(_layer))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is damaged: {DESCRIPTION}: {error}") from error
+    if observation not in OBSERVATIONS:
+        raise UserError(
+            f"the agent in {path} needs observation set {observation!r}, which this release does not have;"
+            f" {nearest(observation, OBSERVATIONS)}"
+        )
+    if version != (own := OBSERVATIONS[observation].version):
+        raise UserError(
+            f"the agent in {path} needs version {version} of observation set {observation}, this release has version"
+            f" {own}; train a new agent, or use the release that it was trained with"
+        )
+    return AgentFile(path, observation, features, hidden, _checked(weights, len(features), hidden, path))
+
+
+def _members(path: Path) -> tuple[bytes, bytes]:
+    if not path.is_file():
+        raise UserError(f"expected an agent file at {path}, there is none; check the path")
+    try:
+        with zipfile.ZipFile(path) as file:
+            for name, most in MOST_BYTES.items():
+                if name not in file.namelist():
+                    raise UserError(f"{path} has no {name}; expected an agent.zip that a search of this tool left")
+                if file.getinfo(name).file_size > most:
+                    raise UserError(f"{path} is damaged: {name} is larger than {most:,} bytes")
+            return file.read(DESCRIPTION), file.read(WEIGHTS)
+    except UserError:
+        raise
+    except Exception as error:  # a damaged archive may raise anything
+        raise UserError(f"{path} can't be read as an agent file: {one_line(error)}") from error
+
+
+def _layer(value: Any) -> int:
+    if not 1 <= integer(value) <= LARGEST_LAYER:
+        raise ValueError(f"expected a layer of 1 to {LARGEST_LAYER}, got {value}")
+    return int(value)
+
+
+def _checked(content: bytes, features: int, hidden: tuple[int, ...], path: Path) -> dict[str, Tensor]:
+    """The weights, if they are those of actor and critic with these sizes."""
+    weights = read_torch(io.BytesIO(content), f"{WEIGHTS} in {path}")
+    space = spaces.Box(0.0, 1.0, (features,), np.float32)
+    action = spaces.Box(-1.0, 1.0, (1,), np.float32)
+    wanted = TD3Policy(space, action, lambda _: 1.0, net_arch=list(hidden), n_critics=1).state_dict()
+    found = dict(weights) if isinstance(weights, Mapping) else {}
+    fits = found.keys() == wanted.keys() and all(
+        isinstance(each, Tensor) and each.shape == wanted[name].shape and bool(torch.isfinite(each).all())
+        for name, each in found.items()
+    )
+    if not fits:
+        raise UserError(
+            f"{path} is damaged: its weights are not finite numbers of an agent with {features} features and hidden"
+            f" layers {list(hidden)}"
+        )
+    return found

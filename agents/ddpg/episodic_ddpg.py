@@ -1,0 +1,342 @@
+"""Deep deterministic policy gradient (Lillicrap et al. 2016) on Stable-Baselines3, by episodes as AMC uses it.
+
+Written as the difference to Stable-Baselines3's `DDPG`: episodes are collected whole, every transition gets the
+episode's reward, the executed action goes into the replay with the interval that was feasible, and the updates run at
+the end of the episode. An episode is a function of the actor's weights, the best policy so far, the seed and its index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3 import DDPG
+from stable_baselines3.common.type_aliases import RolloutReturn
+from torch import Tensor
+from torch.nn import functional as F
+
+from agents.ddpg.projection import project
+from agents.ddpg.replay import EpisodeReplay
+from agents.ddpg.settings import DDPGSettings
+from agents.ddpg.threads import one_thread
+from agents.exploration import random_policy, truncated_normal, varied_policies
+from agents.result import Episode, Past, best_of, better
+from amc.graph import Keeps
+from envs import ChannelPruningEnv
+from envs.channel_pruning import Walk
+from envs.rewards import Outcome
+
+LOSSES = ("loss/critic", "loss/actor")
+GOLDEN = (5**0.5 - 1) / 2
+"""Multiples of it, less their whole parts, are spread evenly over [0, 1]."""
+
+
+class EpisodicDDPG(DDPG):
+    """DDPG whose unit is the episode.
+
+    Args:
+        env: The pruning environment; one episode runs in it at a time.
+        settings: Hyperparameters.
+        warmup: Episodes before the actor is trained.
+        seed: Of the networks, the exploration and the replay.
+        device: Where actor and critic live.
+        on_episode: Told of every episode.
+        start: Weights of an agent that was trained elsewhere, by their names in `policy`: it begins with what that
+            agent would do, where a new one begins with the uniform policy. None for a new agent.
+        together: Episodes of a round: one actor decides on all of them, and learns when all are scored.
+    """
+
+    def __init__(
+        self,
+        env: ChannelPruningEnv,
+        settings: DDPGSettings,
+        warmup: int,
+        seed: int,
+        on_episode: Callable[[Episode], None],
+        device: str = "cpu",
+        start: Mapping[str, Tensor] | None = None,
+        together: int = 1,
+    ) -> None:
+        self.steps = len(env.graph.groups)
+        super().__init__(
+            "MlpPolicy",
+            env,
+            buffer_size=settings.replay_size,
+            learning_starts=warmup * self.steps,
+            batch_size=settings.batch_size,
+            tau=settings.tau,
+            gamma=settings.gamma,
+            gradient_steps=-1,  # as many as `collect_rollouts` says
+            replay_buffer_class=EpisodeReplay,
+            policy_kwargs={"net_arch": list(settings.hidden), "optimizer_kwargs": {"fused": True}},
+            seed=seed,
+            device=device,
+        )
+        self.pruning_env = env
+        self.settings = settings
+        self.warmup = warmup
+        self.on_episode = on_episode
+        self.best: Episode | None = None
+        self._known: set[bytes] = set()  # keeps of the episodes before this round
+        self._together = together
+        self._of_round: tuple[Episode, ...] = ()
+        self.baseline: float | None = None
+        self.losses: dict[str, float] = {}
+        self.begins_greedy = start is not None
+        if start is not None:
+            self.policy.load_state_dict(start)
+        self._set_rates()
+
+    def _set_rates(self) -> None:
+        for optimizer, rate in (
+            (self.actor.optimizer, self.settings.actor_rate),
+            (self.critic.optimizer, self.settings.critic_rate),
+        ):
+            for parameters in optimizer.param_groups:
+                parameters["lr"] = rate
+
+    def search(self, episodes: int) -> None:
+        """Run episodes until there are `episodes`, those before an interruption included."""
+        updates_due = self.num_timesteps > self.learning_starts and not self._of_round
+        if updates_due:  # only where it goes on: the state that was kept is that before them
+            self.train(self.settings.updates_per_step * self.steps * self._together, self.batch_size)
+        self.learn((episodes - self._episode_num) * self.steps, reset_num_timesteps=False)
+
+    def state(self) -> dict[str, Tensor]:
+        """What it knows when an episode is told of, that is before the updates that follow; besides the episodes."""
+        assert isinstance(self.replay_buffer, EpisodeReplay)
+        assert self.baseline is not None, "there is nothing to know before the first episode"
+        state = {f"policy.{name}": tensor.clone() for name, tensor in self.policy.state_dict().items()}
+        for name, optimizer in self._optimizers.items():
+            state |= {f"{name}.{key}": tensor.clone() for key, tensor in _moments(optimizer).items()}
+        state |= {f"replay.{name}": column for name, column in self.replay_buffer.columns().items()}
+        return state | {"baseline": torch.tensor(self.baseline, dtype=torch.float64)}
+
+    def restore(self, past: Past) -> None:
+        """Be as one that has run these episodes.
+
+        Raises:
+            ValueError: a state that is not of this agent.
+        """
+        assert isinstance(self.replay_buffer, EpisodeReplay)
+        try:
+            self.policy.load_state_dict(_below("policy.", past.state))
+            for name, optimizer in self._optimizers.items():
+                _set_moments(optimizer, _below(f"{name}.", past.state))
+            self.replay_buffer.restore(_below("replay.", past.state))
+            self.baseline = past.state["baseline"].item()
+        except (KeyError, RuntimeError) as error:
+            raise ValueError(f"the state is not of this agent: {error}") from error
+        self._episode_num = len(past.episodes)
+        begin = self._begin_of_round
+        self.best = best_of(past.episodes[:begin])
+        self._known = {episode.keeps.tobytes() for episode in past.episodes[:begin]}
+        self._of_round = past.episodes[begin:]
+        if self._of_round:
+            self.losses = {name: value for name, value in past.episodes[-1].details.items() if name in LOSSES}
+        self.num_timesteps = self._episode_num * self.steps
+
+    @property
+    def _begin_of_round(self) -> int:
+        """The first episode of the round that the next episode is of."""
+        return self._episode_num // self._together * self._together
+
+    @property
+    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {"actor_optimizer": self.actor.optimizer, "critic_optimizer": self.critic.optimizer}
+
+    # -- collecting ---------------------------------------------------------------------------------------------
+
+    def collect_rollouts(self, env: Any, callback: Any, *args: Any, **kwargs: Any) -> RolloutReturn:  # noqa: ARG002
+        """Run what is left of a round of episodes, put them into the replay and tell of them.
+
+        All are decided on before any is scored, by what was known when the round began.
+        """
+        self.policy.set_training_mode(False)
+        callback.on_rollout_start()
+        begin = self._begin_of_round
+        end = min(begin + self._together, -(-self._total_timesteps // self.steps))
+        walks = [self._walk(index) for index in range(self._episode_num, end)]
+        for episode in self._of_round:  # of one that was interrupted
+            self._remember(episode)
+        self._of_round = ()
+        scores = self.pruning_env.score_all([walk.keeps for walk in walks], race=True)
+        for walk, (reward, outcome) in zip(walks, scores, strict=True):
+            self._note(walk, reward, outcome)
+            callback.on_step()
+        callback.on_rollout_end()
+        return RolloutReturn(self.settings.updates_per_step * self.steps * (end - begin), end - begin, True)
+
+    def _note(self, walk: Walk, reward: float, outcome: Outcome) -> None:
+        assert isinstance(self.replay_buffer, EpisodeReplay)
+        index = self._episode_num
+        self.replay_buffer.add_episode(walk.observations, _scaled(walk.sparsities), _scaled(walk.intervals), reward)
+        decay = self.settings.baseline_decay
+        self.baseline = reward if self.baseline is None else decay * self.baseline + (1 - decay) * reward
+        details = {"exploration/sigma": self.sigma(index), "reward/baseline": self.baseline} | self.losses
+        episode = Episode(index, walk.keeps, reward, outcome, details)
+        self._remember(episode)
+        self._episode_num += 1
+        self.num_timesteps += self.steps
+        self.on_episode(episode)
+
+    def _remember(self, episode: Episode) -> None:
+        self.best = better(self.best, episode)
+        self._known.add(episode.keeps.tobytes())
+
+    def sigma(self, episode: int) -> float:
+        """Exploration noise in an episode: held during the warm-up, then decaying."""
+        decayed = self.settings.sigma * self.settings.sigma_decay ** max(0, episode - self.warmup)
+        return max(decayed, self.settings.sigma_least)
+
+    def greedy(self, observation: NDArray[np.float32], interval: tuple[float, float]) -> float:
+        """The actor's sparsity for an observation, within the feasible interval."""
+        action, _ = self.predict(observation, deterministic=True)
+        return float(np.clip(action[0], *interval))
+
+    def _walk(self, index: int) -> Walk:
+        """One exploring episode, to be scored."""
+        rng = np.random.default_rng((self.seed or 0, index))
+        if index == 0 and self.begins_greedy:
+            return self.pruning_env.rehearse(self.greedy)
+        if not self.settings.whole_policies:
+            sigma = self.sigma(index)
+            return self.pruning_env.rehearse(
+                lambda observation, interval: truncated_normal(rng, self.greedy(observation, interval), sigma, 0, 1)
+            )
+        walks = self.pruning_env.walks(self._candidates(rng, index))
+        return walks[0] if len(walks) == 1 else walks[int(np.argmax(self._values(walks)))]
+
+    def _candidates(self, rng: np.random.Generator, index: int) -> list[Keeps]:
+        """Whole policies, of which one is scored: new ones, if there are any.
+
+        A new agent begins with the uniform one, then random ones in the warm-up, then variations. One that was trained
+        elsewhere has no warm-up.
+        """
+        budgets = self.pruning_env.budgets
+        if index == 0:
+            return [budgets.scale(np.ones(self.steps))]
+        if index < self.warmup and not self.begins_greedy:
+            return [random_policy(rng, budgets)]
+        sigma = self.sigma(index)
+        for kept in (self._kept_groups(index), 0):
+            keeps = self._varied_keeps(rng, kept)
+            varied = list(varied_policies(rng, budgets, keeps, sigma, self.settings.candidates, kept))
+            new = [each for each in varied if each.tobytes() not in self._known]
+            if new:
+                return new
+        return varied
+
+    def _kept_groups(self, index: int) -> int:
+        """How many groups, from the first on, stay as in the best policy so far: the same for some episodes in a row.
+
+        To return to where the best one was and to explore from there is the idea of Go-Explore (Ecoffet et al. 2021).
+        Here it saves time, too: networks that begin alike are computed from where they part (`amc.scoring.executor.prefix_cache`).
+        """
+        if self.best is None or self.settings.free_groups is None:
+            return 0
+        offset = np.random.default_rng((self.seed or 0, 2)).random()
+        share = (offset + GOLDEN * (index // self.settings.kept_episodes)) % 1.0  # even, however few there are
+        return int(share**2 * (max(self.steps - self.settings.free_groups, 0) + 1))
+
+    def _varied_keeps(self, rng: np.random.Generator, kept: int) -> Keeps:
+        """What is varied: the best policy so far, or the first `kept` groups of it and what the actor does then."""
+        if self.best is None:
+            return self.pruning_env.rehearse(self.greedy).keeps
+        if rng.random() < self.settings.best_share:
+            return self.best.keeps
+        begin = iter(self.pruning_env.sparsities(self.best.keeps)[:kept].tolist())
+
+        def act(observation: NDArray[np.float32], interval: tuple[float, float]) -> float:
+            sparsity = next(begin, None)
+            return self.greedy(observation, interval) if sparsity is None else sparsity
+
+        return self.pruning_env.rehearse(act).keeps
+
+    def _values(self, walks: Sequence[Walk]) -> NDArray[np.float64]:
+        """What the critic expects of whole policies: the mean of its values along each episode, `(walks,)`."""
+        observations = np.concatenate([walk.observations[:-1] for walk in walks])
+        actions = np.concatenate([_scaled(walk.sparsities) for walk in walks])
+        with torch.no_grad():
+            values = self.critic.q1_forward(
+                torch.as_tensor(observations, device=self.device), torch.as_tensor(actions[:, None], device=self.device)
+            )
+        means: NDArray[np.float64] = values.view(len(walks), -1).mean(dim=1).double().cpu().numpy()
+        return means
+
+    # -- learning -----------------------------------------------------------------------------------------------
+
+    def train(self, gradient_steps: int, batch_size: int = 64) -> None:
+        """Update critic and actor `gradient_steps` times.
+
+        The target is the episode's reward less the baseline, plus the target critic's value of the next state unless
+        the settings say `monte_carlo`. Actions of target and actor are projected into what was feasible.
+        """
+        with one_thread():
+            self._update(gradient_steps, batch_size)
+
+    def _update(self, gradient_steps: int, batch_size: int) -> None:
+        self.policy.set_training_mode(True)
+        actor_parameters = list(self.actor.parameters())
+        fast: list[Tensor] = [*self.critic.parameters(), *actor_parameters]
+        slow: list[Tensor] = [*self.critic_target.parameters(), *self.actor_target.parameters()]
+        replay, settings = self.replay_buffer, self.settings
+        assert isinstance(replay, EpisodeReplay)
+        assert self.baseline is not None, "the updates follow the first episode"
+        rng = np.random.default_rng((self.seed or 0, self._episode_num, 1))
+        scale = max(replay.reward_deviation(), 1e-6) if settings.standardised else 1.0
+        losses: dict[str, list[Tensor]] = {name: [] for name in LOSSES}
+        for _ in range(gradient_steps):
+            batch = replay.draw(rng, batch_size)
+            target = (batch.rewards - self.baseline) / scale
+            if not settings.monte_carlo:
+                with torch.no_grad():
+                    following = project(self.actor_target(batch.next_observations), batch.next_intervals)
+                    value = self.critic_target.q1_forward(batch.next_observations, following)
+                    target = target + (1 - batch.dones) * self.gamma * value
+            critic_loss = F.mse_loss(self.critic.q1_forward(batch.observations, batch.actions), target)
+            self.critic.optimizer.zero_grad()
+            critic_loss.backward()
+            self.critic.optimizer.step()
+
+            chosen = project(self.actor(batch.observations), batch.intervals)
+            actor_loss = -self.critic.q1_forward(batch.observations, chosen).mean()
+            for parameter, gradient in zip(
+                actor_parameters, torch.autograd.grad(actor_loss, actor_parameters), strict=True
+            ):  # those of the critic are not needed
+                parameter.grad = gradient
+            self.actor.optimizer.step()
+
+            with torch.no_grad():
+                torch._foreach_lerp_(slow, fast, self.tau)
+            for name, loss in zip(LOSSES, (critic_loss, actor_loss), strict=True):
+                losses[name].append(loss.detach())
+        self._n_updates += gradient_steps
+        self.losses = {name: float(torch.stack(values).mean()) for name, values in losses.items()}
+
+
+def _scaled(sparsities: NDArray[np.float64]) -> NDArray[np.float32]:
+    """From [0, 1] to Stable-Baselines3's [-1, 1]."""
+    return (2.0 * sparsities - 1.0).astype(np.float32)
+
+
+def _below(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+
+
+def _moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """What Adam knows of each parameter; nothing before the first update."""
+    state = optimizer.state_dict()["state"]
+    return {f"{index}.{name}": tensor for index, known in state.items() for name, tensor in known.items()}
+
+
+def _set_moments(optimizer: torch.optim.Optimizer, moments: Mapping[str, Tensor]) -> None:
+    content = optimizer.state_dict()
+    content["state"] = {}
+    for key, tensor in moments.items():
+        index, _, name = key.partition(".")
+        content["state"].setdefault(int(index), {})[name] = tensor
+    optimizer.load_state_dict(content)

@@ -1,0 +1,133 @@
+"""The end of a search: the best policies scored on all reward images; then the test images are read, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from agents.result import Episode
+from agents.search.finalists import Scored, choose, scored
+from agents.search.latency_finalists import choose_measured, latency_reached
+from amc.artifacts.policy import CostReached, GroupPolicy, LatencyReached, Policy, current_versions, describe_groups
+from amc.cost.budget import Budgets
+from amc.cost.costs import COSTS
+from amc.graph import Keeps
+from amc.latency.latency_model import Stopwatch
+from amc.task import Task
+
+
+@dataclass(frozen=True, eq=False)
+class Finish:
+    """What a search comes to; `zero_shot` is what an agent that was trained elsewhere did before it learned here."""
+
+    original_accuracy: float
+    uniform: Scored
+    zero_shot: Scored | None
+    policy: Scored
+    groups: tuple[GroupPolicy, ...]
+    costs: dict[str, CostReached]
+    latency: LatencyReached | None = None
+
+
+class OnTest(NamedTuple):
+    """Accuracy on the test images, in [0, 1]."""
+
+    original: float
+    uniform: float
+    zero_shot: float | None
+    policy: float
+
+
+def finish(
+    task: Task,
+    episodes: Sequence[Episode],
+    reward: Callable[[Keeps, float], float],
+    original_accuracy: float,
+    *,
+    zero_shot: bool = False,
+    watch: Stopwatch | None = None,
+) -> Finish:
+    """Choose among the best episodes by their reward on all reward images, and score beside it what it has to beat.
+
+    `task` is that of the last stage, whose `episodes` these are; the uniform policy is that of the original network.
+    `original_accuracy` is that of the original network on the reward images.
+    `zero_shot`: the first episode is what a trained agent did before it learned, and is scored beside the others.
+    `watch` measures latency, where the search knows it.
+    """
+    first = scored(task, episodes[0].keeps) if zero_shot else None
+    others = [first] if first else []
+    best = choose_measured(task, episodes, reward, watch, *others) if watch else choose(task, episodes, reward, *others)
+    origin = task.origin
+    return Finish(
+        original_accuracy=original_accuracy,
+        uniform=scored(origin, _uniform(origin, best.keeps)),
+        zero_shot=first,
+        policy=best,
+        groups=describe_groups(origin.graph, task.alive(best.keeps)),
+        costs=_costs(origin, best.keeps),
+        latency=latency_reached(watch, task, best.keeps) if watch else None,
+    )
+
+
+def score_on_test(task: Task, result: Finish) -> OnTest:
+    """Read the test images: the one time that it is done."""
+    return OnTest(
+        original=task.accuracy(task.origin.model, task.splits.test),
+        uniform=task.accuracy(result.uniform.network, task.splits.test),
+        zero_shot=task.accuracy(result.zero_shot.network, task.splits.test) if result.zero_shot else None,
+        policy=task.accuracy(result.policy.network, task.splits.test),
+    )
+
+
+def _uniform(task: Task, policy: Keeps) -> Keeps:
+    """The uniform policy at the task's budgets, or at the MACs of `policy` where there are none."""
+    budgets = task.budgets
+    if not budgets.limits:
+        budgets = Budgets(task.graph, [f"macs={COSTS['macs'](task.graph)(policy)}"])
+    return budgets.scale(np.ones(len(task.graph.groups)))
+
+
+def _costs(task: Task, keeps: Keeps) -> dict[str, CostReached]:
+    """Costs of the original network of `task` and of the one that keeps `keeps[g]` units of each group."""
+    reached = {}
+    for kind, make in COSTS.items():
+        cost = make(task.graph)
+        before, after = cost(task.graph.full), cost(keeps)
+        reached[kind] = CostReached(before, after, after / before)
+    return reached
+
+
+def as_searched(task: Task, episode: Episode) -> Scored:
+    """The policy of an episode with the very network that the search scored, for which it made no file."""
+    network, selection = task.compact(episode.keeps, task.search_recovery)
+    return Scored(episode.keeps, network, selection, episode.outcome.accuracy)
+
+
+def policy_file(
+    task: Task,
+    found: Scored,
+    original_accuracy: float,
+    model: str,
+    strategy: str,
+    seed: int,
+    latency: LatencyReached | None = None,
+) -> Policy:
+    """A found policy as it is written to `policy.json`."""
+    return Policy(
+        model=model,
+        inputs=task.origin.graph.inputs,
+        fingerprint=task.origin.graph.fingerprint,
+        strategy=strategy,
+        seed=seed,
+        budget=tuple(limit.asked for limit in task.budgets.limits),
+        costs=_costs(task.origin, found.keeps),
+        latency=latency,
+        accuracy_before=original_accuracy,
+        accuracy=found.reward_accuracy,
+        groups=describe_groups(task.origin.graph, task.alive(found.keeps)),
+        selection=found.selection,
+        versions=current_versions(),
+    )

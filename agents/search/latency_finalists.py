@@ -1,0 +1,82 @@
+"""The choice among the best policies where latency has a budget: what was predicted to fit is measured."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from agents.result import Episode
+from agents.search.finalists import Scored, choose
+from amc.artifacts.policy import LatencyReached
+from amc.cost.budget import Limit
+from amc.cost.costs import LATENCY
+from amc.graph import Keeps
+from amc.latency.latency_model import Stopwatch
+from amc.task import Task
+
+TOLERANCE = 0.01
+"""By how much of the budget a measured latency may exceed it: as much as measurements differ."""
+TRIES = 6
+
+
+def choose_measured(
+    task: Task,
+    episodes: Sequence[Episode],
+    reward: Callable[[Keeps, float], float],
+    watch: Stopwatch,
+    *others: Scored,
+) -> Scored:
+    """As `choose`, of policies that are measured to be within the latency budget.
+
+    Where the best one takes more than was predicted, the prediction is fitted again to all that was measured, the
+    budget is tightened by what it is still off, and the best within that is measured in turn. Episodes that are over
+    it now are scaled down to it: a search looks where the prediction was too low, so what fits by chance is poor.
+    """
+    limit = latency_limit(task)
+    best = choose(task, episodes, reward, *others)
+    if limit is None:
+        return best
+    for _ in range(TRIES):
+        measured = watch.measure(best.keeps)
+        if measured <= limit.most * (1 + TOLERANCE):
+            break
+        watch.refit(near=limit.most / watch.original)
+        predicted = watch.cost(task.graph)(best.keeps)
+        most = limit.most * predicted / measured
+        if most < watch.cost(task.graph)(task.graph.least):
+            break
+        tightened = task.within(with_latency(task, most))
+        best = choose(tightened, [_within(tightened, episode) for episode in episodes], reward)
+    return best
+
+
+def latency_reached(watch: Stopwatch, task: Task, keeps: Keeps) -> LatencyReached:
+    """The latency of the network with `keeps`, predicted by the task's budget where it has one, and measured."""
+    limit = latency_limit(task)
+    predict = limit.cost if limit else watch.cost(task.graph)
+    return LatencyReached(
+        latency_before_ms=watch.original,
+        latency_after_ms=watch.measure(keeps),
+        latency_predicted_ms=predict(keeps),
+        target=watch.device.target,
+        runtime=watch.device.runtime,
+    )
+
+
+def latency_limit(task: Task) -> Limit | None:
+    """The latency budget of a task; None where it has none."""
+    return next((limit for limit in task.budgets.limits if limit.kind == LATENCY), None)
+
+
+def with_latency(task: Task, milliseconds: float) -> tuple[str, ...]:
+    """The budgets of a task with another latency."""
+    return tuple(
+        f"{LATENCY}={milliseconds:.9f}ms" if limit.kind == LATENCY else limit.asked for limit in task.budgets.limits
+    )
+
+
+def _within(task: Task, episode: Episode) -> Episode:
+    """The episode, of which only the policy counts, with its keeps scaled down to the task's budgets."""
+    if task.budgets.allows(episode.keeps):
+        return episode
+    return dataclasses.replace(episode, keeps=task.budgets.scale(episode.keeps / task.graph.full))

@@ -1,0 +1,62 @@
+"""The numbers of a finished search, by name."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any
+
+from agents.result import Episode, best_of
+from agents.search.final import Finish, OnTest
+from scripts.options.stage_options import Limits
+
+
+def of_stages(budgets: Sequence[Limits], episodes: Sequence[Episode]) -> list[dict[str, Any]]:
+    """What each stage of a search came to, as the search scored it; all of them must have scored policies."""
+    found = []
+    for number, limits in enumerate(budgets):
+        own = [episode for episode in episodes if episode.stage == number]
+        best = best_of(own)
+        assert best is not None, "the next stage began with it"
+        found.append(
+            {
+                "budget": list(limits),
+                "episodes": len(own),
+                "accuracy": best.outcome.accuracy,
+                "macs_after": best.outcome.macs,
+                "params_after": best.outcome.params,
+                "memory_after": best.outcome.memory,
+            }
+        )
+    return found
+
+
+def summarise(result: Finish, on_test: OnTest, episodes: Sequence[Episode], seconds: float) -> dict[str, Any]:
+    """Everything that a search prints; accuracies in [0, 1], `seconds` spent searching."""
+    summary = {
+        "original_accuracy": result.original_accuracy,
+        "uniform_accuracy": result.uniform.reward_accuracy,
+        "policy_accuracy": result.policy.reward_accuracy,
+        "test_accuracy_original": on_test.original,
+        "test_accuracy_uniform": on_test.uniform,
+        "test_accuracy_policy": on_test.policy,
+        **{
+            f"{kind}_{when}": getattr(cost, when) for kind, cost in result.costs.items() for when in ("before", "after")
+        },
+        "widths_before": [group.width for group in result.groups],
+        "widths_after": [group.width_after for group in result.groups],
+        "episodes": len(episodes),
+        "episodes_per_second": len(episodes) / seconds,
+        "reward_images_used": fmean(episode.outcome.images for episode in episodes),
+        "search_seconds": seconds,
+    }
+    if result.latency is not None:
+        summary |= dataclasses.asdict(result.latency)
+    if result.zero_shot is not None:
+        summary |= {
+            "zero_shot_accuracy": result.zero_shot.reward_accuracy,
+            "test_accuracy_zero_shot": on_test.zero_shot,
+            "gained_over_zero_shot": result.policy.reward_accuracy - result.zero_shot.reward_accuracy,
+        }
+    return summary

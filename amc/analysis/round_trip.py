@@ -1,0 +1,120 @@
+"""The proof, before a search, that what it will find can be written and loaded again."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from amc.analysis.trial import run
+from amc.artifacts.policy import (
+    POLICY_FILE,
+    WEIGHTS_FILE,
+    Policy,
+    current_versions,
+    describe_groups,
+    load_compact,
+    read_policy,
+    save_compact,
+)
+from amc.graph import Keeps, PruningGraph
+from amc.graph.inputs import Example
+from amc.graph.watch import restored
+from amc.pruning.slicing import choose, compact, named_tensors, select
+from amc.utils.copying import copied
+from amc.utils.errors import UserError
+from amc.utils.text import one_line
+
+TOLERANCE = 1e-3
+"""Largest accepted difference of an output, relative to the largest: tensors are equal, their layouts are not."""
+
+
+def check_round_trip(model: nn.Module, graph: PruningGraph, example: Example, folder: Path) -> None:
+    """Cut every group of `model` by one step, write the compact network into `folder`, load and compare it.
+
+    Args:
+        model: The analysed network. It is not changed.
+        graph: Its analysis.
+        example: An input `(batch, ...)`.
+        folder: Where results will be written. It is made if it is missing; nothing stays in it.
+
+    Raises:
+        UserError: Any step fails, or the network that was loaded is another.
+    """
+    alive = choose(graph, np.zeros(graph.unit_count), _by_one_step(graph))
+    selection = select(graph, model, alive)
+    network = compact(model, selection).eval()
+    policy = Policy(
+        model="the network",
+        inputs=graph.inputs,
+        fingerprint=graph.fingerprint,
+        strategy="",
+        seed=0,
+        budget=(),
+        costs={},
+        accuracy_before=0.0,
+        accuracy=0.0,
+        groups=describe_groups(graph, alive),
+        selection=selection,
+        versions=current_versions(),
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".trial-", dir=folder) as trial:
+        save_compact(Path(trial), policy, network)
+        try:
+            loaded = load_compact(_blank(model), read_policy(Path(trial) / POLICY_FILE), Path(trial) / WEIGHTS_FILE)
+            difference = _difference(network, loaded, example)
+        except Exception as error:  # of the network's own code
+            difference = one_line(error)
+    if difference:
+        raise UserError(
+            f"a compact network of this kind can't be loaded from its files again: {difference};"
+            " what changes its state_dict or its modules must allow that"
+        )
+
+
+def _by_one_step(graph: PruningGraph) -> Keeps:
+    """Kept units of each group, one rounding step fewer than there are, int64 `(groups,)`."""
+    return np.array([group.choices[-2] for group in graph.groups], dtype=np.int64)
+
+
+def _blank(model: nn.Module) -> nn.Module:
+    """The same network with zeros in place of everything that a file of weights holds."""
+    other = copied(model)
+    with torch.no_grad():
+        for module in other.modules():
+            stored = {k: v for k, v in module._buffers.items() if k not in module._non_persistent_buffers_set}
+            for tensor in (*module._parameters.values(), *stored.values()):
+                if tensor is not None:
+                    tensor.zero_()
+    return other
+
+
+def _difference(network: nn.Module, loaded: nn.Module, example: Example) -> str | None:
+    """In what the loaded network is another; None where it is the same."""
+    own, found = named_tensors(network), named_tensors(loaded)
+    for name, tensor in own.items():
+        if name not in found or not _equal(tensor, found[name]):
+            return f"{name} is not what was written"
+    for before, after in zip(_outputs(network, example), _outputs(loaded, example), strict=True):
+        if before.shape != after.shape or not _close(before, after):
+            return "its outputs are others"
+    return None
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and torch.equal(one.detach().cpu(), other.detach().to("cpu", one.dtype))
+
+
+def _close(one: Tensor, other: Tensor) -> bool:
+    largest = float(one[one.isfinite()].abs().amax()) if one.isfinite().any() else 0.0
+    return torch.allclose(one, other.to(one), rtol=0, atol=TOLERANCE * largest, equal_nan=True)
+
+
+def _outputs(network: nn.Module, example: Example) -> list[Tensor]:
+    with torch.no_grad(), restored(network):
+        torch.manual_seed(0)  # a network may draw random numbers
+        return run(network, example)

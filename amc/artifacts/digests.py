@@ -1,0 +1,43 @@
+"""What tells networks and images apart, so that nobody goes on with others than they began with."""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+from torch import Tensor, nn
+
+from amc.data.images import Images
+from amc.graph.inputs import tensors
+from amc.pruning.slicing import stored_tensors
+
+LOOKED_AT = 100
+"""Images of a split that are compared."""
+
+
+def weights_digest(model: nn.Module) -> str:
+    """Of all tensors that a network stores, and their names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(stored_tensors(model).items()):
+        digest.update(name.encode() + tensor_bytes(tensor))
+    return digest.hexdigest()[:16]
+
+
+def shapes_digest(model: nn.Module) -> str:
+    """Of the names, shapes and types of all tensors that a network stores, whatever their values."""
+    shapes = sorted((name, tuple(tensor.shape), str(tensor.dtype)) for name, tensor in model.state_dict().items())
+    return hashlib.sha256(repr(shapes).encode()).hexdigest()[:16]
+
+
+def images_digest(*splits: Images) -> str:
+    """Of the first images of the first split, and the sizes of all."""
+    digest = hashlib.sha256()
+    for tensor in tensors(splits[0].example(LOOKED_AT)):
+        digest.update(tensor_bytes(tensor))
+    digest.update(repr([len(each) for each in splits]).encode())
+    return digest.hexdigest()[:16]
+
+
+def tensor_bytes(tensor: Tensor) -> bytes:
+    """Its values, in the order of its indices."""
+    return tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()

@@ -1,0 +1,67 @@
+"""The folder of a run."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from datetime import datetime
+from pathlib import Path
+
+from amc.artifacts.json_validation import read_object
+from amc.artifacts.snapshots import CHECKPOINT_FOLDER, has_snapshot
+from amc.utils.errors import UserError
+
+SUMMARY_FILE = "summary.json"
+AGENT_FILE = "agent.zip"
+REPORT_FILE = "report.html"
+LOCK_FILE = "lock"
+"""Beside the checkpoints; one that was left behind is no run."""
+
+
+def named_after(model: str) -> Path:
+    """A folder under `runs/` that is not there yet, named after a network and the time."""
+    stem = re.sub(r"\W+", "-", model.rpartition(":")[2])
+    folder = Path("runs") / f"{stem}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+    others = (folder.with_name(f"{folder.name}-{number}") for number in itertools.count(2))
+    return next(each for each in itertools.chain([folder], others) if not each.exists())
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the run in `folder` came to its end; Ctrl-C is none.
+
+    Raises:
+        UserError: its summary is damaged.
+    """
+    return (folder / SUMMARY_FILE).exists() and not read_object(folder / SUMMARY_FILE).get("interrupted")
+
+
+def can_go_on(folder: Path) -> bool:
+    """Whether `folder` holds a run that `--resume` can go on with."""
+    return has_snapshot(folder) and not is_finished(folder)
+
+
+def check_new(asked: Path, option: str = "--run-dir") -> None:
+    """Raise a UserError where `asked`, the folder that `option` names, can't become that of a new run."""
+    check_place(asked, option)
+    if not _is_empty(asked):
+        resume = ", go on with the run in it by --resume" if can_go_on(asked) else ""
+        raise UserError(f"{asked} is not empty; give a new folder as {option}{resume}, or remove it")
+
+
+def check_place(asked: Path, option: str) -> None:
+    """Raise a UserError where `asked`, which `option` names, is no folder, or none that may be written to."""
+    nearest = next(folder for folder in (asked, *asked.absolute().parents) if os.path.lexists(folder))
+    if not nearest.is_dir():
+        raise UserError(f"expected a folder for {option}, {nearest} is a file")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise UserError(f"{nearest} can't be written to; give another {option}")
+
+
+def _is_empty(asked: Path) -> bool:
+    """Whether nothing is there but the lock of a process that was killed before it wrote anything."""
+    if not asked.is_dir():
+        return True
+    checkpoints = asked / CHECKPOINT_FOLDER
+    others = [path for path in asked.iterdir() if path != checkpoints]
+    return not others and (not checkpoints.is_dir() or all(path.name == LOCK_FILE for path in checkpoints.iterdir()))

@@ -1,0 +1,76 @@
+"""Keeping two processes that write into one run folder apart."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+
+from amc.artifacts.run_folder import LOCK_FILE
+from amc.artifacts.snapshots import CHECKPOINT_FOLDER
+from amc.utils.errors import UserError
+
+OTHERS_NAME = 200  # bytes that are read of it
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Have the run folder to oneself; what is made for that, and nothing came to lie in, is removed at the end.
+
+    The operating system gives the lock back when this process ends, however it ends: a file that is left behind keeps
+    nobody out. Where folders are shared between machines (NFS), the lock holds as far as the servers pass locks on;
+    where a file system or a platform has none, nobody is kept out.
+
+    Raises:
+        UserError: another process writes into the folder, or it can't be written to.
+    """
+    path = folder / CHECKPOINT_FOLDER / LOCK_FILE
+    new = [each for each in (path.parent, *path.parent.parents) if not each.exists()]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = _taken(path)
+    except OSError as error:
+        raise UserError(f"{folder} can't be written to: {error.strerror}; choose another folder") from error
+    try:
+        yield
+    finally:
+        if all(each.name == LOCK_FILE for each in path.parent.glob("*")):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+        for each in new:
+            with contextlib.suppress(OSError):  # something is in it
+                each.rmdir()
+        os.close(descriptor)
+
+
+def _taken(path: Path) -> int:
+    """The lock file, open and locked by this process."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        if not _lock(descriptor):
+            other = os.read(descriptor, OTHERS_NAME).decode(errors="replace").strip() or "another process"
+            os.close(descriptor)
+            raise UserError(f"{path.parents[1]} is in use by {other}; wait until that has ended, or end it")
+        with contextlib.suppress(OSError):  # a full disk
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"process {os.getpid()} on {platform.node()}\n".encode())
+        if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+            return descriptor
+        os.close(descriptor)  # who held it before removed it meanwhile
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock an open file for this process alone, which processes that it forks do not inherit; False if another has."""
+    try:
+        import fcntl
+    except ImportError:  # not a POSIX system
+        return True
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True

@@ -1,0 +1,139 @@
+"""What a network costs as a function of the keeps: MACs, parameters, memory.
+
+All are made of sums of products of axis lengths, and an axis length is linear in the keeps. They never decrease when a
+group keeps more. One multiply-accumulate is counted as one; a FLOP count is twice that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amc.cost.axis_lengths import AxisLengths
+from amc.graph import Axis, Keeps, PruningGraph
+
+CostFunction = Callable[[Keeps], float]
+"""A cost as a function of the units kept of each group; it never decreases when a group keeps more."""
+MEMORY = "memory"
+"""The kind of cost that is in bytes."""
+LATENCY = "latency"
+"""The kind of cost that is measured (`amc.latency`), in ms; the others are counted."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cost:
+    """`sum_t coefficient[t] * prod_i length[factors[t, i]]`, where a factor of -1 is 1."""
+
+    lengths: AxisLengths
+    factors: NDArray[np.int64]
+    coefficients: NDArray[np.int64]
+
+    def __call__(self, keeps: Keeps) -> int:
+        """The cost with `keeps[g]` units of each group left."""
+        return int(self.terms(keeps).sum())
+
+    def terms(self, keeps: Keeps) -> NDArray[np.int64]:
+        """What each term contributes, int64 `(..., terms)`: of `macs` the layers, of `params` the parameters, in order.
+
+        `keeps` may be those of several networks, `(..., groups)`.
+        """
+        lengths = self.lengths(keeps)
+        lengths = np.concatenate([lengths, np.ones_like(lengths[..., :1])], axis=-1)
+        products: NDArray[np.int64] = self.coefficients * lengths[..., self.factors].prod(axis=-1)
+        return products
+
+
+@dataclass(frozen=True, eq=False)
+class PeakMemory:
+    """Bytes of the weights, and of the activations at the operator that needs most.
+
+    Activations are needed from operator `made[a]` to `last[a]`, both included.
+    """
+
+    weights: Cost
+    activations: Cost
+    made: NDArray[np.int64]
+    last: NDArray[np.int64]
+
+    def __call__(self, keeps: Keeps) -> int:
+        """The bytes with `keeps[g]` units of each group left."""
+        sizes = self.activations.terms(keeps)
+        needed = np.zeros(int(self.last.max(initial=0)) + 2, dtype=np.int64)
+        np.add.at(needed, self.made, sizes)
+        np.subtract.at(needed, self.last + 1, sizes)
+        return self.weights(keeps) + int(needed.cumsum().max())
+
+
+def cost_of_each(cost: CostFunction, keeps: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The costs of several networks, `(...)`, with `keeps[..., g]` units of each group left."""
+    if isinstance(cost, Cost):
+        return cost.terms(keeps).sum(axis=-1).astype(np.float64)
+    rows = keeps.reshape(-1, keeps.shape[-1])
+    return np.array([cost(row) for row in rows], dtype=np.float64).reshape(keeps.shape[:-1])
+
+
+def amount(kind: str, cost: float) -> str:
+    """A cost of that kind in words, with its unit, if it has one."""
+    if kind == LATENCY:
+        return f"{cost:.4g} ms"
+    return f"{int(cost):,} bytes" if kind == MEMORY else f"{int(cost):,}"
+
+
+def macs(graph: PruningGraph) -> Cost:
+    """Multiply-accumulates of convolutions and linear layers, for one image."""
+    return _cost(graph, [(layer.positions * layer.kernel_size, (layer.out, layer.weight_in)) for layer in graph.layers])
+
+
+def params(graph: PruningGraph) -> Cost:
+    """Elements of all parameters (buffers such as running statistics are not counted)."""
+    return _cost(graph, [_elements(graph, name) for name in graph.shapes])
+
+
+def memory(graph: PruningGraph) -> PeakMemory:
+    """Bytes of all parameters, and at most of activations at once, for one image.
+
+    An activation is needed from the operator that makes it to the last one that reads it. What works element by
+    element, and a batch norm, writes into what it reads where nothing reads that again, as runtimes do. Working memory
+    within an operator is not counted.
+    """
+    weights = []
+    for name, size in graph.element_sizes.items():
+        elements, axes = _elements(graph, name)
+        weights.append((size * elements, axes))
+    return PeakMemory(
+        weights=_cost(graph, weights),
+        activations=_cost(graph, [(each.bytes, each.axes) for each in graph.activations]),
+        made=np.array([each.made for each in graph.activations], dtype=np.int64),
+        last=np.array([each.last for each in graph.activations], dtype=np.int64),
+    )
+
+
+def written(graph: PruningGraph) -> Cost:
+    """Elements that convolutions and linear layers write, for one image."""
+    return _cost(graph, [(layer.positions, (layer.out,)) for layer in graph.layers])
+
+
+COSTS: dict[str, Callable[[PruningGraph], Cost | PeakMemory]] = {"macs": macs, "params": params, MEMORY: memory}
+"""Kinds of cost that a budget can name."""
+
+
+def _elements(graph: PruningGraph, name: str) -> tuple[int, tuple[Axis, ...]]:
+    """The elements of a parameter: a factor that stays, and axes that may be cut."""
+    axes = graph.tensors.get(name, {})
+    rest = [size for dim, size in enumerate(graph.shapes[name]) if dim not in axes]
+    return int(np.prod(rest, dtype=np.int64)), tuple(axes.values())
+
+
+def _cost(graph: PruningGraph, terms: Sequence[tuple[int, Sequence[Axis]]]) -> Cost:
+    axes = {id(axis): axis for _, factors in terms for axis in factors}
+    number = {key: row for row, key in enumerate(axes)}
+    width = max((len(factors) for _, factors in terms), default=0)
+    rows = [[number[id(axis)] for axis in factors] + [-1] * (width - len(factors)) for _, factors in terms]
+    return Cost(
+        lengths=AxisLengths(graph, tuple(axes.values())),
+        factors=np.array(rows, dtype=np.int64).reshape(len(terms), width),
+        coefficients=np.array([coefficient for coefficient, _ in terms], dtype=np.int64),
+    )

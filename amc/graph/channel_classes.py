@@ -1,0 +1,74 @@
+"""Ties resolved into parts: the candidates for a channel group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amc.graph.channels import Atoms, Label, components
+from amc.graph.trace import Watch
+
+
+class Parts:
+    """Classes of tied channels that one layer produces together, and that cost the same, are one part.
+
+    Costs are the same where they have the same number of positions in every tensor and in every piece that is split
+    off: what of a layer's outputs only some consumers read is a part of its own.
+
+    Attributes:
+        of_atom: class of each atom.
+        of_class: part of each class.
+        sizes: classes in each part.
+        reasons: why a part is frozen: the first reason given for any of its channels.
+        assumed: the operators that are assumed to follow the number of a part's channels.
+    """
+
+    def __init__(self, watch: Watch) -> None:
+        self.of_atom, reasons = watch.channels.classes()
+        count = int(self.of_atom.max(initial=-1)) + 1
+        produced = [self.classes(call.out[0]) for call in watch.layers]
+        runs = [(np.full(len(each) - 1, each[0]), each[1:]) for each in produced if len(each) > 1]
+        pairs = np.stack([components(count, runs).astype(np.uint64), self._costs(_labels(watch), count)])
+        self.of_class: Atoms = np.unique(pairs, axis=1, return_inverse=True)[1].reshape(-1)
+        self.sizes = np.bincount(self.of_class, minlength=1)
+        self.reasons: dict[int, str] = {}
+        for each, reason in reasons.items():
+            self.reasons.setdefault(int(self.of_class[each]), reason)
+        self.assumed: dict[int, dict[str, None]] = {}
+        for label, operator in watch.channels.assumed:
+            for part in self.under(label):
+                self.assumed.setdefault(part, {})[operator] = None
+
+    def _costs(self, labels: Iterable[Atoms], count: int) -> NDArray[np.uint64]:
+        """A number for each class that is equal for equal numbers of positions under every label."""
+        rng = np.random.default_rng(0)
+        result = np.zeros(count, dtype=np.uint64)
+        for label in labels:
+            found, counts = np.unique(self.of_atom[label], return_counts=True)
+            result[found] += rng.integers(2**64, dtype=np.uint64) * counts.astype(np.uint64)
+        return result
+
+    def classes(self, label: Label) -> Atoms:
+        """Class of each position, in order; empty for an unknown axis."""
+        return self.of_atom[label] if label is not None else np.empty(0, dtype=np.int64)
+
+    def under(self, label: Label) -> dict[int, int]:
+        """The parts that have positions under `label`, in order of their first ones, and how many they have."""
+        found, first, counts = np.unique(self.of_class[self.classes(label)], return_index=True, return_counts=True)
+        return {int(found[i]): int(counts[i]) for i in np.argsort(first)}
+
+    def members(self) -> list[Atoms]:
+        """Classes of each part, ascending."""
+        order = np.argsort(self.of_class, kind="stable")
+        return np.split(order, np.cumsum(self.sizes)[:-1])
+
+
+def _labels(watch: Watch) -> Iterable[Atoms]:
+    for labels in watch.named.values():
+        yield from (label for label in labels if label is not None)
+    for call in watch.layers:
+        yield from (label for label, _ in (call.inputs, call.weight_in, call.out) if label is not None)
+    for _, _, pieces in watch.sizes:
+        yield from (label for label in pieces if label is not None)

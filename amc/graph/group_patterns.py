@@ -1,0 +1,57 @@
+"""Groups that the user keeps as they are, by patterns on names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+
+from amc.graph.freeze import freeze
+from amc.graph.structure import Group, PruningGraph
+from amc.utils.errors import UserError
+from amc.utils.text import nearest
+
+
+def choose_groups(graph: PruningGraph, frozen: Sequence[str], only: Sequence[str]) -> PruningGraph:
+    """The graph without the groups that the user does not want to be pruned; they are listed as frozen.
+
+    A pattern (`*`, `?`, `[...]`) names a group where it matches a layer that produces the group's channels, or a module
+    that holds such a layer.
+
+    Args:
+        graph: An analysis.
+        frozen: Patterns of groups that stay whole.
+        only: Patterns of the groups that may be pruned, where there are any; `frozen` goes before.
+
+    Raises:
+        UserError: a pattern that matches no layer of the network and no module with layers.
+    """
+    known = set(_names(layer.name for layer in graph.layers))
+    for option, pattern in [("freeze", pattern) for pattern in frozen] + [("only", pattern) for pattern in only]:
+        if not _matches(pattern, known):
+            shown = pattern or repr(pattern)
+            raise UserError(
+                f"--{option} {shown} matches no layer and no module that has layers; {nearest(pattern, known)}"
+            )
+    reasons = {group.index: _reason(graph, group, frozen, only) for group in graph.groups}
+    return freeze(graph, {index: reason for index, reason in reasons.items() if reason is not None})
+
+
+def _reason(graph: PruningGraph, group: Group, frozen: Sequence[str], only: Sequence[str]) -> str | None:
+    names = set(_names(graph.layers[index].name for index in group.producers))
+    for pattern in frozen:
+        if _matches(pattern, names):
+            return f"frozen by --freeze {pattern}"
+    if only and not any(_matches(pattern, names) for pattern in only):
+        return f"not among --only {' '.join(only)}"
+    return None
+
+
+def _matches(pattern: str, names: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for name in names)
+
+
+def _names(layers: Iterable[str]) -> Iterator[str]:
+    """The layers, and the modules that they are in."""
+    for name in layers:
+        parts = name.split(".")
+        yield from (".".join(parts[:count]) for count in range(1, len(parts) + 1))

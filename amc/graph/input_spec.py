@@ -1,0 +1,58 @@
+"""Shapes and types of a network's inputs, as a user writes them.
+
+Such as `3x224x224`, `3x64x64,10:int64` for two inputs, or `image=3x64x64,boxes=4` for inputs that are passed by name.
+"""
+
+from __future__ import annotations
+
+import re
+
+import torch
+from torch import Tensor
+
+from amc.graph.inputs import Example, tensors
+from amc.utils.errors import UserError
+
+TYPES = {"float32": torch.float32, "float64": torch.float64, "int32": torch.int32, "int64": torch.int64}
+TYPES |= {"uint8": torch.uint8, "bool": torch.bool}
+FORM = re.compile(r"(?:([^\W\d]\w*)=)?([1-9]\d*(?:x[1-9]\d*)*)(?::(\w+))?")
+
+
+def zeros(spec: str, batch: int = 1) -> Example:
+    """Example of these shapes, which leave the batch out, and types, float32 where none is said; all are zero.
+
+    Raises:
+        UserError: a spec of another form, a type that there is not, or an input that does not fit in memory.
+    """
+    pairs = [_zeros(part.strip(), batch) for part in spec.split(",")]
+    named = {name: tensor for name, tensor in pairs if name}
+    if named and len(named) < len(pairs):
+        raise UserError(f"expected a name of its own for each input of --input-spec, or none for any, got {spec!r}")
+    if named:
+        return named
+    return pairs[0][1] if len(pairs) == 1 else tuple(tensor for _, tensor in pairs)
+
+
+def spec_of(inputs: Example) -> str:
+    """The shapes and types of these inputs."""
+    if isinstance(inputs, dict):
+        return ",".join(f"{name}={_spec(tensor)}" for name, value in inputs.items() for tensor in tensors((value,)))
+    return ",".join(map(_spec, tensors(inputs)))
+
+
+def _zeros(part: str, batch: int) -> tuple[str, Tensor]:
+    match = FORM.fullmatch(part)
+    if match is None or (match[3] or "float32") not in TYPES:
+        raise UserError(
+            f"expected --input-spec such as 3x224x224 or 3x64x64,10:int64 (types: {', '.join(TYPES)}), got {part!r}"
+        )
+    try:
+        shape = map(int, match[2].split("x"))
+        return match[1] or "", torch.zeros(batch, *shape, dtype=TYPES[match[3] or "float32"])
+    except RuntimeError as error:
+        raise UserError(f"an input of {part} does not fit in memory") from error
+
+
+def _spec(tensor: Tensor) -> str:
+    shape = "x".join(map(str, tensor.shape[1:]))
+    return shape if tensor.dtype == torch.float32 else f"{shape}:{str(tensor.dtype).removeprefix('torch.')}"

@@ -1,0 +1,193 @@
+"""What is noted while a forward pass is watched."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from types import FrameType
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from amc.graph.activation_memory import Storages
+from amc.graph.channels import Atoms, Channels, Label, Labels
+from amc.graph.source_location import of_frame, outside_torch
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known of a tensor: its labels, the parameter it is (a permutation of), the layer that made it."""
+
+    labels: Labels
+    parameter: str | None = None
+    layer: int | None = None
+
+
+@dataclass(frozen=True)
+class LayerCall:
+    """A convolution or linear call as it was seen; labels are None where an axis is not known."""
+
+    name: str
+    call: int
+    weight: str | None
+    bias: str | None
+    transposed_weight: bool
+    inputs: tuple[Label, int]
+    weight_in: tuple[Label, int]
+    out: tuple[Label, int]
+    positions: int
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    groups: int
+    input_size: tuple[int, ...]
+    fixed: str | None  # why its outputs can't be cut, where nothing is known of them
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operator call: its bare name, arguments by the schema's names, result, and where it ran."""
+
+    name: str
+    arguments: dict[str, Any]
+    out: Any
+    module: str
+    frame: FrameType | None  # the innermost of Python
+
+    @property
+    def where(self) -> str:
+        """For reasons: the operator, the module, and the line of the network's own code that asked for it."""
+        line = outside_torch(of_frame(self.frame))
+        return f"aten.{self.name} in {self.module or 'the network itself'}{line}"
+
+    def tensors(self) -> list[Tensor]:
+        """All tensors among the arguments, those in lists too."""
+        return [leaf for leaf in tree_leaves(self.arguments) if isinstance(leaf, Tensor)]
+
+    def outputs(self) -> list[Tensor]:
+        """All tensors of the result."""
+        return [leaf for leaf in tree_leaves(self.out) if isinstance(leaf, Tensor)]
+
+
+class Watch:
+    """Everything noted during one forward pass."""
+
+    def __init__(self, model: nn.Module, batch: int) -> None:
+        self.channels = Channels()
+        self.batch = batch
+        self.layers: list[LayerCall] = []
+        self.auxiliary: list[LayerCall] = []  # those that run in training mode only
+        self.norms: dict[int, str] = {}  # layer -> module of the batch norm that reads its output
+        self.norm_runs: Counter[str] = Counter()  # how often each batch norm module ran
+        self.read_elsewhere: set[int] = set()  # layers whose output something else than one batch norm reads
+        self.modules: dict[str, nn.Module] = dict(model.named_modules())
+        self.stack: list[str] = [""]
+        self.named: dict[str, Labels] = {}  # labels of parameters and buffers that were used
+        self.sizes: list[tuple[str, str, Labels]] = []  # module, its attribute, labels of the pieces that it counts
+        self.statistics: list[tuple[str, int, dict[int, Atoms]]] = []  # operator, its call, labels of its input
+        self.storages = Storages()
+        self._statistic_calls: Counter[str] = Counter()
+        self._names = {id(tensor): name for name, tensor in model.named_parameters()}
+        self._names |= {id(tensor): name for name, tensor in model.named_buffers() if tensor.is_floating_point()}
+        self._seen = WeakTensorKeyDictionary()
+        self._of_images = WeakTensorKeyDictionary()  # tensors that were computed from the images
+        self._calls = 0
+
+    def of_another_pass(self, model: nn.Module) -> Watch:
+        """A watch of another forward pass through the same channels."""
+        other = Watch(model, self.batch)
+        other.channels, other.named, other.sizes, other._seen = self.channels, self.named, self.sizes, self._seen
+        return other
+
+    def seen(self, tensor: Tensor) -> Seen:
+        """What is known of `tensor`; a parameter or buffer gets fresh atoms when it is first met."""
+        known = self._seen.get(tensor)
+        if known is None:
+            name = self._names.get(id(tensor))
+            if name is None:
+                return Seen((None,) * tensor.ndim)
+            labels = tuple(self.channels.new(size) if size > 1 else None for size in tensor.shape)
+            known = Seen(labels, parameter=name)
+            self.named[name] = labels
+            self._seen[tensor] = known
+        return known
+
+    def labels(self, tensor: Tensor) -> Labels:
+        """Labels of the axes of `tensor`."""
+        return self.seen(tensor).labels
+
+    def label(self, tensor: Tensor, labels: Labels, parameter: str | None = None, layer: int | None = None) -> None:
+        """Note what is known of an operator's result."""
+        assert len(labels) == tensor.ndim, f"{len(labels)} labels for a tensor of {tensor.ndim} axes"
+        self._seen[tensor] = Seen(labels, parameter, layer)
+
+    def note_images(self, images: Tensor) -> None:
+        """Note what the network was given."""
+        self._of_images[images] = True
+        self.storages.give(images, self.batch)
+
+    def follow_images(self, call: Call) -> None:
+        """Note whether the result of a call depends on the images."""
+        if any(tensor in self._of_images for tensor in call.tensors()):
+            for out in call.outputs():
+                self._of_images[out] = True
+
+    def note_memory(self, call: Call, is_elementwise: bool) -> None:
+        """Note what a call reads and makes, once its results are labelled."""
+        written = [(out, self.labels(out), self.batch if out in self._of_images else 1) for out in call.outputs()]
+        self.storages.note(call.tensors(), written, is_elementwise)
+
+    def positions(self, rows: Tensor) -> int:
+        """How many of the `rows` of a layer's input belong to one image; all where they depend on no image."""
+        return rows.shape[0] // self.batch if rows in self._of_images else rows.shape[0]
+
+    def add_layer(self, layer: LayerCall) -> int:
+        """Note a layer; returns its index."""
+        self.layers.append(layer)
+        return len(self.layers) - 1
+
+    def freeze(self, labels: Sequence[Label], reason: str) -> None:
+        """No channel under any of `labels` can be cut, because of `reason`."""
+        for label in labels:
+            self.channels.freeze(label, reason)
+
+    def follow_size(self, module: str, size: int | Sequence[int], pieces: Labels) -> bool:
+        """Note which attribute of `module` says the `size` of `pieces`; False where none does.
+
+        Pieces of which nothing is known stay as they are.
+        """
+        wanted = size if isinstance(size, int) else list(size)
+        for name, value in vars(self.modules[module]).items():
+            if _whole_numbers(value) == wanted:
+                sizes = [size] if isinstance(size, int) else size
+                known = [self.channels.new(n) if p is None else p for n, p in zip(sizes, pieces, strict=True)]
+                self.sizes.append((module, name, tuple(known)))
+                return True
+        return False
+
+    def add_statistic(self, call: Call, labels: dict[int, Label]) -> None:
+        """Note a number that is taken over the axes of `labels`, by the dimension of the operator's input."""
+        known = {dim: label for dim, label in labels.items() if label is not None}
+        if known:
+            self.statistics.append((call.name, self._statistic_calls[call.name], known))
+        self._statistic_calls[call.name] += 1
+
+    def next_call(self) -> int:
+        """Number of this convolution or linear call among all of the pass."""
+        self._calls += 1
+        return self._calls - 1
+
+    def is_batch_norm(self, module: str) -> bool:
+        """Whether `module` is a batch norm module (a functional one has no statistics of its own to set)."""
+        return isinstance(self.modules.get(module), _BatchNorm)
+
+
+def _whole_numbers(value: Any) -> int | list[int] | None:
+    """A whole number, or a list of them; None of anything else, and of what only compares like them, such as arrays."""
+    if isinstance(value, list | tuple) and all(isinstance(_whole_numbers(each), int) for each in value):
+        return [int(each) for each in value]
+    return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else None

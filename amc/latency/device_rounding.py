@@ -1,0 +1,41 @@
+"""The rounding of widths that a device likes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from amc.cost.costs import CostFunction
+from amc.graph import Keeps, PruningGraph
+from amc.latency.random_keeps import random_keeps
+
+STEPS = (32, 16, 8, 4, 2)
+"""Channels."""
+FREE = 0.05
+"""What rounding up may cost of the latency, on average, to count as free: about what the table is off by."""
+NETWORKS = 32
+
+
+def device_rounding(graph: PruningGraph, latency: CostFunction, seed: int = 0) -> int:
+    """The largest step in channels to which widths can be rounded up for next to nothing; 1 where none is free.
+
+    `graph` is the analysis without rounding, `latency` a cost of it in ms.
+    """
+    networks = random_keeps(graph, NETWORKS, seed)
+    before = np.array([latency(keeps) for keeps in networks])
+    for step in STEPS:
+        up = _rounded_up(graph, step)
+        if float(np.mean(np.array([latency(up(keeps)) for keeps in networks]) / before)) <= 1 + FREE:
+            return step
+    return 1
+
+
+def _rounded_up(graph: PruningGraph, step: int) -> Callable[[Keeps], Keeps]:
+    channels = np.array([group.channels_per_unit for group in graph.groups])
+
+    def up(keeps: Keeps) -> Keeps:
+        widths = -(-keeps * channels // step) * step
+        return np.minimum(-(-widths // channels), graph.full)
+
+    return up

@@ -1,0 +1,120 @@
+"""From the sum over layers to the whole network: fitted to compact networks that were measured end to end.
+
+Between its layers a network adds, pools and copies, and no layer runs as it does alone. What pruning saves is therefore
+taken as a sum of what the layers of the table save and what is written less, each with a factor that is fitted; so the
+original has the latency that was measured, whatever the factors.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amc.cost.costs import CostFunction, written
+from amc.graph import Keeps, PruningGraph
+
+LEAST_SHARE = 1e-3
+"""No network is predicted to take less of the original's latency."""
+NEAR = 0.1
+"""How far from a latency others still count for it: a deviation, of logarithms."""
+LEAST_WEIGHT = 0.05
+OFF = 0.03
+"""Relative error that is usual."""
+REPEATS = 10
+"""Of least squares, each weighted by the errors of the one before."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A compact network and the share of the original's latency that it takes, both measured in turn."""
+
+    keeps: Keeps
+    share: float
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What a latency is made of, of one graph: ms of the layers by the table, and elements that they write."""
+
+    layers: CostFunction
+    elements: CostFunction
+
+    @classmethod
+    def of(cls, graph: PruningGraph, layers: CostFunction) -> Parts:
+        """The parts of `graph`, whose layers take `layers` ms in all."""
+        return cls(layers, written(graph))
+
+    def __call__(self, keeps: Keeps) -> NDArray[np.float64]:
+        """Both with `keeps`, `(2,)`."""
+        return np.array([self.layers(keeps), self.elements(keeps)], dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class LatencyCost:
+    """Predicted latency in ms as a function of the keeps; it never decreases when a group keeps more.
+
+    `whole` are the parts of the original, which takes `original` ms, and `factors` ms for each.
+    """
+
+    parts: Parts
+    whole: NDArray[np.float64]
+    original: float
+    factors: NDArray[np.float64]
+
+    def __call__(self, keeps: Keeps) -> float:
+        """The latency with `keeps[g]` units of each group left, in ms."""
+        saved = float(self.factors @ (self.whole - self.parts(keeps)))
+        return max(self.original - saved, LEAST_SHARE * self.original)
+
+
+def fit(
+    parts: Parts, whole: Keeps, original: float, measured: Sequence[Measured], near: float | None = None
+) -> NDArray[np.float64]:
+    """The factors, `(2,)` and none below 0, with the least relative error on `measured`.
+
+    Errors up to `OFF` count by their squares and larger ones by themselves (Huber 1964): a single network that was
+    disturbed while it was measured moves nothing.
+
+    Args:
+        parts: Of the graph that `measured` are keeps of.
+        whole: The keeps of the original network.
+        original: Its latency in ms.
+        measured: One network or more.
+        near: A share of the original's latency; what lies far from it counts little.
+    """
+    shares = np.array([each.share for each in measured])
+    weights = np.ones(len(shares))
+    if near is not None:
+        weights = np.maximum(np.exp(-(np.log(shares / near) ** 2) / (4 * NEAR**2)), LEAST_WEIGHT)
+    saved = np.stack([parts(whole) - parts(each.keeps) for each in measured]) / (original * shares[:, None])
+    wanted = (1.0 - shares) / shares
+    factors = _least_squares(saved, wanted, weights)
+    for _ in range(REPEATS):
+        off = np.maximum(np.abs(saved @ factors - wanted), OFF)
+        factors = _least_squares(saved, wanted, weights * np.sqrt(OFF / off))
+    return factors
+
+
+def _least_squares(
+    saved: NDArray[np.float64], wanted: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The factors, none below 0: the optimum is free in some of them, and 0 in the others."""
+    saved, wanted = weights[:, None] * saved, weights * wanted
+    best, least = np.zeros(saved.shape[1]), float(wanted @ wanted)
+    for count in range(1, saved.shape[1] + 1):
+        for chosen in map(list, itertools.combinations(range(saved.shape[1]), count)):
+            factors = np.zeros(saved.shape[1])
+            factors[chosen] = np.linalg.lstsq(saved[:, chosen], wanted, rcond=None)[0]
+            error = float(((saved @ factors - wanted) ** 2).sum())
+            if (factors >= 0).all() and error < least:
+                best, least = factors, error
+    return best
+
+
+def relative_errors(cost: CostFunction, original: float, measured: Sequence[Measured]) -> NDArray[np.float64]:
+    """How far the predictions are off, relative to what was measured, `(len(measured),)`."""
+    return np.array([abs(cost(each.keeps) / (each.share * original) - 1.0) for each in measured])

@@ -1,0 +1,189 @@
+"""The latency of one network and of what it is pruned to, on one device: predicted, and measured end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from amc.artifacts.json_validation import entry, integer, list_of, number, read_object
+from amc.cost.budget import Budgets, Costs
+from amc.cost.costs import COSTS, LATENCY, CostFunction, macs
+from amc.graph import Keeps, PruningGraph
+from amc.latency.end_to_end import LatencyCost, Measured, Parts, fit, relative_errors
+from amc.latency.measuring_device import Device
+from amc.latency.onnx_slicing import Exporter
+from amc.latency.random_keeps import random_keeps
+from amc.latency.shapes import shapes_of
+from amc.latency.table import LatencyTable
+from amc.pruning.slicing import choose
+from amc.utils.errors import UserError
+from amc.utils.files import write_json
+
+NETWORKS = 24
+"""Random compact networks that the prediction is fitted to."""
+HELD_OUT = 8
+"""Others on which its error is reported."""
+FOCUSED = 8
+"""Others that take about as long as a budget."""
+VARIATION = 0.4
+"""Deviation of the logarithms of their groups' shares."""
+TOGETHER = 4
+"""Networks that are measured in turn with the original."""
+PRECISION = 0.01
+"""Wanted of the ratios."""
+SECONDS = 2.0
+"""For each network that is measured, at the most."""
+
+MOVED, UNMOVED = 0.9, 0.97
+"""A layer is told of where less than this share of its MACs is left, and more than this share of its time."""
+
+
+class Stopwatch:
+    """Predicts and measures latency.
+
+    Everything measured is a ratio to the original, which is measured in turn with it, times the latency that the
+    original had first: clocks that drift change nothing.
+
+    Args:
+        device: Where it is measured.
+        exporter: Of the original network.
+        table: Of that device, with the layers of that network.
+
+    Attributes:
+        device, exporter, table: As given.
+        original: The latency of the original in ms.
+        measured: What the prediction is fitted to, and what was measured since.
+    """
+
+    def __init__(self, device: Device, exporter: Exporter, table: LatencyTable) -> None:
+        self.device = device
+        self.exporter = exporter
+        self.original = 0.0
+        self.measured: list[Measured] = []
+        self.table = table
+        self.shapes = shapes_of(exporter.whole, exporter.graph)
+        self._parts = self._parts_of(exporter.graph)
+        self._factors = np.zeros(2)
+        self._cache: dict[bytes, float] = {}
+
+    @property
+    def costs(self) -> Costs:
+        """The kinds of cost that a budget can name, latency among them."""
+        return {**COSTS, LATENCY: self.cost}
+
+    def cost(self, graph: PruningGraph) -> LatencyCost:
+        """The predicted latency of `graph`: that of the original, or of what it was pruned to."""
+        whole = self._parts(self.exporter.graph.full)
+        return LatencyCost(self._parts_of(graph), whole, self.original, self._factors)
+
+    def teller(self, graph: PruningGraph, *, measured: bool) -> CostFunction:
+        """What tells the latency in ms of keeps of `graph`.
+
+        With `measured` each network is measured end to end, where that is cheap: where the export can be cut. Else it
+        is predicted.
+        """
+        return self.measure if measured and self.exporter.cuts else self.cost(graph)
+
+    def calibrate(self, seed: int, show: Callable[[int, int], None] = lambda *_: None) -> None:
+        """Measure the original and random compact networks, and fit the prediction to them.
+
+        `show` is told how many are measured, and of how many.
+        """
+        self.original = self.device.measure([self.exporter.original], PRECISION, SECONDS).latencies[0].value
+        self.measure_all(random_keeps(self.exporter.graph, NETWORKS + HELD_OUT, seed), show)
+        self.refit(self.measured[:NETWORKS])
+
+    def focus(self, most: float, seed: int, show: Callable[[int, int], None] = lambda *_: None) -> None:
+        """Measure random networks that are predicted to take `most` ms, and fit the prediction to what is near that.
+
+        Raises:
+            UserError: no network takes so little.
+        """
+        graph = self.exporter.graph
+        budgets = Budgets(graph, [f"{LATENCY}={most:.9f}ms"], costs=self.costs)
+        rng = np.random.default_rng(seed)
+        shares = np.exp(VARIATION * rng.normal(size=(FOCUSED, len(graph.groups))))
+        self.measure_all([budgets.scale(each) for each in shares], show)
+        self.refit(self.measured[:NETWORKS] + self.measured[NETWORKS + HELD_OUT :], most / self.original)
+
+    @property
+    def held_out_errors(self) -> list[float]:
+        """Relative errors of the prediction on the networks that were held out of it, ascending."""
+        cost = self.cost(self.exporter.graph)
+        return sorted(relative_errors(cost, self.original, self.measured[NETWORKS : NETWORKS + HELD_OUT]).tolist())
+
+    @property
+    def pairs(self) -> list[tuple[float, float]]:
+        """Predicted and measured latency in ms of every network that was measured."""
+        cost = self.cost(self.exporter.graph)
+        return [(cost(each.keeps), each.share * self.original) for each in self.measured]
+
+    def refit(self, measured: Sequence[Measured] = (), near: float | None = None) -> None:
+        """Fit the prediction to `measured`, or to everything that was; above all `near` a share of the original's."""
+        self._factors = fit(self._parts, self.exporter.graph.full, self.original, measured or self.measured, near)
+
+    def measure(self, keeps: Keeps) -> float:
+        """The latency in ms of the compact network with `keeps[g]` units of each group; each is measured once.
+
+        Raises:
+            DeviceLostError: the device is gone.
+        """
+        return self.measure_all([keeps])[0]
+
+    def measure_all(self, keeps: Sequence[Keeps], show: Callable[[int, int], None] = lambda *_: None) -> list[float]:
+        """As `measure`, of several networks; `show` is told how many are measured, and of how many."""
+        new = [each for each in keeps if each.tobytes() not in self._cache]
+        for start in range(0, len(new), TOGETHER):
+            show(start, len(new))
+            self._measure(new[start : start + TOGETHER])
+        return [self._cache[each.tobytes()] for each in keeps]
+
+    def unmoved(self, keeps: Keeps) -> list[str]:
+        """Layers that lose MACs and no time when `keeps[g]` units of each group are left, by the table."""
+        graph = self.exporter.graph
+        milliseconds, count = self.table.cost(graph, self.shapes).terms, macs(graph).terms
+        fewer = count(keeps) < MOVED * count(graph.full)
+        as_long = milliseconds(keeps) > UNMOVED * milliseconds(graph.full)
+        return [graph.layers[index].name for index in np.flatnonzero(fewer & as_long)]
+
+    def write(self, path: Path) -> None:
+        """Write what was measured, for a search that goes on."""
+        networks = [{"keeps": each.keeps.tolist(), "share": each.share} for each in self.measured]
+        factors = self._factors.tolist()
+        write_json(path, {"original_ms": self.original, "factors": factors, "networks": networks})
+
+    def read(self, path: Path) -> None:
+        """Take what `write` wrote in place of a calibration.
+
+        Raises:
+            UserError: no such file, or another form.
+        """
+        content = read_object(path)
+        try:
+            self.original = entry(content, "original_ms", number)
+            self._factors = np.array(entry(content, "factors", list_of(number)))
+            self.measured = list(entry(content, "networks", list_of(self._network)))
+        except ValueError as error:
+            raise UserError(f"{path} is damaged: {error}") from error
+        self._cache = {each.keeps.tobytes(): each.share * self.original for each in self.measured}
+
+    def _network(self, value: Mapping[str, Any]) -> Measured:
+        keeps = np.array(entry(value, "keeps", list_of(integer)), dtype=np.int64)
+        if len(keeps) != len(self.exporter.graph.groups):
+            raise ValueError(f"expected keeps of {len(self.exporter.graph.groups)} groups, got {len(keeps)}")
+        return Measured(keeps, entry(value, "share", number))
+
+    def _measure(self, batch: Sequence[Keeps]) -> None:
+        graph = self.exporter.graph
+        alike = np.zeros(graph.unit_count)  # which units stay makes no difference
+        models = [self.exporter.compact(choose(graph, alike, keeps)) for keeps in batch]
+        timing = self.device.measure([self.exporter.original, *models], PRECISION, SECONDS * (1 + len(models)))
+        for keeps, ratio in zip(batch, timing.ratios[1:], strict=True):
+            self.measured.append(Measured(keeps, ratio.value))
+            self._cache[keeps.tobytes()] = ratio.value * self.original
+
+    def _parts_of(self, graph: PruningGraph) -> Parts:
+        return Parts.of(graph, self.table.cost(graph, self.shapes))

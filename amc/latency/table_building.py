@@ -1,0 +1,142 @@
+"""Building a latency table with few measurements."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from amc.cost.axis_lengths import AxisLengths
+from amc.graph import Keeps, PruningGraph
+from amc.latency.layer_latency import GRAIN, Point, between, corners
+from amc.latency.measuring_device import Device
+from amc.latency.shapes import LayerShape, small_model
+from amc.latency.table import LatencyTable, LayerTimes
+
+if TYPE_CHECKING:
+    import onnx
+
+T = TypeVar("T")
+
+TOGETHER = 8
+"""Small networks that are measured in turn."""
+PRECISION = 0.02
+SECONDS = 0.6
+"""For each of them, at the most."""
+INTERVALS = 4
+"""Of a profile, to begin with."""
+WANTED = 0.005
+"""Of the time of all layers: an interval is halved where that moves the sum of the layers of a shape by more."""
+NOISE = 0.03
+"""Of a layer's own time: differences that are not followed further."""
+
+
+def missing(table: LatencyTable, shapes: Mapping[int, LayerShape]) -> list[LayerShape]:
+    """The shapes that the table does not have, or not yet whole."""
+    wanted = dict.fromkeys(shapes.values())
+    return [shape for shape in wanted if shape not in table.layers or not table.layers[shape].done]
+
+
+def least_widths(graph: PruningGraph, shapes: Mapping[int, LayerShape], keeps: Keeps) -> dict[LayerShape, Point]:
+    """The fewest input and output channels that layers of each shape have with `keeps`."""
+    places = list(shapes)
+    layers = [graph.layers[place] for place in places]
+    inputs = AxisLengths(graph, [layer.inputs for layer in layers])(keeps)
+    outputs = AxisLengths(graph, [layer.out for layer in layers])(keeps)
+    found: dict[LayerShape, Point] = {}
+    for place, i, o in zip(places, inputs.tolist(), outputs.tolist(), strict=True):
+        before = found.get(shapes[place], (i, o))
+        found[shapes[place]] = min(before[0], i), min(before[1], o)
+    return found
+
+
+def build(
+    table: LatencyTable,
+    device: Device,
+    graph: PruningGraph,
+    shapes: Mapping[int, LayerShape],
+    like: onnx.ModelProto,
+    on_batch: Callable[[int], None],
+) -> None:
+    """Measure the layers of a network that the table does not have.
+
+    Args:
+        table: Gets what is measured as soon as it is.
+        device: Whose table it is.
+        graph: The network's analysis.
+        shapes: Of its layers.
+        like: Its export, whose version the small networks have.
+        on_batch: Called after each measurement with the number of shapes that are done.
+
+    Raises:
+        DeviceLostError: the device is gone; the table has what was measured.
+    """
+    wanted = missing(table, shapes)
+    least = least_widths(graph, shapes, graph.least)
+    new = [shape for shape in wanted if shape not in table.layers]
+    for layers in _batches(new):
+        models = [small_model(shape, shape.inputs, shape.outputs, like) for shape in layers]
+        timing = device.measure(models, PRECISION, SECONDS * len(models))
+        for shape, latency in zip(layers, timing.latencies, strict=True):
+            table.layers[shape] = LayerTimes(latency.value, least[shape])
+        on_batch(0)
+    total = sum(table.layers[shape].milliseconds for shape in shapes.values())
+    counts = Counter(shapes.values())
+    for done, shape in enumerate(wanted, start=1):
+        times = table.layers[shape]
+        tolerance = max(WANTED * total / (counts[shape] * times.milliseconds), NOISE)
+        for points in _rounds(shape, times, tolerance):
+            for batch in _batches(points):
+                models = [small_model(shape, *point, like) for point in ((shape.inputs, shape.outputs), *batch)]
+                ratios = device.measure(models, PRECISION, SECONDS * len(models)).ratios[1:]
+                times.points |= {point: ratio.value for point, ratio in zip(batch, ratios, strict=True)}
+                on_batch(done - 1)
+        times.done = True
+        on_batch(done)
+
+
+def _rounds(shape: LayerShape, times: LayerTimes, tolerance: float) -> Iterator[list[Point]]:
+    """Points to measure next, which are in `times` when the next ones are asked for.
+
+    An interval of a profile is halved until the latency rises by no more than twice the tolerance in it, or it is a
+    single grain: between its ends is a stair.
+    """
+    full = (shape.inputs, shape.outputs)
+    profiles = list(_profiles(shape, times.least))
+    first = {point(width) for (low, high), point in profiles for width in _evenly(low, high)}
+    wanted = {*first, *corners(shape, times.least)} - {full} - set(times.points)
+    while wanted:
+        yield sorted(wanted)
+        known = {**times.points, full: 1.0}
+        wanted = set()
+        for (least, most), point in profiles:
+            widths = [width for width in range(least, most + 1) if point(width) in known]
+            for low, high in itertools.pairwise(widths):
+                if high - low > GRAIN and abs(known[point(high)] - known[point(low)]) > 2 * tolerance:
+                    wanted.add(point(between(low, high)))
+
+
+def _profiles(shape: LayerShape, least: Point) -> Iterator[tuple[Point, Callable[[int], Point]]]:
+    """The widths of each profile, from and to, and the point of such a width."""
+    if shape.tied:
+        if least[0] < shape.inputs:
+            yield (least[0], shape.inputs), lambda i: (i, i * shape.outputs // shape.inputs)
+        return
+    if least[0] < shape.inputs:
+        yield (least[0], shape.inputs), lambda i: (i, shape.outputs)
+    if least[1] < shape.outputs:
+        yield (least[1], shape.outputs), lambda o: (shape.inputs, o)
+
+
+def _evenly(low: int, high: int) -> list[int]:
+    inner = np.linspace(low, high, INTERVALS + 1)[1:-1]
+    multiples = {int(GRAIN * round(width / GRAIN)) for width in inner}
+    return [low, *sorted(width for width in multiples if low < width < high), high]
+
+
+def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), TOGETHER):
+        yield items[start : start + TOGETHER]

@@ -1,0 +1,162 @@
+"""Times of passes to a latency with an interval: blocks that take turns, medians over blocks.
+
+Needs the standard library alone: it also runs on devices, by Python 3.8 and later.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+Timer = Callable[[int], Sequence[float]]
+"""Runs a network that many times; returns the seconds that each pass took."""
+
+WARM_UP_SECONDS = 0.1
+"""Passes before anything counts, for each network."""
+BLOCK_SECONDS = 0.02
+PASSES = 3, 1000
+"""Fewest and most passes in a block."""
+LEAST_ROUNDS = 10
+"""Rounds (a block of each network) before the interval is looked at; then it is after half as many more each time."""
+CONFIDENCE = 0.95
+FEWEST = 6
+"""Blocks whose whole range is such an interval."""
+
+
+class Estimate(NamedTuple):
+    """A median over blocks, and the interval that holds the true one with a confidence of `CONFIDENCE`."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def spread(self) -> float:
+        """The farther end of the interval from the value, relative to it."""
+        return max(self.high - self.value, self.value - self.low) / self.value
+
+
+class Timing(NamedTuple):
+    """What networks measured together take.
+
+    `latencies` are in ms, `ratios` those of each network to the first; `rounds` is the number of blocks of each.
+    """
+
+    latencies: list[Estimate]
+    ratios: list[Estimate]
+    rounds: int
+
+    @property
+    def spread(self) -> float:
+        """What the measurement is to make small: of one network the latency's, of several the ratios'.
+
+        Infinite where there are too few blocks for an interval.
+        """
+        if self.rounds < FEWEST:
+            return math.inf
+        compared = self.ratios[1:] or self.latencies
+        return max(each.spread for each in compared)
+
+
+def measure(
+    timers: Sequence[Timer], precision: float, limit: float, clock: Callable[[], float] = time.perf_counter
+) -> Timing:
+    """Measure networks against each other until the intervals are narrow enough.
+
+    Every round times one block of each network, in turned order, so that what slows the machine for longer than a
+    round slows all of them; a ratio is taken within its round. A block counts by the median of its passes.
+
+    Args:
+        timers: One for each network.
+        precision: The wanted `Timing.spread`, such as 0.01.
+        limit: Seconds after which no further round begins, warm-up included. One round is always done.
+        clock: Seconds from any origin.
+    """
+    end = clock() + limit
+    passes = [_passes(timer, clock) for timer in timers]
+    rounds: list[list[float]] = []
+    look = LEAST_ROUNDS
+    while True:
+        block = [0.0] * len(timers)
+        order = range(len(timers)) if len(rounds) % 2 == 0 else reversed(range(len(timers)))
+        for index in order:
+            with no_collection():
+                times = timers[index](passes[index])
+            block[index] = statistics.median(times)
+        rounds.append(block)
+        if clock() >= end:
+            return _timing(rounds)
+        if len(rounds) == look:
+            timing = _timing(rounds)
+            if timing.spread <= precision:
+                return timing
+            look = len(rounds) * 3 // 2  # seldom: an interval that is narrow by chance would end it too early
+
+
+def median_interval(values: Sequence[float]) -> Estimate:
+    """The median and its interval between two order statistics, which assumes no distribution (by the sign test).
+
+    Fewer than `FEWEST` values can't give the confidence: theirs is the whole range.
+    """
+    ordered = sorted(values)
+    outside = _outside(len(ordered))
+    return Estimate(statistics.median(ordered), ordered[outside], ordered[-1 - outside])
+
+
+def wall_timer(run: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> Timer:
+    """A timer of what is over when the call returns."""
+
+    def timer(passes: int) -> Sequence[float]:
+        times = []
+        for _ in range(passes):
+            start = clock()
+            run()
+            times.append(clock() - start)
+        return times
+
+    return timer
+
+
+@contextlib.contextmanager
+def no_collection() -> Iterator[None]:
+    """Within it Python collects no garbage by itself."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _passes(timer: Timer, clock: Callable[[], float]) -> int:
+    """Warm up; returns how many passes make a block."""
+    least, most = PASSES
+    end = clock() + WARM_UP_SECONDS
+    times = list(timer(least))
+    while clock() < end:
+        times.extend(timer(least))
+    return int(min(max(BLOCK_SECONDS / max(statistics.median(times), 1e-9), least), most))
+
+
+def _timing(rounds: Sequence[Sequence[float]]) -> Timing:
+    networks: Sequence[tuple[float, ...]] = list(zip(*rounds))
+    return Timing(
+        latencies=[median_interval([1000 * seconds for seconds in times]) for times in networks],
+        ratios=[median_interval([mine / first for mine, first in zip(times, networks[0])]) for times in networks],
+        rounds=len(rounds),
+    )
+
+
+def _outside(count: int) -> int:
+    """How many of `count` ordered values lie outside the interval at each end."""
+    tail, outside = 0.5**count, 0
+    while 2 * tail <= 1 - CONFIDENCE:
+        outside += 1
+        tail += math.comb(count, outside) * 0.5**count
+    return max(outside - 1, 0)

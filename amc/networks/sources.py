@@ -1,0 +1,160 @@
+"""Trained networks, by the words that a user gives for them."""
+
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from torch import nn
+from torchvision import models
+
+from amc.data.preprocess import CIFAR, DIGITS, IMAGENET, Preprocess
+from amc.networks.admission import admit
+from amc.networks.finite import check_finite
+from amc.networks.models import MODELS
+from amc.networks.timm_networks import timm_network
+from amc.networks.weight_files import load_weights
+from amc.pruning.materialise_weights import plain_convolutions
+from amc.utils.errors import UserError
+from amc.utils.text import nearest, one_line
+from amc.utils.user_file import FORM, call_function, is_user_function
+
+PREPROCESS: dict[str, Preprocess] = {
+    "digits_resnet": DIGITS,
+    "resnet20": CIFAR,
+    "resnet32": CIFAR,
+    "resnet44": CIFAR,
+    "resnet56": CIFAR,
+    "resnet110": CIFAR,
+    "plain20": CIFAR,
+    "vgg16_bn_cifar": CIFAR,
+    "mobilenet_v1_cifar": CIFAR,
+    "mobilenet_v2_cifar": CIFAR,
+    "mobilenet_v1": IMAGENET,
+    "shufflenet_v1": IMAGENET,
+}
+WEIGHTS_FOLDER = Path(__file__).parent / "models" / "weights"
+TORCHVISION = "torchvision:"
+TIMM = "timm:"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network and what is known about it.
+
+    Attributes:
+        model: in eval mode, on the CPU.
+        name: the words it was asked for with.
+        preprocess: how the images of its weights were made into inputs, if known.
+        class_names: what its outputs stand for, in order, if known.
+        notes: what was done to it that the user should know, each a line.
+    """
+
+    model: nn.Module
+    name: str
+    preprocess: Preprocess | None
+    class_names: tuple[str, ...] | None
+    notes: tuple[str, ...] = ()
+
+
+def load_network(spec: str, weights: str = "default") -> Network:
+    """Build a network and load its weights; convolutions that compute their weights become plain ones.
+
+    Args:
+        spec: a name in `amc.networks.models.MODELS`, `torchvision:NAME` (image classification), `timm:NAME` (with the extra
+            `timm`), or `path/to/file.py:function` (a function without arguments that returns an `nn.Module`).
+        weights: `default` (the packaged weights, torchvision's best, timm's, or what the user's function
+            returned), `none` (as built: random for a name), or a file, also as `FILE:KEY`, that
+            `amc.networks.weight_files.load_weights` reads.
+
+    Raises:
+        UserError: an unknown name, weights that are missing, do not fit, are not finite or can't be downloaded,
+            or a function that fails or returns something else.
+    """
+    if is_user_function(spec):
+        network = _user_network(spec)
+    elif spec.startswith(TORCHVISION):
+        network = _torchvision_network(spec, pretrained=weights == "default")
+    elif spec.startswith(TIMM):
+        model, preprocess = timm_network(spec.removeprefix(TIMM), pretrained=weights == "default")
+        network = Network(model, spec, preprocess, None)
+    elif spec in MODELS:
+        network = Network(MODELS[spec](), spec, PREPROCESS[spec], None)
+        if weights == "default":
+            weights = str(_packaged_weights(spec))
+    else:
+        raise UserError(
+            f"expected a network's name, {TORCHVISION}NAME, {TIMM}NAME or {FORM}, got {spec!r}; {_meant(spec)}"
+        )
+    if weights not in ("default", "none"):
+        network = replace(network, notes=(*network.notes, *load_weights(network.model, weights)))
+    check_finite(network.model, spec if weights in ("default", "none") else weights)
+    plain_convolutions(network.model.eval())
+    return network
+
+
+def _meant(spec: str) -> str:
+    if spec in models.list_models(module=models):
+        return f"did you mean {TORCHVISION}{spec}?"
+    if spec.endswith(".py"):
+        return f"did you mean {spec}:NAME, with the name of a function in it?"
+    return nearest(spec, MODELS)
+
+
+def _packaged_weights(name: str) -> Path:
+    path = WEIGHTS_FOLDER / f"{name}.safetensors"
+    if not path.is_file():
+        raise UserError(
+            f"no weights are packaged for {name}; give a weights file, or 'none' for a network with random weights"
+        )
+    return path
+
+
+def _user_network(spec: str) -> Network:
+    model = call_function(spec)
+    if not isinstance(model, nn.Module):
+        raise UserError(f"expected {spec} to return a torch.nn.Module, got {type(model).__name__}")
+    model, notes = admit(model)
+    return Network(model, spec, None, None, notes)
+
+
+def _torchvision_network(spec: str, pretrained: bool) -> Network:
+    name = spec.removeprefix(TORCHVISION)
+    known = models.list_models(module=models)
+    if name not in known:
+        raise UserError(f"torchvision has no classification network {name!r}; {nearest(name, known)}")
+    weights = models.get_model_weights(name).DEFAULT
+    try:
+        with warnings.catch_warnings():
+            # two networks announce that their random weights will change in a later version
+            warnings.simplefilter("ignore", FutureWarning)
+            model = models.get_model(name, weights=weights if pretrained else None)
+    except (OSError, RuntimeError) as error:  # no connection, or a damaged download
+        raise UserError(
+            f"the weights of {spec} can't be downloaded from {weights.url}: {one_line(error)};"
+            " check the connection or give a weights file"
+        ) from error
+    _arrange_as_published(model)
+    class_names = tuple(weights.meta["categories"]) if pretrained else None
+    return Network(model, spec, _torchvision_preprocess(weights), class_names)
+
+
+def _arrange_as_published(model: nn.Module) -> None:
+    """What torchvision does to two networks when it loads their weights, done whatever the weights.
+
+    So a network is the same for downloaded weights, for the same weights from a file, and when only a policy is left.
+    """
+    if isinstance(model, models.GoogLeNet | models.Inception3):
+        model.transform_input = True
+    if isinstance(model, models.GoogLeNet):
+        model.aux_logits, model.aux1, model.aux2 = False, None, None
+
+
+def _torchvision_preprocess(weights: models.WeightsEnum) -> Preprocess:
+    transforms = weights.transforms()
+    return Preprocess(
+        image_size=transforms.crop_size[0],
+        mean=tuple(transforms.mean),
+        std=tuple(transforms.std),
+        resize_size=transforms.resize_size[0],
+        interpolation=transforms.interpolation.value,
+    )

@@ -1,0 +1,40 @@
+"""Networks of timm, which is an optional extra."""
+
+from __future__ import annotations
+
+import importlib
+
+from torch import nn
+
+from amc.data.preprocess import Preprocess
+from amc.utils.errors import UserError
+from amc.utils.text import nearest, one_line
+
+
+def timm_network(name: str, pretrained: bool) -> tuple[nn.Module, Preprocess]:
+    """A network by timm's name, and how the images of its weights were made into inputs.
+
+    Raises:
+        UserError: timm is not installed, an unknown name, or weights that do not exist or can't be downloaded.
+    """
+    try:
+        timm = importlib.import_module("timm")
+    except ImportError as error:
+        raise UserError(f"timm:{name} needs timm; install it with: pip install 'amc-pruning[timm]'") from error
+    if not timm.is_model(name.partition(".")[0]):
+        raise UserError(f"timm has no network {name!r}; {nearest(name, timm.list_models())}")
+    try:
+        model = timm.create_model(name, pretrained=pretrained)
+    except (OSError, RuntimeError) as error:  # no weights of that name, no connection, or a damaged download
+        raise UserError(
+            f"the weights of timm:{name} can't be had: {one_line(error)}; check the connection or give a weights file"
+        ) from error
+    config = timm.data.resolve_model_data_config(model)
+    size = config["input_size"][1]
+    return model, Preprocess(
+        image_size=size,
+        mean=tuple(config["mean"]),
+        std=tuple(config["std"]),
+        resize_size=round(size / config["crop_pct"]),
+        interpolation=config["interpolation"],
+    )

@@ -1,0 +1,177 @@
+"""Files of `torch.save`, read without executing anything: tensors and plain containers, nothing else."""
+
+from __future__ import annotations
+
+import _compat_pickle
+import itertools
+import pickle
+import pickletools
+import re
+import warnings
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import torch
+
+from amc.utils.errors import UserError
+from amc.utils.text import one_line, shortened
+
+ALONE = "save the tensors alone: torch.save(model.state_dict(), file)"
+PROTOCOL = 2  # of the pickles that torch.load reads without executing anything
+LEGACY_PICKLES = 4  # a magic number, a version, facts of the system, the content
+OF_TENSORS = ("torch", "torch._utils", "torch._tensor", "torch.storage", "torch.serialization", "torch.nn.parameter")
+OF_CONTAINERS = ("collections.OrderedDict", "collections.Counter", "_codecs.encode", "builtins.set")
+OF_MODULES = "torch.nn.modules."
+
+
+class Content(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        tree: mappings, lists and tensors in each other; a `LeftOut` in place of every other object.
+        classes: names of those objects' classes and functions, in the file's order.
+    """
+
+    tree: object
+    classes: tuple[str, ...]
+
+
+class LeftOut(list[Any]):
+    """Stands for an object that is not made, whatever its class: it takes what the pickle gives and forgets it."""
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
+    __eq__ = object.__eq__
+
+    def __new__(cls, *_: object) -> LeftOut:
+        """Made like any object, of any arguments."""
+        return super().__new__(cls)
+
+    def __init__(self, *_: object) -> None:
+        """Empty, whatever the arguments."""
+        super().__init__()
+
+    def __setstate__(self, _: object) -> None:
+        """Forget the state."""
+
+
+class LeftOutMapping:
+    """As `LeftOut`, for classes of mappings: their entries are read into a plain one."""
+
+    def __new__(cls, *_: object) -> Counter[Any]:  # type: ignore[misc]
+        """A mapping to which the unpickler adds entries."""
+        return Counter()
+
+
+def read_torch(source: Path | BinaryIO, name: str | Path) -> object:
+    """What `torch.save` wrote, onto the CPU, without executing anything; `name` stands for it in errors.
+
+    Raises:
+        UserError: a damaged file, or a pickle that would have to execute code.
+    """
+    try:
+        return _load(source)
+    except pickle.UnpicklingError as error:
+        raise UserError(
+            f"{name} is damaged, or holds more than tensors, which to read would execute code; {ALONE}"
+        ) from error
+    except Exception as error:  # a damaged file may raise anything
+        raise UserError(f"{name} can't be read as a PyTorch file: {one_line(error)}") from error
+
+
+def read_content(path: Path) -> Content:
+    """What `torch.save` wrote, with objects that are neither tensors nor plain containers left out.
+
+    A training's checkpoint often holds its options, paths or figures of NumPy beside the weights. Their classes are
+    neither imported nor called: an object of this module stands for each of them.
+
+    Raises:
+        UserError: a damaged file, or one that can't be read without executing code.
+    """
+    try:
+        return Content(_load(path), ())
+    except pickle.UnpicklingError:
+        return _without_objects(path)
+    except Exception as error:  # a damaged file may raise anything
+        raise UserError(f"{path} is cut off or damaged: {one_line(error)}; copy or download it again") from error
+
+
+def holds_module(classes: tuple[str, ...]) -> bool:
+    """Whether objects of these classes are whole networks, or parts of them."""
+    return any(name.startswith(OF_MODULES) for name in classes)
+
+
+def unread(path: Path, classes: tuple[str, ...]) -> UserError:
+    """The error for a file whose weights lie in objects that are not read."""
+    own = [name for name in classes if not name.startswith("torch.")] or list(classes)
+    what = "a whole pickled module" if holds_module(classes) else "objects"
+    return UserError(f"{path} holds {what} ({shortened(own, 3)}), which to read would execute code; {ALONE}")
+
+
+def _load(source: Path | BinaryIO) -> object:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of pickles that are then refused
+        if not isinstance(source, Path):
+            return torch.load(source, map_location="cpu", weights_only=True)
+        with source.open("rb") as file:  # opened here, since torch.load goes by the suffix of a path
+            return torch.load(file, map_location="cpu", weights_only=True)
+
+
+def _without_objects(path: Path) -> Content:
+    try:
+        protocol, names = _globals(path)
+    except Exception as error:  # a damaged file may raise anything
+        raise UserError(f"{path} is damaged: {one_line(error)}; copy or download it again") from error
+    foreign = tuple(name for name in names if not _is_plain(name))
+    if protocol > PROTOCOL:
+        raise UserError(
+            f"{path} was written with pickle protocol {protocol}, which is not read safely;"
+            " save it without pickle_protocol: torch.save(model.state_dict(), file)"
+        )
+    stand_ins = {name: type(f"{LeftOut.__name__}{index}", (LeftOut,), {}) for index, name in enumerate(names)}
+    while True:
+        try:
+            with torch.serialization.safe_globals([(stand_in, name) for name, stand_in in stand_ins.items()]):
+                return Content(_load(path), foreign)
+        except Exception as error:  # what a pickle does to its objects may not suit those that stand for them
+            entered = re.search(rf"{LeftOut.__name__}\d+", str(error))  # one that should take a mapping's entries
+            if entered is None or entered[0] not in {each.__name__ for each in stand_ins.values()}:
+                raise unread(path, foreign or names) from error
+            stand_ins = {
+                name: LeftOutMapping if stand_in.__name__ == entered[0] else stand_in
+                for name, stand_in in stand_ins.items()
+            }
+
+
+def _is_plain(name: str) -> bool:
+    return name in OF_CONTAINERS or name.rpartition(".")[0] in OF_TENSORS
+
+
+def _globals(path: Path) -> tuple[int, tuple[str, ...]]:
+    """The protocol of a file's pickle and the names that it imports, read without importing any."""
+    protocol, names = 0, dict[str, None]()
+    for code, argument in _opcodes(path):
+        if code == "PROTO":
+            protocol = max(protocol, argument)
+        if code == "GLOBAL":
+            module, _, name = argument.partition(" ")
+            module, name = _compat_pickle.NAME_MAPPING.get(
+                (module, name), (_compat_pickle.IMPORT_MAPPING.get(module, module), name)
+            )
+            names[f"{module}.{name}"] = None
+    return protocol, tuple(names)
+
+
+def _opcodes(path: Path) -> Iterator[tuple[str, Any]]:
+    with path.open("rb") as file:
+        if zipfile.is_zipfile(file):
+            archive = zipfile.ZipFile(file)
+            pickled = next(name for name in archive.namelist() if name.rpartition("/")[2] == "data.pkl")
+            parts = [pickletools.genops(archive.read(pickled))]
+        else:
+            file.seek(0)
+            parts = [pickletools.genops(file) for _ in range(LEGACY_PICKLES)]
+        for code, argument, _ in itertools.chain.from_iterable(parts):
+            yield code.name, argument

@@ -1,0 +1,124 @@
+"""Which of the sets of weights in a file is taken, and what a user should know about the others."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from amc.networks.weight_sets import Place, Stored, Wanted, equal, joined, places
+from amc.utils.errors import UserError
+from amc.utils.text import shortened
+
+AVERAGES = {"ema", "average", "averaged", "avg", "swa", "shadow", "teacher", "polyak", "momentum", "target"}
+"""Words in the names of what follows the weights of a training slowly."""
+AVERAGED = "n_averaged"  # lies beside the weights of torch's AveragedModel
+USUAL = {"state_dict", "model_state_dict", "state", "model", "module", "net", "network", "weights", "params", "student"}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was found in a file.
+
+    Attributes:
+        place: the weights that are taken; None if none fit.
+        source: the file, and where in it.
+        faults: what keeps the nearest set from fitting, where none fits.
+        is_near: whether that one has any name of the network.
+        notes: what the user should know.
+    """
+
+    place: Place | None
+    source: str
+    faults: tuple[str, ...] = ()
+    is_near: bool = True
+    notes: tuple[str, ...] = ()
+
+
+def choose(file: Mapping[str, Stored], wanted: Wanted, path: Path, key: str | None) -> Choice:
+    """Find a network's weights in a file: a place where each of its tensors lies, by its name and with its shape.
+
+    Of several places with different weights, one that is no running average is taken, then one with a usual name, then
+    the outermost, then the first.
+
+    Args:
+        file: all tensors of the file, by path.
+        wanted: those of the network.
+        path: the file.
+        key: the path of the place, or a part of it; None for any.
+
+    Raises:
+        UserError: there is no tensor at that key.
+    """
+    candidates = places(file, wanted)
+    fitting = [place for place in candidates if place.fits]
+    if key is not None:
+        if not _named(list(file), key):
+            raise UserError(f"{path} holds no tensors at {key!r}; {_known(file, fitting)}")
+        named = set(_named([place.path for place in candidates], key))
+        candidates = [place for place in candidates if place.path in named]
+    fits = sorted((place for place in candidates if place in fitting), key=lambda place: _rank(place, file))
+    if not fits:
+        if not candidates:
+            return Choice(None, str(path), tuple(wanted.faults(_largest(file, key))), is_near=False)
+        nearest = candidates[0]
+        source = f"{path}:{nearest.path}" if nearest.path else str(path)
+        return Choice(None, source, tuple(nearest.faults))
+    taken, *others = fits
+    notes = (*_note_of_others(path, taken, others), *_note_of_rest(path, taken, fitting))
+    return Choice(taken, str(path), notes=notes)
+
+
+def _rank(place: Place, file: Mapping[str, Stored]) -> tuple[bool, bool, int]:
+    """What is taken first comes first."""
+    words = place.path.split(".") if place.path else []
+    above = place.path.rpartition(".")[0]
+    parts = {part.lower() for word in words for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", word)}
+    is_average = bool(parts & AVERAGES) or joined(above, AVERAGED) in file
+    return is_average, not USUAL.issuperset(words), len(words)
+
+
+def _named(paths: Sequence[str], key: str) -> list[str]:
+    """Those of `paths` that begin with a key, else those that have it further in."""
+    begin = [path for path in paths if f"{path}.".startswith(f"{key}.")]
+    return begin or [path for path in paths if f".{key}." in f".{path}."]
+
+
+def _known(file: Mapping[str, Stored], fitting: Sequence[Place]) -> str:
+    """The keys that there are."""
+    if any(place.path for place in fitting):
+        return f"what fits the network lies at {shortened([place.path or 'the outermost level' for place in fitting])}"
+    containers = dict.fromkeys(each.container for each in file.values() if each.container)
+    return f"there are tensors at {shortened(list(containers))}" if containers else "leave it out: there is one set"
+
+
+def _largest(file: Mapping[str, Stored], key: str | None) -> dict[str, Tensor]:
+    """The mapping with the most tensors, where no name in the file is the network's."""
+    paths = list(file) if key is None else _named(list(file), key)
+    ((container, _),) = Counter(file[path].container for path in paths).most_common(1)
+    return {each.name: each.tensor for each in file.values() if each.container == container}
+
+
+def _note_of_others(path: Path, taken: Place, others: Sequence[Place]) -> list[str]:
+    different: list[Place] = []
+    for place in others:
+        if not any(equal(place, known) for known in (taken, *different)):
+            different.append(place)
+    if not different:
+        return []
+    ways = " or ".join(f"--weights {shlex.quote(f'{path}:{place.path}')}" for place in different[:3])
+    return [
+        f"{path} holds {len(different) + 1} sets of weights that fit the network; {taken.path or 'the outermost'} was"
+        f" taken; for another give {ways}"
+    ]
+
+
+def _note_of_rest(path: Path, taken: Place, fitting: Sequence[Place]) -> list[str]:
+    used = {each for place in fitting for each in place.tensors.values()}
+    rest = [each.name for name, each in taken.beyond.items() if name not in used]
+    return [f"{path}: left out what the network does not have: {shortened(rest)}"] if rest else []

@@ -1,0 +1,123 @@
+"""Weights in files: read without executing anything, loaded as a whole or not at all."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from amc.networks.file_format import AGAIN, SAFETENSORS, format_of
+from amc.networks.torch_file import ALONE, Content, holds_module, read_content, unread
+from amc.networks.weight_choice import choose
+from amc.networks.weight_sets import Wanted, stored
+from amc.utils.errors import UserError
+from amc.utils.files import write_bytes
+from amc.utils.text import one_line
+
+REMEDY = "give the weights of this very architecture"
+
+
+def load_weights(model: nn.Module, spec: str) -> tuple[str, ...]:
+    """Load the weights that a file holds for `model`, wherever they lie in it: all of them or nothing.
+
+    They are found by what fits, as `amc.networks.weight_choice.choose` says, whatever the file is called.
+
+    Args:
+        model: the network that is changed.
+        spec: `FILE`, or `FILE:KEY` with the dotted path of one of several sets of weights, or a part of that path.
+
+    Returns:
+        What the user should know: which of several sets was taken, what was left out.
+
+    Raises:
+        UserError: no such file or key, a file that holds no weights, or none that fit; it says why.
+    """
+    path, key = located(spec)
+    content = _content(path)
+    file = stored(content.tree)
+    if not file:
+        if content.classes:
+            raise unread(path, content.classes)
+        raise UserError(f"{path} holds no tensors by name, but a {type(content.tree).__name__}; {ALONE}")
+    choice = choose(file, Wanted(model), path, key)
+    if choice.place is None:
+        if holds_module(content.classes) and not choice.is_near:
+            raise unread(path, content.classes)
+        raise UserError(f"the weights in {choice.source} do not fit the network; {'; '.join(choice.faults)}; {REMEDY}")
+    _put(model, choice.place.state, choice.source)
+    return choice.notes
+
+
+def located(spec: str) -> tuple[Path, str | None]:
+    """The file and the key of `FILE` or `FILE:KEY`; a file whose name has a colon comes before a key."""
+    end = len(spec)
+    while not Path(spec[:end]).exists() and ":" in spec[:end]:
+        end = spec.rindex(":", 0, end)
+    if not Path(spec[:end]).is_file():
+        return Path(spec), None
+    return Path(spec[:end]), spec[end + 1 :] if end < len(spec) else None
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a safetensors file, as `write_state_dict` writes it, onto the CPU.
+
+    Raises:
+        UserError: no such file, another kind, or a damaged one.
+    """
+    if format_of(path) != SAFETENSORS:
+        raise UserError(f"expected a safetensors file at {path}, got one of torch.save; write it by safetensors")
+    try:
+        return dict(safetensors.torch.load(path.read_bytes()))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path} is cut off or damaged: {one_line(error)}; {AGAIN}") from error
+
+
+def write_state_dict(path: Path, state: Mapping[str, Tensor]) -> None:
+    """Write tensors as a safetensors file, whole or not at all.
+
+    Tensors that share memory are written as copies.
+
+    Raises:
+        UserError: the disk is full, or the folder can't be written to.
+    """
+    copies = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()
+    }
+    write_bytes(path, safetensors.torch.save(copies))
+
+
+def load_state(model: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
+    """Copy `state` into `model`, all of it or nothing.
+
+    Batch norms' `num_batches_tracked`, which older files lack, may be missing.
+
+    Args:
+        model: the network that is changed.
+        state: tensors by name.
+        source: where the tensors come from, named in the error.
+
+    Raises:
+        UserError: entries are missing, unexpected, of another shape or of a kind that is not taken; it names them all.
+    """
+    faults = Wanted(model).faults(state)
+    if faults:
+        raise UserError(f"the weights in {source} do not fit the network; {'; '.join(faults)}; {REMEDY}")
+    _put(model, state, source)
+
+
+def _put(model: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
+    """Copy tensors that have the names and shapes of the model's `state_dict`."""
+    unexpected = model.load_state_dict(state, strict=False).unexpected_keys
+    if unexpected:
+        raise UserError(
+            f"the weights in {source} can't be loaded: the network's state_dict has names that its load_state_dict does"
+            f" not take, such as {unexpected[0]}"
+        )
+
+
+def _content(path: Path) -> Content:
+    if format_of(path) == SAFETENSORS:
+        return Content(read_state_dict(path), ())
+    return read_content(path)

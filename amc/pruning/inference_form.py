@@ -1,0 +1,64 @@
+"""The same network, arranged for fast inference: batch norms folded into convolutions, channels last."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from amc.graph import PruningGraph
+from amc.utils.copying import copied
+
+
+def for_inference(model: nn.Module, graph: PruningGraph) -> nn.Module:
+    """A copy of `model` (the analysed network or a compact one of it) in evaluation mode that computes the same.
+
+    A batch norm is folded only where the graph knows that it and a convolution have each other to themselves, and that
+    the convolution runs once with the weight that it stores.
+    """
+    network = copied(model)
+    for fold in folds(model, graph):
+        conv, norm = network.get_submodule(fold.conv), network.get_submodule(fold.norm)
+        assert isinstance(conv, _ConvNd)
+        assert isinstance(norm, _BatchNorm)
+        _replace(network, fold.conv, fuse_conv_bn_eval(conv.eval(), norm.eval(), transpose=conv.transposed))
+        _replace(network, fold.norm, nn.Identity())
+    return channels_last(network.eval())
+
+
+class Fold(NamedTuple):
+    """A convolution and the batch norm that can be folded into it, by the names of their modules."""
+
+    conv: str
+    norm: str
+
+
+def folds(model: nn.Module, graph: PruningGraph) -> list[Fold]:
+    """What can be folded in a network or in a compact one of it."""
+    modules = dict(model.named_modules())
+    runs = Counter(layer.name for layer in graph.layers)
+    found = []
+    for layer in graph.layers:
+        conv, norm = modules.get(layer.name), modules.get(layer.norm or "")
+        stored = runs[layer.name] == 1 and layer.weight == f"{layer.name}.weight"
+        if stored and isinstance(conv, _ConvNd) and isinstance(norm, _BatchNorm) and norm.track_running_stats:
+            found.append(Fold(layer.name, layer.norm or ""))
+    return found
+
+
+def channels_last(model: nn.Module) -> nn.Module:
+    """Lay out what a network for images holds with its channels last, in place; returns the network."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.ndim == 4:  # the layout is of images alone
+            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
+    return model
+
+
+def _replace(network: nn.Module, name: str, module: nn.Module) -> None:
+    parent, _, child = name.rpartition(".")
+    setattr(network.get_submodule(parent), child, module)

@@ -1,0 +1,56 @@
+"""What a compact network is checked against: the original, randomised, whose consumers ignore the cut channels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from amc.graph import PruningGraph
+from amc.pruning.masked_statistics import OverAlive
+from amc.pruning.slicing import Alive
+from amc.utils.copying import copied
+
+
+def randomised(model: nn.Module, generator: torch.Generator) -> nn.Module:
+    """A float64 copy in evaluation mode whose parameters and statistics are random and keep activations O(1)."""
+    with torch.no_grad():
+        model = copied(model).cpu().double().eval()
+        stored = model.state_dict().keys()  # other buffers are constants of the architecture
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                reach = (3 / max(parameter[0].numel(), 1)) ** 0.5  # a variance of one by the number of inputs
+                parameter.uniform_(-reach, reach, generator=generator)
+            else:
+                parameter.normal_(1.0, 0.3, generator=generator)
+        for name, buffer in model.named_buffers():
+            if buffer.is_floating_point() and name in stored:
+                buffer.uniform_(generator=generator).add_(0.5 if name.endswith("var") else -0.5)
+    return model
+
+
+@contextmanager
+def ignoring(model: nn.Module, graph: PruningGraph, alive: Alive) -> Iterator[None]:
+    """Within it, the consumers of `model` have zero weight wherever they meet a unit that is not `alive`.
+
+    Norms and statistics over channels are taken over those that are alive.
+    """
+    parameters = dict(model.named_parameters())
+    saved: list[tuple[Tensor, int, Tensor, Tensor]] = []
+    try:
+        for layer in graph.layers:
+            cut = ~np.append(alive, True)[layer.weight_in.units]
+            if layer.weight is None or not cut.any():
+                continue
+            weight, dim = parameters[layer.weight].detach(), layer.in_dimension
+            places = torch.from_numpy(np.flatnonzero(cut))
+            saved.append((weight, dim, places, weight.index_select(dim, places)))
+            weight.index_fill_(dim, places, 0.0)
+        with OverAlive(graph, alive) if graph.statistics else nullcontext():
+            yield
+    finally:
+        for weight, dim, places, values in reversed(saved):
+            weight.index_copy_(dim, places, values)

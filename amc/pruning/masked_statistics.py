@@ -1,0 +1,74 @@
+"""Norms and statistics over channels, taken over some of them: what they are in a network from which others are cut."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from amc.graph import PruningGraph
+from amc.pruning.slicing import Alive
+
+Places = dict[int, Tensor]
+"""Positions along some dimensions of a tensor."""
+
+
+class OverAlive(TorchDispatchMode):
+    """Within it, every statistic of the graph is taken over the channels that are `alive`, in the whole network.
+
+    The operator runs on those channels alone; a norm leaves zeros in place of the others.
+    """
+
+    def __init__(self, graph: PruningGraph, alive: Alive) -> None:
+        super().__init__()
+        self._places = {
+            (each.operator, each.call): {dim: torch.from_numpy(axis.kept(alive)) for dim, axis in each.axes.items()}
+            for each in graph.statistics
+        }
+        self._calls: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func._schema.name.removeprefix("aten::")
+        places = self._places.get((name, self._calls[name]))
+        self._calls[name] += 1
+        if places is None:
+            return func(*args, **(kwargs or {}))
+        given = {argument.name: value for argument, value in zip(func._schema.arguments, args, strict=False)}
+        return _over(func, given | (kwargs or {}), places)
+
+
+def _over(func: Any, given: dict[str, Any], places: Places) -> Any:
+    (name, whole) = next((name, value) for name, value in given.items() if isinstance(value, Tensor))
+    given[name] = part = _take(whole, places)
+    of_weight = places
+    if "normalized_shape" in given:
+        first = part.ndim - len(given["normalized_shape"])
+        given["normalized_shape"] = list(part.shape[first:])
+        of_weight = {dim - first: each for dim, each in places.items()}
+    if "group" in given:
+        given["C"] = part.shape[1]
+        of_weight = {0: places[1]}
+    for each in ("weight", "bias"):
+        if given.get(each) is not None:
+            given[each] = _take(given[each], of_weight)
+    out = func(**given)
+    if not isinstance(out, tuple) or out[0].shape != part.shape:
+        return out
+    return _put(out[0], whole, places), *out[1:]
+
+
+def _take(whole: Tensor, places: Places) -> Tensor:
+    for dim, each in places.items():
+        whole = whole.index_select(dim, each)
+    return whole
+
+
+def _put(part: Tensor, whole: Tensor, places: Places) -> Tensor:
+    """`part` where it was taken from, zeros elsewhere."""
+    for dim, each in places.items():
+        shape = [*part.shape[:dim], whole.shape[dim], *part.shape[dim + 1 :]]
+        part = part.new_zeros(shape).index_copy_(dim, each, part)
+    return part

@@ -1,0 +1,59 @@
+"""One copy of a network that takes the shape of compact networks, one after the other, instead of a copy for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from amc.pruning.slicing import set_attributes
+from amc.utils.copying import copied
+
+Attributes = Mapping[str, Mapping[str, Any]]
+
+
+class Mold:
+    """Holds what it was last filled with.
+
+    Args:
+        model: The network; it is copied once.
+
+    Attributes:
+        network: The copy, in evaluation mode.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.network = copied(model).eval()
+        names = {id(tensor): name for name, tensor in self.network.named_parameters()}
+        names |= {id(tensor): name for name, tensor in self.network.named_buffers()}
+        self._places: dict[str, list[tuple[dict[str, Any], str]]] = {}
+        self._whole: dict[str, dict[str, Any]] = {}
+        for module in self.network.modules():
+            for held in (module._parameters, module._buffers):
+                for key, tensor in held.items():
+                    if tensor is not None:
+                        self._places.setdefault(names[id(tensor)], []).append((held, key))
+
+    def fill(self, tensors: Mapping[str, Tensor], attributes: Attributes) -> nn.Module:
+        """Put in `tensors` by name, and the attributes of modules; attributes of the last filling are taken back.
+
+        Gradients are not wanted of it. Returns the network.
+        """
+        for name, tensor in tensors.items():
+            for held, key in self._places[name]:
+                is_parameter = isinstance(held[key], nn.Parameter)
+                held[key] = nn.Parameter(tensor, requires_grad=False) if is_parameter else tensor
+        set_attributes(self.network, self._whole)
+        for module, values in attributes.items():
+            for key in values:
+                self._whole.setdefault(module, {}).setdefault(key, getattr(self.network.get_submodule(module), key))
+        set_attributes(self.network, attributes)
+        return self.network
+
+
+def laid_out(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """A tensor of a network for images in `dtype`, with its channels last; whole numbers stay what they are."""
+    tensor = tensor.detach().to(dtype) if tensor.is_floating_point() else tensor.detach()
+    return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor

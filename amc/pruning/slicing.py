@@ -1,0 +1,198 @@
+"""Keep indices to a new, physically smaller network. The caller's model is never touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.conv import _ConvNd
+
+from amc.graph import Keeps, PruningGraph
+from amc.utils.copying import copied
+from amc.utils.errors import UserError
+
+Alive = NDArray[np.bool_]
+"""Which units stay, over all groups: bool `(graph.unit_count,)`."""
+LARGE = 2**28
+"""Bytes; larger tensors are sliced a part at a time."""
+
+
+def choose(graph: PruningGraph, importance: NDArray[np.float64], keeps: Keeps) -> Alive:
+    """The `keeps[g]` most important units of each group; of equal ones the first.
+
+    `importance` is `(graph.unit_count,)`.
+    """
+    alive = np.zeros(graph.unit_count, dtype=np.bool_)
+    for group, keep in zip(graph.groups, keeps, strict=True):
+        order = np.argsort(-importance[group.slice], kind="stable")
+        alive[group.first_unit + order[:keep]] = True
+    return alive
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Everything a compact network differs in: positions kept per tensor, and the attributes that follow.
+
+    `tensors` is `{tensor: {dimension: kept positions}}`, `attributes` `{module: {attribute: value}}`.
+    """
+
+    tensors: Mapping[str, Mapping[int, Sequence[int]]]
+    attributes: Mapping[str, Mapping[str, Any]]
+
+
+def select(graph: PruningGraph, model: nn.Module, alive: Alive) -> Selection:
+    """What keeping the units `alive` does to `model`: every group must keep at least one unit.
+
+    `groups`, channel and feature counts of modules are derived from the shapes that are left.
+    """
+    for group in graph.groups:
+        if not alive[group.slice].any():
+            raise ValueError(f"group {group.name} keeps none of its {group.units} units; at least one must stay")
+    tensors = {}
+    shapes = {name: list(tensor.shape) for name, tensor in named_tensors(model).items()}
+    for name, axes in graph.tensors.items():
+        kept = {dim: axis.kept(alive).tolist() for dim, axis in axes.items()}
+        tensors[name] = kept
+        for dim, positions in kept.items():
+            shapes[name][dim] = len(positions)
+    inputs = {
+        layer.weight: len(layer.inputs.kept(alive))
+        for layer in (*graph.layers, *graph.auxiliary)
+        if layer.weight and not layer.transposed_weight
+    }
+    sizes = _sizes(graph, model, alive)
+    attributes = {}
+    for name, module in model.named_modules():
+        wanted = _attributes(module, name, shapes, inputs) | sizes.get(name, {})
+        changed = {key: value for key, value in wanted.items() if _differs(getattr(module, key), value)}
+        if changed:
+            attributes[name] = changed
+    return Selection(tensors, attributes)
+
+
+def _sizes(graph: PruningGraph, model: nn.Module, alive: Alive) -> dict[str, dict[str, Any]]:
+    """What the attributes that count the channels of an operator's pieces must say."""
+    result: dict[str, dict[str, Any]] = {}
+    for size in graph.sizes:
+        kept = [len(piece.kept(alive)) for piece in size.pieces]
+        before = getattr(model.get_submodule(size.module), size.attribute)
+        result.setdefault(size.module, {})[size.attribute] = kept[0] if isinstance(before, Integral) else kept
+    return result
+
+
+def _attributes(
+    module: nn.Module, name: str, shapes: Mapping[str, Sequence[int]], inputs: Mapping[str, int]
+) -> dict[str, Any]:
+    """What the sizes kept in `module` must say, for the module types that keep them."""
+    prefix = f"{name}." if name else ""
+    weight = shapes.get(f"{prefix}weight")
+    if isinstance(module, _ConvNd) and module.transposed and weight is not None:
+        return {"in_channels": weight[0], "out_channels": weight[1] * module.groups}
+    if isinstance(module, _ConvNd) and weight is not None and f"{prefix}weight" in inputs:
+        channels_in = inputs[f"{prefix}weight"]
+        return {"in_channels": channels_in, "out_channels": weight[0], "groups": channels_in // weight[1]}
+    if isinstance(module, nn.Linear) and weight is not None:
+        return {"in_features": weight[1], "out_features": weight[0]}
+    if isinstance(module, _NormBase):
+        size = weight or shapes.get(f"{prefix}running_mean")
+        return {"num_features": size[0]} if size else {}
+    if isinstance(module, nn.GroupNorm) and weight is not None:
+        groups = max(1, weight[0] * module.num_groups // module.num_channels)
+        return {"num_channels": weight[0], "num_groups": groups}
+    if isinstance(module, nn.LayerNorm | nn.RMSNorm) and weight is not None:
+        return {"normalized_shape": list(weight)}
+    if isinstance(module, nn.PReLU) and weight is not None:
+        return {"num_parameters": weight[0]}
+    return {}
+
+
+def _differs(held: Any, value: Any) -> bool:
+    """Whether an attribute has to be set; a tuple of the same numbers is as good as a list."""
+    return bool((list(held) if isinstance(held, tuple) and isinstance(value, list) else held) != value)
+
+
+def compact(model: nn.Module, selection: Selection, weights: Mapping[str, Tensor] | None = None) -> nn.Module:
+    """A copy of `model` with the tensors of `selection` sliced and its attributes set; `weights` as in `sliced`."""
+    memo: dict[int, Any] = {}
+    whole = named_tensors(model)
+    for name, fresh in sliced(model, selection, weights).items():
+        tensor = whole[name]
+        if isinstance(tensor, nn.Parameter):
+            fresh = nn.Parameter(fresh.to(tensor.dtype), requires_grad=tensor.requires_grad)
+        memo[id(tensor)] = fresh
+    result = copied(model, memo)
+    set_attributes(result, selection.attributes)
+    return result
+
+
+def sliced(model: nn.Module, selection: Selection, weights: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+    """All parameters and buffers of the compact network by name; they share no memory with those of `model`.
+
+    `weights` replaces whole tensors before they are sliced (reconstructed consumers), each of the original's shape
+    but along the sliced input axis, which is taken as it comes when it already has the final size.
+    """
+    replaced = weights or {}
+    result = {}
+    for name, tensor in named_tensors(model).items():
+        source = replaced.get(name, tensor.detach())
+        lost = {
+            dim: torch.as_tensor(positions, device=source.device)
+            for dim, positions in selection.tensors.get(name, {}).items()
+            if source.shape[dim] != len(positions)
+        }
+        source = _taken(source, lost)
+        result[name] = source.clone() if source.data_ptr() == tensor.data_ptr() else source
+    return result
+
+
+def _taken(source: Tensor, positions: Mapping[int, Tensor]) -> Tensor:
+    """The positions along each dimension; of a large tensor a part at a time, so that nothing else gets as large."""
+    if len(positions) > 1 and source.nbytes > LARGE:
+        (dim, first), *others = positions.items()
+        shape = [len(positions[each]) if each in positions else size for each, size in enumerate(source.shape)]
+        result = source.new_empty(shape)
+        parts = first.split(max(1, len(first) * LARGE // source.nbytes))
+        for place, part in zip(result.split([len(each) for each in parts], dim), parts, strict=True):
+            place.copy_(_taken(source.index_select(dim, part), dict(others)))
+        return result
+    for dim, each in positions.items():
+        source = source.index_select(dim, each)
+    return source
+
+
+def set_attributes(model: nn.Module, attributes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Set module attributes in place: `{module: {attribute: value}}`."""
+    modules = dict(model.named_modules())
+    for name, values in attributes.items():
+        if name not in modules:
+            raise UserError(f"the policy changes module {name!r}, which this model does not have; give its own model")
+        for key, value in values.items():
+            is_tuple = isinstance(getattr(modules[name], key, None), tuple)
+            setattr(modules[name], key, tuple(value) if is_tuple else value)
+
+
+def named_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """All parameters and buffers by name."""
+    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
+
+
+def stored_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters and persistent buffers by name, as `state_dict` has them, without whatever else a module stores."""
+    return {name: value for name, value in model.state_dict().items() if isinstance(value, Tensor)}
+
+
+def restore_tensors(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Copy all that `stored_tensors` gave into a network of the same kind, in place."""
+    own = stored_tensors(model)
+    if own.keys() != tensors.keys():
+        raise ValueError(f"expected the tensors {sorted(own)}, got {sorted(tensors)}")
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(tensors[name])

@@ -1,0 +1,244 @@
+"""Reconstruction layer after layer: inputs from the network that is pruned already, targets from the original.
+
+Least squares on the original's inputs (`amc.recovery.reconstruction`) does not know that what a layer reads has drifted, because
+the layers before it were pruned too. Here the pruned network runs once over the calibration images, all in one batch.
+When it comes to a layer, the layer's weights are solved from what it then reads to what the original gave there, and
+the pass goes on with the new weights (the asymmetric reconstruction of Zhang et al. 2016, arXiv:1505.06798, section
+3.3). Where the output is added to a shortcut, the target makes up for the drift of the shortcut too: the block's output
+is fitted, not the branch's (He, Zhang, Sun 2017, section 3.3). A batch norm that reads a solved layer keeps the
+statistics of the original, which the layer is fitted to; those of every other one move as far as what it reads has.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from amc.graph import Layer, PruningGraph
+from amc.graph.inputs import Example, batch_size, first
+from amc.graph.layer_calls import NORMS, LayerPass, ShortcutPass, at_once, layer_input, run_pass
+from amc.pruning.slicing import Alive, named_tensors
+from amc.recovery.least_squares import RIDGE, Normal, Problem, Rows, best_ridge, held_out
+from amc.recovery.sample_rows import ROWS_PER_UNKNOWN, patches, positions_per_image
+
+POSITIONS_PER_IMAGE = 16
+"""Output positions of a layer that are sampled in each image at the least (all of them where there are fewer)."""
+CHUNK = 100
+"""Images whose rows are held at once."""
+NEGLIGIBLE = 1e-5
+"""A layer whose outputs are off by less than this share is left as it is: nothing before it was pruned."""
+LEAST_SCALE = 1e-3
+"""A channel that a batch norm scales by less than this, relative to its largest scale, can't make up for a shortcut."""
+
+Pick = Callable[[Tensor], Tensor]
+
+
+class Asymmetric:
+    """Refits compact networks of one original.
+
+    Args:
+        model: The trained network in evaluation mode. It is not changed.
+        graph: Its analysis.
+        calibration: Batches of inputs.
+        seed: Which positions of the images are sampled.
+    """
+
+    def __init__(self, model: nn.Module, graph: PruningGraph, calibration: Sequence[Example], seed: int) -> None:
+        uses = Counter(layer.weight for layer in graph.layers)
+        self.layers = {
+            layer.call: layer
+            for layer in graph.layers
+            if layer.weight is not None and uses[layer.weight] == 1 and not (layer.kernel and layer.transposed_weight)
+        }
+        self.weights = frozenset(layer.weight for layer in self.layers.values() if layer.weight)
+        self.seed = seed
+        self.images = at_once(graph, calibration)
+        shortcuts = ShortcutPass(self.layers)
+        run_pass(model, first(self.images, 2), shortcuts)
+        self.shortcuts = shortcuts.found
+        self.outputs: dict[int, list[Tensor]] = {}  # by call: rows (rows, outputs), a tensor for each chunk
+        self.added: dict[int, list[Tensor]] = {}  # likewise, of what is added to the output
+        self.axes = {name: axes[0] for name, axes in graph.tensors.items() if 0 in axes}
+        self.read: dict[str, tuple[Tensor, Tensor]] = {}  # by a norm's running mean: moments of what it reads
+        run_pass(model, self.images, _Record(self, model))
+
+    def refit(self, network: nn.Module, alive: Alive) -> None:
+        """Solve all layers of `network`, the compact network with the units `alive`, in place, first to last."""
+        run_pass(network, self.images, _Refit(self, network, alive))
+
+
+class _Sampling(LayerPass):
+    """A pass that looks at the same random positions whichever network runs."""
+
+    def __init__(self, owner: Asymmetric, network: nn.Module) -> None:
+        super().__init__(owner.layers)
+        self._owner = owner
+        self._generator = torch.Generator().manual_seed(owner.seed)
+        self._modules = dict(network.named_modules())
+        self._names = {id(tensor): name for name, tensor in named_tensors(network).items()}
+        self._sources = set(owner.shortcuts.values())
+        self._made: dict[int, Tensor] = {}
+
+    def after(self, name: str, args: Any, layer: Layer | None, out: Tensor) -> None:  # noqa: ARG002
+        """Keep what is added to a layer's output later on."""
+        if self.operator in self._sources:
+            self._made[self.operator] = out
+
+    def _shortcut(self) -> Tensor | None:
+        """What will be added to the output of the current call."""
+        return self._made.get(self._owner.shortcuts.get(self.call, -1))
+
+    def _norm(self, layer: Layer) -> _BatchNorm | None:
+        """The batch norm that reads a layer's output alone, if it has statistics."""
+        norm = self._modules.get(layer.norm or "")
+        return norm if isinstance(norm, _BatchNorm) and norm.running_mean is not None else None
+
+    def _rows(self, layer: Layer, name: str, args: Any) -> Iterator[tuple[Tensor, Pick]]:
+        """Sampled rows of what the current call reads `(rows, inputs)`, and how to pick the same of its output.
+
+        Both in float32, whatever number format a network computes in.
+        """
+        images = batch_size(self._owner.images)
+        most = positions_per_image(layer, images, POSITIONS_PER_IMAGE)
+        if not layer.kernel:
+            x = layer_input(name, args)
+            places = torch.randperm(len(x), generator=self._generator)[: images * most]
+            yield x[places].float(), lambda out: out[places].float()
+            return
+        for start in range(0, len(args[0]), CHUNK):
+            part = slice(start, start + CHUNK)
+            rows, places = patches(args[0][part], layer.kernel, args[3:6], most, self._generator)
+            yield (
+                rows.float(),
+                lambda out, part=part, places=places: (  # type: ignore[misc]
+                    out[part].flatten(2)[:, :, places].transpose(1, 2).flatten(0, 1).float()
+                ),
+            )
+
+
+class _Record(_Sampling):
+    """Notes what the original gives at the sampled positions, and what its batch norms read."""
+
+    def before(self, name: str, args: Any, layer: Layer | None) -> None:  # noqa: ARG002
+        """See `LayerPass`."""
+        if name in NORMS and id(args[3]) in self._names:
+            self._owner.read[self._names[id(args[3])]] = _statistics(args[0])
+
+    def after(self, name: str, args: Any, layer: Layer | None, out: Tensor) -> None:
+        """See `LayerPass`."""
+        super().after(name, args, layer, out)
+        if layer is None:
+            return
+        picks = [pick for _, pick in self._rows(layer, name, args)]
+        self._owner.outputs[self.call] = [pick(out) for pick in picks]
+        shortcut = self._shortcut()
+        if shortcut is not None and shortcut.shape == out.shape:
+            self._owner.added[self.call] = [pick(shortcut) for pick in picks]
+
+
+class _Refit(_Sampling):
+    """Solves each layer when the pass comes to it."""
+
+    def __init__(self, owner: Asymmetric, network: nn.Module, alive: Alive) -> None:
+        super().__init__(owner, network)
+        self._alive = alive
+        self._tensors = named_tensors(network)
+        norms = [self._norm(layer) for layer in owner.layers.values()]
+        self._fitted = {id(norm.running_mean) for norm in norms if norm is not None}
+
+    def before(self, name: str, args: Any, layer: Layer | None) -> None:
+        """See `LayerPass`."""
+        if layer is not None:
+            self._solve(layer, name, args)
+        elif name in NORMS and id(args[3]) in self._names and id(args[3]) not in self._fitted:
+            self._move(self._names[id(args[3])], args[3], args[4], *_statistics(args[0]))
+
+    def _move(self, name: str, running_mean: Tensor, running_var: Tensor, mean: Tensor, var: Tensor) -> None:
+        """Change a batch norm's statistics as those of its input have changed."""
+        axis = self._owner.axes.get(name)
+        kept = slice(None) if axis is None else torch.from_numpy(axis.kept(self._alive))
+        former_mean, former_var = (each[kept] for each in self._owner.read[name])
+        running_mean.add_(mean - former_mean)
+        running_var.mul_(torch.where(former_var > 0, var / former_var.clamp(min=1e-12), 1.0))
+
+    def _solve(self, layer: Layer, name: str, args: Any) -> None:
+        """Change the weights of the layer whose call comes next."""
+        assert layer.weight is not None
+        weight, bias, norm = self._tensors[layer.weight], self._tensors.get(layer.bias or ""), self._norm(layer)
+        matrix = weight.T if layer.transposed_weight else weight
+        groups, count = args[8] if layer.kernel else 1, matrix[0].numel()
+        current = matrix.detach().reshape(groups, -1, count).transpose(1, 2)  # (groups, inputs, outputs)
+        if bias is not None or norm is not None:  # something can take a constant
+            constant = current.new_zeros(len(matrix)) if bias is None else bias.detach()
+            current = torch.cat([current, constant.reshape(groups, 1, -1)], dim=1)
+        change = self._change(list(self._targets(layer, name, args, groups)), current)
+        if change is None:
+            return
+        step = change[:, :count].transpose(1, 2).reshape(matrix.shape).to(weight.dtype)
+        weight.add_(step.T if layer.transposed_weight else step)
+        shift = change[:, count:].reshape(-1)
+        if bias is not None:
+            bias.add_(shift)
+        elif norm is not None and norm.running_mean is not None:
+            norm.running_mean.sub_(shift)
+
+    def _targets(self, layer: Layer, name: str, args: Any, groups: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """What the layer reads `(groups, rows, inputs)` and shall give `(groups, rows, outputs)`; in chunks."""
+        kept = torch.from_numpy(layer.out.kept(self._alive))
+        outputs, added = self._owner.outputs[self.call], self._owner.added.get(self.call)
+        shortcut = self._shortcut()
+        for number, (rows, pick) in enumerate(self._rows(layer, name, args)):
+            wanted = outputs[number][:, kept]
+            if added is not None and shortcut is not None:
+                wanted = wanted + _before(self._norm(layer), added[number][:, kept] - pick(shortcut))
+            yield rows.unflatten(1, (groups, -1)).transpose(0, 1), wanted.unflatten(1, (groups, -1)).transpose(0, 1)
+
+    def _change(self, targets: Sequence[tuple[Tensor, Tensor]], current: Tensor) -> Tensor | None:
+        """What the weights `current` have to change by, both `(groups, inputs, outputs)`; None where all is right."""
+        size, energy, lack = current.shape[1], 0.0, 0.0
+        parts = []
+        for rows, wanted in targets:
+            x = rows if rows.shape[2] == size else torch.cat([rows, rows.new_ones(*rows.shape[:2], 1)], dim=2)
+            lacking = wanted - x @ current
+            energy, lack = energy + float(wanted.square().sum()), lack + float(lacking.square().sum())
+            parts.append((x, lacking))
+        if lack <= NEGLIGIBLE**2 * energy:
+            return None
+        count = sum(x.shape[1] for x, _ in parts)
+        if count >= ROWS_PER_UNKNOWN * size:
+            return _problem(parts, size).change(RIDGE)
+        cuts = [x.shape[1] - held_out(x.shape[1]) for x, _ in parts]
+        seen = [(x[:, :cut], lacking[:, :cut]) for cut, (x, lacking) in zip(cuts, parts, strict=True)]
+        held = [(x[:, cut:], lacking[:, cut:]) for cut, (x, lacking) in zip(cuts, parts, strict=True)]
+        return _problem(parts, size).change(best_ridge(_problem(seen, size), _problem(held, size)))
+
+
+def _problem(parts: Sequence[tuple[Tensor, Tensor]], size: int) -> Problem:
+    """From chunks of inputs and of what the outputs lack; in the form that is smaller for `size` unknowns."""
+    if sum(x.shape[1] for x, _ in parts) < size:
+        return Rows(*(torch.cat(each, dim=1).double() for each in zip(*parts, strict=True)))
+    gram = sum((x.transpose(1, 2) @ x).double() for x, _ in parts)
+    cross = sum((x.transpose(1, 2) @ lacking).double() for x, lacking in parts)
+    return Normal(torch.as_tensor(gram), torch.as_tensor(cross))
+
+
+def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance of each channel of `x` `(batch, channels, ...)`."""
+    values = x.float().transpose(0, 1).flatten(1)
+    return values.mean(dim=1), values.var(dim=1, correction=0)
+
+
+def _before(norm: _BatchNorm | None, drift: Tensor) -> Tensor:
+    """What must be added in front of a batch norm so that `drift` `(rows, channels)` is added behind it."""
+    if norm is None or norm.running_var is None:
+        return drift
+    scale = (norm.running_var + norm.eps).rsqrt()
+    if norm.weight is not None:
+        scale = scale * norm.weight.detach()
+    usable = scale.abs() > LEAST_SCALE * scale.abs().max()
+    return torch.where(usable, drift / torch.where(usable, scale, 1.0), 0.0)

@@ -1,0 +1,97 @@
+"""Networks without batch norm: what a layer gives on average is put right by its bias.
+
+Cutting channels, and solving for weights on what is left, shifts the mean of each output; a batch norm would take it
+out once its statistics are taken again. Here the pruned network runs once over the calibration images, and each layer's
+bias is moved so that its outputs have the mean that the original's have, before the pass goes on (bias correction,
+Nagel et al. 2019, arXiv:1906.04721, section 4.2, with the means taken from data). Where the activations of all images
+would take much memory, the pruned network reads them in parts, and each bias ends as the average of what the parts say.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from amc.graph import Layer, PruningGraph
+from amc.graph.inputs import Example, batch_size, parts
+from amc.graph.layer_calls import LARGEST_AT_ONCE, LayerPass, at_once, images_at_once, run_pass
+from amc.pruning.slicing import Alive, named_tensors
+
+
+class BiasCorrection:
+    """Corrects the biases of compact networks of one original.
+
+    Args:
+        model: The trained network in evaluation mode. It is not changed.
+        graph: Its analysis.
+        calibration: Batches of inputs.
+    """
+
+    def __init__(self, model: nn.Module, graph: PruningGraph, calibration: Sequence[Example]) -> None:
+        uses = Counter(layer.bias for layer in graph.layers)
+        self.layers = {layer.call: layer for layer in graph.layers if layer.bias is not None and uses[layer.bias] == 1}
+        self._parts = []
+        for images in parts(at_once(graph, calibration), images_at_once(graph, LARGEST_AT_ONCE)):
+            record = _Record(self.layers)
+            run_pass(model, images, record)
+            self._parts.append((images, record.means))
+
+    def correct(self, network: nn.Module, alive: Alive) -> None:
+        """Move the biases of `network`, the compact network with the units `alive`, in place, first layer to last."""
+        read = 0
+        for images, means in self._parts:
+            read += batch_size(images)
+            run_pass(network, images, _Correct(self.layers, means, network, alive, batch_size(images) / read))
+
+
+class _Record(LayerPass):
+    """Notes the mean of each output, by call."""
+
+    def __init__(self, layers: Mapping[int, Layer]) -> None:
+        super().__init__(layers)
+        self.means: dict[int, Tensor] = {}
+
+    def after(self, name: str, args: Any, layer: Layer | None, out: Tensor) -> None:  # noqa: ARG002
+        """See `LayerPass`."""
+        if layer is not None:
+            self.means[self.call] = _means(_channels_last(layer, out))
+
+
+class _Correct(LayerPass):
+    """Moves biases by a share of what the means lack: that of these images among all that were read so far."""
+
+    def __init__(
+        self,
+        layers: Mapping[int, Layer],
+        means: Mapping[int, Tensor],
+        network: nn.Module,
+        alive: Alive,
+        share: float,
+    ) -> None:
+        super().__init__(layers)
+        self._means, self._share = means, share
+        self._alive = alive
+        self._tensors = named_tensors(network)
+
+    def after(self, name: str, args: Any, layer: Layer | None, out: Tensor) -> None:  # noqa: ARG002
+        """Move a layer's bias, and with it the outputs that it has just given."""
+        if layer is None or layer.bias is None:
+            return
+        kept = torch.from_numpy(layer.out.kept(self._alive))
+        outputs = _channels_last(layer, out)
+        shift = self._share * (self._means[self.call][kept] - _means(outputs))
+        self._tensors[layer.bias].add_(shift)
+        outputs.add_(shift)
+
+
+def _channels_last(layer: Layer, out: Tensor) -> Tensor:
+    """A view of a layer's outputs, `(..., channels)`."""
+    return out.movedim(1, -1) if layer.kernel else out
+
+
+def _means(outputs: Tensor) -> Tensor:
+    return outputs.mean(dim=tuple(range(outputs.ndim - 1)))

@@ -1,0 +1,181 @@
+"""Scoring the compact networks of one network, over and over on the same images: the work of a search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from amc.compression.compressor import RECOVERIES, Compressor
+from amc.cost.costs import macs
+from amc.data.images import Images
+from amc.data.resident import ResidentImages
+from amc.graph import Keeps
+from amc.graph.inputs import cast
+from amc.pruning.inference_form import for_inference
+from amc.recovery.batch_norm_statistics import has_statistics
+from amc.scoring.executor.fusion import fused_tape
+from amc.scoring.executor.operator_program import Tape
+from amc.scoring.executor.prefix_cache import Places, PrefixCache
+from amc.scoring.fast_networks import FastNetworks
+from amc.scoring.metrics import TOP, answered_right, find_metric, moved
+from amc.scoring.precision import AUTO, PRECISIONS, find_precision
+from amc.scoring.racing import Answers, Race, Score, Yardstick
+
+STATISTICS_BATCHES = 3
+"""Calibration batches that the statistics of batch norms are taken on."""
+LOOKS = 20
+"""How often it is looked whether a candidate is given up, at the most."""
+MOST_MOVED = 1e-3
+"""By less than this the accuracy of the original may move for a faster number format."""
+LEAST_MACS = 10**7
+"""Networks with fewer gain nothing by it."""
+
+
+class Candidates:
+    """Makes and scores compact networks.
+
+    Images that are in memory are kept in the number format. That format is bfloat16 where the device has it, the metric
+    is of single images, the network is not tiny, and its accuracy moves by less than `MOST_MOVED`.
+
+    Args:
+        compressor: Of the network.
+        recovery: A name in `amc.compression.compressor.RECOVERIES`.
+        metric: A name in `amc.scoring.metrics.METRICS`, or `path/to/file.py:function`.
+        images: What they are scored on.
+        batch_size: At once.
+        device: Where.
+        dtype: The number format where it is known.
+
+    Attributes:
+        dtype: The number format.
+    """
+
+    def __init__(
+        self,
+        compressor: Compressor,
+        recovery: str,
+        metric: str,
+        images: Images,
+        batch_size: int,
+        device: torch.device,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        self._compressor = compressor
+        self._recovery = recovery
+        self._top = TOP.get(metric)
+        self._metric, self._score = metric, find_metric(metric)
+        self._images = images
+        self._batch_size = batch_size
+        self._device = device
+        self.dtype = dtype or torch.float32
+        native = PRECISIONS[find_precision(AUTO, device)]
+        is_small = macs(compressor.graph)(compressor.graph.full) < LEAST_MACS
+        if dtype is None and self._top and native != torch.float32 and not is_small:
+            self._settle(native)
+        self._held = images.to(device, self.dtype) if isinstance(images, ResidentImages) else None
+        self._fast = None
+        steps = RECOVERIES[recovery]
+        if not steps.asymmetric and (not steps.statistics or has_statistics(compressor.model)):
+            calibration = compressor.calibration[:STATISTICS_BATCHES]
+            self._fast = FastNetworks(compressor, calibration, self.dtype, statistics=steps.statistics)
+        self._tape = self._recorded()
+        self._prefixes = PrefixCache(self._tape, self._held.inputs) if self._tape and self._held else None
+
+    @property
+    def recipe(self) -> tuple[Any, ...]:
+        """The arguments that make the same in another process."""
+        given = self._images, self._batch_size, self._device, self.dtype
+        return self._compressor, self._recovery, self._metric, *given
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether networks are just those that `Compressor.compact` makes, in float32."""
+        return self.dtype == torch.float32 and len(self._compressor.calibration) <= STATISTICS_BATCHES
+
+    def score(self, keeps: Keeps, yardstick: Yardstick | None = None) -> Score:
+        """What the compact network with `keeps[g]` units of each group scores.
+
+        One that is surely worse than the reference of a yardstick is not scored on all images, which must be in memory.
+        """
+        network = self.network(keeps)
+        if self._top is None:
+            return Score(self._score(network, self._all()))
+        if self._held is None:
+            answers = answered_right(self.played(network), self._all(), self._top).numpy()
+            return Score(_share(answers), answers=answers)
+        run = self._at_places(network)
+        if yardstick is not None:
+            return self._raced(run, yardstick)
+        starts = range(0, len(self._held), self._batch_size)
+        answers = self._answered(run, [slice(start, start + self._batch_size) for start in starts])
+        return Score(_share(answers), answers=answers)
+
+    def _raced(self, run: Callable[[Places], Tensor], yardstick: Yardstick) -> Score:
+        race = Race(yardstick)
+        answers = np.empty(len(yardstick.order), dtype=np.bool_)
+        between = -(-len(answers) // (LOOKS * self._batch_size)) * self._batch_size
+        for places in np.split(yardstick.order, range(between, len(answers), between)):
+            answers[places] = self._answered(run, torch.from_numpy(places).split(self._batch_size))
+            if race.add(answers[places]):
+                return Score(race.estimate, race.seen / len(answers))
+        return Score(race.estimate, answers=answers)
+
+    def _answered(self, run: Callable[[Places], Tensor], batches: Sequence[Places]) -> Answers:
+        """Whether the images at the places of each batch are answered right."""
+        assert self._held is not None
+        assert self._top is not None
+        targets = self._held.targets
+        return answered_right(run, (((places,), targets[places]) for places in batches), self._top).numpy()
+
+    def _at_places(self, network: nn.Module) -> Callable[[Places], Tensor]:
+        """What the network returns for the images at given places."""
+        assert self._held is not None
+        images = self._held.inputs
+        return self._prefixes.of(network) if self._prefixes else lambda places: network(images[places])
+
+    def network(self, keeps: Keeps) -> nn.Module:
+        """The compact network, ready to be scored, until the next one is asked for."""
+        alive = self._compressor.alive(keeps)
+        if self._fast is None:
+            compact, _ = self._compressor.compact(alive, self._recovery)
+            return for_inference(compact, self._compressor.graph).to(self.dtype)
+        tensors, selection = self._compressor.tensors(alive, self._recovery)
+        return self._fast.network(tensors, selection)
+
+    def played(self, network: nn.Module) -> Callable[[Tensor], Tensor]:
+        """What computes as one of these networks does, in fewer steps where that is possible."""
+        return network if self._tape is None else self._tape.of(network)
+
+    def _recorded(self) -> Tape | None:
+        """What compact networks run, where it can be played from a tape."""
+        if self._fast is None or self._top is None:
+            return None
+        inputs, _ = next(iter(self._all()))
+        return fused_tape(self._fast.widest_and_narrowest(), inputs) if isinstance(inputs, Tensor) else None
+
+    def _settle(self, dtype: torch.dtype) -> None:
+        """Take the number format if the original scores (nearly) the same in it."""
+        original = for_inference(self._compressor.model, self._compressor.graph)
+        exact = answered_right(original, self.batches(), self._top or 1)
+        try:
+            fast = answered_right(original.to(dtype), self.batches(dtype), self._top or 1)
+        except RuntimeError:  # it makes float32 numbers of its own
+            return
+        if abs(int(fast.sum()) - int(exact.sum())) < MOST_MOVED * len(exact):
+            self.dtype = dtype
+
+    def batches(self, dtype: torch.dtype | None = None) -> Iterator[tuple[Any, Tensor]]:
+        """One pass over the images, in the order and number format in which they are scored."""
+        for inputs, targets in moved(self._images.batches(self._batch_size), self._device):
+            yield cast(inputs, dtype or self.dtype), targets
+
+    def _all(self) -> Iterator[tuple[Any, Tensor]]:
+        return self.batches() if self._held is None else self._held.batches(self._batch_size)
+
+
+def _share(answers: Answers) -> float:
+    return int(answers.sum()) / len(answers)

@@ -1,0 +1,71 @@
+"""Where the policies of a search are scored: here one after the other, in processes, or on a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from amc.graph import Keeps
+from amc.scoring.candidates import Candidates
+from amc.scoring.engines.processes import Workers
+from amc.scoring.engines.ray_cluster import RayWorkers
+from amc.scoring.racing import Score, Yardstick
+
+
+class Engine(Protocol):
+    """Scores policies (`amc.scoring.scorer.ScoreAll`) until it is closed."""
+
+    def __call__(self, policies: Sequence[Keeps], yardstick: Yardstick | None) -> Iterator[Score]:
+        """The scores in the order of the policies."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+
+MakeEngine = Callable[[Candidates], Engine]
+
+
+class InTurn:
+    """Scores in this process."""
+
+    def __init__(self, candidates: Candidates) -> None:
+        self._candidates = candidates
+
+    def __call__(self, policies: Sequence[Keeps], yardstick: Yardstick | None) -> Iterator[Score]:
+        """See `Engine`."""
+        for keeps in policies:
+            yield self._candidates.score(keeps, yardstick)
+
+    def close(self) -> None:
+        """See `Engine`."""
+
+
+class OnDemand:
+    """An engine that is made when policies are to be scored, and made again when that is after it was closed."""
+
+    def __init__(self, make: Callable[[], Engine]) -> None:
+        self._make = make
+        self._engine: Engine | None = None
+
+    def __call__(self, policies: Sequence[Keeps], yardstick: Yardstick | None) -> Iterator[Score]:
+        """See `Engine`."""
+        if self._engine is None:
+            self._engine = self._make()
+        return self._engine(policies, yardstick)
+
+    def close(self) -> None:
+        """See `Engine`."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+
+ENGINES: dict[str, Callable[[Candidates, int], Engine]] = {"processes": Workers, "ray": RayWorkers}
+"""Engines by name, of candidates and a number of workers."""
+
+
+def make_engine(name: str, workers: int) -> MakeEngine:
+    """What makes the engine of that name with so many workers; one process is this one."""
+    if name == "processes" and workers == 1:
+        return InTurn
+    return lambda candidates: ENGINES[name](candidates, workers)

@@ -1,0 +1,89 @@
+"""Scoring policies in several processes, each with its share of the threads."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+import torch
+from torch import Tensor
+
+from amc.graph import Keeps
+from amc.scoring.candidates import Candidates
+from amc.scoring.engines.parent_process import end_with_parent, leaving_ctrl_c
+from amc.scoring.engines.shared_pickle import Parcel
+from amc.scoring.racing import Score, Yardstick
+from amc.utils.errors import UserError
+from amc.utils.text import one_line
+
+
+class Workers:
+    """Processes that score the same candidates; images and Gram matrices are in memory once.
+
+    They end with this process, however it ends.
+
+    Args:
+        candidates: What they score.
+        count: How many processes.
+
+    Raises:
+        UserError: there is too little shared memory.
+    """
+
+    def __init__(self, candidates: Candidates, count: int) -> None:
+        parcel = Parcel.of(candidates.recipe)
+        # The content does not fit into a pipe, whose reader imports first: starting would wait for one after the other.
+        content = torch.frombuffer(bytearray(parcel.content), dtype=torch.uint8)
+        _share(content, parcel.tensors)
+        threads = max(torch.get_num_threads() // count, 1)
+        self._pool = ProcessPoolExecutor(
+            count, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(content, parcel.tensors, threads)
+        )
+
+    def __call__(self, policies: Sequence[Keeps], yardstick: Yardstick | None) -> Iterator[Score]:
+        """The scores, in the order of the policies; see `amc.scoring.scorer.ScoreAll`.
+
+        Raises:
+            UserError: a process died.
+        """
+        try:
+            with leaving_ctrl_c():  # the first time, this starts the processes
+                scores = self._pool.map(_score, policies, [yardstick] * len(policies))
+            yield from scores
+        except BrokenProcessPool as error:
+            raise UserError("a worker process was killed, perhaps for want of memory; try fewer --workers") from error
+
+    def close(self) -> None:
+        """End the processes, also in the middle of something: they may be slow, and the user waits for the end."""
+        for process in self._pool._processes.values():
+            process.kill()
+        self._pool.shutdown(cancel_futures=True)
+
+
+def _share(*blocks: Tensor) -> None:
+    try:
+        for block in blocks:
+            block.share_memory_()
+    except RuntimeError as error:  # /dev/shm is a file system of its own, and small in containers
+        raise UserError(
+            f"workers need {sum(block.nbytes for block in blocks):,} bytes of shared memory: {one_line(error)};"
+            " give the container more (docker run --shm-size), or take --workers 1"
+        ) from error
+
+
+_candidates: Candidates
+
+
+def _begin(content: Tensor, tensors: Tensor, threads: int) -> None:
+    global _candidates
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be left to the main process
+    torch.set_num_threads(threads)
+    _candidates = Candidates(*Parcel(content.numpy().tobytes(), tensors).open())
+
+
+def _score(keeps: Keeps, yardstick: Yardstick | None) -> Score:
+    return _candidates.score(keeps, yardstick)

@@ -1,0 +1,138 @@
+"""Scoring policies on a Ray cluster: the same workers as `amc.scoring.engines.processes`, as actors wherever Ray places them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from amc.graph import Keeps
+from amc.scoring.candidates import Candidates
+from amc.scoring.engines.shared_pickle import Parcel
+from amc.scoring.racing import Score, Yardstick
+from amc.utils.errors import UserError
+
+LEAST_PATIENCE = 10.0
+"""Seconds without a result after which others score what an actor was given."""
+PATIENCE = 3
+"""The same in times the longest that a score took."""
+
+
+class RayWorkers:
+    """Actors that score the same candidates. What they need goes to Ray's object store once.
+
+    The cluster is that of `RAY_ADDRESS` where that is set, else one of this machine alone. An actor that is lost is
+    started again by Ray, where there is room; until then the others score its policies.
+
+    Args:
+        candidates: What they score.
+        count: How many actors.
+
+    Raises:
+        UserError: Ray is not installed, or the cluster can't be reached.
+    """
+
+    def __init__(self, candidates: Candidates, count: int) -> None:
+        try:
+            import ray
+        except ImportError as error:
+            raise UserError("--engine ray needs Ray: pip install 'amc-pruning[ray]'") from error
+        self._ray = ray
+        parcel = Parcel.of(candidates.recipe)
+        try:
+            ray.init(ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise UserError(f"the Ray cluster can't be reached: {error}") from error
+        threads = max(torch.get_num_threads() // count, 1)
+        there = int(ray.cluster_resources().get("CPU", 0))
+        if there < count * threads:
+            raise UserError(
+                f"--workers {count} of {threads} threads each need more than the Ray cluster's {there} CPUs"
+            )
+        actor = ray.remote(num_cpus=threads, max_restarts=-1, scheduling_strategy="SPREAD")(_Worker)
+        tensors = ray.put(parcel.tensors.numpy())
+        self._idle: deque[Any] = deque(actor.remote(parcel.content, tensors, threads) for _ in range(count))
+        self._busy: dict[Any, _Work] = {}
+        self._longest = 0.0
+
+    def __call__(self, policies: Sequence[Keeps], yardstick: Yardstick | None) -> Iterator[Score]:
+        """The scores, in the order of the policies; see `amc.scoring.scorer.ScoreAll`.
+
+        Raises:
+            UserError: all actors are lost.
+        """
+        waiting = deque(range(len(policies)))
+        found: dict[int, Score] = {}
+        try:
+            for wanted in range(len(policies)):
+                while wanted not in found:
+                    while self._idle and waiting:
+                        index, actor = waiting.popleft(), self._idle.popleft()
+                        self._busy[actor.score.remote(policies[index], yardstick)] = _Work(actor, index)
+                    waiting += self._wait(found)
+                yield found[wanted]
+        finally:  # whoever still works is idle when that is done
+            for work in self._busy.values():
+                work.index = None
+
+    def _wait(self, found: dict[int, Score]) -> list[int]:
+        """Take one result, if any comes; returns the policies that are to be scored by another actor."""
+        ray = self._ray
+        if not self._busy:
+            raise UserError("all Ray workers are lost; look for the reason in the logs of the Ray cluster")
+        done, _ = ray.wait(list(self._busy), timeout=max(LEAST_PATIENCE, PATIENCE * self._longest))
+        if not done:
+            return self._late(found) if self._idle else []
+        work = self._busy.pop(done[0])
+        try:
+            score = ray.get(done[0])
+        except ray.exceptions.RayActorError:
+            if work.index is None:
+                return []
+            self._busy[work.actor.is_there.remote()] = _Work(work.actor, None)
+            return [work.index] if work.index not in found else []
+        self._idle.append(work.actor)
+        if work.index is not None:
+            self._longest = max(self._longest, time.monotonic() - work.begun)
+            found[work.index] = score
+        return []
+
+    def _late(self, found: Mapping[int, Score]) -> list[int]:
+        """Policies that others may score as well: what an actor was given while Ray starts it again, it keeps."""
+        late = [work for work in self._busy.values() if work.index is not None and not work.is_late]
+        for work in late:
+            work.is_late = True
+        return [work.index for work in late if work.index is not None and work.index not in found]
+
+    def close(self) -> None:
+        """End the actors."""
+        self._ray.shutdown()
+
+
+@dataclass
+class _Work:
+    """What an actor does: it scores a policy, or says that it is there once it is."""
+
+    actor: Any
+    index: int | None
+    is_late: bool = False
+    begun: float = field(default_factory=time.monotonic)
+
+
+class _Worker:
+    def __init__(self, content: bytes, tensors: NDArray[np.uint8], threads: int) -> None:
+        torch.set_num_threads(threads)
+        self._candidates = Candidates(*Parcel(content, torch.from_numpy(tensors)).open())
+
+    def score(self, keeps: Keeps, yardstick: Yardstick | None) -> Score:
+        return self._candidates.score(keeps, yardstick)
+
+    def is_there(self) -> bool:
+        return True

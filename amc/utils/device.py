@@ -1,0 +1,24 @@
+"""Where tensors are computed."""
+
+import torch
+
+from amc.utils.errors import UserError
+from amc.utils.text import one_line
+
+
+def find_device(name: str) -> torch.device:
+    """The device of that name; for `auto` the first GPU if PyTorch finds one, else the CPU.
+
+    Raises:
+        UserError: PyTorch has no such device, or can't use it.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UserError(
+            f"expected a device that PyTorch can use (auto, cpu, cuda), got {name!r}: {one_line(error)}"
+        ) from error
+    return device

@@ -1,0 +1,75 @@
+"""Writing files whole or not at all."""
+
+import contextlib
+import json
+import os
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from amc.utils.errors import UserError
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Write a file so that nobody ever sees a part of it, even after a power cut.
+
+    `write` fills a temporary file in the folder of `path` (made if missing) with the same
+    suffix; the file is then synced to the disk and renamed over `path`. Whatever goes wrong,
+    the temporary file is removed and a former file at `path` is left as it was.
+
+    Raises:
+        UserError: the disk is full, or the folder can't be written to (an `OSError` of `write`).
+    """
+    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(temporary)
+        _sync(temporary)
+        os.replace(temporary, path)
+        if os.name == "posix":  # other systems can't open a folder to sync its entries
+            _sync(path.parent)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(
+            f"cannot write {path}: {reason}; free space on the disk or choose a folder that you may write to"
+        ) from error
+    finally:
+        _remove(temporary)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write bytes by `write_whole`."""
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(data)
+
+    write_whole(path, write)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text, in UTF-8 with the line ends as they are, by `write_whole`."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, content: Mapping[str, object]) -> None:
+    """Write an indented JSON object by `write_whole`.
+
+    Raises:
+        UserError: as `write_whole`.
+        ValueError: a number is not finite, which JSON can't hold.
+        TypeError: a value has no JSON form.
+    """
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(temporary: Path) -> None:
+    with contextlib.suppress(OSError):  # its folder is missing or closed to us: it was never made
+        temporary.unlink(missing_ok=True)

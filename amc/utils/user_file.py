@@ -1,0 +1,122 @@
+"""The user's own Python: `path/to/file.py:function`.
+
+This is the only code from outside the packages that is ever executed.
+"""
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from amc.utils.errors import UserError
+from amc.utils.text import nearest, one_line
+
+FORM = "path/to/file.py:function"
+
+
+def is_user_function(spec: str) -> bool:
+    """Whether `spec` has the form `path/to/file.py:function`."""
+    return spec.rpartition(":")[0].endswith(".py")
+
+
+def load_function(spec: str) -> Callable[..., Any]:
+    """Import the file of `path/to/file.py:function` and return the function.
+
+    A file is executed once a process, however many of its functions are asked for. Its folder
+    is put at the end of `sys.path`, so that it can import its neighbours.
+
+    Raises:
+        UserError: another form, no such file, no such function, or the file failed to import.
+    """
+    file, _, name = spec.rpartition(":")
+    if not is_user_function(spec) or not name:
+        raise UserError(f"expected {FORM}, got {spec!r}")
+    path = Path(file)
+    if not path.is_file():
+        raise UserError(f"expected a Python file at {path}, there is none; check the path")
+    module = _import(path.resolve())
+    function = getattr(module, name, None)
+    if not callable(function):
+        functions = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
+        raise UserError(f"{path} has no function {name!r}; {nearest(name, functions)}")
+    return function
+
+
+def call_function(spec: str) -> Any:
+    """Call the function of `path/to/file.py:function` without arguments.
+
+    Raises:
+        UserError: as `load_function`, or the function raised an exception.
+    """
+    function = load_function(spec)
+    try:
+        with _torch_as_it_is():
+            return function()
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{spec} failed when called without arguments: {one_line(error)}") from error
+
+
+def user_modules() -> list[ModuleType]:
+    """The modules of the user's files that are imported."""
+    return [module for module in _imported if sys.modules.get(module.__name__) is module]
+
+
+_imported: list[ModuleType] = []
+
+
+@contextmanager
+def _torch_as_it_is() -> Iterator[None]:
+    """Afterwards PyTorch's number format, device and gradients are as before: a file may set its own for all."""
+    dtype, device, gradients = torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled()
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(dtype)
+        if torch.get_default_device() != device:
+            torch.set_default_device(device)
+        torch.set_grad_enabled(gradients)
+
+
+def _import(path: Path) -> ModuleType:
+    folder = str(path.parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
+    name = _module_name(path)
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None  # a path that ends in .py always has a loader
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        with _torch_as_it_is():
+            spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise UserError(f"{path} failed to import: {one_line(error)}") from error
+    _imported.append(module)
+    return module
+
+
+def _module_name(path: Path) -> str:
+    """The plain stem where `import stem` means this very file, else a name of its own.
+
+    With the plain name, objects of the file's classes can be pickled for worker processes.
+    """
+    stem = path.stem
+    try:
+        found = importlib.util.find_spec(stem) if stem.isidentifier() else None
+    except (ImportError, ValueError):  # an earlier module of that name without a spec
+        found = None
+    if found is not None and found.origin == str(path):
+        return stem
+    return f"{stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"

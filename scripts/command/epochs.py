@@ -1,0 +1,183 @@
+"""A training, epoch by epoch: the best network is kept, and everything is written down to go on from."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from agents.report.events import Events
+from agents.report.progress import TrainingBar
+from agents.search.checkpoints import LONGEST
+from amc.artifacts.json_validation import entry, list_of, number
+from amc.artifacts.snapshots import Snapshot, latest_snapshot, part, save_snapshot
+from amc.data.images import Images
+from amc.pruning.slicing import restore_tensors, stored_tensors
+from amc.training.training_loop import Training
+from amc.utils.errors import UserError
+from scripts.command.compared_scores import Scoring
+
+UNIT = "step"
+TRAINING, BEST = "training.", "best."
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Mean loss of an epoch, and the score on the reward images after it."""
+
+    loss: float
+    score: float
+
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """How far a training has come.
+
+    Attributes:
+        before: Score of the network before it, on the reward images; 0 where that is not the one to beat.
+        epochs: Those that are over.
+        training: State of the training; empty at its beginning.
+        best: Tensors of the network with the best score so far, by name.
+    """
+
+    before: float
+    epochs: tuple[Epoch, ...]
+    training: Mapping[str, Tensor]
+    best: Mapping[str, Tensor]
+
+    @property
+    def best_score(self) -> float:
+        """That of `best`."""
+        return max([self.before, *(epoch.score for epoch in self.epochs)])
+
+
+def latest_tuning(folder: Path) -> tuple[Snapshot[Past], tuple[str, ...]]:
+    """The newest whole checkpoint in `folder`, as `amc.artifacts.snapshots.latest_snapshot`."""
+    return latest_snapshot(folder, UNIT, _past)
+
+
+def _past(run: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Past:
+    def epoch(content: Any) -> Epoch:
+        return Epoch(entry(content, "loss", number), entry(content, "score", number))
+
+    epochs = entry(run, "epochs", list_of(epoch))
+    return Past(entry(run, "before", number), epochs, part(tensors, TRAINING), part(tensors, BEST))
+
+
+class Tuning:
+    """Trains a network to the end and keeps the best of it.
+
+    Args:
+        folder: The run folder, for events and checkpoints.
+        run: What the run is, as a JSON object.
+        network: The network that is trained; it is that of `training`.
+        training: Its training, at its beginning.
+        scoring: How it is scored.
+        images: On what: the reward images.
+        past: How far an earlier stretch has come, or a beginning.
+        seconds: Spent on that.
+
+    Attributes:
+        past: How far it has come: the whole epochs, and the best network of them.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        run: Mapping[str, Any],
+        network: nn.Module,
+        training: Training,
+        scoring: Scoring,
+        images: Images,
+        past: Past,
+        seconds: float,
+    ) -> None:
+        self._folder = folder
+        self._run = run
+        self._network = network
+        self._training = training
+        self._scoring = scoring
+        self._images = images
+        self.past = past
+        self._seconds = seconds
+        self._start = time.perf_counter()
+        self._written = -math.inf
+        if past.training:
+            training.set_state(past.training)
+        self._events = Events(folder, training.steps + 1)
+
+    @property
+    def seconds(self) -> float:
+        """Spent before an interruption and since."""
+        return self._seconds + time.perf_counter() - self._start
+
+    def finish(self, epochs: int, bar: TrainingBar) -> Past:
+        """Take what is left of `epochs` epochs; the network is then the best one.
+
+        Raises:
+            UserError: as `Training.rest_of_epoch`.
+        """
+        training = self._training
+        while training.epoch < epochs:
+            for loss in training.rest_of_epoch():
+                self._point({"loss": loss, "learning rate": training.learning_rate})
+                bar.step(training.done, self._words(training.mean_loss))
+                if time.perf_counter() - self._written > LONGEST:
+                    self._checkpoint()
+            self._end_epoch()
+            bar.epoch(training.epoch, self._words(self.past.epochs[-1].loss))
+            self._checkpoint()
+        restore_tensors(self._network, self.past.best)
+        return self.past
+
+    def close(self, summary: Mapping[str, Any]) -> None:
+        """Write the summary into the events, as their end.
+
+        Raises:
+            UserError: some events could not be written.
+        """
+        text = f"```json\n{json.dumps(summary, indent=2)}\n```"
+        self._events.close(lambda: self._events.writer.add_text("summary", text, self._training.steps))
+
+    def _end_epoch(self) -> None:
+        score, past = self._scoring(self._network, self._images).value, self.past
+        best = past.best
+        if score > past.best_score:
+            best = cloned(self._network)
+        self.past = Past(past.before, (*past.epochs, Epoch(self._training.mean_loss, score)), {}, best)
+        self._point({"score on the reward images": score})
+        self._training.next_epoch()
+
+    def _point(self, values: Mapping[str, float]) -> None:
+        def write() -> None:
+            for name, value in values.items():
+                self._events.writer.add_scalar(f"tuning/{name}", value, self._training.steps)
+
+        self._events.write(write)
+
+    def _words(self, loss: float) -> str:
+        return f"loss {loss:.3f}, best on reward images {self._scoring.shown(self.past.best_score)}"
+
+    def _checkpoint(self) -> None:
+        """Write one; where that fails, as on a full disk, the training goes on, and it is told so."""
+        past = self.past
+        run = {**self._run, "before": past.before, "epochs": list(map(asdict, past.epochs)), "seconds": self.seconds}
+        tensors = {f"{TRAINING}{name}": tensor for name, tensor in self._training.state().items()}
+        tensors |= {f"{BEST}{name}": tensor for name, tensor in past.best.items()}
+        try:
+            save_snapshot(self._folder, UNIT, self._training.steps, run, tensors)
+        except UserError as error:
+            print(f"warning: no checkpoint was written: {error}", file=sys.stderr)
+        self._written = time.perf_counter()
+
+
+def cloned(network: nn.Module) -> dict[str, Tensor]:
+    """Copies of all tensors that a network stores."""
+    return {name: tensor.clone() for name, tensor in stored_tensors(network).items()}

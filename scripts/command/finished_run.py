@@ -1,0 +1,95 @@
+"""What a finished run tells later commands: its arguments, and its compact network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from torch import nn
+
+from agents.search.checkpoint_file import latest_checkpoint
+from amc.artifacts.json_validation import entry, integer, list_of, number, object_of, optional, read_object, text
+from amc.artifacts.policy import POLICY_FILE, load, read_policy
+from amc.artifacts.run_folder import SUMMARY_FILE
+from amc.artifacts.snapshots import has_snapshot
+from amc.networks.sources import Network
+from amc.utils.errors import UserError
+from amc.utils.user_file import is_user_function
+from scripts.options.cli_arguments import options_of, replaced
+from scripts.options.network_and_images import NetworkOptions, not_imported
+
+AUTO = "auto"
+"""Stands for what the run recorded, where an option has another default in a search."""
+RECORDED: dict[str, Callable[[Any], Any]] = {
+    "model": text,
+    "weights": text,
+    "image_size": optional(integer),
+    "mean": optional(list_of(number)),
+    "std": optional(list_of(number)),
+    "data": text,
+    "calibration_images": optional(integer),
+    "reward_split": optional(integer),
+    "test_images": optional(integer),
+    "class_order": optional(text),
+    "metric": text,
+    "seed": integer,
+}
+"""Arguments that are taken over from a run's summary."""
+EARLIER = {"class_order": None}
+"""Arguments that summaries of earlier versions lack."""
+
+T = TypeVar("T")
+
+
+def recorded_arguments(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
+    """The arguments of the run in `run_dir`, which has found a policy; it may not have been finished.
+
+    Raises:
+        UserError: no such run, a damaged file, or another network than the one that is `asked` for.
+    """
+    model = read_policy(run_dir / POLICY_FILE).model
+    if asked.model not in (AUTO, model) and not is_user_function(model):
+        raise UserError(f"{run_dir} holds a compact {model}, got --model {asked.model}; leave it out")
+    summary = run_dir / SUMMARY_FILE
+    stopped = latest_checkpoint(run_dir)[0].run if not summary.exists() and has_snapshot(run_dir) else {}
+    content = stopped if "arguments" in stopped else read_object(summary)
+    try:
+        arguments = EARLIER | entry(content, "arguments", object_of(lambda value: value))
+        return {name: entry(arguments, name, read) for name, read in RECORDED.items()}
+    except ValueError as error:
+        raise UserError(f"{summary} is damaged: {error}") from error
+
+
+def without_weights(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
+    """As `recorded_arguments`, with no weights to load: the compact network's are in the folder.
+
+    Raises:
+        UserError: as there, or --weights is given.
+    """
+    if asked.weights != NetworkOptions.weights:
+        raise UserError(f"the compact network in {run_dir} has weights of its own; leave --weights out")
+    return recorded_arguments(run_dir, asked) | {"weights": "none"}
+
+
+def filled(options: T, recorded: Mapping[str, Any]) -> T:
+    """The options with what a run recorded, else a search's defaults, wherever nothing was given.
+
+    Raises:
+        UserError: a user's function that only the run names.
+    """
+    changes = {}
+    for name, value, default in options_of(options):
+        if value in (None, AUTO, "default"):
+            changes[name] = not_imported(recorded.get(name, default), f"--{name}", given=False)
+    return replaced(options, changes)
+
+
+def compact_network(run_dir: Path, original: Network) -> nn.Module:
+    """The compact network of a run on `original`, in evaluation mode.
+
+    Raises:
+        UserError: files that are missing or damaged, or another original.
+    """
+    policy = read_policy(run_dir / POLICY_FILE)
+    return load(run_dir, original.model if is_user_function(policy.model) else None)

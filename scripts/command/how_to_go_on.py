@@ -1,0 +1,89 @@
+"""What is said when a run ends before its end: what is there, what is missing, and how to go on."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from amc.artifacts.policy import POLICY_FILE, WEIGHTS_FILE
+from amc.artifacts.run_folder import AGENT_FILE, REPORT_FILE, SUMMARY_FILE, can_go_on, is_finished
+from amc.artifacts.snapshots import CHECKPOINT_FOLDER, snapshot_names
+from amc.latency.measuring_device import DeviceLostError
+from amc.utils.errors import UserError
+from scripts.command.signals import INTERRUPTED
+
+OF_EVERY_RUN = (WEIGHTS_FILE, POLICY_FILE, SUMMARY_FILE)
+OF_SEARCHES = (*OF_EVERY_RUN, REPORT_FILE)
+RESULTS = {"train": OF_SEARCHES, "apply": OF_SEARCHES, "finetune": OF_EVERY_RUN}
+"""Files that a run of each program ends with; searches of an agent also with its file."""
+
+
+@contextlib.contextmanager
+def told(program: str, folder: Path, resume_command: str, *, quiet: bool) -> Iterator[None]:
+    """Whatever ends the work within is told with how to go on, where there is something to go on with.
+
+    Args:
+        program: What runs.
+        folder: Its run folder, in which it writes a checkpoint before it computes anything that is worth keeping.
+        resume_command: What goes on with it.
+        quiet: Whether nothing but mistakes is printed.
+
+    Raises:
+        UserError: one from within, with what is there, what is missing and how to go on where the work was begun.
+    """
+    snapshots, results = snapshot_names(folder), _results(folder)
+
+    def is_begun() -> bool:
+        return snapshot_names(folder) != snapshots and can_go_on(folder)
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        if can_go_on(folder) and not quiet:
+            print(f"go on with: {resume_command}")
+        raise
+    except SystemExit as stop:
+        if stop.code != INTERRUPTED and can_go_on(folder) and not quiet:
+            print(f"go on with: {resume_command}", file=sys.stderr)
+        raise
+    except DeviceLostError:
+        if is_begun():
+            print(f"go on with: {resume_command}", file=sys.stderr)
+        raise
+    except UserError as error:
+        written = _results(folder).items() - results.items()
+        if not written and not is_begun():
+            raise
+        state = _state(program, folder, {name for name, _ in written})
+        raise UserError(f"{error}; {state}; go on with: {_remedy(folder, resume_command)}") from error
+    except Exception as error:
+        if is_begun():
+            error.add_note(f"go on with: {resume_command}")
+        raise
+
+
+def _results(folder: Path) -> dict[str, Any]:
+    """What tells the results in a folder from those that replace them, by name."""
+    paths = [folder / name for name in (*OF_SEARCHES, AGENT_FILE)]
+    return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths if path.is_file()}
+
+
+def _state(program: str, folder: Path, written: set[str]) -> str:
+    unit, done, _ = max(snapshot_names(folder), default="step-0-").split("-")
+    there = [f"{CHECKPOINT_FOLDER} (to {unit} {int(done)})", *sorted(written)]
+    missing = [name for name in RESULTS.get(program, ()) if name not in written]
+    return f"in {folder} {_listed(there)} there" + f", {_listed(missing)} missing" * bool(missing)
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"
+
+
+def _remedy(folder: Path, resume_command: str) -> str:
+    if is_finished(folder):
+        return shlex.join(["python", "-m", "scripts.report", "--run-dir", str(folder)])
+    return resume_command

@@ -1,0 +1,130 @@
+"""What a search needs to know latency: a connection to the device, its table, and a calibration."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import nn
+
+from amc.analysis.analyse import analyse
+from amc.artifacts.snapshots import CHECKPOINT_FOLDER
+from amc.cost.budget import Limit, parse_limit
+from amc.cost.costs import LATENCY
+from amc.graph.inputs import Example
+from amc.latency.device_rounding import device_rounding
+from amc.latency.latency_model import Stopwatch
+from amc.latency.layer_latency import GRAIN
+from amc.latency.measuring_device import Device
+from amc.latency.onnx_slicing import Exporter
+from amc.latency.shapes import shapes_of
+from amc.latency.table import LatencyTable, default_path, read_table
+from amc.latency.table_building import build, missing
+from amc.latency.target import parse_target
+from scripts.options.latency_options import DEVICE
+from scripts.options.network_and_images import joined, rounding
+from scripts.options.search_options import SearchOptions
+
+TABLE, MEASURED = "latency-table.json", "latency.json"
+"""In the folder of the checkpoints: what the walls of the search are made of."""
+
+
+@contextlib.contextmanager
+def opened(options: SearchOptions, model: nn.Module, example: Example, folder: Path) -> Iterator[Stopwatch]:
+    """The stopwatch of a search in the run folder `folder`, ready to predict.
+
+    A search that goes on has the table and the calibration that it began with.
+
+    Raises:
+        UserError: a device that can't be reached, or measures nothing; a network that can't be exported.
+    """
+    model = model.eval().cpu()
+    channels = options.channels
+    step = GRAIN if channels.round_to == DEVICE else rounding(channels.round_to) or GRAIN
+    graph = analyse(model, example, step, channels.max_sparsity, joined(channels.freeze), joined(channels.only))
+    begun = folder / CHECKPOINT_FOLDER
+    with Device(parse_target(options.latency.target), options.latency.target_threads) as device:
+        exporter = Exporter(model, graph, example)
+        if (begun / MEASURED).is_file():
+            watch = Stopwatch(device, exporter, read_table(begun / TABLE, device.fingerprint))
+            watch.read(begun / MEASURED)
+        else:
+            path = options.latency.latency_table or default_path(device.fingerprint)
+            watch = Stopwatch(device, exporter, built_table(path, device, exporter, quiet=options.quiet))
+            with _bar("calibrating latency", options.quiet) as show:
+                watch.calibrate(options.seed, show)
+                for limit in _limits(options, watch):
+                    watch.focus(limit.most, options.seed, show)
+            if not options.quiet:
+                print(f"latency: {_how_well(watch)}", file=sys.stderr)
+        yield watch
+
+
+def _limits(options: SearchOptions, watch: Stopwatch) -> list[Limit]:
+    """The latency budget, if there is one that can be reached."""
+    graph = watch.exporter.graph
+    asked = [limit for limit in options.limits if limit.partition("=")[0] == LATENCY]
+    limits = [parse_limit(limit, graph, costs=watch.costs) for limit in asked]
+    return [limit for limit in limits if limit.cost(graph.least) <= limit.most]
+
+
+def _how_well(watch: Stopwatch) -> str:
+    errors = watch.held_out_errors
+    return (
+        f"original: {watch.original:.4g} ms on {watch.device.target}; {len(errors)} random compact networks are"
+        f" predicted to within {statistics.median(errors):.1%} in the median, {errors[-1]:.1%} at most"
+    )
+
+
+def built_table(path: Path, device: Device, exporter: Exporter, *, quiet: bool) -> LatencyTable:
+    """The latency table in a file, with the layers of the exported network, which are measured where it lacks them.
+
+    It is written after each measurement: one that is interrupted goes on.
+
+    Raises:
+        UserError: a table of another device; what `Device.measure` raises.
+    """
+    table = read_table(path, device.fingerprint) if path.is_file() else LatencyTable(device.fingerprint)
+    shapes = shapes_of(exporter.whole, exporter.graph)
+    layers = len(missing(table, shapes))
+    if layers:
+        with _bar("measuring layers", quiet) as show:
+
+            def on_batch(done: int) -> None:
+                table.write(path)
+                show(done, layers)
+
+            build(table, device, exporter.graph, shapes, exporter.whole, on_batch)
+    return table
+
+
+@contextlib.contextmanager
+def _bar(words: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error; yields what is told how much is done, and of how much."""
+    console = Console(stderr=True, quiet=quiet)
+    columns = (MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
+        task = bar.add_task(words, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def keep(watch: Stopwatch, folder: Path) -> None:
+    """Keep beside the checkpoints of the run folder what the search needs to go on."""
+    watch.table.write(folder / CHECKPOINT_FOLDER / TABLE)
+    watch.write(folder / CHECKPOINT_FOLDER / MEASURED)
+
+
+def learned_rounding(options: SearchOptions, watch: Stopwatch | None) -> int | None:
+    """The step of `--round-to` in channels, None for auto; learned from the table where that is asked for.
+
+    Where latency counts, auto is what the table is measured in.
+    """
+    if options.channels.round_to != DEVICE:
+        return rounding(options.channels.round_to) or (GRAIN if watch else None)
+    assert watch is not None, "the search wants latency"
+    return device_rounding(watch.exporter.graph, watch.cost(watch.exporter.graph))

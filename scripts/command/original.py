@@ -1,0 +1,70 @@
+"""The first figure that commands print: what the network scores before anything is done to it."""
+
+from __future__ import annotations
+
+import sys
+
+from agents.report import number_format
+from amc.data.images import Images
+from amc.networks.sources import Network
+from amc.scoring.first_score import FirstScore, first_score
+from amc.scoring.metrics import check_runs, moved_inputs
+from amc.task import scoring_batch
+from amc.utils.copying import copied
+from amc.utils.device import find_device
+from amc.utils.user_file import is_user_function
+from scripts.options.network_and_images import NetworkOptions
+
+
+def score_original(
+    network: Network, options: NetworkOptions, images: Images, metric: str, device: str, *, quiet: bool
+) -> float:
+    """Score the original on the reward images and say so, with a warning where it is near chance.
+
+    Args:
+        network: The original, in evaluation mode. It is left as it is.
+        options: It was loaded by.
+        images: The reward images.
+        metric: As `--metric` names it.
+        device: As `--device` names it.
+        quiet: Whether nothing is said.
+
+    Raises:
+        UserError: as `amc.scoring.first_score.first_score`.
+    """
+    where = find_device(device)
+    model = copied(network.model).to(where)  # which may keep what it computes
+    check_runs(model, moved_inputs(images.example(1), where))
+    found = first_score(model, images, metric, scoring_batch(images.example(1)), where)
+    if not quiet:
+        say(found, options, "original", "reward")
+    return found.value
+
+
+def say(found: FirstScore, options: NetworkOptions, network: str, split: str) -> None:
+    """Print a score on standard output at once, and what may be wrong on standard error."""
+    words = f"{found.metric} {number_format.score(found.metric, found.value)} on {found.images:,} {split} images"
+    print(f"{network}: {words}", flush=True)
+    warn_near_chance(found, options)
+
+
+def warn_near_chance(found: FirstScore, options: NetworkOptions) -> None:
+    """Say what usually is wrong where a network that was loaded by `options` hardly does better than chance."""
+    if not found.is_near_chance:
+        return
+    assert found.chance is not None, "it is near it"
+    print(
+        f"warning: {found.metric} of {number_format.percent(found.value)} is near chance, which is"
+        f" {number_format.percent(found.chance)} here: check the weights ({_weights(options)}), the order of the network's"
+        " classes and of the data's (--class-order), and that images are normalised and sized as in training (--mean,"
+        " --std, --image-size)",
+        file=sys.stderr,
+    )
+
+
+def _weights(options: NetworkOptions) -> str:
+    if options.weights == "none":
+        return "--weights none: those that the network was built with, random ones for a name"
+    if options.weights == "default" and is_user_function(options.model):
+        return f"without --weights, they are those that {options.model} returned"
+    return f"--weights {options.weights}"

@@ -1,0 +1,192 @@
+"""Where a search or a fine-tuning begins: in a new run folder, or in that of one that was interrupted."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import torch
+
+from agents.result import Past
+from agents.search.checkpoint_file import latest_checkpoint
+from amc.artifacts.json_validation import entry, integer, list_of, number, object_of, text
+from amc.artifacts.policy import current_versions
+from amc.artifacts.run_folder import check_new, check_place, is_finished, named_after
+from amc.artifacts.run_lock import locked
+from amc.artifacts.snapshots import CHECKPOINT_FOLDER, Snapshot, has_snapshot
+from amc.utils.errors import UserError
+from amc.utils.files import write_bytes
+from amc.utils.user_file import is_user_function
+from scripts.command.cli import parse
+from scripts.command.how_to_go_on import told
+from scripts.options.cli_arguments import flat, given, replaced, to_words
+from scripts.options.network_and_images import not_imported, resume_command
+
+FREE = ("model", "weights", "data", "metric", "device", "target", "quiet")
+"""Options that may be given again with `--resume`: where things are now. The others are those of the run."""
+DIGESTS = {
+    "architecture": "layers (--model)",
+    "weights": "weights (--weights)",
+    "compact": "weights of the compact network (--run-dir)",
+    "images": "images (--data)",
+}
+
+Arguments = TypeVar("Arguments")
+P = TypeVar("P")
+
+
+@dataclass(frozen=True, eq=False)
+class Session(Generic[Arguments, P]):
+    """One stretch of a run, from its start or from a checkpoint on.
+
+    Attributes:
+        program: `train`, `apply`, `finetune` or `pretrain`.
+        folder: The run folder.
+        arguments: With the recorded ones in place where it goes on.
+        words: Those arguments as the words that the run was begun with.
+        past: What was there before.
+        seconds: Spent on that.
+    """
+
+    program: str
+    folder: Path
+    arguments: Arguments
+    words: tuple[str, ...]
+    past: P
+    seconds: float
+    _digests: Mapping[str, str]
+
+    @property
+    def resume_command(self) -> str:
+        """What goes on with the run."""
+        return resume_command(self.program, self.folder, flat(self.arguments))
+
+    def source(self, name: str, asked: Path) -> Path:
+        """The file to start from: `asked`, or its copy where the run has one."""
+        copy = self.folder / CHECKPOINT_FOLDER / name
+        return copy if copy.is_file() else asked
+
+    def keep(self, name: str, source: Path) -> None:
+        """Copy the file to start from beside the checkpoints: it may be gone when the run goes on."""
+        copy = self.folder / CHECKPOINT_FOLDER / name
+        if source != copy:
+            write_bytes(copy, source.read_bytes())
+
+    def forget(self) -> None:
+        """Remove what was begun: nothing was computed yet."""
+        shutil.rmtree(self.folder / CHECKPOINT_FOLDER, ignore_errors=True)
+        with contextlib.suppress(OSError):  # it holds something else
+            self.folder.rmdir()
+
+    def description(self, device: torch.device, digests: Mapping[str, str]) -> dict[str, Any]:
+        """What a checkpoint says of the run, so that `--resume` can go on with it."""
+        return {
+            "program": self.program,
+            "words": list(self.words),
+            "device": device.type,
+            "threads": torch.get_num_threads(),
+            "digests": digests,
+            "versions": current_versions(),
+        }
+
+    def check_same(self, digests: Mapping[str, str]) -> None:
+        """Raise a UserError where the network or the images are not those that the run was begun with."""
+        for name, digest in self._digests.items():
+            if name in DIGESTS and digests.get(name) != digest:
+                raise UserError(
+                    f"the {DIGESTS[name]} are not those that {self.folder} was begun with; give the same again"
+                )
+
+
+@contextlib.contextmanager
+def opened(
+    program: str,
+    arguments: Arguments,
+    folder: Path,
+    option: str,
+    latest: Callable[[Path], tuple[Snapshot[P], tuple[str, ...]]],
+    past: P,
+) -> Iterator[Session[Arguments, P]]:
+    """A new session, or the one that `--resume` asks for; no other process has its folder meanwhile.
+
+    Whatever ends the work before its end is told with how to go on.
+
+    Args:
+        program: `train`, `apply`, `finetune` or `pretrain`.
+        arguments: As given on the command line.
+        folder: The run folder, that of the run that goes on if `--resume` is given.
+        option: Names the folder of a new run.
+        latest: Reads the newest checkpoint of a folder, and says what is wrong with newer ones.
+        past: That of a new run.
+
+    Raises:
+        UserError: a folder that is not free, is in use, or holds no run that can go on; options that can't be changed.
+    """
+    options = flat(arguments)
+    resumed = options["resume"] is not None
+    if resumed and not has_snapshot(folder):
+        raise UserError(f"no checkpoint in {folder}; give the folder of a run that was begun")
+    check_place(folder, "--resume" if resumed else f"--{option}")
+    with locked(folder):
+        if resumed:
+            session = _gone_on(program, arguments, folder, latest)
+        else:
+            check_new(folder, f"--{option}")
+            words = to_words(replaced(arguments, {option.replace("-", "_"): None}))
+            session = Session(program, folder, arguments, words, past, 0.0, {})
+        with told(program, folder, session.resume_command, quiet=bool(options.get("quiet"))):
+            yield session
+
+
+def searched(program: str, arguments: Arguments) -> contextlib.AbstractContextManager[Session[Arguments, Past]]:
+    """As `opened`, of a search."""
+    options = flat(arguments)
+    asked = options["resume"] or options["run_dir"]
+    folder = Path(asked) if asked is not None else named_after(options["model"])
+    return opened(program, arguments, folder, "run-dir", latest_checkpoint, Past())
+
+
+def _gone_on(
+    program: str,
+    arguments: Arguments,
+    folder: Path,
+    latest: Callable[[Path], tuple[Snapshot[P], tuple[str, ...]]],
+) -> Session[Arguments, P]:
+    changes = {name: value for name, value in given(arguments).items() if name != "resume"}
+    for name in changes:
+        if name not in FREE:
+            option = name.replace("_", "-")
+            raise UserError(f"--resume goes on with the run's own options; leave --{option} out")
+    checkpoint, faults = latest(folder)
+    for fault in faults:
+        print(f"warning: {fault}; the one before it is used", file=sys.stderr)
+    run = checkpoint.run
+    try:
+        begun_by = entry(run, "program", text)
+        words = entry(run, "words", list_of(text))
+        seconds = entry(run, "seconds", number)
+        device = entry(run, "device", text)
+        threads = entry(run, "threads", integer)
+        digests = entry(run, "digests", object_of(text))
+        versions = entry(run, "versions", object_of(text))
+    except ValueError as error:
+        raise UserError(f"the checkpoint in {folder} is damaged: {error}") from error
+    if begun_by != program:
+        raise UserError(f"{folder} was begun by {begun_by}; go on with python -m scripts.{begun_by} --resume {folder}")
+    if is_finished(folder):
+        raise UserError(f"{folder} holds a finished run; there is nothing to go on with")
+    if versions != current_versions():
+        print("warning: begun with other versions of Python or packages; the result may differ", file=sys.stderr)
+    torch.set_num_threads(threads)
+    recorded = parse(type(arguments), words)
+    for name, value in flat(recorded).items():
+        if isinstance(value, str) and is_user_function(value):
+            not_imported(value, f"--{name}", given=name in changes)
+    return Session(
+        program, folder, replaced(recorded, {"device": device} | changes), words, checkpoint.past, seconds, digests
+    )

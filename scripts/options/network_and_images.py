@@ -1,0 +1,211 @@
+"""Options that several entry points share, and what they stand for."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import torch
+import tyro
+from torch import Tensor, nn
+
+from amc.data.classes import fit_classes
+from amc.data.load import Splits, load_data
+from amc.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
+from amc.data.splits import SplitSizes
+from amc.graph.input_spec import spec_of, zeros
+from amc.graph.inputs import Example
+from amc.networks.sources import Network, load_network
+from amc.scoring.metrics import METRICS, check_runs
+from amc.utils.errors import UserError
+from amc.utils.user_file import is_user_function
+
+T = TypeVar("T")
+CLASS_ORDER = "name"
+Repeated = Annotated[tuple[tuple[str, ...], ...], tyro.conf.UseAppendAction]
+"""An option that takes several words, and may be given several times."""
+
+
+@dataclass(frozen=True)
+class ImageOptions:
+    """How images become inputs, where that differs from what is known of the network."""
+
+    image_size: int | None = None
+    """Height and width of the input, in pixels; default: that of the pretrained weights."""
+    mean: tuple[float, ...] | None = None
+    """Mean of each colour channel, of pixels in [0, 1]; default: that of the pretrained weights."""
+    std: tuple[float, ...] | None = None
+    """Standard deviation of each colour channel, of pixels in [0, 1]; default: that of the pretrained weights."""
+
+    def preprocess(self, own: Preprocess | None) -> Preprocess | None:
+        """What is known of the network, with what was asked for in its place; None where neither is there."""
+        asked: dict[str, Any] = {"image_size": self.image_size, "mean": self.mean, "std": self.std}
+        changes = {name: value for name, value in asked.items() if value is not None}
+        if not changes:
+            return own
+        if own is None:
+            if self.image_size is None:
+                raise UserError("--mean and --std need --image-size too, since the network has none of its own")
+            own = Preprocess(self.image_size, IMAGENET_MEAN, IMAGENET_STD)
+        elif (given := {len(values) for values in (self.mean, self.std) if values is not None}) - {own.channels}:
+            raise UserError(
+                f"expected --mean and --std of {own.channels} each, one for each colour channel, got {max(given)}"
+            )
+        if self.image_size is not None:
+            if self.image_size < 1:
+                raise UserError(f"expected --image-size above 0 pixels, got {self.image_size}")
+            changes["resize_size"] = None
+        return dataclasses.replace(own, **changes)
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """Which network."""
+
+    model: str = "digits_resnet"
+    """Network: a name (digits_resnet, resnet56, mobilenet_v1, ...), torchvision:NAME, timm:NAME or
+    path/to/file.py:function."""
+    weights: str = "default"
+    """Its weights: a file of safetensors or torch.save, FILE:KEY for one of several sets of weights in it, default for
+    the packaged or torchvision's pretrained ones (for a function: as it returns them), none for random ones."""
+    preparation: tyro.conf.OmitArgPrefixes[ImageOptions] = field(default_factory=ImageOptions)
+    input_spec: str | None = None
+    """Shapes of the inputs without the batch, as 3x224x224, or 3x64x64,10:int64 where there are two; default: one image
+    of --image-size. Data says the shapes of its inputs itself, which are then compared."""
+
+    def example(self, network: Network) -> Example:
+        """An input, or several, for an analysis without data."""
+        if self.input_spec is not None:
+            if self.preparation.image_size is not None:
+                raise UserError("--input-spec says the whole shape of each input; leave --image-size out")
+            return zeros(self.input_spec)
+        if network.preprocess is None:
+            raise UserError(f"the input size of {network.name} is not known; give --image-size or --input-spec")
+        return torch.zeros(1, *network.preprocess.shape)
+
+    def check_inputs(self, example: Example) -> None:
+        """Raise a UserError where the inputs that the data gives are not those of --input-spec."""
+        if self.input_spec is not None and spec_of(zeros(self.input_spec)) != spec_of(example):
+            raise UserError(f"the data gives inputs of {spec_of(example)}, got --input-spec {self.input_spec}")
+
+    def load(self, *, quiet: bool = False) -> Network:
+        """The network with its weights, and its preprocessing with what was asked for in place of its own.
+
+        What there is to know of the weights is printed on standard error unless `quiet`.
+        """
+        network = load_network(self.model, self.weights)
+        for note in () if quiet else network.notes:
+            print(f"note: {note}", file=sys.stderr)
+        return dataclasses.replace(network, preprocess=self.preparation.preprocess(network.preprocess))
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Which images."""
+
+    data: str = "digits"
+    """Images: digits, cifar10, imagefolder:PATH (with train/, and val/, test/ or both) or path/to/file.py:function."""
+    calibration_images: int | None = None
+    """Training images for least squares and batch-norm statistics; default: 1000, or all where there are fewer."""
+    reward_split: int | None = None
+    """Images of the reward split; default: all of val/, or a tenth of the training images where there is none."""
+    test_images: int | None = None
+    """Images of the test split; default: all."""
+    class_order: str | None = None
+    """How the folders of an image folder's classes are numbered: name, in the order of text (as torchvision's
+    ImageFolder), or number, by the numbers in their names; default: name."""
+
+    def load(self, network: Network, metric: str, seed: int, progress: bool) -> Splits:
+        """The splits, with targets that are the network's outputs where the metric compares them.
+
+        With `progress`, bars are shown while images are read, and what there is to tell of the data is printed.
+        """
+        sizes = SplitSizes(self.calibration_images, self.reward_split, self.test_images)
+        splits = load_data(
+            self.data, network.preprocess, sizes, seed, progress, class_order=self.class_order or CLASS_ORDER
+        )
+        if progress:
+            print_notes(splits)
+        if metric not in METRICS:
+            return splits
+        return fit_classes(splits, _classes(network.model, splits.calibration.example(1)), network.class_names)
+
+
+@dataclass(frozen=True)
+class ChannelOptions:
+    """Which channels may be cut, and in what steps."""
+
+    round_to: str = "auto"
+    """Widths are multiples of this many channels; auto: the largest of 8, 4, 2, 1 that leaves a group 16 choices;
+    device: what costs --target no time, by its latency table."""
+    max_sparsity: float = 0.8
+    """Largest share of a group's channels that is cut, between 0 and 1."""
+    freeze: Repeated = ()
+    """Names of layers or modules whose output channels all stay, as patterns with * and ?. Default: none."""
+    only: Repeated = ()
+    """Names of the layers or modules whose output channels may be cut, as patterns with * and ?. Default: all."""
+
+
+def print_notes(splits: Splits) -> None:
+    """Tell the user on standard error what there is to tell of the data."""
+    for note in splits.notes:
+        print(note, file=sys.stderr)
+
+
+def joined(repeated: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """All words of a repeated option."""
+    return tuple(word for words in repeated for word in words)
+
+
+def check_seed(seed: int) -> None:
+    """Raise a UserError for a seed that NumPy's generators do not take."""
+    if not 0 <= seed < 2**32:
+        raise UserError(f"expected --seed of 0 or more, and below 2^32, got {seed}")
+
+
+def rounding(round_to: str) -> int | None:
+    """`--round-to` as a number; None for auto."""
+    if round_to == "auto":
+        return None
+    if not round_to.isdecimal() or int(round_to) < 1:
+        raise UserError(f"expected --round-to auto, device or a whole number of channels above 0, got {round_to!r}")
+    return int(round_to)
+
+
+def not_imported(value: T, option: str, *, given: bool) -> T:
+    """Refuse a user's function that only a run's file names."""
+    if isinstance(value, str) and is_user_function(value) and not given:
+        raise UserError(f"the run used {option} {value}, which is not imported from a run's files; give {option} again")
+    return value
+
+
+def check_command(folder: Path, arguments: Mapping[str, Any]) -> str:
+    """What scores the results of a run again."""
+    return shlex.join(["python", "-m", "scripts.evaluate", "--run-dir", str(folder), *_users_functions(arguments)])
+
+
+def resume_command(program: str, folder: Path, arguments: Mapping[str, Any]) -> str:
+    """What goes on with an interrupted run of `scripts.PROGRAM`."""
+    words = ["python", "-m", f"scripts.{program}", "--resume", str(folder)]
+    return shlex.join([*words, *_users_functions(arguments)])
+
+
+def _users_functions(arguments: Mapping[str, Any]) -> list[str]:
+    """The words for the user's functions among a run's arguments: none is imported from files."""
+    named = {option: arguments.get(option) for option in ("model", "data", "metric")}
+    return [word for option, name in named.items() if name and is_user_function(name) for word in (f"--{option}", name)]
+
+
+def _classes(model: nn.Module, example: Example) -> int:
+    outputs = check_runs(model, example)
+    if not isinstance(outputs, Tensor) or outputs.ndim != 2:
+        raise UserError(
+            "top1 and top5 need a network that returns one row of class scores per image;"
+            " give --metric path/to/file.py:function for other tasks"
+        )
+    return outputs.shape[1]

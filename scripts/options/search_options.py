@@ -1,0 +1,101 @@
+"""Options of every search, and their checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tyro
+
+from agents.search.search import check_reward
+from amc.compression.compressor import DEFAULT_CRITERION, DEFAULT_RECOVERY, RECOVERIES, SEARCH_RECOVERY
+from amc.criteria import CRITERIA
+from amc.scoring.engines.engine import ENGINES
+from amc.scoring.metrics import find_metric
+from amc.utils.errors import UserError
+from amc.utils.registry import look_up
+from envs.rewards import REWARDS
+from scripts.options.latency_options import DEVICE, LatencyOptions, wants_latency
+from scripts.options.network_and_images import ChannelOptions, Repeated, check_seed, joined, rounding
+
+DEFAULT_BUDGET = ("macs=0.25",)
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """What a search is for, and how its networks are made and scored."""
+
+    budget: Repeated = ()
+    """What may be left: macs=0.5, params=0.5, memory=0.5 or latency=0.5 (shares of the original), macs=60M (absolute;
+    K, M, G), memory=4MB, latency=3.2ms; one of each kind. Default: macs=0.25 for rewards that need a budget; that of
+    the policy where one is applied."""
+    reward: str = "error"
+    """What is maximised: error, error_log_macs, error_log_params, error_log_latency or mnasnet."""
+    metric: str = "top1"
+    """How a network is scored: top1, top5 or path/to/file.py:function (of a model and batches; larger is better)."""
+    reward_images: int | None = None
+    """Images of the reward split that the search scores with; the end scores with all. Default: all."""
+    channels: tyro.conf.OmitArgPrefixes[ChannelOptions] = field(default_factory=ChannelOptions)
+    criterion: str = DEFAULT_CRITERION
+    """Which channels stay, by what they are to the layers that read them: l1, l2, taylor, thinet or nisp; or those that
+    were never the best where it was measured: bn_scale, apoz, lasso, lda, random."""
+    recovery: str = DEFAULT_RECOVERY
+    """What is done after the channels of the network that is kept are cut: asymmetric (least squares layer after layer,
+    on what the pruned network reads), both (least squares on what the original reads, then batch-norm statistics),
+    closed_form (likewise, but statistics without a pass), reconstruction, statistics or none."""
+    search_recovery: str = SEARCH_RECOVERY
+    """Likewise, of the networks that the search scores."""
+    latency: tyro.conf.OmitArgPrefixes[LatencyOptions] = field(default_factory=LatencyOptions)
+    seed: int = 0
+    """Of everything that is drawn."""
+    device: str = "auto"
+    """Where networks run: cpu, cuda, or auto for a GPU if there is one."""
+    workers: int = 1
+    """Processes that score policies, each with its share of the threads."""
+    engine: str = "processes"
+    """Where they run: processes (of this machine) or ray (the cluster of RAY_ADDRESS, or one of this machine)."""
+    round_size: int | None = None
+    """Policies that are decided on before any of them is scored. The result depends on it, and not on the workers.
+    Default: 1 for one worker, else two for each."""
+    run_dir: Path | None = None
+    """Folder for the results, new or empty; default: one under runs/ named after network and time."""
+    checkpoint_every: int = 10
+    """Episodes after which a checkpoint is written at the latest; one is also written each minute and on Ctrl-C."""
+    resume: Path | None = None
+    """Folder of a run that was interrupted: go on with it, with its own options."""
+    quiet: bool = False
+    """Print nothing but mistakes."""
+
+    def check(self, observation: str) -> None:
+        """Raise a UserError for what can be told without reading anything."""
+        for name in ("reward_images", "checkpoint_every", "workers", "round_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UserError(f"expected --{name.replace('_', '-')} above 0, got {value}")
+        look_up("engine", self.engine, ENGINES)
+        check_seed(self.seed)
+        check_reward(self.reward, observation)
+        find_metric(self.metric)
+        self.latency.check()
+        if self.channels.round_to != DEVICE:
+            rounding(self.channels.round_to)
+        look_up("criterion", self.criterion, CRITERIA)
+        for recovery in (self.recovery, self.search_recovery):
+            look_up("recovery", recovery, RECOVERIES)
+
+    @property
+    def together(self) -> int:
+        """Policies that are decided on before any of them is scored."""
+        return self.round_size or (1 if self.workers == 1 else 2 * self.workers)
+
+    @property
+    def wants_latency(self) -> bool:
+        """Whether the search has to know latency."""
+        return wants_latency(self.limits, self.reward, self.channels.round_to)
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """The budgets, the default one included."""
+        if self.budget:
+            return joined(self.budget)
+        return DEFAULT_BUDGET if REWARDS[self.reward].needs_budget else ()

@@ -1,0 +1,65 @@
+"""Options of every training, and their checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from amc.data.augment import Augmentation
+from amc.scoring.precision import find_precision
+from amc.training.learning_rate import SCHEDULES
+from amc.training.training_loop import Recipe
+from amc.utils.errors import UserError
+from amc.utils.registry import look_up
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How a network is trained."""
+
+    epochs: int = 100
+    """Passes over the training images."""
+    batch_size: int = 32
+    """Images per step."""
+    lr: float = 0.1
+    """Learning rate at its peak."""
+    schedule: str = "one_cycle"
+    """How the learning rate changes: one_cycle (up for a fifth of the steps, then down) or cosine (down)."""
+    weight_decay: float = 5e-4
+    """L2 penalty on all parameters."""
+    label_smoothing: float = 0.0
+    """Share of each target that is spread over all classes, from 0 to 1."""
+    crop_padding: int = 1
+    """How far training images are shifted at random, in pixels (4 is common for CIFAR-10)."""
+    flip: bool = False
+    """Mirror half of the training images left to right (for photographs)."""
+    precision: str = "auto"
+    """Of the forward pass: float32, bfloat16, or auto for bfloat16 on processors and GPUs with instructions for it."""
+
+    def check(self) -> None:
+        """Raise a UserError for what makes no sense."""
+        for name in ("epochs", "batch_size", "lr"):
+            if not getattr(self, name) > 0:
+                raise UserError(f"expected --{name.replace('_', '-')} above 0, got {getattr(self, name)}")
+        for name in ("weight_decay", "label_smoothing", "crop_padding"):
+            if not getattr(self, name) >= 0:
+                raise UserError(f"expected --{name.replace('_', '-')} of 0 or more, got {getattr(self, name)}")
+        if self.label_smoothing > 1:
+            raise UserError(f"expected --label-smoothing of 1 or less, got {self.label_smoothing}")
+        look_up("schedule", self.schedule, SCHEDULES)
+        find_precision(self.precision, torch.device("cpu"))
+
+    def recipe(self, seed: int) -> Recipe:
+        """What they stand for."""
+        return Recipe(
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.lr,
+            weight_decay=self.weight_decay,
+            label_smoothing=self.label_smoothing,
+            augmentation=Augmentation(self.crop_padding, self.flip),
+            seed=seed,
+            precision=self.precision,
+            schedule=self.schedule,
+        )

@@ -1,0 +1,218 @@
+"""What the agent does with its episodes: the same ones under a seed, executed actions, no training in the warm-up."""
+
+import dataclasses
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from agents.ddpg.episodic_ddpg import EpisodicDDPG
+from agents.ddpg.replay import EpisodeReplay
+from agents.ddpg.settings import PRESETS, DDPGSettings
+from agents.result import Episode
+from amc.cost.budget import Budgets
+from amc.graph import Keeps
+from envs import ChannelPruningEnv
+from tests.problems import chain
+
+SMALL = {name: dataclasses.replace(preset, hidden=(32, 32)) for name, preset in PRESETS.items()}
+WEIGHTS = np.array([1.0, 0.3, 2.0])
+
+
+def accuracy(keeps: Keeps) -> float:
+    return float(WEIGHTS @ np.sqrt(keeps / np.array([16, 24, 16])) / WEIGHTS.sum())
+
+
+def environment(limits: tuple[str, ...] = ("macs=0.5",)) -> ChannelPruningEnv:
+    graph = chain((16, 24, 16), residual=False, round_to=None, max_sparsity=0.8)
+    return ChannelPruningEnv(Budgets(graph, limits), accuracy)
+
+
+def train(
+    settings: DDPGSettings, episodes: int, seed: int = 0, warmup: int = 4, env: ChannelPruningEnv | None = None
+) -> tuple[EpisodicDDPG, list[Episode]]:
+    seen: list[Episode] = []
+    agent = EpisodicDDPG(env or environment(), settings, warmup, seed, seen.append)
+    agent.learn(total_timesteps=episodes * agent.steps)
+    return agent, seen
+
+
+def weights(agent: EpisodicDDPG) -> list[Tensor]:
+    return [parameter.detach().clone() for parameter in agent.policy.parameters()]
+
+
+@pytest.mark.parametrize("preset", SMALL)
+def test_the_same_seed_gives_the_same_history(preset: str) -> None:
+    torch.manual_seed(1)
+    agent, first = train(SMALL[preset], 12)
+    torch.manual_seed(2)  # the global numbers do not matter
+    again, same = train(SMALL[preset], 12)
+    _, other = train(SMALL[preset], 12, seed=1)
+    assert [episode.keeps.tolist() for episode in first] == [episode.keeps.tolist() for episode in same]
+    assert [episode.details for episode in first] == [episode.details for episode in same]
+    assert all(torch.equal(a, b) for a, b in zip(weights(agent), weights(again), strict=True))
+    assert [episode.keeps.tolist() for episode in first] != [episode.keeps.tolist() for episode in other]
+
+
+def stepped(env: ChannelPruningEnv, episode: Episode) -> list[tuple[Any, Any]]:
+    """The observations and intervals that gymnasium's interface gives on the way to an episode's policy."""
+    observation, info = env.reset()
+    given = [(observation, info["interval"])]
+    for action in 1 - episode.keeps / env.graph.full:
+        observation, _, _, _, info = env.step(np.array([action], dtype=np.float32))
+        given.append((observation, info["interval"]))
+    return given
+
+
+@pytest.mark.parametrize("preset", SMALL)
+def test_the_replay_holds_what_was_executed_and_what_was_feasible(preset: str) -> None:
+    env = environment()
+    seen: list[Episode] = []
+    agent = EpisodicDDPG(env, SMALL[preset], 4, 0, seen.append)
+    agent.learn(total_timesteps=9 * agent.steps)
+    replay = agent.replay_buffer
+    assert isinstance(replay, EpisodeReplay)
+    assert replay.size() == 27
+    for number, episode in enumerate(seen):
+        steps = stepped(env, episode)
+        rows = slice(3 * number, 3 * number + 3)
+        executed = 1 - episode.keeps / env.graph.full
+        np.testing.assert_allclose(replay.actions[rows, 0, 0], 2 * executed - 1, atol=1e-6)
+        np.testing.assert_allclose(replay.rewards[rows, 0], episode.reward, rtol=1e-6)
+        assert replay.dones[rows, 0].tolist() == [0, 0, 1]
+        observations, intervals = (np.array(column) for column in zip(*steps, strict=True))
+        np.testing.assert_allclose(replay.observations[rows, 0], observations[:3])
+        np.testing.assert_allclose(replay.next_observations[rows, 0], observations[1:])
+        np.testing.assert_allclose(replay.intervals[rows], 2 * intervals[:3] - 1, atol=1e-6)
+        np.testing.assert_allclose(replay.next_intervals[rows], 2 * intervals[1:] - 1, atol=1e-6)
+        assert (replay.actions[rows, 0, 0] >= replay.intervals[rows, 0] - 1e-6).all()
+        assert (replay.actions[rows, 0, 0] <= replay.intervals[rows, 1] + 1e-6).all()
+
+
+@pytest.mark.parametrize("preset", SMALL)
+def test_the_warm_up_trains_nothing(preset: str) -> None:
+    fresh = weights(EpisodicDDPG(environment(), SMALL[preset], 4, 0, lambda _: None))
+    agent, seen = train(SMALL[preset], 4)
+    assert all(torch.equal(a, b) for a, b in zip(weights(agent), fresh, strict=True))
+    assert not any(name.startswith("loss/") for episode in seen for name in episode.details)
+    agent, seen = train(SMALL[preset], 6)
+    assert not all(torch.equal(a, b) for a, b in zip(weights(agent), fresh, strict=True))
+    assert agent._n_updates == 2 * 3 * SMALL[preset].updates_per_step  # for each step of the two episodes after it
+    assert "loss/critic" in seen[-1].details
+
+
+@pytest.mark.parametrize("preset", SMALL)
+def test_no_episode_exceeds_the_budget(preset: str) -> None:
+    env = environment(("macs=0.4", "params=0.5"))
+    _, seen = train(SMALL[preset], 10, env=env)
+    assert all(env.budgets.allows(episode.keeps) for episode in seen)
+    assert all(episode.reward == pytest.approx(accuracy(episode.keeps) - 1) for episode in seen)
+    assert [episode.index for episode in seen] == list(range(10))
+
+
+@pytest.mark.parametrize("preset", SMALL)
+def test_a_search_without_a_budget_trains_too(preset: str) -> None:
+    env = environment(())
+    _, seen = train(SMALL[preset], 8, env=env)
+    assert len(seen) == 8
+
+
+def test_noise_is_held_in_the_warm_up_and_then_decays() -> None:
+    agent, seen = train(dataclasses.replace(SMALL["paper"], sigma=0.5, sigma_decay=0.8, sigma_least=0.3), 8)
+    expected = [0.5, 0.5, 0.5, 0.5, 0.5, 0.4, 0.32, 0.3]
+    assert [episode.details["exploration/sigma"] for episode in seen] == pytest.approx(expected)
+    assert agent.sigma(1000) == 0.3
+
+
+def test_the_baseline_is_a_moving_average_of_the_rewards() -> None:
+    _, seen = train(dataclasses.replace(SMALL["paper"], baseline_decay=0.9), 5)
+    baselines = [episode.details["reward/baseline"] for episode in seen]
+    assert baselines[0] == seen[0].reward
+    for (before, after), episode in zip(pairwise(baselines), seen[1:], strict=True):
+        assert after == pytest.approx(0.9 * before + 0.1 * episode.reward)
+
+
+def test_whole_policies_begin_with_the_uniform_one() -> None:
+    env = environment()
+    _, seen = train(SMALL["tuned"], 3, env=env)
+    assert seen[0].keeps.tolist() == env.budgets.scale(np.ones(3)).tolist()
+    assert seen[1].keeps.tolist() != seen[0].keeps.tolist()
+
+
+@pytest.mark.parametrize("preset", SMALL)
+def test_the_actors_choice_is_feasible(preset: str) -> None:
+    agent, _ = train(SMALL[preset], 8)
+    env = agent.pruning_env
+    observation, info = env.reset()
+    action, _ = agent.predict(observation, deterministic=True)
+    assert agent.greedy(observation, info["interval"]) == pytest.approx(np.clip(action[0], *info["interval"]))
+    assert agent.greedy(observation, (0.25, 0.25)) == 0.25
+
+
+@pytest.mark.parametrize("standardised", [False, True])
+@pytest.mark.parametrize("monte_carlo", [False, True])
+def test_the_critic_learns_the_targets_of_the_paper(monte_carlo: bool, standardised: bool) -> None:
+    settings = dataclasses.replace(SMALL["paper"], monte_carlo=monte_carlo, standardised=standardised, gamma=0.9)
+    agent, seen = train(settings, 8)
+    replay = agent.replay_buffer
+    assert isinstance(replay, EpisodeReplay)
+    batch = replay.draw(np.random.default_rng((0, 8, 1)), 64)
+    rewards = np.array([episode.reward for episode in seen])
+    target = batch.rewards - seen[-1].details["reward/baseline"]
+    if standardised:
+        target = target / rewards.std()
+    if not monte_carlo:
+        with torch.no_grad():
+            low, high = batch.next_intervals[:, :1], batch.next_intervals[:, 1:]
+            action = torch.minimum(torch.maximum(agent.actor_target(batch.next_observations), low), high)
+            value = agent.critic_target(batch.next_observations, action)[0]
+        target = target + 0.9 * value * (1 - batch.dones)
+    with torch.no_grad():
+        expected = (agent.critic(batch.observations, batch.actions)[0] - target).square().mean()
+    targets = [parameter.clone() for parameter in agent.critic_target.parameters()]
+    agent.train(1, 64)
+    assert agent.losses["loss/critic"] == pytest.approx(float(expected), rel=1e-4)
+    for before, now, online in zip(targets, agent.critic_target.parameters(), agent.critic.parameters(), strict=True):
+        torch.testing.assert_close(now, 0.99 * before + 0.01 * online)
+
+
+def test_learning_rates_are_those_of_the_settings() -> None:
+    agent, _ = train(dataclasses.replace(SMALL["paper"], actor_rate=3e-4, critic_rate=2e-3), 6)
+    assert agent.actor.optimizer.param_groups[0]["lr"] == 3e-4
+    assert agent.critic.optimizer.param_groups[0]["lr"] == 2e-3
+
+
+def test_after_the_warm_up_policies_are_new_until_there_are_no_more() -> None:
+    graph = chain((16, 24, 16, 32, 24), residual=False, round_to=2, max_sparsity=0.8)
+    many = ChannelPruningEnv(Budgets(graph, ["macs=0.5"]), lambda keeps: float((keeps / graph.full).mean()))
+    _, seen = train(SMALL["tuned"], 40, warmup=4, env=many)
+    keeps = [tuple(episode.keeps.tolist()) for episode in seen[4:]]
+    assert len(set(keeps)) == len(keeps)
+    few = ChannelPruningEnv(
+        Budgets(chain((4, 4), residual=False, round_to=2, max_sparsity=0.5), ["macs=0.8"]),
+        lambda keeps: keeps.sum() / 8,
+    )
+    _, seen = train(SMALL["tuned"], 20, warmup=2, env=few)
+    assert len(seen) == 20
+    assert len({tuple(episode.keeps.tolist()) for episode in seen}) <= 4
+
+
+def test_some_episodes_in_a_row_leave_the_same_first_groups_of_the_best() -> None:
+    graph = chain((16, 24, 16, 32, 24, 16, 24, 32), residual=False, round_to=None, max_sparsity=0.8)
+    env = ChannelPruningEnv(Budgets(graph, ["macs=0.5"]), lambda keeps: float(np.sqrt(keeps / graph.full).mean()))
+    _, seen = train(dataclasses.replace(SMALL["tuned"], free_groups=2, kept_episodes=8), 72, warmup=8, env=env)
+    left = []
+    for begin in range(8, 72, 8):
+        row = seen[begin : begin + 8]
+        best = max(seen[:begin], key=lambda episode: episode.reward)
+        alike = np.logical_and.accumulate(np.stack([each.keeps for each in row]) == best.keeps, axis=1)
+        left.append(int(alike.sum(axis=1).min()))  # what all of them have in common with it
+    assert min(left) == 0
+    assert max(left) >= 4
+    assert max(left) <= 8 - 2
+    free, seen = train(dataclasses.replace(SMALL["tuned"], free_groups=None), 40, warmup=8, env=env)
+    assert free.best is not None
+    assert sum(each.keeps[0] == free.best.keeps[0] for each in seen[8:]) < 32

@@ -1,0 +1,167 @@
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from agents.result import Episode
+from agents.search.final import finish, policy_file, score_on_test
+from agents.search.finalists import FINALISTS
+from agents.search.search import make_env
+from amc.cost.costs import COSTS
+from amc.data.load import Splits, load_data
+from amc.data.splits import SplitSizes
+from amc.graph import Keeps
+from amc.networks.sources import load_network
+from amc.task import Task
+from envs import ChannelPruningEnv
+
+
+@pytest.fixture(scope="module")
+def model() -> nn.Module:
+    return load_network("digits_resnet").model
+
+
+@pytest.fixture(scope="module")
+def splits() -> Splits:
+    return load_data("digits", sizes=SplitSizes(calibration=40, reward=60, test=50))
+
+
+@pytest.fixture
+def task(model: nn.Module, splits: Splits) -> Task:
+    return Task(model, splits, ["macs=0.3"], reward_images=10)
+
+
+def episodes(env: ChannelPruningEnv, count: int) -> list[Episode]:
+    """Policies whose rewards fall one by one."""
+    rng = np.random.default_rng(0)
+    found = []
+    for index in range(count):
+        keeps = env.budgets.scale(np.exp(rng.normal(0, 0.4, len(env.graph.groups))))
+        found.append(Episode(index, keeps, -0.1 * (index + 1), env.outcome(keeps, 1 - 0.1 * (index + 1))))
+    return found
+
+
+def with_scores(task: Task, monkeypatch: pytest.MonkeyPatch, scores: dict[bytes, float]) -> list[bytes]:
+    """Let networks of known keeps have these scores on all reward images; the returned list notes who was asked for."""
+    asked: list[bytes] = []
+
+    def compact(keeps: Keeps) -> tuple[nn.Module, Any]:
+        asked.append(keeps.tobytes())
+        network = nn.Linear(1, 1)
+        network.register_buffer("score", torch.tensor(scores.get(keeps.tobytes(), 0.0), dtype=torch.float64))
+        return network, None
+
+    monkeypatch.setattr(task, "compact", compact)
+    monkeypatch.setattr(task, "accuracy", lambda network, _: float(getattr(network, "score", 1.0)))
+    return asked
+
+
+def test_of_the_best_on_a_part_the_best_on_all_wins(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    env = make_env(task)
+    found = episodes(env, FINALISTS + 2)
+    scores = {episode.keeps.tobytes(): 0.1 * episode.index for episode in found}
+    asked = with_scores(task, monkeypatch, scores)
+    result = finish(task, found, env.reward, 1.0)
+    winner = found[FINALISTS - 1]  # later ones would have scored more, but were not among the best of the search
+    assert result.policy.keeps.tolist() == winner.keeps.tolist()
+    assert set(asked) <= {episode.keeps.tobytes() for episode in found[:FINALISTS]} | {result.uniform.keeps.tobytes()}
+
+
+def test_where_the_search_saw_all_images_its_best_wins(
+    model: nn.Module, splits: Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = Task(model, splits, ["macs=0.3"], recovery="both", search_recovery="both")
+    env = make_env(task)
+    found = episodes(env, 4)
+    with_scores(task, monkeypatch, {episode.keeps.tobytes(): 0.1 * episode.index for episode in found})
+    assert finish(task, found[::-1], env.reward, 1.0).policy.keeps.tolist() == found[0].keeps.tolist()
+
+
+def test_what_exceeds_the_budget_is_no_finalist(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    env = make_env(task)
+    within = episodes(env, 1)
+    over = Episode(1, env.graph.full, 0.0, env.outcome(env.graph.full, 1.0))
+    asked = with_scores(task, monkeypatch, {})
+    assert finish(task, [*within, over], env.reward, 1.0).policy.keeps.tolist() == within[0].keeps.tolist()
+    assert over.keeps.tobytes() not in asked
+
+
+def test_the_same_policy_is_one_finalist(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    env = make_env(task)
+    best, other = episodes(env, 2)
+    found = [*[best] * FINALISTS, other]
+    with_scores(task, monkeypatch, {best.keeps.tobytes(): 0.2, other.keeps.tobytes(): 0.9})
+    assert finish(task, found, env.reward, 1.0).policy.keeps.tolist() == other.keeps.tolist()
+
+
+def test_the_reward_chooses_and_not_the_accuracy(
+    model: nn.Module, splits: Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = Task(model, splits, [], reward_images=10)
+    env = make_env(task, "error_log_macs")
+    small, large = task.graph.least, task.graph.full
+    found = [Episode(index, keeps, 0.0, env.outcome(keeps, 0.5)) for index, keeps in enumerate((small, large))]
+    with_scores(task, monkeypatch, {small.tobytes(): 0.50, large.tobytes(): 0.52})
+    assert finish(task, found, env.reward, 1.0).policy.keeps.tolist() == small.tolist()
+
+
+def test_test_images_are_read_at_the_end_and_only_for_the_three_networks(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env = make_env(task)
+    read: list[bool] = []
+    accuracy = Task.accuracy
+
+    def noted(self: Task, network: nn.Module, images: Any) -> float:
+        read.append(images is self.splits.test)
+        return accuracy(self, network, images)
+
+    monkeypatch.setattr(Task, "accuracy", noted)
+    result = finish(task, episodes(env, 3), env.reward, 1.0)
+    assert not any(read)
+    on_test = score_on_test(task, result)
+    assert sum(read) == 3
+    networks = (task.model, result.uniform.network, result.policy.network)
+    original, uniform, policy = (accuracy(task, network, task.splits.test) for network in networks)
+    assert on_test == (original, uniform, None, policy)
+
+
+def test_what_an_agent_did_before_it_learned_is_scored_beside_the_result(task: Task) -> None:
+    env = make_env(task)
+    found = episodes(env, 3)
+    result = finish(task, found, env.reward, 1.0, zero_shot=True)
+    assert result.zero_shot is not None
+    assert result.zero_shot.keeps.tolist() == found[0].keeps.tolist()
+    expected = task.accuracy(task.compact(found[0].keeps)[0], task.splits.reward)
+    assert result.zero_shot.reward_accuracy == expected
+    assert result.policy.reward_accuracy >= expected
+    assert score_on_test(task, result).zero_shot == task.accuracy(result.zero_shot.network, task.splits.test)
+
+
+@pytest.mark.parametrize("budgets", [["macs=0.3", "params=0.25"], []])
+def test_the_uniform_policy_costs_what_the_found_one_may(model: nn.Module, splits: Splits, budgets: list[str]) -> None:
+    task = Task(model, splits, budgets)
+    env = make_env(task, "error" if budgets else "error_log_macs")
+    keeps = task.budgets.scale(np.full(len(task.graph.groups), 0.6))
+    result = finish(task, [Episode(0, keeps, 0.0, env.outcome(keeps, 1.0))], env.reward, 1.0)
+    macs, params = (COSTS[kind](task.graph) for kind in ("macs", "params"))
+    if budgets:
+        assert macs(result.uniform.keeps) <= 0.3 * macs(task.graph.full)
+        assert params(result.uniform.keeps) <= 0.25 * params(task.graph.full)
+    else:
+        assert 0.9 * macs(keeps) < macs(result.uniform.keeps) <= macs(keeps)
+    shares = result.uniform.keeps / task.graph.full
+    assert shares.max() - shares.min() < 0.25  # the steps left over go to the first groups
+
+
+def test_the_policy_file_holds_what_was_found(task: Task) -> None:
+    env = make_env(task)
+    result = finish(task, episodes(env, 2), env.reward, 1.0)
+    policy = policy_file(task, result.policy, 1.0, "digits_resnet", "random", seed=7)
+    assert (policy.model, policy.strategy, policy.seed, policy.budget) == ("digits_resnet", "random", 7, ("macs=0.3",))
+    assert policy.fingerprint == task.graph.fingerprint
+    assert [len(group.kept) for group in policy.groups] == result.policy.keeps.tolist()
+    assert policy.accuracy == task.accuracy(result.policy.network, task.splits.reward)
+    assert set(policy.versions) == {"python", "torch", "stable-baselines3", "gymnasium", "numpy"}

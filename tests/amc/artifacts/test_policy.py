@@ -1,0 +1,257 @@
+import copy
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import amc
+from amc.analysis.analyse import analyse
+from amc.artifacts.policy import (
+    CostReached,
+    GroupPolicy,
+    Policy,
+    current_versions,
+    describe_groups,
+    read_policy,
+    save_compact,
+)
+from amc.networks.sources import load_network
+from amc.networks.weight_files import write_state_dict
+from amc.pruning.slicing import Selection, compact, select
+from amc.utils.errors import UserError
+
+Content = dict[str, Any]
+
+POLICY = Policy(
+    model="digits_resnet",
+    inputs="3x32x32",
+    fingerprint="0123456789abcdef",
+    strategy="ddpg",
+    seed=3,
+    budget=("macs=0.5", "params=20K"),
+    costs={"macs": CostReached(1000, 499, 0.499)},
+    accuracy_before=0.99,
+    accuracy=0.0,
+    groups=(GroupPolicy("stem.0", 12, 2, 12, (0, 11), 1 - 2 / 12),),
+    selection=Selection({}, {}),
+    versions=current_versions(),
+)
+
+positions = st.sets(st.integers(0, 2**40), min_size=1, max_size=6).map(sorted)
+selections = st.builds(
+    Selection,
+    st.dictionaries(st.text(max_size=8), st.dictionaries(st.integers(0, 4), positions, max_size=3), max_size=5),
+    st.dictionaries(
+        st.text(max_size=8), st.dictionaries(st.sampled_from(["groups", "in_channels"]), st.integers(1)), max_size=3
+    ),
+)
+
+
+def with_selection(selection: Selection) -> Policy:
+    return Policy(**{**vars(POLICY), "selection": selection})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved compact network; tests copy what they change."""
+    model = load_network("digits_resnet").model
+    graph = analyse(model, torch.zeros(1, 1, 8, 8))
+    rng = np.random.default_rng(0)
+    alive = np.zeros(graph.unit_count, dtype=np.bool_)
+    for group in graph.groups:
+        alive[group.first_unit + rng.permutation(group.units)[: group.units // 2]] = True
+    selection = select(graph, model, alive)
+    path = tmp_path_factory.mktemp("policy")
+    policy = Policy(**{**vars(POLICY), "selection": selection, "groups": describe_groups(graph, alive)})
+    save_compact(path, policy, compact(model, selection))
+    return path
+
+
+def content_of(folder: Path) -> Content:
+    content: Content = json.loads((folder / "policy.json").read_text(encoding="utf-8"))
+    return content
+
+
+def changed(folder: Path, tmp_path: Path, change: Callable[[Content], object]) -> Path:
+    """A folder with the same weights and a changed policy."""
+    content = content_of(folder)
+    change(content)
+    (tmp_path / "policy.json").write_text(json.dumps(content), encoding="utf-8")
+    (tmp_path / "compact.safetensors").write_bytes((folder / "compact.safetensors").read_bytes())
+    return tmp_path
+
+
+def refused(folder: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        amc.load(folder)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def plain(selection: Selection) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    tensors = {name: {dim: list(kept) for dim, kept in axes.items()} for name, axes in selection.tensors.items()}
+    return tensors, selection.attributes
+
+
+@settings(max_examples=30, deadline=None)
+@given(selections)
+def test_a_policy_comes_back_as_it_went(tmp_path_factory: pytest.TempPathFactory, selection: Selection) -> None:
+    folder = tmp_path_factory.getbasetemp() / "round trip"
+    save_compact(folder, with_selection(selection), nn.Linear(1, 1))
+    read = read_policy(folder / "policy.json")
+    assert {**vars(read), "selection": None} == {**vars(POLICY), "selection": None}
+    assert plain(read.selection) == plain(selection)
+    lists = [tuple(kept) for axes in selection.tensors.values() for kept in axes.values()]
+    written = content_of(folder)["positions"]
+    assert sorted(map(tuple, written)) == sorted(set(lists))
+
+
+def test_it_is_a_file_that_people_can_read(folder: Path) -> None:
+    text = (folder / "policy.json").read_text(encoding="utf-8")
+    assert text.startswith('{\n  "schema": 1,\n  "model": "digits_resnet",\n')
+    assert text.endswith("}\n")
+    assert {path.name for path in folder.iterdir()} == {"policy.json", "compact.safetensors"}
+
+
+def test_groups_are_described_in_channels(folder: Path) -> None:
+    for group in read_policy(folder / "policy.json").groups:
+        assert group.width == group.units
+        assert group.width_after == len(group.kept) == group.units // 2
+        assert group.sparsity == 0.5
+
+
+def test_the_network_that_loads_is_the_one_that_was_saved(folder: Path) -> None:
+    model = load_network("digits_resnet").model
+    saved = compact(model, read_policy(folder / "policy.json").selection).eval()
+    inputs = torch.randn(4, 1, 8, 8)
+    for loaded in (amc.load(folder), amc.load(folder, model=load_network("digits_resnet", "none").model)):
+        assert not loaded.training
+        assert torch.equal(loaded(inputs), saved(inputs))
+
+
+def test_loading_leaves_the_given_model_alone(folder: Path) -> None:
+    model = load_network("digits_resnet").model
+    before = copy.deepcopy(model.state_dict())
+    amc.load(folder, model=model)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert model.get_parameter("stem.0.weight").shape[0] == 12
+
+
+def test_a_users_network_has_to_be_given(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "evil.py").write_text(f"from pathlib import Path\nPath({str(tmp_path / 'ran')!r}).touch()\n")
+    spec = f"{tmp_path / 'evil.py'}:build"
+    path = changed(folder, tmp_path, lambda content: content.update(model=spec))
+    assert refused(path) == f"{path} was made from {spec}, which is not imported from a policy file; give that model"
+    amc.load(path, model=load_network("digits_resnet").model)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c.update(schema=2), "expected a policy of schema 1, got 2"),
+        (lambda c: c.pop("schema"), "expected a policy of schema 1, got None"),
+        (lambda c: c.pop("model"), "'model' is missing"),
+        (lambda c: c.update(model=5), "'model': expected text, got 5"),
+        (lambda c: c.update(seed=-1), "'seed': expected a whole number of 0 or more, got -1"),
+        (lambda c: c.update(seed=True), "'seed': expected a whole number of 0 or more, got True"),
+        (lambda c: c.update(budget="macs=0.5"), "'budget': expected a list, got 'macs=0.5'"),
+        (lambda c: c.update(accuracy=float("nan")), "'accuracy': expected a number, got nan"),
+        (lambda c: c.update(accuracy=10**400), "'accuracy': expected a number, got 1000"),
+        (lambda c: c.update(accuracy="1"), "'accuracy': expected a number, got '1'"),
+        (lambda c: c.update(costs=[]), "'costs': expected an object, got []"),
+        (lambda c: c["costs"]["macs"].pop("after"), "'costs': 'macs': 'after' is missing"),
+        (lambda c: c.update(groups=[3]), "'groups': expected an object, got 3"),
+        (lambda c: c["groups"][0].update(kept=[2, 1]), "'groups': 'kept': expected one position or more in ascending"),
+        (lambda c: c["versions"].update(torch=2), "'versions': 'torch': expected text, got 2"),
+        (lambda c: c["positions"].append([-1]), "'positions': expected a whole number of 0 or more, got -1"),
+        (lambda c: c["positions"].append(["1"]), "'positions': expected a whole number of 0 or more, got '1'"),
+        (lambda c: c["positions"].append([1.0]), "'positions': expected a whole number of 0 or more, got 1.0"),
+        (lambda c: c["positions"].append("12"), "'positions': expected a list, got '12'"),
+        (lambda c: c["positions"].append([]), "'positions': expected one position or more in ascending order, got []"),
+        (lambda c: c["positions"].append([1, 1]), "'positions': expected one position or more in ascending order, got"),
+        (lambda c: c["tensors"]["stem.0.weight"].update({"0": -1}), "'stem.0.weight': '0': expected a whole number"),
+        (lambda c: c["tensors"]["stem.0.weight"].update({"0": 999}), "'stem.0.weight': '0': refers to list 999"),
+        (lambda c: c["tensors"]["stem.0.weight"].update({"-1": 0}), "expected the number of a dimension, got '-1'"),
+        (lambda c: c["tensors"]["stem.0.weight"].update({"x": 0}), "expected the number of a dimension, got 'x'"),
+        (lambda c: c["tensors"].update({"stem.0.weight": 3}), "'tensors': 'stem.0.weight': expected an object, got 3"),
+        (lambda c: c["attributes"]["stem.0"].update(groups=[2, 0]), "'groups': expected a number above 0, got 0"),
+        (lambda c: c["attributes"]["stem.0"].update(groups=[[2]]), "'groups': expected a whole number of 0 or more"),
+        (lambda c: c["attributes"]["stem.0"].update(groups=0), "'groups': expected a number above 0, got 0"),
+        (lambda c: c["attributes"]["stem.0"].update(groups="2"), "'groups': expected a whole number of 0 or more"),
+    ],
+)
+def test_entries_of_another_form_are_named(
+    folder: Path, tmp_path: Path, change: Callable[[Content], object], message: str
+) -> None:
+    path = changed(folder, tmp_path, change)
+    assert f"{path / 'policy.json'}" in refused(path)
+    assert message in refused(path)
+
+
+def last_position(value: int) -> Callable[[Content], object]:
+    return lambda c: c["positions"][c["tensors"]["stem.0.weight"]["0"]].__setitem__(-1, value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (last_position(12), "cuts tensor 'stem.0.weight' as this model does not have it; give the model"),
+        (last_position(10**30), "cuts tensor 'stem.0.weight' as this model does not have it; give the model"),
+        (lambda c: c["tensors"].update({"head.weight": {"0": 0}}), "cuts tensor 'head.weight' as this model does not"),
+        (lambda c: c["tensors"]["stem.1.bias"].update({"1": 0}), "cuts tensor 'stem.1.bias' as this model does not"),
+        (
+            lambda c: c["attributes"].update({"head": {"groups": 1}}),
+            "'groups' of module 'head' to 1, which is no number",
+        ),
+        *(
+            (lambda c, name=name: c["attributes"]["stem.0"].update({name: 1}), f"sets '{name}' of module 'stem.0' to 1")
+            for name in ("forward", "__class__", "training", "_parameters", "kernel_size", "padding_mode", "new")
+        ),
+        (lambda c: c["attributes"]["stem.0"].update(kernel_size=[3]), "sets 'kernel_size' of module 'stem.0' to"),
+        (lambda c: c.update(model="resnet20"), "the policy of resnet20 cuts tensor"),
+        (lambda c: c.update(model="resnet19"), "expected a network's name, .* got 'resnet19'"),
+        (lambda c: c["tensors"].pop("stem.1.bias"), "do not fit the network; of another shape: stem.1.bias"),
+    ],
+)
+def test_a_policy_that_does_not_fit_the_model_is_refused(
+    folder: Path, tmp_path: Path, change: Callable[[Content], object], message: str
+) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        amc.load(changed(folder, tmp_path, change))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "null", "[" * 100_000, '{"schema": 1' + "0" * 5000 + "}"])
+def test_what_is_no_json_object_is_damaged(tmp_path: Path, text: str) -> None:
+    (tmp_path / "policy.json").write_text(text)
+    assert refused(tmp_path).startswith(f"{tmp_path / 'policy.json'} is damaged: ")
+
+
+def test_missing_files_are_told(folder: Path, tmp_path: Path) -> None:
+    assert refused(tmp_path) == f"no policy.json in {tmp_path}; give the folder of a finished run"
+    (tmp_path / "policy.json").write_bytes((folder / "policy.json").read_bytes())
+    assert "expected a weights file at" in refused(tmp_path)
+
+
+def test_weights_of_another_cut_are_refused(folder: Path, tmp_path: Path) -> None:
+    changed(folder, tmp_path, lambda _: None)
+    write_state_dict(tmp_path / "compact.safetensors", load_network("digits_resnet").model.state_dict())
+    assert "do not fit the network; of another shape: stem.0.weight" in refused(tmp_path)
+
+
+def test_weights_of_ones_own_training_take_the_place_of_a_runs(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "policy.json").write_bytes((folder / "policy.json").read_bytes())
+    state = {name: value + 1 for name, value in amc.load(folder).state_dict().items()}
+    wrapped = {f"module.{name}": value for name, value in state.items()}
+    torch.save({"state_dict": wrapped | {"ema_decay": torch.ones(1)}}, tmp_path / "compact.safetensors")
+    with pytest.warns(UserWarning, match="left out what the network does not have: ema_decay"):
+        network = amc.load(tmp_path)
+    assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())

@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+import torch
+
+from amc.compression.compressor import Compressor
+from amc.compression.group_features import SHARES, hints
+from tests.architectures import PRUNABLE
+from tests.oracles import prepared
+
+
+def compressor(name: str) -> Compressor:
+    model, graph = prepared(name)
+    return Compressor(model, graph, [PRUNABLE[name].example(12)])
+
+
+def test_the_first_columns_are_shares_of_the_importance() -> None:
+    weights = compressor("plain")
+    table = hints(weights)
+    for row, group in zip(table, weights.graph.groups, strict=True):
+        ordered = np.sort(weights.importance[group.slice])[::-1]
+        expected = [ordered[: round(share * group.units)].sum() / ordered.sum() for share in SHARES]
+        np.testing.assert_allclose(row[: len(SHARES)], expected)
+
+
+def test_the_last_columns_are_what_least_squares_cannot_restore() -> None:
+    weights = compressor("projection")
+    graph, table = weights.graph, hints(compressor("projection"))
+    for column, share in enumerate(SHARES):
+        keeps = np.round(share * graph.full).astype(np.int64)
+        errors = weights.reconstruction_errors(weights.alive(keeps))
+        expected = [(errors["conv1.0.weight"] + errors["shortcut.0.weight"]) / 2, errors["conv2.0.weight"]]
+        np.testing.assert_allclose(table[:2, len(SHARES) + column], expected)
+
+
+@pytest.mark.parametrize("name", PRUNABLE)
+def test_hints_are_shares(name: str) -> None:
+    torch.manual_seed(0)
+    weights = compressor(name)
+    table = hints(weights)
+    assert table.shape == (len(weights.graph.groups), 2 * len(SHARES))
+    assert (table >= 0).all()
+    assert (table <= 1).all()
+    assert (np.diff(table[:, : len(SHARES)], axis=1) >= 0).all()  # more units hold more

@@ -1,0 +1,166 @@
+"""What a budget leaves feasible, against enumeration on small networks."""
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from amc.cost.budget import Budgets
+from amc.graph import Keeps, PruningGraph
+from tests.problems import Problem, chain, fits, larger, problems
+
+many = settings(max_examples=100, derandomize=True, deadline=None)
+
+
+@many
+@given(problems(), st.data())
+def test_the_interval_is_the_one_defined(problem: Problem, data: st.DataObject) -> None:
+    graph, texts = problem
+    budgets = Budgets(graph, texts)
+    index = data.draw(st.integers(0, len(graph.groups) - 1))
+    decided: list[int] = []
+    for _ in range(index):
+        low, high = budgets.interval(decided)
+        choices = graph.groups[len(decided)].choices
+        decided.append(data.draw(st.sampled_from([choice for choice in choices if low <= choice <= high])))
+
+    def with_later(keep: int, later: Keeps) -> Keeps:
+        return np.array([*decided, keep, *later[index + 1 :]])
+
+    choices = graph.groups[index].choices
+    largest = max(each for each in choices if fits(graph, texts, with_later(each, graph.least)))
+    smallest = max((each for each in choices if fits(graph, texts, with_later(each, graph.full))), default=choices[0])
+    assert budgets.interval(decided) == (smallest, largest)
+
+
+@many
+@given(problems(), st.lists(st.integers(0, 10_000), min_size=1, max_size=3))
+def test_the_intervals_of_whole_policies_are_those_of_each_step(problem: Problem, seeds: list[int]) -> None:
+    graph, texts = problem
+    budgets = Budgets(graph, texts)
+    shares = [np.random.default_rng(seed).uniform(0.1, 1.0, len(graph.groups)) for seed in seeds]
+    keeps = np.stack([budgets.scale(each) for each in shares])
+    intervals = budgets.intervals(keeps)
+    assert intervals.shape == (*keeps.shape, 2)
+    for policy, found in zip(keeps.tolist(), intervals.tolist(), strict=True):
+        assert found == [list(budgets.interval(policy[:index])) for index in range(len(policy))]
+
+
+def policies(graph: PruningGraph) -> Iterator[Keeps]:
+    for keeps in np.ndindex(*[len(group.choices) for group in graph.groups]):
+        yield np.array([group.choices[place] for group, place in zip(graph.groups, keeps, strict=True)])
+
+
+@settings(max_examples=30, derandomize=True, deadline=None)
+@given(problems(groups=3, width=9))
+def test_every_policy_that_fills_the_budget_can_be_reached(problem: Problem) -> None:
+    graph, texts = problem
+    budgets = Budgets(graph, texts)
+    filling = 0
+    for keeps in policies(graph):
+        bigger = [larger(graph, keeps, index) for index in range(len(keeps))]
+        if fits(graph, texts, keeps) and not any(more is not None and fits(graph, texts, more) for more in bigger):
+            filling += 1
+            for index in range(len(keeps)):
+                low, high = budgets.interval(keeps[:index].tolist())
+                assert low <= keeps[index] <= high
+    assert filling  # there is always one
+
+
+@many
+@given(problems(), st.floats(0.0, 1.0), st.data())
+def test_the_nearest_feasible_keep_is_taken(problem: Problem, sparsity: float, data: st.DataObject) -> None:
+    graph, texts = problem
+    budgets = Budgets(graph, texts)
+    decided: list[int] = []
+    for _ in range(data.draw(st.integers(0, len(graph.groups) - 1))):
+        wanted = data.draw(st.floats(0.0, 1.0))
+        decided.append(budgets.nearest_within(len(decided), budgets.interval(decided), wanted))
+    group = graph.groups[len(decided)]
+    low, high = budgets.interval(decided)
+    allowed = [choice for choice in group.choices if low <= choice <= high]
+    keep = budgets.nearest_within(group.index, (low, high), sparsity)
+    assert keep in allowed
+    wanted = (1 - sparsity) * group.units
+    assert abs(keep - wanted) <= min(abs(choice - wanted) for choice in allowed) + 1e-9
+
+
+def rounded(graph: PruningGraph, shares: list[float]) -> Keeps:
+    """The choice nearest to each share, of two the smaller."""
+    return np.array(
+        [
+            min(group.choices, key=lambda choice: (abs(choice - min(share, 1.0) * group.units), choice))
+            for group, share in zip(graph.groups, shares, strict=True)
+        ]
+    )
+
+
+def filled(graph: PruningGraph, texts: tuple[str, ...], keeps: Keeps) -> Keeps:
+    """Hand out single steps in forward order until none is affordable."""
+    while True:
+        before = keeps
+        for index in range(len(keeps)):
+            more = larger(graph, keeps, index)
+            if more is not None and fits(graph, texts, more):
+                keeps = more
+        if keeps is before:
+            return keeps
+
+
+def scaled(graph: PruningGraph, texts: tuple[str, ...], shares: list[float]) -> Keeps:
+    """The largest common factor that fits, by trying one between any two at which some keep changes."""
+    turns = {0.0, 1.0 / min(shares)}
+    for group, share in zip(graph.groups, shares, strict=True):
+        pairs = itertools.pairwise(group.choices)
+        turns |= {(a + b) / 2 / group.units / share for a, b in pairs}
+    ordered = sorted(turns)
+    factors = [(a + b) / 2 for a, b in itertools.pairwise(ordered) if b - a > 1e-9]
+    candidates = [rounded(graph, [factor * share for share in shares]) for factor in (0.0, *factors, ordered[-1] + 1)]
+    return filled(graph, texts, [keeps for keeps in candidates if fits(graph, texts, keeps)][-1])
+
+
+@many
+@given(problems())
+def test_the_uniform_policy_has_the_smallest_common_sparsity_that_fits(
+    problem: Problem,
+) -> None:
+    graph, texts = problem
+    equal = [1.0] * len(graph.groups)
+    assert Budgets(graph, texts).scale(np.array(equal)).tolist() == scaled(graph, texts, equal).tolist()
+
+
+@many
+@given(problems(), st.data())
+def test_unequal_shares_are_scaled_by_one_factor(problem: Problem, data: st.DataObject) -> None:
+    graph, texts = problem
+    shares = [data.draw(st.floats(0.1, 3.0)) for _ in graph.groups]
+    assert Budgets(graph, texts).scale(np.array(shares)).tolist() == scaled(graph, texts, shares).tolist()
+
+
+@many
+@given(problems(), st.data())
+def test_several_policies_are_scaled_as_each_by_itself(problem: Problem, data: st.DataObject) -> None:
+    graph, texts = problem
+    budgets = Budgets(graph, texts)
+    shares = np.array([[[data.draw(st.floats(0.1, 3.0)) for _ in graph.groups] for _ in range(2)] for _ in range(2)])
+    decided = budgets.scale(shares[0, 0])[: data.draw(st.integers(0, len(graph.groups) - 1))].tolist()
+    found = budgets.scale(shares, decided)
+    assert found.tolist() == [[budgets.scale(each, decided).tolist() for each in pair] for pair in shares]
+
+
+def test_without_limits_shares_are_taken_as_they_come() -> None:
+    graph = chain((10, 20), residual=False, round_to=1, max_sparsity=0.8)
+    assert Budgets(graph, []).scale(np.array([0.5, 0.71])).tolist() == [5, 14]
+    assert Budgets(graph, []).scale(np.array([0.01, 7.0])).tolist() == [2, 20]
+
+
+@pytest.mark.parametrize("text", ["macs=1", "params=1.0", "macs=9G"])
+def test_a_budget_of_everything_cuts_nothing(text: str) -> None:
+    graph = chain((10, 20), residual=False, round_to=None, max_sparsity=0.8)
+    budgets = Budgets(graph, [text])
+    assert budgets.scale(np.ones(2)).tolist() == graph.full.tolist()
+    assert budgets.interval([]) == (10, 10)
+    assert budgets.interval([10]) == (20, 20)

@@ -1,0 +1,93 @@
+"""Labels of reshaped axes against real tensors, each of whose elements carries its channel."""
+
+import math
+
+import numpy as np
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from amc.graph.channels import Channels
+from amc.graph.reshape import reshape_labels
+
+many = settings(max_examples=150, derandomize=True, deadline=None)
+shapes = st.lists(st.integers(1, 4), min_size=1, max_size=4)
+
+
+@st.composite
+def factorised(draw: st.DrawFn) -> tuple[list[int], list[int]]:
+    """Two shapes of the same number of elements."""
+    old = draw(shapes)
+    left, new = math.prod(old), []
+    while left > 1:
+        size = draw(st.sampled_from([each for each in range(1, left + 1) if left % each == 0]))
+        new.append(size)
+        left //= size
+    return old, new or [1]
+
+
+def varies_only_along(values: torch.Tensor, axis: int) -> bool:
+    rows = values.movedim(axis, 0).flatten(1) if values.ndim > 1 else values[:, None]
+    return bool((rows == rows[:, :1]).all())
+
+
+@many
+@given(factorised(), st.data())
+def test_a_reshaped_axis_has_the_label_of_its_elements(both: tuple[list[int], list[int]], data: st.DataObject) -> None:
+    old, new = both
+    axis = data.draw(st.integers(0, len(old) - 1))
+    assume(old[axis] > 1)
+    channels = Channels()
+    label = channels.new(old[axis])
+    labels = tuple(label if place == axis else None for place in range(len(old)))
+
+    result = reshape_labels(channels, labels, old, new, "moved")
+
+    elements = torch.arange(old[axis]).reshape([-1] + [1] * (len(old) - axis - 1)).expand(old).reshape(new)
+    fitting = [place for place in range(len(new)) if varies_only_along(elements, place)]
+    _, frozen = channels.classes()
+    labelled = [place for place, each in enumerate(result) if each is not None]
+    if fitting:
+        assert not frozen
+        assert labelled == fitting
+        found = result[labelled[0]]
+        assert found is not None
+        assert found.tolist() == elements.movedim(labelled[0], 0).reshape(len(found), -1)[:, 0].tolist()
+    elif labelled:  # the same channels go in each part
+        (place,) = labelled
+        found = result[place]
+        assert found is not None
+        assert not frozen
+        kinds = torch.from_numpy(channels.classes()[0])
+        wanted = kinds[found].reshape([-1] + [1] * (len(new) - place - 1)).expand(new)
+        assert torch.equal(kinds[elements], wanted)
+        assert len(set(kinds.tolist())) == len(found)
+    else:
+        assert set(frozen.values()) == {"channels moved by a fixed position: moved"}
+        assert len(frozen) == old[axis]
+
+
+@many
+@given(st.lists(st.integers(1, 4), min_size=2, max_size=4), st.data())
+def test_axes_that_are_kept_keep_their_labels(shape: list[int], data: st.DataObject) -> None:
+    """Two labelled axes, apart by at least the axes in between, and ones put in anywhere."""
+    channels = Channels()
+    labels = tuple(channels.new(size) if size > 1 else None for size in shape)
+    new: list[int] = []
+    for size in shape:
+        new += [1] * data.draw(st.integers(0, 2))
+        new.append(size)
+    result = reshape_labels(channels, labels, shape, new, "moved")
+    got = [each for each in result if each is not None]
+    wanted = [each for each in labels if each is not None]
+    assert len(got) == len(wanted)
+    assert all(np.array_equal(a, b) for a, b in zip(got, wanted, strict=True))
+    assert [new[place] for place, each in enumerate(result) if each is not None] == [len(each) for each in got]
+    assert not channels.classes()[1]
+
+
+def test_two_labelled_axes_that_are_merged_are_frozen() -> None:
+    channels = Channels()
+    labels = (channels.new(2), channels.new(3))
+    assert reshape_labels(channels, labels, [2, 3], [6], "merged") == (None,)
+    assert channels.classes()[1] == dict.fromkeys(range(5), "channels moved by a fixed position: merged")

@@ -1,0 +1,142 @@
+"""Networks arranged for inference compute the same, whatever else reads what a norm reads."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from amc.analysis.analyse import analyse
+from amc.pruning.inference_form import for_inference
+from amc.pruning.slicing import compact, select
+from tests.architectures import PRUNABLE
+from tests.oracles import distance, prepared, random_alive, randomise, run, snapshot
+
+
+def norms(model: nn.Module) -> int:
+    return sum(isinstance(module, _BatchNorm) for module in model.modules())
+
+
+@pytest.mark.parametrize("name", PRUNABLE)
+def test_it_computes_the_same_and_leaves_the_original_as_it_was(name: str) -> None:
+    model, graph = prepared(name)
+    before, x = snapshot(model), PRUNABLE[name].example()
+    assert distance(run(for_inference(model, graph), x), run(model, x)) < 1e-4
+    assert snapshot(model) == before
+
+
+@pytest.mark.parametrize("name", PRUNABLE)
+def test_a_compact_network_is_arranged_by_the_originals_graph(name: str) -> None:
+    model, graph = prepared(name)
+    small, x = compact(model, select(graph, model, random_alive(graph, graph.least, 0))), PRUNABLE[name].example()
+    fast = for_inference(small, graph)
+    assert distance(run(fast, x), run(small, x)) < 1e-4
+    assert norms(fast) == norms(for_inference(model, graph))
+
+
+@pytest.mark.parametrize(
+    "name", ["plain", "projection", "resnet20", "depthwise", "inverted", "grouped_wide", "inception"]
+)
+def test_no_norm_is_left_where_convolutions_are_followed_by_norms(name: str) -> None:
+    model, graph = prepared(name)
+    assert norms(model)
+    fast = for_inference(model.train(), graph)
+    model.eval()
+    assert norms(fast) == 0
+    assert not any(module.training for module in fast.modules())
+
+
+def test_weights_lie_channels_last() -> None:
+    model, graph = prepared("plain")
+    fast = for_inference(model, graph)
+    assert fast.get_parameter("conv2.weight").is_contiguous(memory_format=torch.channels_last)
+
+
+class Standardised(nn.Conv2d):
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
+        return F.conv2d(x, weight / weight.std(), self.bias, padding=1)
+
+
+class Odd(nn.Module):
+    """A convolution, a norm, and something else that touches one of the two."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+        self.conv, self.norm, self.other = nn.Conv2d(3, 6, 3, padding=1), nn.BatchNorm2d(6), nn.BatchNorm2d(6)
+        self.last = nn.Conv2d(6, 4, 1)
+        self.standardised = Standardised(3, 6, 3, padding=1)
+        self.image = nn.Conv2d(3, 6, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Any:
+        y = self.conv(x)
+        z = self.norm(y)
+        if self.kind == "two norms":
+            z = z + self.other(y)
+        elif self.kind == "read raw":
+            z = z + y.relu()
+        elif self.kind == "raw output":
+            return {"raw": y, "out": self.last(z.relu())}
+        elif self.kind == "norm runs again":
+            z = z + self.norm(F.avg_pool2d(z, 3, 1, 1))
+        elif self.kind == "norm runs on two convolutions":
+            z = z + self.norm(self.image(x))
+        elif self.kind == "convolution runs again":
+            z = z + self.conv(x.flip(2)).relu()
+        elif self.kind == "view of raw":
+            z = z + y.flatten(2).mean(2)[:, :, None, None]
+        elif self.kind == "changed in place":
+            z = self.norm(y.mul_(2.0)) + z
+        elif self.kind == "computed weight":
+            z = self.other(self.standardised(x)) + y
+        return self.last(z.relu())
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "two norms",
+        "read raw",
+        "raw output",
+        "norm runs again",
+        "norm runs on two convolutions",
+        "convolution runs again",
+        "view of raw",
+        "changed in place",
+        "computed weight",
+        "nothing odd",
+    ],
+)
+def test_a_norm_is_folded_only_where_that_changes_nothing(kind: str) -> None:
+    torch.manual_seed(0)
+    model = randomise(Odd(kind))
+    x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    fast = for_inference(model, analyse(model, x))
+    with torch.no_grad():
+        got, wanted = fast(x), model(x)
+    for key in wanted if isinstance(wanted, dict) else ():
+        np.testing.assert_allclose(got[key], wanted[key], rtol=1e-3, atol=1e-4)
+    if not isinstance(wanted, dict):
+        np.testing.assert_allclose(got, wanted, rtol=1e-3, atol=1e-4)
+    assert (norms(fast) == 1) == (kind == "nothing odd")  # `other`, which is not used, stays
+
+
+def test_a_norm_without_statistics_of_its_own_stays() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 6, 1), nn.BatchNorm2d(6, track_running_stats=False), nn.Conv2d(6, 2, 1)).eval()
+    x = torch.randn(4, 3, 5, 5)
+    fast = for_inference(model, analyse(model, x))
+    assert norms(fast) == 1
+    assert distance(run(fast, x), run(model, x)) < 1e-4
+
+
+def test_a_norm_without_weights_is_folded() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 6, 1), nn.BatchNorm2d(6, affine=False), nn.Conv2d(6, 2, 1))
+    randomise(model)
+    x = torch.randn(4, 3, 5, 5)
+    fast = for_inference(model, analyse(model, x))
+    assert norms(fast) == 0
+    assert distance(run(fast, x), run(model, x)) < 1e-4

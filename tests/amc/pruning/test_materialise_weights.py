@@ -1,0 +1,98 @@
+"""Convolutions that compute their weights, and what they are replaced with."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from amc.analysis.analyse import analyse
+from amc.pruning.materialise_weights import SamePadded, plain_convolutions
+from tests.oracles import randomise
+from tests.unusual import Around
+
+IMAGES = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+class Standardised(nn.Conv2d):
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
+        return F.conv2d(x, weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+class PaddedItself(Standardised):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.pad(x, (0, 2, 0, 2)))
+
+
+class SameSize(Standardised):
+    """TensorFlow's rule: as many outputs as the stride leaves of the inputs, whatever the kernel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        tall, wide = (
+            max(-(-size // step) * step - step + (kernel - 1) * wider + 1 - size, 0)
+            for size, step, kernel, wider in zip(x.shape[2:], self.stride, self.kernel_size, self.dilation, strict=True)
+        )
+        return super().forward(F.pad(x, (wide // 2, wide - wide // 2, tall // 2, tall - tall // 2)))
+
+
+class OfTheInput(nn.Conv2d):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight * x.mean(), self.bias)
+
+
+class Renamed(nn.Conv2d):
+    """Another forward, but the weight is as stored."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(F.pad(x, (0, 2, 0, 2)), self.weight, self.bias)
+
+
+COMPUTED: dict[str, Callable[[], nn.Module]] = {
+    "standardised": lambda: Standardised(8, 8, 3, padding=1, groups=2, bias=False),
+    "dilated": lambda: Standardised(8, 8, 3, padding=2, dilation=2),
+    "same size": lambda: SameSize(8, 8, (3, 4), dilation=(1, 2)),
+    "same size, in steps": lambda: SameSize(8, 8, 2, stride=3),
+    "parametrised": lambda: nn.utils.parametrizations.weight_norm(nn.Conv2d(8, 8, 3, padding=1)),
+    "spectral": lambda: nn.utils.parametrizations.spectral_norm(nn.Conv2d(8, 8, 3, padding=1)),
+}
+
+
+@pytest.mark.parametrize("kind", COMPUTED)
+def test_a_computed_weight_becomes_a_plain_one_that_can_be_cut(kind: str) -> None:
+    torch.manual_seed(0)
+    model = randomise(Around(COMPUTED[kind](), 8))
+    with torch.no_grad():
+        before = model(IMAGES)
+        plain_convolutions(model)
+        torch.testing.assert_close(model(IMAGES), before)
+    assert type(model.middle) is (SamePadded if "same" in kind else nn.Conv2d)
+    assert {"conv1", "middle", "conv2"} <= {group.name for group in analyse(model, IMAGES).groups}
+
+
+@pytest.mark.parametrize("size", [8, 9, 10, 13])
+def test_zeros_follow_the_size_of_the_image(size: int) -> None:
+    model = nn.Sequential(SameSize(3, 4, 5, stride=4))
+    images = torch.randn(2, 3, size, size + 1)
+    with torch.no_grad():
+        before = model(images)
+        plain_convolutions(model.eval())
+        torch.testing.assert_close(model(images), before)
+    assert type(model[0]) is SamePadded
+
+
+@pytest.mark.parametrize("build", [PaddedItself, OfTheInput, Renamed, nn.Conv2d])
+def test_every_other_convolution_is_left(build: type[nn.Conv2d]) -> None:
+    middle = build(8, 8, 3)
+    model = Around(middle, 8).eval()
+    plain_convolutions(model)
+    assert model.middle is middle
+
+
+def test_a_module_in_two_places_is_still_one() -> None:
+    model = nn.ModuleDict({"a": Standardised(3, 4, 3)})
+    model["b"] = model["a"]
+    plain_convolutions(model.eval())
+    assert type(model["a"]) is nn.Conv2d
+    assert model["b"] is model["a"]

@@ -1,0 +1,210 @@
+"""Least squares layer after layer, on what the pruned network reads."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from amc.analysis.analyse import analyse
+from amc.compression.compressor import Compressor
+from amc.graph import PruningGraph
+from amc.pruning.slicing import Alive, compact, select
+from amc.recovery import asymmetric
+from amc.recovery.asymmetric import Asymmetric
+from tests.architectures import PRUNABLE
+from tests.oracles import distance, prepared, randomise, run, snapshot
+
+
+def images(name: str, count: int = 64, seed: int = 0) -> Tensor:
+    return torch.randn(count, *PRUNABLE[name].input_shape, generator=torch.Generator().manual_seed(seed))
+
+
+def halved(graph: PruningGraph, seed: int = 0) -> Alive:
+    """A random half of every group."""
+    rng = np.random.default_rng(seed)
+    alive = np.zeros(graph.unit_count, dtype=np.bool_)
+    for group in graph.groups:
+        alive[group.first_unit + rng.permutation(group.units)[: max(1, group.units // 2)]] = True
+    return alive
+
+
+def cut(model: nn.Module, graph: PruningGraph, alive: Alive) -> nn.Module:
+    return compact(model, select(graph, model, alive)).eval()
+
+
+@pytest.mark.parametrize("name", PRUNABLE)
+def test_a_network_that_is_not_pruned_stays_as_it_is(name: str) -> None:
+    model, graph = prepared(name)
+    before = snapshot(model)
+    x = images(name)
+    refit = Asymmetric(model, graph, [x[:40], x[40:]], seed=0)
+    network = cut(model, graph, np.ones(graph.unit_count, dtype=np.bool_))
+    refit.refit(network, np.ones(graph.unit_count, dtype=np.bool_))
+    assert distance(run(network, x), run(model, x)) < 1e-4
+    assert snapshot(model) == before
+
+
+@pytest.mark.parametrize("name", PRUNABLE)
+def test_pruned_networks_come_nearer_to_the_original(name: str) -> None:
+    model, graph = prepared(name)
+    x, alive = images(name, 256), halved(graph)
+    network = cut(model, graph, alive)
+    untouched = distance(run(network, x), run(model, x))
+    Asymmetric(model, graph, [x], seed=0).refit(network, alive)
+    assert all(torch.isfinite(out).all() for out in run(network, x))
+    assert distance(run(network, x), run(model, x)) < untouched
+    assert not any(module.training for module in network.modules())
+    again = cut(model, graph, alive)
+    Asymmetric(model, graph, [x], seed=0).refit(again, alive)
+    assert distance(run(again, x), run(network, x)) == 0
+
+
+class Two(nn.Module):
+    """Two convolutions and a classifier."""
+
+    def __init__(self, norm: bool, bias: bool) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(2, 6, 1, bias=bias)
+        self.second = nn.Conv2d(6, 4, 3, bias=bias)
+        self.norm = nn.BatchNorm2d(4) if norm else nn.Identity()
+        self.last = nn.Linear(4, 3, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(self.second(self.first(x).relu())).relu()
+        return self.last(x.mean(dim=(2, 3)))
+
+
+@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize("bias", [False, True])
+def test_each_layer_is_the_least_squares_fit_of_what_it_reads_to_what_the_original_gave(
+    monkeypatch: pytest.MonkeyPatch, norm: bool, bias: bool
+) -> None:
+    monkeypatch.setattr(asymmetric, "RIDGE", 1e-9)
+    monkeypatch.setattr(asymmetric, "POSITIONS_PER_IMAGE", 9)  # all of a 3 x 3 map
+    model = Two(norm, bias)
+    randomise(model)
+    x = torch.randn(200, 2, 5, 5)
+    graph = analyse(model, x[:2])
+    alive = halved(graph)
+    network = cut(model, graph, alive)
+    Asymmetric(model, graph, [x], seed=0).refit(network, alive)
+    seen: dict[str, list[Tensor]] = {}
+
+    def note(module: nn.Module, name: str) -> None:
+        module.register_forward_hook(lambda _, args, out: seen.__setitem__(name, [args[0], out]))
+
+    for which, each in (("original", model), ("pruned", network)):
+        for layer in ("second", "norm", "last"):
+            note(each.get_submodule(layer), f"{which} {layer}")
+        with torch.no_grad():
+            each(x)
+    kept = torch.from_numpy(graph.layers[1].out.kept(alive))
+    patches = nn.functional.unfold(seen["pruned second"][0], 3).transpose(1, 2).flatten(0, 1)
+    wanted = seen["original second"][1][:, kept].flatten(2).transpose(1, 2).flatten(0, 1)
+    found = seen["pruned norm"][0].flatten(2).transpose(1, 2).flatten(0, 1)
+    if norm:  # a shift of the running mean stands for a constant
+        means = [each.state_dict()["norm.running_mean"] for each in (network, model)]
+        found = found - (means[0] - means[1][kept])
+    check_least_squares(patches, wanted, found, constant=norm or bias)
+    check_least_squares(seen["pruned last"][0], seen["original last"][1], seen["pruned last"][1], constant=bias)
+
+
+def check_least_squares(inputs: Tensor, wanted: Tensor, found: Tensor, constant: bool) -> None:
+    """The predictions must be those of torch's own least squares."""
+    rows = torch.cat([inputs, torch.ones(len(inputs), 1)], dim=1) if constant else inputs
+    solution = torch.linalg.lstsq(rows.double(), wanted.double()).solution
+    torch.testing.assert_close(found.double(), rows.double() @ solution, atol=2e-4, rtol=1e-3)
+
+
+class Block(nn.Module):
+    """A residual block behind a group that is cut."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 1)
+        self.body = nn.Conv2d(8, 16, 1)
+        self.narrow = nn.Conv2d(16, 8, 1)
+        self.inner = nn.Conv2d(8, 16, 1)
+        self.out = nn.Conv2d(16, 8, 1)
+        self.norm = nn.BatchNorm2d(8)
+        self.last = nn.Linear(8, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.narrow(self.body(self.stem(x).relu()).relu()).relu()
+        self.summed = self.norm(self.out(self.inner(x).relu())) + x
+        return self.last(self.summed.relu().mean(dim=(2, 3)))
+
+
+def test_the_drift_of_a_shortcut_is_made_up_for() -> None:
+    torch.manual_seed(3)
+    model = Block()
+    randomise(model)
+    x = torch.randn(128, 3, 4, 4)
+    graph = analyse(model, x[:2])
+    alive = np.ones(graph.unit_count, dtype=np.bool_)
+    for group in graph.groups:
+        if group.name in ("body", "inner"):
+            alive[group.first_unit : group.first_unit + group.units // 2] = False
+    assert 0 < alive.sum() < len(alive)
+    errors = []
+    for without in (False, True):
+        network = cut(model, graph, alive)
+        refit = Asymmetric(model, graph, [x], seed=0)
+        assert len(refit.shortcuts) == 1
+        if without:
+            refit.shortcuts, refit.added = {}, {}
+        refit.refit(network, alive)
+        with torch.no_grad():
+            model(x), network(x)
+        errors.append(float((network.summed - model.summed).square().mean()))
+    assert errors[0] < errors[1]
+
+
+def test_the_statistics_of_a_norm_that_no_layer_is_fitted_to_move_as_what_it_reads() -> None:
+    torch.manual_seed(0)
+    body, head = nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU(), nn.Conv2d(8, 8, 1), nn.ReLU()), nn.BatchNorm2d(8)
+    model = nn.Sequential(body, head, nn.Conv2d(8, 4, 1), nn.Flatten(), nn.Linear(64, 2)).eval()
+    randomise(model)
+    x = torch.randn(50, 3, 4, 4)
+    graph = analyse(model, x[:2])
+    alive = halved(graph)
+    network = cut(model, graph, alive)
+    Asymmetric(model, graph, [x], seed=0).refit(network, alive)
+    with torch.no_grad():
+        moments = [each.get_submodule("0")(x).transpose(0, 1).flatten(1).double() for each in (model, network)]
+    kept = graph.tensors["1.running_mean"][0].kept(alive)
+    before, after = moments[0][kept], moments[1]
+    former, found = model.get_submodule("1"), network.get_submodule("1")
+    assert isinstance(former, nn.BatchNorm2d)
+    assert isinstance(found, nn.BatchNorm2d)
+    assert former.running_mean is not None
+    assert former.running_var is not None
+    shift = (after.mean(dim=1) - before.mean(dim=1)).float()
+    torch.testing.assert_close(found.running_mean, former.running_mean[kept] + shift)
+    factor = (after.var(dim=1) / before.var(dim=1)).float()
+    torch.testing.assert_close(found.running_var, former.running_var[kept] * factor)
+
+
+def test_few_images_and_dead_channels_stay_finite() -> None:
+    model, graph = prepared("plain")
+    dead = copy.deepcopy(model)
+    with torch.no_grad():
+        next(dead.parameters()).zero_()
+    x, alive = images("plain", 2), halved(graph)
+    network = cut(dead, graph, alive)
+    Asymmetric(dead, graph, [x], seed=0).refit(network, alive)
+    assert all(torch.isfinite(out).all() for out in run(network, x))
+
+
+@pytest.mark.parametrize("name", ["plain", "projection", "dense"])
+def test_the_compressor_refits(name: str) -> None:
+    model, graph = prepared(name)
+    x, alive = images(name, 256), halved(graph)
+    errors = {}
+    compressor = Compressor(model, graph, [x])
+    for recovery in ("reconstruction", "asymmetric"):
+        network, _ = compressor.compact(alive, recovery)
+        errors[recovery] = distance(run(network, x), run(model, x))
+    assert errors["asymmetric"] < errors["reconstruction"]

@@ -1,0 +1,106 @@
+"""Policies that are scored elsewhere score what they score here."""
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from agents.exploration import random_policy
+from amc.data.load import load_data
+from amc.data.splits import SplitSizes
+from amc.graph import Keeps
+from amc.networks.sources import load_network
+from amc.scoring.engines.engine import InTurn
+from amc.scoring.engines.processes import Workers
+from amc.scoring.engines.shared_pickle import Parcel
+from amc.scoring.racing import Yardstick
+from amc.task import Task
+from amc.utils.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    splits = load_data("digits", sizes=SplitSizes(calibration=60, reward=200, test=20))
+    task = Task(load_network("digits_resnet").model, splits, ["macs=0.3"], search_recovery="none")
+    task.batch_size = 10
+    return task
+
+
+@pytest.fixture(scope="module")
+def workers(task: Task) -> Iterator[Workers]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    engine = Workers(task.candidates, 2)
+    torch.set_num_threads(threads)
+    yield engine
+    engine.close()
+
+
+def policies(task: Task, count: int) -> list[Keeps]:
+    return [random_policy(np.random.default_rng(seed), task.budgets) for seed in range(count)]
+
+
+def test_processes_score_as_this_one_does(task: Task, workers: Workers) -> None:
+    asked = policies(task, 6)
+    answers = next(InTurn(task.candidates)([task.graph.full], None)).answers
+    assert answers is not None
+    for against in (None, Yardstick.of([answers], seed=0)):
+        here, there = (list(engine(asked, against)) for engine in (InTurn(task.candidates), workers))
+        assert [score.share for score in there] == [score.share for score in here]
+        assert [score.value for score in there] == pytest.approx([score.value for score in here], abs=0.011)
+    assert any(score.share < 1 for score in there)
+
+
+def test_a_process_that_is_killed_is_one_line(task: Task) -> None:
+    engine = Workers(task.candidates, 1)
+    list(engine(policies(task, 1), None))
+    pool: ProcessPoolExecutor = engine._pool
+    for process in pool._processes:
+        os.kill(process, signal.SIGKILL)
+    with pytest.raises(UserError, match="a worker process was killed") as caught:
+        list(engine(policies(task, 2), None))
+    assert "\n" not in str(caught.value)
+    engine.close()
+
+
+def test_too_little_shared_memory_is_one_line(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: torch.Tensor) -> None:
+        raise RuntimeError("unable to allocate shared memory(shm) for file </torch_1>: No space left on device (28)")
+
+    monkeypatch.setattr(torch.Tensor, "share_memory_", full)
+    with pytest.raises(UserError, match=r"bytes of shared memory: .*No space left.*--shm-size.*--workers 1"):
+        Workers(task.candidates, 2)
+
+
+def test_a_parcel_is_what_was_packed() -> None:
+    shared = nn.Linear(3, 4)
+    image = torch.randn(2, 3, 5, 5).to(memory_format=torch.channels_last)
+    strided = torch.arange(12.0).reshape(3, 4)[:, ::2]
+    thing: dict[str, Any] = {
+        "twice": (shared, shared.weight),
+        "image": image,
+        "strided": strided,
+        "classes": torch.arange(5),
+        "bool": torch.tensor([True, False]),
+        "empty": torch.zeros(0, 3),
+        "number": 7,
+        "function": lambda x: x + 1,
+    }
+    parcel = Parcel.of(thing)
+    assert len(parcel.content) < 10_000
+    found = parcel.open()
+    assert found["twice"][0].weight is found["twice"][1]
+    assert isinstance(found["twice"][1], nn.Parameter)
+    assert torch.equal(found["twice"][0](torch.ones(3)), shared(torch.ones(3)))
+    for name in ("image", "strided", "classes", "bool", "empty"):
+        assert torch.equal(found[name], thing[name])
+    assert found["image"].stride() == image.stride()
+    assert (found["number"], found["function"](1)) == (7, 2)
+    begin = parcel.tensors.data_ptr()
+    assert begin <= found["image"].data_ptr() < begin + len(parcel.tensors)

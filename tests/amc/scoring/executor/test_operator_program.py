@@ -1,0 +1,178 @@
+"""What is played from a tape is what the network computes."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from amc.graph import Keeps, PruningGraph
+from amc.pruning.slicing import compact, select
+from amc.scoring.executor.operator_program import Tape
+from amc.scoring.executor.operator_trace import NoTapeError, Recording, joined
+from tests.architectures import PRUNABLE
+from tests.oracles import prepared, random_alive
+
+WITHOUT = {
+    "two_outputs": "more than one tensor",
+    "transformer": "attention_for_cpu.default does not follow from its arguments",
+    "volume": "_local_scalar_dense.default does not follow from its arguments",
+}
+"""Networks that have no tape, and why."""
+
+
+def cut(model: nn.Module, graph: PruningGraph, keeps: Keeps) -> nn.Module:
+    return compact(model, select(graph, model, random_alive(graph, keeps, 0)))
+
+
+def taped(model: nn.Module, graph: PruningGraph, x: Tensor) -> Tape:
+    one, other = (Recording(cut(model, graph, keeps), x[:n]) for n, keeps in ((2, graph.full), (3, graph.least)))
+    return Tape(joined(one, other), one.names, one.shapes, one.output)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("name", PRUNABLE)
+def test_a_tape_of_the_widest_and_the_narrowest_plays_all_between(name: str, layout: torch.memory_format) -> None:
+    model, graph = prepared(name)
+    x = PRUNABLE[name].example(3)
+    if x.ndim == 4:
+        x = x.contiguous(memory_format=layout)
+    if name in WITHOUT:
+        with pytest.raises(NoTapeError, match=WITHOUT[name]):
+            taped(model, graph, x)
+        return
+    tape = taped(model, graph, x)
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        network = cut(model, graph, np.array([rng.choice(group.choices) for group in graph.groups]))
+        play = tape.of(network)
+        for given in (x, -x[:2], torch.cat([x, -x])):
+            with torch.inference_mode():
+                assert torch.equal(play(given), network(given))
+
+
+def test_images_of_another_size_are_the_networks() -> None:
+    model, graph = prepared("projection")
+    play = taped(model, graph, PRUNABLE["projection"].example(3)).of(model)
+    x = F.pad(PRUNABLE["projection"].example(2), (2, 2))
+    with torch.no_grad():
+        assert torch.equal(play(x), model(x))
+
+
+class Net(nn.Module):
+    """A convolution, and what a test makes of it."""
+
+    def __init__(self, then: Callable[[Tensor], Tensor], width: int = 4) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, width, 1)
+        self.then = then
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.then(self.conv(x))
+
+
+HIDDEN = torch.ones(1, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("then", "message"),
+    [
+        (lambda x: x if x.sum() > 0 else -x, "_local_scalar_dense"),
+        (lambda x: x + torch.rand_like(x), "rand_like"),
+        (lambda x: x * HIDDEN, "neither a parameter nor a buffer"),
+        (lambda x: x * x.shape[1], "follows from the widths"),
+        (lambda x: x.reshape(x.shape[1], -1, x.shape[1]), "follows from the widths"),
+        (lambda x: x if x.shape[1] > 3 else -x, "other operators"),
+        (lambda x: x.split(x.shape[1] // 2 + 1, 1)[0], "other operators|follows from the widths"),
+    ],
+)
+def test_what_a_tape_cannot_hold_is_named(then: Callable[[Tensor], Tensor], message: str) -> None:
+    x = torch.randn(6, 3, 4, 3)
+    with pytest.raises(NoTapeError, match=message):
+        joined(Recording(Net(then, 4), x[:5]), Recording(Net(then, 2), x))
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        lambda x: torch.cat(x.chunk(2, 1)[::-1], 1),
+        lambda x: F.relu_(F.adaptive_avg_pool2d(x, 1)).flatten(1),
+        lambda x: x.new_zeros(x.shape[0], 2, 1, 1) + x[:, :2],
+    ],
+)
+def test_what_follows_from_the_widths_and_from_how_many_images_there_are(then: Callable[[Tensor], Tensor]) -> None:
+    x = torch.randn(9, 3, 4, 4).contiguous(memory_format=torch.channels_last)
+    one, other = Recording(Net(then, 8), x[:2]), Recording(Net(then, 4), x[:3])
+    tape = Tape(joined(one, other), one.names, one.shapes, one.output)
+    network = Net(then, 6)
+    with torch.inference_mode():
+        assert torch.equal(tape.of(network)(x), network(x))
+
+
+def test_tensors_are_let_go_of_once_they_are_not_needed() -> None:
+    x = torch.randn(2, 3, 4, 4)
+    net = Net(lambda x: F.relu(F.relu(x) + 1) * 2)
+    recording = Recording(net, x)
+    tape = Tape(recording.steps, recording.names, recording.shapes, recording.output)
+    freed = sorted(slot for _, slots in tape._steps for slot in slots)
+    first = len(recording.names)
+    assert freed == list(range(first, recording.output))
+
+
+@pytest.mark.parametrize("name", [name for name in PRUNABLE if name not in WITHOUT])
+def test_a_tape_can_be_left_and_taken_up_at_its_cuts(name: str) -> None:
+    model, graph = prepared(name)
+    x = PRUNABLE[name].example(3)
+    tape = taped(model, graph, x)
+    network = cut(model, graph, np.array([group.choices[0] for group in graph.groups]))
+    play = tape.of(network)
+    with torch.inference_mode():
+        wanted = network(x)
+        for each in tape.cuts:
+            tensor = play.until(each, x)
+            assert tensor.ndim == 4
+            assert len(tensor) == len(x)
+            assert torch.equal(play.since(each, tensor.clone()), wanted)
+
+
+def test_cuts_are_where_one_tensor_is_all_that_counts() -> None:
+    x = torch.randn(2, 3, 4, 4)
+    net = Net(lambda x: F.relu((y := F.relu(x)) + y.neg()).flatten(1).sum(1))
+    recording = Recording(net, x)
+    tape = Tape(recording.steps, recording.names, recording.shapes, recording.output)
+    assert [each.steps for each in tape.cuts] == [1, 2, 4, 5]  # not between neg and the sum, nor where images are rows
+    assert [each.names for each in tape.cuts] == [("conv.weight", "conv.bias"), (), (), ()]
+
+
+@pytest.mark.parametrize(
+    ("then", "is_left"),
+    [
+        (lambda x: F.relu(x), True),
+        (lambda x: F.relu(x).neg_(), True),
+        (lambda x: x.neg_(), False),
+        (lambda x: x.flatten(1).neg_(), False),
+    ],
+)
+def test_cuts_say_whether_what_is_there_may_be_changed(then: Callable[[Tensor], Tensor], is_left: bool) -> None:
+    """That it may be is said too readily: of an operator that is not known to return something new."""
+    net, x = Net(then), torch.randn(2, 3, 4, 4)
+    recording = Recording(net, x)
+    tape = Tape(recording.steps, recording.names, recording.shapes, recording.output)
+    at_convolution = tape.cuts[0]
+    play = tape.of(net)
+    with torch.inference_mode():
+        tensor = play.until(at_convolution, x)
+        before = tensor.clone()
+        play.since(at_convolution, tensor)
+        assert torch.equal(tensor, before) == is_left
+        assert is_left or not at_convolution.is_left
+
+
+def test_what_only_convolutions_read_is_left() -> None:
+    x = torch.randn(2, 3, 4, 4)
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 1), nn.ReLU(inplace=True))
+    recording = Recording(net, x)
+    tape = Tape(recording.steps, recording.names, recording.shapes, recording.output)
+    assert [each.is_left for each in tape.cuts] == [True, False, True]

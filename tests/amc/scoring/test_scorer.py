@@ -1,0 +1,95 @@
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from amc.compression.compressor import Compressor
+from amc.graph import Keeps
+from amc.scoring.racing import FEWEST, ROUND, Score, Yardstick
+from amc.scoring.scorer import PolicyScorer
+from tests.architectures import PRUNABLE
+from tests.oracles import counted_params, prepared
+
+
+def test_each_policy_is_scored_once_on_its_own_compact_network() -> None:
+    model, graph = prepared("plain")
+    scored: list[int] = []
+
+    def accuracy(network: nn.Module) -> float:
+        scored.append(counted_params(network))
+        with torch.no_grad():
+            return float(network(PRUNABLE["plain"].example()).sigmoid().mean())
+
+    compress = Compressor(model, graph, [PRUNABLE["plain"].example(8)])
+    score = PolicyScorer(
+        lambda policies, _: (Score(accuracy(compress.compact(compress.alive(keeps))[0])) for keeps in policies)
+    )
+    policies = [np.array([5, 7]), np.array([8, 12]), np.array([5, 7]), np.array([7, 5])]
+    found = [score(keeps) for keeps in policies]
+    assert found[0] == found[2]
+    assert len(set(found)) == 3
+    assert scored == [5 * 27 + 10 + 7 * 45 + 14 + 40, 1185, 7 * 27 + 14 + 5 * 63 + 10 + 30]
+
+
+class Scored:
+    """Scores keeps by their sum on 100 images, those below a reference on a tenth of them; notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.yardsticks: list[tuple[int, bytes, bytes] | None] = []
+
+    def __call__(self, policies: Sequence[Keeps], yardstick: Yardstick | None) -> Iterator[Score]:
+        known = (yardstick.right, yardstick.chances.tobytes(), yardstick.order.tobytes()) if yardstick else None
+        self.yardsticks.append(known)
+        for keeps in policies:
+            right = int(keeps.sum())
+            self.asked.append(right)
+            if yardstick is not None and right < yardstick.right:
+                yield Score(right / 100 + 0.001, share=0.1)
+            else:
+                yield Score(right / 100, answers=np.arange(100) < right)
+
+
+def policy(right: int) -> Keeps:
+    return np.array([right, 0])
+
+
+def test_what_was_raced_is_no_score_of_a_network() -> None:
+    scored = Scored()
+    score = PolicyScorer(scored, can_race=True)
+    for right in range(FEWEST + ROUND):
+        list(score.all([policy(right)], race=True))
+    (early,) = score.all([policy(3)], race=True)
+    assert early.share == 1  # it was scored before there was a yardstick
+    scored.asked.clear()
+    (bad,) = score.all([np.array([0, 5])], race=True)
+    assert bad.share == 0.1
+    assert score(np.array([0, 5])) == 0.05  # scored anew, on all images
+    assert scored.asked == [5, 5]
+
+
+def test_the_yardstick_is_frozen_within_a_round_and_the_same_after_an_interruption() -> None:
+    rights = np.random.default_rng(0).permutation(90)[: FEWEST + 3 * ROUND].tolist()
+    scored = Scored()
+    score = PolicyScorer(scored, can_race=True)
+    told = [(policy(right), found) for right in rights for found in score.all([policy(right)], race=True)]
+    assert scored.yardsticks[:FEWEST] == [None] * FEWEST
+    rounds = [set(scored.yardsticks[start : start + ROUND]) for start in range(FEWEST, len(rights), ROUND)]
+    assert [len(each) for each in rounds] == [1, 1, 1]
+    for done in (FEWEST + 3, FEWEST + ROUND + 1):
+        again = Scored()
+        later = PolicyScorer(again, can_race=True)
+        later.tell((keeps, Score(found.value, found.share)) for keeps, found in told[:done])
+        for right in rights[done:]:
+            list(later.all([policy(right)], race=True))
+        assert [each for each in again.yardsticks if each is not None] == scored.yardsticks[done:]
+
+
+def test_policies_that_are_scored_together_have_one_yardstick() -> None:
+    scored = Scored()
+    score = PolicyScorer(scored, can_race=True)
+    for start in range(0, 60, 6):
+        list(score.all([policy(right) for right in range(start, start + 6)], race=True))
+    assert len(scored.yardsticks) == 10
+    assert scored.yardsticks[: -(-FEWEST // 12) * 2] == [None] * (-(-FEWEST // 12) * 2)
