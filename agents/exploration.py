@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import truncnorm
 
 from amc.cost.budget import Budgets
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 
 
 def truncated_normal(rng: np.random.Generator, mean: float, sigma: float, low: float, high: float) -> float:
@@ -21,7 +21,7 @@ def truncated_normal(rng: np.random.Generator, mean: float, sigma: float, low: f
     return float(truncnorm.rvs(a, b, loc=mean, scale=sigma, random_state=rng))
 
 
-def random_policy(rng: np.random.Generator, budgets: Budgets) -> Keeps:
+def random_policy(rng: np.random.Generator, budgets: Budgets) -> KeptCounts:
     """A whole policy at random: shares with a random trend over depth and noise of random strength, then scaled.
 
     Without budgets the shares are taken as they come, around a random level.
@@ -35,20 +35,20 @@ def random_policy(rng: np.random.Generator, budgets: Budgets) -> Keeps:
 
 
 def varied_policies(
-    rng: np.random.Generator, budgets: Budgets, keeps: Keeps, sigma: float, count: int, first: int = 0
-) -> Keeps:
-    """The policy `keeps`, varied `count` times from group `first` on and scaled back to the budget there.
+    rng: np.random.Generator, budgets: Budgets, kept_counts: KeptCounts, sigma: float, count: int, first: int = 0
+) -> KeptCounts:
+    """The policy `kept_counts`, varied `count` times from group `first` on and scaled back to the budget there.
 
     A random number of groups (from one to all, small numbers as likely as large ones on a log scale) change by factors
     of deviation `sigma`.
 
     Returns:
-        Keeps, `(count, groups)`.
+        Kept counts, `(count, groups)`.
     """
-    groups = len(keeps) - first
-    factors = np.ones((count, len(keeps)))
+    groups = len(kept_counts) - first
+    factors = np.ones((count, len(kept_counts)))
     for each in factors[:, first:]:
         changes = int(np.exp(rng.uniform(0.0, np.log(groups + 1))))
         chosen = rng.permutation(groups)[: max(1, min(changes, groups))]
         each[chosen] = np.exp(sigma * rng.normal(size=len(chosen)))
-    return budgets.scale(factors * (keeps / budgets.graph.full), keeps[:first].tolist())
+    return budgets.scale(factors * (kept_counts / budgets.graph.full), kept_counts[:first].tolist())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from envs.rewards import Outcome
 
 
@@ -19,7 +19,7 @@ class Episode:
     """
 
     index: int
-    keeps: Keeps
+    kept_counts: KeptCounts
     reward: float
     outcome: Outcome
     details: dict[str, float] = field(default_factory=dict)

@@ -17,10 +17,10 @@ from envs import ChannelPruningEnv
 
 
 class Random(Strategy):
-    """Policies as DDPG's warm-up draws them, `together` of them scored at once."""
+    """Policies as DDPG's warm-up draws them, `round_size` of them scored at once."""
 
-    def __init__(self, together: int = 1) -> None:
-        self._together = together
+    def __init__(self, round_size: int = 1) -> None:
+        self._together = round_size
 
     def search(
         self, env: ChannelPruningEnv, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
@@ -35,13 +35,13 @@ class Random(Strategy):
 class Ddpg(Strategy):
     """DDPG with the given settings; `agent` is the trained agent once a search has begun.
 
-    `start` are the weights of an agent that was trained elsewhere, see `EpisodicDDPG`; `together` episodes are run by
+    `start` are the weights of an agent that was trained elsewhere, see `EpisodicDDPG`; `round_size` episodes are run by
     one actor and scored at once.
     """
 
-    def __init__(self, settings: DDPGSettings, start: Mapping[str, Tensor] | None = None, together: int = 1) -> None:
+    def __init__(self, settings: DDPGSettings, start: Mapping[str, Tensor] | None = None, round_size: int = 1) -> None:
         self.settings = settings
-        self._together = together
+        self._together = round_size
         self.agent: EpisodicDDPG | None = None
         self._start = start
 
@@ -51,7 +51,7 @@ class Ddpg(Strategy):
         """See `Strategy`."""
         warmup = min(100, episodes // 4)
         self.agent = EpisodicDDPG(
-            env, self.settings, warmup, seed, on_episode, start=self._start, together=self._together
+            env, self.settings, warmup, seed, on_episode, start=self._start, round_size=self._together
         )
         if past.episodes:
             self.agent.restore(past)
@@ -63,8 +63,8 @@ class Ddpg(Strategy):
 
 
 STRATEGIES: dict[str, Callable[[DDPGSettings, int], Strategy]] = {
-    "ddpg": lambda settings, together: Ddpg(settings, together=together),
-    "random": lambda _, together: Random(together),
+    "ddpg": lambda settings, round_size: Ddpg(settings, round_size=round_size),
+    "random": lambda _, round_size: Random(round_size),
     **{name: lambda *_, make=make: make() for name, make in RULES.items()},
 }
 """Strategies by name, of an agent's settings and the number of policies that are scored together."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 
 from agents.result import Episode, Past
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from envs import ChannelPruningEnv
 
 OnEpisode = Callable[[Episode], None]
@@ -55,29 +55,29 @@ class Scores:
         self._past = past.episodes
         self.count = 0
 
-    def __call__(self, keeps: Keeps) -> float:
-        """The accuracy with `keeps` `(groups,)`, whether or not they are within the budget.
+    def __call__(self, kept_counts: KeptCounts) -> float:
+        """The accuracy with `kept_counts` `(groups,)`, whether or not they are within the budget.
 
         Raises:
             ValueError: the past has other keeps here.
         """
-        return self.all([keeps])[0]
+        return self.all([kept_counts])[0]
 
-    def all(self, policies: Sequence[Keeps], *, race: bool = False) -> list[float]:
+    def all(self, policies: Sequence[KeptCounts], *, race: bool = False) -> list[float]:
         """The accuracies of several policies, scored together; with `race` those of bad ones may be estimates.
 
         Raises:
             ValueError: the past has other keeps here.
         """
         past = self._past[self.count : self.count + len(policies)]
-        for keeps, episode in zip(policies, past, strict=False):
-            if episode.keeps.tolist() != keeps.tolist():
+        for kept_counts, episode in zip(policies, past, strict=False):
+            if episode.kept_counts.tolist() != kept_counts.tolist():
                 raise ValueError(f"episode {episode.index} is of another search")
         found = [episode.outcome.accuracy for episode in past]
         self.count += len(past)
         new = policies[len(past) :]
-        for keeps, (reward, outcome) in zip(new, self._env.score_all(new, race=race), strict=True):
-            self._on_episode(Episode(self.count, keeps, reward, outcome))
+        for kept_counts, (reward, outcome) in zip(new, self._env.score_all(new, race=race), strict=True):
+            self._on_episode(Episode(self.count, kept_counts, reward, outcome))
             self.count += 1
             found.append(outcome.accuracy)
         return found

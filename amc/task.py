@@ -15,23 +15,23 @@ from amc.analysis.analyse import analyse
 from amc.analysis.trial import is_repeatable
 from amc.artifacts.digests import images_digest, weights_digest
 from amc.compression.compressor import DEFAULT_CRITERION, DEFAULT_RECOVERY, RECOVERIES, SEARCH_RECOVERY, Compressor
-from amc.compression.group_features import hints
+from amc.compression.group_features import group_features
 from amc.cost.budget import Budgets, Costs
 from amc.cost.costs import COSTS
 from amc.data.images import Images
 from amc.data.load import Splits
 from amc.data.resident import ResidentImages
-from amc.graph import Keeps, PruningGraph
+from amc.graph import KeptCounts, PruningGraph
 from amc.graph.inputs import Example, tensors
-from amc.graph.narrowed import narrowed
+from amc.graph.transform import narrowed
 from amc.networks.admission import admit
 from amc.networks.finite import check_finite
 from amc.pruning.inference_form import channels_last, for_inference
-from amc.pruning.materialise_weights import plain_convolutions
-from amc.pruning.slicing import Alive, Selection, select
-from amc.recovery.calibration import scarce
+from amc.pruning.materialise_weights import materialise_weights
+from amc.pruning.slicing import Selection, UnitMask, select
+from amc.recovery.calibration import underdetermined
 from amc.scoring.candidates import Candidates
-from amc.scoring.engines.engine import InTurn, MakeEngine, OnDemand
+from amc.scoring.engines.engine import MakeEngine, OnDemand, SerialEngine
 from amc.scoring.metrics import TOP, check_runs, find_metric, moved, moved_inputs
 from amc.scoring.scorer import PolicyScorer
 from amc.utils.copying import copied
@@ -67,7 +67,7 @@ class Task:
         engine: Makes what scores the policies of a search.
 
     Attributes:
-        origin: The task of the original network; itself unless it is one that goes `onward`.
+        origin: The task of the original network; itself unless it is one that goes `next_stage`.
 
     Raises:
         UserError: a budget that is no budget or can't be reached, a pattern that matches nothing, a network without a
@@ -92,12 +92,12 @@ class Task:
         seed: int = 0,
         device: torch.device | None = None,
         costs: Costs = COSTS,
-        engine: MakeEngine = InTurn,
+        engine: MakeEngine = SerialEngine,
     ) -> None:
         self.device = device or torch.device("cpu")
         model, notes = admit(copied(model))
         check_finite(model, "the network")
-        plain_convolutions(model)
+        materialise_weights(model)
         for note in notes:
             warnings.warn(note, stacklevel=2)
         self.model = channels_last(model.to(self.device))
@@ -123,24 +123,24 @@ class Task:
 
     def _prepare(self) -> None:
         self.compressor = self._make_compressor(self.model, self.graph)
-        self.hints = hints(self.compressor)
+        self.group_features = group_features(self.compressor)
         can_race = self.metric_name in TOP and isinstance(self.search_images, ResidentImages)
         self._candidates: Candidates | None = None
         self._engine = OnDemand(lambda: self._make_engine(self.candidates))  # one, with whatever budgets
         self.score = PolicyScorer(self._engine, can_race=can_race)
 
-    def within(self, budgets: Sequence[str]) -> Task:
+    def with_budgets(self, budgets: Sequence[str]) -> Task:
         """The same task with other budgets; shares are of the original network's costs."""
         other = copy.copy(self)
         other.budgets = Budgets(self.graph, budgets, self.origin.graph, self._costs)
         return other
 
-    def onward(self, network: nn.Module, keeps: Keeps, budgets: Sequence[str]) -> Task:
+    def next_stage(self, network: nn.Module, kept_counts: KeptCounts, budgets: Sequence[str]) -> Task:
         """The task that prunes further what this one came to.
 
         Args:
-            network: The compact network with `keeps[g]` units of each group, which may have been trained since.
-            keeps: The numbers of units that were kept.
+            network: The compact network with `kept_counts[g]` units of each group, which may have been trained since.
+            kept_counts: How many units of each group were kept, `(groups,)`.
             budgets: Limits; shares are of the original network's costs.
 
         Its groups are those of this task in the same order, and keeps are counted in the same units.
@@ -148,9 +148,9 @@ class Task:
         self.close()
         later = copy.copy(self)
         later.model = channels_last(copied(network).eval().to(self.device))
-        later.graph = narrowed(self.graph, self.compressor.alive(keeps))
+        later.graph = narrowed(self.graph, self.compressor.mask(kept_counts))
         later.budgets = Budgets(later.graph, budgets, self.origin.graph, self._costs)
-        later._left = self.alive(keeps)
+        later._left = self.mask(kept_counts)
         later._prepare()
         return later
 
@@ -171,19 +171,19 @@ class Task:
         """The metric of the original network or a compact one of it, in [0, 1] for accuracies."""
         return self.metric(for_inference(network, self.graph), self.batches(images))
 
-    def alive(self, keeps: Keeps) -> Alive:
-        """Which units of the original stay when `keeps[g]` of each group do, bool `(units,)`."""
-        alive = np.zeros_like(self._left)
-        alive[np.flatnonzero(self._left)[self.compressor.alive(keeps)]] = True
-        return alive
+    def mask(self, kept_counts: KeptCounts) -> UnitMask:
+        """Which units of the original stay when `kept_counts[g]` of each group do, bool `(units,)`."""
+        mask = np.zeros_like(self._left)
+        mask[np.flatnonzero(self._left)[self.compressor.mask(kept_counts)]] = True
+        return mask
 
-    def compact(self, keeps: Keeps, recovery: str | None = None) -> tuple[nn.Module, Selection]:
-        """The compact network that keeps `keeps[g]` units of each group, and what the original was cut by.
+    def compact(self, kept_counts: KeptCounts, recovery: str | None = None) -> tuple[nn.Module, Selection]:
+        """The compact network that keeps `kept_counts[g]` units of each group, and what the original was cut by.
 
         `recovery` is a name in `amc.compression.compressor.RECOVERIES`; None for that of the task.
         """
-        network, _ = self.compressor.compact(self.compressor.alive(keeps), recovery or self.recovery)
-        return network, select(self.origin.graph, self.origin.model, self.alive(keeps))
+        network, _ = self.compressor.compact(self.compressor.mask(kept_counts), recovery or self.recovery)
+        return network, select(self.origin.graph, self.origin.model, self.mask(kept_counts))
 
     @property
     def search_is_final(self) -> bool:
@@ -192,9 +192,9 @@ class Task:
         return same and self.candidates.is_exact
 
     @property
-    def scarce(self) -> list[str]:
+    def underdetermined(self) -> list[str]:
         """Layers of which the calibration images give fewer rows than least squares has unknowns, with both numbers."""
-        return scarce(self.graph, len(self.splits.calibration))
+        return underdetermined(self.graph, len(self.splits.calibration))
 
     @property
     def candidates(self) -> Candidates:

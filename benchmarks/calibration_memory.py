@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from amc.graph import unchecked
+from amc.graph import trace_graph
 from amc.networks.sources import load_network
 from amc.recovery.calibration import Moments, collect
 from benchmarks.runs import machine, peak_memory
@@ -35,7 +35,7 @@ def calibration_memory(arguments: Arguments) -> None:
     assert network.preprocess is not None
     generator = torch.Generator().manual_seed(0)
     example = torch.zeros(1, *network.preprocess.shape)
-    graph = unchecked(network.model, example)
+    graph = trace_graph(network.model, example)
     batches = (
         torch.randn(arguments.batch_size, *network.preprocess.shape, generator=generator)
         for _ in range(arguments.images // arguments.batch_size)

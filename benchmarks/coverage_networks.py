@@ -11,7 +11,7 @@ from torchvision import models
 
 from amc.graph import Example
 from amc.networks.timm_networks import timm_network
-from amc.pruning.materialise_weights import plain_convolutions
+from amc.pruning.materialise_weights import materialise_weights
 from benchmarks.raw_heads import DETECTION
 from tests.architectures import PRUNABLE
 
@@ -166,7 +166,7 @@ def build(name: str) -> tuple[nn.Module, Example]:
     kind, _, rest = name.partition(":")
     torch.manual_seed(0)
     model, example = BUILDERS[kind](rest)
-    plain_convolutions(model.eval())
+    materialise_weights(model.eval())
     return model, example
 
 

@@ -26,16 +26,16 @@ from amc.analysis.self_check import TOLERANCES, check
 from amc.analysis.trial import run, small_inputs, stays_double
 from amc.artifacts.portable import export_onnx
 from amc.cost.costs import macs
-from amc.graph import Example, PruningGraph, unchecked
+from amc.graph import Example, PruningGraph, trace_graph
 from amc.graph.freeze import freeze
 from amc.graph.inputs import arguments, cast, tensors
-from amc.graph.watch import separate_operators
+from amc.graph.trace_forward import separate_operators
 from amc.pruning.masked_network import randomised
-from amc.pruning.slicing import Alive, Selection, compact, select
+from amc.pruning.slicing import Selection, UnitMask, compact, select
 from amc.utils.errors import UserError
 from benchmarks.coverage_networks import build
 from benchmarks.runs import peak_memory
-from tests.oracles import IgnoreInputs, counted, random_alive
+from tests.oracles import IgnoreInputs, counted, random_mask
 
 FIRST_USE = 48
 """Megabytes that the first forward pass of a process may take besides: libraries and code made for shapes."""
@@ -49,10 +49,10 @@ def row(name: str) -> dict[str, Any]:
     if result["memory"] > result["memory_allowed"] + FIRST_USE:
         failures.append(f"the analysis takes {result['memory']:.0f} MB, allowed are {result['memory_allowed']:.0f} MB")
     if graph.groups:
-        selection = select(graph, model, random_alive(graph, graph.least, 0))
+        selection = select(graph, model, random_mask(graph, graph.least, 0))
         failures += _macs_differ("compact", compact(model, selection), example, macs(graph)(graph.least))
         model = randomised(model, torch.Generator().manual_seed(0))  # the largest networks are not held twice
-        inputs = next(small_inputs(example, graph, partial(unchecked, model), torch.Generator().manual_seed(0)))
+        inputs = next(small_inputs(example, graph, partial(trace_graph, model), torch.Generator().manual_seed(0)))
         dtype = torch.float64 if stays_double(model, inputs) else torch.float32
         model, inputs = model.to(dtype), cast(inputs, dtype)
         small, selection, result["max_relative_error"] = _cut(model, graph, inputs)
@@ -71,11 +71,11 @@ def _analysed(name: str, model: nn.Module, example: Example) -> tuple[PruningGra
     """The checked graph, and what is measured of it; what comes later is still empty."""
     before = peak_memory()
     began = time.process_time()
-    graph = unchecked(model, example)
+    graph = trace_graph(model, example)
     seconds = time.process_time() - began
     memory = peak_memory() - before
     began = time.process_time()
-    graph = freeze(graph, check(model, graph, example, unchecked))
+    graph = freeze(graph, check(model, graph, example, trace_graph))
     cost = macs(graph)
     return graph, {
         "name": name,
@@ -114,12 +114,12 @@ def _cut(model: nn.Module, graph: PruningGraph, inputs: Example) -> tuple[nn.Mod
     """The last of three compact networks, its selection, and the largest error of the three."""
     by_chance = np.array([np.random.default_rng(group.index).choice(group.choices) for group in graph.groups])
     small, worst = nn.Module(), 0.0
-    for number, keeps in enumerate((graph.least, by_chance, graph.full - graph.full // 4)):
+    for number, kept_counts in enumerate((graph.least, by_chance, graph.full - graph.full // 4)):
         del small
-        alive = random_alive(graph, keeps, number)
-        selection = select(graph, model, alive)
+        mask = random_mask(graph, kept_counts, number)
+        selection = select(graph, model, mask)
         small = compact(model, selection)
-        worst = max(worst, distance(_outputs(small, inputs), _ignoring(model, graph, alive, inputs)))
+        worst = max(worst, distance(_outputs(small, inputs), _masked_consumers(model, graph, mask, inputs)))
     return small, selection, worst
 
 
@@ -127,7 +127,7 @@ def _pruned_again(small: nn.Module, inputs: Example) -> list[str]:
     again = analyse(small, inputs)
     if not again.groups:
         return ["the compact network can't be pruned again"]
-    _outputs(compact(small, select(again, small, random_alive(again, again.least, 0))), inputs)
+    _outputs(compact(small, select(again, small, random_mask(again, again.least, 0))), inputs)
     return []
 
 
@@ -150,9 +150,9 @@ def _outputs(model: nn.Module, inputs: Example) -> list[Tensor]:
         return run(model, inputs)
 
 
-def _ignoring(model: nn.Module, graph: PruningGraph, alive: Alive, inputs: Example) -> list[Tensor]:
+def _masked_consumers(model: nn.Module, graph: PruningGraph, mask: UnitMask, inputs: Example) -> list[Tensor]:
     """The outputs when consumers see zeros in place of the units that are not alive, inside the operator."""
-    with IgnoreInputs(graph, alive):
+    with IgnoreInputs(graph, mask):
         return _outputs(model, inputs)
 
 

@@ -40,8 +40,9 @@ the original the same statistic is taken over the channels that stay. Where atte
 the code, as in a ViT or a Swin, the stream keeps its channels.
 
 **Computed weights.** A standardised or normed weight depends on all inputs of its channel. When a network is loaded,
-convolutions that compute their weights become plain ones with what they computed (`amc/pruning/materialise_weights.py`), or ones that pad by
-the size of their input, where that gives the same outputs; others are frozen.
+convolutions that compute their weights become plain ones with what they computed
+(`amc/pruning/materialise_weights.py`), or ones that pad by the size of their input, where that gives the same outputs;
+others are frozen.
 
 """
 

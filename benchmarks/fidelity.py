@@ -92,7 +92,7 @@ def _rows(arguments: Arguments, known: int) -> Iterator[dict[str, Any]]:
     splits = load_data(arguments.data, network.preprocess, seed=arguments.seed)
     task = Task(network.model, splits, [arguments.budget], seed=arguments.seed)
     for way in RECOVERIES:  # what is done once for all networks
-        task.compressor.compact(task.compressor.alive(task.graph.full), way)
+        task.compressor.compact(task.compressor.mask(task.graph.full), way)
     images = splits.train.take(arguments.images, arguments.seed)
     teacher = for_inference(task.model, task.graph)
     recipe = Recipe(
@@ -111,11 +111,11 @@ def _rows(arguments: Arguments, known: int) -> Iterator[dict[str, Any]]:
         collections.deque(training.rest_of_epoch(), maxlen=0)
 
     for number in range(known, arguments.policies):
-        keeps = random_policy(np.random.default_rng([arguments.seed, number]), task.budgets)
-        row: dict[str, Any] = {"keeps": keeps.tolist(), "scores": {}, "seconds": {}}
+        kept_counts = random_policy(np.random.default_rng([arguments.seed, number]), task.budgets)
+        row: dict[str, Any] = {"keeps": kept_counts.tolist(), "scores": {}, "seconds": {}}
         for way in RECOVERIES:
             start = time.perf_counter()
-            pruned, _ = task.compressor.compact(task.compressor.alive(keeps), way)
+            pruned, _ = task.compressor.compact(task.compressor.mask(kept_counts), way)
             row["seconds"][way] = time.perf_counter() - start
             row["scores"][way] = task.accuracy(pruned, splits.reward)
             if way == DEFAULT_RECOVERY:

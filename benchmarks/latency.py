@@ -19,13 +19,13 @@ import torch
 
 from amc.cost.budget import Budgets
 from amc.cost.costs import LATENCY
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from amc.latency.end_to_end import Measured, relative_errors
-from amc.latency.latency_model import Stopwatch
+from amc.latency.latency_model import LatencyModel
 from amc.latency.layer_latency import GRAIN
 from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter
-from amc.latency.random_keeps import random_keeps
+from amc.latency.random_kept_counts import random_kept_counts
 from amc.latency.target import LOCAL, parse_target
 from amc.networks.sources import load_network
 from amc.pruning.slicing import choose
@@ -87,56 +87,58 @@ def _row(name: str, target: str) -> Row:
         start = time.perf_counter()
         table = built_table(Path(folder) / "table.json", device, exporter, quiet=False)
         table_seconds = time.perf_counter() - start
-        watch = Stopwatch(device, exporter, table)
-        watch.calibrate(seed=0)
+        latency_model = LatencyModel(device, exporter, table)
+        latency_model.calibrate(seed=0)
         calibration_seconds = time.perf_counter() - start - table_seconds
         row: dict[str, Any] = {
             "name": name,
             "size": SIZES[name],
             "fingerprint": device.fingerprint,
-            "original_ms": watch.original,
+            "original_ms": latency_model.original,
             "cuts": exporter.cuts,
             "points": table.points,
             "table_seconds": table_seconds,
             "calibration_seconds": calibration_seconds,
         }
-        row |= _errors(watch) | _budget(watch)
-        keeps = np.array(row["keeps"])
-    row["ratios"] = _in_processes(exporter, keeps, target)
+        row |= _errors(latency_model) | _budget(latency_model)
+        kept_counts = np.array(row["keeps"])
+    row["ratios"] = _in_processes(exporter, kept_counts, target)
     return row
 
 
-def _errors(watch: Stopwatch) -> Row:
+def _errors(latency_model: LatencyModel) -> Row:
     """Of the calibrated prediction on random compact networks that it has not seen."""
-    graph = watch.exporter.graph
-    networks = random_keeps(graph, HELD_OUT, seed=1)
-    measured = watch.measure_all(networks)
-    held_out = [Measured(keeps, ms / watch.original) for keeps, ms in zip(networks, measured, strict=True)]
-    errors = relative_errors(watch.cost(graph), watch.original, held_out)
+    graph = latency_model.exporter.graph
+    networks = random_kept_counts(graph, HELD_OUT, seed=1)
+    measured = latency_model.measure_all(networks)
+    held_out = [
+        Measured(kept_counts, ms / latency_model.original) for kept_counts, ms in zip(networks, measured, strict=True)
+    ]
+    errors = relative_errors(latency_model.cost(graph), latency_model.original, held_out)
     return {"median_error": float(np.median(errors)), "error_95": float(np.quantile(errors, 0.95))}
 
 
-def _budget(watch: Stopwatch) -> Row:
+def _budget(latency_model: LatencyModel) -> Row:
     """The uniform policy at a latency budget: chosen by the table, measured, tightened or loosened."""
-    graph = watch.exporter.graph
-    least = watch.measure(graph.least) / watch.original
+    graph = latency_model.exporter.graph
+    least = latency_model.measure(graph.least) / latency_model.original
     asked = SHARE if least < SHARE else (1 + least) / 2
-    watch.focus(asked * watch.original, seed=2)
-    most, tries, share = asked * watch.original, 0, math.inf
-    keeps: Keeps = graph.full
+    latency_model.focus(asked * latency_model.original, seed=2)
+    most, tries, share = asked * latency_model.original, 0, math.inf
+    kept_counts: KeptCounts = graph.full
     while abs(share / asked - 1) > MET and tries < TRIES:
-        budgets = Budgets(graph, [f"{LATENCY}={most:.9f}ms"], costs=watch.costs)
-        keeps = budgets.scale(np.ones(len(graph.groups)))
-        share = watch.measure(keeps) / watch.original
+        budgets = Budgets(graph, [f"{LATENCY}={most:.9f}ms"], costs=latency_model.costs)
+        kept_counts = budgets.scale(np.ones(len(graph.groups)))
+        share = latency_model.measure(kept_counts) / latency_model.original
         most *= asked / share
         tries += 1
-    return {"least_share": least, "asked": asked, "share": share, "tries": tries, "keeps": keeps.tolist()}
+    return {"least_share": least, "asked": asked, "share": share, "tries": tries, "keeps": kept_counts.tolist()}
 
 
-def _in_processes(exporter: Exporter, keeps: Keeps, target: str) -> list[float]:
+def _in_processes(exporter: Exporter, kept_counts: KeptCounts, target: str) -> list[float]:
     """The ratio of a compact network to the original, each in a process of its own there."""
     graph = exporter.graph
-    models = [exporter.original, exporter.compact(choose(graph, np.zeros(graph.unit_count), keeps))]
+    models = [exporter.original, exporter.compact(choose(graph, np.zeros(graph.unit_count), kept_counts))]
     ratios = []
     for _ in range(PROCESSES):
         with Device(parse_target(target)) as device:

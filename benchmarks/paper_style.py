@@ -24,13 +24,13 @@ from torchvision.transforms import Compose, Normalize, ToTensor
 
 from amc.data.preprocess import Preprocess
 from amc.data.resident import ResidentImages
-from amc.graph import Keeps, Layer, PruningGraph
+from amc.graph import KeptCounts, Layer, PruningGraph
 from amc.recovery.calibration import consumers
 from amc.recovery.least_squares import RIDGE
 
 BATCH = 128
 CALIBRATION_BATCH = 100
-Rows = NDArray[np.float32]
+SampleRows = NDArray[np.float32]
 
 
 class Pictures(Dataset[tuple[Tensor, int]]):
@@ -76,7 +76,7 @@ class PaperStyle:
         model: nn.Module,
         graph: PruningGraph,
         importance: NDArray[np.float64],
-        rows: Mapping[str, Rows],
+        rows: Mapping[str, SampleRows],
         calibration: Pictures,
         reward: Pictures,
     ) -> None:
@@ -86,26 +86,26 @@ class PaperStyle:
         self.seconds: dict[str, float] = defaultdict(float)
         self._rows = rows
 
-    def score(self, keeps: Keeps) -> float:
-        """The accuracy with `keeps[g]` units of each group, in [0, 1]."""
+    def score(self, kept_counts: KeptCounts) -> float:
+        """The accuracy with `kept_counts[g]` units of each group, in [0, 1]."""
         with self._timed("choose"):
-            alive = self._choose(keeps)
+            mask = self._choose(kept_counts)
         with self._timed("build"):
             network = copy.deepcopy(self.model)
         with self._timed("reconstruct"), torch.no_grad():
             for layer in consumers(self.graph):
-                self._refit(network.get_submodule(layer.name), layer, layer.inputs.kept(alive))
+                self._refit(network.get_submodule(layer.name), layer, layer.inputs.kept(mask))
         with self._timed("statistics"):
             self._take_statistics(network)
         with self._timed("forward"):
             return self._accuracy(network)
 
-    def _choose(self, keeps: Keeps) -> NDArray[np.bool_]:
-        alive = np.zeros(self.graph.unit_count, dtype=np.bool_)
-        for group, keep in zip(self.graph.groups, keeps, strict=True):
+    def _choose(self, kept_counts: KeptCounts) -> NDArray[np.bool_]:
+        mask = np.zeros(self.graph.unit_count, dtype=np.bool_)
+        for group, keep in zip(self.graph.groups, kept_counts, strict=True):
             ranked = np.argsort(-self.importance[group.slice], kind="stable")
-            alive[group.first_unit + ranked[:keep]] = True
-        return alive
+            mask[group.first_unit + ranked[:keep]] = True
+        return mask
 
     def _refit(self, module: nn.Module, layer: Layer, kept: NDArray[np.int64]) -> None:
         """Zero what reads cut channels, and change the rest so that the outputs change least."""

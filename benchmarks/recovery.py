@@ -75,12 +75,12 @@ def _rows(arguments: Arguments, known: set[tuple[str, float, str, str]]) -> Iter
                 if not todo:
                     continue
                 start = time.perf_counter()
-                compress.compact(compress.alive(task.graph.full), way)
+                compress.compact(compress.mask(task.graph.full), way)
                 prepared = chosen + time.perf_counter() - start
                 for share in todo:
-                    keeps = Budgets(task.graph, [f"macs={share}"]).scale(np.ones(len(task.graph.groups)))
+                    kept_counts = Budgets(task.graph, [f"macs={share}"]).scale(np.ones(len(task.graph.groups)))
                     start = time.perf_counter()
-                    pruned, _ = compress.compact(compress.alive(keeps), way)
+                    pruned, _ = compress.compact(compress.mask(kept_counts), way)
                     seconds = time.perf_counter() - start
                     yield {
                         "model": model,

@@ -31,14 +31,14 @@ from agents.search.search import BestOf, make_env, make_strategy
 from amc.compression.compressor import Compressor
 from amc.data.preprocess import Preprocess
 from amc.data.resident import ResidentImages
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from amc.scoring.candidates import STATISTICS_BATCHES, Candidates
 from amc.scoring.executor.statistics_pass import StatisticsPass
 from amc.task import CALIBRATION_BATCH, Task
 from amc.utils.errors import UserError
 from amc.utils.files import write_json
 from benchmarks.clock import Clock, best_of
-from benchmarks.paper_style import PaperStyle, Pictures, Rows
+from benchmarks.paper_style import PaperStyle, Pictures, SampleRows
 from benchmarks.runs import machine
 from benchmarks.searches import make_task, peak_of_a_search
 from scripts.command.cli import run
@@ -91,14 +91,14 @@ def search_speed(arguments: Arguments) -> None:
 
     def compare(episode: Episode) -> None:
         with clock.part("apart"):
-            row: dict[str, Any] = {"keeps": episode.keeps.tolist(), "images": episode.outcome.images}
+            row: dict[str, Any] = {"keeps": episode.kept_counts.tolist(), "images": episode.outcome.images}
             row |= {"raced": episode.outcome.accuracy, "parts": {}}
             with clock.apart() as parts, apart.part("whole"):
-                row["whole"] = whole.score(episode.keeps).value
+                row["whole"] = whole.score(episode.kept_counts).value
             row["parts"] = dict(parts)
             if episode.index % every == 0:
                 with apart.part("paper"):
-                    row["paper"] = paper.score(episode.keeps)
+                    row["paper"] = paper.score(episode.kept_counts)
             found.append(row)
             print(
                 f"{len(found)}/{arguments.episodes}: {row['whole']:.4f}, {row['images']:.0%} of the images", flush=True
@@ -136,7 +136,7 @@ def _task(arguments: Arguments) -> tuple[Task, Preprocess | None]:
     return make_task(*given, arguments.seed)
 
 
-def _paper(task: Task, preprocess: Preprocess | None, rows: Mapping[str, Rows]) -> PaperStyle:
+def _paper(task: Task, preprocess: Preprocess | None, rows: Mapping[str, SampleRows]) -> PaperStyle:
     reward, calibration = task.search_images, task.splits.calibration
     if preprocess is None or not isinstance(reward, ResidentImages) or not isinstance(calibration, ResidentImages):
         raise UserError("the straightforward way needs images that fit in memory, and what they are normalised by")
@@ -191,10 +191,10 @@ def _repeated(rows: list[dict[str, Any]]) -> list[bool]:
     known: set[tuple[int, ...]] = set()
     repeated = []
     for row in rows:
-        keeps = tuple(row["keeps"])
-        repeated.append(keeps in known)
+        kept_counts = tuple(row["keeps"])
+        repeated.append(kept_counts in known)
         if row["images"] == 1:
-            known.add(keeps)
+            known.add(kept_counts)
     return repeated
 
 
@@ -222,12 +222,12 @@ def _passes(candidates: Candidates, rows: list[dict[str, Any]]) -> dict[str, Any
     return {name: float(np.median([each[name] for each in found])) for name in found[0]}
 
 
-def _bare(candidates: Candidates, keeps: Keeps) -> dict[str, float]:
-    episode = best_of(lambda: candidates.score(keeps))
+def _bare(candidates: Candidates, kept_counts: KeptCounts) -> dict[str, float]:
+    episode = best_of(lambda: candidates.score(kept_counts))
     with ExitStack() as stack:
         clock = Clock()
         clock.watch(stack, StatisticsPass, "take", "statistics")
-        network = candidates.network(keeps)
+        network = candidates.network(kept_counts)
     images = torch.cat([inputs for inputs, _ in candidates.batches()])
     calibration = STATISTICS_BATCHES * CALIBRATION_BATCH
     size = min(BATCHES, key=lambda each: _pass(network, images[: 4 * each], each) / (4 * each))

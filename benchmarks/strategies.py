@@ -76,7 +76,7 @@ def _rows(arguments: Arguments, known: set[tuple[str, int]]) -> Iterator[dict[st
             start = time.perf_counter()
             result = search(task, arguments.episodes, seed, name)
             seconds = time.perf_counter() - start
-            compact, _ = task.compact(result.best.keeps)
+            compact, _ = task.compact(result.best.kept_counts)
             yield {
                 "strategy": name,
                 "seed": seed,

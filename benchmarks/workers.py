@@ -10,9 +10,9 @@ import torch
 
 from agents.exploration import random_policy
 from amc.data.load import load_data
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from amc.networks.sources import load_network
-from amc.scoring.engines.engine import Engine, InTurn
+from amc.scoring.engines.engine import Engine, SerialEngine
 from amc.scoring.engines.processes import Workers
 from amc.task import Task
 from benchmarks.runs import machine
@@ -43,20 +43,20 @@ def workers(arguments: Arguments) -> None:
     """Measure in turns and print the ratio."""
     network = load_network(arguments.model, arguments.weights)
     task = Task(network.model, load_data(arguments.data, network.preprocess), [arguments.budget])
-    one, several = InTurn(task.candidates), Workers(task.candidates, arguments.workers)
+    one, several = SerialEngine(task.candidates), Workers(task.candidates, arguments.workers)
     rng = np.random.default_rng(0)
     ratios = []
     for turn in range(TURNS + 1):
         policies = [random_policy(rng, task.budgets) for _ in range(arguments.policies)]
-        alone, together = (_rate(engine, policies) for engine in (one, several))
+        alone, round_size = (_rate(engine, policies) for engine in (one, several))
         if turn:  # the first one begins the processes
-            ratios.append(together / alone)
-            print(f"one process: {alone:.3f} episodes/s, {arguments.workers}: {together:.3f}, {ratios[-1]:.2f} times")
+            ratios.append(round_size / alone)
+            print(f"one process: {alone:.3f} episodes/s, {arguments.workers}: {round_size:.3f}, {ratios[-1]:.2f} times")
     several.close()
     print(f"median {np.median(ratios):.2f} times; {torch.get_num_threads()} threads in all, {machine()}")
 
 
-def _rate(engine: Engine, policies: list[Keeps]) -> float:
+def _rate(engine: Engine, policies: list[KeptCounts]) -> float:
     start = time.perf_counter()
     for _ in engine(policies, None):
         pass

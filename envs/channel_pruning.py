@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from amc.cost.budget import Budgets
 from amc.cost.costs import COSTS, LATENCY, CostFunction
 from amc.criteria import Importance
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from amc.scoring.racing import Score
 from envs.observations import OBSERVATIONS, Decisions, Features
 from envs.rewards import REWARDS, Outcome
@@ -27,11 +27,11 @@ Act = Callable[[Features, Interval], float]
 class Accuracies(Protocol):
     """Scores networks, bad ones perhaps by an estimate."""
 
-    def __call__(self, policies: Sequence[Keeps], *, race: bool) -> Iterable[Score]:
+    def __call__(self, policies: Sequence[KeptCounts], *, race: bool) -> Iterable[Score]:
         """The scores in the order of the policies."""
 
 
-class Walk(NamedTuple):
+class Trajectory(NamedTuple):
     """An episode without its reward: one step for each of `n` groups.
 
     Attributes:
@@ -41,7 +41,7 @@ class Walk(NamedTuple):
         intervals: Feasible sparsities likewise, `(n + 1, 2)`.
     """
 
-    keeps: Keeps
+    kept_counts: KeptCounts
     sparsities: NDArray[np.float64]
     observations: NDArray[np.float32]
     intervals: NDArray[np.float64]
@@ -71,13 +71,14 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
 
     ## Info
     Every step and `reset`: `interval`, the feasible sparsities (least, largest) of the next group. Every step:
-    `sparsity` and `keep` of the group just decided. At the end: `keeps` and `outcome`.
+    `sparsity` and `keep` of the group just decided. At the end: `kept_counts` and `outcome`.
 
     ## Arguments
     * `budgets`: the limits over the analysed network; without any the actions are not bounded.
     * `accuracy`: the accuracy in [0, 1] of the network that given keeps leave.
-    * `accuracies`: what scores several networks at once (`amc.scoring.scorer.PolicyScorer.all`); one after the other by default.
-    * `hints`: what the weights say of each group, `(groups, hints)` in [0, 1]; none by default.
+    * `accuracies`: what scores several networks at once (`amc.scoring.scorer.PolicyScorer.all`); one after the other by
+      default.
+    * `group_features`: what the weights say of each group, `(groups, group_features)` in [0, 1]; none by default.
     * `importance`: how much each unit matters, `(graph.unit_count,)`, for rules that compare channels; all alike by
       default.
     * `latency`: the latency in ms of the network that given keeps leave, measured or predicted; none by default.
@@ -92,8 +93,8 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
     def __init__(
         self,
         budgets: Budgets,
-        accuracy: Callable[[Keeps], float],
-        hints: NDArray[np.float64] | None = None,
+        accuracy: Callable[[KeptCounts], float],
+        group_features: NDArray[np.float64] | None = None,
         importance: Importance | None = None,
         reward: str = "error",
         observation: str = "scale_free",
@@ -102,15 +103,17 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
     ) -> None:
         self.budgets = budgets
         self.graph = budgets.graph
-        if hints is None:
-            hints = np.zeros((len(self.graph.groups), 0))
+        if group_features is None:
+            group_features = np.zeros((len(self.graph.groups), 0))
         self.importance = np.ones(self.graph.unit_count) if importance is None else importance
         self.observation_name = observation
-        self.observation = OBSERVATIONS[observation](self.graph, budgets, hints)
+        self.observation = OBSERVATIONS[observation](self.graph, budgets, group_features)
         self.action_space = spaces.Box(0.0, 1.0, (1,), np.float32)
         self.observation_space = spaces.Box(0.0, 1.0, (len(self.observation.names),), np.float32)
         self._accuracy = accuracy
-        self._accuracies = accuracies or (lambda policies, **_: (Score(accuracy(keeps)) for keeps in policies))
+        self._accuracies = accuracies or (
+            lambda policies, **_: (Score(accuracy(kept_counts)) for kept_counts in policies)
+        )
         self._reward = REWARDS[reward].function
         self._may_race = not REWARDS[reward].weighs_cost
         self._costs = {kind: make(self.graph) for kind, make in COSTS.items()}
@@ -131,44 +134,47 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
         info = self._decide(float(np.asarray(action).reshape(-1)[0]))
         if len(self._decided) < len(self.graph.groups):
             return self._observe(), 0.0, False, False, info | {"interval": self._interval}
-        keeps = np.array(self._decided, dtype=np.int64)
-        reward, outcome = self.score(keeps)
+        kept_counts = np.array(self._decided, dtype=np.int64)
+        reward, outcome = self.score(kept_counts)
         done = np.zeros(len(self.observation.names), dtype=np.float32)
-        info |= {"interval": (0.0, 1.0), "keeps": keeps, "outcome": outcome}
+        info |= {"interval": (0.0, 1.0), "keeps": kept_counts, "outcome": outcome}
         return done, reward, True, False, info
 
-    def score(self, keeps: Keeps) -> tuple[float, Outcome]:
-        """Reward and outcome of an episode that ends with `keeps` `(groups,)`, whether or not actions lead there."""
-        outcome = self.outcome(keeps, self._accuracy(keeps))
+    def score(self, kept_counts: KeptCounts) -> tuple[float, Outcome]:
+        """Reward and outcome of an episode that ends with `kept_counts` `(groups,)`.
+
+        Whether or not actions lead there.
+        """
+        outcome = self.outcome(kept_counts, self._accuracy(kept_counts))
         return float(self._reward(outcome)), outcome
 
-    def score_all(self, policies: Sequence[Keeps], *, race: bool = False) -> Iterator[tuple[float, Outcome]]:
+    def score_all(self, policies: Sequence[KeptCounts], *, race: bool = False) -> Iterator[tuple[float, Outcome]]:
         """As `score`, of several; `race` allows estimates where the reward is of the accuracy alone."""
         scores = self._accuracies(policies, race=race and self._may_race)
         if self._measures:  # while latency is measured, nothing else may run
             scores = list(scores)
-        for keeps, score in zip(policies, scores, strict=True):
-            outcome = self.outcome(keeps, score.value, score.share)
+        for kept_counts, score in zip(policies, scores, strict=True):
+            outcome = self.outcome(kept_counts, score.value, score.share)
             yield float(self._reward(outcome)), outcome
 
-    def outcome(self, keeps: Keeps, accuracy: float, images: float = 1.0) -> Outcome:
+    def outcome(self, kept_counts: KeptCounts, accuracy: float, images: float = 1.0) -> Outcome:
         """What keeps led to, whose accuracy is of that share of the images."""
-        latency = self._latency(keeps)
+        latency = self._latency(kept_counts)
         use = 1.0
         if self.budgets.limits:
             limit = self.budgets.limits[0]
-            use = (latency if limit.kind == LATENCY else limit.cost(keeps)) / limit.most
-        counted = {kind: cost(keeps) for kind, cost in self._costs.items()}
-        within = self.budgets.allows(keeps)
+            use = (latency if limit.kind == LATENCY else limit.cost(kept_counts)) / limit.most
+        counted = {kind: cost(kept_counts) for kind, cost in self._costs.items()}
+        within = self.budgets.allows(kept_counts)
         return Outcome(
             accuracy=accuracy, budget_use=use, within_budget=within, latency=latency, images=images, **counted
         )
 
-    def reward(self, keeps: Keeps, accuracy: float) -> float:
-        """The reward of an episode that ends with `keeps` and this accuracy."""
-        return float(self._reward(self.outcome(keeps, accuracy)))
+    def reward(self, kept_counts: KeptCounts, accuracy: float) -> float:
+        """The reward of an episode that ends with `kept_counts` and this accuracy."""
+        return float(self._reward(self.outcome(kept_counts, accuracy)))
 
-    def rehearse(self, act: Act) -> Walk:
+    def rollout(self, act: Act) -> Trajectory:
         """Walk a whole episode by `act` without scoring it. The episode that was under way is given up."""
         self._start()
         observations, intervals, executed = [], [], []
@@ -178,30 +184,32 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
             executed.append(self._decide(act(observations[-1], intervals[-1]))["sparsity"])
         observations.append(np.zeros_like(observations[-1]))
         intervals.append((0.0, 1.0))
-        keeps = np.array(self._decided, dtype=np.int64)
+        kept_counts = np.array(self._decided, dtype=np.int64)
         self._start()
-        return Walk(keeps, np.array(executed), np.stack(observations), np.array(intervals))
+        return Trajectory(kept_counts, np.array(executed), np.stack(observations), np.array(intervals))
 
-    def walks(self, policies: Sequence[Keeps]) -> list[Walk]:
+    def trajectories(self, policies: Sequence[KeptCounts]) -> list[Trajectory]:
         """The episodes that end with `policies`, which must be feasible, without scoring them; all at once."""
-        keeps = np.stack(policies)
-        count, groups = keeps.shape
-        sparsities = self.sparsities(keeps)
+        kept_counts = np.stack(policies)
+        count, groups = kept_counts.shape
+        sparsities = self.sparsities(kept_counts)
         intervals = np.ones((count, groups + 1, 2)) * (0.0, 1.0)
-        intervals[:, :-1] = self.sparsities(np.moveaxis(self.budgets.intervals(keeps), -1, 0)[::-1]).transpose(1, 2, 0)
+        intervals[:, :-1] = self.sparsities(np.moveaxis(self.budgets.intervals(kept_counts), -1, 0)[::-1]).transpose(
+            1, 2, 0
+        )
         decisions = Decisions(
-            keeps=np.repeat(keeps, groups, axis=0),
+            kept_counts=np.repeat(kept_counts, groups, axis=0),
             index=np.tile(np.arange(groups), count),
             intervals=intervals[:, :-1].reshape(-1, 2),
             previous=np.hstack([np.zeros((count, 1)), sparsities[:, :-1]]).reshape(-1),
         )
         observations = np.zeros((count, groups + 1, len(self.observation.names)), dtype=np.float32)
         observations[:, :-1] = self.observation(decisions).reshape(count, groups, -1)
-        return [Walk(*each) for each in zip(keeps, sparsities, observations, intervals, strict=True)]
+        return [Trajectory(*each) for each in zip(kept_counts, sparsities, observations, intervals, strict=True)]
 
-    def sparsities(self, keeps: Keeps) -> NDArray[np.float64]:
-        """The actions that lead to `keeps`, `(..., groups)`."""
-        share: NDArray[np.float64] = 1.0 - keeps / self.graph.full
+    def sparsities(self, kept_counts: KeptCounts) -> NDArray[np.float64]:
+        """The actions that lead to `kept_counts`, `(..., groups)`."""
+        share: NDArray[np.float64] = 1.0 - kept_counts / self.graph.full
         return share
 
     def _start(self) -> None:
@@ -225,8 +233,8 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
         return 1.0 - self._allowed[1] / units, 1.0 - self._allowed[0] / units
 
     def _observe(self) -> Features:
-        keeps = self.graph.full
-        keeps[: len(self._decided)] = self._decided
+        kept_counts = self.graph.full
+        kept_counts[: len(self._decided)] = self._decided
         index, interval, previous = (np.array([each]) for each in (len(self._decided), self._interval, self._previous))
-        (features,) = self.observation(Decisions(keeps[None], index, interval, previous))
+        (features,) = self.observation(Decisions(kept_counts[None], index, interval, previous))
         return features

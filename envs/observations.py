@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from amc.cost.budget import Budgets
 from amc.cost.costs import cost_of_each, macs
-from amc.graph import Group, Keeps, PruningGraph
+from amc.graph import Group, KeptCounts, PruningGraph
 
 Features = NDArray[np.float32]
 
@@ -30,14 +30,14 @@ class Decisions:
         previous: The sparsity of the group before it, `(rows,)`.
     """
 
-    keeps: NDArray[np.int64]
+    kept_counts: NDArray[np.int64]
     index: NDArray[np.int64]
     intervals: NDArray[np.float64]
     previous: NDArray[np.float64]
 
-    def followed_by(self, later: Keeps) -> NDArray[np.int64]:
+    def followed_by(self, later: KeptCounts) -> NDArray[np.int64]:
         """The keeps when the groups to come keep `later`, `(rows, groups)`."""
-        return np.where(np.arange(len(later)) < self.index[:, None], self.keeps, later)
+        return np.where(np.arange(len(later)) < self.index[:, None], self.kept_counts, later)
 
 
 class Observation(Protocol):
@@ -46,7 +46,7 @@ class Observation(Protocol):
     version: ClassVar[int]
     """Changes with the meaning of any feature."""
 
-    def __init__(self, graph: PruningGraph, budgets: Budgets, hints: NDArray[np.float64]) -> None: ...
+    def __init__(self, graph: PruningGraph, budgets: Budgets, group_features: NDArray[np.float64]) -> None: ...
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -65,8 +65,8 @@ class PaperObservation:
     version: ClassVar[int] = 1
     names = ("t", "n", "c", "h", "w", "stride", "k", "macs", "reduced", "rest", "previous_action")
 
-    def __init__(self, graph: PruningGraph, budgets: Budgets, hints: NDArray[np.float64]) -> None:
-        del budgets, hints  # the paper's agent sees neither
+    def __init__(self, graph: PruningGraph, budgets: Budgets, group_features: NDArray[np.float64]) -> None:
+        del budgets, group_features  # the paper's agent sees neither
         self._macs = macs(graph)
         self._graph = graph
         fixed = np.array([_shape_features(graph, group) for group in graph.groups], dtype=np.float64)
@@ -87,12 +87,12 @@ class ScaleFreeObservation:
     """Shares and logarithms instead of absolute sizes, so that an agent can be carried to another network.
 
     It adds the budget (how much of what can still be saved must be saved), the feasible interval, and what the weights
-    say: `hints`, `(groups, hints)`, the importance and the reconstruction error at a few sparsities.
+    say: `group_features`, `(groups, group_features)`, the importance and the reconstruction error at a few sparsities.
     """
 
     version: ClassVar[int] = 1
 
-    def __init__(self, graph: PruningGraph, budgets: Budgets, hints: NDArray[np.float64]) -> None:
+    def __init__(self, graph: PruningGraph, budgets: Budgets, group_features: NDArray[np.float64]) -> None:
         self._graph, self._budgets = graph, budgets
         self._macs = macs(graph)
         self._whole = self._macs(graph.full)
@@ -114,7 +114,7 @@ class ScaleFreeObservation:
             ],
             axis=1,
         )
-        self._hints = hints
+        self._hints = group_features
         self.names = (
             "depth",
             "log_width",
@@ -125,7 +125,7 @@ class ScaleFreeObservation:
             "share_of_macs",
             "macs_over_largest",
             "consumers",
-            *(f"hint_{i}" for i in range(hints.shape[1])),
+            *(f"hint_{i}" for i in range(group_features.shape[1])),
             "pressure",
             "saved",
             "rest",
@@ -137,7 +137,7 @@ class ScaleFreeObservation:
     def __call__(self, decisions: Decisions) -> Features:
         """See `Observation`."""
         with_full, with_least = (decisions.followed_by(later) for later in (self._graph.full, self._graph.least))
-        most, least = (cost_of_each(self._macs, keeps) for keeps in (with_full, with_least))
+        most, least = (cost_of_each(self._macs, kept_counts) for kept_counts in (with_full, with_least))
         changing = [
             self._budgets.pressure(with_full, with_least),
             1 - most / self._whole,
@@ -152,9 +152,9 @@ class ScaleFreeObservation:
         """MACs saved by cutting each group alone as far as may be, `(groups,)`."""
         saved = []
         for group in self._graph.groups:
-            keeps = self._graph.full
-            keeps[group.index] = self._graph.least[group.index]
-            saved.append(self._whole - self._macs(keeps))
+            kept_counts = self._graph.full
+            kept_counts[group.index] = self._graph.least[group.index]
+            saved.append(self._whole - self._macs(kept_counts))
         return np.array(saved, dtype=np.float64)
 
 

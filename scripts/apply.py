@@ -15,7 +15,7 @@ from agents.rules import OnePolicy
 from agents.strategies import Ddpg
 from agents.strategy import Strategy
 from amc.artifacts.policy import Policy, read_policy
-from amc.graph import Keeps, PruningGraph
+from amc.graph import KeptCounts, PruningGraph
 from amc.utils.errors import UserError
 from amc.utils.registry import look_up
 from amc.utils.text import shortened
@@ -78,7 +78,7 @@ def _agent_job(session: Session[Arguments, Past]) -> Job:
 
     def strategy(env: ChannelPruningEnv) -> Strategy:
         agent.check_fits(env)
-        return Ddpg(settings, agent.weights, arguments.search.together)
+        return Ddpg(settings, agent.weights, arguments.search.episodes_at_once)
 
     return Job(
         session=session,
@@ -111,15 +111,15 @@ def _policy_job(session: Session[Arguments, Past]) -> Job:
 
     def strategy(env: ChannelPruningEnv) -> Strategy:
         _check_fits(policy, env.graph, arguments.network.model, source)
-        keeps: Keeps = env.graph.full
+        kept_counts: KeptCounts = env.graph.full
         for group in policy.groups:
-            keeps[[each.name for each in env.graph.groups].index(group.name)] = len(group.kept)
-        if not env.budgets.allows(keeps):
+            kept_counts[[each.name for each in env.graph.groups].index(group.name)] = len(group.kept)
+        if not env.budgets.allows(kept_counts):
             raise UserError(
                 f"the policy in {source} costs more than {' and '.join(options.limits)}; leave --budget out to take its"
                 " own, or search for a policy"
             )
-        return OnePolicy(lambda _: keeps)
+        return OnePolicy(lambda _: kept_counts)
 
     return Job(
         session=session,

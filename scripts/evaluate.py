@@ -14,7 +14,7 @@ from torch import nn
 from agents.report import number_format
 from agents.report.columns import Column, print_table
 from amc.cost.costs import COSTS, amount
-from amc.graph import unchecked
+from amc.graph import trace_graph
 from amc.graph.inputs import Example, batch_size, feed, tensors
 from amc.pruning.inference_form import for_inference
 from amc.scoring.first_score import first_score
@@ -74,7 +74,7 @@ def evaluate(arguments: Arguments) -> None:
     arguments.network.check_inputs(images.example(1))
     example = moved_inputs(images.example(1), device)
     check_runs(model, example)
-    graph = unchecked(model, example)
+    graph = trace_graph(model, example)
     fast = for_inference(model, graph)
     score = first_score(fast, images, metric_name, BATCH, device)
     if arguments.run_dir is None:

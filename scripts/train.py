@@ -61,7 +61,7 @@ def _job(session: Session[Arguments, Past]) -> Job:
         network=arguments.network,
         images=arguments.images,
         options=arguments.search,
-        strategy=lambda _: make_strategy(arguments.strategy, arguments.settings, arguments.search.together),
+        strategy=lambda _: make_strategy(arguments.strategy, arguments.settings, arguments.search.episodes_at_once),
         strategy_name=arguments.strategy,
         observation=arguments.observation,
         budgets=arguments.staging.budgets(arguments.search),

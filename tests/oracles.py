@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from amc.analysis.analyse import analyse
-from amc.graph import Axis, Keeps, PruningGraph
+from amc.graph import Axis, KeptCounts, PruningGraph
 from amc.graph.inputs import Example, arguments
 from tests.architectures import PRUNABLE
 from tests.unusual import Outputs
@@ -77,21 +77,21 @@ def single_operators() -> Iterator[None]:
 
 
 class IgnoreInputs(TorchDispatchMode):
-    """Consumers see zeros in place of the units that are not `alive`, inside the operator and nowhere else.
+    """Consumers see zeros in place of the units that are not `mask`, inside the operator and nowhere else.
 
     Norms and statistics over channels are taken over the channels that are alive, by formulas of the oracle's own.
     Layers are told by the number of their call.
     """
 
-    def __init__(self, graph: PruningGraph, alive: NDArray[np.bool_]) -> None:
+    def __init__(self, graph: PruningGraph, mask: NDArray[np.bool_]) -> None:
         super().__init__()
         self.masks = {
-            layer.call: mask_of(layer.inputs, alive)
+            layer.call: mask_of(layer.inputs, mask)
             for layer in graph.layers
             if layer.weight is not None and (layer.inputs.units >= 0).any()
         }
         self.statistics = {
-            (each.operator, each.call): {dim: mask_of(axis, alive) for dim, axis in each.axes.items()}
+            (each.operator, each.call): {dim: mask_of(axis, mask) for dim, axis in each.axes.items()}
             for each in graph.statistics
         }
         self.calls: Counter[str] = Counter()
@@ -115,9 +115,9 @@ class IgnoreInputs(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def mask_of(axis: Axis, alive: NDArray[np.bool_]) -> Tensor:
+def mask_of(axis: Axis, mask: NDArray[np.bool_]) -> Tensor:
     """Which positions of an axis stay, bool `(positions,)`."""
-    return torch.tensor([unit < 0 or bool(alive[unit]) for unit in axis.units])
+    return torch.tensor([unit < 0 or bool(mask[unit]) for unit in axis.units])
 
 
 def along(mask: Tensor, dim: int, like: Tensor) -> Tensor:
@@ -164,20 +164,20 @@ def statistic(name: str, inside: Tensor, args: Any, kwargs: dict[str, Any]) -> A
     return (out, None) if name == "max" and isinstance(given[0], int) else out
 
 
-def run_ignoring(model: nn.Module, graph: PruningGraph, alive: NDArray[np.bool_], x: Example) -> list[Tensor]:
+def run_ignoring(model: nn.Module, graph: PruningGraph, mask: NDArray[np.bool_], x: Example) -> list[Tensor]:
     """The outputs of the original when its consumers see zeros in place of the units that are not alive."""
-    mode = IgnoreInputs(graph, alive)
+    mode = IgnoreInputs(graph, mask)
     with torch.no_grad(), single_operators(), mode:
         out = tensors(model(*arguments(x)))
     assert mode.used == set(mode.masks)
     return out
 
 
-def random_alive(graph: PruningGraph, keeps: Keeps, seed: int) -> NDArray[np.bool_]:
-    """Any `keeps[g]` units of each group."""
+def random_mask(graph: PruningGraph, kept_counts: KeptCounts, seed: int) -> NDArray[np.bool_]:
+    """Any `kept_counts[g]` units of each group."""
     rng = np.random.default_rng(seed)
     return np.concatenate(
-        [rng.permutation(group.units) < keep for group, keep in zip(graph.groups, keeps, strict=True)]
+        [rng.permutation(group.units) < keep for group, keep in zip(graph.groups, kept_counts, strict=True)]
     ).astype(np.bool_)
 
 

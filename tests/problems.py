@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from amc.cost.costs import COSTS
-from amc.graph import Keeps, PruningGraph, unchecked
+from amc.graph import KeptCounts, PruningGraph, trace_graph
 
 Problem = tuple[PruningGraph, tuple[str, ...]]
 """A network and its budgets."""
@@ -39,7 +39,7 @@ class Chain(nn.Module):
 def chain(widths: tuple[int, ...], residual: bool, round_to: int | None, max_sparsity: float) -> PruningGraph:
     """The graph of a chain with these hidden widths, 3 colours in and 2 channels out, on images of 4 x 4."""
     torch.manual_seed(0)
-    return unchecked(Chain((3, *widths, 2), residual), torch.zeros(1, 3, 4, 4), round_to, max_sparsity)
+    return trace_graph(Chain((3, *widths, 2), residual), torch.zeros(1, 3, 4, 4), round_to, max_sparsity)
 
 
 @st.composite
@@ -71,22 +71,22 @@ def problems(draw: st.DrawFn, groups: int = 4, width: int = 40) -> Problem:
     return graph, draw(limits(graph))
 
 
-def fits(graph: PruningGraph, texts: tuple[str, ...], keeps: Keeps) -> bool:
+def fits(graph: PruningGraph, texts: tuple[str, ...], kept_counts: KeptCounts) -> bool:
     """Whether all budgets are met, read without the code under test."""
     for text in texts:
         kind, _, value = text.partition("=")
         cost = COSTS[kind](graph)
         amount = float(value) * (cost(graph.full) if "." in value else 1)
-        if cost(keeps) > amount:
+        if cost(kept_counts) > amount:
             return False
     return True
 
 
-def larger(graph: PruningGraph, keeps: Keeps, index: int) -> Keeps | None:
+def larger(graph: PruningGraph, kept_counts: KeptCounts, index: int) -> KeptCounts | None:
     """One step more for a group; None where it is whole."""
-    above = [choice for choice in graph.groups[index].choices if choice > keeps[index]]
+    above = [choice for choice in graph.groups[index].choices if choice > kept_counts[index]]
     if not above:
         return None
-    changed = keeps.copy()
+    changed = kept_counts.copy()
     changed[index] = above[0]
     return changed

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from amc.cost.costs import COSTS
-from amc.graph import unchecked
+from amc.graph import trace_graph
 from amc.networks.models import MODELS
 from amc.networks.sources import PREPROCESS
 
@@ -21,7 +21,7 @@ def test_every_network_is_listed() -> None:
 
 @pytest.mark.parametrize(("name", "shape", "macs", "params", "groups"), ROWS)
 def test_the_numbers_are_right(name: str, shape: str, macs: str, params: str, groups: str) -> None:
-    graph = unchecked(MODELS[name](), torch.zeros(1, *PREPROCESS[name].shape))
+    graph = trace_graph(MODELS[name](), torch.zeros(1, *PREPROCESS[name].shape))
     assert "x".join(map(str, PREPROCESS[name].shape)) == shape
     assert [f"{COSTS[kind](graph)(graph.full):,}" for kind in ("macs", "params")] == [macs, params]
     assert len(graph.groups) == int(groups)

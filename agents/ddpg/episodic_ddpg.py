@@ -24,9 +24,9 @@ from agents.ddpg.settings import DDPGSettings
 from agents.ddpg.threads import one_thread
 from agents.exploration import random_policy, truncated_normal, varied_policies
 from agents.result import Episode, Past, best_of, better
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from envs import ChannelPruningEnv
-from envs.channel_pruning import Walk
+from envs.channel_pruning import Trajectory
 from envs.rewards import Outcome
 
 LOSSES = ("loss/critic", "loss/actor")
@@ -58,7 +58,7 @@ class EpisodicDDPG(DDPG):
         on_episode: Callable[[Episode], None],
         device: str = "cpu",
         start: Mapping[str, Tensor] | None = None,
-        together: int = 1,
+        round_size: int = 1,
     ) -> None:
         self.steps = len(env.graph.groups)
         super().__init__(
@@ -81,7 +81,7 @@ class EpisodicDDPG(DDPG):
         self.on_episode = on_episode
         self.best: Episode | None = None
         self._known: set[bytes] = set()  # keeps of the episodes before this round
-        self._together = together
+        self._together = round_size
         self._of_round: tuple[Episode, ...] = ()
         self.baseline: float | None = None
         self.losses: dict[str, float] = {}
@@ -133,7 +133,7 @@ class EpisodicDDPG(DDPG):
         self._episode_num = len(past.episodes)
         begin = self._begin_of_round
         self.best = best_of(past.episodes[:begin])
-        self._known = {episode.keeps.tobytes() for episode in past.episodes[:begin]}
+        self._known = {episode.kept_counts.tobytes() for episode in past.episodes[:begin]}
         self._of_round = past.episodes[begin:]
         if self._of_round:
             self.losses = {name: value for name, value in past.episodes[-1].details.items() if name in LOSSES}
@@ -159,25 +159,27 @@ class EpisodicDDPG(DDPG):
         callback.on_rollout_start()
         begin = self._begin_of_round
         end = min(begin + self._together, -(-self._total_timesteps // self.steps))
-        walks = [self._walk(index) for index in range(self._episode_num, end)]
+        trajectories = [self._trajectory(index) for index in range(self._episode_num, end)]
         for episode in self._of_round:  # of one that was interrupted
             self._remember(episode)
         self._of_round = ()
-        scores = self.pruning_env.score_all([walk.keeps for walk in walks], race=True)
-        for walk, (reward, outcome) in zip(walks, scores, strict=True):
-            self._note(walk, reward, outcome)
+        scores = self.pruning_env.score_all([trajectory.kept_counts for trajectory in trajectories], race=True)
+        for trajectory, (reward, outcome) in zip(trajectories, scores, strict=True):
+            self._note(trajectory, reward, outcome)
             callback.on_step()
         callback.on_rollout_end()
         return RolloutReturn(self.settings.updates_per_step * self.steps * (end - begin), end - begin, True)
 
-    def _note(self, walk: Walk, reward: float, outcome: Outcome) -> None:
+    def _note(self, trajectory: Trajectory, reward: float, outcome: Outcome) -> None:
         assert isinstance(self.replay_buffer, EpisodeReplay)
         index = self._episode_num
-        self.replay_buffer.add_episode(walk.observations, _scaled(walk.sparsities), _scaled(walk.intervals), reward)
+        self.replay_buffer.add_episode(
+            trajectory.observations, _scaled(trajectory.sparsities), _scaled(trajectory.intervals), reward
+        )
         decay = self.settings.baseline_decay
         self.baseline = reward if self.baseline is None else decay * self.baseline + (1 - decay) * reward
         details = {"exploration/sigma": self.sigma(index), "reward/baseline": self.baseline} | self.losses
-        episode = Episode(index, walk.keeps, reward, outcome, details)
+        episode = Episode(index, trajectory.kept_counts, reward, outcome, details)
         self._remember(episode)
         self._episode_num += 1
         self.num_timesteps += self.steps
@@ -185,7 +187,7 @@ class EpisodicDDPG(DDPG):
 
     def _remember(self, episode: Episode) -> None:
         self.best = better(self.best, episode)
-        self._known.add(episode.keeps.tobytes())
+        self._known.add(episode.kept_counts.tobytes())
 
     def sigma(self, episode: int) -> float:
         """Exploration noise in an episode: held during the warm-up, then decaying."""
@@ -197,20 +199,20 @@ class EpisodicDDPG(DDPG):
         action, _ = self.predict(observation, deterministic=True)
         return float(np.clip(action[0], *interval))
 
-    def _walk(self, index: int) -> Walk:
+    def _trajectory(self, index: int) -> Trajectory:
         """One exploring episode, to be scored."""
         rng = np.random.default_rng((self.seed or 0, index))
         if index == 0 and self.begins_greedy:
-            return self.pruning_env.rehearse(self.greedy)
+            return self.pruning_env.rollout(self.greedy)
         if not self.settings.whole_policies:
             sigma = self.sigma(index)
-            return self.pruning_env.rehearse(
+            return self.pruning_env.rollout(
                 lambda observation, interval: truncated_normal(rng, self.greedy(observation, interval), sigma, 0, 1)
             )
-        walks = self.pruning_env.walks(self._candidates(rng, index))
-        return walks[0] if len(walks) == 1 else walks[int(np.argmax(self._values(walks)))]
+        trajectories = self.pruning_env.trajectories(self._candidates(rng, index))
+        return trajectories[0] if len(trajectories) == 1 else trajectories[int(np.argmax(self._values(trajectories)))]
 
-    def _candidates(self, rng: np.random.Generator, index: int) -> list[Keeps]:
+    def _candidates(self, rng: np.random.Generator, index: int) -> list[KeptCounts]:
         """Whole policies, of which one is scored: new ones, if there are any.
 
         A new agent begins with the uniform one, then random ones in the warm-up, then variations. One that was trained
@@ -223,8 +225,8 @@ class EpisodicDDPG(DDPG):
             return [random_policy(rng, budgets)]
         sigma = self.sigma(index)
         for kept in (self._kept_groups(index), 0):
-            keeps = self._varied_keeps(rng, kept)
-            varied = list(varied_policies(rng, budgets, keeps, sigma, self.settings.candidates, kept))
+            kept_counts = self._varied_kept_counts(rng, kept)
+            varied = list(varied_policies(rng, budgets, kept_counts, sigma, self.settings.candidates, kept))
             new = [each for each in varied if each.tobytes() not in self._known]
             if new:
                 return new
@@ -234,7 +236,8 @@ class EpisodicDDPG(DDPG):
         """How many groups, from the first on, stay as in the best policy so far: the same for some episodes in a row.
 
         To return to where the best one was and to explore from there is the idea of Go-Explore (Ecoffet et al. 2021).
-        Here it saves time, too: networks that begin alike are computed from where they part (`amc.scoring.executor.prefix_cache`).
+        Here it saves time, too: networks that begin alike are computed from where they part
+        (`amc.scoring.executor.prefix_cache`).
         """
         if self.best is None or self.settings.free_groups is None:
             return 0
@@ -242,29 +245,29 @@ class EpisodicDDPG(DDPG):
         share = (offset + GOLDEN * (index // self.settings.kept_episodes)) % 1.0  # even, however few there are
         return int(share**2 * (max(self.steps - self.settings.free_groups, 0) + 1))
 
-    def _varied_keeps(self, rng: np.random.Generator, kept: int) -> Keeps:
+    def _varied_kept_counts(self, rng: np.random.Generator, kept: int) -> KeptCounts:
         """What is varied: the best policy so far, or the first `kept` groups of it and what the actor does then."""
         if self.best is None:
-            return self.pruning_env.rehearse(self.greedy).keeps
+            return self.pruning_env.rollout(self.greedy).kept_counts
         if rng.random() < self.settings.best_share:
-            return self.best.keeps
-        begin = iter(self.pruning_env.sparsities(self.best.keeps)[:kept].tolist())
+            return self.best.kept_counts
+        begin = iter(self.pruning_env.sparsities(self.best.kept_counts)[:kept].tolist())
 
         def act(observation: NDArray[np.float32], interval: tuple[float, float]) -> float:
             sparsity = next(begin, None)
             return self.greedy(observation, interval) if sparsity is None else sparsity
 
-        return self.pruning_env.rehearse(act).keeps
+        return self.pruning_env.rollout(act).kept_counts
 
-    def _values(self, walks: Sequence[Walk]) -> NDArray[np.float64]:
-        """What the critic expects of whole policies: the mean of its values along each episode, `(walks,)`."""
-        observations = np.concatenate([walk.observations[:-1] for walk in walks])
-        actions = np.concatenate([_scaled(walk.sparsities) for walk in walks])
+    def _values(self, trajectories: Sequence[Trajectory]) -> NDArray[np.float64]:
+        """What the critic expects of whole policies: the mean of its values along each episode, `(trajectories,)`."""
+        observations = np.concatenate([trajectory.observations[:-1] for trajectory in trajectories])
+        actions = np.concatenate([_scaled(trajectory.sparsities) for trajectory in trajectories])
         with torch.no_grad():
             values = self.critic.q1_forward(
                 torch.as_tensor(observations, device=self.device), torch.as_tensor(actions[:, None], device=self.device)
             )
-        means: NDArray[np.float64] = values.view(len(walks), -1).mean(dim=1).double().cpu().numpy()
+        means: NDArray[np.float64] = values.view(len(trajectories), -1).mean(dim=1).double().cpu().numpy()
         return means
 
     # -- learning -----------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from agents.report.board_hparams import hyperparameters
 from agents.report.board_layout import BEST_REWARD, LEARNING, layout, results
 from agents.report.events import Events
 from agents.result import Episode, best_of, better
-from amc.graph import Keeps, PruningGraph
+from amc.graph import KeptCounts, PruningGraph
 from envs import Outcome
 
 PICTURES = 10
@@ -81,7 +81,7 @@ class Board:
     def close(
         self,
         episodes: Sequence[Episode],
-        best: Keeps,
+        best: KeptCounts,
         arguments: Mapping[str, Any],
         summary: Mapping[str, Any],
         latencies: Sequence[tuple[float, float]] = (),
@@ -109,7 +109,7 @@ class Board:
             values |= {BEST_REWARD: self._best.reward, **self._reached("best so far", self._best.outcome)}
         for name, value in values.items():
             writer.add_scalar(name, value, step)
-        writer.add_histogram("episode/sparsity of the groups", 1.0 - episode.keeps / self._graph.full, step)
+        writer.add_histogram("episode/sparsity of the groups", 1.0 - episode.kept_counts / self._graph.full, step)
         if self._is_drawing_due(step + 1):
             start = time.perf_counter()
             self._pictures(self._episodes, step)
@@ -137,7 +137,7 @@ class Board:
     def _ending(
         self,
         episodes: Sequence[Episode],
-        best: Keeps,
+        best: KeptCounts,
         arguments: Mapping[str, Any],
         summary: Mapping[str, Any],
         latencies: Sequence[tuple[float, float]],

@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike
 
 from agents.report.number_format import is_share
 from agents.result import Episode, best_of, best_so_far
-from amc.graph import Keeps
-from amc.latency.layer_latency import Surface
+from amc.graph import KeptCounts
+from amc.latency.layer_latency import LayerLatency
 from amc.latency.shapes import LayerShape
 from amc.latency.table import LayerTimes
 
@@ -56,9 +56,9 @@ def frontier(episodes: Sequence[Episode], kind: str) -> list[Episode]:
     return best
 
 
-def of_policy(episodes: Sequence[Episode], keeps: Sequence[int]) -> Episode | None:
-    """The first episode with the policy that keeps `keeps[g]` units of each group."""
-    return next((episode for episode in episodes if np.array_equal(episode.keeps, keeps)), None)
+def of_policy(episodes: Sequence[Episode], kept_counts: Sequence[int]) -> Episode | None:
+    """The first episode with the policy that keeps `kept_counts[g]` units of each group."""
+    return next((episode for episode in episodes if np.array_equal(episode.kept_counts, kept_counts)), None)
 
 
 def learning_curve(episodes: Sequence[Episode], uniform: Sequence[int] = ()) -> Figure:
@@ -144,11 +144,11 @@ def accuracy_against_cost(
     return figure
 
 
-def sparsities(episodes: Sequence[Episode], names: Sequence[str], units: Keeps) -> Figure:
+def sparsities(episodes: Sequence[Episode], names: Sequence[str], units: KeptCounts) -> Figure:
     """Sparsity of every group `(groups,)` in every episode as a heat map, and where the best one is."""
     figure, axes = _figure(_height(len(names)), "Sparsity of every group")
     image = axes.imshow(
-        100 * (1 - np.stack([episode.keeps for episode in episodes]).T / np.asarray(units)[:, None]),
+        100 * (1 - np.stack([episode.kept_counts for episode in episodes]).T / np.asarray(units)[:, None]),
         aspect="auto",
         interpolation="nearest",
         cmap=SPARSITY_COLOURS,
@@ -197,7 +197,7 @@ def predicted_against_measured(latencies: Sequence[tuple[float, float]]) -> Figu
     return figure
 
 
-def latency_by_width(shape: LayerShape, surface: Surface, times: LayerTimes) -> Figure:
+def latency_by_width(shape: LayerShape, surface: LayerLatency, times: LayerTimes) -> Figure:
     """Latency of a layer over its input channels and over its output channels, the other ones whole.
 
     Lines are what the table says, points what was measured.

@@ -69,7 +69,7 @@ def result_of(record: Record) -> Result | None:
     uniform = _channels(record, record.uniform) if record.uniform else ()
     if record.summary is None or record.policy is None:
         costs = {kind: float(getattr(best.outcome, kind)) for kind in record.whole}
-        return Result(costs, _scores_so_far(record, best), _channels(record, best.keeps), uniform)
+        return Result(costs, _scores_so_far(record, best), _channels(record, best.kept_counts), uniform)
     summary = record.summary
     if [group.name for group in record.policy.groups] != [group.name for group in record.groups]:
         raise ValueError("policy.json and the checkpoint are of different networks")
@@ -255,8 +255,8 @@ def _scores_so_far(record: Record, best: Episode) -> Mapping[str, Sequence[float
     return known | {FOUND: (best.outcome.accuracy,)}
 
 
-def _channels(record: Record, keeps: Sequence[int] | Any) -> list[int]:
-    return [group.width // group.units * int(keep) for group, keep in zip(record.groups, keeps, strict=True)]
+def _channels(record: Record, kept_counts: Sequence[int] | Any) -> list[int]:
+    return [group.width // group.units * int(keep) for group, keep in zip(record.groups, kept_counts, strict=True)]
 
 
 def _duration(seconds: float) -> str:

@@ -6,25 +6,25 @@ from collections.abc import Mapping
 
 from agents.report.columns import Column, print_table
 from agents.report.number_format import is_share, percent, score
-from agents.search.final import Finish, OnTest
+from agents.search.final import FinalResult, OnTest
 from amc.artifacts.policy import CostReached, GroupPolicy, LatencyReached
 from amc.cost.costs import amount
 from amc.graph import Group, PruningGraph
 
 
-def print_finish(finish: Finish, test: OnTest, metric: str) -> None:
+def print_final(final_result: FinalResult, test: OnTest, metric: str) -> None:
     """Widths before and after, costs, and what the original, the uniform and the found policy score by the metric."""
-    _print_widths(finish.groups)
-    _print_costs(finish.costs)
-    if finish.latency is not None:
-        _print_latency(finish.latency)
+    _print_widths(final_result.groups)
+    _print_costs(final_result.costs)
+    if final_result.latency is not None:
+        _print_latency(final_result.latency)
     scores: list[tuple[str, float, float | None]] = [
-        ("original", finish.original_accuracy, test.original),
-        ("uniform policy", finish.uniform.reward_accuracy, test.uniform),
-        ("found policy", finish.policy.reward_accuracy, test.policy),
+        ("original", final_result.original_accuracy, test.original),
+        ("uniform policy", final_result.uniform.reward_accuracy, test.uniform),
+        ("found policy", final_result.policy.reward_accuracy, test.policy),
     ]
-    if finish.zero_shot is not None:
-        scores.insert(2, ("agent before learning", finish.zero_shot.reward_accuracy, test.zero_shot))
+    if final_result.zero_shot is not None:
+        scores.insert(2, ("agent before learning", final_result.zero_shot.reward_accuracy, test.zero_shot))
     print_table(
         [Column("network"), Column("reward split"), Column("test split")],
         [(name, *("" if value is None else score(metric, value) for value in values)) for name, *values in scores],

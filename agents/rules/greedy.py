@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from agents.rules.rule import Rule, check_enough
 from agents.strategy import Scores
 from amc.cost.budget import Budgets
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from envs import ChannelPruningEnv
 
 
@@ -15,7 +15,7 @@ from envs import ChannelPruningEnv
 class _Point:
     """A policy on the way: its accuracy, and how far it is over the budget."""
 
-    keeps: Keeps
+    kept_counts: KeptCounts
     accuracy: float
     excess: float
 
@@ -39,27 +39,30 @@ class Greedy(Rule):
         whole = env.graph.full
         now = _Point(whole, score(whole), budgets.excess(whole))
         while now.excess > 0:
-            cuttable = [index for index, choices in enumerate(budgets.choices) if now.keeps[index] > choices[0]]
+            cuttable = [index for index, choices in enumerate(budgets.choices) if now.kept_counts[index] > choices[0]]
             rounds = (episodes - score.count - 1) // len(cuttable)
             if rounds == 0:
                 break
             target = now.excess * (1 - 1 / rounds)
-            cuts = [_cut(budgets, now.keeps, index, target) for index in cuttable]
+            cuts = [_cut(budgets, now.kept_counts, index, target) for index in cuttable]
             tried = [
-                _Point(keeps, accuracy, budgets.excess(keeps))
-                for keeps, accuracy in zip(cuts, score.all(cuts), strict=True)
+                _Point(kept_counts, accuracy, budgets.excess(kept_counts))
+                for kept_counts, accuracy in zip(cuts, score.all(cuts), strict=True)
             ]
             useful = [point for point in tried if point.excess < now.excess]
             if not useful:
                 break
             now = min(useful, key=lambda point: (now.accuracy - point.accuracy) / (now.excess - point.excess))
-        score(budgets.scale(now.keeps / whole))
+        score(budgets.scale(now.kept_counts / whole))
 
 
-def _cut(budgets: Budgets, keeps: Keeps, index: int, target: float) -> Keeps:
-    """`keeps` with the largest smaller keep of a group whose excess is down to `target`, or else with its least one."""
-    smaller = [choice for choice in budgets.choices[index] if choice < keeps[index]]
-    cut = keeps.copy()
+def _cut(budgets: Budgets, kept_counts: KeptCounts, index: int, target: float) -> KeptCounts:
+    """`kept_counts` with the largest smaller keep of a group whose excess is down to `target`.
+
+    Or else with its least one.
+    """
+    smaller = [choice for choice in budgets.choices[index] if choice < kept_counts[index]]
+    cut = kept_counts.copy()
     for choice in reversed(smaller):
         cut[index] = choice
         if budgets.excess(cut) <= target:

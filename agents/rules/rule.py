@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from agents.result import Past
 from agents.strategy import NOTHING, OnEpisode, Scores, Strategy
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from amc.utils.errors import UserError
 from envs import ChannelPruningEnv
 
-Choose = Callable[[ChannelPruningEnv], Keeps]
+Choose = Callable[[ChannelPruningEnv], KeptCounts]
 
 
 class Rule(Strategy):

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from agents.rules.rule import Rule, check_enough
 from agents.strategy import Scores
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from envs import ChannelPruningEnv
 
 MOST_PROBES = 9
@@ -34,7 +34,7 @@ class Sensitivity(Rule):
         ]
         most = max(float(each.max()) for each in lost)
 
-        def keeps_at(level: NDArray[np.float64]) -> Keeps:
+        def kept_counts_at(level: NDArray[np.float64]) -> KeptCounts:
             return np.array(
                 [
                     choices[np.argmax(each <= most - level)]
@@ -43,7 +43,7 @@ class Sensitivity(Rule):
                 dtype=np.int64,
             )
 
-        score(env.budgets.fit(keeps_at, most))
+        score(env.budgets.fit(kept_counts_at, most))
 
 
 def _probes(env: ChannelPruningEnv, episodes: int) -> list[NDArray[np.int64]]:
@@ -54,10 +54,10 @@ def _probes(env: ChannelPruningEnv, episodes: int) -> list[NDArray[np.int64]]:
     return [each[place.astype(np.int64)] for each, place in zip(env.budgets.choices, places, strict=True)]
 
 
-def _alone(env: ChannelPruningEnv, index: int, keep: int) -> Keeps:
-    keeps = env.graph.full
-    keeps[index] = keep
-    return keeps
+def _alone(env: ChannelPruningEnv, index: int, keep: int) -> KeptCounts:
+    kept_counts = env.graph.full
+    kept_counts[index] = keep
+    return kept_counts
 
 
 def _curve(choices: NDArray[np.int64], probes: NDArray[np.int64], losses: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,21 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.criteria import Importance
-from amc.graph import Keeps, PruningGraph
+from amc.graph import KeptCounts, PruningGraph
 from envs import ChannelPruningEnv
 
 
-def global_threshold(env: ChannelPruningEnv) -> Keeps:
+def global_threshold(env: ChannelPruningEnv) -> KeptCounts:
     """Keep the units that are most important over all groups; as many as the budget allows."""
     graph = env.graph
     group_of_unit = np.repeat(np.arange(len(graph.groups)), graph.full)
     ranked = group_of_unit[np.argsort(-comparable(graph, env.importance), kind="stable")]
 
-    def keeps_at(level: NDArray[np.float64]) -> Keeps:
+    def kept_counts_at(level: NDArray[np.float64]) -> KeptCounts:
         above = np.bincount(ranked[: int(level)], minlength=len(graph.groups))
         return env.budgets.nearest(above / graph.full)
 
-    return env.budgets.fit(keeps_at, len(ranked))
+    return env.budgets.fit(kept_counts_at, len(ranked))
 
 
 def comparable(graph: PruningGraph, importance: Importance) -> Importance:

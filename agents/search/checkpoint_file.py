@@ -1,4 +1,7 @@
-"""A search between two episodes as a file (`amc.artifacts.snapshots`): what the strategy knows, and the episodes so far."""
+"""A search between two episodes as a file (`amc.artifacts.snapshots`).
+
+What the strategy knows, and the episodes so far.
+"""
 
 from __future__ import annotations
 

@@ -14,13 +14,13 @@ from agents.search.latency_finalists import choose_measured, latency_reached
 from amc.artifacts.policy import CostReached, GroupPolicy, LatencyReached, Policy, current_versions, describe_groups
 from amc.cost.budget import Budgets
 from amc.cost.costs import COSTS
-from amc.graph import Keeps
-from amc.latency.latency_model import Stopwatch
+from amc.graph import KeptCounts
+from amc.latency.latency_model import LatencyModel
 from amc.task import Task
 
 
 @dataclass(frozen=True, eq=False)
-class Finish:
+class FinalResult:
     """What a search comes to; `zero_shot` is what an agent that was trained elsewhere did before it learned here."""
 
     original_accuracy: float
@@ -41,38 +41,42 @@ class OnTest(NamedTuple):
     policy: float
 
 
-def finish(
+def final_result(
     task: Task,
     episodes: Sequence[Episode],
-    reward: Callable[[Keeps, float], float],
+    reward: Callable[[KeptCounts, float], float],
     original_accuracy: float,
     *,
     zero_shot: bool = False,
-    watch: Stopwatch | None = None,
-) -> Finish:
+    latency_model: LatencyModel | None = None,
+) -> FinalResult:
     """Choose among the best episodes by their reward on all reward images, and score beside it what it has to beat.
 
     `task` is that of the last stage, whose `episodes` these are; the uniform policy is that of the original network.
     `original_accuracy` is that of the original network on the reward images.
     `zero_shot`: the first episode is what a trained agent did before it learned, and is scored beside the others.
-    `watch` measures latency, where the search knows it.
+    `latency_model` measures latency, where the search knows it.
     """
-    first = scored(task, episodes[0].keeps) if zero_shot else None
+    first = scored(task, episodes[0].kept_counts) if zero_shot else None
     others = [first] if first else []
-    best = choose_measured(task, episodes, reward, watch, *others) if watch else choose(task, episodes, reward, *others)
+    best = (
+        choose_measured(task, episodes, reward, latency_model, *others)
+        if latency_model
+        else choose(task, episodes, reward, *others)
+    )
     origin = task.origin
-    return Finish(
+    return FinalResult(
         original_accuracy=original_accuracy,
-        uniform=scored(origin, _uniform(origin, best.keeps)),
+        uniform=scored(origin, _uniform(origin, best.kept_counts)),
         zero_shot=first,
         policy=best,
-        groups=describe_groups(origin.graph, task.alive(best.keeps)),
-        costs=_costs(origin, best.keeps),
-        latency=latency_reached(watch, task, best.keeps) if watch else None,
+        groups=describe_groups(origin.graph, task.mask(best.kept_counts)),
+        costs=_costs(origin, best.kept_counts),
+        latency=latency_reached(latency_model, task, best.kept_counts) if latency_model else None,
     )
 
 
-def score_on_test(task: Task, result: Finish) -> OnTest:
+def score_on_test(task: Task, result: FinalResult) -> OnTest:
     """Read the test images: the one time that it is done."""
     return OnTest(
         original=task.accuracy(task.origin.model, task.splits.test),
@@ -82,7 +86,7 @@ def score_on_test(task: Task, result: Finish) -> OnTest:
     )
 
 
-def _uniform(task: Task, policy: Keeps) -> Keeps:
+def _uniform(task: Task, policy: KeptCounts) -> KeptCounts:
     """The uniform policy at the task's budgets, or at the MACs of `policy` where there are none."""
     budgets = task.budgets
     if not budgets.limits:
@@ -90,20 +94,20 @@ def _uniform(task: Task, policy: Keeps) -> Keeps:
     return budgets.scale(np.ones(len(task.graph.groups)))
 
 
-def _costs(task: Task, keeps: Keeps) -> dict[str, CostReached]:
-    """Costs of the original network of `task` and of the one that keeps `keeps[g]` units of each group."""
+def _costs(task: Task, kept_counts: KeptCounts) -> dict[str, CostReached]:
+    """Costs of the original network of `task` and of the one that keeps `kept_counts[g]` units of each group."""
     reached = {}
     for kind, make in COSTS.items():
         cost = make(task.graph)
-        before, after = cost(task.graph.full), cost(keeps)
+        before, after = cost(task.graph.full), cost(kept_counts)
         reached[kind] = CostReached(before, after, after / before)
     return reached
 
 
 def as_searched(task: Task, episode: Episode) -> Scored:
     """The policy of an episode with the very network that the search scored, for which it made no file."""
-    network, selection = task.compact(episode.keeps, task.search_recovery)
-    return Scored(episode.keeps, network, selection, episode.outcome.accuracy)
+    network, selection = task.compact(episode.kept_counts, task.search_recovery)
+    return Scored(episode.kept_counts, network, selection, episode.outcome.accuracy)
 
 
 def policy_file(
@@ -123,11 +127,11 @@ def policy_file(
         strategy=strategy,
         seed=seed,
         budget=tuple(limit.asked for limit in task.budgets.limits),
-        costs=_costs(task.origin, found.keeps),
+        costs=_costs(task.origin, found.kept_counts),
         latency=latency,
         accuracy_before=original_accuracy,
         accuracy=found.reward_accuracy,
-        groups=describe_groups(task.origin.graph, task.alive(found.keeps)),
+        groups=describe_groups(task.origin.graph, task.mask(found.kept_counts)),
         selection=found.selection,
         versions=current_versions(),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from agents.result import Episode
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from amc.pruning.slicing import Selection
 from amc.task import Task
 
@@ -20,30 +20,32 @@ FINALISTS = 5
 class Scored:
     """A policy with its compact network and its accuracy on all reward images, in [0, 1]."""
 
-    keeps: Keeps
+    kept_counts: KeptCounts
     network: nn.Module
     selection: Selection
     reward_accuracy: float
 
 
-def choose(task: Task, episodes: Sequence[Episode], reward: Callable[[Keeps, float], float], *others: Scored) -> Scored:
+def choose(
+    task: Task, episodes: Sequence[Episode], reward: Callable[[KeptCounts, float], float], *others: Scored
+) -> Scored:
     """The best by the reward on all reward images: of the best episodes, and of `others`, which were scored before."""
-    finalists = [*(scored(task, keeps) for keeps in _finalists(task, episodes)), *others]
-    return max(finalists, key=lambda each: reward(each.keeps, each.reward_accuracy))
+    finalists = [*(scored(task, kept_counts) for kept_counts in _finalists(task, episodes)), *others]
+    return max(finalists, key=lambda each: reward(each.kept_counts, each.reward_accuracy))
 
 
-def scored(task: Task, keeps: Keeps) -> Scored:
+def scored(task: Task, kept_counts: KeptCounts) -> Scored:
     """The policy with its compact network, scored on all reward images."""
-    network, selection = task.compact(keeps)
-    return Scored(keeps, network, selection, task.accuracy(network, task.splits.reward))
+    network, selection = task.compact(kept_counts)
+    return Scored(kept_counts, network, selection, task.accuracy(network, task.splits.reward))
 
 
-def _finalists(task: Task, episodes: Sequence[Episode]) -> list[Keeps]:
+def _finalists(task: Task, episodes: Sequence[Episode]) -> list[KeptCounts]:
     """The best distinct policies within the budget; the best alone where the search has scored what is kept.
 
     That is the same network, on all reward images.
     """
     candidates = [episode for episode in episodes if episode.outcome.within_budget]
-    ranked = {episode.keeps.tobytes(): episode for episode in sorted(candidates, key=lambda each: -each.reward)}
+    ranked = {episode.kept_counts.tobytes(): episode for episode in sorted(candidates, key=lambda each: -each.reward)}
     count = 1 if task.search_is_final else FINALISTS
-    return [episode.keeps for episode in ranked.values()][:count]
+    return [episode.kept_counts for episode in ranked.values()][:count]

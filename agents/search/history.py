@@ -10,7 +10,7 @@ from torch import Tensor
 from agents.result import Episode
 from envs.rewards import Outcome
 
-KEEPS, REWARD, STAGE, DETAIL = "keeps", "reward", "stage", "detail."
+KEPT_COUNTS, REWARD, STAGE, DETAIL = "keeps", "reward", "stage", "detail."
 OUTCOME = {
     "accuracy": torch.float64,
     "macs": torch.int64,
@@ -24,13 +24,13 @@ OUTCOME = {
 
 
 def to_columns(episodes: Sequence[Episode], groups: int) -> dict[str, Tensor]:
-    """One tensor for each number of an episode, `(episodes,)`; the keeps are `(episodes, groups)`.
+    """One tensor for each number of an episode, `(episodes,)`; the kept counts are `(episodes, groups)`.
 
     Details that an episode lacks are NaN.
     """
-    keeps = [torch.as_tensor(episode.keeps) for episode in episodes]
+    kept_counts = [torch.as_tensor(episode.kept_counts) for episode in episodes]
     columns = {
-        KEEPS: torch.stack(keeps) if keeps else torch.zeros(0, groups, dtype=torch.int64),
+        KEPT_COUNTS: torch.stack(kept_counts) if kept_counts else torch.zeros(0, groups, dtype=torch.int64),
         REWARD: torch.tensor([episode.reward for episode in episodes], dtype=torch.float64),
         STAGE: torch.tensor([episode.stage for episode in episodes], dtype=torch.int64),
     }
@@ -48,26 +48,26 @@ def from_columns(columns: Mapping[str, Tensor]) -> tuple[Episode, ...]:
     Raises:
         ValueError: a column is missing, or has another length or type.
     """
-    for name, dtype in {KEEPS: torch.int64, REWARD: torch.float64, STAGE: torch.int64, **OUTCOME}.items():
+    for name, dtype in {KEPT_COUNTS: torch.int64, REWARD: torch.float64, STAGE: torch.int64, **OUTCOME}.items():
         if name not in columns:
             raise ValueError(f"{name!r} is missing")
         if columns[name].dtype != dtype:
             raise ValueError(f"{name!r}: expected {dtype}, got {columns[name].dtype}")
-    if columns[KEEPS].ndim != 2:
-        raise ValueError(f"'keeps': expected a row per episode, got shape {list(columns[KEEPS].shape)}")
-    count = len(columns[KEEPS])
+    if columns[KEPT_COUNTS].ndim != 2:
+        raise ValueError(f"'keeps': expected a row per episode, got shape {list(columns[KEPT_COUNTS].shape)}")
+    count = len(columns[KEPT_COUNTS])
     for name, column in columns.items():
-        if name != KEEPS and column.shape != (count,):
+        if name != KEPT_COUNTS and column.shape != (count,):
             raise ValueError(f"{name!r}: expected {count} numbers, got shape {list(column.shape)}")
     details = {
         name.removeprefix(DETAIL): column.tolist() for name, column in columns.items() if name.startswith(DETAIL)
     }
-    keeps = columns[KEEPS].numpy()
+    kept_counts = columns[KEPT_COUNTS].numpy()
     numbers = {name: columns[name].tolist() for name in (REWARD, STAGE, *OUTCOME)}
     return tuple(
         Episode(
             index=index,
-            keeps=keeps[index],
+            kept_counts=kept_counts[index],
             reward=numbers[REWARD][index],
             outcome=Outcome(**{name: numbers[name][index] for name in OUTCOME}),
             details={name: values[index] for name, values in details.items() if values[index] == values[index]},

@@ -10,8 +10,8 @@ from agents.search.finalists import Scored, choose
 from amc.artifacts.policy import LatencyReached
 from amc.cost.budget import Limit
 from amc.cost.costs import LATENCY
-from amc.graph import Keeps
-from amc.latency.latency_model import Stopwatch
+from amc.graph import KeptCounts
+from amc.latency.latency_model import LatencyModel
 from amc.task import Task
 
 TOLERANCE = 0.01
@@ -22,8 +22,8 @@ TRIES = 6
 def choose_measured(
     task: Task,
     episodes: Sequence[Episode],
-    reward: Callable[[Keeps, float], float],
-    watch: Stopwatch,
+    reward: Callable[[KeptCounts, float], float],
+    latency_model: LatencyModel,
     *others: Scored,
 ) -> Scored:
     """As `choose`, of policies that are measured to be within the latency budget.
@@ -37,29 +37,29 @@ def choose_measured(
     if limit is None:
         return best
     for _ in range(TRIES):
-        measured = watch.measure(best.keeps)
+        measured = latency_model.measure(best.kept_counts)
         if measured <= limit.most * (1 + TOLERANCE):
             break
-        watch.refit(near=limit.most / watch.original)
-        predicted = watch.cost(task.graph)(best.keeps)
+        latency_model.refit(near=limit.most / latency_model.original)
+        predicted = latency_model.cost(task.graph)(best.kept_counts)
         most = limit.most * predicted / measured
-        if most < watch.cost(task.graph)(task.graph.least):
+        if most < latency_model.cost(task.graph)(task.graph.least):
             break
-        tightened = task.within(with_latency(task, most))
+        tightened = task.with_budgets(with_latency(task, most))
         best = choose(tightened, [_within(tightened, episode) for episode in episodes], reward)
     return best
 
 
-def latency_reached(watch: Stopwatch, task: Task, keeps: Keeps) -> LatencyReached:
-    """The latency of the network with `keeps`, predicted by the task's budget where it has one, and measured."""
+def latency_reached(latency_model: LatencyModel, task: Task, kept_counts: KeptCounts) -> LatencyReached:
+    """The latency of the network with `kept_counts`, predicted by the task's budget where it has one, and measured."""
     limit = latency_limit(task)
-    predict = limit.cost if limit else watch.cost(task.graph)
+    predict = limit.cost if limit else latency_model.cost(task.graph)
     return LatencyReached(
-        latency_before_ms=watch.original,
-        latency_after_ms=watch.measure(keeps),
-        latency_predicted_ms=predict(keeps),
-        target=watch.device.target,
-        runtime=watch.device.runtime,
+        latency_before_ms=latency_model.original,
+        latency_after_ms=latency_model.measure(kept_counts),
+        latency_predicted_ms=predict(kept_counts),
+        target=latency_model.device.target,
+        runtime=latency_model.device.runtime,
     )
 
 
@@ -77,6 +77,6 @@ def with_latency(task: Task, milliseconds: float) -> tuple[str, ...]:
 
 def _within(task: Task, episode: Episode) -> Episode:
     """The episode, of which only the policy counts, with its keeps scaled down to the task's budgets."""
-    if task.budgets.allows(episode.keeps):
+    if task.budgets.allows(episode.kept_counts):
         return episode
-    return dataclasses.replace(episode, keeps=task.budgets.scale(episode.keeps / task.graph.full))
+    return dataclasses.replace(episode, kept_counts=task.budgets.scale(episode.kept_counts / task.graph.full))

@@ -40,17 +40,17 @@ def make_env(
         raise UserError(f"reward {reward} needs something that tells latency")
     importance = task.compressor.importance
     return ChannelPruningEnv(
-        task.budgets, task.score, task.hints, importance, reward, observation, latency, task.score.all
+        task.budgets, task.score, task.group_features, importance, reward, observation, latency, task.score.all
     )
 
 
-def make_strategy(name: str, settings: str = "tuned", together: int = 1) -> Strategy:
-    """The strategy of that name; where it may, it decides on `together` policies before they are scored.
+def make_strategy(name: str, settings: str = "tuned", round_size: int = 1) -> Strategy:
+    """The strategy of that name; where it may, it decides on `round_size` policies before they are scored.
 
     Raises:
         UserError: unknown strategy or settings.
     """
-    return look_up("strategy", name, STRATEGIES)(look_up("settings", settings, PRESETS), together)
+    return look_up("strategy", name, STRATEGIES)(look_up("settings", settings, PRESETS), round_size)
 
 
 class BestOf:

@@ -22,7 +22,7 @@ from agents.search.stage_tuning import tune
 from agents.strategy import OnEpisode, Strategy
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER
 from amc.cost.costs import CostFunction
-from amc.graph import Keeps, PruningGraph
+from amc.graph import KeptCounts, PruningGraph
 from amc.networks.weight_files import load_state, read_state_dict, write_state_dict
 from amc.pruning.slicing import stored_tensors
 from amc.scoring.racing import Score
@@ -31,7 +31,7 @@ from amc.utils.errors import UserError
 from envs import ChannelPruningEnv
 from scripts.options.stage_options import Limits
 
-KEEPS, NETWORK = "keeps", "network."
+KEPT_COUNTS, NETWORK = "keeps", "network."
 
 
 class Stages:
@@ -86,7 +86,7 @@ class Stages:
         self._tune_steps = tune_steps
         self._quiet = quiet
         self._latency = latency
-        self._enter(0, task.within(budgets[0]))
+        self._enter(0, task.with_budgets(budgets[0]))
         self.planned = sum(self.strategy.planned(self.env, share) for share in self._shares)
 
     def search(self, on_episode: OnEpisode, past: Past) -> None:
@@ -108,7 +108,7 @@ class Stages:
             if number >= begun:
                 own = _within(past, number)
                 self.task.score.tell(
-                    (each.keeps, Score(each.outcome.accuracy, each.outcome.images)) for each in own.episodes
+                    (each.kept_counts, Score(each.outcome.accuracy, each.outcome.images)) for each in own.episodes
                 )
                 self.strategy.search(self.env, share, self._seed, told, own)
 
@@ -127,10 +127,10 @@ class Stages:
         """Enter the next stage with the best of this one's `episodes`."""
         number = self.number + 1
         path = self._folder / CHECKPOINT_FOLDER / f"stage-{number}.safetensors"
-        network, keeps = self._read(path) if path.is_file() else self._start(path, episodes)
-        self._enter(number, self.task.onward(network, keeps, self._budgets[number]))
+        network, kept_counts = self._read(path) if path.is_file() else self._start(path, episodes)
+        self._enter(number, self.task.next_stage(network, kept_counts, self._budgets[number]))
 
-    def _start(self, path: Path, episodes: Sequence[Episode]) -> tuple[nn.Module, Keeps]:
+    def _start(self, path: Path, episodes: Sequence[Episode]) -> tuple[nn.Module, KeptCounts]:
         """The network that the next stage starts from, which is kept in `path`."""
         best = choose(self.task, episodes, self.env.reward)
         if not self._quiet:
@@ -143,15 +143,15 @@ class Stages:
         if self._tune_steps:
             tune(best.network, self.task, self._tune_steps, self._seed)
         state = {f"{NETWORK}{name}": tensor for name, tensor in stored_tensors(best.network).items()}
-        write_state_dict(path, {KEEPS: torch.as_tensor(best.keeps), **state})
-        return best.network, best.keeps
+        write_state_dict(path, {KEPT_COUNTS: torch.as_tensor(best.kept_counts), **state})
+        return best.network, best.kept_counts
 
-    def _read(self, path: Path) -> tuple[nn.Module, Keeps]:
+    def _read(self, path: Path) -> tuple[nn.Module, KeptCounts]:
         state = read_state_dict(path)
-        keeps: Keeps = state.pop(KEEPS).numpy()
-        network, _ = self.task.compact(keeps)
+        kept_counts: KeptCounts = state.pop(KEPT_COUNTS).numpy()
+        network, _ = self.task.compact(kept_counts)
         load_state(network, {name.removeprefix(NETWORK): tensor for name, tensor in state.items()}, path)
-        return network, keeps
+        return network, kept_counts
 
 
 def _within(past: Past, stage: int) -> Past:

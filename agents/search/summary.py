@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from agents.result import Episode, best_of
-from agents.search.final import Finish, OnTest
+from agents.search.final import FinalResult, OnTest
 from scripts.options.stage_options import Limits
 
 
@@ -32,7 +32,7 @@ def of_stages(budgets: Sequence[Limits], episodes: Sequence[Episode]) -> list[di
     return found
 
 
-def summarise(result: Finish, on_test: OnTest, episodes: Sequence[Episode], seconds: float) -> dict[str, Any]:
+def summarise(result: FinalResult, on_test: OnTest, episodes: Sequence[Episode], seconds: float) -> dict[str, Any]:
     """Everything that a search prints; accuracies in [0, 1], `seconds` spent searching."""
     summary = {
         "original_accuracy": result.original_accuracy,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from amc.analysis.self_check import check
-from amc.graph import Example, PruningGraph, unchecked
+from amc.graph import Example, PruningGraph, trace_graph
 from amc.graph.freeze import freeze as freeze_groups
 from amc.graph.group_patterns import choose_groups
 
@@ -38,7 +38,7 @@ def analyse(
     """
 
     def analysed(model: nn.Module, example: Example) -> PruningGraph:
-        return choose_groups(unchecked(model, example, round_to, max_sparsity), freeze, only)
+        return choose_groups(trace_graph(model, example, round_to, max_sparsity), freeze, only)
 
     graph = analysed(model, example)
     return freeze_groups(graph, check(model, graph, example, analysed))

@@ -20,9 +20,9 @@ from amc.artifacts.policy import (
     read_policy,
     save_compact,
 )
-from amc.graph import Keeps, PruningGraph
+from amc.graph import KeptCounts, PruningGraph
 from amc.graph.inputs import Example
-from amc.graph.watch import restored
+from amc.graph.trace_forward import restored
 from amc.pruning.slicing import choose, compact, named_tensors, select
 from amc.utils.copying import copied
 from amc.utils.errors import UserError
@@ -44,8 +44,8 @@ def check_round_trip(model: nn.Module, graph: PruningGraph, example: Example, fo
     Raises:
         UserError: Any step fails, or the network that was loaded is another.
     """
-    alive = choose(graph, np.zeros(graph.unit_count), _by_one_step(graph))
-    selection = select(graph, model, alive)
+    mask = choose(graph, np.zeros(graph.unit_count), _by_one_step(graph))
+    selection = select(graph, model, mask)
     network = compact(model, selection).eval()
     policy = Policy(
         model="the network",
@@ -57,7 +57,7 @@ def check_round_trip(model: nn.Module, graph: PruningGraph, example: Example, fo
         costs={},
         accuracy_before=0.0,
         accuracy=0.0,
-        groups=describe_groups(graph, alive),
+        groups=describe_groups(graph, mask),
         selection=selection,
         versions=current_versions(),
     )
@@ -76,7 +76,7 @@ def check_round_trip(model: nn.Module, graph: PruningGraph, example: Example, fo
         )
 
 
-def _by_one_step(graph: PruningGraph) -> Keeps:
+def _by_one_step(graph: PruningGraph) -> KeptCounts:
     """Kept units of each group, one rounding step fewer than there are, int64 `(groups,)`."""
     return np.array([group.choices[-2] for group in graph.groups], dtype=np.int64)
 

@@ -22,18 +22,18 @@ from torch import Tensor, nn
 
 from amc.analysis.trial import run, small_inputs, stays_double, training_error
 from amc.artifacts.selection import check_fits, selection_from_json, selection_to_json
-from amc.graph import Example, Group, Keeps, PruningGraph
+from amc.graph import Example, Group, KeptCounts, PruningGraph
 from amc.graph.inputs import cast
 from amc.graph.source_location import of_error, outside_torch
-from amc.pruning.masked_network import ignoring, randomised
-from amc.pruning.slicing import Alive, Selection, compact, select
+from amc.pruning.masked_network import masked_consumers, randomised
+from amc.pruning.slicing import Selection, UnitMask, compact, select
 from amc.utils.errors import UserError
 from amc.utils.safe_backward import safe_backward
 from amc.utils.text import one_line
 
 TOLERANCES = {torch.float64: 1e-8, torch.float32: 1e-5}
 """Largest accepted difference, relative to the largest output; they leave about 1e-12 and 1e-6."""
-RANDOM_KEEPS = 2
+RANDOM_KEPT_COUNTS = 2
 
 
 def check(
@@ -92,16 +92,16 @@ class _Trial:
         a_step = np.array([group.choices[-2] if len(group.choices) > 1 else group.units for group in self.graph.groups])
         self._search(groups, a_step, found)
         rng = np.random.default_rng(0)
-        for number in range(RANDOM_KEEPS):
-            keeps = np.array([rng.choice(group.choices) for group in self.graph.groups])
+        for number in range(RANDOM_KEPT_COUNTS):
+            kept_counts = np.array([rng.choice(group.choices) for group in self.graph.groups])
             left = [group for group in groups if group.index not in found]
-            self._search(left, keeps, found, in_training=number == 0)
+            self._search(left, kept_counts, found, in_training=number == 0)
         for group in groups:
             if group.index not in found and not self._moves(group, self.graph.least):
                 found[group.index] = "self-check: ignoring its channels does not move the output, so nothing is proved"
         return found
 
-    def _moves(self, group: Group, keeps: Keeps) -> bool:
+    def _moves(self, group: Group, kept_counts: KeptCounts) -> bool:
         """Whether ignoring channels of the group moves the output by far more than the tolerance.
 
         Where gradients do not say so, for they do not come through every operator, it is tried.
@@ -111,15 +111,17 @@ class _Trial:
             return True
         with torch.no_grad():
             whole = run(self.model, self.inputs)
-            with ignoring(self.model, self.graph, self._alive([group], keeps)):
+            with masked_consumers(self.model, self.graph, self._mask([group], kept_counts)):
                 without = run(self.model, self.inputs)
         return any(
             _largest(after - before) >= least * size
             for before, after, size in zip(whole, without, self.sizes, strict=True)
         )
 
-    def _search(self, groups: Sequence[Group], keeps: Keeps, found: dict[int, str], in_training: bool = False) -> None:
-        failure = self._difference(groups, keeps, in_training) if groups else None
+    def _search(
+        self, groups: Sequence[Group], kept_counts: KeptCounts, found: dict[int, str], in_training: bool = False
+    ) -> None:
+        failure = self._difference(groups, kept_counts, in_training) if groups else None
         if failure is None:
             return
         if len(groups) == 1:
@@ -128,20 +130,20 @@ class _Trial:
             found[groups[0].index] = failure + passed
             return
         middle = len(groups) // 2
-        self._search(groups[:middle], keeps, found, in_training)
-        self._search(groups[middle:], keeps, found, in_training)
+        self._search(groups[:middle], kept_counts, found, in_training)
+        self._search(groups[middle:], kept_counts, found, in_training)
 
-    def _alive(self, groups: Sequence[Group], keeps: Keeps) -> Alive:
-        """Any `keeps[g]` units of each of `groups`, all of the others."""
-        alive = np.ones(self.graph.unit_count, dtype=np.bool_)
+    def _mask(self, groups: Sequence[Group], kept_counts: KeptCounts) -> UnitMask:
+        """Any `kept_counts[g]` units of each of `groups`, all of the others."""
+        mask = np.ones(self.graph.unit_count, dtype=np.bool_)
         for group in groups:
-            cut = np.random.default_rng(group.index).permutation(group.units)[keeps[group.index] :]
-            alive[group.first_unit + cut] = False
-        return alive
+            cut = np.random.default_rng(group.index).permutation(group.units)[kept_counts[group.index] :]
+            mask[group.first_unit + cut] = False
+        return mask
 
-    def _difference(self, groups: Sequence[Group], keeps: Keeps, in_training: bool) -> str | None:
-        alive = self._alive(groups, keeps)
-        selection = select(self.graph, self.model, alive)
+    def _difference(self, groups: Sequence[Group], kept_counts: KeptCounts, in_training: bool) -> str | None:
+        mask = self._mask(groups, kept_counts)
+        selection = select(self.graph, self.model, mask)
         if unreadable := _unreadable(self.model, selection):
             return unreadable
         try:
@@ -152,7 +154,7 @@ class _Trial:
             return f"self-check: the compact network fails with {_told(error)}"
         if in_training and (failure := training_error(small, self.inputs)) and self.trains:
             return f"self-check: the compact network fails in training mode with {_told(failure)}"
-        with torch.no_grad(), ignoring(self.model, self.graph, alive):
+        with torch.no_grad(), masked_consumers(self.model, self.graph, mask):
             wanted = run(self.model, self.inputs)
         for got, want, size in zip(outputs, wanted, self.sizes, strict=True):
             if got.shape != want.shape:

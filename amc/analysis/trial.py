@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_leaves
 
 from amc.graph import Example, PruningGraph
 from amc.graph.inputs import copies, drawn, feed, tensors
-from amc.graph.watch import output_tensors, restored
+from amc.graph.trace_forward import output_tensors, restored
 
 SIZES = (32, 64, 128)
 """Largest heights and widths that are tried before the example's own."""

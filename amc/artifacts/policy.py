@@ -24,8 +24,8 @@ from amc.graph import PruningGraph
 from amc.networks.admission import admit
 from amc.networks.sources import load_network
 from amc.networks.weight_files import load_weights, write_state_dict
-from amc.pruning.materialise_weights import plain_convolutions
-from amc.pruning.slicing import Alive, Selection, compact, stored_tensors
+from amc.pruning.materialise_weights import materialise_weights
+from amc.pruning.slicing import Selection, UnitMask, compact, stored_tensors
 from amc.utils.copying import copied
 from amc.utils.errors import UserError
 from amc.utils.files import write_json
@@ -90,11 +90,11 @@ class Policy:
     latency: LatencyReached | None = None  # where the search knew it
 
 
-def describe_groups(graph: PruningGraph, alive: Alive) -> tuple[GroupPolicy, ...]:
-    """The decisions that the mask `alive` over all units stands for."""
+def describe_groups(graph: PruningGraph, mask: UnitMask) -> tuple[GroupPolicy, ...]:
+    """The decisions that the mask `mask` over all units stands for."""
     decisions = []
     for group in graph.groups:
-        kept = np.flatnonzero(alive[group.slice])
+        kept = np.flatnonzero(mask[group.slice])
         decisions.append(
             GroupPolicy(
                 name=group.name,
@@ -153,7 +153,7 @@ def load_compact(model: nn.Module, policy: Policy, weights: Path) -> nn.Module:
         UserError: The model is not the policy's, or the weights do not fit.
     """
     model, _ = admit(copied(model))
-    plain_convolutions(model)
+    materialise_weights(model)
     check_fits(model, policy.selection, policy.model)
     network = compact(model, policy.selection)
     for note in load_weights(network, str(weights)):

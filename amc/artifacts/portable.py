@@ -23,7 +23,7 @@ from torch.export.graph_signature import OutputKind, TensorArgument
 from torch.utils._pytree import tree_map
 
 from amc.graph.inputs import Example, arguments, drawn, feed, keywords, tensors
-from amc.graph.watch import output_tensors
+from amc.graph.trace_forward import output_tensors
 from amc.utils.copying import copied
 from amc.utils.errors import UserError
 from amc.utils.files import write_whole

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from amc.criteria import CRITERIA, Evidence
-from amc.graph import Keeps, PruningGraph
+from amc.graph import KeptCounts, PruningGraph
 from amc.graph.inputs import Example
-from amc.pruning.slicing import Alive, Selection, choose, compact, select, sliced
+from amc.pruning.slicing import Selection, UnitMask, choose, compact, select, sliced
 from amc.recovery.asymmetric import Asymmetric
 from amc.recovery.batch_norm_statistics import has_statistics, reestimate
 from amc.recovery.bias_correction import BiasCorrection
@@ -22,10 +22,10 @@ from amc.utils.registry import look_up
 class Recovery(NamedTuple):
     """What is done after the channels are cut.
 
-    `reconstruct`: consumers are solved by least squares on the original's inputs (`amc.recovery.reconstruction`). `asymmetric`: all
-    layers are solved one after the other, on what they then read (`amc.recovery.asymmetric`). `statistics`: batch-norm
-    statistics are taken again (`amc.recovery.batch_norm_statistics`); in a network without any, biases are corrected
-    (`amc.recovery.bias_correction`). `closed_form`: statistics follow from the Gram matrices.
+    `reconstruct`: consumers are solved by least squares on the original's inputs (`amc.recovery.reconstruction`).
+    `asymmetric`: all layers are solved one after the other, on what they then read (`amc.recovery.asymmetric`).
+    `statistics`: batch-norm statistics are taken again (`amc.recovery.batch_norm_statistics`); in a network without
+    any, biases are corrected (`amc.recovery.bias_correction`). `closed_form`: statistics follow from the Gram matrices.
     """
 
     reconstruct: bool = False
@@ -74,50 +74,50 @@ class Compressor:
         self._evidence = Evidence(model, graph, calibration, seed)
         self.importance = look_up("criterion", criterion, CRITERIA)(self._evidence)
 
-    def alive(self, keeps: Keeps) -> Alive:
-        """Which units stay when `keeps[g]` of each group do."""
-        return choose(self.graph, self.importance, keeps)
+    def mask(self, kept_counts: KeptCounts) -> UnitMask:
+        """Which units stay when `kept_counts[g]` of each group do."""
+        return choose(self.graph, self.importance, kept_counts)
 
-    def compact(self, alive: Alive, recovery: str = DEFAULT_RECOVERY) -> tuple[nn.Module, Selection]:
-        """The compact network in evaluation mode in which the units `alive` are left, and how it was cut.
+    def compact(self, mask: UnitMask, recovery: str = DEFAULT_RECOVERY) -> tuple[nn.Module, Selection]:
+        """The compact network in evaluation mode in which the units `mask` are left, and how it was cut.
 
         `recovery` is a name in `RECOVERIES`.
         """
         steps = look_up("recovery", recovery, RECOVERIES)
-        selection = select(self.graph, self.model, alive)
-        network = compact(self.model, selection, self._reconstructed(alive, steps)).eval()
+        selection = select(self.graph, self.model, mask)
+        network = compact(self.model, selection, self._reconstructed(mask, steps)).eval()
         if steps.asymmetric:
-            self._asymmetric.refit(network, alive)
+            self._asymmetric.refit(network, mask)
         if steps.statistics and has_statistics(network):
             reestimate(network, self._evidence.calibration)
         elif steps.statistics:
-            self._bias_correction.correct(network, alive)
+            self._bias_correction.correct(network, mask)
         return network, selection
 
-    def tensors(self, alive: Alive, recovery: str) -> tuple[dict[str, Tensor], Selection]:
+    def tensors(self, mask: UnitMask, recovery: str) -> tuple[dict[str, Tensor], Selection]:
         """All tensors of the compact network by name, before statistics are taken anew, and how it was cut."""
-        selection = select(self.graph, self.model, alive)
-        return sliced(self.model, selection, self._reconstructed(alive, RECOVERIES[recovery])), selection
+        selection = select(self.graph, self.model, mask)
+        return sliced(self.model, selection, self._reconstructed(mask, RECOVERIES[recovery])), selection
 
     @property
     def calibration(self) -> Sequence[Example]:
         """Batches of inputs."""
         return self._evidence.calibration
 
-    def _reconstructed(self, alive: Alive, steps: Recovery) -> dict[str, Tensor]:
+    def _reconstructed(self, mask: UnitMask, steps: Recovery) -> dict[str, Tensor]:
         """What replaces tensors of the original before they are cut."""
         tensors = {}
         if steps.reconstruct:
             refitted = self._asymmetric.weights if steps.asymmetric else frozenset()
             norms_follow = steps.statistics or steps.asymmetric or steps.closed_form
-            tensors = self._reconstructor.weights(alive, norms_follow=norms_follow, but=refitted)
+            tensors = self._reconstructor.weights(mask, norms_follow=norms_follow, but=refitted)
         if steps.closed_form:
-            tensors |= self._reconstructor.statistics(alive)
+            tensors |= self._reconstructor.statistics(mask)
         return tensors
 
-    def reconstruction_errors(self, alive: Alive) -> dict[str, float]:
+    def reconstruction_errors(self, mask: UnitMask) -> dict[str, float]:
         """Of each consumer that lost inputs, the share of its output energy that is lost for good, by weight."""
-        return self._reconstructor.errors(alive)
+        return self._reconstructor.errors(mask)
 
     @cached_property
     def _reconstructor(self) -> Reconstructor:

@@ -11,7 +11,7 @@ SHARES = (0.25, 0.5, 0.75)
 """Shares of a group's units at which it is looked at."""
 
 
-def hints(compressor: Compressor) -> NDArray[np.float64]:
+def group_features(compressor: Compressor) -> NDArray[np.float64]:
     """Two rows of features per group, `(groups, 2 * len(SHARES))` in [0, 1].
 
     First the share of the group's importance that its most important 25, 50 and 75 % of units hold; then the share of
@@ -20,12 +20,12 @@ def hints(compressor: Compressor) -> NDArray[np.float64]:
     graph = compressor.graph
     table = np.zeros((len(graph.groups), 2 * len(SHARES)))
     for column, share in enumerate(SHARES):
-        keeps = np.maximum(1, np.round(share * graph.full)).astype(np.int64)
-        alive = compressor.alive(keeps)
-        errors = compressor.reconstruction_errors(alive)
+        kept_counts = np.maximum(1, np.round(share * graph.full)).astype(np.int64)
+        mask = compressor.mask(kept_counts)
+        errors = compressor.reconstruction_errors(mask)
         for group in graph.groups:
             importance = compressor.importance[group.slice]
-            table[group.index, column] = importance[alive[group.slice]].sum() / max(importance.sum(), 1e-300)
+            table[group.index, column] = importance[mask[group.slice]].sum() / max(importance.sum(), 1e-300)
             lost = [errors.get(graph.layers[i].weight or "", 0.0) for i in group.consumers]
             table[group.index, len(SHARES) + column] = np.mean(lost)
     return table

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from amc.graph import Axis, Keeps, PruningGraph
+from amc.graph import Axis, KeptCounts, PruningGraph
 
 
 class AxisLengths:
@@ -30,8 +30,10 @@ class AxisLengths:
                 self.per_unit[row] = np.bincount(group_of_unit[cut], minlength=len(units)) // units
         self._matrix = csr_array(self.per_unit)
 
-    def __call__(self, keeps: Keeps) -> NDArray[np.int64]:
-        """The length of each axis with `keeps[..., g]` units of each group left, int64 `(..., axes)`."""
-        *policies, groups = keeps.shape
-        lengths = self._matrix @ keeps.reshape(math.prod(policies), groups).T  # sparse: no threads that spin afterwards
+    def __call__(self, kept_counts: KeptCounts) -> NDArray[np.int64]:
+        """The length of each axis with `kept_counts[..., g]` units of each group left, int64 `(..., axes)`."""
+        *policies, groups = kept_counts.shape
+        lengths = (
+            self._matrix @ kept_counts.reshape(math.prod(policies), groups).T
+        )  # sparse: no threads that spin afterwards
         return self.fixed + lengths.T.reshape(*policies, len(self.fixed))

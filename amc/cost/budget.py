@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.cost.costs import COSTS, LATENCY, MEMORY, CostFunction, amount, cost_of_each
-from amc.graph import Keeps, PruningGraph
+from amc.graph import KeptCounts, PruningGraph
 from amc.utils.errors import UserError
 from amc.utils.registry import look_up
 
@@ -106,29 +106,29 @@ class Budgets:
                     f"({limit.kind}={share:g})"
                 )
 
-    def allows(self, keeps: Keeps) -> bool:
+    def allows(self, kept_counts: KeptCounts) -> bool:
         """Whether no limit is exceeded."""
-        return all(limit.cost(keeps) <= limit.most for limit in self.limits)
+        return all(limit.cost(kept_counts) <= limit.most for limit in self.limits)
 
-    def allows_each(self, keeps: Keeps) -> NDArray[np.bool_]:
+    def allows_each(self, kept_counts: KeptCounts) -> NDArray[np.bool_]:
         """The same of several networks: keeps `(..., groups)`, the answers `(...)`."""
-        allowed = np.ones(keeps.shape[:-1], dtype=np.bool_)
+        allowed = np.ones(kept_counts.shape[:-1], dtype=np.bool_)
         for limit in self.limits:
-            allowed &= cost_of_each(limit.cost, keeps) <= limit.most
+            allowed &= cost_of_each(limit.cost, kept_counts) <= limit.most
         return allowed
 
-    def excess(self, keeps: Keeps) -> float:
+    def excess(self, kept_counts: KeptCounts) -> float:
         """By how much the limits are exceeded: shares of the whole network's cost, added up over the limits."""
-        return sum(max(limit.cost(keeps) - limit.most, 0.0) / limit.original for limit in self.limits)
+        return sum(max(limit.cost(kept_counts) - limit.most, 0.0) / limit.original for limit in self.limits)
 
-    def pressure(self, most: Keeps, least: Keeps) -> NDArray[np.float64]:
+    def pressure(self, most: KeptCounts, least: KeptCounts) -> NDArray[np.float64]:
         """Of what can be saved between the keeps `most` and `least`, the share that must be saved, in [0, 1].
 
-        Keeps are `(..., groups)`, shares `(...)`.
+        Kept counts are `(..., groups)`, shares `(...)`.
         """
         pressure = np.zeros(most.shape[:-1])
         for limit in self.limits:
-            high, low = (cost_of_each(limit.cost, keeps) for keeps in (most, least))
+            high, low = (cost_of_each(limit.cost, kept_counts) for kept_counts in (most, least))
             share = np.where(high > low, (high - limit.most) / np.maximum(high - low, 1e-12), 1.0)
             pressure = np.maximum(pressure, np.where(high > limit.most, share, 0.0))
         return np.minimum(pressure, 1.0)
@@ -140,18 +140,18 @@ class Budgets:
         least, largest = self._largest(rows, np.array([index, index])).tolist()
         return (least if self.limits else int(self.choices[index][0])), largest
 
-    def intervals(self, keeps: NDArray[np.int64]) -> NDArray[np.int64]:
+    def intervals(self, kept_counts: NDArray[np.int64]) -> NDArray[np.int64]:
         """The same of every group of several policies, given what each keeps of the groups before it.
 
         Args:
-            keeps: `(policies, groups)`.
+            kept_counts: What each keeps of every group, `(policies, groups)`.
 
         Returns:
             Least and largest, `(policies, groups, 2)`.
         """
-        count, groups = keeps.shape
+        count, groups = kept_counts.shape
         is_decided = np.arange(groups) < np.arange(groups)[:, None]
-        rows = [np.where(is_decided, keeps[:, None], later) for later in (self.graph.full, self.graph.least)]
+        rows = [np.where(is_decided, kept_counts[:, None], later) for later in (self.graph.full, self.graph.least)]
         places = np.tile(np.arange(groups), 2 * count)
         found = self._largest(np.stack(rows).reshape(-1, groups), places).reshape(2, count, groups)
         if not self.limits:
@@ -159,7 +159,7 @@ class Budgets:
         return np.moveaxis(found, 0, -1)
 
     def _largest(self, rows: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The largest choice of group `places[r]` that fits with the other keeps of row `r`; the least if none does.
+        """The largest choice of group `places[r]` that fits with the other counts of row `r`; the least if none does.
 
         By bisection, since costs never decrease with a keep.
         """
@@ -181,13 +181,13 @@ class Budgets:
         wanted = (1.0 - sparsity) * self.graph.groups[index].units
         return int(allowed[np.argmin(np.abs(allowed - wanted))])
 
-    def nearest(self, shares: NDArray[np.float64]) -> Keeps:
+    def nearest(self, shares: NDArray[np.float64]) -> KeptCounts:
         """The choices nearest to the wanted shares `(..., groups)`, each group for itself and whatever the budget."""
         wanted = np.clip(shares, 0.0, 1.0) * self.graph.full
         places = np.argmin(np.abs(self._table - wanted[..., None]), axis=-1)
         return self._table[np.arange(len(self._table)), places]
 
-    def scale(self, shares: NDArray[np.float64], decided: Sequence[int] = ()) -> Keeps:
+    def scale(self, shares: NDArray[np.float64], decided: Sequence[int] = ()) -> KeptCounts:
         """Turn the wanted shares `(..., groups)`, all above 0, into keeps that fill the budget.
 
         All shares of a policy are multiplied by the largest common factor that fits, rounded to the nearest choice; the
@@ -196,26 +196,29 @@ class Budgets:
         """
         first = len(decided)
 
-        def keeps_at(factors: NDArray[np.float64]) -> Keeps:
-            keeps = self.nearest(factors[..., None] * shares)
-            keeps[..., :first] = decided
-            return keeps
+        def kept_counts_at(factors: NDArray[np.float64]) -> KeptCounts:
+            kept_counts = self.nearest(factors[..., None] * shares)
+            kept_counts[..., :first] = decided
+            return kept_counts
 
         if not self.limits:
-            return keeps_at(np.ones(shares.shape[:-1]))
-        return self.fit(keeps_at, 1.0 / shares[..., first:].min(axis=-1, initial=1.0), first)
+            return kept_counts_at(np.ones(shares.shape[:-1]))
+        return self.fit(kept_counts_at, 1.0 / shares[..., first:].min(axis=-1, initial=1.0), first)
 
     def fit(
-        self, keeps_at: Callable[[NDArray[np.float64]], Keeps], most: NDArray[np.float64] | float, first: int = 0
-    ) -> Keeps:
+        self,
+        kept_counts_at: Callable[[NDArray[np.float64]], KeptCounts],
+        most: NDArray[np.float64] | float,
+        first: int = 0,
+    ) -> KeptCounts:
         """The keeps at the largest levels up to `most` that fit every budget, filled up.
 
-        `keeps_at` gives the keeps `(..., groups)` of policies at levels `(...)`: the least ones at 0, and never fewer
-        at a higher level. Groups before `first` are not filled up.
+        `kept_counts_at` gives the kept counts `(..., groups)` of policies at levels `(...)`: the least ones at 0, and
+        never fewer at a higher level. Groups before `first` are not filled up.
         """
         high = np.asarray(most, dtype=np.float64)
         low = np.zeros_like(high)
-        fits, exceeds = keeps_at(low), keeps_at(high)
+        fits, exceeds = kept_counts_at(low), kept_counts_at(high)
         fits = np.where(self.allows_each(exceeds)[..., None], exceeds, fits)
         for _ in range(_BISECTIONS):
             between = (self._table > fits[..., None]) & (self._table <= exceeds[..., None])
@@ -223,21 +226,24 @@ class Budgets:
             if not is_open.any():
                 break
             middle = (low + high) / 2
-            keeps = keeps_at(middle)
+            kept_counts = kept_counts_at(middle)
             fit = is_open.copy()
-            fit[is_open] = self.allows_each(keeps[is_open])
+            fit[is_open] = self.allows_each(kept_counts[is_open])
             exceed = is_open & ~fit
             low, high = np.where(fit, middle, low), np.where(exceed, middle, high)
-            fits, exceeds = np.where(fit[..., None], keeps, fits), np.where(exceed[..., None], keeps, exceeds)
+            fits, exceeds = (
+                np.where(fit[..., None], kept_counts, fits),
+                np.where(exceed[..., None], kept_counts, exceeds),
+            )
         return self.fill(fits, first)
 
-    def fill(self, keeps: Keeps, first: int = 0) -> Keeps:
+    def fill(self, kept_counts: KeptCounts, first: int = 0) -> KeptCounts:
         """Hand out the steps that are still affordable, one a group in forward order from `first` on, until none is.
 
-        Keeps are `(..., groups)`, those of each policy filled up for themselves.
+        Kept counts are `(..., groups)`, those of each policy filled up for themselves.
         """
-        *policies, groups = keeps.shape
-        rows = keeps.reshape(math.prod(policies), groups).copy()
+        *policies, groups = kept_counts.shape
+        rows = kept_counts.reshape(math.prod(policies), groups).copy()
         left = np.arange(len(rows))
         while len(left):
             grown = np.zeros(len(left), dtype=np.bool_)
@@ -250,4 +256,4 @@ class Budgets:
                 rows[left[grows]] = larger[grows]
                 grown |= grows
             left = left[grown]
-        return rows.reshape(keeps.shape)
+        return rows.reshape(kept_counts.shape)

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.cost.axis_lengths import AxisLengths
-from amc.graph import Axis, Keeps, PruningGraph
+from amc.graph import Axis, KeptCounts, PruningGraph
 
-CostFunction = Callable[[Keeps], float]
+CostFunction = Callable[[KeptCounts], float]
 """A cost as a function of the units kept of each group; it never decreases when a group keeps more."""
 MEMORY = "memory"
 """The kind of cost that is in bytes."""
@@ -31,16 +31,16 @@ class Cost:
     factors: NDArray[np.int64]
     coefficients: NDArray[np.int64]
 
-    def __call__(self, keeps: Keeps) -> int:
-        """The cost with `keeps[g]` units of each group left."""
-        return int(self.terms(keeps).sum())
+    def __call__(self, kept_counts: KeptCounts) -> int:
+        """The cost with `kept_counts[g]` units of each group left."""
+        return int(self.terms(kept_counts).sum())
 
-    def terms(self, keeps: Keeps) -> NDArray[np.int64]:
+    def terms(self, kept_counts: KeptCounts) -> NDArray[np.int64]:
         """What each term contributes, int64 `(..., terms)`: of `macs` the layers, of `params` the parameters, in order.
 
-        `keeps` may be those of several networks, `(..., groups)`.
+        `kept_counts` may be those of several networks, `(..., groups)`.
         """
-        lengths = self.lengths(keeps)
+        lengths = self.lengths(kept_counts)
         lengths = np.concatenate([lengths, np.ones_like(lengths[..., :1])], axis=-1)
         products: NDArray[np.int64] = self.coefficients * lengths[..., self.factors].prod(axis=-1)
         return products
@@ -58,21 +58,21 @@ class PeakMemory:
     made: NDArray[np.int64]
     last: NDArray[np.int64]
 
-    def __call__(self, keeps: Keeps) -> int:
-        """The bytes with `keeps[g]` units of each group left."""
-        sizes = self.activations.terms(keeps)
+    def __call__(self, kept_counts: KeptCounts) -> int:
+        """The bytes with `kept_counts[g]` units of each group left."""
+        sizes = self.activations.terms(kept_counts)
         needed = np.zeros(int(self.last.max(initial=0)) + 2, dtype=np.int64)
         np.add.at(needed, self.made, sizes)
         np.subtract.at(needed, self.last + 1, sizes)
-        return self.weights(keeps) + int(needed.cumsum().max())
+        return self.weights(kept_counts) + int(needed.cumsum().max())
 
 
-def cost_of_each(cost: CostFunction, keeps: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The costs of several networks, `(...)`, with `keeps[..., g]` units of each group left."""
+def cost_of_each(cost: CostFunction, kept_counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The costs of several networks, `(...)`, with `kept_counts[..., g]` units of each group left."""
     if isinstance(cost, Cost):
-        return cost.terms(keeps).sum(axis=-1).astype(np.float64)
-    rows = keeps.reshape(-1, keeps.shape[-1])
-    return np.array([cost(row) for row in rows], dtype=np.float64).reshape(keeps.shape[:-1])
+        return cost.terms(kept_counts).sum(axis=-1).astype(np.float64)
+    rows = kept_counts.reshape(-1, kept_counts.shape[-1])
+    return np.array([cost(row) for row in rows], dtype=np.float64).reshape(kept_counts.shape[:-1])
 
 
 def amount(kind: str, cost: float) -> str:

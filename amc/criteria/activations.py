@@ -14,7 +14,7 @@ from amc.criteria.evidence import Evidence, Importance
 from amc.graph import Layer
 from amc.graph.inputs import batch_size, feed
 from amc.graph.layer_calls import LayerPass, layer_input
-from amc.graph.watch import output_tensors, separate_operators
+from amc.graph.trace_forward import output_tensors, separate_operators
 
 
 def apoz(evidence: Evidence) -> Importance:

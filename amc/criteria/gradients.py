@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from amc.criteria.evidence import Evidence, Importance
 from amc.graph.inputs import Example, batch_size, feed
-from amc.graph.watch import output_tensors
+from amc.graph.trace_forward import output_tensors
 from amc.utils.copying import copied
 from amc.utils.errors import UserError
 from amc.utils.safe_backward import safe_backward

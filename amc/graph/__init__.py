@@ -1,8 +1,8 @@
 """Analysis of a network: which channels must be cut together, and what that costs."""
 
 from amc.graph.inputs import Example
-from amc.graph.structure import Activation, Axis, Frozen, Group, Keeps, Layer, PruningGraph, Size, Statistic
-from amc.graph.trace_graph import unchecked
+from amc.graph.structure import Activation, Axis, Frozen, Group, KeptCounts, Layer, PruningGraph, Size, Statistic
+from amc.graph.trace_graph import trace_graph
 
 __all__ = [
     "Activation",
@@ -10,10 +10,10 @@ __all__ = [
     "Example",
     "Frozen",
     "Group",
-    "Keeps",
+    "KeptCounts",
     "Layer",
     "PruningGraph",
     "Size",
     "Statistic",
-    "unchecked",
+    "trace_graph",
 ]

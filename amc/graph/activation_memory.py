@@ -32,12 +32,12 @@ class Storage:
     is_given: bool = False
 
 
-class Storages:
+class ActivationMemory:
     """The activations of a forward pass, in the order in which they are made."""
 
     def __init__(self) -> None:
         self._all: list[Storage] = []
-        self._alive: dict[int, int] = {}  # where each storage that was seen last under an address is in `_all`
+        self._mask: dict[int, int] = {}  # where each storage that was seen last under an address is in `_all`
         self._operators = 0
 
     def give(self, tensor: Tensor, images: int) -> None:
@@ -48,7 +48,7 @@ class Storages:
         """Note an operator: what it reads; what it gives, with the labels and the number of images of each."""
         read = list(read)
         before = {_address(tensor) for tensor in read}
-        known = [self._alive[address] for address in before if address in self._alive]
+        known = [self._mask[address] for address in before if address in self._mask]
         for index in known:
             self._all[index].last = self._operators
         for tensor, labels, images in written:
@@ -60,7 +60,7 @@ class Storages:
     def keep(self, outputs: Iterable[Tensor]) -> None:
         """Note the outputs of the network, which stay until its end."""
         for tensor in outputs:
-            index = self._alive.get(_address(tensor))
+            index = self._mask.get(_address(tensor))
             if index is not None:
                 self._all[index].last = self._operators
 
@@ -92,14 +92,14 @@ class Storages:
         self, tensor: Tensor, labels: Labels, images: int, donors: tuple[int, ...], is_given: bool = False
     ) -> None:
         if not tensor.numel():
-            self._alive.pop(_address(tensor), None)
+            self._mask.pop(_address(tensor), None)
             return
         known = tuple(label for label in labels if label is not None)
         size = tensor.numel() * tensor.element_size() // images
         rest = size
         for label in known:
             rest //= len(label)
-        self._alive[_address(tensor)] = len(self._all)
+        self._mask[_address(tensor)] = len(self._all)
         self._all.append(Storage(known, rest, size, self._operators, self._operators, donors, is_given))
 
 

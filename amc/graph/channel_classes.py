@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.graph.channels import Atoms, Label, components
-from amc.graph.trace import Watch
+from amc.graph.trace import Trace
 
 
-class Parts:
+class ChannelClasses:
     """Classes of tied channels that one layer produces together, and that cost the same, are one part.
 
     Costs are the same where they have the same number of positions in every tensor and in every piece that is split
@@ -25,19 +25,19 @@ class Parts:
         assumed: the operators that are assumed to follow the number of a part's channels.
     """
 
-    def __init__(self, watch: Watch) -> None:
-        self.of_atom, reasons = watch.channels.classes()
+    def __init__(self, trace: Trace) -> None:
+        self.of_atom, reasons = trace.channels.classes()
         count = int(self.of_atom.max(initial=-1)) + 1
-        produced = [self.classes(call.out[0]) for call in watch.layers]
+        produced = [self.classes(call.out[0]) for call in trace.layers]
         runs = [(np.full(len(each) - 1, each[0]), each[1:]) for each in produced if len(each) > 1]
-        pairs = np.stack([components(count, runs).astype(np.uint64), self._costs(_labels(watch), count)])
+        pairs = np.stack([components(count, runs).astype(np.uint64), self._costs(_labels(trace), count)])
         self.of_class: Atoms = np.unique(pairs, axis=1, return_inverse=True)[1].reshape(-1)
         self.sizes = np.bincount(self.of_class, minlength=1)
         self.reasons: dict[int, str] = {}
         for each, reason in reasons.items():
             self.reasons.setdefault(int(self.of_class[each]), reason)
         self.assumed: dict[int, dict[str, None]] = {}
-        for label, operator in watch.channels.assumed:
+        for label, operator in trace.channels.assumed:
             for part in self.under(label):
                 self.assumed.setdefault(part, {})[operator] = None
 
@@ -65,10 +65,10 @@ class Parts:
         return np.split(order, np.cumsum(self.sizes)[:-1])
 
 
-def _labels(watch: Watch) -> Iterable[Atoms]:
-    for labels in watch.named.values():
+def _labels(trace: Trace) -> Iterable[Atoms]:
+    for labels in trace.named.values():
         yield from (label for label in labels if label is not None)
-    for call in watch.layers:
+    for call in trace.layers:
         yield from (label for label, _ in (call.inputs, call.weight_in, call.out) if label is not None)
-    for _, _, pieces in watch.sizes:
+    for _, _, pieces in trace.sizes:
         yield from (label for label in pieces if label is not None)

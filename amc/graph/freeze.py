@@ -6,8 +6,8 @@ import dataclasses
 
 import numpy as np
 
-from amc.graph.renumbered import with_axes
 from amc.graph.structure import Frozen, Group, PruningGraph
+from amc.graph.transform import with_axes
 
 
 def freeze(graph: PruningGraph, failures: dict[int, str]) -> PruningGraph:

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 import numpy as np
 from torch import nn
 
-from amc.graph.channel_classes import Parts
+from amc.graph.channel_classes import ChannelClasses
 from amc.graph.channels import Label
 from amc.graph.rounding import choices
 from amc.graph.structure import Activation, Axis, Frozen, Group, Layer, PruningGraph, Size, Statistic
-from amc.graph.trace import LayerCall, Watch
+from amc.graph.trace import LayerCall, Trace
 
 
 def build_graph(
-    watch: Watch,
+    trace: Trace,
     model: nn.Module,
     inputs: str,
     round_to: int | None,
@@ -23,13 +23,13 @@ def build_graph(
 ) -> PruningGraph:
     """Resolve ties into groups.
 
-    A part (`amc.graph.channel_classes`) is a group; it is frozen as a whole where one of its channels is, or where nothing
-    consumes it.
+    A part (`amc.graph.channel_classes`) is a group; it is frozen as a whole where one of its channels is, or where
+    nothing consumes it.
     """
-    parts = Parts(watch)
-    produced = [parts.under(call.out[0]) for call in watch.layers]
+    parts = ChannelClasses(trace)
+    produced = [parts.under(call.out[0]) for call in trace.layers]
     producers = _by_part(produced)
-    consumers = _by_part([parts.under(call.weight_in[0]) for call in watch.layers])
+    consumers = _by_part([parts.under(call.weight_in[0]) for call in trace.layers])
     members = parts.members()
 
     groups: list[Group] = []
@@ -37,7 +37,7 @@ def build_graph(
     settled: set[int] = set()
     units = 0
     unit_of_class = np.full(len(parts.of_class) + 1, -1, dtype=np.int64)
-    for call, own in zip(watch.layers, produced, strict=True):
+    for call, own in zip(trace.layers, produced, strict=True):
         if call.out[0] is None:
             frozen.append(Frozen(call.name, call.out[1], call.fixed or "a single channel"))
         for part, width in own.items():
@@ -74,14 +74,14 @@ def build_graph(
         return Axis(unit_of_class[parts.of_atom[label]])
 
     tensors = {}
-    for name, labels in watch.named.items():
+    for name, labels in trace.named.items():
         found = {dim: axis(label, 0) for dim, label in enumerate(labels) if label is not None}
         cut = {dim: each for dim, each in found.items() if each.is_cuttable}
         if cut:
             tensors[name] = cut
     return PruningGraph(
-        layers=tuple(_layer(call, _only_norm(watch, i), axis) for i, call in enumerate(watch.layers)),
-        auxiliary=tuple(_layer(call, None, axis) for call in watch.auxiliary),
+        layers=tuple(_layer(call, _only_norm(trace, i), axis) for i, call in enumerate(trace.layers)),
+        auxiliary=tuple(_layer(call, None, axis) for call in trace.auxiliary),
         groups=tuple(groups),
         frozen=tuple(frozen),
         tensors=tensors,
@@ -89,15 +89,15 @@ def build_graph(
         element_sizes={name: parameter.element_size() for name, parameter in model.named_parameters()},
         sizes=tuple(
             Size(module, attribute, tuple(axis(label, 0) for label in labels))
-            for module, attribute, labels in watch.sizes
+            for module, attribute, labels in trace.sizes
         ),
         statistics=tuple(
             Statistic(operator, number, {dim: axis(label, 0) for dim, label in labels.items()})
-            for operator, number, labels in watch.statistics
+            for operator, number, labels in trace.statistics
         ),
         activations=tuple(
             Activation(tuple(axis(label, 0) for label in each.labels), each.bytes, each.made, each.last)
-            for each in watch.storages.reused()
+            for each in trace.activation_memory.reused()
         ),
         inputs=inputs,
     )
@@ -132,10 +132,10 @@ def _why_not(
     return None
 
 
-def _only_norm(watch: Watch, layer: int) -> str | None:
+def _only_norm(trace: Trace, layer: int) -> str | None:
     """The batch norm that reads the layer's output, where nothing else does and it reads nothing else."""
-    norm = watch.norms.get(layer)
-    return None if norm is None or layer in watch.read_elsewhere or watch.norm_runs[norm] > 1 else norm
+    norm = trace.norms.get(layer)
+    return None if norm is None or layer in trace.read_elsewhere or trace.norm_runs[norm] > 1 else norm
 
 
 def _layer(call: LayerCall, norm: str | None, axis) -> Layer:  # type: ignore[no-untyped-def]

@@ -13,7 +13,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from amc.graph import Layer, PruningGraph
 from amc.graph.inputs import Example, batch_size, feed, first, together
-from amc.graph.watch import separate_operators
+from amc.graph.trace_forward import separate_operators
 
 LAYERS = ("aten::convolution", "aten::addmm", "aten::mm")
 NORMS = (

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-Keeps = NDArray[np.int64]
+KeptCounts = NDArray[np.int64]
 """How many units of each group stay, int64 `(groups,)`."""
 
 
@@ -25,9 +25,9 @@ class Axis:
     def __len__(self) -> int:
         return len(self.units)
 
-    def kept(self, alive: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Positions that stay, ascending, for the mask `alive` over all units, bool `(units,)`."""
-        return np.flatnonzero(np.append(alive, True)[self.units])
+    def kept(self, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Positions that stay, ascending, for the mask `mask` over all units, bool `(units,)`."""
+        return np.flatnonzero(np.append(mask, True)[self.units])
 
     @property
     def is_cuttable(self) -> bool:
@@ -172,12 +172,12 @@ class PruningGraph:
         return sum(group.units for group in self.groups)
 
     @property
-    def full(self) -> Keeps:
+    def full(self) -> KeptCounts:
         """The keeps that cut nothing."""
         return np.array([group.units for group in self.groups], dtype=np.int64)
 
     @property
-    def least(self) -> Keeps:
+    def least(self) -> KeptCounts:
         """The keeps that cut as much as may be cut."""
         return np.array([group.choices[0] for group in self.groups], dtype=np.int64)
 

@@ -14,13 +14,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from amc.graph.activation_memory import Storages
+from amc.graph.activation_memory import ActivationMemory
 from amc.graph.channels import Atoms, Channels, Label, Labels
 from amc.graph.source_location import of_frame, outside_torch
 
 
 @dataclass(frozen=True)
-class Seen:
+class TensorInfo:
     """What is known of a tensor: its labels, the parameter it is (a permutation of), the layer that made it."""
 
     labels: Labels
@@ -73,7 +73,7 @@ class Call:
         return [leaf for leaf in tree_leaves(self.out) if isinstance(leaf, Tensor)]
 
 
-class Watch:
+class Trace:
     """Everything noted during one forward pass."""
 
     def __init__(self, model: nn.Module, batch: int) -> None:
@@ -89,7 +89,7 @@ class Watch:
         self.named: dict[str, Labels] = {}  # labels of parameters and buffers that were used
         self.sizes: list[tuple[str, str, Labels]] = []  # module, its attribute, labels of the pieces that it counts
         self.statistics: list[tuple[str, int, dict[int, Atoms]]] = []  # operator, its call, labels of its input
-        self.storages = Storages()
+        self.activation_memory = ActivationMemory()
         self._statistic_calls: Counter[str] = Counter()
         self._names = {id(tensor): name for name, tensor in model.named_parameters()}
         self._names |= {id(tensor): name for name, tensor in model.named_buffers() if tensor.is_floating_point()}
@@ -97,21 +97,21 @@ class Watch:
         self._of_images = WeakTensorKeyDictionary()  # tensors that were computed from the images
         self._calls = 0
 
-    def of_another_pass(self, model: nn.Module) -> Watch:
+    def of_another_pass(self, model: nn.Module) -> Trace:
         """A watch of another forward pass through the same channels."""
-        other = Watch(model, self.batch)
+        other = Trace(model, self.batch)
         other.channels, other.named, other.sizes, other._seen = self.channels, self.named, self.sizes, self._seen
         return other
 
-    def seen(self, tensor: Tensor) -> Seen:
+    def seen(self, tensor: Tensor) -> TensorInfo:
         """What is known of `tensor`; a parameter or buffer gets fresh atoms when it is first met."""
         known = self._seen.get(tensor)
         if known is None:
             name = self._names.get(id(tensor))
             if name is None:
-                return Seen((None,) * tensor.ndim)
+                return TensorInfo((None,) * tensor.ndim)
             labels = tuple(self.channels.new(size) if size > 1 else None for size in tensor.shape)
-            known = Seen(labels, parameter=name)
+            known = TensorInfo(labels, parameter=name)
             self.named[name] = labels
             self._seen[tensor] = known
         return known
@@ -123,12 +123,12 @@ class Watch:
     def label(self, tensor: Tensor, labels: Labels, parameter: str | None = None, layer: int | None = None) -> None:
         """Note what is known of an operator's result."""
         assert len(labels) == tensor.ndim, f"{len(labels)} labels for a tensor of {tensor.ndim} axes"
-        self._seen[tensor] = Seen(labels, parameter, layer)
+        self._seen[tensor] = TensorInfo(labels, parameter, layer)
 
     def note_images(self, images: Tensor) -> None:
         """Note what the network was given."""
         self._of_images[images] = True
-        self.storages.give(images, self.batch)
+        self.activation_memory.give(images, self.batch)
 
     def follow_images(self, call: Call) -> None:
         """Note whether the result of a call depends on the images."""
@@ -139,7 +139,7 @@ class Watch:
     def note_memory(self, call: Call, is_elementwise: bool) -> None:
         """Note what a call reads and makes, once its results are labelled."""
         written = [(out, self.labels(out), self.batch if out in self._of_images else 1) for out in call.outputs()]
-        self.storages.note(call.tensors(), written, is_elementwise)
+        self.activation_memory.note(call.tensors(), written, is_elementwise)
 
     def positions(self, rows: Tensor) -> int:
         """How many of the `rows` of a layer's input belong to one image; all where they depend on no image."""

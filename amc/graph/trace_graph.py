@@ -8,12 +8,12 @@ from amc.graph.grouping import build_graph
 from amc.graph.input_spec import spec_of
 from amc.graph.inputs import Example
 from amc.graph.structure import PruningGraph
-from amc.graph.watch import watch_forward
+from amc.graph.trace_forward import trace_forward
 
 
-def unchecked(
+def trace_graph(
     model: nn.Module, example: Example, round_to: int | None = None, max_sparsity: float = 0.8
 ) -> PruningGraph:
     """The analysis without its self-check: enough to count what a network costs, not to prune it."""
-    watch = watch_forward(model, example)
-    return build_graph(watch, model, spec_of(example), round_to, max_sparsity)
+    trace = trace_forward(model, example)
+    return build_graph(trace, model, spec_of(example), round_to, max_sparsity)

@@ -11,7 +11,7 @@ BOOTSTRAP = 'import struct, sys; read = sys.stdin.buffer.read; exec(read(struct.
 """The command that a device's Python is started with; it runs the source that it then reads."""
 
 
-def shipment(threads: int) -> bytes:
+def bootstrap(threads: int) -> bytes:
     """What `BOOTSTRAP` reads to become a runner that measures with that many threads."""
     folder = files("amc.latency")
     sources = {f"amc.latency.{name}": (folder / f"{name}.py").read_text(encoding="utf-8") for name in MODULES}

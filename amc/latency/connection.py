@@ -10,7 +10,7 @@ import tempfile
 import time
 from typing import Any
 
-from amc.latency.bootstrap import shipment
+from amc.latency.bootstrap import bootstrap
 from amc.latency.protocol import Frame, ProtocolError, packed, read_frame
 from amc.latency.target import Target
 from amc.utils.errors import UserError
@@ -62,7 +62,7 @@ class Connection:
             self._errors.close()
             raise UserError(f"{target.name} needs {target.command[0]}, which is not installed") from error
         try:
-            greeting = self._exchanged(shipment(threads), START_SECONDS, NOISE)
+            greeting = self._exchanged(bootstrap(threads), START_SECONDS, NOISE)
         except BaseException:
             self.close()
             raise

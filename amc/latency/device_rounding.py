@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from amc.cost.costs import CostFunction
-from amc.graph import Keeps, PruningGraph
-from amc.latency.random_keeps import random_keeps
+from amc.graph import KeptCounts, PruningGraph
+from amc.latency.random_kept_counts import random_kept_counts
 
 STEPS = (32, 16, 8, 4, 2)
 """Channels."""
@@ -22,20 +22,20 @@ def device_rounding(graph: PruningGraph, latency: CostFunction, seed: int = 0) -
 
     `graph` is the analysis without rounding, `latency` a cost of it in ms.
     """
-    networks = random_keeps(graph, NETWORKS, seed)
-    before = np.array([latency(keeps) for keeps in networks])
+    networks = random_kept_counts(graph, NETWORKS, seed)
+    before = np.array([latency(kept_counts) for kept_counts in networks])
     for step in STEPS:
         up = _rounded_up(graph, step)
-        if float(np.mean(np.array([latency(up(keeps)) for keeps in networks]) / before)) <= 1 + FREE:
+        if float(np.mean(np.array([latency(up(kept_counts)) for kept_counts in networks]) / before)) <= 1 + FREE:
             return step
     return 1
 
 
-def _rounded_up(graph: PruningGraph, step: int) -> Callable[[Keeps], Keeps]:
+def _rounded_up(graph: PruningGraph, step: int) -> Callable[[KeptCounts], KeptCounts]:
     channels = np.array([group.channels_per_unit for group in graph.groups])
 
-    def up(keeps: Keeps) -> Keeps:
-        widths = -(-keeps * channels // step) * step
+    def up(kept_counts: KeptCounts) -> KeptCounts:
+        widths = -(-kept_counts * channels // step) * step
         return np.minimum(-(-widths // channels), graph.full)
 
     return up

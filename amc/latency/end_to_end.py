@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.cost.costs import CostFunction, written
-from amc.graph import Keeps, PruningGraph
+from amc.graph import KeptCounts, PruningGraph
 
 LEAST_SHARE = 1e-3
 """No network is predicted to take less of the original's latency."""
@@ -32,7 +32,7 @@ REPEATS = 10
 class Measured:
     """A compact network and the share of the original's latency that it takes, both measured in turn."""
 
-    keeps: Keeps
+    kept_counts: KeptCounts
     share: float
 
 
@@ -48,9 +48,9 @@ class Parts:
         """The parts of `graph`, whose layers take `layers` ms in all."""
         return cls(layers, written(graph))
 
-    def __call__(self, keeps: Keeps) -> NDArray[np.float64]:
-        """Both with `keeps`, `(2,)`."""
-        return np.array([self.layers(keeps), self.elements(keeps)], dtype=np.float64)
+    def __call__(self, kept_counts: KeptCounts) -> NDArray[np.float64]:
+        """Both with `kept_counts`, `(2,)`."""
+        return np.array([self.layers(kept_counts), self.elements(kept_counts)], dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,14 +65,14 @@ class LatencyCost:
     original: float
     factors: NDArray[np.float64]
 
-    def __call__(self, keeps: Keeps) -> float:
-        """The latency with `keeps[g]` units of each group left, in ms."""
-        saved = float(self.factors @ (self.whole - self.parts(keeps)))
+    def __call__(self, kept_counts: KeptCounts) -> float:
+        """The latency with `kept_counts[g]` units of each group left, in ms."""
+        saved = float(self.factors @ (self.whole - self.parts(kept_counts)))
         return max(self.original - saved, LEAST_SHARE * self.original)
 
 
 def fit(
-    parts: Parts, whole: Keeps, original: float, measured: Sequence[Measured], near: float | None = None
+    parts: Parts, whole: KeptCounts, original: float, measured: Sequence[Measured], near: float | None = None
 ) -> NDArray[np.float64]:
     """The factors, `(2,)` and none below 0, with the least relative error on `measured`.
 
@@ -90,7 +90,7 @@ def fit(
     weights = np.ones(len(shares))
     if near is not None:
         weights = np.maximum(np.exp(-(np.log(shares / near) ** 2) / (4 * NEAR**2)), LEAST_WEIGHT)
-    saved = np.stack([parts(whole) - parts(each.keeps) for each in measured]) / (original * shares[:, None])
+    saved = np.stack([parts(whole) - parts(each.kept_counts) for each in measured]) / (original * shares[:, None])
     wanted = (1.0 - shares) / shares
     factors = _least_squares(saved, wanted, weights)
     for _ in range(REPEATS):
@@ -117,4 +117,4 @@ def _least_squares(
 
 def relative_errors(cost: CostFunction, original: float, measured: Sequence[Measured]) -> NDArray[np.float64]:
     """How far the predictions are off, relative to what was measured, `(len(measured),)`."""
-    return np.array([abs(cost(each.keeps) / (each.share * original) - 1.0) for each in measured])
+    return np.array([abs(cost(each.kept_counts) / (each.share * original) - 1.0) for each in measured])

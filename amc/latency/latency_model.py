@@ -11,11 +11,11 @@ import numpy as np
 from amc.artifacts.json_validation import entry, integer, list_of, number, read_object
 from amc.cost.budget import Budgets, Costs
 from amc.cost.costs import COSTS, LATENCY, CostFunction, macs
-from amc.graph import Keeps, PruningGraph
+from amc.graph import KeptCounts, PruningGraph
 from amc.latency.end_to_end import LatencyCost, Measured, Parts, fit, relative_errors
 from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter
-from amc.latency.random_keeps import random_keeps
+from amc.latency.random_kept_counts import random_kept_counts
 from amc.latency.shapes import shapes_of
 from amc.latency.table import LatencyTable
 from amc.pruning.slicing import choose
@@ -41,7 +41,7 @@ MOVED, UNMOVED = 0.9, 0.97
 """A layer is told of where less than this share of its MACs is left, and more than this share of its time."""
 
 
-class Stopwatch:
+class LatencyModel:
     """Predicts and measures latency.
 
     Everything measured is a ratio to the original, which is measured in turn with it, times the latency that the
@@ -79,7 +79,7 @@ class Stopwatch:
         whole = self._parts(self.exporter.graph.full)
         return LatencyCost(self._parts_of(graph), whole, self.original, self._factors)
 
-    def teller(self, graph: PruningGraph, *, measured: bool) -> CostFunction:
+    def latency_of(self, graph: PruningGraph, *, measured: bool) -> CostFunction:
         """What tells the latency in ms of keeps of `graph`.
 
         With `measured` each network is measured end to end, where that is cheap: where the export can be cut. Else it
@@ -93,7 +93,7 @@ class Stopwatch:
         `show` is told how many are measured, and of how many.
         """
         self.original = self.device.measure([self.exporter.original], PRECISION, SECONDS).latencies[0].value
-        self.measure_all(random_keeps(self.exporter.graph, NETWORKS + HELD_OUT, seed), show)
+        self.measure_all(random_kept_counts(self.exporter.graph, NETWORKS + HELD_OUT, seed), show)
         self.refit(self.measured[:NETWORKS])
 
     def focus(self, most: float, seed: int, show: Callable[[int, int], None] = lambda *_: None) -> None:
@@ -119,39 +119,41 @@ class Stopwatch:
     def pairs(self) -> list[tuple[float, float]]:
         """Predicted and measured latency in ms of every network that was measured."""
         cost = self.cost(self.exporter.graph)
-        return [(cost(each.keeps), each.share * self.original) for each in self.measured]
+        return [(cost(each.kept_counts), each.share * self.original) for each in self.measured]
 
     def refit(self, measured: Sequence[Measured] = (), near: float | None = None) -> None:
         """Fit the prediction to `measured`, or to everything that was; above all `near` a share of the original's."""
         self._factors = fit(self._parts, self.exporter.graph.full, self.original, measured or self.measured, near)
 
-    def measure(self, keeps: Keeps) -> float:
-        """The latency in ms of the compact network with `keeps[g]` units of each group; each is measured once.
+    def measure(self, kept_counts: KeptCounts) -> float:
+        """The latency in ms of the compact network with `kept_counts[g]` units of each group; each is measured once.
 
         Raises:
             DeviceLostError: the device is gone.
         """
-        return self.measure_all([keeps])[0]
+        return self.measure_all([kept_counts])[0]
 
-    def measure_all(self, keeps: Sequence[Keeps], show: Callable[[int, int], None] = lambda *_: None) -> list[float]:
+    def measure_all(
+        self, kept_counts: Sequence[KeptCounts], show: Callable[[int, int], None] = lambda *_: None
+    ) -> list[float]:
         """As `measure`, of several networks; `show` is told how many are measured, and of how many."""
-        new = [each for each in keeps if each.tobytes() not in self._cache]
+        new = [each for each in kept_counts if each.tobytes() not in self._cache]
         for start in range(0, len(new), TOGETHER):
             show(start, len(new))
             self._measure(new[start : start + TOGETHER])
-        return [self._cache[each.tobytes()] for each in keeps]
+        return [self._cache[each.tobytes()] for each in kept_counts]
 
-    def unmoved(self, keeps: Keeps) -> list[str]:
-        """Layers that lose MACs and no time when `keeps[g]` units of each group are left, by the table."""
+    def unmoved(self, kept_counts: KeptCounts) -> list[str]:
+        """Layers that lose MACs and no time when `kept_counts[g]` units of each group are left, by the table."""
         graph = self.exporter.graph
         milliseconds, count = self.table.cost(graph, self.shapes).terms, macs(graph).terms
-        fewer = count(keeps) < MOVED * count(graph.full)
-        as_long = milliseconds(keeps) > UNMOVED * milliseconds(graph.full)
+        fewer = count(kept_counts) < MOVED * count(graph.full)
+        as_long = milliseconds(kept_counts) > UNMOVED * milliseconds(graph.full)
         return [graph.layers[index].name for index in np.flatnonzero(fewer & as_long)]
 
     def write(self, path: Path) -> None:
         """Write what was measured, for a search that goes on."""
-        networks = [{"keeps": each.keeps.tolist(), "share": each.share} for each in self.measured]
+        networks = [{"keeps": each.kept_counts.tolist(), "share": each.share} for each in self.measured]
         factors = self._factors.tolist()
         write_json(path, {"original_ms": self.original, "factors": factors, "networks": networks})
 
@@ -168,22 +170,22 @@ class Stopwatch:
             self.measured = list(entry(content, "networks", list_of(self._network)))
         except ValueError as error:
             raise UserError(f"{path} is damaged: {error}") from error
-        self._cache = {each.keeps.tobytes(): each.share * self.original for each in self.measured}
+        self._cache = {each.kept_counts.tobytes(): each.share * self.original for each in self.measured}
 
     def _network(self, value: Mapping[str, Any]) -> Measured:
-        keeps = np.array(entry(value, "keeps", list_of(integer)), dtype=np.int64)
-        if len(keeps) != len(self.exporter.graph.groups):
-            raise ValueError(f"expected keeps of {len(self.exporter.graph.groups)} groups, got {len(keeps)}")
-        return Measured(keeps, entry(value, "share", number))
+        kept_counts = np.array(entry(value, "keeps", list_of(integer)), dtype=np.int64)
+        if len(kept_counts) != len(self.exporter.graph.groups):
+            raise ValueError(f"expected keeps of {len(self.exporter.graph.groups)} groups, got {len(kept_counts)}")
+        return Measured(kept_counts, entry(value, "share", number))
 
-    def _measure(self, batch: Sequence[Keeps]) -> None:
+    def _measure(self, batch: Sequence[KeptCounts]) -> None:
         graph = self.exporter.graph
         alike = np.zeros(graph.unit_count)  # which units stay makes no difference
-        models = [self.exporter.compact(choose(graph, alike, keeps)) for keeps in batch]
+        models = [self.exporter.compact(choose(graph, alike, kept_counts)) for kept_counts in batch]
         timing = self.device.measure([self.exporter.original, *models], PRECISION, SECONDS * (1 + len(models)))
-        for keeps, ratio in zip(batch, timing.ratios[1:], strict=True):
-            self.measured.append(Measured(keeps, ratio.value))
-            self._cache[keeps.tobytes()] = ratio.value * self.original
+        for kept_counts, ratio in zip(batch, timing.ratios[1:], strict=True):
+            self.measured.append(Measured(kept_counts, ratio.value))
+            self._cache[kept_counts.tobytes()] = ratio.value * self.original
 
     def _parts_of(self, graph: PruningGraph) -> Parts:
         return Parts.of(graph, self.table.cost(graph, self.shapes))

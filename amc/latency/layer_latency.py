@@ -23,7 +23,7 @@ GRAIN = 4
 multiple may be slower than the next one that is."""
 
 
-class Surface:
+class LayerLatency:
     """The latency of a layer as share of its latency with all channels; it never falls when channels are added.
 
     Args:

@@ -14,7 +14,7 @@ from torch import nn
 
 from amc.artifacts.portable import onnx_as_it_is
 from amc.graph import Example, PruningGraph
-from amc.pruning.slicing import Alive, Selection, choose, compact, select
+from amc.pruning.slicing import Selection, UnitMask, choose, compact, select
 
 if TYPE_CHECKING:
     import onnx
@@ -60,9 +60,9 @@ class Exporter:
         """The network as it is."""
         return self.whole.SerializeToString()
 
-    def compact(self, alive: Alive) -> bytes:
-        """The network in which the units `alive` are left, with the weights that the original has there."""
-        selection = select(self.graph, self._model, alive)
+    def compact(self, mask: UnitMask) -> bytes:
+        """The network in which the units `mask` are left, with the weights that the original has there."""
+        selection = select(self.graph, self._model, mask)
         if self.cuts:
             return self._cut(selection).SerializeToString()
         return onnx_as_it_is(compact(self._model, selection), self._example).SerializeToString()

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 VERSION = 1
 MAGIC = b"\x00AMC\x01\xff\n\x02"
@@ -52,19 +51,19 @@ def read_frame(read: Read, noise: int = 0) -> Frame:
     start = _exactly(read, len(MAGIC))
     while start != MAGIC:
         if not noise:
-            raise ProtocolError(f"expected a frame, got {start!r}")
+            raise ProtocolError("expected a frame, got {!r}".format(start))
         noise -= 1
         start = start[1:] + _exactly(read, 1)
     header_length, body_length = LENGTHS.unpack(_exactly(read, LENGTHS.size))
     if header_length > HEADER_LIMIT or body_length > BODY_LIMIT:
-        raise ProtocolError(f"a frame of {header_length} + {body_length} bytes is too long")
+        raise ProtocolError("a frame of {} + {} bytes is too long".format(header_length, body_length))
     try:
         header = json.loads(_exactly(read, header_length).decode())
     except ValueError as error:
-        raise ProtocolError(f"a header is not JSON: {error}") from error
+        raise ProtocolError("a header is not JSON: {}".format(error)) from error
     body = _exactly(read, body_length)
     if not isinstance(header, dict) or header.get("version") != VERSION:
-        raise ProtocolError(f"expected a header of version {VERSION}, got {header!r}")
+        raise ProtocolError("expected a header of version {}, got {!r}".format(VERSION, header))
     return Frame(header, body)
 
 

@@ -1,8 +1,8 @@
 """What runs on the device: measures the ONNX models that it is sent, and nothing else.
 
 Needs Python 3.8 or later, NumPy and ONNX Runtime. It arrives over standard input with the modules that it imports from
-here (`amc.latency.bootstrap`), writes no file and opens no port. Requests come on standard input, answers go to standard
-output. The first answer is the fingerprint of the device.
+here (`amc.latency.bootstrap`), writes no file and opens no port. Requests come on standard input, answers go to
+standard output. The first answer is the fingerprint of the device.
 """
 
 from __future__ import annotations

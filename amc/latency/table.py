@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from amc.artifacts.json_validation import entry, integer, list_of, number, object_of, read_object, text
 from amc.cost.axis_lengths import AxisLengths
-from amc.graph import Keeps, PruningGraph
-from amc.latency.layer_latency import Point, Surface, bilinear
+from amc.graph import KeptCounts, PruningGraph
+from amc.latency.layer_latency import LayerLatency, Point, bilinear
 from amc.latency.shapes import LayerShape, from_json
 from amc.utils.errors import UserError
 from amc.utils.files import write_json
@@ -58,7 +58,7 @@ class LatencyTable:
     def cost(self, graph: PruningGraph, shapes: Mapping[int, LayerShape]) -> TableCost:
         """The latency of the layers of `graph`, of which `shapes` are those of the original network by their place."""
         surfaces = {
-            place: Surface(shape, self.layers[shape].points, self.layers[shape].least)
+            place: LayerLatency(shape, self.layers[shape].points, self.layers[shape].least)
             for place, shape in shapes.items()
         }
         return TableCost(graph, surfaces, {place: self.layers[shape].milliseconds for place, shape in shapes.items()})
@@ -81,7 +81,9 @@ class LatencyTable:
 class TableCost:
     """The summed latency of the layers in ms, as a function of the keeps; layers without a surface count nothing."""
 
-    def __init__(self, graph: PruningGraph, surfaces: Mapping[int, Surface], milliseconds: Mapping[int, float]) -> None:
+    def __init__(
+        self, graph: PruningGraph, surfaces: Mapping[int, LayerLatency], milliseconds: Mapping[int, float]
+    ) -> None:
         self._places = np.array(sorted(surfaces), dtype=np.int64)
         self._count = len(graph.layers)
         ordered = [surfaces[place] for place in self._places]
@@ -95,20 +97,20 @@ class TableCost:
         self._nodes_out = np.array([each.nodes_out for each in ordered]).reshape(-1, 3)
         self._grids = np.array([each.grid for each in ordered]).reshape(-1, 3, 3)
 
-    def __call__(self, keeps: Keeps) -> float:
-        """The sum with `keeps[g]` units of each group left."""
-        return float(self._measured(keeps).sum())
+    def __call__(self, kept_counts: KeptCounts) -> float:
+        """The sum with `kept_counts[g]` units of each group left."""
+        return float(self._measured(kept_counts).sum())
 
-    def terms(self, keeps: Keeps) -> NDArray[np.float64]:
+    def terms(self, kept_counts: KeptCounts) -> NDArray[np.float64]:
         """What each layer of the graph takes, `(layers,)`."""
         terms = np.zeros(self._count)
-        terms[self._places] = self._measured(keeps)
+        terms[self._places] = self._measured(kept_counts)
         return terms
 
-    def _measured(self, keeps: Keeps) -> NDArray[np.float64]:
+    def _measured(self, kept_counts: KeptCounts) -> NDArray[np.float64]:
         every = np.arange(len(self._places))
-        u = self._profiles_in[every, self._inputs(keeps)]
-        v = self._profiles_out[every, self._outputs(keeps)]
+        u = self._profiles_in[every, self._inputs(kept_counts)]
+        v = self._profiles_out[every, self._outputs(kept_counts)]
         return self._milliseconds * bilinear(u, v, self._nodes_in, self._nodes_out, self._grids)
 
 

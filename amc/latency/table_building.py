@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from amc.cost.axis_lengths import AxisLengths
-from amc.graph import Keeps, PruningGraph
+from amc.graph import KeptCounts, PruningGraph
 from amc.latency.layer_latency import GRAIN, Point, between, corners
 from amc.latency.measuring_device import Device
 from amc.latency.shapes import LayerShape, small_model
@@ -40,12 +40,14 @@ def missing(table: LatencyTable, shapes: Mapping[int, LayerShape]) -> list[Layer
     return [shape for shape in wanted if shape not in table.layers or not table.layers[shape].done]
 
 
-def least_widths(graph: PruningGraph, shapes: Mapping[int, LayerShape], keeps: Keeps) -> dict[LayerShape, Point]:
-    """The fewest input and output channels that layers of each shape have with `keeps`."""
+def least_widths(
+    graph: PruningGraph, shapes: Mapping[int, LayerShape], kept_counts: KeptCounts
+) -> dict[LayerShape, Point]:
+    """The fewest input and output channels that layers of each shape have with `kept_counts`."""
     places = list(shapes)
     layers = [graph.layers[place] for place in places]
-    inputs = AxisLengths(graph, [layer.inputs for layer in layers])(keeps)
-    outputs = AxisLengths(graph, [layer.out for layer in layers])(keeps)
+    inputs = AxisLengths(graph, [layer.inputs for layer in layers])(kept_counts)
+    outputs = AxisLengths(graph, [layer.out for layer in layers])(kept_counts)
     found: dict[LayerShape, Point] = {}
     for place, i, o in zip(places, inputs.tolist(), outputs.tolist(), strict=True):
         before = found.get(shapes[place], (i, o))

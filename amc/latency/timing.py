@@ -10,8 +10,7 @@ import gc
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Callable, Iterator, NamedTuple, Sequence
 
 Timer = Callable[[int], Sequence[float]]
 """Runs a network that many times; returns the seconds that each pass took."""

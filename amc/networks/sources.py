@@ -13,7 +13,7 @@ from amc.networks.finite import check_finite
 from amc.networks.models import MODELS
 from amc.networks.timm_networks import timm_network
 from amc.networks.weight_files import load_weights
-from amc.pruning.materialise_weights import plain_convolutions
+from amc.pruning.materialise_weights import materialise_weights
 from amc.utils.errors import UserError
 from amc.utils.text import nearest, one_line
 from amc.utils.user_file import FORM, call_function, is_user_function
@@ -60,7 +60,8 @@ def load_network(spec: str, weights: str = "default") -> Network:
     """Build a network and load its weights; convolutions that compute their weights become plain ones.
 
     Args:
-        spec: a name in `amc.networks.models.MODELS`, `torchvision:NAME` (image classification), `timm:NAME` (with the extra
+        spec: a name in `amc.networks.models.MODELS`, `torchvision:NAME` (image classification), `timm:NAME` (with the
+        extra
             `timm`), or `path/to/file.py:function` (a function without arguments that returns an `nn.Module`).
         weights: `default` (the packaged weights, torchvision's best, timm's, or what the user's function
             returned), `none` (as built: random for a name), or a file, also as `FILE:KEY`, that
@@ -88,7 +89,7 @@ def load_network(spec: str, weights: str = "default") -> Network:
     if weights not in ("default", "none"):
         network = replace(network, notes=(*network.notes, *load_weights(network.model, weights)))
     check_finite(network.model, spec if weights in ("default", "none") else weights)
-    plain_convolutions(network.model.eval())
+    materialise_weights(network.model.eval())
     return network
 
 

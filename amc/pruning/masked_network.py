@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from amc.graph import PruningGraph
-from amc.pruning.masked_statistics import OverAlive
-from amc.pruning.slicing import Alive
+from amc.pruning.masked_statistics import MaskedStatistics
+from amc.pruning.slicing import UnitMask
 from amc.utils.copying import copied
 
 
@@ -33,8 +33,8 @@ def randomised(model: nn.Module, generator: torch.Generator) -> nn.Module:
 
 
 @contextmanager
-def ignoring(model: nn.Module, graph: PruningGraph, alive: Alive) -> Iterator[None]:
-    """Within it, the consumers of `model` have zero weight wherever they meet a unit that is not `alive`.
+def masked_consumers(model: nn.Module, graph: PruningGraph, mask: UnitMask) -> Iterator[None]:
+    """Within it, the consumers of `model` have zero weight wherever they meet a unit that is not `mask`.
 
     Norms and statistics over channels are taken over those that are alive.
     """
@@ -42,14 +42,14 @@ def ignoring(model: nn.Module, graph: PruningGraph, alive: Alive) -> Iterator[No
     saved: list[tuple[Tensor, int, Tensor, Tensor]] = []
     try:
         for layer in graph.layers:
-            cut = ~np.append(alive, True)[layer.weight_in.units]
+            cut = ~np.append(mask, True)[layer.weight_in.units]
             if layer.weight is None or not cut.any():
                 continue
             weight, dim = parameters[layer.weight].detach(), layer.in_dimension
             places = torch.from_numpy(np.flatnonzero(cut))
             saved.append((weight, dim, places, weight.index_select(dim, places)))
             weight.index_fill_(dim, places, 0.0)
-        with OverAlive(graph, alive) if graph.statistics else nullcontext():
+        with MaskedStatistics(graph, mask) if graph.statistics else nullcontext():
             yield
     finally:
         for weight, dim, places, values in reversed(saved):

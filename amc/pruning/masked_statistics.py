@@ -10,22 +10,22 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from amc.graph import PruningGraph
-from amc.pruning.slicing import Alive
+from amc.pruning.slicing import UnitMask
 
 Places = dict[int, Tensor]
 """Positions along some dimensions of a tensor."""
 
 
-class OverAlive(TorchDispatchMode):
-    """Within it, every statistic of the graph is taken over the channels that are `alive`, in the whole network.
+class MaskedStatistics(TorchDispatchMode):
+    """Within it, every statistic of the graph is taken over the channels that are `mask`, in the whole network.
 
     The operator runs on those channels alone; a norm leaves zeros in place of the others.
     """
 
-    def __init__(self, graph: PruningGraph, alive: Alive) -> None:
+    def __init__(self, graph: PruningGraph, mask: UnitMask) -> None:
         super().__init__()
         self._places = {
-            (each.operator, each.call): {dim: torch.from_numpy(axis.kept(alive)) for dim, axis in each.axes.items()}
+            (each.operator, each.call): {dim: torch.from_numpy(axis.kept(mask)) for dim, axis in each.axes.items()}
             for each in graph.statistics
         }
         self._calls: Counter[str] = Counter()

@@ -34,7 +34,7 @@ class SamePadded(nn.Conv2d):
         return super().forward(F.pad(input, zeros))
 
 
-def plain_convolutions(model: nn.Module) -> None:
+def materialise_weights(model: nn.Module) -> None:
     """Replace, in place, every convolution of `model` (in evaluation mode) that computes its weight.
 
     It is replaced only where a plain one, or one that is `SamePadded`, gives the same result, and can't be trained as

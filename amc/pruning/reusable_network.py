@@ -14,7 +14,7 @@ from amc.utils.copying import copied
 Attributes = Mapping[str, Mapping[str, Any]]
 
 
-class Mold:
+class ReusableNetwork:
     """Holds what it was last filled with.
 
     Args:

@@ -14,26 +14,26 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
-from amc.graph import Keeps, PruningGraph
+from amc.graph import KeptCounts, PruningGraph
 from amc.utils.copying import copied
 from amc.utils.errors import UserError
 
-Alive = NDArray[np.bool_]
+UnitMask = NDArray[np.bool_]
 """Which units stay, over all groups: bool `(graph.unit_count,)`."""
 LARGE = 2**28
 """Bytes; larger tensors are sliced a part at a time."""
 
 
-def choose(graph: PruningGraph, importance: NDArray[np.float64], keeps: Keeps) -> Alive:
-    """The `keeps[g]` most important units of each group; of equal ones the first.
+def choose(graph: PruningGraph, importance: NDArray[np.float64], kept_counts: KeptCounts) -> UnitMask:
+    """The `kept_counts[g]` most important units of each group; of equal ones the first.
 
     `importance` is `(graph.unit_count,)`.
     """
-    alive = np.zeros(graph.unit_count, dtype=np.bool_)
-    for group, keep in zip(graph.groups, keeps, strict=True):
+    mask = np.zeros(graph.unit_count, dtype=np.bool_)
+    for group, keep in zip(graph.groups, kept_counts, strict=True):
         order = np.argsort(-importance[group.slice], kind="stable")
-        alive[group.first_unit + order[:keep]] = True
-    return alive
+        mask[group.first_unit + order[:keep]] = True
+    return mask
 
 
 @dataclass(frozen=True)
@@ -47,27 +47,27 @@ class Selection:
     attributes: Mapping[str, Mapping[str, Any]]
 
 
-def select(graph: PruningGraph, model: nn.Module, alive: Alive) -> Selection:
-    """What keeping the units `alive` does to `model`: every group must keep at least one unit.
+def select(graph: PruningGraph, model: nn.Module, mask: UnitMask) -> Selection:
+    """What keeping the units `mask` does to `model`: every group must keep at least one unit.
 
     `groups`, channel and feature counts of modules are derived from the shapes that are left.
     """
     for group in graph.groups:
-        if not alive[group.slice].any():
+        if not mask[group.slice].any():
             raise ValueError(f"group {group.name} keeps none of its {group.units} units; at least one must stay")
     tensors = {}
     shapes = {name: list(tensor.shape) for name, tensor in named_tensors(model).items()}
     for name, axes in graph.tensors.items():
-        kept = {dim: axis.kept(alive).tolist() for dim, axis in axes.items()}
+        kept = {dim: axis.kept(mask).tolist() for dim, axis in axes.items()}
         tensors[name] = kept
         for dim, positions in kept.items():
             shapes[name][dim] = len(positions)
     inputs = {
-        layer.weight: len(layer.inputs.kept(alive))
+        layer.weight: len(layer.inputs.kept(mask))
         for layer in (*graph.layers, *graph.auxiliary)
         if layer.weight and not layer.transposed_weight
     }
-    sizes = _sizes(graph, model, alive)
+    sizes = _sizes(graph, model, mask)
     attributes = {}
     for name, module in model.named_modules():
         wanted = _attributes(module, name, shapes, inputs) | sizes.get(name, {})
@@ -77,11 +77,11 @@ def select(graph: PruningGraph, model: nn.Module, alive: Alive) -> Selection:
     return Selection(tensors, attributes)
 
 
-def _sizes(graph: PruningGraph, model: nn.Module, alive: Alive) -> dict[str, dict[str, Any]]:
+def _sizes(graph: PruningGraph, model: nn.Module, mask: UnitMask) -> dict[str, dict[str, Any]]:
     """What the attributes that count the channels of an operator's pieces must say."""
     result: dict[str, dict[str, Any]] = {}
     for size in graph.sizes:
-        kept = [len(piece.kept(alive)) for piece in size.pieces]
+        kept = [len(piece.kept(mask)) for piece in size.pieces]
         before = getattr(model.get_submodule(size.module), size.attribute)
         result.setdefault(size.module, {})[size.attribute] = kept[0] if isinstance(before, Integral) else kept
     return result

@@ -1,12 +1,13 @@
 """Reconstruction layer after layer: inputs from the network that is pruned already, targets from the original.
 
-Least squares on the original's inputs (`amc.recovery.reconstruction`) does not know that what a layer reads has drifted, because
-the layers before it were pruned too. Here the pruned network runs once over the calibration images, all in one batch.
-When it comes to a layer, the layer's weights are solved from what it then reads to what the original gave there, and
-the pass goes on with the new weights (the asymmetric reconstruction of Zhang et al. 2016, arXiv:1505.06798, section
-3.3). Where the output is added to a shortcut, the target makes up for the drift of the shortcut too: the block's output
-is fitted, not the branch's (He, Zhang, Sun 2017, section 3.3). A batch norm that reads a solved layer keeps the
-statistics of the original, which the layer is fitted to; those of every other one move as far as what it reads has.
+Least squares on the original's inputs (`amc.recovery.reconstruction`) does not know that what a layer reads has
+drifted, because the layers before it were pruned too. Here the pruned network runs once over the calibration images,
+all in one batch. When it comes to a layer, the layer's weights are solved from what it then reads to what the original
+gave there, and the pass goes on with the new weights (the asymmetric reconstruction of Zhang et al. 2016,
+arXiv:1505.06798, section 3.3). Where the output is added to a shortcut, the target makes up for the drift of the
+shortcut too: the block's output is fitted, not the branch's (He, Zhang, Sun 2017, section 3.3). A batch norm that reads
+a solved layer keeps the statistics of the original, which the layer is fitted to; those of every other one move as far
+as what it reads has.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from amc.graph import Layer, PruningGraph
 from amc.graph.inputs import Example, batch_size, first
 from amc.graph.layer_calls import NORMS, LayerPass, ShortcutPass, at_once, layer_input, run_pass
-from amc.pruning.slicing import Alive, named_tensors
-from amc.recovery.least_squares import RIDGE, Normal, Problem, Rows, best_ridge, held_out
+from amc.pruning.slicing import UnitMask, named_tensors
+from amc.recovery.least_squares import RIDGE, NormalEquations, Problem, SampleRows, best_ridge, held_out
 from amc.recovery.sample_rows import ROWS_PER_UNKNOWN, patches, positions_per_image
 
 POSITIONS_PER_IMAGE = 16
@@ -67,9 +68,9 @@ class Asymmetric:
         self.read: dict[str, tuple[Tensor, Tensor]] = {}  # by a norm's running mean: moments of what it reads
         run_pass(model, self.images, _Record(self, model))
 
-    def refit(self, network: nn.Module, alive: Alive) -> None:
-        """Solve all layers of `network`, the compact network with the units `alive`, in place, first to last."""
-        run_pass(network, self.images, _Refit(self, network, alive))
+    def refit(self, network: nn.Module, mask: UnitMask) -> None:
+        """Solve all layers of `network`, the compact network with the units `mask`, in place, first to last."""
+        run_pass(network, self.images, _Refit(self, network, mask))
 
 
 class _Sampling(LayerPass):
@@ -144,9 +145,9 @@ class _Record(_Sampling):
 class _Refit(_Sampling):
     """Solves each layer when the pass comes to it."""
 
-    def __init__(self, owner: Asymmetric, network: nn.Module, alive: Alive) -> None:
+    def __init__(self, owner: Asymmetric, network: nn.Module, mask: UnitMask) -> None:
         super().__init__(owner, network)
-        self._alive = alive
+        self._mask = mask
         self._tensors = named_tensors(network)
         norms = [self._norm(layer) for layer in owner.layers.values()]
         self._fitted = {id(norm.running_mean) for norm in norms if norm is not None}
@@ -161,7 +162,7 @@ class _Refit(_Sampling):
     def _move(self, name: str, running_mean: Tensor, running_var: Tensor, mean: Tensor, var: Tensor) -> None:
         """Change a batch norm's statistics as those of its input have changed."""
         axis = self._owner.axes.get(name)
-        kept = slice(None) if axis is None else torch.from_numpy(axis.kept(self._alive))
+        kept = slice(None) if axis is None else torch.from_numpy(axis.kept(self._mask))
         former_mean, former_var = (each[kept] for each in self._owner.read[name])
         running_mean.add_(mean - former_mean)
         running_var.mul_(torch.where(former_var > 0, var / former_var.clamp(min=1e-12), 1.0))
@@ -189,7 +190,7 @@ class _Refit(_Sampling):
 
     def _targets(self, layer: Layer, name: str, args: Any, groups: int) -> Iterator[tuple[Tensor, Tensor]]:
         """What the layer reads `(groups, rows, inputs)` and shall give `(groups, rows, outputs)`; in chunks."""
-        kept = torch.from_numpy(layer.out.kept(self._alive))
+        kept = torch.from_numpy(layer.out.kept(self._mask))
         outputs, added = self._owner.outputs[self.call], self._owner.added.get(self.call)
         shortcut = self._shortcut()
         for number, (rows, pick) in enumerate(self._rows(layer, name, args)):
@@ -221,10 +222,10 @@ class _Refit(_Sampling):
 def _problem(parts: Sequence[tuple[Tensor, Tensor]], size: int) -> Problem:
     """From chunks of inputs and of what the outputs lack; in the form that is smaller for `size` unknowns."""
     if sum(x.shape[1] for x, _ in parts) < size:
-        return Rows(*(torch.cat(each, dim=1).double() for each in zip(*parts, strict=True)))
+        return SampleRows(*(torch.cat(each, dim=1).double() for each in zip(*parts, strict=True)))
     gram = sum((x.transpose(1, 2) @ x).double() for x, _ in parts)
     cross = sum((x.transpose(1, 2) @ lacking).double() for x, lacking in parts)
-    return Normal(torch.as_tensor(gram), torch.as_tensor(cross))
+    return NormalEquations(torch.as_tensor(gram), torch.as_tensor(cross))
 
 
 def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:

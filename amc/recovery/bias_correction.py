@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from amc.graph import Layer, PruningGraph
 from amc.graph.inputs import Example, batch_size, parts
 from amc.graph.layer_calls import LARGEST_AT_ONCE, LayerPass, at_once, images_at_once, run_pass
-from amc.pruning.slicing import Alive, named_tensors
+from amc.pruning.slicing import UnitMask, named_tensors
 
 
 class BiasCorrection:
@@ -40,12 +40,12 @@ class BiasCorrection:
             run_pass(model, images, record)
             self._parts.append((images, record.means))
 
-    def correct(self, network: nn.Module, alive: Alive) -> None:
-        """Move the biases of `network`, the compact network with the units `alive`, in place, first layer to last."""
+    def correct(self, network: nn.Module, mask: UnitMask) -> None:
+        """Move the biases of `network`, the compact network with the units `mask`, in place, first layer to last."""
         read = 0
         for images, means in self._parts:
             read += batch_size(images)
-            run_pass(network, images, _Correct(self.layers, means, network, alive, batch_size(images) / read))
+            run_pass(network, images, _Correct(self.layers, means, network, mask, batch_size(images) / read))
 
 
 class _Record(LayerPass):
@@ -69,19 +69,19 @@ class _Correct(LayerPass):
         layers: Mapping[int, Layer],
         means: Mapping[int, Tensor],
         network: nn.Module,
-        alive: Alive,
+        mask: UnitMask,
         share: float,
     ) -> None:
         super().__init__(layers)
         self._means, self._share = means, share
-        self._alive = alive
+        self._mask = mask
         self._tensors = named_tensors(network)
 
     def after(self, name: str, args: Any, layer: Layer | None, out: Tensor) -> None:  # noqa: ARG002
         """Move a layer's bias, and with it the outputs that it has just given."""
         if layer is None or layer.bias is None:
             return
-        kept = torch.from_numpy(layer.out.kept(self._alive))
+        kept = torch.from_numpy(layer.out.kept(self._mask))
         outputs = _channels_last(layer, out)
         shift = self._share * (self._means[self.call][kept] - _means(outputs))
         self._tensors[layer.bias].add_(shift)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from amc.graph import Layer, PruningGraph
 from amc.graph.inputs import Example, feed, parts
 from amc.graph.layer_calls import LARGEST_AT_ONCE, LayerPass, images_at_once, layer_input
-from amc.graph.watch import separate_operators
+from amc.graph.trace_forward import separate_operators
 from amc.recovery.least_squares import held_out
 from amc.recovery.sample_rows import ROWS_PER_UNKNOWN, patches, positions_per_image, unknowns
 
@@ -86,7 +86,7 @@ def consumers(graph: PruningGraph) -> list[Layer]:
     return [layer for layer in graph.layers if layer.weight_in.is_cuttable and layer.weight not in sliced]
 
 
-def scarce(graph: PruningGraph, images: int) -> list[str]:
+def underdetermined(graph: PruningGraph, images: int) -> list[str]:
     """Consumers of which so many calibration images give fewer rows than unknowns, with both numbers."""
     return [
         f"{layer.name} ({rows_of(layer, images):,} of {unknowns(layer):,})"

@@ -21,7 +21,7 @@ HELD_OUT = 0.2
 
 
 @dataclass(frozen=True, eq=False)
-class Normal:
+class NormalEquations:
     """`gram = X'X` `(groups, unknowns, unknowns)` and `cross = X'R` `(groups, unknowns, outputs)`."""
 
     gram: Tensor
@@ -40,26 +40,26 @@ class Normal:
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class SampleRows:
     """`x` `(groups, rows, unknowns)` and `lacking = R` `(groups, rows, outputs)`."""
 
     x: Tensor
     lacking: Tensor
 
     def change(self, ridge: float) -> Tensor:
-        """As `Normal.change`, by the dual problem."""
+        """As `NormalEquations.change`, by the dual problem."""
         products = self.x @ self.x.transpose(1, 2)
         mean = self.x.square().sum(dim=(1, 2))[:, None] / self.x.shape[2]
         products.diagonal(dim1=1, dim2=2).add_(_absolute(ridge, mean))
         return self.x.transpose(1, 2) @ torch.linalg.solve(products, self.lacking)
 
     def energy(self, change: Tensor) -> float:
-        """As `Normal.energy`."""
+        """As `NormalEquations.energy`."""
         explained = self.x @ change
         return float((explained * (explained - 2 * self.lacking)).sum())
 
 
-Problem = Normal | Rows
+Problem = NormalEquations | SampleRows
 
 
 def held_out(images: int) -> int:

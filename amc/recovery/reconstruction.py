@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from amc.recovery.calibration import Moments
-from amc.recovery.least_squares import RIDGE, Normal, Problem, Rows, best_ridge
+from amc.recovery.least_squares import RIDGE, NormalEquations, Problem, SampleRows, best_ridge
 
 LARGEST_PART = 2**27
 """Bytes that the weights of the outputs that are looked at together may take."""
@@ -122,9 +122,9 @@ def output_statistics(
 
 def _of_input(weight: Tensor, kept: Tensor) -> Tensor:
     """Which numbers of a row belong to the inputs `kept`, bool `(inputs * kernel,)`."""
-    alive = torch.zeros(weight.shape[1], dtype=torch.bool)
-    alive[kept] = True
-    return alive.repeat_interleave(weight[0, 0].numel())
+    mask = torch.zeros(weight.shape[1], dtype=torch.bool)
+    mask[kept] = True
+    return mask.repeat_interleave(weight[0, 0].numel())
 
 
 def _columns(weight: Tensor, moments: Moments, inside: Tensor | slice = slice(None)) -> Tensor:
@@ -143,7 +143,7 @@ def _problem(lost: Tensor, moments: Moments, of_input: Tensor, with_bias: bool) 
     removed = torch.cat([~of_input, torch.tensor([False])])
     if moments.gram is not None:
         kept = moments.gram[:, inside]
-        return Normal(kept[:, :, inside], kept[:, :, removed] @ lost)
+        return NormalEquations(kept[:, :, inside], kept[:, :, removed] @ lost)
     assert moments.rows is not None
     rows = moments.rows.double()
-    return Rows(rows[:, :, inside], rows[:, :, removed] @ lost)
+    return SampleRows(rows[:, :, inside], rows[:, :, removed] @ lost)

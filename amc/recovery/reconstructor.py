@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from amc.graph import Layer, PruningGraph
-from amc.pruning.slicing import Alive
+from amc.pruning.slicing import UnitMask
 from amc.recovery.calibration import Moments
 from amc.recovery.reconstruction import Solved, held_out_ridge, output_statistics, relative_error, solve
 
@@ -37,14 +37,14 @@ class Reconstructor:
         self._solved: OrderedDict[tuple[str, bool, bytes], Solved] = OrderedDict()
         self._solved_bytes = 0
 
-    def weights(self, alive: Alive, *, norms_follow: bool, but: Container[str] = ()) -> dict[str, Tensor]:
-        """New weights and biases by parameter name when the units `alive` stay: cut along the inputs, outputs whole.
+    def weights(self, mask: UnitMask, *, norms_follow: bool, but: Container[str] = ()) -> dict[str, Tensor]:
+        """New weights and biases by parameter name when the units `mask` stay: cut along the inputs, outputs whole.
 
         `norms_follow`: statistics of batch norms are taken anew afterwards, so that they absorb a constant shift.
         Weights named in `but` are left out.
         """
         new: dict[str, Tensor] = {}
-        for name, layer, kept in self._losing(alive):
+        for name, layer, kept in self._losing(mask):
             if name in but:
                 continue
             solved = self._solve(name, layer, kept, norms_follow)
@@ -54,13 +54,13 @@ class Reconstructor:
                 new[layer.bias] = self._parameters[layer.bias].detach() + solved.shift.to(device)
         return new
 
-    def statistics(self, alive: Alive) -> dict[str, Tensor]:
+    def statistics(self, mask: UnitMask) -> dict[str, Tensor]:
         """Running means and variances, in closed form, of the batch norms behind the reconstructed consumers, by name.
 
-        They are whole, like the biases of `weights(alive, norms_follow=True)`, with which they go.
+        They are whole, like the biases of `weights(mask, norms_follow=True)`, with which they go.
         """
         new: dict[str, Tensor] = {}
-        for name, layer, kept in self._losing(alive):
+        for name, layer, kept in self._losing(mask):
             norm = self._modules.get(layer.norm or "")
             if isinstance(norm, _BatchNorm) and norm.running_mean is not None and norm.running_var is not None:
                 solved = self._solve(name, layer, kept, norms_follow=True)
@@ -70,8 +70,8 @@ class Reconstructor:
                 new[f"{layer.norm}.running_var"] = var.to(norm.running_var)
         return new
 
-    def errors(self, alive: Alive) -> dict[str, float]:
-        """By weight, the share of the consumer's output energy that could not be restored when `alive` stay."""
+    def errors(self, mask: UnitMask) -> dict[str, float]:
+        """By weight, the share of the consumer's output energy that could not be restored when `mask` stay."""
         return {
             name: relative_error(
                 self._weight(name, layer),
@@ -79,14 +79,14 @@ class Reconstructor:
                 kept,
                 self._solve(name, layer, kept, norms_follow=True),
             )
-            for name, layer, kept in self._losing(alive)
+            for name, layer, kept in self._losing(mask)
         }
 
-    def _losing(self, alive: Alive) -> Iterator[tuple[str, Layer, Tensor]]:
+    def _losing(self, mask: UnitMask) -> Iterator[tuple[str, Layer, Tensor]]:
         """Consumers that lose inputs, with the positions that they keep."""
         for name, layer in self._layers.items():
             assert name is not None
-            kept = layer.weight_in.kept(alive)
+            kept = layer.weight_in.kept(mask)
             if len(kept) < len(layer.weight_in):
                 yield name, layer, torch.from_numpy(kept)
 

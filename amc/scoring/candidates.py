@@ -13,17 +13,17 @@ from amc.compression.compressor import RECOVERIES, Compressor
 from amc.cost.costs import macs
 from amc.data.images import Images
 from amc.data.resident import ResidentImages
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from amc.graph.inputs import cast
 from amc.pruning.inference_form import for_inference
 from amc.recovery.batch_norm_statistics import has_statistics
-from amc.scoring.executor.fusion import fused_tape
-from amc.scoring.executor.operator_program import Tape
+from amc.scoring.executor.fusion import fused_program
+from amc.scoring.executor.operator_program import OperatorProgram
 from amc.scoring.executor.prefix_cache import Places, PrefixCache
 from amc.scoring.fast_networks import FastNetworks
 from amc.scoring.metrics import TOP, answered_right, find_metric, moved
 from amc.scoring.precision import AUTO, PRECISIONS, find_precision
-from amc.scoring.racing import Answers, Race, Score, Yardstick
+from amc.scoring.racing import Answers, Race, RaceReference, Score
 
 STATISTICS_BATCHES = 3
 """Calibration batches that the statistics of batch norms are taken on."""
@@ -82,8 +82,8 @@ class Candidates:
         if not steps.asymmetric and (not steps.statistics or has_statistics(compressor.model)):
             calibration = compressor.calibration[:STATISTICS_BATCHES]
             self._fast = FastNetworks(compressor, calibration, self.dtype, statistics=steps.statistics)
-        self._tape = self._recorded()
-        self._prefixes = PrefixCache(self._tape, self._held.inputs) if self._tape and self._held else None
+        self._program = self._recorded()
+        self._prefixes = PrefixCache(self._program, self._held.inputs) if self._program and self._held else None
 
     @property
     def recipe(self) -> tuple[Any, ...]:
@@ -96,29 +96,29 @@ class Candidates:
         """Whether networks are just those that `Compressor.compact` makes, in float32."""
         return self.dtype == torch.float32 and len(self._compressor.calibration) <= STATISTICS_BATCHES
 
-    def score(self, keeps: Keeps, yardstick: Yardstick | None = None) -> Score:
-        """What the compact network with `keeps[g]` units of each group scores.
+    def score(self, kept_counts: KeptCounts, race_reference: RaceReference | None = None) -> Score:
+        """What the compact network with `kept_counts[g]` units of each group scores.
 
         One that is surely worse than the reference of a yardstick is not scored on all images, which must be in memory.
         """
-        network = self.network(keeps)
+        network = self.network(kept_counts)
         if self._top is None:
             return Score(self._score(network, self._all()))
         if self._held is None:
             answers = answered_right(self.played(network), self._all(), self._top).numpy()
             return Score(_share(answers), answers=answers)
         run = self._at_places(network)
-        if yardstick is not None:
-            return self._raced(run, yardstick)
+        if race_reference is not None:
+            return self._raced(run, race_reference)
         starts = range(0, len(self._held), self._batch_size)
         answers = self._answered(run, [slice(start, start + self._batch_size) for start in starts])
         return Score(_share(answers), answers=answers)
 
-    def _raced(self, run: Callable[[Places], Tensor], yardstick: Yardstick) -> Score:
-        race = Race(yardstick)
-        answers = np.empty(len(yardstick.order), dtype=np.bool_)
+    def _raced(self, run: Callable[[Places], Tensor], race_reference: RaceReference) -> Score:
+        race = Race(race_reference)
+        answers = np.empty(len(race_reference.order), dtype=np.bool_)
         between = -(-len(answers) // (LOOKS * self._batch_size)) * self._batch_size
-        for places in np.split(yardstick.order, range(between, len(answers), between)):
+        for places in np.split(race_reference.order, range(between, len(answers), between)):
             answers[places] = self._answered(run, torch.from_numpy(places).split(self._batch_size))
             if race.add(answers[places]):
                 return Score(race.estimate, race.seen / len(answers))
@@ -137,25 +137,25 @@ class Candidates:
         images = self._held.inputs
         return self._prefixes.of(network) if self._prefixes else lambda places: network(images[places])
 
-    def network(self, keeps: Keeps) -> nn.Module:
+    def network(self, kept_counts: KeptCounts) -> nn.Module:
         """The compact network, ready to be scored, until the next one is asked for."""
-        alive = self._compressor.alive(keeps)
+        mask = self._compressor.mask(kept_counts)
         if self._fast is None:
-            compact, _ = self._compressor.compact(alive, self._recovery)
+            compact, _ = self._compressor.compact(mask, self._recovery)
             return for_inference(compact, self._compressor.graph).to(self.dtype)
-        tensors, selection = self._compressor.tensors(alive, self._recovery)
+        tensors, selection = self._compressor.tensors(mask, self._recovery)
         return self._fast.network(tensors, selection)
 
     def played(self, network: nn.Module) -> Callable[[Tensor], Tensor]:
         """What computes as one of these networks does, in fewer steps where that is possible."""
-        return network if self._tape is None else self._tape.of(network)
+        return network if self._program is None else self._program.of(network)
 
-    def _recorded(self) -> Tape | None:
+    def _recorded(self) -> OperatorProgram | None:
         """What compact networks run, where it can be played from a tape."""
         if self._fast is None or self._top is None:
             return None
         inputs, _ = next(iter(self._all()))
-        return fused_tape(self._fast.widest_and_narrowest(), inputs) if isinstance(inputs, Tensor) else None
+        return fused_program(self._fast.widest_and_narrowest(), inputs) if isinstance(inputs, Tensor) else None
 
     def _settle(self, dtype: torch.dtype) -> None:
         """Take the number format if the original scores (nearly) the same in it."""

@@ -18,7 +18,7 @@ from amc.compression.compressor import Compressor
 from amc.graph import Example
 from amc.graph.inputs import cast
 from amc.pruning.inference_form import Fold, folds, for_inference
-from amc.pruning.reusable_network import Mold, laid_out
+from amc.pruning.reusable_network import ReusableNetwork, laid_out
 from amc.pruning.slicing import Selection
 from amc.scoring.executor.statistics_pass import StatisticsPass
 
@@ -42,15 +42,18 @@ class FastNetworks:
         self._modules = dict(model.named_modules())
         self._folds = folds(model, graph)
         self._gone = {fold.norm for fold in self._folds}
-        self._whole = Mold(model)
-        self._folded = Mold(for_inference(model, graph))
+        self._whole = ReusableNetwork(model)
+        self._folded = ReusableNetwork(for_inference(model, graph))
         self._statistics = None
         if statistics:
             extremes = (self._with_norms(*cut) for cut in self._extremes())
             self._statistics = StatisticsPass(model, extremes, [cast(batch, dtype) for batch in calibration])
 
     def network(self, tensors: Mapping[str, Tensor], selection: Selection) -> nn.Module:
-        """The compact network of `tensors` (`amc.pruning.slicing.sliced`), which may be changed, until the next one is made."""
+        """The compact network of `tensors` (`amc.pruning.slicing.sliced`), which may be changed.
+
+        Until the next one is made.
+        """
         if self._statistics is not None:
             self._statistics.take(self._with_norms(tensors, selection))
         return self._without_norms(tensors, selection)
@@ -62,8 +65,8 @@ class FastNetworks:
 
     def _extremes(self) -> Iterator[tuple[dict[str, Tensor], Selection]]:
         graph = self._compressor.graph
-        for keeps in (graph.full, graph.least):
-            yield self._compressor.tensors(self._compressor.alive(keeps), "none")
+        for kept_counts in (graph.full, graph.least):
+            yield self._compressor.tensors(self._compressor.mask(kept_counts), "none")
 
     def _with_norms(self, tensors: Mapping[str, Tensor], selection: Selection) -> nn.Module:
         """The compact network before batch norms are folded; it holds their tensors themselves."""

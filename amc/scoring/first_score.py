@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from amc.data.images import Images
 from amc.graph.inputs import tensors
-from amc.graph.watch import output_tensors, restored
+from amc.graph.trace_forward import output_tensors, restored
 from amc.scoring.chance import Answers, is_near
 from amc.scoring.metrics import TOP, Batches, find_metric, moved
 from amc.utils.errors import UserError

@@ -60,7 +60,7 @@ class Score:
 
 
 @dataclass(frozen=True, eq=False)
-class Yardstick:
+class RaceReference:
     """What candidates are raced against.
 
     Attributes:
@@ -74,7 +74,7 @@ class Yardstick:
     order: NDArray[np.int64]
 
     @classmethod
-    def of(cls, panel: Sequence[Answers], seed: int) -> Yardstick:
+    def of(cls, panel: Sequence[Answers], seed: int) -> RaceReference:
         """The first of the panel is the reference; the order is drawn by `seed`."""
         answers = np.stack(panel)
         chances = (answers.sum(axis=0) + answers.mean()) / (len(answers) + 1)
@@ -85,10 +85,10 @@ class Yardstick:
 class Race:
     """A candidate against the reference of a yardstick."""
 
-    def __init__(self, yardstick: Yardstick) -> None:
-        chances = yardstick.chances[yardstick.order]
+    def __init__(self, race_reference: RaceReference) -> None:
+        chances = race_reference.chances[race_reference.order]
         weights = _weights(chances)
-        self._wanted = yardstick.right
+        self._wanted = race_reference.right
         self._chances = chances
         self._expected = _sums_to_come(chances)
         to_come = _sums_to_come(weights)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from amc.graph import Keeps
-from amc.scoring.racing import ROUND, Score, Yardstick, panel_of
+from amc.graph import KeptCounts
+from amc.scoring.racing import ROUND, RaceReference, Score, panel_of
 
-ScoreAll = Callable[[Sequence[Keeps], Yardstick | None], Iterable[Score]]
+ScoreAll = Callable[[Sequence[KeptCounts], RaceReference | None], Iterable[Score]]
 """Scores policies in their order; with a yardstick those that are surely worse than its reference not to the end."""
 
 
@@ -26,45 +26,47 @@ class PolicyScorer:
         self._score_all = score_all
         self._can_race = can_race
         self._known: dict[bytes, Score] = {}
-        self._past: list[tuple[Keeps, Score]] = []
+        self._past: list[tuple[KeptCounts, Score]] = []
 
-    def __call__(self, keeps: Keeps) -> float:
-        """The accuracy with `keeps[g]` units of each group, int64 `(groups,)`."""
-        (score,) = self.all([keeps])
+    def __call__(self, kept_counts: KeptCounts) -> float:
+        """The accuracy with `kept_counts[g]` units of each group, int64 `(groups,)`."""
+        (score,) = self.all([kept_counts])
         return score.value
 
-    def all(self, policies: Sequence[Keeps], *, race: bool = False) -> Iterator[Score]:
+    def all(self, policies: Sequence[KeptCounts], *, race: bool = False) -> Iterator[Score]:
         """The scores of several policies, in their order; with `race` those of bad ones may be estimates."""
         race = race and self._can_race
-        new = {keeps.tobytes(): keeps for keeps in policies if keeps.tobytes() not in self._known}
-        yardstick = self._yardstick(len(policies)) if race and new else None
-        coming = iter(self._score_all(list(new.values()), yardstick)) if new else iter(())
+        new = {
+            kept_counts.tobytes(): kept_counts for kept_counts in policies if kept_counts.tobytes() not in self._known
+        }
+        race_reference = self._yardstick(len(policies)) if race and new else None
+        coming = iter(self._score_all(list(new.values()), race_reference)) if new else iter(())
         found: dict[bytes, Score] = {}
-        for keeps in policies:
-            key = keeps.tobytes()
+        for kept_counts in policies:
+            key = kept_counts.tobytes()
             score = self._known.get(key) or found.get(key)
             if score is None:
                 score = found[key] = next(coming)
                 if score.share == 1:
                     self._known[key] = score
             if race:
-                self._past.append((keeps, score))
+                self._past.append((kept_counts, score))
             yield score
 
-    def tell(self, past: Iterable[tuple[Keeps, Score]]) -> None:
+    def tell(self, past: Iterable[tuple[KeptCounts, Score]]) -> None:
         """Tell of scores from before an interruption, in order."""
         self._past = list(past)
-        self._known = {keeps.tobytes(): score for keeps, score in self._past if score.share == 1}
+        self._known = {kept_counts.tobytes(): score for kept_counts, score in self._past if score.share == 1}
 
-    def _yardstick(self, together: int) -> Yardstick | None:
+    def _yardstick(self, round_size: int) -> RaceReference | None:
         """What is raced against, chosen anew every `ROUND` scores, and never within policies scored together."""
-        period = -(-ROUND // together) * together
+        period = -(-ROUND // round_size) * round_size
         panel = [self._past[index][0] for index in panel_of([score for _, score in self._past], period)]
         if not panel:
             return None
-        unknown = [keeps for keeps in panel if self._known[keeps.tobytes()].answers is None]
+        unknown = [kept_counts for kept_counts in panel if self._known[kept_counts.tobytes()].answers is None]
         if unknown:  # they were scored before an interruption
             found = self._score_all(unknown, None)
-            self._known |= {keeps.tobytes(): score for keeps, score in zip(unknown, found, strict=True)}
-        answers = [self._known[keeps.tobytes()].answers for keeps in panel]
-        return Yardstick.of([each for each in answers if each is not None], seed=len(self._past) // period)
+            self._known |= {kept_counts.tobytes(): score for kept_counts, score in zip(unknown, found, strict=True)}
+        answers = [self._known[kept_counts.tobytes()].answers for kept_counts in panel]
+        return RaceReference.of([each for each in answers if each is not None], seed=len(self._past) // period)

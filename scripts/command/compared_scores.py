@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from agents.report import number_format
 from amc.data.images import Images
-from amc.graph import unchecked
+from amc.graph import trace_graph
 from amc.graph.inputs import Example
 from amc.pruning.inference_form import for_inference
 from amc.scoring.metrics import TOP, answered_right, find_metric, moved
@@ -48,7 +48,7 @@ class Scoring:
 
     def ready(self, network: nn.Module) -> nn.Module:
         """A copy for fast inference."""
-        return for_inference(network, unchecked(network, self.example))
+        return for_inference(network, trace_graph(network, self.example))
 
     def __call__(self, network: nn.Module, images: Images) -> Score:
         """The score on all images."""

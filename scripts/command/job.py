@@ -17,10 +17,10 @@ import torch
 from agents.ddpg.agent_file import save_agent
 from agents.report.board import Board
 from agents.report.progress import search_progress
-from agents.report.result_tables import print_finish
+from agents.report.result_tables import print_final
 from agents.result import Episode, Past, best_of
 from agents.search.checkpoints import Checkpoints
-from agents.search.final import Finish, as_searched, finish, policy_file, score_on_test
+from agents.search.final import FinalResult, as_searched, final_result, policy_file, score_on_test
 from agents.search.latency_finalists import TOLERANCE, latency_limit
 from agents.search.search import BestOf
 from agents.search.stages import Stages
@@ -32,7 +32,7 @@ from amc.artifacts.policy import current_versions, save_compact
 from amc.artifacts.run_folder import AGENT_FILE, SUMMARY_FILE
 from amc.cost.costs import COSTS, LATENCY, macs
 from amc.data.load import Splits
-from amc.latency.latency_model import Stopwatch
+from amc.latency.latency_model import LatencyModel
 from amc.networks.sources import Network
 from amc.scoring.engines.engine import make_engine
 from amc.scoring.metrics import moved_inputs
@@ -100,13 +100,13 @@ def run_job(job: Job) -> None:
         network, job.network, splits.reward, job.options.metric, job.options.device, quiet=job.options.quiet
     )
     measured = latency_connection.opened(job.options, network.model, example, job.session.folder)
-    with measured if job.options.wants_latency else nullcontext() as watch:
-        task = _task(job, network, splits, watch)
+    with measured if job.options.wants_latency else nullcontext() as latency_model:
+        task = _task(job, network, splits, latency_model)
         del network, measured  # the task has a copy, which may be large
-        _run(job, task, watch, original, start)
+        _run(job, task, latency_model, original, start)
 
 
-def _run(job: Job, task: Task, watch: Stopwatch | None, original: float, start: float) -> None:
+def _run(job: Job, task: Task, latency_model: LatencyModel | None, original: float, start: float) -> None:
     options, session, folder = job.options, job.session, job.session.folder
     session.check_same(task.digests)
     if task.splits.reward_from_train and not options.quiet:
@@ -126,14 +126,16 @@ def _run(job: Job, task: Task, watch: Stopwatch | None, original: float, start: 
         seed=options.seed,
         tune_steps=job.tune_steps,
         quiet=options.quiet,
-        latency=partial(watch.teller, measured=REWARDS[options.reward].weighs_cost) if watch else None,
+        latency=partial(latency_model.latency_of, measured=REWARDS[options.reward].weighs_cost)
+        if latency_model
+        else None,
     )
     if not session.past.episodes:
         given = moved_inputs(task.splits.calibration.example(1), task.device)
         check_round_trip(task.model, task.graph, given, folder)
     description = _description(job, task, stages.planned)
-    if watch is not None:
-        description["whole"][LATENCY] = watch.original
+    if latency_model is not None:
+        description["whole"][LATENCY] = latency_model.original
     board = Board(
         folder,
         task.graph,
@@ -146,11 +148,13 @@ def _run(job: Job, task: Task, watch: Stopwatch | None, original: float, start: 
     checkpoints = Checkpoints(
         folder, description, stages.state, options.checkpoint_every, session.past, session.seconds
     )
-    episodes, interrupted = _search(job, stages, board, checkpoints, watch)
+    episodes, interrupted = _search(job, stages, board, checkpoints, latency_model)
     seconds = checkpoints.seconds
     last = [episode for episode in episodes if episode.stage == stages.number]
     _keep_found(job, stages.task, last, original)
-    result = finish(stages.task, last, stages.env.reward, original, zero_shot=job.zero_shot, watch=watch)
+    result = final_result(
+        stages.task, last, stages.env.reward, original, zero_shot=job.zero_shot, latency_model=latency_model
+    )
     policy = policy_file(
         stages.task, result.policy, original, job.network.model, job.strategy_name, options.seed, result.latency
     )
@@ -167,13 +171,13 @@ def _run(job: Job, task: Task, watch: Stopwatch | None, original: float, start: 
         "wall_seconds": session.seconds + time.perf_counter() - start,
     }
     write_json(folder / SUMMARY_FILE, summary)
-    board.close(episodes, result.policy.keeps, arguments, summary, watch.pairs if watch else ())
+    board.close(episodes, result.policy.kept_counts, arguments, summary, latency_model.pairs if latency_model else ())
     write_report(folder)
     if not options.quiet:
-        _warn_of_scarce_rows(task)
-        if watch is not None:
-            _say_of_latency(watch, stages.task, result)
-        print_finish(result, on_test, options.metric)
+        _warn_of_underdetermined_layers(task)
+        if latency_model is not None:
+            _say_of_latency(latency_model, stages.task, result)
+        print_final(result, on_test, options.metric)
         print(
             f"{len(episodes)} episodes in {seconds:.1f} s, on {summary['reward_images_used']:.0%} of the reward images;"
             f" results in {folder}\n"
@@ -185,7 +189,7 @@ def _run(job: Job, task: Task, watch: Stopwatch | None, original: float, start: 
         sys.exit(INTERRUPTED)
 
 
-def _task(job: Job, network: Network, splits: Splits, watch: Stopwatch | None) -> Task:
+def _task(job: Job, network: Network, splits: Splits, latency_model: LatencyModel | None) -> Task:
     """The task of the original network, at the budgets of the result."""
     options = job.options
     return Task(
@@ -194,7 +198,7 @@ def _task(job: Job, network: Network, splits: Splits, watch: Stopwatch | None) -
         job.budgets[-1],
         metric=options.metric,
         reward_images=options.reward_images,
-        round_to=latency_connection.learned_rounding(options, watch),
+        round_to=latency_connection.learned_rounding(options, latency_model),
         max_sparsity=options.channels.max_sparsity,
         freeze=joined(options.channels.freeze),
         only=joined(options.channels.only),
@@ -203,13 +207,13 @@ def _task(job: Job, network: Network, splits: Splits, watch: Stopwatch | None) -
         search_recovery=options.search_recovery,
         seed=options.seed,
         device=find_device(options.device),
-        costs=watch.costs if watch else COSTS,
+        costs=latency_model.costs if latency_model else COSTS,
         engine=make_engine(options.engine, options.workers),
     )
 
 
 def _search(
-    job: Job, stages: Stages, board: Board, checkpoints: Checkpoints, watch: Stopwatch | None
+    job: Job, stages: Stages, board: Board, checkpoints: Checkpoints, latency_model: LatencyModel | None
 ) -> tuple[list[Episode], bool]:
     """All episodes, those of the past included, and whether the user ended the search before its time.
 
@@ -228,8 +232,8 @@ def _search(
         noted = BestOf(board.episode, checkpoints, show, past=session.past.episodes)
         for name, source in job.inputs.items():
             session.keep(name, source)
-        if watch is not None:
-            latency_connection.keep(watch, session.folder)
+        if latency_model is not None:
+            latency_connection.keep(latency_model, session.folder)
         checkpoints.write()
         try:
             stages.search(noted, session.past)
@@ -247,16 +251,16 @@ def _search(
     return noted.episodes, False
 
 
-def _warn_of_scarce_rows(task: Task) -> None:
-    if task.scarce:
+def _warn_of_underdetermined_layers(task: Task) -> None:
+    if task.underdetermined:
         print(
-            f"warning: fewer calibration rows than unknowns in {shortened(task.scarce, 3)}; least squares leans on"
-            " its ridge there, more --calibration-images help",
+            f"warning: fewer calibration rows than unknowns in {shortened(task.underdetermined, 3)}; least squares"
+            " leans on its ridge there, more --calibration-images help",
             file=sys.stderr,
         )
 
 
-def _say_of_latency(watch: Stopwatch, task: Task, result: Finish) -> None:
+def _say_of_latency(latency_model: LatencyModel, task: Task, result: FinalResult) -> None:
     """Say what of the latency is not as wished."""
     assert result.latency is not None, "it was measured"
     limit, after = latency_limit(task), result.latency.latency_after_ms
@@ -266,7 +270,7 @@ def _say_of_latency(watch: Stopwatch, task: Task, result: Finish) -> None:
             " the search is nearer; give a smaller budget, or more episodes",
             file=sys.stderr,
         )
-    if unmoved := watch.unmoved(result.policy.keeps):
+    if unmoved := latency_model.unmoved(result.policy.kept_counts):
         print(
             f"warning: fewer MACs and no less time in {shortened(unmoved, 3)}; --round-to device keeps channels that"
             " cost no time",

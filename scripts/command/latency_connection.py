@@ -18,7 +18,7 @@ from amc.cost.budget import Limit, parse_limit
 from amc.cost.costs import LATENCY
 from amc.graph.inputs import Example
 from amc.latency.device_rounding import device_rounding
-from amc.latency.latency_model import Stopwatch
+from amc.latency.latency_model import LatencyModel
 from amc.latency.layer_latency import GRAIN
 from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter
@@ -35,7 +35,7 @@ TABLE, MEASURED = "latency-table.json", "latency.json"
 
 
 @contextlib.contextmanager
-def opened(options: SearchOptions, model: nn.Module, example: Example, folder: Path) -> Iterator[Stopwatch]:
+def opened(options: SearchOptions, model: nn.Module, example: Example, folder: Path) -> Iterator[LatencyModel]:
     """The stopwatch of a search in the run folder `folder`, ready to predict.
 
     A search that goes on has the table and the calibration that it began with.
@@ -51,33 +51,33 @@ def opened(options: SearchOptions, model: nn.Module, example: Example, folder: P
     with Device(parse_target(options.latency.target), options.latency.target_threads) as device:
         exporter = Exporter(model, graph, example)
         if (begun / MEASURED).is_file():
-            watch = Stopwatch(device, exporter, read_table(begun / TABLE, device.fingerprint))
-            watch.read(begun / MEASURED)
+            latency_model = LatencyModel(device, exporter, read_table(begun / TABLE, device.fingerprint))
+            latency_model.read(begun / MEASURED)
         else:
             path = options.latency.latency_table or default_path(device.fingerprint)
-            watch = Stopwatch(device, exporter, built_table(path, device, exporter, quiet=options.quiet))
+            latency_model = LatencyModel(device, exporter, built_table(path, device, exporter, quiet=options.quiet))
             with _bar("calibrating latency", options.quiet) as show:
-                watch.calibrate(options.seed, show)
-                for limit in _limits(options, watch):
-                    watch.focus(limit.most, options.seed, show)
+                latency_model.calibrate(options.seed, show)
+                for limit in _limits(options, latency_model):
+                    latency_model.focus(limit.most, options.seed, show)
             if not options.quiet:
-                print(f"latency: {_how_well(watch)}", file=sys.stderr)
-        yield watch
+                print(f"latency: {_how_well(latency_model)}", file=sys.stderr)
+        yield latency_model
 
 
-def _limits(options: SearchOptions, watch: Stopwatch) -> list[Limit]:
+def _limits(options: SearchOptions, latency_model: LatencyModel) -> list[Limit]:
     """The latency budget, if there is one that can be reached."""
-    graph = watch.exporter.graph
+    graph = latency_model.exporter.graph
     asked = [limit for limit in options.limits if limit.partition("=")[0] == LATENCY]
-    limits = [parse_limit(limit, graph, costs=watch.costs) for limit in asked]
+    limits = [parse_limit(limit, graph, costs=latency_model.costs) for limit in asked]
     return [limit for limit in limits if limit.cost(graph.least) <= limit.most]
 
 
-def _how_well(watch: Stopwatch) -> str:
-    errors = watch.held_out_errors
+def _how_well(latency_model: LatencyModel) -> str:
+    errors = latency_model.held_out_errors
     return (
-        f"original: {watch.original:.4g} ms on {watch.device.target}; {len(errors)} random compact networks are"
-        f" predicted to within {statistics.median(errors):.1%} in the median, {errors[-1]:.1%} at most"
+        f"original: {latency_model.original:.4g} ms on {latency_model.device.target}; {len(errors)} random compact"
+        f" networks are predicted to within {statistics.median(errors):.1%} in the median, {errors[-1]:.1%} at most"
     )
 
 
@@ -113,18 +113,18 @@ def _bar(words: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def keep(watch: Stopwatch, folder: Path) -> None:
+def keep(latency_model: LatencyModel, folder: Path) -> None:
     """Keep beside the checkpoints of the run folder what the search needs to go on."""
-    watch.table.write(folder / CHECKPOINT_FOLDER / TABLE)
-    watch.write(folder / CHECKPOINT_FOLDER / MEASURED)
+    latency_model.table.write(folder / CHECKPOINT_FOLDER / TABLE)
+    latency_model.write(folder / CHECKPOINT_FOLDER / MEASURED)
 
 
-def learned_rounding(options: SearchOptions, watch: Stopwatch | None) -> int | None:
+def learned_rounding(options: SearchOptions, latency_model: LatencyModel | None) -> int | None:
     """The step of `--round-to` in channels, None for auto; learned from the table where that is asked for.
 
     Where latency counts, auto is what the table is measured in.
     """
     if options.channels.round_to != DEVICE:
-        return rounding(options.channels.round_to) or (GRAIN if watch else None)
-    assert watch is not None, "the search wants latency"
-    return device_rounding(watch.exporter.graph, watch.cost(watch.exporter.graph))
+        return rounding(options.channels.round_to) or (GRAIN if latency_model else None)
+    assert latency_model is not None, "the search wants latency"
+    return device_rounding(latency_model.exporter.graph, latency_model.cost(latency_model.exporter.graph))

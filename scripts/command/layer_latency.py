@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agents.report import charts
 from agents.report.columns import Column, print_table
-from amc.latency.layer_latency import Surface
+from amc.latency.layer_latency import LayerLatency
 from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter
 from amc.latency.shapes import LayerShape, shapes_of
@@ -35,7 +35,7 @@ def show_layers(device: Device, exporter: Exporter, path: Path | None, pictures:
     if pictures is not None:
         for number, shape in enumerate(dict.fromkeys(shapes.values())):
             times = table.layers[shape]
-            surface = Surface(shape, times.points, times.least)
+            surface = LayerLatency(shape, times.points, times.least)
             name = re.sub(r"\W+", "-", str(shape)).strip("-").lower()
             image = charts.as_png(charts.latency_by_width(shape, surface, times))
             write_bytes(pictures / f"{number:02d}-{name}.png", image)
@@ -46,7 +46,7 @@ def _print_times(table: LatencyTable, shapes: Mapping[int, LayerShape]) -> None:
     rows = []
     for shape, count in Counter(shapes.values()).items():
         times = table.layers[shape]
-        share = Surface(shape, times.points, times.least)(*times.least)
+        share = LayerLatency(shape, times.points, times.least)(*times.least)
         left = f"{share * times.milliseconds:.4g} ({100 * share:.0f} %)"
         rows.append((str(shape), str(count), f"{times.milliseconds:.4g}", left, str(1 + len(times.points))))
     print_table(

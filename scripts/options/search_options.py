@@ -84,7 +84,7 @@ class SearchOptions:
             look_up("recovery", recovery, RECOVERIES)
 
     @property
-    def together(self) -> int:
+    def episodes_at_once(self) -> int:
         """Policies that are decided on before any of them is scored."""
         return self.round_size or (1 if self.workers == 1 else 2 * self.workers)
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from agents.exploration import random_policy, truncated_normal, varied_policies
 from amc.cost.budget import Budgets
-from amc.graph import Keeps, PruningGraph
+from amc.graph import KeptCounts, PruningGraph
 from tests.oracles import prepared
 from tests.problems import Problem, fits, larger, problems
 
@@ -32,9 +32,9 @@ def test_without_deviation_or_room_nothing_is_drawn() -> None:
     assert rng.random() == np.random.default_rng(0).random()
 
 
-def can_grow(graph: PruningGraph, texts: tuple[str, ...], keeps: Keeps, first: int = 0) -> bool:
+def can_grow(graph: PruningGraph, texts: tuple[str, ...], kept_counts: KeptCounts, first: int = 0) -> bool:
     """Whether a group from the first on could keep one step more."""
-    steps = [larger(graph, keeps, index) for index in range(first, len(keeps))]
+    steps = [larger(graph, kept_counts, index) for index in range(first, len(kept_counts))]
     return any(more is not None and fits(graph, texts, more) for more in steps)
 
 
@@ -44,10 +44,10 @@ def test_whole_policies_fill_the_budget_and_never_exceed_it(problem: Problem, se
     graph, texts = problem
     budgets, rng = Budgets(graph, texts), np.random.default_rng(seed)
     policy = random_policy(rng, budgets)
-    for keeps in (policy, *varied_policies(rng, budgets, policy, sigma, 3)):
-        assert fits(graph, texts, keeps)
-        assert all(keep in group.choices for keep, group in zip(keeps, graph.groups, strict=True))
-        assert not can_grow(graph, texts, keeps)
+    for kept_counts in (policy, *varied_policies(rng, budgets, policy, sigma, 3)):
+        assert fits(graph, texts, kept_counts)
+        assert all(keep in group.choices for keep, group in zip(kept_counts, graph.groups, strict=True))
+        assert not can_grow(graph, texts, kept_counts)
 
 
 @many
@@ -57,13 +57,13 @@ def test_the_first_groups_of_a_variation_can_be_left(problem: Problem, seed: int
     budgets, rng = Budgets(graph, texts), np.random.default_rng(seed)
     policy = random_policy(rng, budgets)
     first = min(first, len(policy) - 1)
-    (keeps,) = varied_policies(rng, budgets, policy, 0.5, 1, first)
-    assert keeps[:first].tolist() == policy[:first].tolist()
-    assert fits(graph, texts, keeps)
-    assert not can_grow(graph, texts, keeps, first)
-    for index in range(len(keeps)):  # it can be walked to
-        least, most = budgets.interval(keeps[:index].tolist())
-        assert least <= keeps[index] <= most
+    (kept_counts,) = varied_policies(rng, budgets, policy, 0.5, 1, first)
+    assert kept_counts[:first].tolist() == policy[:first].tolist()
+    assert fits(graph, texts, kept_counts)
+    assert not can_grow(graph, texts, kept_counts, first)
+    for index in range(len(kept_counts)):  # it can be walked to
+        least, most = budgets.interval(kept_counts[:index].tolist())
+        assert least <= kept_counts[index] <= most
 
 
 def test_random_policies_differ_and_reach_far() -> None:
@@ -94,7 +94,7 @@ def test_a_variation_stays_near_and_is_wider_with_a_larger_deviation() -> None:
     def distance(sigma: float) -> float:
         rng = np.random.default_rng(0)
         varied = varied_policies(rng, budgets, start, sigma, 60)
-        return float(np.mean([np.abs(keeps - start) / graph.full for keeps in varied]))
+        return float(np.mean([np.abs(kept_counts - start) / graph.full for kept_counts in varied]))
 
     assert varied_policies(np.random.default_rng(0), budgets, start, 0.0, 1).tolist() == [start.tolist()]
     assert 0 < distance(0.05) < distance(0.2) < distance(0.8)

@@ -6,7 +6,7 @@ from agents.rules import RULES
 from agents.search.search import BestOf, make_strategy
 from agents.strategies import STRATEGIES
 from amc.cost.budget import Budgets
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from envs import ChannelPruningEnv
 from tests.problems import chain
 
@@ -17,9 +17,9 @@ class Counting:
     def __init__(self) -> None:
         self.asked: list[list[int]] = []
 
-    def __call__(self, keeps: Keeps) -> float:
-        self.asked.append(keeps.tolist())
-        return float(keeps.sum() / 100)
+    def __call__(self, kept_counts: KeptCounts) -> float:
+        self.asked.append(kept_counts.tolist())
+        return float(kept_counts.sum() / 100)
 
 
 def environment(*limits: str) -> tuple[ChannelPruningEnv, Counting]:
@@ -32,14 +32,16 @@ def policies(strategy: str, seed: int, episodes: int = EPISODES) -> list[list[in
     env, accuracy = environment("macs=0.5")
     seen = BestOf()
     make_strategy(strategy).search(env, episodes, seed, seen)
-    assert [episode.keeps.tolist() for episode in seen.episodes] == accuracy.asked  # each is scored, and told of, once
+    assert [
+        episode.kept_counts.tolist() for episode in seen.episodes
+    ] == accuracy.asked  # each is scored, and told of, once
     assert [episode.index for episode in seen.episodes] == list(range(len(seen.episodes)))
     assert len(accuracy.asked) <= make_strategy(strategy).planned(env, episodes) <= episodes
     assert [each.outcome.within_budget for each in seen.episodes] == [
-        env.budgets.allows(each.keeps) for each in seen.episodes
+        env.budgets.allows(each.kept_counts) for each in seen.episodes
     ]
     if episodes:
-        assert env.budgets.allows(seen.result().best.keeps)
+        assert env.budgets.allows(seen.result().best.kept_counts)
     return accuracy.asked
 
 
@@ -59,7 +61,7 @@ def test_all_policies_of_a_search_that_draws_them_keep_the_budget(strategy: str)
     env, _ = environment("macs=0.5")
     found = policies(strategy, seed=0)
     assert len(found) == EPISODES
-    assert all(env.budgets.allows(np.array(keeps)) for keeps in found)
+    assert all(env.budgets.allows(np.array(kept_counts)) for kept_counts in found)
 
 
 def test_random_goes_on_where_a_shorter_search_ended() -> None:
@@ -77,13 +79,16 @@ def test_every_strategy_keeps_all_of_several_budgets(strategy: str) -> None:
     env, _ = environment("params=0.6", "macs=0.4")
     seen = BestOf()
     make_strategy(strategy).search(env, EPISODES, 0, seen)
-    assert env.budgets.allows(seen.result().best.keeps)
-    assert env.budgets.allows(seen.episodes[-1].keeps)
+    assert env.budgets.allows(seen.result().best.kept_counts)
+    assert env.budgets.allows(seen.episodes[-1].kept_counts)
 
 
 def test_the_best_is_within_the_budget_even_where_others_score_more() -> None:
     env, _ = environment("macs=0.5")
-    over, under = (Episode(i, keeps, *env.score(keeps)) for i, keeps in enumerate((env.graph.full, env.graph.least)))
+    over, under = (
+        Episode(i, kept_counts, *env.score(kept_counts))
+        for i, kept_counts in enumerate((env.graph.full, env.graph.least))
+    )
     seen = BestOf()
     seen(over)
     with pytest.raises(ValueError, match="no policy within the budget was scored"):

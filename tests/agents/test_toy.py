@@ -9,7 +9,7 @@ import pytest
 from agents.ddpg.settings import PRESETS
 from agents.search.search import BestOf, make_strategy
 from amc.cost.budget import Budgets
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from envs import ChannelPruningEnv
 from tests.problems import chain
 
@@ -18,9 +18,9 @@ WEIGHTS = np.array([1.0, 0.2, 3.0, 0.5, 2.0, 0.3, 1.5, 4.0])
 EPISODES = 120
 
 
-def accuracy(keeps: Keeps) -> float:
+def accuracy(kept_counts: KeptCounts) -> float:
     """Every channel of a group is worth less than the one before."""
-    return float(WEIGHTS @ np.sqrt(keeps / WIDTHS) / WEIGHTS.sum())
+    return float(WEIGHTS @ np.sqrt(kept_counts / WIDTHS) / WEIGHTS.sum())
 
 
 def environment() -> ChannelPruningEnv:

@@ -13,7 +13,7 @@ from amc.data.images import Images
 from amc.data.load import Splits, load_data
 from amc.data.splits import SplitSizes
 from amc.networks.sources import load_network
-from amc.scoring.engines.engine import InTurn
+from amc.scoring.engines.engine import SerialEngine
 from amc.task import Task, prunable_graph
 from amc.utils.errors import UserError
 
@@ -53,8 +53,8 @@ def test_the_model_is_never_changed(splits: Splits) -> None:
 
 def test_a_search_scores_with_a_part_of_the_reward_images(task: Task, splits: Splits) -> None:
     assert len(task.search_images) == 25
-    keeps = task.budgets.scale(np.ones(len(task.graph.groups)))
-    assert task.score(keeps) == pytest.approx(right(task.compact(keeps)[0], task.search_images))
+    kept_counts = task.budgets.scale(np.ones(len(task.graph.groups)))
+    assert task.score(kept_counts) == pytest.approx(right(task.compact(kept_counts)[0], task.search_images))
     assert task.accuracy(task.model, splits.reward) == pytest.approx(right(task.model, splits.reward))
 
 
@@ -83,9 +83,9 @@ def test_only_what_the_user_chose_is_cut(model: nn.Module, splits: Splits) -> No
 
 
 def test_the_same_keeps_give_the_same_network(model: nn.Module, splits: Splits, task: Task) -> None:
-    keeps = task.budgets.scale(np.linspace(1, 0.5, len(task.graph.groups)))
+    kept_counts = task.budgets.scale(np.linspace(1, 0.5, len(task.graph.groups)))
     again = Task(model, splits, ["macs=0.4"])
-    one, other = (each.compact(keeps)[0].state_dict() for each in (task, again))
+    one, other = (each.compact(kept_counts)[0].state_dict() for each in (task, again))
     assert all(torch.equal(value, other[name]) for name, value in one.items())
 
 
@@ -153,13 +153,13 @@ def test_budgets_that_cannot_be_are_told(model: nn.Module, splits: Splits, budge
 def test_a_task_with_another_budget_closes_what_scores_for_both() -> None:
     closed: list[int] = []
 
-    class Noting(InTurn):
+    class Noting(SerialEngine):
         def close(self) -> None:
             closed.append(1)
 
     splits = load_data("digits", sizes=SplitSizes(calibration=20, reward=20, test=20))
     task = Task(load_network("digits_resnet").model, splits, ["macs=0.5"], search_recovery="none", engine=Noting)
-    other = task.within(["macs=0.3"])
+    other = task.with_budgets(["macs=0.3"])
     other.score(task.graph.full)
     other.close()
     assert closed == [1]

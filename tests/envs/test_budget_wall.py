@@ -28,11 +28,11 @@ def play(env: ChannelPruningEnv, actions: np.ndarray) -> dict[str, Any]:
     return info
 
 
-def check(problem: Problem, keeps: np.ndarray) -> None:
+def check(problem: Problem, kept_counts: np.ndarray) -> None:
     graph, texts = problem
-    assert fits(graph, texts, keeps)
-    assert all(keep in group.choices for keep, group in zip(keeps, graph.groups, strict=True))
-    more = larger(graph, keeps, len(keeps) - 1)
+    assert fits(graph, texts, kept_counts)
+    assert all(keep in group.choices for keep, group in zip(kept_counts, graph.groups, strict=True))
+    more = larger(graph, kept_counts, len(kept_counts) - 1)
     assert more is None or not fits(graph, texts, more)
 
 
@@ -62,8 +62,8 @@ def test_so_it_is_where_groups_share_layers(name: str, limits: tuple[str, ...]) 
 @given(problems(), st.data())
 def test_a_scaled_policy_comes_back_when_its_sparsities_are_played(problem: Problem, data: st.DataObject) -> None:
     env = environment(problem)
-    keeps = env.budgets.scale(np.array([data.draw(st.floats(0.1, 3.0)) for _ in env.graph.groups]))
-    assert play(env, env.sparsities(keeps))["keeps"].tolist() == keeps.tolist()
+    kept_counts = env.budgets.scale(np.array([data.draw(st.floats(0.1, 3.0)) for _ in env.graph.groups]))
+    assert play(env, env.sparsities(kept_counts))["keeps"].tolist() == kept_counts.tolist()
 
 
 @many

@@ -11,7 +11,7 @@ from stable_baselines3.common.env_checker import check_env as check_env_for_agen
 
 import envs
 from amc.cost.budget import Budgets
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from envs import ChannelPruningEnv
 from envs.observations import OBSERVATIONS
 from envs.rewards import REWARDS
@@ -25,9 +25,9 @@ class Accuracy:
     def __init__(self) -> None:
         self.asked: list[list[int]] = []
 
-    def __call__(self, keeps: Keeps) -> float:
-        self.asked.append(keeps.tolist())
-        return float(keeps.sum() / (keeps.sum() + 10))
+    def __call__(self, kept_counts: KeptCounts) -> float:
+        self.asked.append(kept_counts.tolist())
+        return float(kept_counts.sum() / (kept_counts.sum() + 10))
 
 
 def environment(
@@ -50,7 +50,7 @@ def test_checkers_find_nothing_wrong(observation: str, reward: str) -> None:
         "AMC/ChannelPruning-v0",
         budgets=Budgets(graph, ["macs=0.5"]),
         accuracy=Accuracy(),
-        hints=np.full((4, 2), 0.5),
+        group_features=np.full((4, 2), 0.5),
         observation=observation,
         reward=reward,
     )
@@ -70,7 +70,9 @@ def test_observations_are_in_the_box_and_accuracy_is_asked_for_once_at_the_end(
     _, graph = prepared(name)
     if name in ("convnext", "transformer"):  # of which little can be cut
         limits = tuple(limit.replace("0.5", "0.95").replace("0.6", "0.9") for limit in limits)
-    env, accuracy = environment(name, limits, observation=observation, hints=np.full((len(graph.groups), 2), 0.3))
+    env, accuracy = environment(
+        name, limits, observation=observation, group_features=np.full((len(graph.groups), 2), 0.3)
+    )
     rng = np.random.default_rng(0)
     for episode in range(3):
         features, info = env.reset(seed=episode)
@@ -123,8 +125,8 @@ def test_a_reset_starts_over() -> None:
 def test_without_limits_actions_are_rounded_and_nothing_else() -> None:
     env, _ = environment(limits=())  # groups of 6, 8, 10 and 7 units
     env.reset()
-    keeps = [env.step(act(sparsity))[4]["keep"] for sparsity in (0.5, 0.0, 0.32, 1.0)]
-    assert keeps == [3, 8, 7, 2]
+    kept_counts = [env.step(act(sparsity))[4]["keep"] for sparsity in (0.5, 0.0, 0.32, 1.0)]
+    assert kept_counts == [3, 8, 7, 2]
 
 
 def test_info_tells_what_was_decided_and_what_is_feasible_next() -> None:
@@ -148,15 +150,15 @@ def test_a_rehearsal_is_an_episode_without_a_score() -> None:
         seen.append((features.tolist(), interval))
         return float(0.3 + 0.1 * len(seen))
 
-    walk = env.rehearse(policy)
+    trajectory = env.rollout(policy)
     assert not accuracy.asked
     real = episode(env, [0.4, 0.5, 0.6, 0.7])
     assert [(real[0], real[1]), *[(real[i], real[i + 2]) for i in (2, 7, 12)]] == seen
-    assert walk.sparsities.tolist() == [real[i] for i in (5, 10, 15, 20)]
-    assert walk.keeps.tolist() == np.rint((1 - walk.sparsities) * env.graph.full).tolist()
-    assert [features.tolist() for features in walk.observations[:-1]] == [features for features, _ in seen]
-    assert [tuple(interval) for interval in walk.intervals] == [*(interval for _, interval in seen), (0.0, 1.0)]
-    env.rehearse(policy)
+    assert trajectory.sparsities.tolist() == [real[i] for i in (5, 10, 15, 20)]
+    assert trajectory.kept_counts.tolist() == np.rint((1 - trajectory.sparsities) * env.graph.full).tolist()
+    assert [features.tolist() for features in trajectory.observations[:-1]] == [features for features, _ in seen]
+    assert [tuple(interval) for interval in trajectory.intervals] == [*(interval for _, interval in seen), (0.0, 1.0)]
+    env.rollout(policy)
     assert episode(env, [0.4, 0.5, 0.6, 0.7]) == real
 
 
@@ -166,10 +168,10 @@ def test_walks_are_rehearsals_of_whole_policies(observation: str, limits: tuple[
     env, accuracy = environment(limits=limits, observation=observation)
     rng = np.random.default_rng(0)
     policies = [env.budgets.scale(rng.uniform(0.1, 1.0, 4)) for _ in range(3)]
-    for keeps, walk in zip(policies, env.walks(policies), strict=True):
-        planned = iter(env.sparsities(keeps))
-        wanted = env.rehearse(lambda *_, planned=planned: float(next(planned)))
-        for name, value in walk._asdict().items():
+    for kept_counts, trajectory in zip(policies, env.trajectories(policies), strict=True):
+        planned = iter(env.sparsities(kept_counts))
+        wanted = env.rollout(lambda *_, planned=planned: float(next(planned)))
+        for name, value in trajectory._asdict().items():
             np.testing.assert_array_equal(value, getattr(wanted, name), name)
     assert not accuracy.asked
 

@@ -14,18 +14,18 @@ CONV1, CONV2, FC = 64 * 9 * 3 * 8, 16 * 9 * 8 * 12, 12 * 5
 WHOLE = CONV1 + CONV2 + FC
 
 
-def walk(observation: str, limits: tuple[str, ...], actions: tuple[float, ...]) -> list[dict[str, float]]:
+def trajectory(observation: str, limits: tuple[str, ...], actions: tuple[float, ...]) -> list[dict[str, float]]:
     """The features by name before each decision."""
     _, graph = prepared("plain")
-    hints = np.array([[0.1, 0.2], [0.3, 0.4]])
-    env = ChannelPruningEnv(Budgets(graph, limits), lambda _: 0.5, hints, observation=observation)
+    group_features = np.array([[0.1, 0.2], [0.3, 0.4]])
+    env = ChannelPruningEnv(Budgets(graph, limits), lambda _: 0.5, group_features, observation=observation)
     seen = [env.reset()[0]]
     seen += [env.step(np.array([action], dtype=np.float32))[0] for action in actions]
     return [dict(zip(env.observation.names, features.tolist(), strict=True)) for features in seen]
 
 
 def test_the_papers_features_by_hand() -> None:
-    first, second = walk("paper", (), (0.25,))  # conv1 keeps 6 of 8
+    first, second = trajectory("paper", (), (0.25,))  # conv1 keeps 6 of 8
     after = 64 * 9 * 3 * 6 + 16 * 9 * 6 * 12 + FC
     names = ("t", "n", "c", "h", "w", "stride", "k", "macs", "reduced", "rest", "previous_action")
     assert CONV1 == CONV2  # both read 8 x 8 pixels with a kernel of 3, too: h, w, k and macs do not tell them apart
@@ -36,7 +36,7 @@ def test_the_papers_features_by_hand() -> None:
 
 
 def test_the_scale_free_features_by_hand() -> None:
-    first, second = walk("scale_free", ("macs=15000",), (0.25,))
+    first, second = trajectory("scale_free", ("macs=15000",), (0.25,))
     least1, least2 = 2, 3
     saved1 = CONV1 * (1 - least1 / 8) + CONV2 * (1 - least1 / 8)
     saved2 = (CONV2 + FC) * (1 - least2 / 12)
@@ -97,6 +97,6 @@ def test_names_are_unique_and_a_version_is_given(name: str) -> None:
 
 
 def test_what_depends_on_the_budget_changes_with_it() -> None:
-    (tight, *_), (loose, *_) = walk("scale_free", ("macs=0.3",), ()), walk("scale_free", ("macs=0.9",), ())
+    (tight, *_), (loose, *_) = trajectory("scale_free", ("macs=0.3",), ()), trajectory("scale_free", ("macs=0.9",), ())
     assert {key for key in tight if tight[key] != loose[key]} == {"pressure", "lowest_sparsity", "highest_sparsity"}
     assert tight["pressure"] > loose["pressure"]

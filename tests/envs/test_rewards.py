@@ -64,7 +64,9 @@ def test_an_outcome_has_the_costs_of_the_network_and_the_use_of_the_first_budget
 
 def test_of_a_latency_budget_the_use_is_of_the_latency_that_was_measured() -> None:
     _, graph = prepared("plain")
-    budgets = Budgets(graph, ["latency=4ms"], costs={"latency": lambda _: lambda keeps: float(keeps.sum()) / 10})
-    env = ChannelPruningEnv(budgets, accuracy=lambda _: 0.0, latency=lambda keeps: float(keeps.sum()))
+    budgets = Budgets(
+        graph, ["latency=4ms"], costs={"latency": lambda _: lambda kept_counts: float(kept_counts.sum()) / 10}
+    )
+    env = ChannelPruningEnv(budgets, accuracy=lambda _: 0.0, latency=lambda kept_counts: float(kept_counts.sum()))
     outcome = env.outcome(np.array([5, 7]), 0.25)
     assert (outcome.latency, outcome.budget_use, outcome.within_budget) == (12.0, 3.0, True)

@@ -139,7 +139,7 @@ def test_the_sparsities_of_an_episode(events: EventAccumulator, finished: Path) 
     assert [each.step for each in histograms] == list(range(EPISODES))
     for each, episode in zip(histograms, episodes, strict=True):
         assert each.histogram_value.num == len(groups)
-        assert each.histogram_value.sum == pytest.approx(np.sum(1 - episode.keeps / units))
+        assert each.histogram_value.sum == pytest.approx(np.sum(1 - episode.kept_counts / units))
 
 
 def test_pictures_of_the_whole_search(events: EventAccumulator, tmp_path: Path) -> None:

@@ -45,10 +45,10 @@ def see_images(network: nn.Module, shape: tuple[int, ...]) -> None:
 def save_run(folder: Path, model: str, shape: tuple[int, ...]) -> nn.Module:
     """A run folder with half of every group of `model` with random parameters and statistics; the compact network."""
     original = randomised(amc.load_network(model, "none").model, torch.Generator().manual_seed(0)).float()
-    graph = amc.analysis.analyse(original, torch.zeros(1, *shape))
-    keeps = np.array([group.choices[len(group.choices) // 2] for group in graph.groups])
-    alive = choose(graph, np.random.default_rng(0).random(graph.unit_count), keeps)
-    selection = select(graph, original, alive)
+    graph = amc.analyse(original, torch.zeros(1, *shape))
+    kept_counts = np.array([group.choices[len(group.choices) // 2] for group in graph.groups])
+    mask = choose(graph, np.random.default_rng(0).random(graph.unit_count), kept_counts)
+    selection = select(graph, original, mask)
     network = compact(original, selection)
     see_images(network, shape)
     policy = Policy(
@@ -61,7 +61,7 @@ def save_run(folder: Path, model: str, shape: tuple[int, ...]) -> nn.Module:
         costs={},
         accuracy_before=0.0,
         accuracy=0.0,
-        groups=describe_groups(graph, alive),
+        groups=describe_groups(graph, mask),
         selection=selection,
         versions={},
     )

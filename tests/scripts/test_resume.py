@@ -141,7 +141,7 @@ def test_what_a_search_found_is_there_whatever_happens_after_it(
         key=lambda each: each.reward,
     )
     found = read_policy(folder / "policy.json")
-    assert [len(group.kept) for group in found.groups] == scored.keeps.tolist()
+    assert [len(group.kept) for group in found.groups] == scored.kept_counts.tolist()
     assert found.accuracy == scored.outcome.accuracy
     assert sum(p.numel() for p in amc.load(folder).parameters()) == scored.outcome.params
     succeed(evaluate, "--run-dir", folder)

@@ -60,8 +60,8 @@ def test_every_stage_keeps_its_budget_and_starts_where_the_one_before_it_ended(w
     for number, share in enumerate((0.7, 0.4, 0.2)):
         own = [episode for episode in record.episodes if episode.stage == number]
         assert all(episode.outcome.macs <= share * 928_992 for episode in own)
-        assert all((episode.keeps <= limit).all() for episode in own)
-        limit = max(own, key=lambda episode: episode.reward).keeps
+        assert all((episode.kept_counts <= limit).all() for episode in own)
+        limit = max(own, key=lambda episode: episode.reward).kept_counts
     assert limit.tolist() == [len(group.kept) for group in read_policy(whole / "policy.json").groups]
 
 

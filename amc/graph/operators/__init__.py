@@ -29,9 +29,9 @@ from amc.graph.operators.moves import (
 )
 from amc.graph.operators.shuffles import channel_shuffle, fold, glu, pixel_shuffle, pixel_unshuffle, repeat, unfold
 from amc.graph.operators.statistics import along, argmax, batch_norm, group_norm, layer_norm, reduction, spatial, unpool
-from amc.graph.trace import Call, Watch
+from amc.graph.trace import Call, Trace
 
-Rule = Callable[[Watch, Call], None]
+Rule = Callable[[Trace, Call], None]
 
 RULES: dict[str, Rule] = {
     name: rule
@@ -92,13 +92,13 @@ RULES: dict[str, Rule] = {
 """Rules by operator."""
 
 
-def apply(watch: Watch, func: Any, call: Call) -> None:
+def apply(trace: Trace, func: Any, call: Call) -> None:
     """Note what one operator call did."""
-    watch.follow_images(call)
+    trace.follow_images(call)
     rule = RULES.get(call.name.rstrip("_"))
     if rule is None and torch.Tag.pointwise in func.tags:
         rule = pointwise
     if rule is not batch_norm:
-        watch.read_elsewhere |= {layer for t in call.tensors() if (layer := watch.seen(t).layer) is not None}
-    (rule or unknown)(watch, call)
-    watch.note_memory(call, is_elementwise=rule in (pointwise, batch_norm))
+        trace.read_elsewhere |= {layer for t in call.tensors() if (layer := trace.seen(t).layer) is not None}
+    (rule or unknown)(trace, call)
+    trace.note_memory(call, is_elementwise=rule in (pointwise, batch_norm))

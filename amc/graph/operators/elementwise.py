@@ -3,46 +3,46 @@
 from __future__ import annotations
 
 from amc.graph.channels import Label
-from amc.graph.trace import Call, Watch
+from amc.graph.trace import Call, Trace
 
 
-def pointwise(watch: Watch, call: Call) -> None:
+def pointwise(trace: Trace, call: Call) -> None:
     """Axes that are combined are tied; one combined with an axis that nothing is known of is frozen."""
     out = call.outputs()[0]
     result: list[Label] = [None] * out.ndim
     operands = [tensor for tensor in call.tensors() if tensor.ndim]
     for axis in range(1, out.ndim + 1):
         met = [t for t in operands if t.ndim >= axis and t.shape[-axis] == out.shape[-axis]]
-        labels = [watch.labels(tensor)[-axis] for tensor in met]
+        labels = [trace.labels(tensor)[-axis] for tensor in met]
         known = [label for label in labels if label is not None]
         if not known:
             continue
         if len(known) < len(labels):
             for label in known:
-                watch.channels.freeze(label, f"combined with a tensor of fixed size by {call.where}")
+                trace.channels.freeze(label, f"combined with a tensor of fixed size by {call.where}")
             continue
         for other in known[1:]:
-            watch.channels.tie(known[0], other)
+            trace.channels.tie(known[0], other)
         result[-axis] = known[0]
     for each in call.outputs():
-        watch.label(each, tuple(result))
+        trace.label(each, tuple(result))
 
 
-def identity(watch: Watch, call: Call) -> None:
+def identity(trace: Trace, call: Call) -> None:
     """The same tensor under another handle."""
     (out,) = call.outputs()
-    source = watch.seen(call.tensors()[0])
-    watch.label(out, source.labels, source.parameter, source.layer)
+    source = trace.seen(call.tensors()[0])
+    trace.label(out, source.labels, source.parameter, source.layer)
 
 
-def uninitialised(watch: Watch, call: Call) -> None:
+def uninitialised(trace: Trace, call: Call) -> None:
     """Memory that is about to be written to: it has the channels of whatever is copied there."""
-    watch.label(
-        call.out, tuple(watch.channels.new(n) if i == 1 and n > 1 else None for i, n in enumerate(call.out.shape))
+    trace.label(
+        call.out, tuple(trace.channels.new(n) if i == 1 and n > 1 else None for i, n in enumerate(call.out.shape))
     )
 
 
-def unknown(watch: Watch, call: Call) -> None:
+def unknown(trace: Trace, call: Call) -> None:
     """Freeze all that it reads."""
     for tensor in call.tensors():
-        watch.freeze(watch.labels(tensor), f"no rule for {call.where}")
+        trace.freeze(trace.labels(tensor), f"no rule for {call.where}")

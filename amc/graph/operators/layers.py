@@ -9,31 +9,31 @@ import numpy as np
 from torch import Tensor
 
 from amc.graph.channels import Label, Labels
-from amc.graph.trace import Call, LayerCall, Watch
+from amc.graph.trace import Call, LayerCall, Trace
 
 
-def convolution(watch: Watch, call: Call) -> None:
+def convolution(trace: Trace, call: Call) -> None:
     """`aten.convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups)`."""
     given = call.arguments
     x, weight, bias = given["input"], given["weight"], given["bias"]
     transposed, groups = given["transposed"], given["groups"]
-    x_labels, w_labels = watch.labels(x), watch.labels(weight)
-    watch.freeze((x_labels[0], *x_labels[2:]), f"channels read as positions by {call.where}")
+    x_labels, w_labels = trace.labels(x), trace.labels(weight)
+    trace.freeze((x_labels[0], *x_labels[2:]), f"channels read as positions by {call.where}")
     out_axis, in_axis = (1, 0) if transposed else (0, 1)
     out_label, in_label, x_label = w_labels[out_axis], w_labels[in_axis], x_labels[1]
     watched = (call.out.shape if not transposed else x.shape)[2:]
-    parameter = _stored(watch, weight)
+    parameter = _stored(trace, weight)
     fixed = None
     if parameter is None or (transposed and groups > 1):
         fixed = f"convolution {'transposed and grouped' if parameter else 'with a computed weight'}: {call.where}"
-        watch.freeze((*w_labels, x_label), fixed)
+        trace.freeze((*w_labels, x_label), fixed)
         out_label = None
     elif groups == 1:
-        _contract(watch, x_label, in_label, call)
+        _contract(trace, x_label, in_label, call)
     else:
-        _contract_grouped(watch, x_label, in_label, out_label, weight.shape[0], x.shape[1], groups, call)
+        _contract_grouped(trace, x_label, in_label, out_label, weight.shape[0], x.shape[1], groups, call)
     _add_layer(
-        watch,
+        trace,
         call,
         parameter,
         weight=weight,
@@ -46,7 +46,7 @@ def convolution(watch: Watch, call: Call) -> None:
             weight.shape[in_axis],
         ),
         out=(out_label, call.out.shape[1]),
-        positions=math.prod(watched) * max(watch.positions(x), 1),
+        positions=math.prod(watched) * max(trace.positions(x), 1),
         kernel=tuple(weight.shape[2:]),
         stride=tuple(given["stride"]),
         groups=groups,
@@ -55,10 +55,10 @@ def convolution(watch: Watch, call: Call) -> None:
     )
 
 
-def _stored(watch: Watch, weight: Tensor) -> str | None:
+def _stored(trace: Trace, weight: Tensor) -> str | None:
     """The parameter that a convolution's weight is, None where it is computed or its axes have changed places."""
-    known = watch.seen(weight)
-    stored = watch.named.get(known.parameter or "", ())
+    known = trace.seen(weight)
+    stored = trace.named.get(known.parameter or "", ())
     return known.parameter if all(a is b for a, b in zip(stored, known.labels, strict=False)) else None
 
 
@@ -72,7 +72,7 @@ def _is_even(out: int, inputs: int, groups: int) -> bool:
 
 
 def _contract_grouped(
-    watch: Watch,
+    trace: Trace,
     x: Label,
     weight_in: Label,
     out: Label,
@@ -81,17 +81,17 @@ def _contract_grouped(
     groups: int,
     call: Call,
 ) -> None:
-    tie = watch.channels.tie
+    tie = trace.channels.tie
     if x is None:
         reason = f"fixed input of a grouped convolution, {call.where}"
-        watch.freeze((weight_in, out), reason)
+        trace.freeze((weight_in, out), reason)
     elif _is_even(outs, inputs, groups):
         for label in (x, out):
             if label is not None:
                 rows = label.reshape(groups, -1)
                 for row in rows[1:]:
                     tie(rows[0], row)
-        _contract(watch, x.reshape(groups, -1)[0], weight_in, call)
+        _contract(trace, x.reshape(groups, -1)[0], weight_in, call)
     else:
         first = x.reshape(groups, -1)[:, :1]
         for label in (x, out):
@@ -100,37 +100,37 @@ def _contract_grouped(
                 tie(np.broadcast_to(first, rows.shape).reshape(-1), rows.reshape(-1))
 
 
-def addmm(watch: Watch, call: Call) -> None:
+def addmm(trace: Trace, call: Call) -> None:
     """`aten.addmm(bias, x, weight)`: x (rows, in), weight (in, out)."""
-    _linear(watch, call, call.arguments["mat1"], call.arguments["mat2"], call.arguments["self"])
+    _linear(trace, call, call.arguments["mat1"], call.arguments["mat2"], call.arguments["self"])
 
 
-def mm(watch: Watch, call: Call) -> None:
+def mm(trace: Trace, call: Call) -> None:
     """`aten.mm(x, weight)`: a linear layer without bias, or a product of two activations."""
-    _linear(watch, call, call.arguments["self"], call.arguments["mat2"], None)
+    _linear(trace, call, call.arguments["self"], call.arguments["mat2"], None)
 
 
-def bmm(watch: Watch, call: Call) -> None:
+def bmm(trace: Trace, call: Call) -> None:
     """`aten.bmm(left, right)`, a product of activations: rows and columns stay, what is summed over is frozen."""
-    left, right = watch.labels(call.arguments["self"]), watch.labels(call.arguments["mat2"])
-    watch.freeze((left[0], right[0], left[2], right[1]), f"product of activations: {call.where}")
-    watch.label(call.out, (None, left[1], right[2]))
+    left, right = trace.labels(call.arguments["self"]), trace.labels(call.arguments["mat2"])
+    trace.freeze((left[0], right[0], left[2], right[1]), f"product of activations: {call.where}")
+    trace.label(call.out, (None, left[1], right[2]))
 
 
-def _linear(watch: Watch, call: Call, x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
-    (rows, x_label), (in_label, out_label) = watch.labels(x), watch.labels(weight)
-    watch.freeze((rows,), f"channels read as rows by {call.where}")
-    known = watch.seen(weight)
-    stored = watch.named.get(known.parameter or "", ())
+def _linear(trace: Trace, call: Call, x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    (rows, x_label), (in_label, out_label) = trace.labels(x), trace.labels(weight)
+    trace.freeze((rows,), f"channels read as rows by {call.where}")
+    known = trace.seen(weight)
+    stored = trace.named.get(known.parameter or "", ())
     fixed = None
     if known.parameter is None:
         fixed = f"product with a computed weight: {call.where}"
-        watch.freeze((x_label, in_label, out_label), fixed)
+        trace.freeze((x_label, in_label, out_label), fixed)
         out_label = None
     else:
-        _contract(watch, x_label, in_label, call)
+        _contract(trace, x_label, in_label, call)
     _add_layer(
-        watch,
+        trace,
         call,
         known.parameter,
         weight=weight,
@@ -140,7 +140,7 @@ def _linear(watch: Watch, call: Call, x: Tensor, weight: Tensor, bias: Tensor | 
         inputs=(x_label, x.shape[1]),
         weight_in=(in_label, weight.shape[0]),
         out=(out_label, weight.shape[1]),
-        positions=watch.positions(x),
+        positions=trace.positions(x),
         kernel=(),
         stride=(),
         groups=1,
@@ -149,18 +149,18 @@ def _linear(watch: Watch, call: Call, x: Tensor, weight: Tensor, bias: Tensor | 
     )
 
 
-def _contract(watch: Watch, x: Label, weight_in: Label, call: Call) -> None:
+def _contract(trace: Trace, x: Label, weight_in: Label, call: Call) -> None:
     """Channel i of the input meets row i of the weight and goes no further."""
     if x is None:
-        watch.channels.freeze(weight_in, f"fixed input of {call.where}")
+        trace.channels.freeze(weight_in, f"fixed input of {call.where}")
     elif weight_in is None:
-        watch.channels.freeze(x, f"read by {call.where}")
+        trace.channels.freeze(x, f"read by {call.where}")
     else:
-        watch.channels.tie(x, weight_in)
+        trace.channels.tie(x, weight_in)
 
 
 def _add_layer(
-    watch: Watch,
+    trace: Trace,
     call: Call,
     parameter: str | None,
     weight: Tensor,
@@ -168,20 +168,20 @@ def _add_layer(
     labels: Labels,
     **known: Any,
 ) -> None:
-    name = parameter or watch.seen(weight).parameter
+    name = parameter or trace.seen(weight).parameter
     out = known["out"][0]
     if bias is not None:
         if out is None:
-            watch.freeze(watch.labels(bias), f"fixed output of {call.where}")
+            trace.freeze(trace.labels(bias), f"fixed output of {call.where}")
         else:
-            watch.channels.tie(out, watch.labels(bias)[-1])
-    layer = watch.add_layer(
+            trace.channels.tie(out, trace.labels(bias)[-1])
+    layer = trace.add_layer(
         LayerCall(
             name=name.removesuffix(".weight") if name else call.module,
-            call=watch.next_call(),
+            call=trace.next_call(),
             weight=parameter,
-            bias=watch.seen(bias).parameter if bias is not None else None,
+            bias=trace.seen(bias).parameter if bias is not None else None,
             **known,
         )
     )
-    watch.label(call.out, labels, layer=layer)
+    trace.label(call.out, labels, layer=layer)

@@ -7,123 +7,123 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from amc.graph.trace import Call, Watch
+from amc.graph.trace import Call, Trace
 
 
-def batch_norm(watch: Watch, call: Call) -> None:
+def batch_norm(trace: Trace, call: Call) -> None:
     """Each channel is scaled and shifted by its own numbers."""
     given = call.arguments
     x: Tensor = given["input"]
-    labels = watch.labels(x)
+    labels = trace.labels(x)
     if labels[1] is not None:
         for name in ("weight", "bias", "running_mean", "running_var"):
             if given.get(name) is not None:
-                watch.channels.tie(labels[1], watch.labels(given[name])[0])
-    layer = watch.seen(x).layer
-    is_module = watch.is_batch_norm(call.module)
+                trace.channels.tie(labels[1], trace.labels(given[name])[0])
+    layer = trace.seen(x).layer
+    is_module = trace.is_batch_norm(call.module)
     if is_module:
-        watch.norm_runs[call.module] += 1
+        trace.norm_runs[call.module] += 1
     if layer is not None:
-        if layer in watch.norms or not is_module:
-            watch.read_elsewhere.add(layer)
-        watch.norms[layer] = call.module
-    watch.label(call.outputs()[0], labels)
+        if layer in trace.norms or not is_module:
+            trace.read_elsewhere.add(layer)
+        trace.norms[layer] = call.module
+    trace.label(call.outputs()[0], labels)
 
 
-def group_norm(watch: Watch, call: Call) -> None:
+def group_norm(trace: Trace, call: Call) -> None:
     """Statistics are taken over each group of channels: whole groups may go, and leave those of the others alone.
 
     With one group they are taken over the channels that are left.
     """
     given = call.arguments
     x, groups = given["input"], given["group"]
-    labels = watch.labels(x)
+    labels = trace.labels(x)
     label = labels[1]
-    watch.add_statistic(call, {1: label} if groups == 1 else {})
+    trace.add_statistic(call, {1: label} if groups == 1 else {})
     if label is not None:
         if groups > 1:
             rows = label.reshape(groups, -1)
-            watch.channels.tie(np.broadcast_to(rows[:, :1], rows.shape).reshape(-1), label)
-            watch.channels.assume(label, call.where)
+            trace.channels.tie(np.broadcast_to(rows[:, :1], rows.shape).reshape(-1), label)
+            trace.channels.assume(label, call.where)
         for name in ("weight", "bias"):
             if given.get(name) is not None:
-                watch.channels.tie(label, watch.labels(given[name])[0])
-    watch.label(call.outputs()[0], labels)
+                trace.channels.tie(label, trace.labels(given[name])[0])
+    trace.label(call.outputs()[0], labels)
 
 
-def layer_norm(watch: Watch, call: Call) -> None:
+def layer_norm(trace: Trace, call: Call) -> None:
     """Statistics are taken over the last axes: of channels, over those that are left."""
     given = call.arguments
     x, shape = given["input"], list(given["normalized_shape"])
-    labels = watch.labels(x)
+    labels = trace.labels(x)
     first = x.ndim - len(shape)
     normed = dict(enumerate(labels[first:], first))
-    watch.add_statistic(call, normed)
+    trace.add_statistic(call, normed)
     for name in ("weight", "bias"):
         if given.get(name) is not None:
-            for label, own in zip(normed.values(), watch.labels(given[name]), strict=True):
-                watch.channels.tie(label, own)
+            for label, own in zip(normed.values(), trace.labels(given[name]), strict=True):
+                trace.channels.tie(label, own)
     if any(label is not None for label in normed.values()):
-        watch.follow_size(call.module, shape, tuple(normed.values()))
-    watch.label(call.outputs()[0], labels)
+        trace.follow_size(call.module, shape, tuple(normed.values()))
+    trace.label(call.outputs()[0], labels)
 
 
-def spatial(watch: Watch, call: Call) -> None:
+def spatial(trace: Trace, call: Call) -> None:
     """Pooling, resizing: works within each channel of `(batch, channels, ...)`."""
     x = call.tensors()[0]
-    labels = watch.labels(x)
-    watch.freeze(labels[2:], f"channels read as positions by {call.where}")
+    labels = trace.labels(x)
+    trace.freeze(labels[2:], f"channels read as positions by {call.where}")
     for out in call.outputs():  # where the largest values were, too
-        watch.label(out, (*labels[:2], *[None] * (x.ndim - 2)))
+        trace.label(out, (*labels[:2], *[None] * (x.ndim - 2)))
 
 
-def unpool(watch: Watch, call: Call) -> None:
+def unpool(trace: Trace, call: Call) -> None:
     """Values go back to where the largest ones were found, each channel with its own places."""
     values, places = call.tensors()
-    for left, right in zip(watch.labels(values), watch.labels(places), strict=True):
-        watch.channels.tie(left, right)
-    spatial(watch, call)
+    for left, right in zip(trace.labels(values), trace.labels(places), strict=True):
+        trace.channels.tie(left, right)
+    spatial(trace, call)
 
 
-def reduction(watch: Watch, call: Call) -> None:
+def reduction(trace: Trace, call: Call) -> None:
     """Mean, sum, maximum: over channels, it is taken over those that are left."""
     x = call.tensors()[0]
     axes = _axes(call.arguments.get("dim"), x.ndim)
-    labels = watch.labels(x)
-    watch.add_statistic(call, {axis: labels[axis] for axis in axes})
-    _label_rest(watch, call, axes)
+    labels = trace.labels(x)
+    trace.add_statistic(call, {axis: labels[axis] for axis in axes})
+    _label_rest(trace, call, axes)
 
 
-def argmax(watch: Watch, call: Call) -> None:
+def argmax(trace: Trace, call: Call) -> None:
     """Where the largest value lies: a number that means another channel once some are gone."""
     x = call.tensors()[0]
     axes = _axes(call.arguments.get("dim"), x.ndim)
-    labels = watch.labels(x)
-    watch.freeze([labels[axis] for axis in axes], f"a position among channels is found by {call.where}")
-    _label_rest(watch, call, axes)
+    labels = trace.labels(x)
+    trace.freeze([labels[axis] for axis in axes], f"a position among channels is found by {call.where}")
+    _label_rest(trace, call, axes)
 
 
-def _label_rest(watch: Watch, call: Call, axes: Sequence[int]) -> None:
+def _label_rest(trace: Trace, call: Call, axes: Sequence[int]) -> None:
     """Label the results of a reduction over `axes`; where channels were, one place is left that stays."""
-    labels = list(watch.labels(call.tensors()[0]))
+    labels = list(trace.labels(call.tensors()[0]))
     for axis in axes:
         if labels[axis] is not None:
-            labels[axis] = watch.channels.new(1)
-            watch.channels.freeze(labels[axis], f"one number for all channels: {call.where}")
+            labels[axis] = trace.channels.new(1)
+            trace.channels.freeze(labels[axis], f"one number for all channels: {call.where}")
     keep = call.arguments.get("keepdim", False)
     left = tuple(label for axis, label in enumerate(labels) if keep or axis not in axes)
     for out in call.outputs():
-        watch.label(out, left)
+        trace.label(out, left)
 
 
-def along(watch: Watch, call: Call) -> None:
+def along(trace: Trace, call: Call) -> None:
     """Softmax, running sum, sorting: one axis is read as a whole, which is frozen."""
     x = call.tensors()[0]
     axes = _axes(call.arguments.get("dim", -1), x.ndim)
-    labels = watch.labels(x)
-    watch.freeze([labels[axis] for axis in axes], f"channels set against each other by {call.where}")
+    labels = trace.labels(x)
+    trace.freeze([labels[axis] for axis in axes], f"channels set against each other by {call.where}")
     for out in call.outputs():
-        watch.label(out, tuple(None if axis in axes else label for axis, label in enumerate(labels)))
+        trace.label(out, tuple(None if axis in axes else label for axis, label in enumerate(labels)))
 
 
 def _axes(dim: int | Sequence[int] | None, ndim: int) -> list[int]:

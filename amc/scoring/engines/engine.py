@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from amc.scoring.candidates import Candidates
 from amc.scoring.engines.processes import Workers
 from amc.scoring.engines.ray_cluster import RayWorkers
-from amc.scoring.racing import Score, Yardstick
+from amc.scoring.racing import RaceReference, Score
 
 
 class Engine(Protocol):
     """Scores policies (`amc.scoring.scorer.ScoreAll`) until it is closed."""
 
-    def __call__(self, policies: Sequence[Keeps], yardstick: Yardstick | None) -> Iterator[Score]:
+    def __call__(self, policies: Sequence[KeptCounts], race_reference: RaceReference | None) -> Iterator[Score]:
         """The scores in the order of the policies."""
 
     def close(self) -> None:
@@ -25,16 +25,16 @@ class Engine(Protocol):
 MakeEngine = Callable[[Candidates], Engine]
 
 
-class InTurn:
+class SerialEngine:
     """Scores in this process."""
 
     def __init__(self, candidates: Candidates) -> None:
         self._candidates = candidates
 
-    def __call__(self, policies: Sequence[Keeps], yardstick: Yardstick | None) -> Iterator[Score]:
+    def __call__(self, policies: Sequence[KeptCounts], race_reference: RaceReference | None) -> Iterator[Score]:
         """See `Engine`."""
-        for keeps in policies:
-            yield self._candidates.score(keeps, yardstick)
+        for kept_counts in policies:
+            yield self._candidates.score(kept_counts, race_reference)
 
     def close(self) -> None:
         """See `Engine`."""
@@ -47,11 +47,11 @@ class OnDemand:
         self._make = make
         self._engine: Engine | None = None
 
-    def __call__(self, policies: Sequence[Keeps], yardstick: Yardstick | None) -> Iterator[Score]:
+    def __call__(self, policies: Sequence[KeptCounts], race_reference: RaceReference | None) -> Iterator[Score]:
         """See `Engine`."""
         if self._engine is None:
             self._engine = self._make()
-        return self._engine(policies, yardstick)
+        return self._engine(policies, race_reference)
 
     def close(self) -> None:
         """See `Engine`."""
@@ -67,5 +67,5 @@ ENGINES: dict[str, Callable[[Candidates, int], Engine]] = {"processes": Workers,
 def make_engine(name: str, workers: int) -> MakeEngine:
     """What makes the engine of that name with so many workers; one process is this one."""
     if name == "processes" and workers == 1:
-        return InTurn
+        return SerialEngine
     return lambda candidates: ENGINES[name](candidates, workers)

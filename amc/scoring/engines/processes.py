@@ -11,11 +11,11 @@ from concurrent.futures.process import BrokenProcessPool
 import torch
 from torch import Tensor
 
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from amc.scoring.candidates import Candidates
 from amc.scoring.engines.parent_process import end_with_parent, leaving_ctrl_c
-from amc.scoring.engines.shared_pickle import Parcel
-from amc.scoring.racing import Score, Yardstick
+from amc.scoring.engines.shared_pickle import SharedPickle
+from amc.scoring.racing import RaceReference, Score
 from amc.utils.errors import UserError
 from amc.utils.text import one_line
 
@@ -34,16 +34,19 @@ class Workers:
     """
 
     def __init__(self, candidates: Candidates, count: int) -> None:
-        parcel = Parcel.of(candidates.recipe)
+        shared_pickle = SharedPickle.of(candidates.recipe)
         # The content does not fit into a pipe, whose reader imports first: starting would wait for one after the other.
-        content = torch.frombuffer(bytearray(parcel.content), dtype=torch.uint8)
-        _share(content, parcel.tensors)
+        content = torch.frombuffer(bytearray(shared_pickle.content), dtype=torch.uint8)
+        _share(content, shared_pickle.tensors)
         threads = max(torch.get_num_threads() // count, 1)
         self._pool = ProcessPoolExecutor(
-            count, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(content, parcel.tensors, threads)
+            count,
+            multiprocessing.get_context("spawn"),
+            initializer=_begin,
+            initargs=(content, shared_pickle.tensors, threads),
         )
 
-    def __call__(self, policies: Sequence[Keeps], yardstick: Yardstick | None) -> Iterator[Score]:
+    def __call__(self, policies: Sequence[KeptCounts], race_reference: RaceReference | None) -> Iterator[Score]:
         """The scores, in the order of the policies; see `amc.scoring.scorer.ScoreAll`.
 
         Raises:
@@ -51,7 +54,7 @@ class Workers:
         """
         try:
             with leaving_ctrl_c():  # the first time, this starts the processes
-                scores = self._pool.map(_score, policies, [yardstick] * len(policies))
+                scores = self._pool.map(_score, policies, [race_reference] * len(policies))
             yield from scores
         except BrokenProcessPool as error:
             raise UserError("a worker process was killed, perhaps for want of memory; try fewer --workers") from error
@@ -82,8 +85,8 @@ def _begin(content: Tensor, tensors: Tensor, threads: int) -> None:
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be left to the main process
     torch.set_num_threads(threads)
-    _candidates = Candidates(*Parcel(content.numpy().tobytes(), tensors).open())
+    _candidates = Candidates(*SharedPickle(content.numpy().tobytes(), tensors).open())
 
 
-def _score(keeps: Keeps, yardstick: Yardstick | None) -> Score:
-    return _candidates.score(keeps, yardstick)
+def _score(kept_counts: KeptCounts, race_reference: RaceReference | None) -> Score:
+    return _candidates.score(kept_counts, race_reference)

@@ -1,4 +1,7 @@
-"""Scoring policies on a Ray cluster: the same workers as `amc.scoring.engines.processes`, as actors wherever Ray places them."""
+"""Scoring policies on a Ray cluster.
+
+The same workers as `amc.scoring.engines.processes`, as actors wherever Ray places them.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from amc.scoring.candidates import Candidates
-from amc.scoring.engines.shared_pickle import Parcel
-from amc.scoring.racing import Score, Yardstick
+from amc.scoring.engines.shared_pickle import SharedPickle
+from amc.scoring.racing import RaceReference, Score
 from amc.utils.errors import UserError
 
 LEAST_PATIENCE = 10.0
@@ -45,7 +48,7 @@ class RayWorkers:
         except ImportError as error:
             raise UserError("--engine ray needs Ray: pip install 'amc-pruning[ray]'") from error
         self._ray = ray
-        parcel = Parcel.of(candidates.recipe)
+        shared_pickle = SharedPickle.of(candidates.recipe)
         try:
             ray.init(ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError) as error:
@@ -57,12 +60,12 @@ class RayWorkers:
                 f"--workers {count} of {threads} threads each need more than the Ray cluster's {there} CPUs"
             )
         actor = ray.remote(num_cpus=threads, max_restarts=-1, scheduling_strategy="SPREAD")(_Worker)
-        tensors = ray.put(parcel.tensors.numpy())
-        self._idle: deque[Any] = deque(actor.remote(parcel.content, tensors, threads) for _ in range(count))
+        tensors = ray.put(shared_pickle.tensors.numpy())
+        self._idle: deque[Any] = deque(actor.remote(shared_pickle.content, tensors, threads) for _ in range(count))
         self._busy: dict[Any, _Work] = {}
         self._longest = 0.0
 
-    def __call__(self, policies: Sequence[Keeps], yardstick: Yardstick | None) -> Iterator[Score]:
+    def __call__(self, policies: Sequence[KeptCounts], race_reference: RaceReference | None) -> Iterator[Score]:
         """The scores, in the order of the policies; see `amc.scoring.scorer.ScoreAll`.
 
         Raises:
@@ -75,7 +78,7 @@ class RayWorkers:
                 while wanted not in found:
                     while self._idle and waiting:
                         index, actor = waiting.popleft(), self._idle.popleft()
-                        self._busy[actor.score.remote(policies[index], yardstick)] = _Work(actor, index)
+                        self._busy[actor.score.remote(policies[index], race_reference)] = _Work(actor, index)
                     waiting += self._wait(found)
                 yield found[wanted]
         finally:  # whoever still works is idle when that is done
@@ -129,10 +132,10 @@ class _Work:
 class _Worker:
     def __init__(self, content: bytes, tensors: NDArray[np.uint8], threads: int) -> None:
         torch.set_num_threads(threads)
-        self._candidates = Candidates(*Parcel(content, torch.from_numpy(tensors)).open())
+        self._candidates = Candidates(*SharedPickle(content, torch.from_numpy(tensors)).open())
 
-    def score(self, keeps: Keeps, yardstick: Yardstick | None) -> Score:
-        return self._candidates.score(keeps, yardstick)
+    def score(self, kept_counts: KeptCounts, race_reference: RaceReference | None) -> Score:
+        return self._candidates.score(kept_counts, race_reference)
 
     def is_there(self) -> bool:
         return True

@@ -19,7 +19,7 @@ _Place = tuple[int, torch.dtype, torch.Size, tuple[int, ...], bool]
 
 
 @dataclass(frozen=True, eq=False)
-class Parcel:
+class SharedPickle:
     """An object that was taken apart: what it is, and the bytes of its tensors `(bytes,)`.
 
     What comes out of it shares the memory of `tensors`, and must not be changed. A parcel is made and opened by the
@@ -30,7 +30,7 @@ class Parcel:
     tensors: Tensor
 
     @classmethod
-    def of(cls, thing: Any) -> Parcel:
+    def of(cls, thing: Any) -> SharedPickle:
         """Pack an object whose tensors are on the CPU; functions and classes of the user's files go along by value."""
         for module in user_modules():
             cloudpickle.register_pickle_by_value(module)

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from amc.scoring.executor.operator_program import Tape
+from amc.scoring.executor.operator_program import OperatorProgram
 from amc.scoring.executor.operator_trace import (
     CONVOLUTION,
     GROUPS,
-    NoTapeError,
-    Recording,
+    NoProgramError,
+    OperatorTrace,
     Slot,
     Step,
     convolution,
@@ -48,14 +48,14 @@ HALF_A_VECTOR = 8 if "AVX512" in torch.backends.cpu.get_cpu_capability() else 4
 WIDE = 32
 """Pixels in a row, from which on it pays to compute two together."""
 Change = Callable[[Sequence[Step], Sequence[str]], list[Step]]
-"""Makes other steps of steps, given the names of parameters and buffers by slot. It may raise NoTapeError."""
+"""Makes other steps of steps, given the names of parameters and buffers by slot. It may raise NoProgramError."""
 MOST_WATCHED = 8
 """Images that a network is watched on, at the most."""
 TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 0.05}
 """How far what is played may be from what a network computes, relative to the largest output."""
 
 
-def fused_tape(networks: Iterable[nn.Module], x: Tensor, change: Change | None = None) -> Tape | None:
+def fused_program(networks: Iterable[nn.Module], x: Tensor, change: Change | None = None) -> OperatorProgram | None:
     """A tape of fused steps for all networks between two of one kind, the widest and the narrowest.
 
     Args:
@@ -73,20 +73,20 @@ def fused_tape(networks: Iterable[nn.Module], x: Tensor, change: Change | None =
     images = x if len(x) >= MOST_WATCHED else torch.cat([x] * MOST_WATCHED)
     try:
         for count, network in enumerate(networks, MOST_WATCHED - 1):  # more where it is narrower: no width grows
-            recordings.append(Recording(network, images[:count]))
+            recordings.append(OperatorTrace(network, images[:count]))
             narrowest = network
         one, other = recordings
         steps = joined(one, other)
         if change is not None:
             steps = change(steps, one.names)
         steps = fused(steps, one.shapes, one.output)
-        tape = Tape(steps, one.names, one.shapes, one.output)
+        program = OperatorProgram(steps, one.names, one.shapes, one.output)
         with torch.inference_mode():
-            played, wanted = tape.of(narrowest)(x), narrowest(x)
-    except (NoTapeError, RuntimeError):  # RuntimeError: oneDNN can't do it, or was not built in
+            played, wanted = program.of(narrowest)(x), narrowest(x)
+    except (NoProgramError, RuntimeError):  # RuntimeError: oneDNN can't do it, or was not built in
         return None
     furthest = TOLERANCES[x.dtype] * float(wanted.abs().max())
-    return tape if torch.allclose(played, wanted, rtol=0, atol=furthest) else None
+    return program if torch.allclose(played, wanted, rtol=0, atol=furthest) else None
 
 
 def fused(steps: Sequence[Step], shapes: Mapping[int, torch.Size], output: int) -> list[Step]:

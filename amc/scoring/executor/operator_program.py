@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from amc.scoring.executor.operator_trace import Images, Slot, Step, held
 
 
-class Cut(NamedTuple):
+class SplitPoint(NamedTuple):
     """A place on a tape where all that comes later follows from one tensor of as many images as the input.
 
     Attributes:
@@ -33,7 +33,7 @@ class Cut(NamedTuple):
     is_left: bool
 
 
-class Tape:
+class OperatorProgram:
     """Plays what networks of one kind run.
 
     Args:
@@ -57,7 +57,7 @@ class Tape:
         self._steps = list(zip(steps, _last_uses(steps, len(names), output), strict=True))
         self.cuts = list(self._cuts(shapes))
 
-    def _cuts(self, shapes: Mapping[int, torch.Size]) -> Iterator[Cut]:
+    def _cuts(self, shapes: Mapping[int, torch.Size]) -> Iterator[SplitPoint]:
         needed: set[int] = {self._input}
         read: dict[int, None] = {}
         for place, (step, last_used) in enumerate(self._steps):
@@ -68,7 +68,7 @@ class Tape:
                 count, *image = shapes[slot]
                 if len(image) == 3 and count == shapes[self._input][0]:
                     names = tuple(self.names[each] for each in read)
-                    yield Cut(place + 1, slot, torch.Size(image), names, self._is_left(place + 1, slot))
+                    yield SplitPoint(place + 1, slot, torch.Size(image), names, self._is_left(place + 1, slot))
                     read = {}
 
     def _is_left(self, begin: int, slot: int) -> bool:
@@ -82,11 +82,13 @@ class Tape:
                     views.update(step.out)
         return True
 
-    def of(self, network: nn.Module) -> Play:
+    def of(self, network: nn.Module) -> BoundProgram:
         """What computes as `network` does."""
-        return Play(self, network)
+        return BoundProgram(self, network)
 
-    def play(self, tensors: Sequence[Tensor], x: Tensor, begin: Cut | None = None, end: Cut | None = None) -> Tensor:
+    def play(
+        self, tensors: Sequence[Tensor], x: Tensor, begin: SplitPoint | None = None, end: SplitPoint | None = None
+    ) -> Tensor:
         """What is at the cut `end`, or at the very end.
 
         Args:
@@ -108,32 +110,32 @@ class Tape:
         return result
 
 
-class Play:
+class BoundProgram:
     """A tape for one network.
 
     Attributes:
         tensors: The parameters and buffers of the network, by name.
     """
 
-    def __init__(self, tape: Tape, network: nn.Module) -> None:
-        self._tape, self._network = tape, network
+    def __init__(self, program: OperatorProgram, network: nn.Module) -> None:
+        self._program, self._network = program, network
         self.tensors = held(network)
-        self._held = [self.tensors[name] for name in tape.names]
+        self._held = [self.tensors[name] for name in program.names]
 
     def __call__(self, x: Tensor) -> Tensor:
         """What the network returns. Images of another shape than the tape's are left to the network."""
-        if x.shape[1:] != self._tape.image_shape:
+        if x.shape[1:] != self._program.image_shape:
             out: Tensor = self._network(x)
             return out
-        return self._tape.play(self._held, x)
+        return self._program.play(self._held, x)
 
-    def until(self, cut: Cut, x: Tensor) -> Tensor:
+    def until(self, cut: SplitPoint, x: Tensor) -> Tensor:
         """What is at a cut, of images that have the tape's shape."""
-        return self._tape.play(self._held, x, end=cut)
+        return self._program.play(self._held, x, end=cut)
 
-    def since(self, cut: Cut, tensor: Tensor) -> Tensor:
+    def since(self, cut: SplitPoint, tensor: Tensor) -> Tensor:
         """What the network returns for what was at a cut; the tensor may be changed unless the cut says otherwise."""
-        return self._tape.play(self._held, tensor, begin=cut)
+        return self._program.play(self._held, tensor, begin=cut)
 
 
 def _filled(argument: Any, values: Sequence[Any]) -> Any:

@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from amc.graph.watch import separate_operators
+from amc.graph.trace_forward import separate_operators
 
 aten = torch.ops.aten
 CONVOLUTION = aten.convolution.default
@@ -31,7 +31,7 @@ WIDTH = object()
 """Stands for a number that follows from the widths."""
 
 
-class NoTapeError(Exception):
+class NoProgramError(Exception):
     """A network can't be played from a tape; the message says why."""
 
 
@@ -69,11 +69,11 @@ class Step:
         return [leaf.number for leaf in leaves if _is_slot(leaf)]
 
 
-class Recording(TorchDispatchMode):
+class OperatorTrace(TorchDispatchMode):
     """Notes what a network runs on an input.
 
     Raises:
-        NoTapeError: an operator whose result does not follow from its arguments, a tensor that is no parameter or
+        NoProgramError: an operator whose result does not follow from its arguments, a tensor that is no parameter or
             buffer, several outputs.
 
     Attributes:
@@ -98,20 +98,20 @@ class Recording(TorchDispatchMode):
         with torch.no_grad(), separate_operators(network), self:
             out = network(x)
         if not isinstance(out, Tensor):
-            raise NoTapeError("it returns more than one tensor")
+            raise NoProgramError("it returns more than one tensor")
         if out not in self._slots:
-            raise NoTapeError("it returns a tensor that no operator made")
+            raise NoProgramError("it returns a tensor that no operator made")
         self.output = self._slots[out]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if {torch.Tag.data_dependent_output, torch.Tag.nondeterministic_seeded} & set(func.tags):
-            raise NoTapeError(f"{func} does not follow from its arguments")
+            raise NoProgramError(f"{func} does not follow from its arguments")
         slot_args, slot_kwargs = tree_map(self._slot, (tuple(args), kwargs or {}))
         function, slot_args = _general(func, args, slot_args)
         out = func(*args, **(kwargs or {}))
         returned = out if isinstance(out, list | tuple) else [out]
         if not all(isinstance(each, Tensor) for each in returned):
-            raise NoTapeError(f"{func} returns something else than tensors")
+            raise NoProgramError(f"{func} returns something else than tensors")
         slots = tuple(self._number(tensor) for tensor in returned)
         known = returned is out, func._schema.is_mutable, func is CONVOLUTION
         self.steps.append(Step(function, slot_args, slot_kwargs, slots, *known))
@@ -127,11 +127,11 @@ class Recording(TorchDispatchMode):
         if not isinstance(leaf, Tensor):
             return leaf
         if leaf not in self._slots:
-            raise NoTapeError("it holds a tensor that is neither a parameter nor a buffer")
+            raise NoProgramError("it holds a tensor that is neither a parameter nor a buffer")
         return Slot(self._slots[leaf])
 
 
-def joined(one: Recording, other: Recording) -> list[Step]:
+def joined(one: OperatorTrace, other: OperatorTrace) -> list[Step]:
     """What both recordings ran; numbers that follow from the widths or are how many images there are, are left open.
 
     Args:
@@ -139,17 +139,17 @@ def joined(one: Recording, other: Recording) -> list[Step]:
         other: Another, of other widths and with another number of images.
 
     Raises:
-        NoTapeError: they differ in anything else.
+        NoProgramError: they differ in anything else.
     """
     if len(one.steps) != len(other.steps) or one.names != other.names or one.output != other.output:
-        raise NoTapeError("it runs other operators at other widths")
+        raise NoProgramError("it runs other operators at other widths")
     images = one.images, other.images
     return [_joined(*steps, images) for steps in zip(one.steps, other.steps, strict=True)]
 
 
 def _joined(one: Step, other: Step, images: tuple[int, int]) -> Step:
     if (one.function, one.out, one.kwargs) != (other.function, other.out, other.kwargs):
-        raise NoTapeError("it runs other operators at other widths")
+        raise NoProgramError("it runs other operators at other widths")
     args = [_opened(*pair, images) for pair in zip(one.args, other.args, strict=True)]
     if one.function in RESHAPING and args[1].count(WIDTH) == 1:
         args[1] = [-1 if size is WIDTH else size for size in args[1]]
@@ -157,7 +157,7 @@ def _joined(one: Step, other: Step, images: tuple[int, int]) -> Step:
         args[GROUPS] = None
         one = replace(one, function=convolution)
     if WIDTH in tree_leaves(args):
-        raise NoTapeError(f"an argument of {one.function} follows from the widths")
+        raise NoProgramError(f"an argument of {one.function} follows from the widths")
     return replace(one, args=tuple(args))
 
 

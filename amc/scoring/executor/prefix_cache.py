@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from amc.artifacts.digests import tensor_bytes
-from amc.scoring.executor.operator_program import Cut, Play, Tape
+from amc.scoring.executor.operator_program import BoundProgram, OperatorProgram, SplitPoint
 
 Places = Tensor | slice
 """Of images among all: int64 `(n,)`, or neighbours."""
@@ -42,11 +42,11 @@ class PrefixCache:
             something is, or will be, kept.
     """
 
-    def __init__(self, tape: Tape, images: Tensor) -> None:
-        self._tape, self._images = tape, images
+    def __init__(self, program: OperatorProgram, images: Tensor) -> None:
+        self._program, self._images = program, images
         most = MOST_BYTES / (len(images) * images.element_size())
-        self._cuts = tape.cuts
-        self._gain = np.array([cut.steps * (cut.shape.numel() <= most) for cut in tape.cuts])
+        self._cuts = program.cuts
+        self._gain = np.array([cut.steps * (cut.shape.numel() <= most) for cut in program.cuts])
         self._recent: deque[Sequence[bytes]] = deque(maxlen=RECENT)
         self._place = -1  # among the cuts; none yet
         self._digest = b""
@@ -57,7 +57,7 @@ class PrefixCache:
 
     def of(self, network: nn.Module) -> Callable[[Places], Tensor]:
         """What computes as `network` does for the images at given places."""
-        play = self._tape.of(network)
+        play = self._program.of(network)
         digests = self._digests(play)
         self._choose(digests)
         self._recent.append(digests)
@@ -69,7 +69,7 @@ class PrefixCache:
         cut = self._cuts[self._place]
         return lambda places: self._run(play, cut, places)
 
-    def _run(self, play: Play, cut: Cut, places: Places) -> Tensor:
+    def _run(self, play: BoundProgram, cut: SplitPoint, places: Places) -> Tensor:
         if self._kept is not None and bool(self._is_kept[places].all()):
             rows = self._kept[places] if isinstance(places, slice) else self._kept.index_select(0, places)
             is_view = isinstance(places, slice) and not cut.is_left
@@ -104,10 +104,10 @@ class PrefixCache:
         """Whether a network comes to the place with the same weights."""
         return self._place >= 0 and digests[self._place] == self._digest
 
-    def _digests(self, play: Play) -> list[bytes]:
+    def _digests(self, play: BoundProgram) -> list[bytes]:
         """At each cut, of all weights that are read before it."""
 
-        def extended(before: bytes, cut: Cut) -> bytes:
+        def extended(before: bytes, cut: SplitPoint) -> bytes:
             digest = hashlib.sha256(before)
             for tensor in (play.tensors[name] for name in cut.names):
                 digest.update(repr(tensor.shape).encode() + tensor_bytes(tensor))

@@ -1,7 +1,7 @@
 """Batch-norm statistics of one compact network after the other, on the same images: what `reestimate` finds, sooner.
 
-What the networks run is played from a tape, so that convolutions are computed as in `amc.scoring.executor.fusion`, and what networks
-have in common is computed once, as in `amc.scoring.executor.prefix_cache`.
+What the networks run is played from a tape, so that convolutions are computed as in `amc.scoring.executor.fusion`, and
+what networks have in common is computed once, as in `amc.scoring.executor.prefix_cache`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from amc.graph.inputs import Example, batch_size
 from amc.recovery.batch_norm_statistics import Averages, keeps_statistics, normalised, reestimate
-from amc.scoring.executor.fusion import fused_tape
-from amc.scoring.executor.operator_trace import NoTapeError, Step
+from amc.scoring.executor.fusion import fused_program
+from amc.scoring.executor.operator_trace import NoProgramError, Step
 from amc.scoring.executor.prefix_cache import PrefixCache
 
 NORM = torch.ops.aten.native_batch_norm.default
@@ -72,11 +72,11 @@ class StatisticsPass:
             changed = [self._with_average(step) if step.function == NORM else step for step in steps]
             means = [names[step.args[MEAN].number] for step in changed if step.function == self._normed]
             if not means or len(set(means)) < len(means) or not norms.issuperset(means):
-                raise NoTapeError("a norm runs twice, by another operator, or is none of PyTorch's")
+                raise NoProgramError("a norm runs twice, by another operator, or is none of PyTorch's")
             return changed
 
-        tape = fused_tape(networks, batches[0], with_averages)
-        return None if tape is None else PrefixCache(tape, torch.cat(batches))
+        program = fused_program(networks, batches[0], with_averages)
+        return None if program is None else PrefixCache(program, torch.cat(batches))
 
     def _with_average(self, step: Step) -> Step:
         x, weight, bias, mean, var, takes_its_own, _, epsilon = step.args

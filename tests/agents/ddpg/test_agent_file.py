@@ -23,7 +23,9 @@ from tests.architectures import Plain
 
 def trained(preset: str, observation: str) -> EpisodicDDPG:
     graph = analyse(Plain(), torch.zeros(1, 3, 8, 8))
-    env = ChannelPruningEnv(Budgets(graph, ["macs=0.5"]), lambda keeps: keeps.mean() / 20, observation=observation)
+    env = ChannelPruningEnv(
+        Budgets(graph, ["macs=0.5"]), lambda kept_counts: kept_counts.mean() / 20, observation=observation
+    )
     agent = EpisodicDDPG(env, PRESETS[preset], warmup=1, seed=0, on_episode=lambda _: None)
     agent.learn(total_timesteps=4 * agent.steps)
     return agent

@@ -14,7 +14,7 @@ from agents.ddpg.replay import EpisodeReplay
 from agents.ddpg.settings import PRESETS, DDPGSettings
 from agents.result import Episode
 from amc.cost.budget import Budgets
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from envs import ChannelPruningEnv
 from tests.problems import chain
 
@@ -22,8 +22,8 @@ SMALL = {name: dataclasses.replace(preset, hidden=(32, 32)) for name, preset in 
 WEIGHTS = np.array([1.0, 0.3, 2.0])
 
 
-def accuracy(keeps: Keeps) -> float:
-    return float(WEIGHTS @ np.sqrt(keeps / np.array([16, 24, 16])) / WEIGHTS.sum())
+def accuracy(kept_counts: KeptCounts) -> float:
+    return float(WEIGHTS @ np.sqrt(kept_counts / np.array([16, 24, 16])) / WEIGHTS.sum())
 
 
 def environment(limits: tuple[str, ...] = ("macs=0.5",)) -> ChannelPruningEnv:
@@ -51,17 +51,17 @@ def test_the_same_seed_gives_the_same_history(preset: str) -> None:
     torch.manual_seed(2)  # the global numbers do not matter
     again, same = train(SMALL[preset], 12)
     _, other = train(SMALL[preset], 12, seed=1)
-    assert [episode.keeps.tolist() for episode in first] == [episode.keeps.tolist() for episode in same]
+    assert [episode.kept_counts.tolist() for episode in first] == [episode.kept_counts.tolist() for episode in same]
     assert [episode.details for episode in first] == [episode.details for episode in same]
     assert all(torch.equal(a, b) for a, b in zip(weights(agent), weights(again), strict=True))
-    assert [episode.keeps.tolist() for episode in first] != [episode.keeps.tolist() for episode in other]
+    assert [episode.kept_counts.tolist() for episode in first] != [episode.kept_counts.tolist() for episode in other]
 
 
 def stepped(env: ChannelPruningEnv, episode: Episode) -> list[tuple[Any, Any]]:
     """The observations and intervals that gymnasium's interface gives on the way to an episode's policy."""
     observation, info = env.reset()
     given = [(observation, info["interval"])]
-    for action in 1 - episode.keeps / env.graph.full:
+    for action in 1 - episode.kept_counts / env.graph.full:
         observation, _, _, _, info = env.step(np.array([action], dtype=np.float32))
         given.append((observation, info["interval"]))
     return given
@@ -79,7 +79,7 @@ def test_the_replay_holds_what_was_executed_and_what_was_feasible(preset: str) -
     for number, episode in enumerate(seen):
         steps = stepped(env, episode)
         rows = slice(3 * number, 3 * number + 3)
-        executed = 1 - episode.keeps / env.graph.full
+        executed = 1 - episode.kept_counts / env.graph.full
         np.testing.assert_allclose(replay.actions[rows, 0, 0], 2 * executed - 1, atol=1e-6)
         np.testing.assert_allclose(replay.rewards[rows, 0], episode.reward, rtol=1e-6)
         assert replay.dones[rows, 0].tolist() == [0, 0, 1]
@@ -108,8 +108,8 @@ def test_the_warm_up_trains_nothing(preset: str) -> None:
 def test_no_episode_exceeds_the_budget(preset: str) -> None:
     env = environment(("macs=0.4", "params=0.5"))
     _, seen = train(SMALL[preset], 10, env=env)
-    assert all(env.budgets.allows(episode.keeps) for episode in seen)
-    assert all(episode.reward == pytest.approx(accuracy(episode.keeps) - 1) for episode in seen)
+    assert all(env.budgets.allows(episode.kept_counts) for episode in seen)
+    assert all(episode.reward == pytest.approx(accuracy(episode.kept_counts) - 1) for episode in seen)
     assert [episode.index for episode in seen] == list(range(10))
 
 
@@ -138,8 +138,8 @@ def test_the_baseline_is_a_moving_average_of_the_rewards() -> None:
 def test_whole_policies_begin_with_the_uniform_one() -> None:
     env = environment()
     _, seen = train(SMALL["tuned"], 3, env=env)
-    assert seen[0].keeps.tolist() == env.budgets.scale(np.ones(3)).tolist()
-    assert seen[1].keeps.tolist() != seen[0].keeps.tolist()
+    assert seen[0].kept_counts.tolist() == env.budgets.scale(np.ones(3)).tolist()
+    assert seen[1].kept_counts.tolist() != seen[0].kept_counts.tolist()
 
 
 @pytest.mark.parametrize("preset", SMALL)
@@ -187,32 +187,34 @@ def test_learning_rates_are_those_of_the_settings() -> None:
 
 def test_after_the_warm_up_policies_are_new_until_there_are_no_more() -> None:
     graph = chain((16, 24, 16, 32, 24), residual=False, round_to=2, max_sparsity=0.8)
-    many = ChannelPruningEnv(Budgets(graph, ["macs=0.5"]), lambda keeps: float((keeps / graph.full).mean()))
+    many = ChannelPruningEnv(Budgets(graph, ["macs=0.5"]), lambda kept_counts: float((kept_counts / graph.full).mean()))
     _, seen = train(SMALL["tuned"], 40, warmup=4, env=many)
-    keeps = [tuple(episode.keeps.tolist()) for episode in seen[4:]]
-    assert len(set(keeps)) == len(keeps)
+    kept_counts = [tuple(episode.kept_counts.tolist()) for episode in seen[4:]]
+    assert len(set(kept_counts)) == len(kept_counts)
     few = ChannelPruningEnv(
         Budgets(chain((4, 4), residual=False, round_to=2, max_sparsity=0.5), ["macs=0.8"]),
-        lambda keeps: keeps.sum() / 8,
+        lambda kept_counts: kept_counts.sum() / 8,
     )
     _, seen = train(SMALL["tuned"], 20, warmup=2, env=few)
     assert len(seen) == 20
-    assert len({tuple(episode.keeps.tolist()) for episode in seen}) <= 4
+    assert len({tuple(episode.kept_counts.tolist()) for episode in seen}) <= 4
 
 
 def test_some_episodes_in_a_row_leave_the_same_first_groups_of_the_best() -> None:
     graph = chain((16, 24, 16, 32, 24, 16, 24, 32), residual=False, round_to=None, max_sparsity=0.8)
-    env = ChannelPruningEnv(Budgets(graph, ["macs=0.5"]), lambda keeps: float(np.sqrt(keeps / graph.full).mean()))
+    env = ChannelPruningEnv(
+        Budgets(graph, ["macs=0.5"]), lambda kept_counts: float(np.sqrt(kept_counts / graph.full).mean())
+    )
     _, seen = train(dataclasses.replace(SMALL["tuned"], free_groups=2, kept_episodes=8), 72, warmup=8, env=env)
     left = []
     for begin in range(8, 72, 8):
         row = seen[begin : begin + 8]
         best = max(seen[:begin], key=lambda episode: episode.reward)
-        alike = np.logical_and.accumulate(np.stack([each.keeps for each in row]) == best.keeps, axis=1)
+        alike = np.logical_and.accumulate(np.stack([each.kept_counts for each in row]) == best.kept_counts, axis=1)
         left.append(int(alike.sum(axis=1).min()))  # what all of them have in common with it
     assert min(left) == 0
     assert max(left) >= 4
     assert max(left) <= 8 - 2
     free, seen = train(dataclasses.replace(SMALL["tuned"], free_groups=None), 40, warmup=8, env=env)
     assert free.best is not None
-    assert sum(each.keeps[0] == free.best.keeps[0] for each in seen[8:]) < 32
+    assert sum(each.kept_counts[0] == free.best.kept_counts[0] for each in seen[8:]) < 32

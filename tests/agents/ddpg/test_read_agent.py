@@ -26,13 +26,13 @@ Members = dict[str, bytes]
 
 
 def environment(
-    observation: str = "scale_free", hints: int = 0, widths: tuple[int, ...] = (16, 24)
+    observation: str = "scale_free", group_features: int = 0, widths: tuple[int, ...] = (16, 24)
 ) -> ChannelPruningEnv:
     graph = chain(widths, residual=False, round_to=None, max_sparsity=0.8)
     return ChannelPruningEnv(
         Budgets(graph, ["macs=0.5"]),
-        lambda keeps: keeps.mean() / 20,
-        np.zeros((len(graph.groups), hints)),
+        lambda kept_counts: kept_counts.mean() / 20,
+        np.zeros((len(graph.groups), group_features)),
         observation=observation,
     )
 
@@ -73,10 +73,10 @@ def test_it_acts_on_another_network_as_the_agent_would(tmp_path: Path, members: 
     found.check_fits(env)
     original = EpisodicDDPG(env, PRESETS["tuned"], 1, 0, lambda _: None)
     carried = EpisodicDDPG(env, PRESETS["tuned"], 1, 1, lambda _: None, start=found.weights)
-    np.testing.assert_array_equal(env.rehearse(original.greedy).keeps, env.rehearse(carried.greedy).keeps)
+    np.testing.assert_array_equal(env.rollout(original.greedy).kept_counts, env.rollout(carried.greedy).kept_counts)
     episodes: list[Any] = []
     Ddpg(PRESETS["tuned"], found.weights).search(env, 1, 0, episodes.append)
-    np.testing.assert_allclose(1 - episodes[0].keeps / env.graph.full, env.rehearse(original.greedy).sparsities)
+    np.testing.assert_allclose(1 - episodes[0].kept_counts / env.graph.full, env.rollout(original.greedy).sparsities)
 
 
 class Hostile:
@@ -168,7 +168,7 @@ def test_a_truncated_file_is_a_users_mistake(tmp_path: Path, members: Members, c
 def test_an_environment_with_other_features_is_refused_by_name(tmp_path: Path, members: Members) -> None:
     found = read_agent(written(tmp_path / "agent.zip", members))
     with pytest.raises(UserError, match=r"needs other features \(unknown to it: hint_0, hint_1\); train a new one"):
-        found.check_fits(environment(hints=2))
+        found.check_fits(environment(group_features=2))
     with pytest.raises(UserError, match=r"needs other features \(missing here: depth, .*; unknown to it: t, n, c"):
         found.check_fits(environment("paper"))
 

@@ -17,8 +17,8 @@ UNITS = np.array([8, 4])
 NAMES = ["stem", "block"]
 
 
-def episode(index: int, macs: int, accuracy: float, keeps: Sequence[int] = (8, 4)) -> Episode:
-    return Episode(index, np.array(keeps), accuracy - 1, Outcome(accuracy, macs, 2 * macs, 1.0))
+def episode(index: int, macs: int, accuracy: float, kept_counts: Sequence[int] = (8, 4)) -> Episode:
+    return Episode(index, np.array(kept_counts), accuracy - 1, Outcome(accuracy, macs, 2 * macs, 1.0))
 
 
 def over_budget(episode: Episode) -> Episode:

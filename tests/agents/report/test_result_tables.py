@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from torch import nn
 
-from agents.report.result_tables import print_finish
-from agents.search.final import Finish, OnTest
+from agents.report.result_tables import print_final
+from agents.search.final import FinalResult, OnTest
 from agents.search.finalists import Scored
 from amc.artifacts.policy import CostReached, GroupPolicy
 from amc.pruning.slicing import Selection
@@ -16,7 +16,7 @@ def scored(accuracy: float) -> Scored:
     return Scored(np.array([3]), nn.Identity(), Selection({}, {}), accuracy)
 
 
-FINISH = Finish(
+FINISH = FinalResult(
     original_accuracy=0.99,
     uniform=scored(0.8),
     zero_shot=None,
@@ -31,7 +31,7 @@ ON_TEST = OnTest(original=0.985, uniform=0.75, zero_shot=None, policy=1.0)
 
 
 def test_accuracies_are_percentages(capsys: pytest.CaptureFixture[str]) -> None:
-    print_finish(FINISH, ON_TEST, "top1")
+    print_final(FINISH, ON_TEST, "top1")
     out = capsys.readouterr().out
     assert re.search(r"│ features.0 +│ 16 +│ 4 +│ 75 % +│", out)
     assert re.search(r"│ macs +│ 1,234,567 +│ 600,000 +│ 48.60 % +│", out)
@@ -41,14 +41,14 @@ def test_accuracies_are_percentages(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_users_metric_is_a_number(capsys: pytest.CaptureFixture[str]) -> None:
-    print_finish(dataclasses.replace(FINISH, original_accuracy=-12.5), ON_TEST, "own.py:loss")
+    print_final(dataclasses.replace(FINISH, original_accuracy=-12.5), ON_TEST, "own.py:loss")
     out = capsys.readouterr().out
     assert re.search(r"│ original +│ -12.5000 +│ 0.9850 +│", out)
     assert "accuracy" not in out
 
 
 def test_long_names_are_folded_and_not_cut(capsys: pytest.CaptureFixture[str]) -> None:
-    print_finish(FINISH, ON_TEST, "top1")
+    print_final(FINISH, ON_TEST, "top1")
     out = capsys.readouterr().out
     assert "…" not in out
     first = "".join(line.split("│")[1].strip() for line in out.splitlines() if line.startswith("│"))

@@ -6,7 +6,7 @@ from agents.result import Episode
 from agents.rules import RULES
 from amc.cost.budget import Budgets
 from amc.cost.costs import COSTS
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from envs import ChannelPruningEnv
 from tests.problems import Problem, chain, problems
 
@@ -21,7 +21,7 @@ def search(problem: Problem, accuracy: object, episodes: int) -> list[Episode]:
     return seen
 
 
-def too_much(problem: Problem, keeps: Keeps) -> float:
+def too_much(problem: Problem, kept_counts: KeptCounts) -> float:
     """Shares of the whole cost above each budget, read without the code under test."""
     graph, limits = problem
     total = 0.0
@@ -30,7 +30,7 @@ def too_much(problem: Problem, keeps: Keeps) -> float:
         cost = COSTS[kind](graph)
         whole = cost(graph.full)
         most = float(value) * whole if "." in value else float(value)
-        total += max(0.0, cost(keeps) - most) / whole
+        total += max(0.0, cost(kept_counts) - most) / whole
     return total
 
 
@@ -40,11 +40,11 @@ def test_every_round_takes_the_cut_that_loses_least_for_what_it_saves(problem: P
     graph, _ = problem
     weights = np.random.default_rng(seed).random(len(graph.groups))
 
-    def accuracy(keeps: Keeps) -> float:
-        return float(weights @ np.sqrt(keeps / graph.full))
+    def accuracy(kept_counts: KeptCounts) -> float:
+        return float(weights @ np.sqrt(kept_counts / graph.full))
 
     seen = search(problem, accuracy, len(graph.groups) + 2 + more)
-    whole, *tried, last = (episode.keeps for episode in seen)
+    whole, *tried, last = (episode.kept_counts for episode in seen)
     assert whole.tolist() == graph.full.tolist()
     now = whole
     while tried:
@@ -62,7 +62,9 @@ def test_every_round_takes_the_cut_that_loses_least_for_what_it_saves(problem: P
 
 def test_what_costs_nothing_goes_first() -> None:
     graph = chain((40, 40, 40), residual=False, round_to=1, max_sparsity=0.8)
-    found = search((graph, ("params=0.7",)), lambda keeps: float(keeps[0] + keeps[2]), 100)[-1].keeps
+    found = search((graph, ("params=0.7",)), lambda kept_counts: float(kept_counts[0] + kept_counts[2]), 100)[
+        -1
+    ].kept_counts
     assert found[0] == found[2] == 40
     assert found[1] < 40
 
@@ -71,9 +73,9 @@ def test_more_episodes_are_smaller_steps() -> None:
     graph = chain((40, 40, 40), residual=False, round_to=1, max_sparsity=0.8)
 
     def steps(episodes: int) -> list[int]:
-        seen = search((graph, ("macs=0.5",)), lambda keeps: float(np.sqrt(keeps).sum()), episodes)
+        seen = search((graph, ("macs=0.5",)), lambda kept_counts: float(np.sqrt(kept_counts).sum()), episodes)
         assert len(seen) <= episodes
-        return [40 - int(episode.keeps[i]) for i, episode in enumerate(seen[1:4])]
+        return [40 - int(episode.kept_counts[i]) for i, episode in enumerate(seen[1:4])]
 
     few, many = steps(14), steps(100)
     assert all(large > small for large, small in zip(few, many, strict=True))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from agents.result import Episode
 from agents.rules import RULES
 from amc.cost.budget import Budgets
-from amc.graph import Keeps, PruningGraph
+from amc.graph import KeptCounts, PruningGraph
 from amc.utils.errors import UserError
 from envs import ChannelPruningEnv
 from tests.problems import Problem, chain, fits, larger, problems
@@ -18,12 +18,12 @@ from tests.problems import Problem, chain, fits, larger, problems
 many = settings(max_examples=25, derandomize=True, deadline=None)
 
 
-def noise(keeps: Keeps) -> float:
+def noise(kept_counts: KeptCounts) -> float:
     """Accuracies that follow no pattern."""
-    return zlib.crc32(keeps.tobytes()) / 2**32
+    return zlib.crc32(kept_counts.tobytes()) / 2**32
 
 
-def constant(_: Keeps) -> float:
+def constant(_: KeptCounts) -> float:
     return 0.5
 
 
@@ -36,8 +36,8 @@ def scored(rule: str, problem: Problem, episodes: int, accuracy: object = noise)
     return seen
 
 
-def possible(graph: PruningGraph, keeps: Keeps) -> bool:
-    return all(keep in group.choices for group, keep in zip(graph.groups, keeps, strict=True))
+def possible(graph: PruningGraph, kept_counts: KeptCounts) -> bool:
+    return all(keep in group.choices for group, keep in zip(graph.groups, kept_counts, strict=True))
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -50,9 +50,9 @@ def test_a_rule_comes_to_a_policy_that_fills_the_budget(
     episodes = len(graph.groups) + 2 + more
     seen = scored(rule, problem, episodes, accuracy)
     assert 1 <= len(seen) <= episodes
-    assert all(possible(graph, episode.keeps) for episode in seen)
-    assert [each.outcome.within_budget for each in seen] == [fits(graph, limits, each.keeps) for each in seen]
-    found = seen[-1].keeps
+    assert all(possible(graph, episode.kept_counts) for episode in seen)
+    assert [each.outcome.within_budget for each in seen] == [fits(graph, limits, each.kept_counts) for each in seen]
+    found = seen[-1].kept_counts
     assert fits(graph, limits, found)
     for index in range(len(graph.groups)):
         more_of_it = larger(graph, found, index)
@@ -62,7 +62,7 @@ def test_a_rule_comes_to_a_policy_that_fills_the_budget(
 @pytest.mark.parametrize("rule", sorted({*RULES} - {"shallow", "deep"}))
 def test_without_a_budget_nothing_has_to_go(rule: str) -> None:
     graph = chain((16, 24), residual=False, round_to=None, max_sparsity=0.8)
-    found = scored(rule, (graph, ()), 20, accuracy=lambda keeps: float(keeps.sum()))[-1].keeps
+    found = scored(rule, (graph, ()), 20, accuracy=lambda kept_counts: float(kept_counts.sum()))[-1].kept_counts
     assert found.tolist() == [16, 24]
 
 

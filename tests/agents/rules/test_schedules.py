@@ -5,7 +5,7 @@ from torch import nn
 
 from agents.rules.schedules import channel_pruning, deep, shallow, uniform
 from amc.cost.budget import Budgets
-from amc.graph import Keeps, PruningGraph, unchecked
+from amc.graph import KeptCounts, PruningGraph, trace_graph
 from envs import ChannelPruningEnv
 from tests.problems import chain
 
@@ -14,8 +14,8 @@ def environment(graph: PruningGraph, budget: str) -> ChannelPruningEnv:
     return ChannelPruningEnv(Budgets(graph, [budget]), accuracy=lambda _: 0.5)
 
 
-def shares(keeps: Keeps, graph: PruningGraph) -> np.ndarray:
-    return keeps / graph.full
+def shares(kept_counts: KeptCounts, graph: PruningGraph) -> np.ndarray:
+    return kept_counts / graph.full
 
 
 @pytest.mark.parametrize("budget", ["macs=0.7", "macs=0.5", "params=0.3"])
@@ -41,7 +41,7 @@ class Stages(nn.Sequential):
 
 
 def vgg(stages: int) -> PruningGraph:
-    return unchecked(Stages(stages), torch.zeros(1, 3, 32, 32), 1, 0.9)
+    return trace_graph(Stages(stages), torch.zeros(1, 3, 32, 32), 1, 0.9)
 
 
 def test_cp_leaves_the_last_stage_whole_and_keeps_more_of_the_one_before_it() -> None:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from agents.result import Episode
 from agents.rules import RULES
 from amc.cost.budget import Budgets
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from envs import ChannelPruningEnv
 from tests.problems import Problem, chain, fits, problems
 
@@ -28,25 +28,27 @@ def test_all_groups_lose_as_much_as_the_budget_asks_for_and_no_more(problem: Pro
     rng = np.random.default_rng(seed)
     tables = [dict(zip(group.choices, np.sort(rng.random(len(group.choices))), strict=True)) for group in graph.groups]
 
-    def accuracy(keeps: Keeps) -> float:
-        return float(sum(table[keep] for table, keep in zip(tables, keeps.tolist(), strict=True)))
+    def accuracy(kept_counts: KeptCounts) -> float:
+        return float(sum(table[keep] for table, keep in zip(tables, kept_counts.tolist(), strict=True)))
 
-    found = search(problem, accuracy, 200)[-1].keeps
+    found = search(problem, accuracy, 200)[-1].kept_counts
     losses = [
         {keep: table[group.units] - value for keep, value in table.items()}
         for group, table in zip(graph.groups, tables, strict=True)
     ]
     for tolerated in sorted(loss for table in losses for loss in table.values()):
-        keeps = np.array([min(keep for keep, loss in table.items() if loss <= tolerated + 1e-9) for table in losses])
-        if fits(graph, limits, keeps):
+        kept_counts = np.array(
+            [min(keep for keep, loss in table.items() if loss <= tolerated + 1e-9) for table in losses]
+        )
+        if fits(graph, limits, kept_counts):
             break
-    assert (found >= keeps).all()
+    assert (found >= kept_counts).all()
 
 
 def test_it_measures_each_group_alone_at_widths_equally_far_apart() -> None:
     graph = chain((16, 24), residual=False, round_to=1, max_sparsity=0.75)
-    seen = search((graph, ("macs=0.5",)), lambda keeps: float(keeps.sum()), 8)
-    assert [episode.keeps.tolist() for episode in seen[:-1]] == [
+    seen = search((graph, ("macs=0.5",)), lambda kept_counts: float(kept_counts.sum()), 8)
+    assert [episode.kept_counts.tolist() for episode in seen[:-1]] == [
         [16, 24],
         *([keep, 24] for keep in (4, 8, 12)),
         *([16, keep] for keep in (6, 12, 18)),
@@ -56,7 +58,7 @@ def test_it_measures_each_group_alone_at_widths_equally_far_apart() -> None:
 
 def test_a_group_that_loses_nothing_goes_first() -> None:
     graph = chain((40, 40), residual=False, round_to=1, max_sparsity=0.8)
-    found = search((graph, ("params=0.15",)), lambda keeps: float(keeps[0]), 20)[-1].keeps
+    found = search((graph, ("params=0.15",)), lambda kept_counts: float(kept_counts[0]), 20)[-1].kept_counts
     assert found[1] == 8
     assert found[0] > 25
 
@@ -65,9 +67,9 @@ def test_noise_that_rises_where_more_is_cut_is_no_reason_to_cut_more() -> None:
     """The loss at a width is the largest of all wider ones."""
     graph = chain((40, 40), residual=False, round_to=1, max_sparsity=0.8)
 
-    def accuracy(keeps: Keeps) -> float:
-        return float(keeps[0]) if keeps[0] > 8 else 40.0  # the narrowest scores as the whole group does
+    def accuracy(kept_counts: KeptCounts) -> float:
+        return float(kept_counts[0]) if kept_counts[0] > 8 else 40.0  # the narrowest scores as the whole group does
 
-    found = search((graph, ("params=0.15",)), accuracy, 20)[-1].keeps
+    found = search((graph, ("params=0.15",)), accuracy, 20)[-1].kept_counts
     assert found[1] == 8
     assert found[0] > 25

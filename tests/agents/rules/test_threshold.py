@@ -28,9 +28,11 @@ def test_it_keeps_at_least_what_the_lowest_threshold_that_fits_keeps(problem: Pr
     best = graph.least
     for threshold in sorted(np.concatenate(values)):
         above = [int(sum(each >= threshold)) for each in values]
-        keeps = np.array([nearest(group.choices, count) for group, count in zip(graph.groups, above, strict=True)])
-        if fits(graph, limits, keeps):
-            best = keeps
+        kept_counts = np.array(
+            [nearest(group.choices, count) for group, count in zip(graph.groups, above, strict=True)]
+        )
+        if fits(graph, limits, kept_counts):
+            best = kept_counts
             break
     assert (found >= best).all()
 

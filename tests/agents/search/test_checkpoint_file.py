@@ -31,8 +31,8 @@ def test_it_comes_back_as_it_was(tmp_path: Path, episodes: int) -> None:
     found, faults = latest_checkpoint(tmp_path)
     assert faults == ()
     assert found.run == saved.run
-    assert [each.keeps.tolist() for each in found.past.episodes] == [
-        each.keeps.tolist() for each in saved.past.episodes
+    assert [each.kept_counts.tolist() for each in found.past.episodes] == [
+        each.kept_counts.tolist() for each in saved.past.episodes
     ]
     assert [each.reward for each in found.past.episodes] == [each.reward for each in saved.past.episodes]
     assert found.past.state.keys() == saved.past.state.keys()

@@ -6,13 +6,13 @@ import torch
 from torch import nn
 
 from agents.result import Episode
-from agents.search.final import finish, policy_file, score_on_test
+from agents.search.final import final_result, policy_file, score_on_test
 from agents.search.finalists import FINALISTS
 from agents.search.search import make_env
 from amc.cost.costs import COSTS
 from amc.data.load import Splits, load_data
 from amc.data.splits import SplitSizes
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from amc.networks.sources import load_network
 from amc.task import Task
 from envs import ChannelPruningEnv
@@ -38,8 +38,8 @@ def episodes(env: ChannelPruningEnv, count: int) -> list[Episode]:
     rng = np.random.default_rng(0)
     found = []
     for index in range(count):
-        keeps = env.budgets.scale(np.exp(rng.normal(0, 0.4, len(env.graph.groups))))
-        found.append(Episode(index, keeps, -0.1 * (index + 1), env.outcome(keeps, 1 - 0.1 * (index + 1))))
+        kept_counts = env.budgets.scale(np.exp(rng.normal(0, 0.4, len(env.graph.groups))))
+        found.append(Episode(index, kept_counts, -0.1 * (index + 1), env.outcome(kept_counts, 1 - 0.1 * (index + 1))))
     return found
 
 
@@ -47,10 +47,10 @@ def with_scores(task: Task, monkeypatch: pytest.MonkeyPatch, scores: dict[bytes,
     """Let networks of known keeps have these scores on all reward images; the returned list notes who was asked for."""
     asked: list[bytes] = []
 
-    def compact(keeps: Keeps) -> tuple[nn.Module, Any]:
-        asked.append(keeps.tobytes())
+    def compact(kept_counts: KeptCounts) -> tuple[nn.Module, Any]:
+        asked.append(kept_counts.tobytes())
         network = nn.Linear(1, 1)
-        network.register_buffer("score", torch.tensor(scores.get(keeps.tobytes(), 0.0), dtype=torch.float64))
+        network.register_buffer("score", torch.tensor(scores.get(kept_counts.tobytes(), 0.0), dtype=torch.float64))
         return network, None
 
     monkeypatch.setattr(task, "compact", compact)
@@ -61,12 +61,14 @@ def with_scores(task: Task, monkeypatch: pytest.MonkeyPatch, scores: dict[bytes,
 def test_of_the_best_on_a_part_the_best_on_all_wins(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     env = make_env(task)
     found = episodes(env, FINALISTS + 2)
-    scores = {episode.keeps.tobytes(): 0.1 * episode.index for episode in found}
+    scores = {episode.kept_counts.tobytes(): 0.1 * episode.index for episode in found}
     asked = with_scores(task, monkeypatch, scores)
-    result = finish(task, found, env.reward, 1.0)
+    result = final_result(task, found, env.reward, 1.0)
     winner = found[FINALISTS - 1]  # later ones would have scored more, but were not among the best of the search
-    assert result.policy.keeps.tolist() == winner.keeps.tolist()
-    assert set(asked) <= {episode.keeps.tobytes() for episode in found[:FINALISTS]} | {result.uniform.keeps.tobytes()}
+    assert result.policy.kept_counts.tolist() == winner.kept_counts.tolist()
+    assert set(asked) <= {episode.kept_counts.tobytes() for episode in found[:FINALISTS]} | {
+        result.uniform.kept_counts.tobytes()
+    }
 
 
 def test_where_the_search_saw_all_images_its_best_wins(
@@ -75,8 +77,8 @@ def test_where_the_search_saw_all_images_its_best_wins(
     task = Task(model, splits, ["macs=0.3"], recovery="both", search_recovery="both")
     env = make_env(task)
     found = episodes(env, 4)
-    with_scores(task, monkeypatch, {episode.keeps.tobytes(): 0.1 * episode.index for episode in found})
-    assert finish(task, found[::-1], env.reward, 1.0).policy.keeps.tolist() == found[0].keeps.tolist()
+    with_scores(task, monkeypatch, {episode.kept_counts.tobytes(): 0.1 * episode.index for episode in found})
+    assert final_result(task, found[::-1], env.reward, 1.0).policy.kept_counts.tolist() == found[0].kept_counts.tolist()
 
 
 def test_what_exceeds_the_budget_is_no_finalist(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,16 +86,19 @@ def test_what_exceeds_the_budget_is_no_finalist(task: Task, monkeypatch: pytest.
     within = episodes(env, 1)
     over = Episode(1, env.graph.full, 0.0, env.outcome(env.graph.full, 1.0))
     asked = with_scores(task, monkeypatch, {})
-    assert finish(task, [*within, over], env.reward, 1.0).policy.keeps.tolist() == within[0].keeps.tolist()
-    assert over.keeps.tobytes() not in asked
+    assert (
+        final_result(task, [*within, over], env.reward, 1.0).policy.kept_counts.tolist()
+        == within[0].kept_counts.tolist()
+    )
+    assert over.kept_counts.tobytes() not in asked
 
 
 def test_the_same_policy_is_one_finalist(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     env = make_env(task)
     best, other = episodes(env, 2)
     found = [*[best] * FINALISTS, other]
-    with_scores(task, monkeypatch, {best.keeps.tobytes(): 0.2, other.keeps.tobytes(): 0.9})
-    assert finish(task, found, env.reward, 1.0).policy.keeps.tolist() == other.keeps.tolist()
+    with_scores(task, monkeypatch, {best.kept_counts.tobytes(): 0.2, other.kept_counts.tobytes(): 0.9})
+    assert final_result(task, found, env.reward, 1.0).policy.kept_counts.tolist() == other.kept_counts.tolist()
 
 
 def test_the_reward_chooses_and_not_the_accuracy(
@@ -102,9 +107,12 @@ def test_the_reward_chooses_and_not_the_accuracy(
     task = Task(model, splits, [], reward_images=10)
     env = make_env(task, "error_log_macs")
     small, large = task.graph.least, task.graph.full
-    found = [Episode(index, keeps, 0.0, env.outcome(keeps, 0.5)) for index, keeps in enumerate((small, large))]
+    found = [
+        Episode(index, kept_counts, 0.0, env.outcome(kept_counts, 0.5))
+        for index, kept_counts in enumerate((small, large))
+    ]
     with_scores(task, monkeypatch, {small.tobytes(): 0.50, large.tobytes(): 0.52})
-    assert finish(task, found, env.reward, 1.0).policy.keeps.tolist() == small.tolist()
+    assert final_result(task, found, env.reward, 1.0).policy.kept_counts.tolist() == small.tolist()
 
 
 def test_test_images_are_read_at_the_end_and_only_for_the_three_networks(
@@ -119,7 +127,7 @@ def test_test_images_are_read_at_the_end_and_only_for_the_three_networks(
         return accuracy(self, network, images)
 
     monkeypatch.setattr(Task, "accuracy", noted)
-    result = finish(task, episodes(env, 3), env.reward, 1.0)
+    result = final_result(task, episodes(env, 3), env.reward, 1.0)
     assert not any(read)
     on_test = score_on_test(task, result)
     assert sum(read) == 3
@@ -131,10 +139,10 @@ def test_test_images_are_read_at_the_end_and_only_for_the_three_networks(
 def test_what_an_agent_did_before_it_learned_is_scored_beside_the_result(task: Task) -> None:
     env = make_env(task)
     found = episodes(env, 3)
-    result = finish(task, found, env.reward, 1.0, zero_shot=True)
+    result = final_result(task, found, env.reward, 1.0, zero_shot=True)
     assert result.zero_shot is not None
-    assert result.zero_shot.keeps.tolist() == found[0].keeps.tolist()
-    expected = task.accuracy(task.compact(found[0].keeps)[0], task.splits.reward)
+    assert result.zero_shot.kept_counts.tolist() == found[0].kept_counts.tolist()
+    expected = task.accuracy(task.compact(found[0].kept_counts)[0], task.splits.reward)
     assert result.zero_shot.reward_accuracy == expected
     assert result.policy.reward_accuracy >= expected
     assert score_on_test(task, result).zero_shot == task.accuracy(result.zero_shot.network, task.splits.test)
@@ -144,24 +152,24 @@ def test_what_an_agent_did_before_it_learned_is_scored_beside_the_result(task: T
 def test_the_uniform_policy_costs_what_the_found_one_may(model: nn.Module, splits: Splits, budgets: list[str]) -> None:
     task = Task(model, splits, budgets)
     env = make_env(task, "error" if budgets else "error_log_macs")
-    keeps = task.budgets.scale(np.full(len(task.graph.groups), 0.6))
-    result = finish(task, [Episode(0, keeps, 0.0, env.outcome(keeps, 1.0))], env.reward, 1.0)
+    kept_counts = task.budgets.scale(np.full(len(task.graph.groups), 0.6))
+    result = final_result(task, [Episode(0, kept_counts, 0.0, env.outcome(kept_counts, 1.0))], env.reward, 1.0)
     macs, params = (COSTS[kind](task.graph) for kind in ("macs", "params"))
     if budgets:
-        assert macs(result.uniform.keeps) <= 0.3 * macs(task.graph.full)
-        assert params(result.uniform.keeps) <= 0.25 * params(task.graph.full)
+        assert macs(result.uniform.kept_counts) <= 0.3 * macs(task.graph.full)
+        assert params(result.uniform.kept_counts) <= 0.25 * params(task.graph.full)
     else:
-        assert 0.9 * macs(keeps) < macs(result.uniform.keeps) <= macs(keeps)
-    shares = result.uniform.keeps / task.graph.full
+        assert 0.9 * macs(kept_counts) < macs(result.uniform.kept_counts) <= macs(kept_counts)
+    shares = result.uniform.kept_counts / task.graph.full
     assert shares.max() - shares.min() < 0.25  # the steps left over go to the first groups
 
 
 def test_the_policy_file_holds_what_was_found(task: Task) -> None:
     env = make_env(task)
-    result = finish(task, episodes(env, 2), env.reward, 1.0)
+    result = final_result(task, episodes(env, 2), env.reward, 1.0)
     policy = policy_file(task, result.policy, 1.0, "digits_resnet", "random", seed=7)
     assert (policy.model, policy.strategy, policy.seed, policy.budget) == ("digits_resnet", "random", 7, ("macs=0.3",))
     assert policy.fingerprint == task.graph.fingerprint
-    assert [len(group.kept) for group in policy.groups] == result.policy.keeps.tolist()
+    assert [len(group.kept) for group in policy.groups] == result.policy.kept_counts.tolist()
     assert policy.accuracy == task.accuracy(result.policy.network, task.splits.reward)
     assert set(policy.versions) == {"python", "torch", "stable-baselines3", "gymnasium", "numpy"}

@@ -18,7 +18,7 @@ from agents.search.checkpoint_file import Checkpoint, latest_checkpoint, save_ch
 from agents.strategies import STRATEGIES, Ddpg, Random
 from agents.strategy import NOTHING, Strategy
 from amc.cost.budget import Budgets
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from envs import ChannelPruningEnv
 from tests.problems import chain
 
@@ -34,8 +34,8 @@ class KilledError(Exception):
 def environment() -> ChannelPruningEnv:
     graph = chain((16, 24, 16), residual=False, round_to=None, max_sparsity=0.8)
 
-    def accuracy(keeps: Keeps) -> float:
-        return float(np.sqrt(keeps / np.array([16, 24, 16])).mean())
+    def accuracy(kept_counts: KeptCounts) -> float:
+        return float(np.sqrt(kept_counts / np.array([16, 24, 16])).mean())
 
     return ChannelPruningEnv(Budgets(graph, ("macs=0.5",)), accuracy)
 
@@ -53,9 +53,9 @@ def strategies(name: str) -> Strategy:
     if name == "transferred":
         return Ddpg(SMALL["tuned"], donor())
     if name == "in rounds":
-        return Ddpg(SMALL["tuned"], together=3)
+        return Ddpg(SMALL["tuned"], round_size=3)
     if name == "random in rounds":
-        return Random(together=5)
+        return Random(round_size=5)
     if name in SMALL:
         return Ddpg(SMALL[name])
     return STRATEGIES[name](SMALL["tuned"], 1)
@@ -85,7 +85,7 @@ def uninterrupted(name: str) -> tuple[list[Episode], list[dict[str, Tensor]], St
 
 
 def facts(episodes: list[Episode]) -> list[tuple[object, ...]]:
-    return [(each.index, each.keeps.tolist(), each.reward, each.outcome, each.details) for each in episodes]
+    return [(each.index, each.kept_counts.tolist(), each.reward, each.outcome, each.details) for each in episodes]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_what_a_rule_has_scored_is_not_scored_twice(name: str) -> None:
 @pytest.mark.parametrize("name", ["random", "greedy"])
 def test_a_past_of_another_search_is_refused(name: str) -> None:
     begun, _, _ = run(name, stop=3)
-    others = (*begun[:2], dataclasses.replace(begun[2], keeps=np.array([1, 2, 3])))
+    others = (*begun[:2], dataclasses.replace(begun[2], kept_counts=np.array([1, 2, 3])))
     with pytest.raises(ValueError, match="episode 2 is of another search"):
         run(name, Past(others))
 
@@ -146,6 +146,6 @@ def test_a_trained_agent_begins_with_its_own_policy() -> None:
     strategies("transferred").search(environment(), 1, 0, seen.append)
     env = environment()
     agent = EpisodicDDPG(env, SMALL["tuned"], 0, 9, lambda _: None, start=donor())
-    expected = 1 - env.rehearse(agent.greedy).sparsities
-    np.testing.assert_allclose(seen[0].keeps / env.graph.full, expected)
-    assert env.budgets.allows(seen[0].keeps)
+    expected = 1 - env.rollout(agent.greedy).sparsities
+    np.testing.assert_allclose(seen[0].kept_counts / env.graph.full, expected)
+    assert env.budgets.allows(seen[0].kept_counts)

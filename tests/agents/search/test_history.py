@@ -41,8 +41,8 @@ def test_episodes_come_back_as_they_were(episodes: list[Episode]) -> None:
     found = from_columns(to_columns(episodes, GROUPS))
     assert len(found) == len(episodes)
     for one, other in zip(found, episodes, strict=True):
-        assert one.keeps.tolist() == other.keeps.tolist()
-        assert one.keeps.dtype == other.keeps.dtype
+        assert one.kept_counts.tolist() == other.kept_counts.tolist()
+        assert one.kept_counts.dtype == other.kept_counts.dtype
         assert (one.index, one.reward, one.outcome, one.details, one.stage) == (
             other.index,
             other.reward,

@@ -40,7 +40,7 @@ def without_network(*budgets: str) -> Task:
     parts: dict[str, Any] = {
         "graph": graph,
         "budgets": Budgets(graph, budgets),
-        "score": PolicyScorer(lambda policies, _: (Score(float(keeps.sum() / 56)) for keeps in policies)),
+        "score": PolicyScorer(lambda policies, _: (Score(float(kept_counts.sum() / 56)) for kept_counts in policies)),
         "hints": np.full((3, 2), 0.25),
         "compressor": SimpleNamespace(importance=np.arange(56.0)),
     }
@@ -48,49 +48,47 @@ def without_network(*budgets: str) -> Task:
 
 
 def policies(result: SearchResult) -> list[list[int]]:
-    return [episode.keeps.tolist() for episode in result.episodes]
+    return [episode.kept_counts.tolist() for episode in result.episodes]
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_search_returns_all_episodes_and_the_best(task: Task, strategy: str) -> None:
     heard: list[Episode] = []
-    result = agents.search.search(task, episodes=20, strategy=strategy, on_episode=heard.append)
+    result = agents.search(task, episodes=20, strategy=strategy, on_episode=heard.append)
     assert heard == list(result.episodes)
     assert [episode.index for episode in heard] == list(range(len(heard)))
     assert result.best.reward == max(episode.reward for episode in heard if episode.outcome.within_budget)
-    assert task.budgets.allows(result.best.keeps)
+    assert task.budgets.allows(result.best.kept_counts)
     for episode in heard:
         assert episode.reward == episode.outcome.accuracy - 1
-        assert episode.outcome.accuracy == task.score(episode.keeps)
+        assert episode.outcome.accuracy == task.score(episode.kept_counts)
         assert (episode.outcome.budget_use <= 1) == episode.outcome.within_budget
 
 
 @pytest.mark.parametrize("strategy", ["ddpg", "random"])
 def test_the_seed_decides(task: Task, strategy: str) -> None:
-    one, same, other = (
-        policies(agents.search.search(task, episodes=6, seed=seed, strategy=strategy)) for seed in (1, 1, 2)
-    )
+    one, same, other = (policies(agents.search(task, episodes=6, seed=seed, strategy=strategy)) for seed in (1, 1, 2))
     assert one == same
     assert one != other
 
 
 def test_the_first_policy_of_a_search_is_the_uniform_one(task: Task) -> None:
-    uniform = agents.search.search(task, episodes=3, strategy="uniform").best.keeps
-    assert agents.search.search(task, episodes=1, strategy="ddpg").best.keeps.tolist() == uniform.tolist()
+    uniform = agents.search(task, episodes=3, strategy="uniform").best.kept_counts
+    assert agents.search(task, episodes=1, strategy="ddpg").best.kept_counts.tolist() == uniform.tolist()
     assert uniform.tolist() == task.budgets.scale(np.ones(len(task.graph.groups))).tolist()
 
 
 @pytest.mark.parametrize("reward", [name for name, reward in REWARDS.items() if not reward.needs_latency])
 def test_every_reward_can_be_searched_with(task: Task, free: Task, reward: str) -> None:
     where = task if REWARDS[reward].needs_budget else free
-    result = agents.search.search(where, episodes=3, strategy="random", reward=reward)
+    result = agents.search(where, episodes=3, strategy="random", reward=reward)
     env = make_env(where, reward)
     for episode in result.episodes:
-        assert episode.reward == env.reward(episode.keeps, where.score(episode.keeps))
+        assert episode.reward == env.reward(episode.kept_counts, where.score(episode.kept_counts))
 
 
 def test_without_a_budget_policies_of_all_sizes_are_tried(free: Task) -> None:
-    result = agents.search.search(free, episodes=12, strategy="random", reward="error_log_macs")
+    result = agents.search(free, episodes=12, strategy="random", reward="error_log_macs")
     macs = [episode.outcome.macs for episode in result.episodes]
     assert max(macs) > 3 * min(macs)
 

@@ -9,9 +9,9 @@ from torchvision.models.convnext import CNBlockConfig
 
 from amc.analysis.analyse import analyse
 from amc.cost.costs import macs
-from amc.pruning.materialise_weights import plain_convolutions
+from amc.pruning.materialise_weights import materialise_weights
 from amc.pruning.slicing import compact, select
-from tests.oracles import counted, distance, random_alive, randomise, run, run_ignoring
+from tests.oracles import counted, distance, random_mask, randomise, run, run_ignoring
 
 LEAST_SHARE = {
     "torchvision:squeezenet1_1": 0.2,
@@ -57,7 +57,7 @@ BY_CHECK = {"small:swin": ["features.4.reduction", "features.6.reduction"]}
 @pytest.mark.parametrize("name", LEAST_SHARE)
 def test_a_known_network_can_be_cut(name: str) -> None:
     model = built(name).eval()
-    plain_convolutions(model)
+    materialise_weights(model)
     model = randomise(model)
     images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     graph = analyse(model, images)
@@ -66,9 +66,9 @@ def test_a_known_network_can_be_cut(name: str) -> None:
     cost = macs(graph)
     assert cost(graph.least) < LEAST_SHARE[name] * cost(graph.full)
     rng = np.random.default_rng(0)
-    keeps = np.array([rng.choice(group.choices) for group in graph.groups])
-    alive = random_alive(graph, keeps, 0)
-    small = compact(model, select(graph, model, alive))
-    got, wanted = run(small.double(), images.double()), run_ignoring(model.double(), graph, alive, images.double())
+    kept_counts = np.array([rng.choice(group.choices) for group in graph.groups])
+    mask = random_mask(graph, kept_counts, 0)
+    small = compact(model, select(graph, model, mask))
+    got, wanted = run(small.double(), images.double()), run_ignoring(model.double(), graph, mask, images.double())
     assert distance(got, wanted) < 1e-8
-    assert counted(small.float(), (images[:1],)) == cost(keeps)
+    assert counted(small.float(), (images[:1],)) == cost(kept_counts)

@@ -11,50 +11,50 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amc.analysis.analyse import analyse
-from amc.graph import PruningGraph, operators, unchecked
+from amc.graph import PruningGraph, operators, trace_graph
 from amc.graph.channels import Channels, Labels
 from amc.graph.operators import moves, statistics
 from amc.graph.reshape import reshape_labels
-from amc.graph.trace import Call, Watch
+from amc.graph.trace import Call, Trace
 from amc.pruning.slicing import compact, select
 from tests.architectures import PRUNABLE, Flattened, Inception, Plain, Projection
-from tests.oracles import distance, random_alive, randomise, run, run_ignoring
+from tests.oracles import distance, random_mask, randomise, run, run_ignoring
 from tests.unusual import Around, ConvNeXt
 
 IMAGES = PRUNABLE["plain"].example()
 FAILED = ("self-check: outputs differ by", "self-check: the compact network fails with RuntimeError")
 
 
-def passes_on(watch: Watch, call: Call) -> None:
+def passes_on(trace: Trace, call: Call) -> None:
     """Wrong for most operators: the channels of the first input come out as they went in."""
     for out in call.outputs()[:1]:
-        watch.label(out, watch.labels(call.tensors()[0]))
+        trace.label(out, trace.labels(call.tensors()[0]))
 
 
-def follows_pieces(watch: Watch, call: Call) -> None:
+def follows_pieces(trace: Trace, call: Call) -> None:
     """Wrong: of fewer channels, `chunk` takes other ones."""
-    labels, start = watch.labels(call.tensors()[0]), 0
+    labels, start = trace.labels(call.tensors()[0]), 0
     for out in call.outputs():
         assert labels[1] is not None
-        watch.label(out, (labels[0], labels[1][start : start + out.shape[1]], *labels[2:]))
+        trace.label(out, (labels[0], labels[1][start : start + out.shape[1]], *labels[2:]))
         start += out.shape[1]
 
 
-def joins_backwards(watch: Watch, call: Call) -> None:
-    labels = [watch.labels(tensor)[1] for tensor in reversed(call.tensors())]
-    watch.label(call.out, (None, np.concatenate([each for each in labels if each is not None]), None, None))
+def joins_backwards(trace: Trace, call: Call) -> None:
+    labels = [trace.labels(tensor)[1] for tensor in reversed(call.tensors())]
+    trace.label(call.out, (None, np.concatenate([each for each in labels if each is not None]), None, None))
 
 
-def backwards(watch: Watch, call: Call) -> None:
+def backwards(trace: Trace, call: Call) -> None:
     """Wrong: the last axis comes out in reverse order."""
-    *others, last = watch.labels(call.tensors()[0])
-    watch.label(call.out, (*others, None if last is None else last[::-1].copy()))
+    *others, last = trace.labels(call.tensors()[0])
+    trace.label(call.out, (*others, None if last is None else last[::-1].copy()))
 
 
-def mean_backwards(watch: Watch, call: Call) -> None:
+def mean_backwards(trace: Trace, call: Call) -> None:
     """Wrong: the channels come out in reverse order."""
-    label = watch.labels(call.tensors()[0])[1]
-    watch.label(call.out, (None, None if label is None else label[::-1].copy()))
+    label = trace.labels(call.tensors()[0])[1]
+    trace.label(call.out, (None, None if label is None else label[::-1].copy()))
 
 
 def swapped(x: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ def test_a_wrong_rule_freezes_the_channels_that_it_touched(kind: str, monkeypatc
     operator, rule, middle = MIDDLES[kind]
     model = randomise(Around(middle, 8))
     monkeypatch.setitem(operators.RULES, operator, rule)
-    assert [group.name for group in unchecked(model, IMAGES).groups] == ["conv1", "conv2"]  # it would be cut
+    assert [group.name for group in trace_graph(model, IMAGES).groups] == ["conv1", "conv2"]  # it would be cut
     graph = analyse(model, IMAGES)
     reasons = {frozen.name: frozen.reason for frozen in graph.frozen}
     assert reasons["conv1"].startswith(FAILED)
@@ -86,14 +86,14 @@ def test_a_wrong_rule_freezes_the_channels_that_it_touched(kind: str, monkeypatc
 
 def only_these_survive(model: nn.Module, names: list[str]) -> PruningGraph:
     """Analyse; the groups of that name are left, renumbered so that they can be cut, all others failed."""
-    before = [group.name for group in unchecked(model, IMAGES).groups]
+    before = [group.name for group in trace_graph(model, IMAGES).groups]
     graph = analyse(model, IMAGES)
     assert [group.name for group in graph.groups] == names
     reasons = {frozen.name: frozen.reason for frozen in graph.frozen}
     assert all(reasons[name].startswith(FAILED) for name in before if name not in names)
-    alive = random_alive(graph, graph.least, 0)
-    got = run(compact(model, select(graph, model, alive)), IMAGES)
-    assert distance(got, run_ignoring(model, graph, alive, IMAGES)) < 1e-4
+    mask = random_mask(graph, graph.least, 0)
+    got = run(compact(model, select(graph, model, mask)), IMAGES)
+    assert distance(got, run_ignoring(model, graph, mask, IMAGES)) < 1e-4
     return graph
 
 
@@ -247,7 +247,7 @@ def test_whatever_the_users_forward_does_is_a_reason_not_a_crash(kind: str, name
     graph = analyse(model, IMAGES)
     assert [group.name for group in graph.groups] == names
     assert any(frozen.reason.startswith(reason) for frozen in graph.frozen)
-    compact(model, select(graph, model, random_alive(graph, graph.least, 0)))(IMAGES)  # it can be trained further
+    compact(model, select(graph, model, random_mask(graph, graph.least, 0)))(IMAGES)  # it can be trained further
 
 
 def test_a_failure_names_the_line_that_failed() -> None:

@@ -64,12 +64,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = load_network("digits_resnet").model
     graph = analyse(model, torch.zeros(1, 1, 8, 8))
     rng = np.random.default_rng(0)
-    alive = np.zeros(graph.unit_count, dtype=np.bool_)
+    mask = np.zeros(graph.unit_count, dtype=np.bool_)
     for group in graph.groups:
-        alive[group.first_unit + rng.permutation(group.units)[: group.units // 2]] = True
-    selection = select(graph, model, alive)
+        mask[group.first_unit + rng.permutation(group.units)[: group.units // 2]] = True
+    selection = select(graph, model, mask)
     path = tmp_path_factory.mktemp("policy")
-    policy = Policy(**{**vars(POLICY), "selection": selection, "groups": describe_groups(graph, alive)})
+    policy = Policy(**{**vars(POLICY), "selection": selection, "groups": describe_groups(graph, mask)})
     save_compact(path, policy, compact(model, selection))
     return path
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from amc.analysis.analyse import analyse
 from amc.compression.compressor import RECOVERIES, Compressor
 from amc.graph import PruningGraph
-from amc.pruning.slicing import Alive
+from amc.pruning.slicing import UnitMask
 from amc.recovery import reconstructor
 from amc.recovery.batch_norm_statistics import reestimate
 from tests.architectures import PRUNABLE, Plain
@@ -24,16 +24,16 @@ def compressor(name: str) -> Compressor:
     return Compressor(model, graph, [images(name, 16), images(name, 8, seed=1)])
 
 
-def without(graph: PruningGraph, *units: int) -> Alive:
-    alive = np.ones(graph.unit_count, dtype=np.bool_)
-    alive[list(units)] = False
-    return alive
+def without(graph: PruningGraph, *units: int) -> UnitMask:
+    mask = np.ones(graph.unit_count, dtype=np.bool_)
+    mask[list(units)] = False
+    return mask
 
 
 @pytest.mark.parametrize("name", PRUNABLE)
 def test_nothing_removed_changes_no_weight(name: str) -> None:
     compress = compressor(name)
-    network, selection = compress.compact(compress.alive(compress.graph.full), "reconstruction")
+    network, selection = compress.compact(compress.mask(compress.graph.full), "reconstruction")
     assert not selection.attributes
     for key, tensor in compress.model.state_dict().items():
         assert torch.equal(network.state_dict()[key], tensor), key
@@ -44,11 +44,11 @@ def test_nothing_removed_changes_no_weight(name: str) -> None:
 def test_a_compact_network_runs_and_the_original_is_untouched(name: str, recovery: str) -> None:
     compress = compressor(name)
     before = snapshot(compress.model)
-    network, _ = compress.compact(compress.alive(compress.graph.least), recovery)
+    network, _ = compress.compact(compress.mask(compress.graph.least), recovery)
     assert snapshot(compress.model) == before
     assert all(torch.isfinite(out).all() for out in run(network, images(name)))
     assert not any(module.training for module in network.modules())
-    again, _ = compress.compact(compress.alive(compress.graph.least), recovery)
+    again, _ = compress.compact(compress.mask(compress.graph.least), recovery)
     assert distance(run(again, images(name)), run(network, images(name))) == 0
 
 
@@ -60,9 +60,9 @@ def test_least_squares_comes_nearer_to_the_original_than_slicing(name: str) -> N
     for solved in (True, False):
         compress = compressor(name)
         group = compress.graph.groups[-1]  # its consumers are near the output, which measures the error
-        keeps = compress.graph.full
-        keeps[group.index] = group.choices[0]
-        network, _ = compress.compact(compress.alive(keeps), "reconstruction" if solved else "none")
+        kept_counts = compress.graph.full
+        kept_counts[group.index] = group.choices[0]
+        network, _ = compress.compact(compress.mask(kept_counts), "reconstruction" if solved else "none")
         pairs = zip(run(network, x), run(compress.model, x), strict=True)
         errors[solved] = sum(float((a - b).square().mean()) for a, b in pairs)
     assert errors[True] < errors[False]
@@ -131,7 +131,7 @@ def test_a_constant_that_a_channel_added_goes_into_the_bias() -> None:
 
 def test_new_statistics_are_those_of_the_compact_network() -> None:
     compress = compressor("plain")
-    network, _ = compress.compact(compress.alive(compress.graph.least), "statistics")
+    network, _ = compress.compact(compress.mask(compress.graph.least), "statistics")
     x = torch.cat([images("plain", 16), images("plain", 8, seed=1)])
     with torch.no_grad():
         first = nn.functional.conv2d(x, network.get_parameter("conv1.weight"), padding=1)
@@ -140,10 +140,10 @@ def test_new_statistics_are_those_of_the_compact_network() -> None:
 
 def test_units_are_kept_by_their_importance() -> None:
     compress = compressor("plain")
-    keeps = compress.graph.least
-    alive = compress.alive(keeps)
-    for group, keep in zip(compress.graph.groups, keeps, strict=True):
-        importance, kept = compress.importance[group.slice], alive[group.slice]
+    kept_counts = compress.graph.least
+    mask = compress.mask(kept_counts)
+    for group, keep in zip(compress.graph.groups, kept_counts, strict=True):
+        importance, kept = compress.importance[group.slice], mask[group.slice]
         assert kept.sum() == keep
         assert importance[kept].min() > importance[~kept].max()
 
@@ -165,9 +165,9 @@ def test_closed_form_statistics_are_those_of_a_pass_where_nothing_before_is_cut(
     reestimate(model, [x])
     graph = analyse(model, x)
     compress = Compressor(model, graph, [x])
-    alive = without(graph, *range(graph.groups[0].first_unit, graph.groups[0].first_unit + 4))
-    closed, _ = compress.compact(alive, "closed_form")
-    measured, _ = compress.compact(alive, "both")
+    mask = without(graph, *range(graph.groups[0].first_unit, graph.groups[0].first_unit + 4))
+    closed, _ = compress.compact(mask, "closed_form")
+    measured, _ = compress.compact(mask, "both")
     assert not torch.equal(closed.get_buffer("bn2.running_mean"), compress.model.get_buffer("bn2.running_mean"))
     for name, buffer in measured.named_buffers():
         if name.startswith("bn2") and buffer.ndim:
@@ -203,7 +203,7 @@ def test_a_network_that_is_not_trained_is_recovered_as_one_that_is(recovery: str
         model.requires_grad_(trained)
         graph = analyse(model, images[:1])
         compressor = Compressor(model, graph, [images])
-        network, _ = compressor.compact(compressor.alive(graph.least), recovery)
+        network, _ = compressor.compact(compressor.mask(graph.least), recovery)
         assert all(parameter.requires_grad == trained for parameter in network.parameters())
         found.append(network(images))
     torch.testing.assert_close(*found)

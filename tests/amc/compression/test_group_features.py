@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from amc.compression.compressor import Compressor
-from amc.compression.group_features import SHARES, hints
+from amc.compression.group_features import SHARES, group_features
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared
 
@@ -15,7 +15,7 @@ def compressor(name: str) -> Compressor:
 
 def test_the_first_columns_are_shares_of_the_importance() -> None:
     weights = compressor("plain")
-    table = hints(weights)
+    table = group_features(weights)
     for row, group in zip(table, weights.graph.groups, strict=True):
         ordered = np.sort(weights.importance[group.slice])[::-1]
         expected = [ordered[: round(share * group.units)].sum() / ordered.sum() for share in SHARES]
@@ -24,10 +24,10 @@ def test_the_first_columns_are_shares_of_the_importance() -> None:
 
 def test_the_last_columns_are_what_least_squares_cannot_restore() -> None:
     weights = compressor("projection")
-    graph, table = weights.graph, hints(compressor("projection"))
+    graph, table = weights.graph, group_features(compressor("projection"))
     for column, share in enumerate(SHARES):
-        keeps = np.round(share * graph.full).astype(np.int64)
-        errors = weights.reconstruction_errors(weights.alive(keeps))
+        kept_counts = np.round(share * graph.full).astype(np.int64)
+        errors = weights.reconstruction_errors(weights.mask(kept_counts))
         expected = [(errors["conv1.0.weight"] + errors["shortcut.0.weight"]) / 2, errors["conv2.0.weight"]]
         np.testing.assert_allclose(table[:2, len(SHARES) + column], expected)
 
@@ -36,7 +36,7 @@ def test_the_last_columns_are_what_least_squares_cannot_restore() -> None:
 def test_hints_are_shares(name: str) -> None:
     torch.manual_seed(0)
     weights = compressor(name)
-    table = hints(weights)
+    table = group_features(weights)
     assert table.shape == (len(weights.graph.groups), 2 * len(SHARES))
     assert (table >= 0).all()
     assert (table <= 1).all()

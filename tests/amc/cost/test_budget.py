@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amc.cost.budget import Budgets
-from amc.graph import Keeps, PruningGraph
+from amc.graph import KeptCounts, PruningGraph
 from tests.problems import Problem, chain, fits, larger, problems
 
 many = settings(max_examples=100, derandomize=True, deadline=None)
@@ -27,7 +27,7 @@ def test_the_interval_is_the_one_defined(problem: Problem, data: st.DataObject) 
         choices = graph.groups[len(decided)].choices
         decided.append(data.draw(st.sampled_from([choice for choice in choices if low <= choice <= high])))
 
-    def with_later(keep: int, later: Keeps) -> Keeps:
+    def with_later(keep: int, later: KeptCounts) -> KeptCounts:
         return np.array([*decided, keep, *later[index + 1 :]])
 
     choices = graph.groups[index].choices
@@ -42,16 +42,16 @@ def test_the_intervals_of_whole_policies_are_those_of_each_step(problem: Problem
     graph, texts = problem
     budgets = Budgets(graph, texts)
     shares = [np.random.default_rng(seed).uniform(0.1, 1.0, len(graph.groups)) for seed in seeds]
-    keeps = np.stack([budgets.scale(each) for each in shares])
-    intervals = budgets.intervals(keeps)
-    assert intervals.shape == (*keeps.shape, 2)
-    for policy, found in zip(keeps.tolist(), intervals.tolist(), strict=True):
+    kept_counts = np.stack([budgets.scale(each) for each in shares])
+    intervals = budgets.intervals(kept_counts)
+    assert intervals.shape == (*kept_counts.shape, 2)
+    for policy, found in zip(kept_counts.tolist(), intervals.tolist(), strict=True):
         assert found == [list(budgets.interval(policy[:index])) for index in range(len(policy))]
 
 
-def policies(graph: PruningGraph) -> Iterator[Keeps]:
-    for keeps in np.ndindex(*[len(group.choices) for group in graph.groups]):
-        yield np.array([group.choices[place] for group, place in zip(graph.groups, keeps, strict=True)])
+def policies(graph: PruningGraph) -> Iterator[KeptCounts]:
+    for kept_counts in np.ndindex(*[len(group.choices) for group in graph.groups]):
+        yield np.array([group.choices[place] for group, place in zip(graph.groups, kept_counts, strict=True)])
 
 
 @settings(max_examples=30, derandomize=True, deadline=None)
@@ -60,13 +60,15 @@ def test_every_policy_that_fills_the_budget_can_be_reached(problem: Problem) -> 
     graph, texts = problem
     budgets = Budgets(graph, texts)
     filling = 0
-    for keeps in policies(graph):
-        bigger = [larger(graph, keeps, index) for index in range(len(keeps))]
-        if fits(graph, texts, keeps) and not any(more is not None and fits(graph, texts, more) for more in bigger):
+    for kept_counts in policies(graph):
+        bigger = [larger(graph, kept_counts, index) for index in range(len(kept_counts))]
+        if fits(graph, texts, kept_counts) and not any(
+            more is not None and fits(graph, texts, more) for more in bigger
+        ):
             filling += 1
-            for index in range(len(keeps)):
-                low, high = budgets.interval(keeps[:index].tolist())
-                assert low <= keeps[index] <= high
+            for index in range(len(kept_counts)):
+                low, high = budgets.interval(kept_counts[:index].tolist())
+                assert low <= kept_counts[index] <= high
     assert filling  # there is always one
 
 
@@ -88,7 +90,7 @@ def test_the_nearest_feasible_keep_is_taken(problem: Problem, sparsity: float, d
     assert abs(keep - wanted) <= min(abs(choice - wanted) for choice in allowed) + 1e-9
 
 
-def rounded(graph: PruningGraph, shares: list[float]) -> Keeps:
+def rounded(graph: PruningGraph, shares: list[float]) -> KeptCounts:
     """The choice nearest to each share, of two the smaller."""
     return np.array(
         [
@@ -98,19 +100,19 @@ def rounded(graph: PruningGraph, shares: list[float]) -> Keeps:
     )
 
 
-def filled(graph: PruningGraph, texts: tuple[str, ...], keeps: Keeps) -> Keeps:
+def filled(graph: PruningGraph, texts: tuple[str, ...], kept_counts: KeptCounts) -> KeptCounts:
     """Hand out single steps in forward order until none is affordable."""
     while True:
-        before = keeps
-        for index in range(len(keeps)):
-            more = larger(graph, keeps, index)
+        before = kept_counts
+        for index in range(len(kept_counts)):
+            more = larger(graph, kept_counts, index)
             if more is not None and fits(graph, texts, more):
-                keeps = more
-        if keeps is before:
-            return keeps
+                kept_counts = more
+        if kept_counts is before:
+            return kept_counts
 
 
-def scaled(graph: PruningGraph, texts: tuple[str, ...], shares: list[float]) -> Keeps:
+def scaled(graph: PruningGraph, texts: tuple[str, ...], shares: list[float]) -> KeptCounts:
     """The largest common factor that fits, by trying one between any two at which some keep changes."""
     turns = {0.0, 1.0 / min(shares)}
     for group, share in zip(graph.groups, shares, strict=True):
@@ -119,7 +121,7 @@ def scaled(graph: PruningGraph, texts: tuple[str, ...], shares: list[float]) -> 
     ordered = sorted(turns)
     factors = [(a + b) / 2 for a, b in itertools.pairwise(ordered) if b - a > 1e-9]
     candidates = [rounded(graph, [factor * share for share in shares]) for factor in (0.0, *factors, ordered[-1] + 1)]
-    return filled(graph, texts, [keeps for keeps in candidates if fits(graph, texts, keeps)][-1])
+    return filled(graph, texts, [kept_counts for kept_counts in candidates if fits(graph, texts, kept_counts)][-1])
 
 
 @many

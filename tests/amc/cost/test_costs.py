@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from amc.cost.costs import COSTS, macs, memory, params
-from amc.graph import unchecked
+from amc.graph import trace_graph
 from amc.pruning.slicing import compact, select
 from tests.architectures import PRUNABLE
-from tests.oracles import counted_macs, counted_params, prepared, random_alive
+from tests.oracles import counted_macs, counted_params, prepared, random_mask
 
 
 @settings(max_examples=8, derandomize=True, deadline=None)
@@ -17,10 +17,10 @@ from tests.oracles import counted_macs, counted_params, prepared, random_alive
 @pytest.mark.parametrize("name", PRUNABLE)
 def test_costs_are_those_counted_on_the_compact_network(name: str, data: st.DataObject, seed: int) -> None:
     model, graph = prepared(name)
-    keeps = np.array([data.draw(st.sampled_from(group.choices), group.name) for group in graph.groups])
-    small = compact(model, select(graph, model, random_alive(graph, keeps, seed)))
-    assert macs(graph)(keeps) == counted_macs(small, PRUNABLE[name].example())
-    assert params(graph)(keeps) == counted_params(small)
+    kept_counts = np.array([data.draw(st.sampled_from(group.choices), group.name) for group in graph.groups])
+    small = compact(model, select(graph, model, random_mask(graph, kept_counts, seed)))
+    assert macs(graph)(kept_counts) == counted_macs(small, PRUNABLE[name].example())
+    assert params(graph)(kept_counts) == counted_params(small)
 
 
 @pytest.mark.parametrize("kind", COSTS)
@@ -29,10 +29,10 @@ def test_keeping_more_never_costs_less(name: str, kind: str) -> None:
     _, graph = prepared(name)
     cost, rng = COSTS[kind](graph), np.random.default_rng(0)
     for _ in range(10):
-        keeps = np.array([rng.choice(group.choices[:-1]) for group in graph.groups])
-        for index in range(len(keeps)):
-            more = keeps + (np.arange(len(keeps)) == index)
-            assert cost(more) > cost(keeps)
+        kept_counts = np.array([rng.choice(group.choices[:-1]) for group in graph.groups])
+        for index in range(len(kept_counts)):
+            more = kept_counts + (np.arange(len(kept_counts)) == index)
+            assert cost(more) > cost(kept_counts)
 
 
 def test_macs_of_each_layer_by_hand() -> None:
@@ -51,8 +51,8 @@ def test_params_by_hand() -> None:
 def test_memory_by_hand() -> None:
     """3 -> conv1 (5) -> conv2 (7, stride 2) -> 5 classes: the worst is what conv1 reads and writes, on 8 x 8 images."""
     _, graph = prepared("plain")
-    keeps = np.array([5, 7])
-    assert memory(graph)(keeps) == 4 * (params(graph)(keeps) + 64 * (3 + 5))
+    kept_counts = np.array([5, 7])
+    assert memory(graph)(kept_counts) == 4 * (params(graph)(kept_counts) + 64 * (3 + 5))
 
 
 class Residual(nn.Module):
@@ -70,11 +70,11 @@ class Residual(nn.Module):
 
 
 def test_a_shortcut_is_held_while_its_branch_is_computed() -> None:
-    graph = unchecked(Residual(), torch.zeros(2, 3, 8, 8), round_to=1)
+    graph = trace_graph(Residual(), torch.zeros(2, 3, 8, 8), round_to=1)
     assert [group.units for group in graph.groups] == [16, 32]
     for stream, inner in ((16, 32), (16, 8), (5, 9)):
-        keeps = np.array([stream, inner])
-        assert memory(graph)(keeps) == 4 * (params(graph)(keeps) + 64 * (2 * stream + inner))
+        kept_counts = np.array([stream, inner])
+        assert memory(graph)(kept_counts) == 4 * (params(graph)(kept_counts) + 64 * (2 * stream + inner))
 
 
 class Windows(nn.Module):
@@ -95,5 +95,5 @@ class Windows(nn.Module):
 @pytest.mark.parametrize("images", [1, 3])
 def test_a_convolution_within_windows_costs_all_of_them(images: int) -> None:
     model, x = Windows(), torch.randn(images, 3, 8, 8)
-    graph = unchecked(model, x)
+    graph = trace_graph(model, x)
     assert macs(graph)(graph.full) == counted_macs(model, x)

@@ -94,7 +94,7 @@ def test_a_budget_that_cannot_be_reached_names_the_least_that_can(graph: Pruning
 
 @pytest.mark.parametrize("share", ["0.29", "0.57", "0.58"])
 def test_a_network_of_exactly_the_share_fits(share: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(COSTS, "units", lambda _: lambda keeps: int(keeps.sum()))
+    monkeypatch.setitem(COSTS, "units", lambda _: lambda kept_counts: int(kept_counts.sum()))
     wanted = round(100 * float(share))  # in floating point 0.29 * 100 is below 29
     graph = chain((100,), residual=False, round_to=1, max_sparsity=1 - wanted / 100)
     assert graph.least.tolist() == [wanted]

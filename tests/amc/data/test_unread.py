@@ -15,7 +15,7 @@ from amc.data.load import Splits, load_data
 from amc.data.loader import LoaderImages
 from amc.data.splits import SplitSizes
 from amc.data.unread import Unread
-from amc.scoring.engines.shared_pickle import Parcel
+from amc.scoring.engines.shared_pickle import SharedPickle
 
 COUNT = 24
 FILE = """
@@ -148,7 +148,7 @@ def test_what_was_read_goes_to_other_processes_as_it_was_handed_over(file: Path)
     for function in ("lazy", "loaders"):
         reward = load(file, function).reward
         assert numbers(reward) == list(range(8, 16))
-        assert numbers(Parcel.of(reward).open()) == list(range(8, 16))
+        assert numbers(SharedPickle.of(reward).open()) == list(range(8, 16))
 
 
 def test_a_selection_of_a_loader_has_its_workers_begin_as_the_users(file: Path) -> None:

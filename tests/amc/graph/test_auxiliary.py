@@ -49,9 +49,9 @@ def test_an_auxiliary_head_reads_the_channels_that_are_left() -> None:
         ("conv1", ["conv2"]),
         ("conv2", ["fc"]),
     ]
-    alive = np.ones(graph.unit_count, dtype=np.bool_)
-    alive[[1, 2, 6, 9]] = False
-    small = compact(model, select(graph, model, alive))
+    mask = np.ones(graph.unit_count, dtype=np.bool_)
+    mask[[1, 2, 6, 9]] = False
+    small = compact(model, select(graph, model, mask))
     head = small.get_submodule("auxiliary")
     assert isinstance(head, Auxiliary)
     assert (head.dw.in_channels, head.dw.groups, head.fc1.in_features) == (5, 5, 24)

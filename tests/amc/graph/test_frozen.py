@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from amc.analysis.analyse import analyse
 from amc.pruning.slicing import compact, select
 from tests.architectures import PRUNABLE
-from tests.oracles import distance, prepared, random_alive, randomise, run, run_ignoring
+from tests.oracles import distance, prepared, random_mask, randomise, run, run_ignoring
 from tests.unusual import Around
 
 IMAGES = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -93,9 +93,9 @@ def test_what_fixes_channels_is_named_and_the_rest_can_be_cut(kind: str) -> None
     assert re.search(re.escape(reason), reasons["conv1"])
     assert reasons["fc"] == "output of the network"
     assert [group.name for group in graph.groups] == ["conv2"]
-    alive = random_alive(graph, graph.least, 0)
-    smaller = run(compact(model, select(graph, model, alive)), IMAGES)
-    assert distance(smaller, run_ignoring(model, graph, alive, IMAGES)) < 1e-4
+    mask = random_mask(graph, graph.least, 0)
+    smaller = run(compact(model, select(graph, model, mask)), IMAGES)
+    assert distance(smaller, run_ignoring(model, graph, mask, IMAGES)) < 1e-4
 
 
 @pytest.mark.parametrize("kind", ["standardised", "other way round", "grouped up"])
@@ -142,9 +142,9 @@ def test_what_leaves_channels_alone_freezes_nothing(kind: str) -> None:
     model = randomise(Around(middle, 16 if kind == "twice" else 8))
     graph = analyse(model, IMAGES)
     assert [(group.name, group.units) for group in graph.groups] == [("conv1", 8), ("conv2", 6)]
-    alive = random_alive(graph, graph.least, 0)
-    smaller = run(compact(model, select(graph, model, alive)), IMAGES)
-    assert distance(smaller, run_ignoring(model, graph, alive, IMAGES)) < 1e-4
+    mask = random_mask(graph, graph.least, 0)
+    smaller = run(compact(model, select(graph, model, mask)), IMAGES)
+    assert distance(smaller, run_ignoring(model, graph, mask, IMAGES)) < 1e-4
 
 
 OUTPUT = "output of the network"

@@ -10,7 +10,7 @@ from amc.graph.group_patterns import choose_groups
 from amc.pruning.slicing import compact, select
 from amc.utils.errors import UserError
 from tests.architectures import PRUNABLE
-from tests.oracles import distance, prepared, random_alive, run, run_ignoring
+from tests.oracles import distance, prepared, random_mask, run, run_ignoring
 
 
 def chosen(freeze: tuple[str, ...] = (), only: tuple[str, ...] = ()) -> PruningGraph:
@@ -60,9 +60,9 @@ def test_the_others_can_be_cut_as_before(name: str) -> None:
     kept = whole.groups[0].name
     graph = analyse(model, x, freeze=[kept])
     assert [group.name for group in graph.groups] == [group.name for group in whole.groups[1:]]
-    alive = random_alive(graph, graph.least, 0)
-    small = compact(model, select(graph, model, alive))
-    assert distance(run(small, x), run_ignoring(model, graph, alive, x)) < 1e-4
+    mask = random_mask(graph, graph.least, 0)
+    small = compact(model, select(graph, model, mask))
+    assert distance(run(small, x), run_ignoring(model, graph, mask, x)) < 1e-4
     weight = f"{kept}.weight"
     assert small.get_parameter(weight).shape[0] == model.get_parameter(weight).shape[0]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from amc.analysis.analyse import analyse
-from amc.graph import Axis, PruningGraph, unchecked
+from amc.graph import Axis, PruningGraph, trace_graph
 from tests.architectures import PRUNABLE, Dense, Plain
 from tests.oracles import prepared
 
@@ -213,10 +213,10 @@ def test_the_fingerprint_tells_architectures_apart_and_nothing_else() -> None:
 
 def test_an_unchecked_analysis_of_a_sound_network_is_the_same() -> None:
     model, graph = prepared("projection")
-    assert unchecked(model, PRUNABLE["projection"].example()).fingerprint == graph.fingerprint
+    assert trace_graph(model, PRUNABLE["projection"].example()).fingerprint == graph.fingerprint
 
 
 def test_an_axis_keeps_what_belongs_to_no_group() -> None:
-    alive = np.array([True, False, True])
-    assert Axis(np.array([0, -1, 1, 2, 1])).kept(alive).tolist() == [0, 1, 3]
+    mask = np.array([True, False, True])
+    assert Axis(np.array([0, -1, 1, 2, 1])).kept(mask).tolist() == [0, 1, 3]
     assert not Axis(np.array([-1, -1])).is_cuttable

@@ -17,7 +17,7 @@ from amc.pruning.slicing import compact, select
 from amc.scoring.metrics import check_runs
 from amc.task import Task
 from amc.utils.errors import UserError
-from tests.oracles import distance, random_alive, randomise, run, run_ignoring
+from tests.oracles import distance, random_mask, randomise, run, run_ignoring
 
 
 class Fused(nn.Module):
@@ -60,9 +60,9 @@ def test_the_compact_network_computes_what_is_left_when_consumers_ignore_the_res
     assert [group.name for group in graph.groups] == ["map", "image", "conv"]  # `mix` is tied to `conv`
     assert [frozen.name for frozen in graph.frozen] == ["fc"]
     for seed in range(4):
-        alive = random_alive(graph, graph.least, seed)
-        small = compact(model, select(graph, model, alive))
-        assert distance(run(small, batch(3)), run_ignoring(model, graph, alive, batch(3))) < 1e-4
+        mask = random_mask(graph, graph.least, seed)
+        small = compact(model, select(graph, model, mask))
+        assert distance(run(small, batch(3)), run_ignoring(model, graph, mask, batch(3))) < 1e-4
 
 
 def test_the_analysis_needs_no_more_than_the_shapes() -> None:
@@ -78,7 +78,7 @@ def test_every_recovery_and_criterion_takes_several_inputs() -> None:
     error = {}
     compressor = Compressor(model, graph, calibration)
     for recovery in RECOVERIES:
-        small, _ = compressor.compact(compressor.alive(graph.least + 2), recovery)
+        small, _ = compressor.compact(compressor.mask(graph.least + 2), recovery)
         error[recovery] = float((run(small, batch(50, 9))[0] - run(model, batch(50, 9))[0]).square().mean())
     assert error["both"] < 0.5 * error["none"]
     assert error["asymmetric"] < 0.5 * error["none"]

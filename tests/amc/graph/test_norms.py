@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from amc.analysis.analyse import analyse
 from amc.pruning.slicing import compact, select
-from tests.oracles import distance, random_alive, randomise, run, run_ignoring
+from tests.oracles import distance, random_mask, randomise, run, run_ignoring
 from tests.unusual import Around
 
 IMAGES = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -81,9 +81,9 @@ def test_a_norm_sees_the_channels_that_are_left(kind: str) -> None:
     assert [group.name for group in graph.groups] == ["conv1", "conv2"]
     for number in range(3):
         rng = np.random.default_rng(number)
-        alive = random_alive(graph, np.array([rng.choice(group.choices[:-1]) for group in graph.groups]), number)
-        small = compact(model, select(graph, model, alive))
-        assert distance(run(small, IMAGES.double()), run_ignoring(model, graph, alive, IMAGES.double())) < 1e-9
+        mask = random_mask(graph, np.array([rng.choice(group.choices[:-1]) for group in graph.groups]), number)
+        small = compact(model, select(graph, model, mask))
+        assert distance(run(small, IMAGES.double()), run_ignoring(model, graph, mask, IMAGES.double())) < 1e-9
         again = analyse(small, IMAGES.double())
         assert {group.name for group in again.groups} <= {"conv1", "conv2"}
 
@@ -91,9 +91,9 @@ def test_a_norm_sees_the_channels_that_are_left(kind: str) -> None:
 def test_a_layer_norm_takes_mean_and_variance_of_the_channels_that_are_left() -> None:
     model = randomise(Around(ChannelsLast(nn.LayerNorm(8)), 8))
     graph = analyse(model, IMAGES)
-    alive = np.ones(graph.unit_count, dtype=np.bool_)
-    alive[[0, 3, 6]] = False
-    small = compact(model, select(graph, model, alive))
+    mask = np.ones(graph.unit_count, dtype=np.bool_)
+    mask[[0, 3, 6]] = False
+    small = compact(model, select(graph, model, mask))
     norm = small.get_submodule("middle.norm")
     assert isinstance(norm, nn.LayerNorm)
     assert tuple(norm.normalized_shape) == (5,)
@@ -109,6 +109,6 @@ def test_a_statistic_that_is_compared_with_a_constant_follows_too() -> None:
     """A mean that the user's code takes by a sum and a number of its own is the sum of what is left by that number."""
     model = randomise(Around(lambda x: x - x.sum(1, keepdim=True) / 8, 8)).double()
     graph = analyse(model, IMAGES.double())
-    alive = random_alive(graph, graph.least, 0)
-    small = compact(model, select(graph, model, alive))
-    assert distance(run(small, IMAGES.double()), run_ignoring(model, graph, alive, IMAGES.double())) < 1e-9
+    mask = random_mask(graph, graph.least, 0)
+    small = compact(model, select(graph, model, mask))
+    assert distance(run(small, IMAGES.double()), run_ignoring(model, graph, mask, IMAGES.double())) < 1e-9

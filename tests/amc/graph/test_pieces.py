@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from amc.analysis.analyse import analyse
 from amc.pruning.slicing import compact, select
-from tests.oracles import distance, random_alive, randomise, run, run_ignoring
+from tests.oracles import distance, random_mask, randomise, run, run_ignoring
 from tests.unusual import Around
 
 IMAGES = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -104,20 +104,20 @@ def test_pieces_are_cut_so_that_they_still_fit(kind: str) -> None:
     assert len({group.name for group in graph.groups}) == len(graph.groups)
     for number in range(3):
         rng = np.random.default_rng(number)
-        keeps = np.array([rng.choice(group.choices[:-1]) for group in graph.groups])
-        alive = random_alive(graph, keeps, number)
-        small = compact(model, select(graph, model, alive))
-        assert distance(run(small, IMAGES), run_ignoring(model, graph, alive, IMAGES)) < 1e-4
+        kept_counts = np.array([rng.choice(group.choices[:-1]) for group in graph.groups])
+        mask = random_mask(graph, kept_counts, number)
+        small = compact(model, select(graph, model, mask))
+        assert distance(run(small, IMAGES), run_ignoring(model, graph, mask, IMAGES)) < 1e-4
         again = analyse(small, IMAGES)
-        run(compact(small, select(again, small, random_alive(again, again.least, 0))), IMAGES)
+        run(compact(small, select(again, small, random_mask(again, again.least, 0))), IMAGES)
 
 
 def test_a_group_norm_is_taken_over_the_groups_that_are_left() -> None:
     model = randomise(Around(nn.GroupNorm(4, 8), 8))
     graph = analyse(model, IMAGES)
-    alive = np.ones(graph.unit_count, dtype=np.bool_)
-    alive[[0, 2]] = False
-    small = compact(model, select(graph, model, alive))
+    mask = np.ones(graph.unit_count, dtype=np.bool_)
+    mask[[0, 2]] = False
+    small = compact(model, select(graph, model, mask))
     norm = small.get_submodule("middle")
     assert isinstance(norm, nn.GroupNorm)
     assert (norm.num_groups, norm.num_channels) == (2, 4)
@@ -151,7 +151,7 @@ def test_a_number_of_channels_is_told_from_what_compares_like_one(size: object) 
     model = randomise(Held(size))
     graph = analyse(model, IMAGES)
     assert [group.name for group in graph.groups][:1] == ["conv1"]
-    small = compact(model, select(graph, model, random_alive(graph, graph.least, 0)))
+    small = compact(model, select(graph, model, random_mask(graph, graph.least, 0)))
     assert isinstance(small.size, type(size)) or isinstance(size, np.int64)
     assert small.size != size
     assert small(IMAGES).shape == (2, 5)

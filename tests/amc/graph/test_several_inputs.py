@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from amc.analysis.analyse import analyse
 from amc.cost.costs import macs
-from amc.pruning.masked_network import ignoring
+from amc.pruning.masked_network import masked_consumers
 from amc.pruning.slicing import compact, select
-from tests.oracles import counted, distance, random_alive, randomise
+from tests.oracles import counted, distance, random_mask, randomise
 
 
 class Several(nn.Module):
@@ -38,11 +38,11 @@ def test_a_tuple_of_inputs_is_watched_and_checked() -> None:
     reasons = {frozen.name: frozen.reason for frozen in graph.frozen}
     assert reasons["signal"].startswith("combined with a tensor of fixed size by aten.add in the network itself")
     for number in range(2):
-        keeps = np.array([np.random.default_rng(number).choice(group.choices[:-1]) for group in graph.groups])
-        alive = random_alive(graph, keeps, number)
-        small = compact(model, select(graph, model, alive))
-        with torch.no_grad(), ignoring(model, graph, alive):
+        kept_counts = np.array([np.random.default_rng(number).choice(group.choices[:-1]) for group in graph.groups])
+        mask = random_mask(graph, kept_counts, number)
+        small = compact(model, select(graph, model, mask))
+        with torch.no_grad(), masked_consumers(model, graph, mask):
             wanted = model(*example)
         with torch.no_grad():
             assert distance([small(*example)], [wanted]) < 1e-4
-        assert counted(small, example) == macs(graph)(keeps) * 2
+        assert counted(small, example) == macs(graph)(kept_counts) * 2

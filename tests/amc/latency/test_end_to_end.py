@@ -9,7 +9,7 @@ from torch import nn
 
 from amc.cost.costs import written
 from amc.latency.end_to_end import OFF, LatencyCost, Measured, Parts, fit, relative_errors
-from amc.latency.random_keeps import random_keeps
+from amc.latency.random_kept_counts import random_kept_counts
 from amc.pruning.slicing import choose, compact, select
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared
@@ -18,9 +18,9 @@ MODEL, GRAPH = prepared("squeeze_excite")
 ORIGINAL = 5.0
 
 
-def layers(keeps: np.ndarray) -> float:
+def layers(kept_counts: np.ndarray) -> float:
     """A staircase, as a table gives it."""
-    return float((-(-keeps // 4)).sum()) / 10
+    return float((-(-kept_counts // 4)).sum()) / 10
 
 
 PARTS = Parts.of(GRAPH, layers)
@@ -35,7 +35,8 @@ def networks(factors: np.ndarray, noise: float = 0.0) -> list[Measured]:
     rng = np.random.default_rng(0)
     cost = cost_with(factors)
     return [
-        Measured(keeps, cost(keeps) / ORIGINAL * (1 + noise * rng.normal())) for keeps in random_keeps(GRAPH, 24, 1)
+        Measured(kept_counts, cost(kept_counts) / ORIGINAL * (1 + noise * rng.normal()))
+        for kept_counts in random_kept_counts(GRAPH, 24, 1)
     ]
 
 
@@ -55,12 +56,12 @@ def test_noise_is_averaged_out() -> None:
 @given(seed=st.integers(0, 2**16))
 def test_no_factor_is_negative_and_no_smaller_one_fits_better(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    measured = [Measured(keeps, rng.uniform(0.2, 1.2)) for keeps in random_keeps(GRAPH, 6, seed)]
+    measured = [Measured(kept_counts, rng.uniform(0.2, 1.2)) for kept_counts in random_kept_counts(GRAPH, 6, seed)]
     factors = fit(PARTS, GRAPH.full, ORIGINAL, measured)
     assert (factors >= 0).all()
 
     def error(of: np.ndarray) -> float:
-        saved = np.array([of @ (WHOLE - PARTS(each.keeps)) for each in measured])
+        saved = np.array([of @ (WHOLE - PARTS(each.kept_counts)) for each in measured])
         shares = np.array([each.share for each in measured])
         off = np.abs((ORIGINAL - saved) / (ORIGINAL * shares) - 1)
         return float(np.where(off < OFF, off**2 / 2, OFF * off - OFF**2 / 2).sum())
@@ -75,29 +76,29 @@ def test_no_factor_is_negative_and_no_smaller_one_fits_better(seed: int) -> None
 def test_the_original_takes_what_was_measured_and_less_is_never_slower() -> None:
     cost = cost_with(np.array([0.5, 0.1]) * ORIGINAL / WHOLE)
     assert cost(GRAPH.full) == ORIGINAL
-    for keeps in random_keeps(GRAPH, 20, 3):
-        for index in np.flatnonzero(keeps > 1):
-            fewer = keeps.copy()
+    for kept_counts in random_kept_counts(GRAPH, 20, 3):
+        for index in np.flatnonzero(kept_counts > 1):
+            fewer = kept_counts.copy()
             fewer[index] -= 1
-            assert 0 < cost(fewer) <= cost(keeps)
+            assert 0 < cost(fewer) <= cost(kept_counts)
 
 
 def test_what_is_written_is_what_the_layers_of_the_compact_network_return() -> None:
-    keeps = random_keeps(GRAPH, 1, 5)[0]
-    network = compact(MODEL, select(GRAPH, MODEL, choose(GRAPH, np.zeros(GRAPH.unit_count), keeps)))
+    kept_counts = random_kept_counts(GRAPH, 1, 5)[0]
+    network = compact(MODEL, select(GRAPH, MODEL, choose(GRAPH, np.zeros(GRAPH.unit_count), kept_counts)))
     sizes: list[int] = []
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             module.register_forward_hook(lambda *given: sizes.append(given[2].numel()))
     with torch.no_grad():
         network(PRUNABLE["squeeze_excite"].example()[:1])
-    assert written(GRAPH)(keeps) == sum(sizes)
+    assert written(GRAPH)(kept_counts) == sum(sizes)
 
 
 def test_a_network_that_was_disturbed_moves_nothing() -> None:
     true = np.array([0.6, 0.2]) * ORIGINAL / WHOLE
     cost = cost_with(true)
-    measured = [Measured(keeps, cost(keeps) / ORIGINAL) for keeps in random_keeps(GRAPH, 24, 0)]
-    measured[3] = Measured(measured[3].keeps, 1.6 * measured[3].share)
+    measured = [Measured(kept_counts, cost(kept_counts) / ORIGINAL) for kept_counts in random_kept_counts(GRAPH, 24, 0)]
+    measured[3] = Measured(measured[3].kept_counts, 1.6 * measured[3].share)
     fitted = cost_with(fit(PARTS, GRAPH.full, ORIGINAL, measured))
     assert relative_errors(fitted, ORIGINAL, measured[4:]).max() < 0.02

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from amc.latency import connection, measuring_device
-from amc.latency.bootstrap import BOOTSTRAP, shipment
+from amc.latency.bootstrap import BOOTSTRAP, bootstrap
 from amc.latency.measuring_device import WAITS, Device, DeviceLostError
 from amc.latency.protocol import Frame, packed, read_frame
 from amc.latency.target import Target, parse_target
@@ -137,7 +137,7 @@ def test_a_measurement_ends_with_whoever_asked_for_it() -> None:
     assert runner.stdin is not None
     assert runner.stdout is not None
     model = multiplications(1)
-    runner.stdin.write(shipment(1) + packed(Frame({"sizes": [len(model)], "precision": 0.0, "limit": 600.0}, model)))
+    runner.stdin.write(bootstrap(1) + packed(Frame({"sizes": [len(model)], "precision": 0.0, "limit": 600.0}, model)))
     runner.stdin.flush()
     assert read_frame(runner.stdout.read).header["fingerprint"]
     with pytest.raises(subprocess.TimeoutExpired):

@@ -13,7 +13,7 @@ import amc
 from amc.artifacts.portable import onnx_as_it_is
 from amc.latency.onnx_slicing import Exporter
 from amc.pruning.masked_network import randomised
-from amc.pruning.slicing import Alive, choose, compact, select
+from amc.pruning.slicing import UnitMask, choose, compact, select
 from tests.architectures import PRUNABLE
 
 
@@ -24,27 +24,27 @@ def run(content: bytes, image: Tensor) -> NDArray[np.float32]:
     return output
 
 
-def prepared(name: str) -> tuple[Exporter, nn.Module, Tensor, Alive]:
+def prepared(name: str) -> tuple[Exporter, nn.Module, Tensor, UnitMask]:
     """A network with random parameters, and a choice of channels for it that no probe has made."""
     architecture = PRUNABLE[name]
     model = randomised(architecture.build(), torch.Generator().manual_seed(0)).float()
     example = architecture.example(1)
-    graph = amc.analysis.analyse(model, example, round_to=1)
+    graph = amc.analyse(model, example, round_to=1)
     random = np.random.default_rng(1)
-    keeps = np.array([random.choice(group.choices) for group in graph.groups])
-    alive = choose(graph, random.random(graph.unit_count), keeps)
-    return Exporter(model, graph, example), model, example, alive
+    kept_counts = np.array([random.choice(group.choices) for group in graph.groups])
+    mask = choose(graph, random.random(graph.unit_count), kept_counts)
+    return Exporter(model, graph, example), model, example, mask
 
 
 @pytest.mark.parametrize("name", ["padded", "inverted", "grouped_narrow", "shuffle_v1", "transformer"])
 def test_a_cut_export_computes_what_the_compact_network_does(name: str) -> None:
-    exporter, model, image, alive = prepared(name)
+    exporter, model, image, mask = prepared(name)
     assert exporter.cuts
-    network = compact(model, select(exporter.graph, model, alive))
+    network = compact(model, select(exporter.graph, model, mask))
     with torch.no_grad():
         want = network(image).numpy()
-    np.testing.assert_allclose(run(exporter.compact(alive), image), want, rtol=1e-3, atol=1e-4 * np.abs(want).max())
-    assert len(exporter.compact(alive)) < len(exporter.original)
+    np.testing.assert_allclose(run(exporter.compact(mask), image), want, rtol=1e-3, atol=1e-4 * np.abs(want).max())
+    assert len(exporter.compact(mask)) < len(exporter.original)
 
 
 class Written(nn.Module):
@@ -64,13 +64,13 @@ class Written(nn.Module):
 def test_where_cutting_is_not_enough_every_network_is_exported() -> None:
     model = randomised(Written(lambda x: torch.cat(x.chunk(2, 1)[::-1], 1)), torch.Generator().manual_seed(0)).float()
     image = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    graph = amc.analysis.analyse(model, image, round_to=1)
+    graph = amc.analyse(model, image, round_to=1)
     exporter = Exporter(model, graph, image)
     assert not exporter.cuts
-    alive = choose(graph, np.zeros(graph.unit_count), graph.least)
+    mask = choose(graph, np.zeros(graph.unit_count), graph.least)
     with torch.no_grad():
-        want = compact(model, select(graph, model, alive))(image).numpy()
-    np.testing.assert_allclose(run(exporter.compact(alive), image), want, rtol=1e-3, atol=1e-5)
+        want = compact(model, select(graph, model, mask))(image).numpy()
+    np.testing.assert_allclose(run(exporter.compact(mask), image), want, rtol=1e-3, atol=1e-5)
 
 
 def test_runtimes_fold_the_norms_of_an_export(tmp_path: Path) -> None:

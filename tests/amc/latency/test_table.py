@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from amc.analysis.analyse import analyse
 from amc.latency.device_rounding import device_rounding
-from amc.latency.layer_latency import GRAIN, Surface, corners
+from amc.latency.layer_latency import GRAIN, LayerLatency, corners
 from amc.latency.onnx_slicing import Exporter
-from amc.latency.random_keeps import random_keeps
+from amc.latency.random_kept_counts import random_kept_counts
 from amc.latency.shapes import LayerShape, shapes_of, small_model
 from amc.latency.table import LatencyTable, default_path, read_table
 from amc.latency.table_building import build, missing
@@ -60,22 +60,22 @@ def test_the_sum_over_layers_is_that_of_the_compact_network(exporter: Exporter) 
     shapes = shapes_of(exporter.whole, exporter.graph)
     cost = built(exporter, device).cost(exporter.graph, shapes)
     layers, graph = len(exporter.graph.layers), exporter.graph
-    for keeps in [graph.full, graph.least, *random_keeps(graph, 8, seed=0)]:
-        wanted = milliseconds(exporter.compact(choose(graph, np.zeros(graph.unit_count), keeps)))
+    for kept_counts in [graph.full, graph.least, *random_kept_counts(graph, 8, seed=0)]:
+        wanted = milliseconds(exporter.compact(choose(graph, np.zeros(graph.unit_count), kept_counts)))
         wanted += 0.02 * (layers - 1)  # each small model has what a model takes besides its layers
-        assert cost(keeps) == pytest.approx(wanted, rel=0.04)
-        assert cost.terms(keeps).sum() == pytest.approx(cost(keeps))
+        assert cost(kept_counts) == pytest.approx(wanted, rel=0.04)
+        assert cost.terms(kept_counts).sum() == pytest.approx(cost(kept_counts))
 
 
 def test_more_channels_are_never_predicted_to_take_less_whatever_the_noise(exporter: Exporter) -> None:
     table = built(exporter, PretendedDevice(noise=0.2))
     graph = exporter.graph
     cost = table.cost(graph, shapes_of(exporter.whole, graph))
-    for keeps in random_keeps(graph, 20, seed=1):
-        for index in range(len(keeps)):
-            more = keeps.copy()
+    for kept_counts in random_kept_counts(graph, 20, seed=1):
+        for index in range(len(kept_counts)):
+            more = kept_counts.copy()
             more[index] = min(more[index] + 1, graph.full[index])
-            assert cost(more) >= cost(keeps) - 1e-12
+            assert cost(more) >= cost(kept_counts) - 1e-12
 
 
 def test_what_was_measured_is_not_measured_again(exporter: Exporter, tmp_path: Path) -> None:
@@ -107,8 +107,8 @@ def test_a_table_is_read_as_it_was_written(exporter: Exporter, tmp_path: Path) -
     table = built(exporter, PretendedDevice(noise=0.02))
     table.write(tmp_path / "table.json")
     read = read_table(tmp_path / "table.json", FINGERPRINT)
-    shapes, keeps = shapes_of(exporter.whole, exporter.graph), exporter.graph.least
-    assert read.cost(exporter.graph, shapes)(keeps) == table.cost(exporter.graph, shapes)(keeps)
+    shapes, kept_counts = shapes_of(exporter.whole, exporter.graph), exporter.graph.least
+    assert read.cost(exporter.graph, shapes)(kept_counts) == table.cost(exporter.graph, shapes)(kept_counts)
     assert read.points == table.points
 
 
@@ -140,7 +140,7 @@ def test_a_surface_never_falls(seed: int, noise: float) -> None:
     least = (4, 6)
     points = {(i, 40): i / 24 for i in (4, 10, 14)} | {(24, o): o / 40 for o in (6, 23, 30)}
     points |= {(i, o): i * o / 960 for i, o in corners(CONV, least)}
-    surface = Surface(CONV, {point: share * (1 + noise * rng.normal()) for point, share in points.items()}, least)
+    surface = LayerLatency(CONV, {point: share * (1 + noise * rng.normal()) for point, share in points.items()}, least)
     values = np.array([[surface(i, o) for o in range(6, 41)] for i in range(4, 25)])
     assert (np.diff(values, axis=0) >= -1e-9).all()
     assert (np.diff(values, axis=1) >= -1e-9).all()
@@ -154,7 +154,7 @@ def test_stairs_of_both_axes_are_stairs_everywhere() -> None:
 
     points = {(i, 40): share(i, 40) for i in range(4, 24)} | {(24, o): share(24, o) for o in range(6, 40)}
     points |= {point: share(*point) for point in corners(CONV, (4, 6))}
-    surface = Surface(CONV, points, (4, 6))
+    surface = LayerLatency(CONV, points, (4, 6))
     for i in range(4, 25):
         for o in range(6, 41):
             assert surface(i, o) == pytest.approx(share(i, o))
@@ -168,4 +168,4 @@ def test_rounding_is_learned_from_the_stairs(monkeypatch: pytest.MonkeyPatch) ->
     exporter = Exporter(model, graph, example)
     cost = built(exporter, PretendedDevice()).cost(graph, shapes_of(exporter.whole, graph))
     assert device_rounding(graph, cost) == 2 * GRAIN
-    assert device_rounding(graph, lambda keeps: float(keeps.sum())) == GRAIN
+    assert device_rounding(graph, lambda kept_counts: float(kept_counts.sum())) == GRAIN

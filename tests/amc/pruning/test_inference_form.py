@@ -13,7 +13,7 @@ from amc.analysis.analyse import analyse
 from amc.pruning.inference_form import for_inference
 from amc.pruning.slicing import compact, select
 from tests.architectures import PRUNABLE
-from tests.oracles import distance, prepared, random_alive, randomise, run, snapshot
+from tests.oracles import distance, prepared, random_mask, randomise, run, snapshot
 
 
 def norms(model: nn.Module) -> int:
@@ -31,7 +31,7 @@ def test_it_computes_the_same_and_leaves_the_original_as_it_was(name: str) -> No
 @pytest.mark.parametrize("name", PRUNABLE)
 def test_a_compact_network_is_arranged_by_the_originals_graph(name: str) -> None:
     model, graph = prepared(name)
-    small, x = compact(model, select(graph, model, random_alive(graph, graph.least, 0))), PRUNABLE[name].example()
+    small, x = compact(model, select(graph, model, random_mask(graph, graph.least, 0))), PRUNABLE[name].example()
     fast = for_inference(small, graph)
     assert distance(run(fast, x), run(small, x)) < 1e-4
     assert norms(fast) == norms(for_inference(model, graph))

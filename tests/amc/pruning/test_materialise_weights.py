@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amc.analysis.analyse import analyse
-from amc.pruning.materialise_weights import SamePadded, plain_convolutions
+from amc.pruning.materialise_weights import SamePadded, materialise_weights
 from tests.oracles import randomise
 from tests.unusual import Around
 
@@ -65,7 +65,7 @@ def test_a_computed_weight_becomes_a_plain_one_that_can_be_cut(kind: str) -> Non
     model = randomise(Around(COMPUTED[kind](), 8))
     with torch.no_grad():
         before = model(IMAGES)
-        plain_convolutions(model)
+        materialise_weights(model)
         torch.testing.assert_close(model(IMAGES), before)
     assert type(model.middle) is (SamePadded if "same" in kind else nn.Conv2d)
     assert {"conv1", "middle", "conv2"} <= {group.name for group in analyse(model, IMAGES).groups}
@@ -77,7 +77,7 @@ def test_zeros_follow_the_size_of_the_image(size: int) -> None:
     images = torch.randn(2, 3, size, size + 1)
     with torch.no_grad():
         before = model(images)
-        plain_convolutions(model.eval())
+        materialise_weights(model.eval())
         torch.testing.assert_close(model(images), before)
     assert type(model[0]) is SamePadded
 
@@ -86,13 +86,13 @@ def test_zeros_follow_the_size_of_the_image(size: int) -> None:
 def test_every_other_convolution_is_left(build: type[nn.Conv2d]) -> None:
     middle = build(8, 8, 3)
     model = Around(middle, 8).eval()
-    plain_convolutions(model)
+    materialise_weights(model)
     assert model.middle is middle
 
 
 def test_a_module_in_two_places_is_still_one() -> None:
     model = nn.ModuleDict({"a": Standardised(3, 4, 3)})
     model["b"] = model["a"]
-    plain_convolutions(model.eval())
+    materialise_weights(model.eval())
     assert type(model["a"]) is nn.Conv2d
     assert model["b"] is model["a"]

@@ -99,9 +99,9 @@ def test_the_compact_network_is_the_one_cut_by_hand(
     monkeypatch.setattr(slicing, "LARGE", large)
     model, graph = prepared(by_hand.__name__)
     state = model.state_dict()
-    wanted, keeps = by_hand(state)
+    wanted, kept_counts = by_hand(state)
     wanted.load_state_dict(state)
-    got = compact(model, select(graph, model, choose(graph, l1(Evidence(model, graph, [])), np.array(keeps))))
+    got = compact(model, select(graph, model, choose(graph, l1(Evidence(model, graph, [])), np.array(kept_counts))))
     assert repr(got) == repr(wanted)  # types, channels and features of every module
     assert list(got.state_dict()) == list(wanted.state_dict())
     for name, tensor in wanted.state_dict().items():

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from amc.analysis.analyse import analyse
 from amc.compression.compressor import Compressor
 from amc.graph import PruningGraph
-from amc.pruning.slicing import Alive, compact, select
+from amc.pruning.slicing import UnitMask, compact, select
 from amc.recovery import asymmetric
 from amc.recovery.asymmetric import Asymmetric
 from tests.architectures import PRUNABLE
@@ -21,17 +21,17 @@ def images(name: str, count: int = 64, seed: int = 0) -> Tensor:
     return torch.randn(count, *PRUNABLE[name].input_shape, generator=torch.Generator().manual_seed(seed))
 
 
-def halved(graph: PruningGraph, seed: int = 0) -> Alive:
+def halved(graph: PruningGraph, seed: int = 0) -> UnitMask:
     """A random half of every group."""
     rng = np.random.default_rng(seed)
-    alive = np.zeros(graph.unit_count, dtype=np.bool_)
+    mask = np.zeros(graph.unit_count, dtype=np.bool_)
     for group in graph.groups:
-        alive[group.first_unit + rng.permutation(group.units)[: max(1, group.units // 2)]] = True
-    return alive
+        mask[group.first_unit + rng.permutation(group.units)[: max(1, group.units // 2)]] = True
+    return mask
 
 
-def cut(model: nn.Module, graph: PruningGraph, alive: Alive) -> nn.Module:
-    return compact(model, select(graph, model, alive)).eval()
+def cut(model: nn.Module, graph: PruningGraph, mask: UnitMask) -> nn.Module:
+    return compact(model, select(graph, model, mask)).eval()
 
 
 @pytest.mark.parametrize("name", PRUNABLE)
@@ -49,15 +49,15 @@ def test_a_network_that_is_not_pruned_stays_as_it_is(name: str) -> None:
 @pytest.mark.parametrize("name", PRUNABLE)
 def test_pruned_networks_come_nearer_to_the_original(name: str) -> None:
     model, graph = prepared(name)
-    x, alive = images(name, 256), halved(graph)
-    network = cut(model, graph, alive)
+    x, mask = images(name, 256), halved(graph)
+    network = cut(model, graph, mask)
     untouched = distance(run(network, x), run(model, x))
-    Asymmetric(model, graph, [x], seed=0).refit(network, alive)
+    Asymmetric(model, graph, [x], seed=0).refit(network, mask)
     assert all(torch.isfinite(out).all() for out in run(network, x))
     assert distance(run(network, x), run(model, x)) < untouched
     assert not any(module.training for module in network.modules())
-    again = cut(model, graph, alive)
-    Asymmetric(model, graph, [x], seed=0).refit(again, alive)
+    again = cut(model, graph, mask)
+    Asymmetric(model, graph, [x], seed=0).refit(again, mask)
     assert distance(run(again, x), run(network, x)) == 0
 
 
@@ -87,9 +87,9 @@ def test_each_layer_is_the_least_squares_fit_of_what_it_reads_to_what_the_origin
     randomise(model)
     x = torch.randn(200, 2, 5, 5)
     graph = analyse(model, x[:2])
-    alive = halved(graph)
-    network = cut(model, graph, alive)
-    Asymmetric(model, graph, [x], seed=0).refit(network, alive)
+    mask = halved(graph)
+    network = cut(model, graph, mask)
+    Asymmetric(model, graph, [x], seed=0).refit(network, mask)
     seen: dict[str, list[Tensor]] = {}
 
     def note(module: nn.Module, name: str) -> None:
@@ -100,7 +100,7 @@ def test_each_layer_is_the_least_squares_fit_of_what_it_reads_to_what_the_origin
             note(each.get_submodule(layer), f"{which} {layer}")
         with torch.no_grad():
             each(x)
-    kept = torch.from_numpy(graph.layers[1].out.kept(alive))
+    kept = torch.from_numpy(graph.layers[1].out.kept(mask))
     patches = nn.functional.unfold(seen["pruned second"][0], 3).transpose(1, 2).flatten(0, 1)
     wanted = seen["original second"][1][:, kept].flatten(2).transpose(1, 2).flatten(0, 1)
     found = seen["pruned norm"][0].flatten(2).transpose(1, 2).flatten(0, 1)
@@ -143,19 +143,19 @@ def test_the_drift_of_a_shortcut_is_made_up_for() -> None:
     randomise(model)
     x = torch.randn(128, 3, 4, 4)
     graph = analyse(model, x[:2])
-    alive = np.ones(graph.unit_count, dtype=np.bool_)
+    mask = np.ones(graph.unit_count, dtype=np.bool_)
     for group in graph.groups:
         if group.name in ("body", "inner"):
-            alive[group.first_unit : group.first_unit + group.units // 2] = False
-    assert 0 < alive.sum() < len(alive)
+            mask[group.first_unit : group.first_unit + group.units // 2] = False
+    assert 0 < mask.sum() < len(mask)
     errors = []
     for without in (False, True):
-        network = cut(model, graph, alive)
+        network = cut(model, graph, mask)
         refit = Asymmetric(model, graph, [x], seed=0)
         assert len(refit.shortcuts) == 1
         if without:
             refit.shortcuts, refit.added = {}, {}
-        refit.refit(network, alive)
+        refit.refit(network, mask)
         with torch.no_grad():
             model(x), network(x)
         errors.append(float((network.summed - model.summed).square().mean()))
@@ -169,12 +169,12 @@ def test_the_statistics_of_a_norm_that_no_layer_is_fitted_to_move_as_what_it_rea
     randomise(model)
     x = torch.randn(50, 3, 4, 4)
     graph = analyse(model, x[:2])
-    alive = halved(graph)
-    network = cut(model, graph, alive)
-    Asymmetric(model, graph, [x], seed=0).refit(network, alive)
+    mask = halved(graph)
+    network = cut(model, graph, mask)
+    Asymmetric(model, graph, [x], seed=0).refit(network, mask)
     with torch.no_grad():
         moments = [each.get_submodule("0")(x).transpose(0, 1).flatten(1).double() for each in (model, network)]
-    kept = graph.tensors["1.running_mean"][0].kept(alive)
+    kept = graph.tensors["1.running_mean"][0].kept(mask)
     before, after = moments[0][kept], moments[1]
     former, found = model.get_submodule("1"), network.get_submodule("1")
     assert isinstance(former, nn.BatchNorm2d)
@@ -192,19 +192,19 @@ def test_few_images_and_dead_channels_stay_finite() -> None:
     dead = copy.deepcopy(model)
     with torch.no_grad():
         next(dead.parameters()).zero_()
-    x, alive = images("plain", 2), halved(graph)
-    network = cut(dead, graph, alive)
-    Asymmetric(dead, graph, [x], seed=0).refit(network, alive)
+    x, mask = images("plain", 2), halved(graph)
+    network = cut(dead, graph, mask)
+    Asymmetric(dead, graph, [x], seed=0).refit(network, mask)
     assert all(torch.isfinite(out).all() for out in run(network, x))
 
 
 @pytest.mark.parametrize("name", ["plain", "projection", "dense"])
 def test_the_compressor_refits(name: str) -> None:
     model, graph = prepared(name)
-    x, alive = images(name, 256), halved(graph)
+    x, mask = images(name, 256), halved(graph)
     errors = {}
     compressor = Compressor(model, graph, [x])
     for recovery in ("reconstruction", "asymmetric"):
-        network, _ = compressor.compact(alive, recovery)
+        network, _ = compressor.compact(mask, recovery)
         errors[recovery] = distance(run(network, x), run(model, x))
     assert errors["asymmetric"] < errors["reconstruction"]

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from amc.analysis.analyse import analyse
 from amc.compression.compressor import Compressor
 from amc.graph import PruningGraph
-from amc.pruning.slicing import Alive, compact, select
+from amc.pruning.slicing import UnitMask, compact, select
 from amc.recovery.bias_correction import BiasCorrection
 from tests.oracles import distance, randomise, run, snapshot
 
@@ -26,9 +26,9 @@ def normless(norm: type[nn.Module] | None = None) -> nn.Module:
     return randomise(nn.Sequential(*layers)).eval()
 
 
-def halved(graph: PruningGraph) -> Alive:
-    alive: Alive = np.arange(graph.unit_count) % 2 == 0
-    return alive
+def halved(graph: PruningGraph) -> UnitMask:
+    mask: UnitMask = np.arange(graph.unit_count) % 2 == 0
+    return mask
 
 
 def means(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
@@ -51,26 +51,26 @@ def means(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
 def test_every_layer_gives_what_the_original_gives_on_average() -> None:
     model, x = normless(), noise(40)
     graph = analyse(model, x)
-    alive = halved(graph)
-    network = compact(model, select(graph, model, alive))
+    mask = halved(graph)
+    network = compact(model, select(graph, model, mask))
     before = snapshot(model)
-    BiasCorrection(model, graph, [x[:10], x[10:]]).correct(network, alive)
+    BiasCorrection(model, graph, [x[:10], x[10:]]).correct(network, mask)
     assert snapshot(model) == before
     wanted, got = means(model, x), means(network, x)
     for layer in graph.layers:
-        torch.testing.assert_close(got[layer.name], wanted[layer.name][layer.out.kept(alive)], rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(got[layer.name], wanted[layer.name][layer.out.kept(mask)], rtol=1e-4, atol=1e-4)
 
 
 def test_images_that_are_read_in_parts_say_nearly_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     model, x = normless(), noise(40)
     graph = analyse(model, x)
-    alive = halved(graph)
-    uncorrected, whole, in_parts = (compact(model, select(graph, model, alive)) for _ in range(3))
-    BiasCorrection(model, graph, [x]).correct(whole, alive)
+    mask = halved(graph)
+    uncorrected, whole, in_parts = (compact(model, select(graph, model, mask)) for _ in range(3))
+    BiasCorrection(model, graph, [x]).correct(whole, mask)
     monkeypatch.setattr(
         "amc.recovery.bias_correction.LARGEST_AT_ONCE", 4 * 8 * 36 * 15
     )  # of 15 images: 8 channels of 6 x 6
-    BiasCorrection(model, graph, [x]).correct(in_parts, alive)
+    BiasCorrection(model, graph, [x]).correct(in_parts, mask)
     before, one, other = (
         torch.cat([value for name, value in net.state_dict().items() if name.endswith("bias")])
         for net in (uncorrected, whole, in_parts)
@@ -83,10 +83,10 @@ def test_images_that_are_read_in_parts_say_nearly_the_same(monkeypatch: pytest.M
 def test_networks_without_batch_norm_come_nearer_to_the_original(norm: type[nn.Module] | None) -> None:
     model, x = normless(norm), noise(60)
     compress = Compressor(model, analyse(model, x), [x])
-    alive = halved(compress.graph)
+    mask = halved(compress.graph)
     other = noise(60, seed=1)
     error = {
-        recovery: distance(run(compress.compact(alive, recovery)[0], other), run(model, other))
+        recovery: distance(run(compress.compact(mask, recovery)[0], other), run(model, other))
         for recovery in ("none", "statistics")
     }
     assert error["statistics"] < error["none"]

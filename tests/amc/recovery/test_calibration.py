@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
-from amc.graph import unchecked
+from amc.graph import trace_graph
 from amc.recovery import calibration
 from amc.recovery.calibration import POSITIONS_PER_IMAGE, Moments, collect
 from tests.oracles import snapshot
@@ -19,7 +19,7 @@ def noise(*shape: int) -> Tensor:
 
 
 def moments_of(model: nn.Module, images: Tensor, batch: int = 4, seed: int = 0) -> dict[str, Moments]:
-    graph = unchecked(model, images[:1])
+    graph = trace_graph(model, images[:1])
     return collect(model.eval(), graph, list(images.split(batch)), len(images), seed)
 
 
@@ -238,7 +238,7 @@ class Breaks(nn.Sequential):
 
 def test_nothing_is_left_behind_when_the_network_raises() -> None:
     model = Breaks(nn.Conv2d(3, 6, 1), nn.Tanh(), nn.Conv2d(6, 2, 1)).eval()
-    graph = unchecked(model, torch.zeros(1, 3, 4, 4))
+    graph = trace_graph(model, torch.zeros(1, 3, 4, 4))
     before, shortcut = snapshot(model), torch.backends.mha.get_fastpath_enabled()
     with pytest.raises(ValueError, match="the user's own mistake"):
         collect(model, graph, [torch.zeros(2, 3, 4, 4), torch.zeros(3, 3, 4, 4)], 5, seed=0)

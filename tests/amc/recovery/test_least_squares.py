@@ -6,15 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from amc.recovery.least_squares import RIDGE, RIDGES, Normal, Problem, Rows, best_ridge
+from amc.recovery.least_squares import RIDGE, RIDGES, NormalEquations, Problem, SampleRows, best_ridge
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def normal(x: Tensor, lacking: Tensor) -> Normal:
-    return Normal(x.transpose(1, 2) @ x, x.transpose(1, 2) @ lacking)
+def normal(x: Tensor, lacking: Tensor) -> NormalEquations:
+    return NormalEquations(x.transpose(1, 2) @ x, x.transpose(1, 2) @ lacking)
 
 
 @settings(deadline=None, max_examples=60)
@@ -30,7 +30,7 @@ def test_both_forms_predict_what_a_direct_solution_does(
 ) -> None:
     x, lacking = noise(2, rows, unknowns), noise(2, rows, outputs, seed=1)
     x[:, :, :dead] = 0.0
-    for problem in (normal(x, lacking), Rows(x, lacking)):
+    for problem in (normal(x, lacking), SampleRows(x, lacking)):
         change = problem.change(ridge)
         for each, part, got in zip(x, lacking, change, strict=True):
             absolute = ridge * each.square().sum() / unknowns
@@ -43,7 +43,7 @@ def test_both_forms_predict_what_a_direct_solution_does(
         assert problem.energy(change) == pytest.approx(energy, rel=1e-9, abs=1e-9)
 
 
-@pytest.mark.parametrize("form", [normal, Rows])
+@pytest.mark.parametrize("form", [normal, SampleRows])
 def test_the_ridge_follows_what_was_held_out(form: type[Problem]) -> None:
     x, noisy = noise(1, 30, 20), noise(1, 30, 3, seed=1)
     nothing = form(noise(1, 30, 20, seed=2), noise(1, 30, 3, seed=3))

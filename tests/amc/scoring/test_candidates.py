@@ -9,7 +9,7 @@ from amc.data.load import load_data
 from amc.data.splits import SplitSizes
 from amc.networks.sources import load_network
 from amc.scoring.candidates import Candidates
-from amc.scoring.racing import Yardstick
+from amc.scoring.racing import RaceReference
 from amc.task import Task
 
 
@@ -23,13 +23,13 @@ def digits_task() -> Task:
 def test_a_tape_scores_what_the_network_does(monkeypatch: pytest.MonkeyPatch) -> None:
     task = digits_task()
     taped = task.candidates
-    assert taped._tape is not None
+    assert taped._program is not None
     monkeypatch.setattr("amc.scoring.candidates.fused_tape", lambda *_: None)
     plain = Candidates(*taped.recipe)
-    assert plain._tape is None
+    assert plain._program is None
     for seed in range(3):
-        keeps = random_policy(np.random.default_rng(seed), task.budgets)
-        one, other = taped.score(keeps).answers, plain.score(keeps).answers
+        kept_counts = random_policy(np.random.default_rng(seed), task.budgets)
+        one, other = taped.score(kept_counts).answers, plain.score(kept_counts).answers
         assert one is not None
         assert other is not None
         assert (one == other).mean() > 0.99
@@ -39,15 +39,15 @@ def test_a_tape_scores_what_the_network_does(monkeypatch: pytest.MonkeyPatch) ->
 def test_scores_are_in_the_format_of_the_processor(monkeypatch: pytest.MonkeyPatch, native: bool) -> None:
     """Where that changes next to nothing; one image of 130 is a point in a hundred."""
     task = digits_task()
-    keeps = random_policy(np.random.default_rng(0), task.budgets)
+    kept_counts = random_policy(np.random.default_rng(0), task.budgets)
     exact = task.candidates
     assert exact.dtype == torch.float32  # too small a network to gain by another
     monkeypatch.setattr("amc.scoring.candidates.LEAST_MACS", 0)
     monkeypatch.setattr("amc.scoring.precision.multiplies_in_bfloat16", lambda _: native)
     found = Candidates(*exact.recipe[:-1])
     assert found.dtype == (torch.bfloat16 if native else torch.float32)
-    assert {parameter.dtype for parameter in found.network(keeps).parameters()} == {found.dtype}
-    assert found.score(keeps).value == pytest.approx(exact.score(keeps).value, abs=0.02 if native else 0)
+    assert {parameter.dtype for parameter in found.network(kept_counts).parameters()} == {found.dtype}
+    assert found.score(kept_counts).value == pytest.approx(exact.score(kept_counts).value, abs=0.02 if native else 0)
 
 
 def test_what_was_kept_of_others_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,12 +60,12 @@ def test_what_was_kept_of_others_changes_no_answer(monkeypatch: pytest.MonkeyPat
     policy = random_policy(rng, task.budgets)
     kept = []
     for number in range(12):
-        (keeps,) = varied_policies(rng, task.budgets, policy, 0.5, 1, first=2)
-        answers = plain.score(keeps).answers
+        (kept_counts,) = varied_policies(rng, task.budgets, policy, 0.5, 1, first=2)
+        answers = plain.score(kept_counts).answers
         assert answers is not None
         panel = [answers ^ (rng.random(130) < 0.1) for _ in range(4)]
-        yardstick = Yardstick.of(panel, number) if number % 3 else None
-        one, other = caching.score(keeps, yardstick), plain.score(keeps, yardstick)
+        race_reference = RaceReference.of(panel, number) if number % 3 else None
+        one, other = caching.score(kept_counts, race_reference), plain.score(kept_counts, race_reference)
         assert one.value == other.value
         assert one.share == other.share
         assert caching._prefixes is not None

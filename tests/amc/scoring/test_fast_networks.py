@@ -22,13 +22,13 @@ def test_they_are_the_networks_that_are_kept(name: str, way: str) -> None:
     fast = FastNetworks(compressor, compressor.calibration, torch.float32, statistics=statistics)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     rng = np.random.default_rng(0)
-    for keeps in (graph.least, np.array([rng.choice(group.choices) for group in graph.groups]), graph.full):
-        alive = compressor.alive(keeps)
-        tensors, selection = compressor.tensors(alive, way)
+    for kept_counts in (graph.least, np.array([rng.choice(group.choices) for group in graph.groups]), graph.full):
+        mask = compressor.mask(kept_counts)
+        tensors, selection = compressor.tensors(mask, way)
         network = fast.network(tensors, selection)
         if statistics and not has_statistics(model):
             continue  # biases are corrected instead
-        wanted, _ = compressor.compact(alive, way)
+        wanted, _ = compressor.compact(mask, way)
         example = PRUNABLE[name].example()
         assert distance(run(network, example), run(for_inference(wanted, graph), example)) < 1e-4
     assert all(torch.equal(before[key], tensor) for key, tensor in model.state_dict().items())
@@ -37,12 +37,12 @@ def test_they_are_the_networks_that_are_kept(name: str, way: str) -> None:
 def test_bfloat16_is_near() -> None:
     model, graph = prepared("projection")
     compressor = Compressor(model, graph, [PRUNABLE["projection"].example(32)])
-    alive = compressor.alive(graph.least)
+    mask = compressor.mask(graph.least)
     example = PRUNABLE["projection"].example(16)
     outputs = []
     for dtype in (torch.float32, torch.bfloat16):
         fast = FastNetworks(compressor, compressor.calibration, dtype, statistics=True)
-        tensors, selection = compressor.tensors(alive, "both")
+        tensors, selection = compressor.tensors(mask, "both")
         network = fast.network(tensors, selection)
         outputs.append([each.float() for each in run(network, example.to(dtype))])
     assert 0 < distance(outputs[1], outputs[0]) < 0.1

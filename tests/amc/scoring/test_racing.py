@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from amc.scoring.racing import ERROR, FEWEST, PANEL, TO_THE_END, Answers, Race, Score, Yardstick, panel_of
+from amc.scoring.racing import ERROR, FEWEST, PANEL, TO_THE_END, Answers, Race, RaceReference, Score, panel_of
 
 IMAGES = 2000
 
@@ -22,18 +22,18 @@ def with_right(answers: Answers, right: int, rng: np.random.Generator) -> Answer
     return answers
 
 
-def field(rng: np.random.Generator, gap: int, seed: int) -> tuple[Yardstick, Answers]:
+def field(rng: np.random.Generator, gap: int, seed: int) -> tuple[RaceReference, Answers]:
     """A yardstick of networks alike, and a candidate with `gap` right answers fewer than its reference."""
     likely = chances(rng)
     panel = [rng.random(IMAGES) < likely for _ in range(12)]
     candidate = with_right(rng.random(IMAGES) < likely, int(panel[0].sum()) - gap, rng)
-    return Yardstick.of(panel, seed), candidate
+    return RaceReference.of(panel, seed), candidate
 
 
-def run(yardstick: Yardstick, candidate: Answers, slice_size: int = 100) -> Race:
-    race = Race(yardstick)
+def run(race_reference: RaceReference, candidate: Answers, slice_size: int = 100) -> Race:
+    race = Race(race_reference)
     for start in range(0, IMAGES, slice_size):
-        if race.add(candidate[yardstick.order[start : start + slice_size]]):
+        if race.add(candidate[race_reference.order[start : start + slice_size]]):
             break
     return race
 
@@ -45,7 +45,7 @@ def test_what_is_not_worse_is_hardly_ever_given_up(misled: bool) -> None:
     likely = chances(rng)
     panel = [rng.random(IMAGES) < likely for _ in range(12)]
     candidate = with_right(rng.random(IMAGES) < (1 - likely if misled else likely), int(panel[0].sum()), rng)
-    given_up = [run(Yardstick.of(panel, seed), candidate, slice_size=40).seen < IMAGES for seed in range(400)]
+    given_up = [run(RaceReference.of(panel, seed), candidate, slice_size=40).seen < IMAGES for seed in range(400)]
     assert sum(given_up) <= 400 * ERROR + 3 * np.sqrt(400 * ERROR)
 
 
@@ -60,11 +60,11 @@ def test_what_is_much_worse_is_given_up_early() -> None:
 @settings(derandomize=True, deadline=None)
 @given(seed=st.integers(0, 10_000), gap=st.integers(-80, 250), size=st.integers(1, 500))
 def test_the_estimate_is_below_the_reference_and_exact_at_the_end(seed: int, gap: int, size: int) -> None:
-    yardstick, candidate = field(np.random.default_rng(seed), gap, seed)
-    race = run(yardstick, candidate, size)
+    race_reference, candidate = field(np.random.default_rng(seed), gap, seed)
+    race = run(race_reference, candidate, size)
     if race.seen < IMAGES:
         assert race.seen < TO_THE_END * IMAGES
-        assert race.estimate < yardstick.right / IMAGES
+        assert race.estimate < race_reference.right / IMAGES
     else:
         assert race.estimate == candidate.mean()
 
@@ -76,9 +76,9 @@ def test_estimates_are_right_on_average() -> None:
     candidate = rng.random(IMAGES) < 0.6
     estimates = []
     for seed in range(400):
-        yardstick = Yardstick.of(panel, seed)
-        race = Race(yardstick)
-        race.add(candidate[yardstick.order[:200]])
+        race_reference = RaceReference.of(panel, seed)
+        race = Race(race_reference)
+        race.add(candidate[race_reference.order[:200]])
         estimates.append(race.estimate)
     assert abs(np.mean(estimates) - candidate.mean()) < 4 * np.std(estimates) / np.sqrt(len(estimates))
 
@@ -88,18 +88,18 @@ def test_estimates_are_right_on_average() -> None:
 def test_a_panel_may_be_right_or_wrong_everywhere(everywhere: bool) -> None:
     panel = [np.full(IMAGES, everywhere)] * 8
     right = np.arange(IMAGES) % 5 > 0
-    race = run(Yardstick.of(panel, seed=0), right)
+    race = run(RaceReference.of(panel, seed=0), right)
     assert (race.seen < IMAGES) == everywhere
-    assert run(Yardstick.of(panel, seed=0), panel[0]).estimate == everywhere
+    assert run(RaceReference.of(panel, seed=0), panel[0]).estimate == everywhere
 
 
 def test_images_on_which_the_panel_disagrees_come_first() -> None:
     rng = np.random.default_rng(0)
-    yardstick, _ = field(rng, 0, 0)
-    torn = np.abs(yardstick.chances - 0.5) < 0.25
-    first, last = np.split(yardstick.order, 4)[::3]
+    race_reference, _ = field(rng, 0, 0)
+    torn = np.abs(race_reference.chances - 0.5) < 0.25
+    first, last = np.split(race_reference.order, 4)[::3]
     assert torn[first].mean() > 4 * torn[last].mean()
-    assert sorted(yardstick.order) == list(range(IMAGES))
+    assert sorted(race_reference.order) == list(range(IMAGES))
 
 
 def test_the_panel_is_near_the_percentile_and_scored_to_the_end() -> None:

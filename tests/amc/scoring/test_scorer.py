@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from amc.compression.compressor import Compressor
-from amc.graph import Keeps
-from amc.scoring.racing import FEWEST, ROUND, Score, Yardstick
+from amc.graph import KeptCounts
+from amc.scoring.racing import FEWEST, ROUND, RaceReference, Score
 from amc.scoring.scorer import PolicyScorer
 from tests.architectures import PRUNABLE
 from tests.oracles import counted_params, prepared
@@ -23,10 +23,12 @@ def test_each_policy_is_scored_once_on_its_own_compact_network() -> None:
 
     compress = Compressor(model, graph, [PRUNABLE["plain"].example(8)])
     score = PolicyScorer(
-        lambda policies, _: (Score(accuracy(compress.compact(compress.alive(keeps))[0])) for keeps in policies)
+        lambda policies, _: (
+            Score(accuracy(compress.compact(compress.mask(kept_counts))[0])) for kept_counts in policies
+        )
     )
     policies = [np.array([5, 7]), np.array([8, 12]), np.array([5, 7]), np.array([7, 5])]
-    found = [score(keeps) for keeps in policies]
+    found = [score(kept_counts) for kept_counts in policies]
     assert found[0] == found[2]
     assert len(set(found)) == 3
     assert scored == [5 * 27 + 10 + 7 * 45 + 14 + 40, 1185, 7 * 27 + 14 + 5 * 63 + 10 + 30]
@@ -39,19 +41,23 @@ class Scored:
         self.asked: list[int] = []
         self.yardsticks: list[tuple[int, bytes, bytes] | None] = []
 
-    def __call__(self, policies: Sequence[Keeps], yardstick: Yardstick | None) -> Iterator[Score]:
-        known = (yardstick.right, yardstick.chances.tobytes(), yardstick.order.tobytes()) if yardstick else None
+    def __call__(self, policies: Sequence[KeptCounts], race_reference: RaceReference | None) -> Iterator[Score]:
+        known = (
+            (race_reference.right, race_reference.chances.tobytes(), race_reference.order.tobytes())
+            if race_reference
+            else None
+        )
         self.yardsticks.append(known)
-        for keeps in policies:
-            right = int(keeps.sum())
+        for kept_counts in policies:
+            right = int(kept_counts.sum())
             self.asked.append(right)
-            if yardstick is not None and right < yardstick.right:
+            if race_reference is not None and right < race_reference.right:
                 yield Score(right / 100 + 0.001, share=0.1)
             else:
                 yield Score(right / 100, answers=np.arange(100) < right)
 
 
-def policy(right: int) -> Keeps:
+def policy(right: int) -> KeptCounts:
     return np.array([right, 0])
 
 
@@ -80,7 +86,7 @@ def test_the_yardstick_is_frozen_within_a_round_and_the_same_after_an_interrupti
     for done in (FEWEST + 3, FEWEST + ROUND + 1):
         again = Scored()
         later = PolicyScorer(again, can_race=True)
-        later.tell((keeps, Score(found.value, found.share)) for keeps, found in told[:done])
+        later.tell((kept_counts, Score(found.value, found.share)) for kept_counts, found in told[:done])
         for right in rights[done:]:
             list(later.all([policy(right)], race=True))
         assert [each for each in again.yardsticks if each is not None] == scored.yardsticks[done:]

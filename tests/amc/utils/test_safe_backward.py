@@ -221,12 +221,12 @@ def trained(network: nn.Module) -> None:
 
 
 def checked(network: nn.Module) -> None:
-    assert amc.analysis.analyse(network.eval(), torch.randn(2, 1, 4, 4)).groups
+    assert amc.analyse(network.eval(), torch.randn(2, 1, 4, 4)).groups
 
 
 def judged(network: nn.Module) -> None:
     images = torch.randn(8, 1, 4, 4)
-    CRITERIA["taylor"](Evidence(network.eval(), amc.analysis.analyse(network, images), [images]))
+    CRITERIA["taylor"](Evidence(network.eval(), amc.analyse(network, images), [images]))
 
 
 @pytest.mark.parametrize("work", [trained, checked, judged])

@@ -12,7 +12,7 @@ from amc.graph import PruningGraph
 from amc.networks.models import MODELS
 from amc.pruning.slicing import compact, select
 from tests.memory import counted_memory
-from tests.oracles import counted_macs, counted_params, distance, random_alive, randomise, run, run_ignoring
+from tests.oracles import counted_macs, counted_params, distance, random_mask, randomise, run, run_ignoring
 
 OUTPUT = "output of the network"
 GROUPS = {
@@ -43,9 +43,9 @@ def analysed(name: str) -> tuple[nn.Module, PruningGraph]:
 def test_a_compact_network_computes_what_is_left_and_costs_what_was_counted(name: str) -> None:
     model, graph = analysed(name)
     assert len(graph.groups) == GROUPS[name]
-    alive = random_alive(graph, graph.least, 0)
-    small = compact(model, select(graph, model, alive))
-    assert distance(run(small, images(name)), run_ignoring(model, graph, alive, images(name))) < 1e-4
+    mask = random_mask(graph, graph.least, 0)
+    small = compact(model, select(graph, model, mask))
+    assert distance(run(small, images(name)), run_ignoring(model, graph, mask, images(name))) < 1e-4
     assert COSTS["macs"](graph)(graph.least) == counted_macs(small, images(name))
     assert COSTS["params"](graph)(graph.least) == counted_params(small)
     assert COSTS["memory"](graph)(graph.least) == counted_memory(small, images(name))

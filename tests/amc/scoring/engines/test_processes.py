@@ -14,12 +14,12 @@ from torch import nn
 from agents.exploration import random_policy
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from amc.networks.sources import load_network
-from amc.scoring.engines.engine import InTurn
+from amc.scoring.engines.engine import SerialEngine
 from amc.scoring.engines.processes import Workers
-from amc.scoring.engines.shared_pickle import Parcel
-from amc.scoring.racing import Yardstick
+from amc.scoring.engines.shared_pickle import SharedPickle
+from amc.scoring.racing import RaceReference
 from amc.task import Task
 from amc.utils.errors import UserError
 
@@ -42,16 +42,16 @@ def workers(task: Task) -> Iterator[Workers]:
     engine.close()
 
 
-def policies(task: Task, count: int) -> list[Keeps]:
+def policies(task: Task, count: int) -> list[KeptCounts]:
     return [random_policy(np.random.default_rng(seed), task.budgets) for seed in range(count)]
 
 
 def test_processes_score_as_this_one_does(task: Task, workers: Workers) -> None:
     asked = policies(task, 6)
-    answers = next(InTurn(task.candidates)([task.graph.full], None)).answers
+    answers = next(SerialEngine(task.candidates)([task.graph.full], None)).answers
     assert answers is not None
-    for against in (None, Yardstick.of([answers], seed=0)):
-        here, there = (list(engine(asked, against)) for engine in (InTurn(task.candidates), workers))
+    for against in (None, RaceReference.of([answers], seed=0)):
+        here, there = (list(engine(asked, against)) for engine in (SerialEngine(task.candidates), workers))
         assert [score.share for score in there] == [score.share for score in here]
         assert [score.value for score in there] == pytest.approx([score.value for score in here], abs=0.011)
     assert any(score.share < 1 for score in there)
@@ -92,9 +92,9 @@ def test_a_parcel_is_what_was_packed() -> None:
         "number": 7,
         "function": lambda x: x + 1,
     }
-    parcel = Parcel.of(thing)
-    assert len(parcel.content) < 10_000
-    found = parcel.open()
+    shared_pickle = SharedPickle.of(thing)
+    assert len(shared_pickle.content) < 10_000
+    found = shared_pickle.open()
     assert found["twice"][0].weight is found["twice"][1]
     assert isinstance(found["twice"][1], nn.Parameter)
     assert torch.equal(found["twice"][0](torch.ones(3)), shared(torch.ones(3)))
@@ -102,5 +102,5 @@ def test_a_parcel_is_what_was_packed() -> None:
         assert torch.equal(found[name], thing[name])
     assert found["image"].stride() == image.stride()
     assert (found["number"], found["function"](1)) == (7, 2)
-    begin = parcel.tensors.data_ptr()
-    assert begin <= found["image"].data_ptr() < begin + len(parcel.tensors)
+    begin = shared_pickle.tensors.data_ptr()
+    assert begin <= found["image"].data_ptr() < begin + len(shared_pickle.tensors)

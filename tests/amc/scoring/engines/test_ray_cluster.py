@@ -13,7 +13,7 @@ from agents.exploration import random_policy
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
 from amc.networks.sources import load_network
-from amc.scoring.engines.engine import InTurn
+from amc.scoring.engines.engine import SerialEngine
 from amc.scoring.engines.ray_cluster import RayWorkers
 from amc.task import Task
 from amc.utils.errors import UserError
@@ -44,7 +44,7 @@ def test_a_node_that_dies_loses_nothing(cluster: Cluster, monkeypatch: pytest.Mo
     (node,) = cluster.worker_nodes
     cluster.remove_node(node, allow_graceful=False)
     found += scores
-    here = list(InTurn(task.candidates)(policies, None))
+    here = list(SerialEngine(task.candidates)(policies, None))
     assert [score.value for score in found] == pytest.approx([score.value for score in here], abs=0.011)
     engine.close()
 

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amc.pruning.inference_form import channels_last
-from amc.scoring.executor.fusion import fused, fused_tape
-from amc.scoring.executor.operator_program import Tape
-from amc.scoring.executor.operator_trace import CONVOLUTION, Recording
+from amc.scoring.executor.fusion import fused, fused_program
+from amc.scoring.executor.operator_program import OperatorProgram
+from amc.scoring.executor.operator_trace import CONVOLUTION, OperatorTrace
 from amc.scoring.precision import multiplies_in_bfloat16
 from tests.amc.scoring.executor.test_operator_program import WITHOUT
 from tests.architectures import PRUNABLE
@@ -40,11 +40,11 @@ class Net(nn.Module):
 
 def played(network: nn.Module, x: Tensor) -> tuple[Tensor, list[str]]:
     """What the fused tape makes of `x`, and the operators that are left."""
-    recording = Recording(network, x.clone())
+    recording = OperatorTrace(network, x.clone())
     steps = fused(recording.steps, recording.shapes, recording.output)
-    tape = Tape(steps, recording.names, recording.shapes, recording.output)
+    program = OperatorProgram(steps, recording.names, recording.shapes, recording.output)
     with torch.inference_mode():
-        return tape.of(network)(x.clone()), [getattr(step.function, "__name__", "") for step in steps]
+        return program.of(network)(x.clone()), [getattr(step.function, "__name__", "") for step in steps]
 
 
 def expected(network: nn.Module, x: Tensor) -> Tensor:
@@ -122,7 +122,7 @@ def test_a_narrow_convolution_of_wide_images(
 def test_what_must_stay_apart_does(run: Forward) -> None:
     network, x = Net(run), torch.randn(2, 6, 5, 5)
     found, left = played(network, x)
-    assert len(left) == len(Recording(network, x.clone()).steps)
+    assert len(left) == len(OperatorTrace(network, x.clone()).steps)
     assert torch.equal(found, expected(network, x))
 
 
@@ -141,7 +141,7 @@ def test_a_residual_network_is_nothing_but_its_convolutions() -> None:
         for name, child in list(module.named_children()):
             if isinstance(child, nn.BatchNorm2d):
                 setattr(module, name, nn.Identity())
-    recording = Recording(model, PRUNABLE["resnet20"].example(2))
+    recording = OperatorTrace(model, PRUNABLE["resnet20"].example(2))
     steps = fused(recording.steps, recording.shapes, recording.output)
     assert CONVOLUTION not in {step.function for step in steps}
     names = [str(step.function) for step in steps]
@@ -152,9 +152,9 @@ def test_a_tape_is_of_two_networks_of_one_kind() -> None:
     torch.manual_seed(0)
     x = torch.randn(2, 3, 4, 4)
     wide, narrow, between = (nn.Sequential(nn.Conv2d(3, width, 3), nn.ReLU(), nn.Flatten()) for width in (8, 2, 5))
-    tape = fused_tape(iter([wide, narrow]), x)
-    assert tape is not None
-    torch.testing.assert_close(tape.of(between)(x), expected(between, x))
+    program = fused_program(iter([wide, narrow]), x)
+    assert program is not None
+    torch.testing.assert_close(program.of(between)(x), expected(between, x))
 
 
 def test_there_is_none_where_it_computes_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,9 +163,9 @@ def test_there_is_none_where_it_computes_something_else(monkeypatch: pytest.Monk
     monkeypatch.setattr(
         "amc.scoring.executor.fusion._convolution", lambda x, weight, *_: 2 * F.relu(F.conv2d(x, weight))
     )
-    assert fused_tape(networks, x) is None
+    assert fused_program(networks, x) is None
     monkeypatch.setattr("amc.scoring.executor.fusion._convolution", torch.ops.mkldnn._convolution_pointwise)
-    assert fused_tape(networks, x) is None  # which raises, given other arguments
+    assert fused_program(networks, x) is None  # which raises, given other arguments
     monkeypatch.undo()
-    assert fused_tape(networks, x) is not None
-    assert fused_tape([Net(lambda net, x: F.dropout(net.one(x)))] * 2, torch.randn(2, 6, 4, 4)) is None
+    assert fused_program(networks, x) is not None
+    assert fused_program([Net(lambda net, x: F.dropout(net.one(x)))] * 2, torch.randn(2, 6, 4, 4)) is None

@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amc.graph import Keeps, PruningGraph
+from amc.graph import KeptCounts, PruningGraph
 from amc.pruning.slicing import compact, select
-from amc.scoring.executor.operator_program import Tape
-from amc.scoring.executor.operator_trace import NoTapeError, Recording, joined
+from amc.scoring.executor.operator_program import OperatorProgram
+from amc.scoring.executor.operator_trace import NoProgramError, OperatorTrace, joined
 from tests.architectures import PRUNABLE
-from tests.oracles import prepared, random_alive
+from tests.oracles import prepared, random_mask
 
 WITHOUT = {
     "two_outputs": "more than one tensor",
@@ -23,13 +23,15 @@ WITHOUT = {
 """Networks that have no tape, and why."""
 
 
-def cut(model: nn.Module, graph: PruningGraph, keeps: Keeps) -> nn.Module:
-    return compact(model, select(graph, model, random_alive(graph, keeps, 0)))
+def cut(model: nn.Module, graph: PruningGraph, kept_counts: KeptCounts) -> nn.Module:
+    return compact(model, select(graph, model, random_mask(graph, kept_counts, 0)))
 
 
-def taped(model: nn.Module, graph: PruningGraph, x: Tensor) -> Tape:
-    one, other = (Recording(cut(model, graph, keeps), x[:n]) for n, keeps in ((2, graph.full), (3, graph.least)))
-    return Tape(joined(one, other), one.names, one.shapes, one.output)
+def taped(model: nn.Module, graph: PruningGraph, x: Tensor) -> OperatorProgram:
+    one, other = (
+        OperatorTrace(cut(model, graph, kept_counts), x[:n]) for n, kept_counts in ((2, graph.full), (3, graph.least))
+    )
+    return OperatorProgram(joined(one, other), one.names, one.shapes, one.output)
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
@@ -40,14 +42,14 @@ def test_a_tape_of_the_widest_and_the_narrowest_plays_all_between(name: str, lay
     if x.ndim == 4:
         x = x.contiguous(memory_format=layout)
     if name in WITHOUT:
-        with pytest.raises(NoTapeError, match=WITHOUT[name]):
+        with pytest.raises(NoProgramError, match=WITHOUT[name]):
             taped(model, graph, x)
         return
-    tape = taped(model, graph, x)
+    program = taped(model, graph, x)
     rng = np.random.default_rng(0)
     for _ in range(3):
         network = cut(model, graph, np.array([rng.choice(group.choices) for group in graph.groups]))
-        play = tape.of(network)
+        play = program.of(network)
         for given in (x, -x[:2], torch.cat([x, -x])):
             with torch.inference_mode():
                 assert torch.equal(play(given), network(given))
@@ -90,8 +92,8 @@ HIDDEN = torch.ones(1, 1, 1, 1)
 )
 def test_what_a_tape_cannot_hold_is_named(then: Callable[[Tensor], Tensor], message: str) -> None:
     x = torch.randn(6, 3, 4, 3)
-    with pytest.raises(NoTapeError, match=message):
-        joined(Recording(Net(then, 4), x[:5]), Recording(Net(then, 2), x))
+    with pytest.raises(NoProgramError, match=message):
+        joined(OperatorTrace(Net(then, 4), x[:5]), OperatorTrace(Net(then, 2), x))
 
 
 @pytest.mark.parametrize(
@@ -104,19 +106,19 @@ def test_what_a_tape_cannot_hold_is_named(then: Callable[[Tensor], Tensor], mess
 )
 def test_what_follows_from_the_widths_and_from_how_many_images_there_are(then: Callable[[Tensor], Tensor]) -> None:
     x = torch.randn(9, 3, 4, 4).contiguous(memory_format=torch.channels_last)
-    one, other = Recording(Net(then, 8), x[:2]), Recording(Net(then, 4), x[:3])
-    tape = Tape(joined(one, other), one.names, one.shapes, one.output)
+    one, other = OperatorTrace(Net(then, 8), x[:2]), OperatorTrace(Net(then, 4), x[:3])
+    program = OperatorProgram(joined(one, other), one.names, one.shapes, one.output)
     network = Net(then, 6)
     with torch.inference_mode():
-        assert torch.equal(tape.of(network)(x), network(x))
+        assert torch.equal(program.of(network)(x), network(x))
 
 
 def test_tensors_are_let_go_of_once_they_are_not_needed() -> None:
     x = torch.randn(2, 3, 4, 4)
     net = Net(lambda x: F.relu(F.relu(x) + 1) * 2)
-    recording = Recording(net, x)
-    tape = Tape(recording.steps, recording.names, recording.shapes, recording.output)
-    freed = sorted(slot for _, slots in tape._steps for slot in slots)
+    recording = OperatorTrace(net, x)
+    program = OperatorProgram(recording.steps, recording.names, recording.shapes, recording.output)
+    freed = sorted(slot for _, slots in program._steps for slot in slots)
     first = len(recording.names)
     assert freed == list(range(first, recording.output))
 
@@ -125,12 +127,12 @@ def test_tensors_are_let_go_of_once_they_are_not_needed() -> None:
 def test_a_tape_can_be_left_and_taken_up_at_its_cuts(name: str) -> None:
     model, graph = prepared(name)
     x = PRUNABLE[name].example(3)
-    tape = taped(model, graph, x)
+    program = taped(model, graph, x)
     network = cut(model, graph, np.array([group.choices[0] for group in graph.groups]))
-    play = tape.of(network)
+    play = program.of(network)
     with torch.inference_mode():
         wanted = network(x)
-        for each in tape.cuts:
+        for each in program.cuts:
             tensor = play.until(each, x)
             assert tensor.ndim == 4
             assert len(tensor) == len(x)
@@ -140,10 +142,15 @@ def test_a_tape_can_be_left_and_taken_up_at_its_cuts(name: str) -> None:
 def test_cuts_are_where_one_tensor_is_all_that_counts() -> None:
     x = torch.randn(2, 3, 4, 4)
     net = Net(lambda x: F.relu((y := F.relu(x)) + y.neg()).flatten(1).sum(1))
-    recording = Recording(net, x)
-    tape = Tape(recording.steps, recording.names, recording.shapes, recording.output)
-    assert [each.steps for each in tape.cuts] == [1, 2, 4, 5]  # not between neg and the sum, nor where images are rows
-    assert [each.names for each in tape.cuts] == [("conv.weight", "conv.bias"), (), (), ()]
+    recording = OperatorTrace(net, x)
+    program = OperatorProgram(recording.steps, recording.names, recording.shapes, recording.output)
+    assert [each.steps for each in program.cuts] == [
+        1,
+        2,
+        4,
+        5,
+    ]  # not between neg and the sum, nor where images are rows
+    assert [each.names for each in program.cuts] == [("conv.weight", "conv.bias"), (), (), ()]
 
 
 @pytest.mark.parametrize(
@@ -158,10 +165,10 @@ def test_cuts_are_where_one_tensor_is_all_that_counts() -> None:
 def test_cuts_say_whether_what_is_there_may_be_changed(then: Callable[[Tensor], Tensor], is_left: bool) -> None:
     """That it may be is said too readily: of an operator that is not known to return something new."""
     net, x = Net(then), torch.randn(2, 3, 4, 4)
-    recording = Recording(net, x)
-    tape = Tape(recording.steps, recording.names, recording.shapes, recording.output)
-    at_convolution = tape.cuts[0]
-    play = tape.of(net)
+    recording = OperatorTrace(net, x)
+    program = OperatorProgram(recording.steps, recording.names, recording.shapes, recording.output)
+    at_convolution = program.cuts[0]
+    play = program.of(net)
     with torch.inference_mode():
         tensor = play.until(at_convolution, x)
         before = tensor.clone()
@@ -173,6 +180,6 @@ def test_cuts_say_whether_what_is_there_may_be_changed(then: Callable[[Tensor], 
 def test_what_only_convolutions_read_is_left() -> None:
     x = torch.randn(2, 3, 4, 4)
     net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 1), nn.ReLU(inplace=True))
-    recording = Recording(net, x)
-    tape = Tape(recording.steps, recording.names, recording.shapes, recording.output)
-    assert [each.is_left for each in tape.cuts] == [True, False, True]
+    recording = OperatorTrace(net, x)
+    program = OperatorProgram(recording.steps, recording.names, recording.shapes, recording.output)
+    assert [each.is_left for each in program.cuts] == [True, False, True]

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from amc.pruning.inference_form import channels_last
 from amc.scoring.executor import prefix_cache
-from amc.scoring.executor.operator_program import Tape
-from amc.scoring.executor.operator_trace import CONVOLUTION, Recording, joined
+from amc.scoring.executor.operator_program import OperatorProgram
+from amc.scoring.executor.operator_trace import CONVOLUTION, OperatorTrace, joined
 from amc.scoring.executor.prefix_cache import PrefixCache
 from tests.oracles import Calls
 
@@ -41,8 +41,8 @@ def alike(shared: int, other: int) -> nn.Module:
 
 
 def cache(model: nn.Module | None = None) -> PrefixCache:
-    one, other = (Recording(model or network(*range(DEPTH)), X[:images]) for images in (2, 3))
-    return PrefixCache(Tape(joined(one, other), one.names, one.shapes, one.output), X)
+    one, other = (OperatorTrace(model or network(*range(DEPTH)), X[:images]) for images in (2, 3))
+    return PrefixCache(OperatorProgram(joined(one, other), one.names, one.shapes, one.output), X)
 
 
 def convolutions(cached: PrefixCache, model: nn.Module, places: Sequence[Tensor | slice] = SLICES) -> int:

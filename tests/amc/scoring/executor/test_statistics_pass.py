@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amc.compression.compressor import Compressor
-from amc.graph import Keeps
+from amc.graph import KeptCounts
 from amc.recovery.batch_norm_statistics import reestimate
 from amc.scoring.executor.statistics_pass import StatisticsPass
 from amc.scoring.fast_networks import FastNetworks
@@ -36,8 +36,8 @@ def test_policies_that_begin_alike_get_the_statistics_that_each_has_by_itself(na
     policy = graph.full.copy()
     ran = []
 
-    def compact(keeps: Keeps) -> nn.Module:
-        return fast._with_norms(*compressor.tensors(compressor.alive(keeps), "both"))
+    def compact(kept_counts: KeptCounts) -> nn.Module:
+        return fast._with_norms(*compressor.tensors(compressor.mask(kept_counts), "both"))
 
     for shared in (len(policy) - 1, 1, len(policy) - 1, 0):
         for _ in range(5):

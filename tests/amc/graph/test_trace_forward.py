@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from amc.analysis.analyse import analyse
-from amc.graph.watch import output_tensors, watch_forward
+from amc.graph.trace_forward import output_tensors, trace_forward
 from tests.architectures import PRUNABLE, Plain
 from tests.oracles import prepared, snapshot
 from tests.unusual import Outputs, Transformer
@@ -131,7 +131,7 @@ def test_tensors_are_found_wherever_a_network_returns_them(wrap) -> None:  # typ
 
 def test_layers_are_named_by_their_weights_and_counted_in_the_order_of_calls() -> None:
     model, _ = prepared("shared")
-    calls = watch_forward(model, IMAGES).layers
+    calls = trace_forward(model, IMAGES).layers
     assert [(call.name, call.call) for call in calls] == [
         ("stem", 0),
         ("shared", 1),

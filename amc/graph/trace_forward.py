@@ -19,34 +19,34 @@ from torch.utils._pytree import tree_leaves
 
 from amc.graph.inputs import Example, copies, feed, tensors
 from amc.graph.operators import apply
-from amc.graph.trace import Call, Watch
+from amc.graph.trace import Call, Trace
 
 
 class _Mode(TorchDispatchMode):
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, trace: Trace) -> None:
         super().__init__()
-        self._watch = watch
+        self._trace = trace
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         schema = func._schema
         arguments = {argument.name: value for argument, value in zip(schema.arguments, args, strict=False)}
         name = schema.name.split("::")[1]
-        apply(self._watch, func, Call(name, arguments | (kwargs or {}), out, self._watch.stack[-1], sys._getframe(1)))
+        apply(self._trace, func, Call(name, arguments | (kwargs or {}), out, self._trace.stack[-1], sys._getframe(1)))
         return out
 
 
 @contextmanager
-def _module_stack(watch: Watch) -> Iterator[None]:
+def _module_stack(trace: Trace) -> Iterator[None]:
     handles = []
 
     def leave(*_: Any) -> None:  # a hook that returns something would replace the module's output
-        watch.stack.pop()
+        trace.stack.pop()
 
-    for name, module in watch.modules.items():
+    for name, module in trace.modules.items():
         if isinstance(module, torch.jit.ScriptModule):  # it has no hooks: what it runs is its caller's
             continue
-        handles.append(module.register_forward_pre_hook(lambda *_, name=name: watch.stack.append(name)))
+        handles.append(module.register_forward_pre_hook(lambda *_, name=name: trace.stack.append(name)))
         handles.append(module.register_forward_hook(leave, always_call=True))
     try:
         yield
@@ -96,48 +96,48 @@ def restored(model: nn.Module) -> Iterator[None]:
                 buffer.copy_(value)
 
 
-def watch_forward(model: nn.Module, example: Example) -> Watch:
+def trace_forward(model: nn.Module, example: Example) -> Trace:
     """Run `model(example)` once in evaluation mode and note what every operator does to the channels.
 
     Where parameters are left unused, the network is watched in training mode too, if it runs there on inputs alone:
     auxiliary heads read channels that are cut. Channels of the network's outputs are frozen.
     """
-    watch = Watch(model, len(tensors(example)[0]))
+    trace = Trace(model, len(tensors(example)[0]))
     with restored(model):
-        _watch(watch, model.eval(), example)
-        if any(name not in watch.named for name, _ in model.named_parameters()):
-            _watch_training(watch, model, example)
-    return watch
+        _trace(trace, model.eval(), example)
+        if any(name not in trace.named for name, _ in model.named_parameters()):
+            _trace_training(trace, model, example)
+    return trace
 
 
-def _watch_training(watch: Watch, model: nn.Module, example: Example) -> None:
+def _trace_training(trace: Trace, model: nn.Module, example: Example) -> None:
     """Note which more layers run while modules made of others are in training mode, and what they read.
 
     Dropout and batch norms, which are made of nothing, are left in evaluation mode.
     """
     for module in model.modules():
         module.training = module is model or any(True for _ in module.children())
-    again = watch.of_another_pass(model)
+    again = trace.of_another_pass(model)
     with suppress(Exception):  # it may need targets
-        _watch(again, model, example)
-    known = {call.weight for call in watch.layers}
-    watch.auxiliary = [call for call in again.layers if call.weight not in known]
+        _trace(again, model, example)
+    known = {call.weight for call in trace.layers}
+    trace.auxiliary = [call for call in again.layers if call.weight not in known]
 
 
-def _watch(watch: Watch, model: nn.Module, example: Example) -> None:
+def _trace(trace: Trace, model: nn.Module, example: Example) -> None:
     example = copies(example)  # the network may write into them
     for given in tensors(example):
-        watch.note_images(given)
+        trace.note_images(given)
     # no_grad, not inference_mode: there other operators appear
-    with torch.no_grad(), separate_operators(model), _module_stack(watch), _Mode(watch):
+    with torch.no_grad(), separate_operators(model), _module_stack(trace), _Mode(trace):
         out = feed(model, example)
     outputs = output_tensors(out)
-    watch.storages.keep(outputs)
+    trace.activation_memory.keep(outputs)
     for tensor in outputs:
-        if (layer := watch.seen(tensor).layer) is not None:
-            watch.read_elsewhere.add(layer)
-        for label in watch.labels(tensor):
-            watch.channels.freeze(label, "output of the network")
+        if (layer := trace.seen(tensor).layer) is not None:
+            trace.read_elsewhere.add(layer)
+        for label in trace.labels(tensor):
+            trace.channels.freeze(label, "output of the network")
 
 
 def output_tensors(out: Any) -> list[Tensor]:

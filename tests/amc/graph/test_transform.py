@@ -6,16 +6,16 @@ from numpy.typing import NDArray
 from amc.analysis.analyse import analyse
 from amc.cost.costs import COSTS
 from amc.graph import PruningGraph
-from amc.graph.narrowed import narrowed
+from amc.graph.transform import narrowed
 from amc.pruning.slicing import compact, select
 from tests.architectures import PRUNABLE
-from tests.oracles import counted_macs, counted_params, random_alive, randomise
+from tests.oracles import counted_macs, counted_params, random_mask, randomise
 
 
 def some(graph: PruningGraph, seed: int) -> NDArray[np.bool_]:
     """Units that may be left."""
     rng = np.random.default_rng(seed)
-    return random_alive(graph, np.array([rng.choice(group.choices) for group in graph.groups]), seed)
+    return random_mask(graph, np.array([rng.choice(group.choices) for group in graph.groups]), seed)
 
 
 @pytest.mark.parametrize("name", PRUNABLE)

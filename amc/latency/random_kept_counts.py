@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from amc.cost.budget import Budgets
-from amc.graph import Keeps, PruningGraph
+from amc.graph import KeptCounts, PruningGraph
 
 
-def random_keeps(graph: PruningGraph, count: int, seed: int) -> list[Keeps]:
-    """Keeps of `count` networks, from nearly whole to nearly the least; groups vary around a level of the network."""
+def random_kept_counts(graph: PruningGraph, count: int, seed: int) -> list[KeptCounts]:
+    """Kept counts of `count` networks, from nearly whole to nearly the least.
+
+    Groups vary around a level of the network.
+    """
     rng = np.random.default_rng(seed)
     budgets = Budgets(graph, ())
     levels = (np.arange(count) + rng.uniform(size=count)) / count
