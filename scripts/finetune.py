@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 import tyro
 
+from agents.report.commands import check_command
 from agents.report.progress import training_progress
 from amc.artifacts.digests import images_digest, weights_digest
 from amc.artifacts.policy import POLICY_FILE, current_versions, read_policy, save_compact
@@ -29,7 +30,7 @@ from scripts.command.finished_run import AUTO, compact_network, filled, recorded
 from scripts.command.original import say
 from scripts.command.session import Session, opened
 from scripts.options.cli_arguments import flat
-from scripts.options.network_and_images import DataOptions, NetworkOptions, check_command, not_imported
+from scripts.options.network_and_images import DataOptions, NetworkOptions, not_imported
 from scripts.options.training_options import TrainingOptions
 
 PROGRAM = "finetune"

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from agents.report.charts import COST_NAMES, of_policy
+from agents.report.commands import check_command, resume_command
 from agents.report.number_format import is_share, percent, score, score_difference
 from agents.report.run_record import Record
 from agents.result import Episode, best_of
 from amc.artifacts.json_validation import entry, number, object_of, text
 from amc.cost.costs import COSTS, LATENCY, amount
-from scripts.options.network_and_images import check_command, resume_command
 
 METRIC_NAMES = {"top1": "accuracy", "top5": "top-5 accuracy"}
 ORIGINAL, UNIFORM, FOUND = "original", "uniform policy", "found policy"

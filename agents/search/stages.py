@@ -29,8 +29,9 @@ from amc.scoring.racing import Score
 from amc.task import Task
 from amc.utils.errors import UserError
 from envs import ChannelPruningEnv
-from scripts.options.stage_options import Limits
 
+Limits = tuple[str, ...]
+"""Budgets that hold at once, such as `macs=0.5`."""
 KEPT_COUNTS, NETWORK = "keeps", "network."
 
 

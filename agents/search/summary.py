@@ -9,7 +9,7 @@ from typing import Any
 
 from agents.result import Episode, best_of
 from agents.search.final import FinalResult, OnTest
-from scripts.options.stage_options import Limits
+from agents.search.stages import Limits
 
 
 def of_stages(budgets: Sequence[Limits], episodes: Sequence[Episode]) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from importlib.resources import files
 
-MODULES = ("blocks", "fingerprint", "frames", "onnx_format", "runner")
+MODULES = ("timing", "fingerprint", "protocol", "onnx_format", "runner")
 """Each imports only what comes before it, and needs no more than Python 3.8, NumPy and ONNX Runtime."""
 BOOTSTRAP = 'import struct, sys; read = sys.stdin.buffer.read; exec(read(struct.unpack(">Q", read(8))[0]))'
 """The command that a device's Python is started with; it runs the source that it then reads."""

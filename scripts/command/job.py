@@ -16,6 +16,7 @@ import torch
 
 from agents.ddpg.agent_file import save_agent
 from agents.report.board import Board
+from agents.report.commands import check_command
 from agents.report.progress import search_progress
 from agents.report.result_tables import print_final
 from agents.result import Episode, Past, best_of
@@ -23,7 +24,7 @@ from agents.search.checkpoints import Checkpoints
 from agents.search.final import FinalResult, as_searched, final_result, policy_file, score_on_test
 from agents.search.latency_finalists import TOLERANCE, latency_limit
 from agents.search.search import BestOf
-from agents.search.stages import Stages
+from agents.search.stages import Limits, Stages
 from agents.search.summary import of_stages, summarise
 from agents.strategies import Ddpg
 from agents.strategy import Strategy
@@ -47,9 +48,8 @@ from scripts.command.original import score_original
 from scripts.command.session import Session
 from scripts.command.signals import INTERRUPTED
 from scripts.options.cli_arguments import flat
-from scripts.options.network_and_images import DataOptions, NetworkOptions, check_command, joined
+from scripts.options.network_and_images import DataOptions, NetworkOptions, joined
 from scripts.options.search_options import SearchOptions
-from scripts.options.stage_options import Limits
 from scripts.report import write_report
 
 

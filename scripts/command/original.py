@@ -56,8 +56,8 @@ def warn_near_chance(found: FirstScore, options: NetworkOptions) -> None:
     print(
         f"warning: {found.metric} of {number_format.percent(found.value)} is near chance, which is"
         f" {number_format.percent(found.chance)} here: check the weights ({_weights(options)}), the order of the"
-        " network's classes and of the data's (--class-order), and that images are normalised and sized as in training (--mean,"
-        " --std, --image-size)",
+        " network's classes and of the data's (--class-order), and that images are normalised and sized as in training"
+        " (--mean, --std, --image-size)",
         file=sys.stderr,
     )
 

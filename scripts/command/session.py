@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import torch
 
+from agents.report.commands import resume_command
 from agents.result import Past
 from agents.search.checkpoint_file import latest_checkpoint
 from amc.artifacts.json_validation import entry, integer, list_of, number, object_of, text
@@ -25,7 +26,7 @@ from amc.utils.user_file import is_user_function
 from scripts.command.cli import parse
 from scripts.command.how_to_go_on import told
 from scripts.options.cli_arguments import flat, given, replaced, to_words
-from scripts.options.network_and_images import not_imported, resume_command
+from scripts.options.network_and_images import not_imported
 
 FREE = ("model", "weights", "data", "metric", "device", "target", "quiet")
 """Options that may be given again with `--resume`: where things are now. The others are those of the run."""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import torch
@@ -182,23 +180,6 @@ def not_imported(value: T, option: str, *, given: bool) -> T:
     if isinstance(value, str) and is_user_function(value) and not given:
         raise UserError(f"the run used {option} {value}, which is not imported from a run's files; give {option} again")
     return value
-
-
-def check_command(folder: Path, arguments: Mapping[str, Any]) -> str:
-    """What scores the results of a run again."""
-    return shlex.join(["python", "-m", "scripts.evaluate", "--run-dir", str(folder), *_users_functions(arguments)])
-
-
-def resume_command(program: str, folder: Path, arguments: Mapping[str, Any]) -> str:
-    """What goes on with an interrupted run of `scripts.PROGRAM`."""
-    words = ["python", "-m", f"scripts.{program}", "--resume", str(folder)]
-    return shlex.join([*words, *_users_functions(arguments)])
-
-
-def _users_functions(arguments: Mapping[str, Any]) -> list[str]:
-    """The words for the user's functions among a run's arguments: none is imported from files."""
-    named = {option: arguments.get(option) for option in ("model", "data", "metric")}
-    return [word for option, name in named.items() if name and is_user_function(name) for word in (f"--{option}", name)]
 
 
 def _classes(model: nn.Module, example: Example) -> int:

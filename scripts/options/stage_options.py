@@ -5,12 +5,10 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
+from agents.search.stages import Limits
 from amc.scoring.metrics import METRICS
 from amc.utils.errors import UserError
 from scripts.options.search_options import SearchOptions
-
-Limits = tuple[str, ...]
-"""Budgets that hold at once, such as `macs=0.5`."""
 
 
 @dataclass(frozen=True)

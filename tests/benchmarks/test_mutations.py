@@ -47,7 +47,7 @@ def test_a_mistake_is_made_where_its_text_has_moved_to() -> None:
 
 
 def test_every_mistake_in_a_file_of_ours_can_be_made() -> None:
-    path = Path(__file__).parents[2] / "amc" / "budget.py"
+    path = Path(__file__).parents[2] / "amc" / "cost" / "budget.py"
     source = path.read_text(encoding="utf-8")
     for each in mutants(str(path), source):
         ast.parse(each.applied(source))

@@ -25,10 +25,10 @@ ENTRY_POINTS = (train, apply, finetune, evaluate, describe, export, pretrain, re
 
 def options(arguments: type) -> Iterator[tuple[type, dataclasses.Field[Any]]]:
     """All options of an entry point, those of nested dataclasses too, each with the dataclass that it is in."""
-    group_features = get_type_hints(arguments)
+    hints = get_type_hints(arguments)
     for field in dataclasses.fields(arguments):
-        if dataclasses.is_dataclass(group_features[field.name]):
-            yield from options(group_features[field.name])
+        if dataclasses.is_dataclass(hints[field.name]):
+            yield from options(hints[field.name])
         else:
             yield arguments, field
 

@@ -41,7 +41,7 @@ def without_network(*budgets: str) -> Task:
         "graph": graph,
         "budgets": Budgets(graph, budgets),
         "score": PolicyScorer(lambda policies, _: (Score(float(kept_counts.sum() / 56)) for kept_counts in policies)),
-        "hints": np.full((3, 2), 0.25),
+        "group_features": np.full((3, 2), 0.25),
         "compressor": SimpleNamespace(importance=np.arange(56.0)),
     }
     return cast(Task, SimpleNamespace(**parts))

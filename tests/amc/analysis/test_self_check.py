@@ -254,7 +254,7 @@ def test_a_failure_names_the_line_that_failed() -> None:
     lines = Path(__file__).read_text(encoding="utf-8").splitlines()
     line = next(number for number, text in enumerate(lines, 1) if ".view(-1, 8, 6, 6)" in text)
     reasons = {frozen.name: frozen.reason for frozen in analyse(HardCoded(), IMAGES).frozen}
-    assert f"(test_selfcheck.py:{line})" in reasons["conv1"]
+    assert f"(test_self_check.py:{line})" in reasons["conv1"]
 
 
 class NoGradient(torch.autograd.Function):

@@ -24,7 +24,7 @@ def test_a_tape_scores_what_the_network_does(monkeypatch: pytest.MonkeyPatch) ->
     task = digits_task()
     taped = task.candidates
     assert taped._program is not None
-    monkeypatch.setattr("amc.scoring.candidates.fused_tape", lambda *_: None)
+    monkeypatch.setattr("amc.scoring.candidates.fused_program", lambda *_: None)
     plain = Candidates(*taped.recipe)
     assert plain._program is None
     for seed in range(3):

@@ -23,7 +23,7 @@ from amc.data.resident import ResidentImages
 from amc.training.training_loop import Recipe, Training
 
 pytestmark = pytest.mark.backward
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CHECKED = {
     "ONEDNN_MAX_CPU_ISA": "AVX2",
     "GLIBC_TUNABLES": "glibc.malloc.check=3",

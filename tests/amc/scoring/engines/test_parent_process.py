@@ -12,7 +12,7 @@ PROGRAM = """
 import multiprocessing, time
 from concurrent.futures import ProcessPoolExecutor
 
-import parent
+import parent_process
 
 def work(seconds):
     print("working", flush=True)
@@ -32,7 +32,7 @@ if __name__ == "__main__":
 
 def test_workers_end_when_their_parent_is_killed_and_leave_ctrl_c_to_it(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PROGRAM)
-    (tmp_path / "parent.py").write_text(Path(parent_process.__file__).read_text())
+    (tmp_path / "parent_process.py").write_text(Path(parent_process.__file__).read_text())
     process = subprocess.Popen(
         [sys.executable, "program.py"],
         cwd=tmp_path,
