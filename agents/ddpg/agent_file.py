@@ -27,7 +27,7 @@ from amc.artifacts.json_validation import entry, integer, list_of, text
 from amc.networks.torch_file import read_torch
 from amc.utils.errors import UserError
 from amc.utils.files import write_bytes
-from amc.utils.text import nearest, one_line, shortened
+from amc.utils.text import did_you_mean, one_line, shortened
 from envs import ChannelPruningEnv
 from envs.observations import OBSERVATIONS
 
@@ -118,7 +118,7 @@ def read_agent(path: Path) -> AgentFile:
     if observation not in OBSERVATIONS:
         raise UserError(
             f"the agent in {path} needs observation set {observation!r}, which this release does not have;"
-            f" {nearest(observation, OBSERVATIONS)}"
+            f" {did_you_mean(observation, OBSERVATIONS)}"
         )
     if version != (own := OBSERVATIONS[observation].version):
         raise UserError(

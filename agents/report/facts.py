@@ -15,7 +15,7 @@ from agents.report.number_format import is_share, percent, score, score_differen
 from agents.report.run_record import Record
 from agents.result import Episode, best_of
 from amc.artifacts.json_validation import entry, number, object_of, text
-from amc.cost.costs import COSTS, LATENCY, amount
+from amc.cost.costs import COSTS, LATENCY, format_cost
 
 METRIC_NAMES = {"top1": "accuracy", "top5": "top-5 accuracy"}
 ORIGINAL, UNIFORM, FOUND = "original", "uniform policy", "found policy"
@@ -136,7 +136,7 @@ def asked_and_reached(record: Record, result: Result | None) -> Table:
         asked, reached = percent(float(most)) if is_share else most, ""
         if result is not None:
             left = result.costs[kind]
-            reached = percent(left / record.whole[kind]) if is_share else amount(kind, left)
+            reached = percent(left / record.whole[kind]) if is_share else format_cost(kind, left)
         rows.append((f"{COST_NAMES[kind]} left, at most", asked, reached))
     return Table(("", "asked", "reached"), rows)
 
@@ -182,8 +182,8 @@ def costs(record: Record, result: Result) -> Table:
         [
             (
                 COST_NAMES[kind],
-                amount(kind, whole),
-                amount(kind, result.costs[kind]),
+                format_cost(kind, whole),
+                format_cost(kind, result.costs[kind]),
                 percent(result.costs[kind] / whole),
             )
             for kind, whole in record.whole.items()

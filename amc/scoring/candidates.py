@@ -14,7 +14,7 @@ from amc.cost.costs import macs
 from amc.data.images import Images
 from amc.data.resident import ResidentImages
 from amc.graph import KeptCounts
-from amc.graph.inputs import cast
+from amc.graph.inputs import cast_floats
 from amc.pruning.inference_form import for_inference
 from amc.recovery.batch_norm_statistics import has_statistics
 from amc.scoring.executor.fusion import fused_program
@@ -171,7 +171,7 @@ class Candidates:
     def batches(self, dtype: torch.dtype | None = None) -> Iterator[tuple[Any, Tensor]]:
         """One pass over the images, in the order and number format in which they are scored."""
         for inputs, targets in moved(self._images.batches(self._batch_size), self._device):
-            yield cast(inputs, dtype or self.dtype), targets
+            yield cast_floats(inputs, dtype or self.dtype), targets
 
     def _all(self) -> Iterator[tuple[Any, Tensor]]:
         return self.batches() if self._held is None else self._held.batches(self._batch_size)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from amc.data.images import Images
 from amc.graph.inputs import tensors
-from amc.graph.trace_forward import output_tensors, restored
+from amc.graph.trace_forward import output_tensors, preserve_state
 from amc.scoring.chance import Answers, is_near
 from amc.scoring.metrics import TOP, Batches, find_metric, moved
 from amc.utils.errors import UserError
@@ -54,7 +54,7 @@ def first_score(network: nn.Module, images: Images, metric: str, batch_size: int
         UserError: inputs or outputs that are not finite numbers, or a metric that fails or returns no finite number.
     """
     seen = _Seen(TOP.get(metric))
-    with restored(network), _watched(network, seen):
+    with preserve_state(network), _watched(network, seen):
         try:
             value = find_metric(metric)(network, seen.noted(moved(images.batches(batch_size), device)))
         except UserError:  # outputs that are not finite are why
