@@ -9,7 +9,7 @@ import pytest
 from agents.report import write_report
 from agents.report.run_record import read_record
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 from scripts import apply, report, train
 from scripts.command.cli import parse
 from scripts.command.session import Session
@@ -23,17 +23,17 @@ HEADINGS = ["Asked and reached", "Accuracy", "The search", "Widths", "Commands",
 
 def interrupted_run(folder: Path, error: BaseException, at: int, *words: str) -> int:
     """The exit status of a search that `error` hits in episode number `at`."""
-    outcome, scored = ChannelPruningEnv.outcome, 0
+    outcome, scored = PruningProblem.outcome, 0
 
-    def failing(env: ChannelPruningEnv, *given: Any) -> Any:
+    def failing(problem: PruningProblem, *given: Any) -> Any:
         nonlocal scored
         scored += 1
         if scored == at + 1:
             raise error
-        return outcome(env, *given)
+        return outcome(problem, *given)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ChannelPruningEnv, "outcome", failing)
+        patch.setattr(PruningProblem, "outcome", failing)
         return call(train, "--episodes", "20", "--run-dir", folder, *words, *FEW).status
 
 
