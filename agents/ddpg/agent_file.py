@@ -29,7 +29,7 @@ from amc.networks.torch_file import read_torch
 from amc.utils.errors import UserError
 from amc.utils.files import write_bytes
 from amc.utils.text import nearest, one_line, shortened
-from envs import ChannelPruningEnv
+from envs import ChannelPruningEnv, PruningProblem
 from envs.observations import OBSERVATIONS
 
 DESCRIPTION, WEIGHTS = "amc.json", "policy.pth"
@@ -57,9 +57,9 @@ class AgentFile:
     hidden: tuple[int, ...]
     weights: Mapping[str, Tensor]
 
-    def check_fits(self, env: ChannelPruningEnv) -> None:
-        """Raise a UserError where the agent was trained on other features than `env` has."""
-        have, needs = env.observation.names, self.features
+    def check_fits(self, problem: PruningProblem) -> None:
+        """Raise a UserError where the agent was trained on other features than `problem` has."""
+        have, needs = problem.observation.names, self.features
         if have == needs:
             return
         lacking, more = [n for n in needs if n not in have], [n for n in have if n not in needs]
@@ -91,16 +91,21 @@ def save_agent(path: Path, agent: EpisodicDDPG) -> None:
     Raises:
         UserError: the file can't be written.
     """
-    env = agent.pruning_env
-    plain = DDPG("MlpPolicy", env, buffer_size=1, policy_kwargs={"net_arch": list(agent.settings.hidden)})
+    problem = agent.problem
+    plain = DDPG(
+        "MlpPolicy",
+        ChannelPruningEnv(problem),
+        buffer_size=1,
+        policy_kwargs={"net_arch": list(agent.settings.hidden)},
+    )
     plain.policy.load_state_dict(agent.policy.state_dict())
     archive = io.BytesIO()
     plain.save(archive)
     with zipfile.ZipFile(archive, "a") as file:
         description = _Description(
-            observation=env.observation_name,
-            version=env.observation.version,
-            features=env.observation.names,
+            observation=problem.observation_name,
+            version=problem.observation.version,
+            features=problem.observation.names,
             hidden=agent.settings.hidden,
         )
         file.writestr(DESCRIPTION, json.dumps({"schema": SCHEMA, **vars(description)}, indent=2))

@@ -26,7 +26,7 @@ from amc.graph import PruningGraph
 from amc.networks.sources import load_network
 from amc.task import prunable_graph
 from amc.utils.errors import UserError
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 from envs.rewards import Outcome
 from scripts import train
 from tests.command import call, succeed, summary
@@ -191,17 +191,17 @@ def test_a_strategy_without_an_agent_has_no_losses(tmp_path: Path) -> None:
 def test_what_a_killed_run_wrote_after_its_checkpoint_disappears(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    outcome, scored = ChannelPruningEnv.outcome, 0
+    outcome, scored = PruningProblem.outcome, 0
 
-    def failing(env: ChannelPruningEnv, *given: Any) -> Any:
+    def failing(problem: PruningProblem, *given: Any) -> Any:
         nonlocal scored
         scored += 1
         if scored == 6:
             raise RuntimeError("out of memory")
-        return outcome(env, *given)
+        return outcome(problem, *given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ChannelPruningEnv, "outcome", failing)
+        patch.setattr(PruningProblem, "outcome", failing)
         with pytest.raises(RuntimeError, match="out of memory"):
             call(train, "--episodes", "8", "--checkpoint-every", "3", "--run-dir", tmp_path, *FEW)
     assert len(curve(read(tmp_path), "episode/reward")) == 5

@@ -14,7 +14,7 @@ from agents.report.page import page
 from agents.report.run_record import GroupShape, Record, read_record
 from agents.result import Episode
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 from envs.rewards import Outcome
 from scripts import apply, report, train
 from scripts.command.cli import parse
@@ -81,17 +81,17 @@ def expect_self_contained(content: str) -> None:
 
 def interrupted_run(folder: Path, error: BaseException, at: int, *words: str) -> int:
     """The exit status of a search that `error` hits in episode number `at`."""
-    outcome, scored = ChannelPruningEnv.outcome, 0
+    outcome, scored = PruningProblem.outcome, 0
 
-    def failing(env: ChannelPruningEnv, *given: Any) -> Any:
+    def failing(problem: PruningProblem, *given: Any) -> Any:
         nonlocal scored
         scored += 1
         if scored == at + 1:
             raise error
-        return outcome(env, *given)
+        return outcome(problem, *given)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ChannelPruningEnv, "outcome", failing)
+        patch.setattr(PruningProblem, "outcome", failing)
         return call(train, "--episodes", "20", "--run-dir", folder, *words, *FEW).status
 
 
