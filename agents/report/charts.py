@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike
 from agents.report.number_format import is_share
 from agents.result import Episode, best_of, best_so_far
 from amc.graph import KeptCounts
-from amc.latency.layer_latency import LayerLatency
-from amc.latency.shapes import LayerShape
+from amc.latency.layer_profile import LayerLatency
+from amc.latency.layer_shapes import LayerShape
 from amc.latency.table import LayerTimes
 
 INK, GRID = "#24292f", "#d0d7de"

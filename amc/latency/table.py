@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from amc.artifacts.json_validation import entry, integer, list_of, number, object_of, read_object, text
 from amc.cost.axis_lengths import AxisLengths
 from amc.graph import KeptCounts, PruningGraph
-from amc.latency.layer_latency import LayerLatency, Point, bilinear
-from amc.latency.shapes import LayerShape, from_json
+from amc.latency.layer_profile import LayerLatency, Point, bilinear
+from amc.latency.layer_shapes import LayerShape, from_json
 from amc.utils.errors import UserError
 from amc.utils.files import write_json
 

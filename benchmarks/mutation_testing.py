@@ -1,6 +1,6 @@
 """Does the suite notice mistakes? Draws some by a seed, makes one at a time in a copy, and runs tests until one fails.
 
-    python -m benchmarks.mutants --list runs/mutants.json --out runs/noticed.jsonl --coverage .coverage
+    python -m benchmarks.mutation_testing --list runs/mutants.json --out runs/noticed.jsonl --coverage .coverage
 
 draws the list if it is not there (else takes it: the same mistakes on a later tree) and appends a line for each
 mistake to `--out`. `--coverage` is the file that `pytest --cov --cov-context=test` of pytest-cov leaves, which tells
