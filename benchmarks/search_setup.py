@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.search.search import BestOf, make_env, make_strategy
+from agents.search.search import BestOf, make_problem, make_strategy
 from amc.data.load import load_data
 from amc.data.preprocess import Preprocess
 from amc.networks.sources import load_network
@@ -22,5 +22,5 @@ def make_task(
 
 def peak_of_a_search(task: Task, episodes: int, seed: int = 0) -> float:
     """MiB that this process has held at the most once it has searched."""
-    make_strategy("ddpg").search(make_env(task), episodes, seed, BestOf())
+    make_strategy("ddpg").search(make_problem(task), episodes, seed, BestOf())
     return peak_memory()

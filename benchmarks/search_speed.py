@@ -25,7 +25,7 @@ import amc.recovery.calibration
 import amc.scoring.candidates
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
 from agents.result import Episode
-from agents.search.search import BestOf, make_env, make_strategy
+from agents.search.search import BestOf, make_problem, make_strategy
 from amc.compression.compressor import Compressor
 from amc.data.preprocess import Preprocess
 from amc.data.resident import ResidentImages
@@ -106,7 +106,7 @@ def search_speed(arguments: Arguments) -> None:
     with ExitStack() as stack:
         _time_parts(clock, stack)
         with clock.part("decide"):
-            make_strategy("ddpg").search(make_env(task), arguments.episodes, arguments.seed, BestOf(compare))
+            make_strategy("ddpg").search(make_problem(task), arguments.episodes, arguments.seed, BestOf(compare))
     result = _speeds(clock, apart, found) | _faithfulness(found) | _passes(task.candidates, found)
     result |= {"paper_seconds": {part: seconds / _papers(found) for part, seconds in paper.seconds.items()}}
     result |= {"peak_memory_mb": _peak_memory(arguments), "dtype": str(whole.dtype), "machine": machine()}

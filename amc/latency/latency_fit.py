@@ -7,12 +7,12 @@ original has the latency that was measured, whatever the factors.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 from amc.cost.costs import CostFunction, written
 from amc.graph import KeptCounts, PruningGraph
@@ -96,27 +96,12 @@ def fit(
         weights = np.maximum(np.exp(-(np.log(shares / near) ** 2) / (4 * NEAR**2)), LEAST_WEIGHT)
     saved = np.stack([terms(whole) - terms(each.kept_counts) for each in measured]) / (original * shares[:, None])
     wanted = (1.0 - shares) / shares
-    factors = _least_squares(saved, wanted, weights)
-    for _ in range(REPEATS):
-        off = np.maximum(np.abs(saved @ factors - wanted), OFF)
-        factors = _least_squares(saved, wanted, weights * np.sqrt(OFF / off))
+    huber = np.ones(len(shares))
+    for _ in range(1 + REPEATS):
+        row_weights = weights * huber
+        factors, _ = nnls(row_weights[:, None] * saved, row_weights * wanted)
+        huber = np.sqrt(OFF / np.maximum(np.abs(saved @ factors - wanted), OFF))
     return factors
-
-
-def _least_squares(
-    saved: NDArray[np.float64], wanted: NDArray[np.float64], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The factors, none below 0: the optimum is free in some of them, and 0 in the others."""
-    saved, wanted = weights[:, None] * saved, weights * wanted
-    best, least = np.zeros(saved.shape[1]), float(wanted @ wanted)
-    for count in range(1, saved.shape[1] + 1):
-        for chosen in map(list, itertools.combinations(range(saved.shape[1]), count)):
-            factors = np.zeros(saved.shape[1])
-            factors[chosen] = np.linalg.lstsq(saved[:, chosen], wanted, rcond=None)[0]
-            error = float(((saved @ factors - wanted) ** 2).sum())
-            if (factors >= 0).all() and error < least:
-                best, least = factors, error
-    return best
 
 
 def relative_errors(cost: CostFunction, original: float, measured: Sequence[MeasuredNetwork]) -> NDArray[np.float64]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from amc.artifacts.json_validation import entry, integer, list_of, number, read_object
+from amc.artifacts.checked_json import Count, checked, read_object
 from amc.cost.budget import Budgets, Costs
 from amc.cost.costs import COSTS, LATENCY, CostFunction, macs
 from amc.graph import KeptCounts, PruningGraph
@@ -39,6 +39,23 @@ SECONDS = 2.0
 
 MOVED, UNMOVED = 0.9, 0.97
 """A layer is told of where less than this share of its MACs is left, and more than this share of its time."""
+
+
+@dataclass(frozen=True)
+class _StoredNetwork:
+    """A measured network as it is in a file: the keeps of each group, and the share of the original's latency."""
+
+    keeps: Sequence[Count]
+    share: float
+
+
+@dataclass(frozen=True)
+class _StoredCalibration:
+    """The file of a calibration."""
+
+    original_ms: float
+    factors: tuple[float, float]
+    networks: Sequence[_StoredNetwork]
 
 
 class LatencyModel:
@@ -153,9 +170,9 @@ class LatencyModel:
 
     def write(self, path: Path) -> None:
         """Write what was measured, for a search that goes on."""
-        networks = [{"keeps": each.kept_counts.tolist(), "share": each.share} for each in self.measured]
-        factors = self._factors.tolist()
-        write_json(path, {"original_ms": self.original, "factors": factors, "networks": networks})
+        networks = [_StoredNetwork(each.kept_counts.tolist(), each.share) for each in self.measured]
+        of_layers, of_elements = self._factors.tolist()
+        write_json(path, vars(_StoredCalibration(self.original, (of_layers, of_elements), networks)))
 
     def read(self, path: Path) -> None:
         """Take what `write` wrote in place of a calibration.
@@ -163,20 +180,15 @@ class LatencyModel:
         Raises:
             UserError: no such file, or another form.
         """
-        content = read_object(path)
-        try:
-            self.original = entry(content, "original_ms", number)
-            self._factors = np.array(entry(content, "factors", list_of(number)))
-            self.measured = list(entry(content, "networks", list_of(self._network)))
-        except ValueError as error:
-            raise UserError(f"{path} is damaged: {error}") from error
+        stored = checked(read_object(path), _StoredCalibration, path)
+        groups = len(self.exporter.graph.groups)
+        for each in stored.networks:
+            if len(each.keeps) != groups:
+                raise UserError(f"{path} is damaged: expected `keeps` of {groups} groups, got {len(each.keeps)}")
+        self.original = stored.original_ms
+        self._factors = np.array(stored.factors)
+        self.measured = [MeasuredNetwork(np.array(each.keeps, dtype=np.int64), each.share) for each in stored.networks]
         self._cache = {each.kept_counts.tobytes(): each.share * self.original for each in self.measured}
-
-    def _network(self, value: Mapping[str, Any]) -> MeasuredNetwork:
-        kept_counts = np.array(entry(value, "keeps", list_of(integer)), dtype=np.int64)
-        if len(kept_counts) != len(self.exporter.graph.groups):
-            raise ValueError(f"expected keeps of {len(self.exporter.graph.groups)} groups, got {len(kept_counts)}")
-        return MeasuredNetwork(kept_counts, entry(value, "share", number))
 
     def _measure(self, batch: Sequence[KeptCounts]) -> None:
         graph = self.exporter.graph

@@ -6,7 +6,6 @@ and nothing else that is computed.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from amc.artifacts.checked_json import Size
 from amc.graph import PruningGraph
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ class LayerShape:
     attributes: str
     kernel: tuple[int, ...]
     size: tuple[int, ...]
-    inputs: int
-    outputs: int
-    groups: int
+    inputs: Size
+    outputs: Size
+    groups: Size
     tied: bool
     then: tuple[str, ...]
 
@@ -145,15 +145,6 @@ def layer_model(shape: LayerShape, inputs: int, outputs: int, like: onnx.ModelPr
     model = helper.make_model(result, opset_imports=like.opset_import, ir_version=like.ir_version)
     content: bytes = model.SerializeToString()
     return content
-
-
-def from_json(value: Mapping[str, Any]) -> LayerShape:
-    """A shape from what `dataclasses.asdict` made of it and JSON kept; raises a TypeError for anything else."""
-    fields: dict[str, Any] = {
-        field.name: tuple(value[field.name]) if isinstance(value[field.name], list) else value[field.name]
-        for field in dataclasses.fields(LayerShape)
-    }
-    return LayerShape(**fields)
 
 
 def _attributes(node: onnx.NodeProto) -> str:

@@ -20,7 +20,7 @@ import torch
 import amc
 from agents.search.checkpoint_file import latest_checkpoint, save_checkpoint
 from amc.artifacts.policy import read_policy
-from envs import ChannelPruningEnv, Outcome
+from envs import Outcome, PruningProblem
 from scripts import apply, evaluate, train
 from scripts import report as report_script
 from scripts.command import job
@@ -38,15 +38,15 @@ class Interrupting:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int, error: BaseException) -> None:
         self.calls = 0
-        outcome = ChannelPruningEnv.outcome
+        outcome = PruningProblem.outcome
 
-        def scored(env: ChannelPruningEnv, *given: Any) -> Outcome:
+        def scored(problem: PruningProblem, *given: Any) -> Outcome:
             self.calls += 1
             if self.calls == at:
                 raise error
-            return outcome(env, *given)
+            return outcome(problem, *given)
 
-        monkeypatch.setattr(ChannelPruningEnv, "outcome", scored)
+        monkeypatch.setattr(PruningProblem, "outcome", scored)
 
 
 @pytest.fixture(scope="module")

@@ -121,12 +121,17 @@ def test_a_table_of_another_device_is_refused(tmp_path: Path, entry: str, value:
 
 
 @pytest.mark.parametrize(
-    "content",
-    ['{"schema": 2}', "[]", '{"schema": 1, "fingerprint": {}, "layers": [{"shape": 3}]}', "no JSON"],
+    ("content", "message"),
+    [
+        ('{"schema": 2}', "expected schema 1, got 2"),
+        ("[]", "Expected `object`, got `array`"),
+        ('{"schema": 1, "fingerprint": {}, "layers": [{"shape": 3}]}', r"got `int` - at `\$\.layers\[0\]\.shape`"),
+        ("no JSON", "malformed"),
+    ],
 )
-def test_a_damaged_table_is_one_line(tmp_path: Path, content: str) -> None:
+def test_a_damaged_table_is_one_line_that_names_the_entry(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "table.json").write_text(content)
-    with pytest.raises(UserError, match=r"table\.json") as caught:
+    with pytest.raises(UserError, match=rf"table\.json.* {message}") as caught:
         read_table(tmp_path / "table.json", FINGERPRINT)
     assert "\n" not in str(caught.value)
 
