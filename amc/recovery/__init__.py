@@ -1,6 +1,6 @@
 """What gives a pruned network its accuracy back without training: new weights, biases and batch-norm statistics.
 
-Read `calibration` (one pass over images), `sample_rows` and `least_squares` (the mathematics), `reconstruction` and
+Read `calibration` (one pass over images), `row_sampling` and `least_squares` (the mathematics), `reconstruction` and
 `reconstructor` (new weights for the layers that lost inputs), `asymmetric` (the same, layer after layer, for the final
 network), then `batch_norm_statistics` and `bias_correction`.
 """
