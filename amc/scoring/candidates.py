@@ -14,6 +14,7 @@ from amc.cost.costs import macs
 from amc.data.images import Images
 from amc.data.resident import ResidentImages
 from amc.graph import KeptCounts
+from amc.graph.inputs import cast_floats
 from amc.pruning.inference_form import for_inference
 from amc.recovery.batch_norm_statistics import has_tracked_statistics
 from amc.scoring.executor import OperatorProgram, Places, PrefixCache, fused_program
