@@ -27,7 +27,7 @@ Schedule = Callable[[float], ScheduleValue]
 
 
 def one_cycle(done: float) -> ScheduleValue:
-    """The 1cycle schedule: up to the peak and far down again, momentum opposed (Smith, Topin 2018, arXiv:1708.07120)."""
+    """The 1cycle schedule: up to the peak and far down again, momentum opposed (Smith, Topin, arXiv:1708.07120)."""
     if done < WARM_UP:
         up = done / WARM_UP
         return ScheduleValue(_eased(START, 1.0, up), _eased(HIGH_MOMENTUM, LOW_MOMENTUM, up))

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from amc.recovery import reconstruction, reconstructor
 from amc.recovery.calibration import collect_moments
+from amc.recovery.reconstructor import Reconstructor
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared
 
