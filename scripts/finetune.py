@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 import tyro
 
-from agents.report.commands import check_command
-from agents.report.progress import training_progress
+from agents.report.command_lines import check_command
+from agents.report.terminal.progress import training_progress
 from amc.artifacts.digests import images_digest, weights_digest
 from amc.artifacts.policy import POLICY_FILE, current_versions, read_policy, save_compact
 from amc.artifacts.run_folder import SUMMARY_FILE

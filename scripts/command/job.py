@@ -15,10 +15,11 @@ import numpy as np
 import torch
 
 from agents.ddpg.agent_file import save_agent
-from agents.report.board import Board
-from agents.report.commands import check_command
-from agents.report.progress import search_progress
-from agents.report.result_tables import print_final
+from agents.report import write_report
+from agents.report.command_lines import check_command
+from agents.report.tensorboard.board import Board
+from agents.report.terminal.progress import search_progress
+from agents.report.terminal.result_tables import print_final
 from agents.result import Episode, Past, best_of
 from agents.search.checkpoints import Checkpoints
 from agents.search.final import FinalResult, as_searched, final_result, policy_file, score_on_test
@@ -50,7 +51,6 @@ from scripts.command.signals import INTERRUPTED
 from scripts.options.cli_arguments import flat
 from scripts.options.network_and_images import DataOptions, NetworkOptions, joined
 from scripts.options.search_options import SearchOptions
-from scripts.report import write_report
 
 
 @dataclass(frozen=True)

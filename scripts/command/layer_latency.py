@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agents.report import charts
-from agents.report.columns import Column, print_table
+from agents.report.terminal.text_table import Column, print_table
 from amc.latency.layer_latency import LayerLatency
 from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import torch
 
-from agents.report.commands import resume_command
+from agents.report.command_lines import resume_command
 from agents.result import Past
 from agents.search.checkpoint_file import latest_checkpoint
 from amc.artifacts.checked_json import Count, checked

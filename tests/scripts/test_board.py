@@ -16,9 +16,9 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData  # typ
 from tensorboard.summary.writer.record_writer import RecordWriter  # type: ignore[import-untyped]
 from torch.utils.tensorboard import SummaryWriter
 
-from agents.report.board import Board
-from agents.report.board_hparams import COLUMNS
-from agents.report.board_layout import CHARTS, RESULTS
+from agents.report.tensorboard.board import Board
+from agents.report.tensorboard.curves import CHARTS, RESULTS
+from agents.report.tensorboard.hparams import COLUMNS
 from agents.result import Episode
 from agents.search.checkpoint_file import latest_checkpoint
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER
@@ -251,7 +251,7 @@ def test_what_exceeds_the_budget_is_not_the_best_so_far(tmp_path: Path, graph: P
 def test_a_long_search_draws_ten_times(tmp_path: Path, graph: PruningGraph, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[tuple[str, int]] = []
     monkeypatch.setattr(SummaryWriter, "add_figure", lambda _, tag, __, step: drawn.append((tag, step)))
-    monkeypatch.setattr("agents.report.board.DRAWING_SHARE", float("inf"))
+    monkeypatch.setattr("agents.report.tensorboard.board.DRAWING_SHARE", float("inf"))
     board = make_board(tmp_path, graph, 20)
     for index in range(20):
         board.episode(scored(graph, index))

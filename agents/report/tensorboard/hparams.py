@@ -8,14 +8,14 @@ from typing import Any
 from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2  # type: ignore[import-untyped]
 
-from agents.report.board_layout import BEST_REWARD, RESULTS
+from agents.report.tensorboard.curves import BEST_REWARD, RESULTS
 
 COLUMNS = ("model", "strategy", "budget", "reward", "seed", "settings", "episodes", "reward_images")
 """Options that usually differ between runs. TensorBoard shows the first five until it is asked for more."""
 
 
 def hyperparameters(arguments: Mapping[str, Any]) -> Iterator[Summary]:
-    """The columns of the table, and this run's row."""
+    """The events that describe the columns of the table, and the row of a run with these options."""
     values = {name: _text(arguments, name) for name in COLUMNS}
     # TensorBoard sorts columns by a name that it does not show: that begins with the column's place.
     keys = {name: f"{place} {name}" for place, name in enumerate(COLUMNS)}

@@ -1,4 +1,4 @@
-"""A figure as a part of an HTML page."""
+"""Figures as content for others: a PNG file, or an SVG element of an HTML page."""
 
 from __future__ import annotations
 
@@ -9,16 +9,23 @@ from html import escape
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from agents.report.charts import BLUE, GRID, INK
+from agents.report.charts.style import BLUE, GRID, INK
+
+
+def as_png(figure: Figure) -> bytes:
+    """Render a figure as the content of a PNG file."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    return content.getvalue()
 
 
 def inline_svg(figure: Figure, name: str, alternative: str) -> str:
-    """The same SVG element for the same figure.
+    """Render a figure as an SVG element of an HTML page, the same one for the same figure.
 
-    Text takes the page's font and colour, grid lines the page's `--grid`, what is blue its `--accent`.
+    Text takes the page's font and colour, grid lines the page's `--grid`, and what is blue the page's `--accent`.
 
     Args:
-        figure: What is drawn.
+        figure: The figure; nothing of it is changed.
         name: Begins every id, so that figures of one page do not share any.
         alternative: What the figure shows, for who can't see it.
     """

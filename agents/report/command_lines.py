@@ -11,12 +11,12 @@ from amc.utils.user_file import is_user_function
 
 
 def check_command(folder: Path, arguments: Mapping[str, Any]) -> str:
-    """What scores the results of a run again."""
+    """The command that scores the results of the run in `folder` again, which was made with these arguments."""
     return shlex.join(["python", "-m", "scripts.evaluate", "--run-dir", str(folder), *_users_functions(arguments)])
 
 
 def resume_command(program: str, folder: Path, arguments: Mapping[str, Any]) -> str:
-    """What goes on with an interrupted run of `scripts.PROGRAM`."""
+    """The command that goes on with an interrupted run of `scripts.PROGRAM`, which was made with these arguments."""
     words = ["python", "-m", f"scripts.{program}", "--resume", str(folder)]
     return shlex.join([*words, *_users_functions(arguments)])
 

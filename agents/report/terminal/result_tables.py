@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agents.report.columns import Column, print_table
 from agents.report.number_format import is_share, percent, score
+from agents.report.terminal.text_table import Column, print_table
 from agents.search.final import FinalResult, OnTest
 from amc.artifacts.policy import CostReached, GroupPolicy, LatencyReached
 from amc.cost.costs import amount

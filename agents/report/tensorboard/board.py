@@ -1,4 +1,4 @@
-"""A search in TensorBoard."""
+"""A search in TensorBoard: points while it runs, pictures now and then, results at its end."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
 from agents.report import charts
-from agents.report.board_hparams import hyperparameters
-from agents.report.board_layout import BEST_REWARD, LEARNING, layout, results
-from agents.report.events import Events
+from agents.report.number_format import COST_NAMES
+from agents.report.tensorboard.curves import BEST_REWARD, LEARNING, layout, results
+from agents.report.tensorboard.event_file import EventFile
+from agents.report.tensorboard.hparams import hyperparameters
 from agents.result import Episode, best_of, better
 from amc.graph import KeptCounts, PruningGraph
 from envs import Outcome
@@ -56,7 +57,7 @@ class Board:
         metric: str,
         uniform: Sequence[int],
     ) -> None:
-        self._events = Events(folder, len(past))
+        self._events = EventFile(folder, len(past))
         self._graph = graph
         self._original = original
         self._every = -(-episodes // PICTURES)
@@ -71,11 +72,11 @@ class Board:
     @cached_property
     def _writer(self) -> SummaryWriter:
         writer = self._events.writer
-        writer.add_custom_scalars(layout([charts.COST_NAMES[kind] for kind in self._original]))
+        writer.add_custom_scalars(layout([COST_NAMES[kind] for kind in self._original]))
         return writer
 
     def episode(self, episode: Episode) -> None:
-        """One point of every curve."""
+        """Write one point of every curve, and pictures where they are due."""
         self._events.write(lambda: self._points(episode))
 
     def close(
@@ -86,9 +87,14 @@ class Board:
         summary: Mapping[str, Any],
         latencies: Sequence[tuple[float, float]] = (),
     ) -> None:
-        """The pictures of the whole search, hyperparameters with what they led to, the summary.
+        """Write the pictures of the whole search, the hyperparameters with what they led to, and the summary.
 
-        `latencies` are predicted and measured, in ms, where the search knew them.
+        Args:
+            episodes: All of the search, in order.
+            best: Units per group that the result keeps.
+            arguments: The options of the run.
+            summary: The numbers of `summary.json`.
+            latencies: Pairs of predicted and measured latency in ms, where the search knew them.
 
         Raises:
             UserError: some events could not be written.
@@ -118,7 +124,7 @@ class Board:
 
     def _reached(self, prefix: str, outcome: Outcome) -> dict[str, float]:
         return {f"{prefix}/accuracy": outcome.accuracy} | {
-            f"{prefix}/share of {charts.COST_NAMES[kind]} left": getattr(outcome, kind) / whole
+            f"{prefix}/share of {COST_NAMES[kind]} left": getattr(outcome, kind) / whole
             for kind, whole in self._original.items()
         }
 
@@ -130,7 +136,7 @@ class Board:
     def _pictures(self, episodes: Sequence[Episode], step: int, original: float | None = None) -> None:
         for kind, whole in self._original.items():
             figure = charts.accuracy_against_cost(episodes, kind, whole, self._metric, self._uniform, original)
-            self._writer.add_figure(f"scatter of accuracy against {charts.COST_NAMES[kind]}", figure, step)
+            self._writer.add_figure(f"scatter of accuracy against {COST_NAMES[kind]}", figure, step)
         figure = charts.sparsities(episodes, self._names, self._graph.full)
         self._writer.add_figure("sparsity of every group", figure, step)
 

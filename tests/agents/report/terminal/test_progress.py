@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from agents.report.progress import search_progress
+from agents.report.terminal.progress import search_progress
 from agents.result import Episode
 from envs import Outcome
 

@@ -1,4 +1,4 @@
-"""TensorBoard's events in a run folder."""
+"""The file of TensorBoard's events in a run folder."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ NEVER = 10**8
 """Seconds after which TensorBoard's thread writes by itself: it has nothing left to write then."""
 
 
-class Events:
-    """Writes events; a disk that is full ends them, but not the run.
+class EventFile:
+    """Writes events into a run folder; a disk that is full ends that, but not the run.
 
     Args:
         folder: The run folder; it is made with the first event.
@@ -30,7 +30,7 @@ class Events:
 
     @cached_property
     def writer(self) -> SummaryWriter:
-        """TensorBoard's own writer."""
+        """TensorBoard's own writer, made when it is first asked for."""
         return SummaryWriter(str(self._folder), purge_step=self._first_step, flush_secs=NEVER)
 
     def write(self, events: Callable[[], None]) -> None:
@@ -48,7 +48,7 @@ class Events:
                 threading.excepthook = hook
 
     def close(self, events: Callable[[], None]) -> None:
-        """Write the last ones.
+        """Call `events`, which writes the last ones, and close the file.
 
         Raises:
             UserError: some events could not be written.

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from torch import nn
 
-from agents.report.result_tables import print_final
+from agents.report.terminal.result_tables import print_final
 from agents.search.final import FinalResult, OnTest
 from agents.search.finalists import Scored
 from amc.artifacts.policy import CostReached, GroupPolicy

@@ -1,4 +1,4 @@
-"""Where a person finds which curve in TensorBoard.
+"""The names of the curves in TensorBoard, and the charts that they are drawn in.
 
 The Time Series tab sorts by name, so names are chosen to bring what matters most first: `best so far`, then `episode`,
 `learning`, `result`, and the pictures `scatter of ...`, `sparsity of ...`, `widths of ...`. The Custom Scalars tab puts
@@ -56,7 +56,11 @@ RESULTS = {
 
 
 def layout(costs: Sequence[str]) -> dict[str, dict[str, list[Any]]]:
-    """For `SummaryWriter.add_custom_scalars`, which takes regular expressions; `costs` by their names on the board."""
+    """The charts of the Custom Scalars tab as `SummaryWriter.add_custom_scalars` takes them, with tags as expressions.
+
+    Args:
+        costs: The kinds of cost, by their names in `COST_NAMES`.
+    """
     shares: dict[str, tuple[str, ...]] = {
         f"{cost}, of {whose}": (f"{prefix}/share of {cost} left",)
         for cost in costs
@@ -69,7 +73,7 @@ def layout(costs: Sequence[str]) -> dict[str, dict[str, list[Any]]]:
 
 
 def results(summary: Mapping[str, Any]) -> dict[str, float]:
-    """Final numbers by the name of their curve."""
+    """The final numbers of a run by the name of their curve, from its `summary.json`."""
     found = {
         f"result/{name}": summary[entry] if entry in summary else summary[f"{entry}_after"] / summary[f"{entry}_before"]
         for name, entry in RESULTS.items()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from agents.report.columns import Column, print_table, wrapped
+from agents.report.terminal.text_table import Column, print_table, wrapped
 
 COLUMNS = (
     Column("group", is_text=True),
