@@ -150,7 +150,7 @@ def test_what_a_search_found_is_there_whatever_happens_after_it(
 
 
 def test_a_kill_at_a_random_moment(tmp_path: Path, whole: Path) -> None:
-    """Many of them are in `benchmarks.kills`."""
+    """Many of them are in `benchmarks.kill_and_resume`."""
     folder = tmp_path / "run"
     words = (*FEW, "--episodes", "16", "--checkpoint-every", "2", "--run-dir", folder)
     workers = ("--workers", "2", "--round-size", "1")

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from amc.latency.shapes import LayerShape
+from amc.latency.layer_shapes import LayerShape
 
 Point = tuple[int, int]
 """Input and output channels."""

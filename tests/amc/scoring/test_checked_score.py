@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from amc.data.resident import ResidentImages
-from amc.scoring.first_score import FirstScore, first_score
+from amc.scoring.checked_score import CheckedScore, checked_score
 from amc.utils.errors import UserError
 
 CPU = torch.device("cpu")
@@ -28,8 +28,8 @@ class Returns(nn.Module):
         return self.function(x.flatten(1))
 
 
-def score(function: Callable[[Tensor], Tensor], metric: str = "top1", images: ResidentImages = IMAGES) -> FirstScore:
-    return first_score(Returns(function), images, metric, 50, CPU)
+def score(function: Callable[[Tensor], Tensor], metric: str = "top1", images: ResidentImages = IMAGES) -> CheckedScore:
+    return checked_score(Returns(function), images, metric, 50, CPU)
 
 
 def test_the_share_of_right_answers() -> None:
@@ -59,7 +59,7 @@ def test_top5_of_five_classes_says_nothing() -> None:
 def test_the_network_stays_as_it_is() -> None:
     network = Returns(lambda x: x + torch.rand(()))
     before = torch.get_rng_state()
-    first_score(network, IMAGES, "top1", 50, CPU)
+    checked_score(network, IMAGES, "top1", 50, CPU)
     assert network.passes == 0
     assert torch.equal(torch.get_rng_state(), before)
     assert not network._forward_hooks

@@ -4,8 +4,8 @@ import torch
 
 from amc.compression.compressor import RECOVERIES, Compressor
 from amc.pruning.inference_form import for_inference
-from amc.recovery.batch_norm_statistics import has_statistics
-from amc.scoring.fast_networks import FastNetworks
+from amc.recovery.batch_norm_statistics import has_tracked_statistics
+from amc.scoring.scoring_network import ScoringNetwork
 from tests.architectures import PRUNABLE
 from tests.oracles import distance, prepared, run
 
@@ -14,19 +14,19 @@ WAYS = [name for name, way in RECOVERIES.items() if not way.asymmetric]
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", PRUNABLE)
-def test_they_are_the_networks_that_are_kept(name: str, way: str) -> None:
-    """One after the other, from one mold: nothing of the last one is left."""
+def test_it_computes_what_the_compact_network_does(name: str, way: str) -> None:
+    """They are loaded one after the other, and nothing of the last one is left."""
     model, graph = prepared(name)
     compressor = Compressor(model, graph, [PRUNABLE[name].example(8)])
     statistics = RECOVERIES[way].statistics
-    fast = FastNetworks(compressor, compressor.calibration, torch.float32, statistics=statistics)
+    reusable = ScoringNetwork(compressor, compressor.calibration, torch.float32, statistics=statistics)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     rng = np.random.default_rng(0)
     for kept_counts in (graph.least, np.array([rng.choice(group.choices) for group in graph.groups]), graph.full):
         mask = compressor.mask(kept_counts)
         tensors, selection = compressor.tensors(mask, way)
-        network = fast.network(tensors, selection)
-        if statistics and not has_statistics(model):
+        network = reusable.load(tensors, selection)
+        if statistics and not has_tracked_statistics(model):
             continue  # biases are corrected instead
         wanted, _ = compressor.compact(mask, way)
         example = PRUNABLE[name].example()
@@ -41,8 +41,8 @@ def test_bfloat16_is_near() -> None:
     example = PRUNABLE["projection"].example(16)
     outputs = []
     for dtype in (torch.float32, torch.bfloat16):
-        fast = FastNetworks(compressor, compressor.calibration, dtype, statistics=True)
+        reusable = ScoringNetwork(compressor, compressor.calibration, dtype, statistics=True)
         tensors, selection = compressor.tensors(mask, "both")
-        network = fast.network(tensors, selection)
+        network = reusable.load(tensors, selection)
         outputs.append([each.float() for each in run(network, example.to(dtype))])
     assert 0 < distance(outputs[1], outputs[0]) < 0.1

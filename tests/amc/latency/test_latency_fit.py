@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from amc.cost.costs import written
-from amc.latency.end_to_end import OFF, LatencyCost, Measured, Parts, fit, relative_errors
+from amc.latency.latency_fit import OFF, LatencyTerms, MeasuredNetwork, PredictedLatency, fit, relative_errors
 from amc.latency.random_kept_counts import random_kept_counts
 from amc.pruning.slicing import choose, compact, select
 from tests.architectures import PRUNABLE
@@ -23,19 +23,19 @@ def layers(kept_counts: np.ndarray) -> float:
     return float((-(-kept_counts // 4)).sum()) / 10
 
 
-PARTS = Parts.of(GRAPH, layers)
+PARTS = LatencyTerms.of(GRAPH, layers)
 WHOLE = PARTS(GRAPH.full)
 
 
-def cost_with(factors: np.ndarray) -> LatencyCost:
-    return LatencyCost(PARTS, WHOLE, ORIGINAL, factors)
+def cost_with(factors: np.ndarray) -> PredictedLatency:
+    return PredictedLatency(PARTS, WHOLE, ORIGINAL, factors)
 
 
-def networks(factors: np.ndarray, noise: float = 0.0) -> list[Measured]:
+def networks(factors: np.ndarray, noise: float = 0.0) -> list[MeasuredNetwork]:
     rng = np.random.default_rng(0)
     cost = cost_with(factors)
     return [
-        Measured(kept_counts, cost(kept_counts) / ORIGINAL * (1 + noise * rng.normal()))
+        MeasuredNetwork(kept_counts, cost(kept_counts) / ORIGINAL * (1 + noise * rng.normal()))
         for kept_counts in random_kept_counts(GRAPH, 24, 1)
     ]
 
@@ -56,7 +56,7 @@ def test_noise_is_averaged_out() -> None:
 @given(seed=st.integers(0, 2**16))
 def test_no_factor_is_negative_and_no_smaller_one_fits_better(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    measured = [Measured(kept_counts, rng.uniform(0.2, 1.2)) for kept_counts in random_kept_counts(GRAPH, 6, seed)]
+    measured = [MeasuredNetwork(each, rng.uniform(0.2, 1.2)) for each in random_kept_counts(GRAPH, 6, seed)]
     factors = fit(PARTS, GRAPH.full, ORIGINAL, measured)
     assert (factors >= 0).all()
 
@@ -98,7 +98,7 @@ def test_what_is_written_is_what_the_layers_of_the_compact_network_return() -> N
 def test_a_network_that_was_disturbed_moves_nothing() -> None:
     true = np.array([0.6, 0.2]) * ORIGINAL / WHOLE
     cost = cost_with(true)
-    measured = [Measured(kept_counts, cost(kept_counts) / ORIGINAL) for kept_counts in random_kept_counts(GRAPH, 24, 0)]
-    measured[3] = Measured(measured[3].kept_counts, 1.6 * measured[3].share)
+    measured = [MeasuredNetwork(each, cost(each) / ORIGINAL) for each in random_kept_counts(GRAPH, 24, 0)]
+    measured[3] = MeasuredNetwork(measured[3].kept_counts, 1.6 * measured[3].share)
     fitted = cost_with(fit(PARTS, GRAPH.full, ORIGINAL, measured))
     assert relative_errors(fitted, ORIGINAL, measured[4:]).max() < 0.02

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from amc.data.images import Images
 from amc.graph.inputs import tensors
 from amc.graph.trace_forward import output_tensors, restored
-from amc.scoring.chance import Answers, is_near
+from amc.scoring.chance_level import Predictions, is_near_chance_level
 from amc.scoring.metrics import TOP, Batches, find_metric, moved
 from amc.utils.errors import UserError
 
 
 @dataclass(frozen=True)
-class FirstScore:
+class CheckedScore:
     """What a network scores.
 
     Attributes:
@@ -37,10 +37,12 @@ class FirstScore:
     @property
     def is_near_chance(self) -> bool:
         """Whether the network hardly does better than answers at random."""
-        return self.chance is not None and is_near(self.value, self.chance, self.images)
+        return self.chance is not None and is_near_chance_level(self.value, self.chance, self.images)
 
 
-def first_score(network: nn.Module, images: Images, metric: str, batch_size: int, device: torch.device) -> FirstScore:
+def checked_score(
+    network: nn.Module, images: Images, metric: str, batch_size: int, device: torch.device
+) -> CheckedScore:
     """Score a network in evaluation mode, in one pass; global random numbers and its buffers stay as they are.
 
     Args:
@@ -61,7 +63,7 @@ def first_score(network: nn.Module, images: Images, metric: str, batch_size: int
             seen.check()
             raise
     seen.check()
-    return FirstScore(metric, value, len(images), seen.answers.chance if seen.answers else None)
+    return CheckedScore(metric, value, len(images), seen.answers.chance if seen.answers else None)
 
 
 class _Seen:
@@ -94,10 +96,10 @@ class _Seen:
             self._named.append(output.topk(min(self._k, self._classes), dim=1).indices)
 
     @property
-    def answers(self) -> Answers | None:
+    def answers(self) -> Predictions | None:
         """What was answered; None where that is not known, as of a network that calls itself."""
         named, targets = ([row for part in parts for row in part.tolist()] for parts in (self._named, self._targets))
-        return Answers(named, targets, self._classes) if named and len(named) == len(targets) else None
+        return Predictions(named, targets, self._classes) if named and len(named) == len(targets) else None
 
     def check(self) -> None:
         """Raise a UserError where a number was not finite."""

@@ -36,7 +36,7 @@ class Arguments:
     """Of the moments."""
 
 
-def kills(arguments: Arguments) -> None:
+def kill_and_resume(arguments: Arguments) -> None:
     """Run, kill, resume, compare, print."""
     words = ("--episodes", str(arguments.episodes))
     start = time.perf_counter()
@@ -80,7 +80,7 @@ def _digest(folder: Path) -> str:
 
 def main() -> None:
     """Run as a command."""
-    run(kills, Arguments)
+    run(kill_and_resume, Arguments)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ REPEATS = 10
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class MeasuredNetwork:
     """A compact network and the share of the original's latency that it takes, both measured in turn."""
 
     kept_counts: KeptCounts
@@ -37,14 +37,14 @@ class Measured:
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
+class LatencyTerms:
     """What a latency is made of, of one graph: ms of the layers by the table, and elements that they write."""
 
     layers: CostFunction
     elements: CostFunction
 
     @classmethod
-    def of(cls, graph: PruningGraph, layers: CostFunction) -> Parts:
+    def of(cls, graph: PruningGraph, layers: CostFunction) -> LatencyTerms:
         """The parts of `graph`, whose layers take `layers` ms in all."""
         return cls(layers, written(graph))
 
@@ -54,25 +54,29 @@ class Parts:
 
 
 @dataclass(frozen=True, eq=False)
-class LatencyCost:
+class PredictedLatency:
     """Predicted latency in ms as a function of the keeps; it never decreases when a group keeps more.
 
     `whole` are the parts of the original, which takes `original` ms, and `factors` ms for each.
     """
 
-    parts: Parts
+    terms: LatencyTerms
     whole: NDArray[np.float64]
     original: float
     factors: NDArray[np.float64]
 
     def __call__(self, kept_counts: KeptCounts) -> float:
         """The latency with `kept_counts[g]` units of each group left, in ms."""
-        saved = float(self.factors @ (self.whole - self.parts(kept_counts)))
+        saved = float(self.factors @ (self.whole - self.terms(kept_counts)))
         return max(self.original - saved, LEAST_SHARE * self.original)
 
 
 def fit(
-    parts: Parts, whole: KeptCounts, original: float, measured: Sequence[Measured], near: float | None = None
+    terms: LatencyTerms,
+    whole: KeptCounts,
+    original: float,
+    measured: Sequence[MeasuredNetwork],
+    near: float | None = None,
 ) -> NDArray[np.float64]:
     """The factors, `(2,)` and none below 0, with the least relative error on `measured`.
 
@@ -80,7 +84,7 @@ def fit(
     disturbed while it was measured moves nothing.
 
     Args:
-        parts: Of the graph that `measured` are keeps of.
+        terms: Of the graph that `measured` are keeps of.
         whole: The keeps of the original network.
         original: Its latency in ms.
         measured: One network or more.
@@ -90,7 +94,7 @@ def fit(
     weights = np.ones(len(shares))
     if near is not None:
         weights = np.maximum(np.exp(-(np.log(shares / near) ** 2) / (4 * NEAR**2)), LEAST_WEIGHT)
-    saved = np.stack([parts(whole) - parts(each.kept_counts) for each in measured]) / (original * shares[:, None])
+    saved = np.stack([terms(whole) - terms(each.kept_counts) for each in measured]) / (original * shares[:, None])
     wanted = (1.0 - shares) / shares
     huber = np.ones(len(shares))
     for _ in range(1 + REPEATS):
@@ -100,6 +104,6 @@ def fit(
     return factors
 
 
-def relative_errors(cost: CostFunction, original: float, measured: Sequence[Measured]) -> NDArray[np.float64]:
+def relative_errors(cost: CostFunction, original: float, measured: Sequence[MeasuredNetwork]) -> NDArray[np.float64]:
     """How far the predictions are off, relative to what was measured, `(len(measured),)`."""
     return np.array([abs(cost(each.kept_counts) / (each.share * original) - 1.0) for each in measured])

@@ -97,7 +97,7 @@ def shapes_of(export: onnx.ModelProto, graph: PruningGraph) -> dict[int, LayerSh
     return found
 
 
-def small_model(shape: LayerShape, inputs: int, outputs: int, like: onnx.ModelProto) -> bytes:
+def layer_model(shape: LayerShape, inputs: int, outputs: int, like: onnx.ModelProto) -> bytes:
     """The layer with other numbers of channels and random weights, as a model of the version that `like` has."""
     from onnx import TensorProto, helper, numpy_helper
 

@@ -1,4 +1,4 @@
-"""Compact networks of one network, ready to be scored: made by the hundred, so nothing is copied or traced for one.
+"""One network that takes the shape of compact networks, by the hundred: nothing is copied or traced for one of them.
 
 Convolutions run in a number format that the processor multiplies fast, with their channels last and the batch norms
 folded into them; batch-norm statistics are taken in that format, too.
@@ -20,17 +20,17 @@ from amc.graph.inputs import cast
 from amc.pruning.inference_form import Fold, folds, for_inference
 from amc.pruning.reusable_network import ReusableNetwork, laid_out
 from amc.pruning.slicing import Selection
-from amc.scoring.executor.statistics_pass import StatisticsPass
+from amc.scoring.executor import StatisticsPass
 
 
-class FastNetworks:
-    """Makes them; one exists at a time.
+class ScoringNetwork:
+    """A network in inference form that the tensors of one compact network after the other are loaded into.
 
     Args:
-        compressor: Of the network.
-        calibration: Batches of inputs.
-        dtype: The number format. Batch norms that are left compute in float32.
-        statistics: Whether those of batch norms are taken anew, on `calibration`.
+        compressor: What prunes the original.
+        calibration: Batches of inputs, on which batch-norm statistics are taken.
+        dtype: The number format of convolutions; batch norms that can't be folded compute in float32.
+        statistics: Whether batch-norm statistics are taken anew for each compact network.
     """
 
     def __init__(
@@ -49,17 +49,22 @@ class FastNetworks:
             extremes = (self._with_norms(*cut) for cut in self._extremes())
             self._statistics = StatisticsPass(model, extremes, [cast(batch, dtype) for batch in calibration])
 
-    def network(self, tensors: Mapping[str, Tensor], selection: Selection) -> nn.Module:
-        """The compact network of `tensors` (`amc.pruning.slicing.sliced`), which may be changed.
+    def load(self, tensors: Mapping[str, Tensor], selection: Selection) -> nn.Module:
+        """Take the shape and the weights of a compact network, in place of those of the last one.
 
-        Until the next one is made.
+        Args:
+            tensors: All its tensors by name (`Compressor.tensors`), which may be changed.
+            selection: How it was cut.
+
+        Returns:
+            The network itself, in evaluation mode; it is the same module for all compact networks.
         """
         if self._statistics is not None:
             self._statistics.take(self._with_norms(tensors, selection))
         return self._without_norms(tensors, selection)
 
     def widest_and_narrowest(self) -> Iterator[nn.Module]:
-        """Two of them, of weights and statistics as they are."""
+        """The network with the shape of the original, then with that of the narrowest compact network."""
         for cut in self._extremes():
             yield self._without_norms(*cut)
 

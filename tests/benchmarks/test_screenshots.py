@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmarks import pictures
+from benchmarks import screenshots
 from tests.command import fail
 
 BROWSER = """#!/bin/sh
@@ -23,7 +23,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def install(folder: Path, script: str) -> Path:
-    browser = folder / pictures.BROWSERS[0]
+    browser = folder / screenshots.BROWSERS[0]
     browser.write_text(script)
     browser.chmod(0o755)
     return browser
@@ -35,12 +35,12 @@ def options(folder: Path) -> tuple[str, ...]:
 
 @pytest.mark.usefixtures("path")
 def test_a_missing_browser_is_told_in_one_line(tmp_path: Path) -> None:
-    assert "install Chromium" in fail(pictures, *options(tmp_path))
+    assert "install Chromium" in fail(screenshots, *options(tmp_path))
 
 
 def test_a_folder_without_finished_runs_is_told_in_one_line(tmp_path: Path, path: Path) -> None:
     install(path, BROWSER)
-    assert "give a folder of finished runs" in fail(pictures, *options(tmp_path))
+    assert "give a folder of finished runs" in fail(screenshots, *options(tmp_path))
 
 
 def test_what_the_browser_shows_is_saved(tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +48,7 @@ def test_what_the_browser_shows_is_saved(tmp_path: Path, path: Path, monkeypatch
     monkeypatch.setenv("PICTURE", str(tmp_path / "seen.png"))
     Image.new("RGB", (4, 3), "red").save(tmp_path / "seen.png")
     browser = install(path, BROWSER)
-    pictures.take(str(browser), "http://nowhere", (4, 3), tmp_path / "out" / "page.png")
+    screenshots.take(str(browser), "http://nowhere", (4, 3), tmp_path / "out" / "page.png")
     assert [each.name for each in (tmp_path / "out").iterdir()] == ["page.png"]
     with Image.open(tmp_path / "out" / "page.png") as image:
         assert (image.size, image.getpixel((0, 0))) == ((4, 3), (255, 0, 0))

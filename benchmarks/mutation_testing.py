@@ -1,6 +1,6 @@
 """Does the suite notice mistakes? Draws some by a seed, makes one at a time in a copy, and runs tests until one fails.
 
-    python -m benchmarks.mutants --list runs/mutants.json --out runs/noticed.jsonl --coverage .coverage
+    python -m benchmarks.mutation_testing --list runs/mutants.json --out runs/noticed.jsonl --coverage .coverage
 
 draws the list if it is not there (else takes it: the same mistakes on a later tree) and appends a line for each
 mistake to `--out`. `--coverage` is the file that `pytest --cov --cov-context=test` of pytest-cov leaves, which tells
@@ -61,7 +61,7 @@ class Arguments:
     """For the tests of one mistake; where none failed by then, it was not noticed."""
 
 
-def noticed(arguments: Arguments) -> None:
+def mutation_testing(arguments: Arguments) -> None:
     """Draw, try, append."""
     if not arguments.list.exists():
         drawn = [dataclasses.asdict(each) for each in draw(arguments.seed, arguments.count)]
@@ -206,7 +206,7 @@ def _killers(path: Path) -> dict[int, str | None]:
 def main() -> None:
     """Run as a command."""
     torch.set_num_threads(1)
-    noticed(tyro.cli(Arguments))
+    mutation_testing(tyro.cli(Arguments))
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ class Arguments:
     """Folder for the pictures, such as docs/images."""
 
 
-def pictures(arguments: Arguments) -> None:
+def screenshots(arguments: Arguments) -> None:
     """Start TensorBoard, look at its tabs and at the first run's report, save what is seen."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
@@ -132,7 +132,7 @@ def take(browser: str, url: str, window: tuple[int, int], path: Path) -> None:
 
 def main() -> None:
     """Run as a command."""
-    run(pictures, Arguments)
+    run(screenshots, Arguments)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What torch-pruning makes of a network of benchmarks.coverage: `python -m benchmarks.coverage_theirs NAME`."""
+"""What torch-pruning makes of a network of benchmarks.coverage: `python -m benchmarks.coverage_torch_pruning NAME`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.oracles import counted
 CLASSES = 1000
 
 
-def theirs(name: str) -> str:
+def share_left(name: str) -> str:
     """The share of MACs that is left with 80 % of all channels asked to go and the classes kept, or how it fails."""
     pruning = importlib.import_module("torch_pruning")
     model, example = build(name)
@@ -45,4 +45,4 @@ def theirs(name: str) -> str:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    print(theirs(sys.argv[1]))
+    print(share_left(sys.argv[1]))

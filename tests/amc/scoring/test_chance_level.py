@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from amc.scoring.chance import Answers, is_near
+from amc.scoring.chance_level import Predictions, is_near_chance_level
 
 
-def answers(named: np.ndarray, targets: np.ndarray, classes: int) -> Answers:
-    return Answers(named.tolist(), targets.tolist(), classes)
+def answers(named: np.ndarray, targets: np.ndarray, classes: int) -> Predictions:
+    return Predictions(named.tolist(), targets.tolist(), classes)
 
 
 @pytest.mark.parametrize("k", [1, 5])
@@ -32,7 +32,7 @@ def test_where_all_images_are_of_one_class_answers_come_from_all_classes() -> No
 
 def test_where_every_class_is_named_chance_says_nothing() -> None:
     assert answers(np.tile(np.arange(4), (6, 1)), np.zeros(6, dtype=int), 4).chance is None
-    assert Answers([], [], 4).chance is None
+    assert Predictions([], [], 4).chance is None
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_where_every_class_is_named_chance_says_nothing() -> None:
     ],
 )
 def test_what_is_near(score: float, chance: float, images: int, is_low: bool) -> None:
-    assert is_near(score, chance, images) == is_low
+    assert is_near_chance_level(score, chance, images) == is_low
 
 
 def test_a_network_that_guesses_is_found() -> None:
@@ -62,5 +62,5 @@ def test_a_network_that_guesses_is_found() -> None:
         targets, named = rng.integers(0, 4, 60), rng.integers(0, 4, 60)
         chance = answers(named[:, None], targets, 4).chance
         assert chance is not None
-        missed += not is_near(float((named == targets).mean()), chance, 60)
+        missed += not is_near_chance_level(float((named == targets).mean()), chance, 60)
     assert missed <= 3

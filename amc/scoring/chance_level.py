@@ -15,7 +15,7 @@ counts its classes in another order answers right where the two orders agree, wh
 
 
 @dataclass(frozen=True)
-class Answers:
+class Predictions:
     """What a network answered.
 
     Attributes:
@@ -45,7 +45,7 @@ class Answers:
         return sum(times * named[label] for label, times in labels.items()) / count**2
 
 
-def is_near(score: float, chance: float, images: int) -> bool:
+def is_near_chance_level(score: float, chance: float, images: int) -> bool:
     """Whether a score over so many images is hardly better than chance; both are in [0, 1]."""
     way = 1 - chance
     error = math.sqrt(chance * way / images)

@@ -11,7 +11,7 @@ from typing import Any
 from unittest import mock
 
 
-class Clock:
+class PartTimes:
     """Adds up the seconds of parts, each without the parts that run inside it.
 
     Attributes:
@@ -43,7 +43,7 @@ class Clock:
         finally:
             self.seconds = outside
 
-    def watch(self, stack: ExitStack, owner: Any, function: str, part: str) -> None:
+    def time_calls(self, stack: ExitStack, owner: Any, function: str, part: str) -> None:
         """Until the stack ends, what that function of a module or class takes is the part's."""
         original = getattr(owner, function)
 
