@@ -1,4 +1,4 @@
-"""One call from kept counts to a compact network: choose units, recover weights, cut, take statistics again.
+"""From kept counts to a compact network in one call: choose channels, cut them, recover.
 
 Read `compressor` first; `group_features` says what weights and calibration images tell of each group beforehand.
 """

@@ -1,4 +1,4 @@
-"""What a candidate network is worth on the reward images, thousands of times in a search.
+"""What a candidate network is worth: metrics, number formats, racing, and the processes that score in parallel.
 
 Read `metrics` and `precision` (a network on images), `chance_level` and `checked_score` (the original's score),
 `scorer`, `candidates` and `scoring_network` (a search's scores), `racing` and `paired_test` (how few images suffice).

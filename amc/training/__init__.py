@@ -1,4 +1,4 @@
-"""Training of a classifier: the original, or a compact network after a search.
+"""Training and fine-tuning of networks: the loop, learning-rate schedules, and distillation.
 
 Read `training_loop` first, then `learning_rate` (schedules) and `distillation` (a teacher beside the labels).
 """
