@@ -1,4 +1,4 @@
-"""Looking a name up in a visible table."""
+"""Finding an entry of a table by the name that a user gave."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -10,10 +10,11 @@ T = TypeVar("T")
 
 
 def look_up(what: str, name: str, table: Mapping[str, T]) -> T:
-    """The entry of `table` called `name`.
+    """Return the entry of `table` called `name`.
 
     Raises:
-        UserError: there is none; `what` says what was looked for.
+        UserError: There is no such entry; the message calls it a `what`, such as "criterion", and suggests similar
+            names.
     """
     if name not in table:
         raise UserError(f"unknown {what} {name!r}; {did_you_mean(name, table)}")
