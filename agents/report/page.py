@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
+from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from agents.report import charts, facts
 from agents.report.facts import Result, Table
-from agents.report.run_record import Record
+from agents.report.run_record import Record, read_record
 from agents.report.svg import inline_svg
 from amc.artifacts.json_validation import entry, number
+from amc.artifacts.run_folder import REPORT_FILE
+from amc.utils.errors import UserError
+from amc.utils.files import write_text
 
 STYLE = """
 :root { color-scheme: light dark; --page: #ffffff; --ink: #24292f; --grid: #d0d7de; --soft: #f6f8fa; --faint: #57606a;
@@ -139,3 +143,19 @@ def _table(table: Table, *, strong: str = "", code: bool = False, left: bool = F
     body = "\n".join(map(row, table.rows))
     classes = "scroll left" if code or left else "scroll"
     return f'<div class="{classes}"><table>\n{head}<tbody>\n{body}\n</tbody>\n</table></div>'
+
+
+def write_report(folder: Path) -> Path:
+    """Write the report of the run in `folder` into it, and return its path.
+
+    Raises:
+        UserError: no run is there, its files are damaged, or the folder can't be written to.
+    """
+    record = read_record(folder)
+    try:
+        content = page(record)
+    except ValueError as error:
+        raise UserError(f"the results in {folder} are damaged: {error}") from error
+    path = folder / REPORT_FILE
+    write_text(path, content)
+    return path

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from agents.final_result import FinalResult, OnTest
 from agents.report.columns import Column, print_table
 from agents.report.number_format import is_share, percent, score
-from agents.search.final import FinalResult, OnTest
 from amc.artifacts.policy import CostReached, GroupPolicy, LatencyReached
 from amc.cost.costs import amount
 from amc.graph import Group, PruningGraph

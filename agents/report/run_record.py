@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agents.checkpoint import latest_checkpoint
 from agents.result import Episode
-from agents.search.checkpoint_file import latest_checkpoint
 from amc.artifacts.json_validation import entry, integer, list_of, number, object_of, read_object, text
 from amc.artifacts.policy import POLICY_FILE, Policy, read_policy
 from amc.artifacts.run_folder import SUMMARY_FILE

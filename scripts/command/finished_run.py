@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from agents.search.checkpoint_file import latest_checkpoint
+from agents.checkpoint import latest_checkpoint
 from amc.artifacts.json_validation import entry, integer, list_of, number, object_of, optional, read_object, text
 from amc.artifacts.policy import POLICY_FILE, load, read_policy
 from amc.artifacts.run_folder import SUMMARY_FILE

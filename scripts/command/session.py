@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,16 +11,15 @@ from typing import Any, Generic, TypeVar
 
 import torch
 
+from agents.checkpoint import latest_checkpoint
 from agents.report.commands import resume_command
 from agents.result import Past
-from agents.search.checkpoint_file import latest_checkpoint
 from amc.artifacts.json_validation import entry, integer, list_of, number, object_of, text
 from amc.artifacts.policy import current_versions
 from amc.artifacts.run_folder import check_new, check_place, is_finished, named_after
 from amc.artifacts.run_lock import locked
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER, Snapshot, has_snapshot
 from amc.utils.errors import UserError
-from amc.utils.files import write_bytes
 from amc.utils.user_file import is_user_function
 from scripts.command.cli import parse
 from scripts.command.how_to_go_on import told
@@ -71,18 +69,6 @@ class Session(Generic[Arguments, P]):
         """The file to start from: `asked`, or its copy where the run has one."""
         copy = self.folder / CHECKPOINT_FOLDER / name
         return copy if copy.is_file() else asked
-
-    def keep(self, name: str, source: Path) -> None:
-        """Copy the file to start from beside the checkpoints: it may be gone when the run goes on."""
-        copy = self.folder / CHECKPOINT_FOLDER / name
-        if source != copy:
-            write_bytes(copy, source.read_bytes())
-
-    def forget(self) -> None:
-        """Remove what was begun: nothing was computed yet."""
-        shutil.rmtree(self.folder / CHECKPOINT_FOLDER, ignore_errors=True)
-        with contextlib.suppress(OSError):  # it holds something else
-            self.folder.rmdir()
 
     def description(self, device: torch.device, digests: Mapping[str, str]) -> dict[str, Any]:
         """What a checkpoint says of the run, so that `--resume` can go on with it."""

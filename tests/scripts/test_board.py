@@ -20,7 +20,7 @@ from agents.report.board import Board
 from agents.report.board_hparams import COLUMNS
 from agents.report.board_layout import CHARTS, RESULTS
 from agents.result import Episode
-from agents.search.checkpoint_file import latest_checkpoint
+from agents.checkpoint import latest_checkpoint
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER
 from amc.graph import PruningGraph
 from amc.networks.sources import load_network

@@ -11,7 +11,7 @@ import torch
 import amc
 from agents.report.facts import stages
 from agents.report.run_record import read_record
-from agents.search.checkpoint_file import latest_checkpoint
+from agents.checkpoint import latest_checkpoint
 from amc.artifacts.policy import read_policy
 from amc.scoring.candidates import Candidates
 from amc.scoring.racing import Score

@@ -40,26 +40,6 @@ class SerialEngine:
         """See `Engine`."""
 
 
-class OnDemand:
-    """An engine that is made when policies are to be scored, and made again when that is after it was closed."""
-
-    def __init__(self, make: Callable[[], Engine]) -> None:
-        self._make = make
-        self._engine: Engine | None = None
-
-    def __call__(self, policies: Sequence[KeptCounts], race_reference: RaceReference | None) -> Iterator[Score]:
-        """See `Engine`."""
-        if self._engine is None:
-            self._engine = self._make()
-        return self._engine(policies, race_reference)
-
-    def close(self) -> None:
-        """See `Engine`."""
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
-
-
 ENGINES: dict[str, Callable[[Candidates, int], Engine]] = {"processes": Workers, "ray": RayWorkers}
 """Engines by name, of candidates and a number of workers."""
 
