@@ -13,7 +13,7 @@ import tyro
 from torch import nn
 
 from agents.report.number_format import score
-from agents.report.progress import training_progress
+from agents.report.terminal.progress import training_progress
 from amc.artifacts.digests import images_digest, shapes_digest
 from amc.artifacts.run_folder import forget
 from amc.data.images import Images

@@ -1,4 +1,7 @@
-"""What a person sees of a run: one HTML page with its charts, TensorBoard, and what commands print."""
+"""What a person sees of a run: one HTML page with its charts, TensorBoard, and what commands print.
+
+`write_report` makes the page from a run folder.
+"""
 
 from agents.report.page import write_report
 

@@ -1,4 +1,4 @@
-"""What the folder of a run tells, finished or not."""
+"""What the folder of a run tells, whether the run has ended or not."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ class GroupShape:
 
 
 @dataclass(frozen=True, eq=False)
-class Record:
-    """A run.
+class RunRecord:
+    """A run: what was asked for, the network, the episodes up to the last checkpoint, and the result once there is one.
 
     Attributes:
-        folder: Its folder.
-        program: `train` or `apply`.
-        words: Its options, as words of a command line.
+        folder: The run folder.
+        program: The command that made the run, `train` or `apply`.
+        words: The options of the command, as words of a command line.
         model, strategy, seed, budget, metric: What was asked for.
         stages: Budgets of each stage of the search; `budget` are those of the last.
-        groups: Of the network.
+        groups: The channel groups of the network.
         whole: Costs of the whole network by kind.
         uniform: Units per group of the uniform policy at the budget; empty without a budget.
-        asked: Episodes that were asked for.
-        seconds: Spent searching up to the last checkpoint.
-        episodes: Those up to the last checkpoint.
-        policy: The result; None before there is one.
-        summary: The numbers of the result; None before there is one.
+        asked: How many episodes were asked for.
+        seconds: How long the search took up to the last checkpoint.
+        episodes: The episodes up to the last checkpoint, in order.
+        policy: The policy that was found; None before there is one.
+        summary: The numbers of `summary.json`; None before there is one.
     """
 
     folder: Path
@@ -62,9 +62,14 @@ class Record:
     policy: Policy | None
     summary: Mapping[str, Any] | None
 
+    @property
+    def group_names(self) -> list[str]:
+        """The names of the channel groups, in forward order."""
+        return [group.name for group in self.groups]
 
-def read_record(folder: Path) -> Record:
-    """Read what a run left so far.
+
+def read_record(folder: Path) -> RunRecord:
+    """Read what a run has left in its folder so far.
 
     Raises:
         UserError: no run is there, or its files are damaged.
@@ -73,7 +78,7 @@ def read_record(folder: Path) -> Record:
     run = checkpoint.run
     ended = (folder / SUMMARY_FILE).exists()
     try:
-        return Record(
+        return RunRecord(
             folder=folder,
             program=entry(run, "program", text),
             words=entry(run, "words", list_of(text)),

@@ -17,7 +17,7 @@ FINALISTS = 5
 def choose(stage: Stage, episodes: Sequence[Episode], *others: Scored) -> Scored:
     """The best by the reward on all reward images: of the best episodes, and of `others`, which were scored before."""
     finalists = [*(scored(stage.task, kept_counts) for kept_counts in _finalists(stage, episodes)), *others]
-    return max(finalists, key=lambda each: stage.env.reward(each.kept_counts, each.reward_accuracy))
+    return max(finalists, key=lambda each: stage.problem.reward(each.kept_counts, each.reward_accuracy))
 
 
 def scored(task: Task, kept_counts: KeptCounts) -> Scored:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agents.strategy import Strategy
 from amc.scoring.engines.engine import MakeEngine, SerialEngine
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 
 Limits = tuple[str, ...]
 """Budgets that hold at once, such as `macs=0.5`."""
@@ -18,7 +18,7 @@ class SearchPlan:
     """How a search goes about finding the policy of a task.
 
     Attributes:
-        strategy: Makes the strategy of a stage for its environment.
+        strategy: Makes the strategy of a stage for its pruning problem.
         episodes: Policies that are scored at the most, in all stages together.
         seed: Equal seeds give equal searches.
         reward: A name in `envs.rewards.REWARDS`, which says what is maximised.
@@ -29,7 +29,7 @@ class SearchPlan:
         make_engine: Makes what scores policies.
     """
 
-    strategy: Callable[[ChannelPruningEnv], Strategy]
+    strategy: Callable[[PruningProblem], Strategy]
     episodes: int = 200
     seed: int = 0
     reward: str = "error"

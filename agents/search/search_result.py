@@ -14,7 +14,7 @@ from agents.ddpg.agent_file import save_agent
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
 from agents.final_result import FinalResult, OnTest
 from agents.report import write_report
-from agents.report.board import Board
+from agents.report.tensorboard.board import Board
 from agents.result import Episode
 from agents.search.summary import of_stages, summarise
 from amc.artifacts.policy import Policy, save_compact

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents.report.progress import search_progress
+from agents.report.terminal.progress import search_progress
 from agents.result import Past, best_of
 from agents.search.checkpoints import Checkpoints
 from agents.search.episode_log import EpisodeLog

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from agents.strategy import Strategy
 from amc.scoring.scorer import Scorer
 from amc.task import Task
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,14 +18,14 @@ class Stage:
         number: Its place among the stages, from 0.
         task: What it prunes, with its own budgets.
         scorer: Scores its policies; it is closed when the next stage begins.
-        env: The environment that its strategy decides in.
+        problem: The pruning problem that its strategy decides on.
         strategy: Finds its policies.
     """
 
     number: int
     task: Task
     scorer: Scorer
-    env: ChannelPruningEnv
+    problem: PruningProblem
     strategy: Strategy
 
     @property

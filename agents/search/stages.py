@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from agents.report.number_format import score
 from agents.result import Episode, Past
-from agents.search.environment import make_env
 from agents.search.finalists import choose
 from agents.search.plan import SearchPlan
+from agents.search.problem import make_problem
 from agents.search.stage import Stage
 from agents.search.stage_tuning import tune
 from agents.strategy import OnEpisode
@@ -78,7 +78,7 @@ class Stages:
         self._quiet = quiet
         self.current = self._entered(0, task.with_budgets(self.budgets[0]))
         try:
-            self.planned = sum(self.current.strategy.planned(self.current.env, share) for share in self._shares)
+            self.planned = sum(self.current.strategy.planned(self.current.problem, share) for share in self._shares)
         except UserError:
             self.current.scorer.close()
             raise
@@ -112,7 +112,7 @@ class Stages:
                 self.current.scorer.tell(
                     (each.kept_counts, Score(each.outcome.accuracy, each.outcome.images)) for each in own.episodes
                 )
-                self.current.strategy.search(self.current.env, share, self._plan.seed, told, own)
+                self.current.strategy.search(self.current.problem, share, self._plan.seed, told, own)
 
     def state(self) -> dict[str, Tensor]:
         """What the strategy of the stage that is under way knows."""
@@ -121,8 +121,8 @@ class Stages:
     def _entered(self, number: int, task: Task) -> Stage:
         latency = self._latency_of(task.graph) if self._latency_of else None
         scorer = task.scorer(self._plan.make_engine)
-        env = make_env(task, scorer, self._plan.reward, self._plan.observation, latency)
-        return Stage(number, task, scorer, env, self._plan.strategy(env))
+        problem = make_problem(task, scorer, self._plan.reward, self._plan.observation, latency)
+        return Stage(number, task, scorer, problem, self._plan.strategy(problem))
 
     def _go_on(self, episodes: Sequence[Episode]) -> None:
         """Enter the next stage with the best of this one's `episodes`."""

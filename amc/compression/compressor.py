@@ -13,7 +13,7 @@ from amc.graph import KeptCounts, PruningGraph
 from amc.graph.inputs import Example
 from amc.pruning.slicing import Selection, UnitMask, choose, compact, select, sliced
 from amc.recovery.asymmetric import Asymmetric
-from amc.recovery.batch_norm_statistics import has_statistics, reestimate
+from amc.recovery.batch_norm_statistics import has_tracked_statistics, reestimate
 from amc.recovery.bias_correction import BiasCorrection
 from amc.recovery.reconstructor import Reconstructor
 from amc.utils.registry import look_up
@@ -93,7 +93,7 @@ class Compressor:
         network = compact(self.model, selection, self._reconstructed(mask, steps)).eval()
         if steps.asymmetric:
             self._asymmetric.refit(network, mask)
-        if steps.statistics and has_statistics(network):
+        if steps.statistics and has_tracked_statistics(network):
             reestimate(network, self._evidence.calibration)
         elif steps.statistics:
             self._bias_correction.correct(network, mask)

@@ -13,8 +13,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from agents.report.events import Events
-from agents.report.progress import TrainingBar
+from agents.report.tensorboard.event_file import EventFile
+from agents.report.terminal.progress import TrainingBar
 from agents.search.checkpoints import LONGEST
 from amc.artifacts.json_validation import entry, list_of, number
 from amc.artifacts.snapshots import Snapshot, latest_snapshot, part, save_snapshot
@@ -111,7 +111,7 @@ class Tuning:
         self._written = -math.inf
         if past.training:
             training.set_state(past.training)
-        self._events = Events(folder, training.steps + 1)
+        self._events = EventFile(folder, training.steps + 1)
 
     @property
     def seconds(self) -> float:

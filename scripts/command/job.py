@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from agents.report.commands import check_command
-from agents.report.result_tables import print_final
+from agents.report.command_lines import check_command
+from agents.report.terminal.result_tables import print_final
 from agents.result import Past
 from agents.search.invocation import Invocation
 from agents.search.latency_finalists import TOLERANCE, latency_limit
@@ -29,7 +29,7 @@ from amc.scoring.engines.engine import make_engine
 from amc.task import Task, TaskOptions
 from amc.utils.device import find_device
 from amc.utils.text import shortened
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 from scripts.command import latency_connection
 from scripts.command.original import score_original
 from scripts.command.session import Session
@@ -46,7 +46,7 @@ class Job:
     Attributes:
         session: Its folder, and how far it has come.
         network, images, options: Its arguments.
-        strategy: Makes the strategy of a stage for its environment.
+        strategy: Makes the strategy of a stage for its pruning problem.
         strategy_name: The strategy as it is written into the results.
         observation: What an agent sees.
         budgets: The budgets of each stage, the last ones being those of the result.
@@ -60,7 +60,7 @@ class Job:
     network: NetworkOptions
     images: DataOptions
     options: SearchOptions
-    strategy: Callable[[ChannelPruningEnv], Strategy]
+    strategy: Callable[[PruningProblem], Strategy]
     strategy_name: str
     observation: str
     budgets: Sequence[Limits]

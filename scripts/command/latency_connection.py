@@ -19,10 +19,10 @@ from amc.cost.costs import LATENCY
 from amc.graph.inputs import Example
 from amc.latency.device_rounding import device_rounding
 from amc.latency.latency_model import MEASURED_FILE, TABLE_FILE, LatencyModel
-from amc.latency.layer_latency import GRAIN
+from amc.latency.layer_profile import GRAIN
+from amc.latency.layer_shapes import shapes_of
 from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter
-from amc.latency.shapes import shapes_of
 from amc.latency.table import LatencyTable, default_path, read_table
 from amc.latency.table_building import build, missing
 from amc.latency.target import parse_target

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import torch
 
 from agents.checkpoint import latest_checkpoint
-from agents.report.commands import resume_command
+from agents.report.command_lines import resume_command
 from agents.result import Past
 from amc.artifacts.json_validation import entry, integer, list_of, number, object_of, text
 from amc.artifacts.policy import current_versions

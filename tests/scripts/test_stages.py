@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import amc
-from agents.report.facts import stages
-from agents.report.run_record import read_record
 from agents.checkpoint import latest_checkpoint
+from agents.report.page_tables import stages
+from agents.report.run_record import read_record
 from amc.artifacts.policy import read_policy
 from amc.scoring.candidates import Candidates
 from amc.scoring.racing import Score

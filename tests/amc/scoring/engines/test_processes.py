@@ -20,23 +20,22 @@ from amc.scoring.engines.engine import SerialEngine
 from amc.scoring.engines.processes import Workers
 from amc.scoring.engines.shared_pickle import SharedPickle
 from amc.scoring.racing import RaceReference
-from amc.task import Task
+from amc.task import Task, TaskOptions
 from amc.utils.errors import UserError
 
 
 @pytest.fixture(scope="module")
 def task() -> Task:
     splits = load_data("digits", sizes=SplitSizes(calibration=60, reward=200, test=20))
-    task = Task(load_network("digits_resnet").model, splits, ["macs=0.3"], search_recovery="none")
-    task.batch_size = 10
-    return task
+    task = Task(load_network("digits_resnet").model, splits, ["macs=0.3"], TaskOptions(search_recovery="none"))
+    return task._changed(batch_size=10)
 
 
 @pytest.fixture(scope="module")
 def workers(task: Task) -> Iterator[Workers]:
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
-    engine = Workers(task.candidates, 2)
+    engine = Workers(task.candidates(), 2)
     torch.set_num_threads(threads)
     yield engine
     engine.close()
@@ -48,17 +47,17 @@ def policies(task: Task, count: int) -> list[KeptCounts]:
 
 def test_processes_score_as_this_one_does(task: Task, workers: Workers) -> None:
     asked = policies(task, 6)
-    answers = next(SerialEngine(task.candidates)([task.graph.full], None)).answers
+    answers = next(SerialEngine(task.candidates())([task.graph.full], None)).answers
     assert answers is not None
-    for against in (None, RaceReference.of([answers], seed=0)):
-        here, there = (list(engine(asked, against)) for engine in (SerialEngine(task.candidates), workers))
+    for against in (None, RaceReference.from_panel([answers], seed=0)):
+        here, there = (list(engine(asked, against)) for engine in (SerialEngine(task.candidates()), workers))
         assert [score.share for score in there] == [score.share for score in here]
         assert [score.value for score in there] == pytest.approx([score.value for score in here], abs=0.011)
     assert any(score.share < 1 for score in there)
 
 
 def test_a_process_that_is_killed_is_one_line(task: Task) -> None:
-    engine = Workers(task.candidates, 1)
+    engine = Workers(task.candidates(), 1)
     list(engine(policies(task, 1), None))
     pool: ProcessPoolExecutor = engine._pool
     for process in pool._processes:
@@ -75,7 +74,7 @@ def test_too_little_shared_memory_is_one_line(task: Task, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(torch.Tensor, "share_memory_", full)
     with pytest.raises(UserError, match=r"bytes of shared memory: .*No space left.*--shm-size.*--workers 1"):
-        Workers(task.candidates, 2)
+        Workers(task.candidates(), 2)
 
 
 def test_a_parcel_is_what_was_packed() -> None:
