@@ -16,6 +16,7 @@ from amc.racing import Score
 from scripts import evaluate, train
 from scripts.record import read_record
 from scripts.report_facts import stages
+from scripts.stage_tuning import tune
 from tests.command import call, fail, succeed, summary
 
 pytestmark = pytest.mark.backward
@@ -108,31 +109,23 @@ class Stopping:
             monkeypatch.setattr(Candidates, "score", scored)
 
 
-@pytest.mark.parametrize("at", ["tuning", 3, 9, 16])
-def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(
-    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, at: int | str
+@pytest.mark.parametrize(("at", "left"), [("tuning", 2), (3, 2), (9, 1), (16, 0)])
+def test_a_run_that_was_stopped_ends_as_if_it_had_not_been_and_trains_no_stage_again(
+    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, at: int | str, left: int
 ) -> None:
     with monkeypatch.context() as patch:
         Stopping(patch, at, SystemExit(128 + signal.SIGTERM))
         assert call(train, *STAGED, "--run-dir", tmp_path, "--quiet").status == 143
     assert latest_checkpoint(tmp_path)[0].past.episodes
     assert not (tmp_path / "policy.json").exists()
-    succeed(train, "--resume", tmp_path, "--quiet")
+    trained = []
+    with monkeypatch.context() as patch:
+        patch.setattr("scripts.stages.tune", lambda *given: (trained.append(given), tune(*given)))
+        succeed(train, "--resume", tmp_path, "--quiet")
+    assert len(trained) == left
     for name in ("policy.json", "compact.safetensors"):
         assert (tmp_path / name).read_bytes() == (whole / name).read_bytes()
     assert summary(tmp_path)["stages"] == summary(whole)["stages"]
-
-
-def test_what_a_stage_starts_from_is_not_trained_again(
-    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        Stopping(patch, 16, SystemExit(128 + signal.SIGTERM))
-        call(train, *STAGED, "--run-dir", tmp_path, "--quiet")
-    with monkeypatch.context() as patch:
-        patch.setattr("scripts.stages.tune", lambda *_: pytest.fail("trained again"))
-        succeed(train, "--resume", tmp_path, "--quiet")
-    assert (tmp_path / "policy.json").read_bytes() == (whole / "policy.json").read_bytes()
 
 
 def test_ctrl_c_before_the_last_stage_leaves_a_run_to_go_on_with(
