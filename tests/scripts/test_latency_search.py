@@ -20,6 +20,8 @@ from scripts.record import read_record
 from tests.amc.latency.pretended import FINGERPRINT, PretendedDevice, milliseconds
 from tests.command import Done, call, fail, succeed, summary
 
+pytestmark = pytest.mark.usefixtures("operators_are_read_once")
+
 FAST = ("--recovery", "none", "--search-recovery", "none")  # latency is what matters here
 FEW = ("--calibration-images", "50", "--reward-split", "60", "--test-images", "50", *FAST, "--quiet")
 

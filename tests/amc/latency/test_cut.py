@@ -16,6 +16,8 @@ from amc.prune import Alive, choose, compact, select
 from amc.reference import randomised
 from tests.architectures import PRUNABLE
 
+pytestmark = pytest.mark.usefixtures("operators_are_read_once")
+
 
 def run(content: bytes, image: Tensor) -> NDArray[np.float32]:
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
