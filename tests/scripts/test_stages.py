@@ -3,6 +3,7 @@
 import signal
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -118,11 +119,11 @@ def test_a_run_that_was_stopped_ends_as_if_it_had_not_been_and_trains_no_stage_a
         assert call(train, *STAGED, "--run-dir", tmp_path, "--quiet").status == 143
     assert latest_checkpoint(tmp_path)[0].past.episodes
     assert not (tmp_path / "policy.json").exists()
-    trained = []
+    tuned = Mock(side_effect=tune)
     with monkeypatch.context() as patch:
-        patch.setattr("scripts.stages.tune", lambda *given: (trained.append(given), tune(*given)))
+        patch.setattr("scripts.stages.tune", tuned)
         succeed(train, "--resume", tmp_path, "--quiet")
-    assert len(trained) == left
+    assert tuned.call_count == left
     for name in ("policy.json", "compact.safetensors"):
         assert (tmp_path / name).read_bytes() == (whole / name).read_bytes()
     assert summary(tmp_path)["stages"] == summary(whole)["stages"]
