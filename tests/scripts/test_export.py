@@ -116,7 +116,7 @@ for place in sys.argv[1:]:
 
 
 def test_the_documented_lines_run_it_in_a_new_process(all_exported: dict[str, Exported], tmp_path: Path) -> None:
-    command = [sys.executable, "-c", IN_A_NEW_PROCESS, *(exported.place for exported in all_exported.values())]
+    command = [sys.executable, "-c", IN_A_NEW_PROCESS, *(str(exported.place) for exported in all_exported.values())]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     for exported in all_exported.values():
