@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from amc.candidates import Candidates
-from amc.engine import ENGINES
-from amc.racing import Score, Yardstick
-from amc.workers import Workers
 
-from amc.graph import Keeps
+from amc.graph import KeptCounts
+from amc.scoring.candidates import Candidates
+from amc.scoring.engines.engine import ENGINES
+from amc.scoring.engines.processes import Workers
+from amc.scoring.racing import RaceReference, Score
 from scripts import train
 from tests.command import fail, succeed, summary
 
@@ -41,8 +41,8 @@ class Kept:
         self._workers = Workers(candidates, count)
         self.open = 0
 
-    def __call__(self, policies: Sequence[Keeps], yardstick: Yardstick | None) -> Iterator[Score]:
-        return self._workers(policies, yardstick)
+    def __call__(self, policies: Sequence[KeptCounts], race_reference: RaceReference | None) -> Iterator[Score]:
+        return self._workers(policies, race_reference)
 
     def close(self) -> None:
         self.open -= 1
