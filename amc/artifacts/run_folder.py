@@ -10,7 +10,7 @@ import shutil
 from datetime import datetime
 from pathlib import Path
 
-from amc.artifacts.json_validation import read_object
+from amc.artifacts.checked_json import read_object
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER, has_snapshot
 from amc.utils.errors import UserError
 from amc.utils.files import write_bytes
