@@ -14,6 +14,7 @@ import torch
 from agents.checkpoint import latest_checkpoint
 from agents.report.command_lines import resume_command
 from agents.result import Past
+from agents.search.invocation import PYTHON
 from amc.artifacts.checked_json import Count, checked
 from amc.artifacts.policy import current_versions
 from amc.artifacts.run_folder import check_new, check_place, is_finished, named_after
@@ -166,6 +167,8 @@ def _gone_on(
     for fault in faults:
         print(f"warning: {fault}; the one before it is used", file=sys.stderr)
     begun = checked(checkpoint.run, _Begun, f"the checkpoint in {folder}")
+    if begun.program == PYTHON:
+        raise UserError(f"{folder} was begun from Python, by agents.search; no command can go on with it")
     if begun.program != program:
         raise UserError(
             f"{folder} was begun by {begun.program}; go on with python -m scripts.{begun.program} --resume {folder}"
