@@ -10,8 +10,8 @@ from agents.result import Episode
 from agents.search.finalists import choose
 from agents.search.stage import Stage
 from amc.artifacts.policy import LatencyReached
-from amc.cost.budget import Limit
 from amc.cost.costs import LATENCY
+from amc.cost.limit import Limit
 from amc.graph import KeptCounts
 from amc.latency.latency_model import LatencyModel
 from amc.task import Task

@@ -13,7 +13,7 @@ from amc.networks.timm_networks import timm_network
 from amc.networks.weight_files import load_weights
 from amc.pruning.materialise_weights import materialise_weights
 from amc.utils.errors import UserError
-from amc.utils.text import nearest
+from amc.utils.text import did_you_mean
 from amc.utils.user_file import FORM, call_function, is_user_function
 
 PREPROCESS: dict[str, Preprocess] = {
@@ -101,7 +101,7 @@ def _meant(spec: str) -> str:
         return f"did you mean {TORCHVISION}{spec}?"
     if spec.endswith(".py"):
         return f"did you mean {spec}:NAME, with the name of a function in it?"
-    return nearest(spec, MODELS)
+    return did_you_mean(spec, MODELS)
 
 
 def _packaged_weights(name: str) -> Path:

@@ -12,7 +12,7 @@ from torchvision import models
 
 from amc.data.preprocess import Preprocess
 from amc.utils.errors import UserError
-from amc.utils.text import nearest, one_line
+from amc.utils.text import did_you_mean, one_line
 
 
 def is_torchvision(name: str) -> bool:
@@ -28,7 +28,7 @@ def torchvision_network(name: str, pretrained: bool) -> tuple[nn.Module, Preproc
     """
     known = models.list_models(module=models)
     if name not in known:
-        raise UserError(f"torchvision has no classification network {name!r}; {nearest(name, known)}")
+        raise UserError(f"torchvision has no classification network {name!r}; {did_you_mean(name, known)}")
     weights = models.get_model_weights(name).DEFAULT
     try:
         with warnings.catch_warnings():

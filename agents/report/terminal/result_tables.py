@@ -8,7 +8,7 @@ from agents.final_result import FinalResult, OnTest
 from agents.report.number_format import is_share, percent, score
 from agents.report.terminal.text_table import Column, print_table
 from amc.artifacts.policy import CostReached, GroupPolicy, LatencyReached
-from amc.cost.costs import amount
+from amc.cost.costs import format_cost
 from amc.graph import Group, PruningGraph
 
 
@@ -63,7 +63,7 @@ def print_graph(graph: PruningGraph, costs: Mapping[str, tuple[int, int]]) -> No
     print_table(
         [Column("cost"), Column("whole network"), Column("least"), Column("least share", gives_way=1)],
         [
-            (kind, amount(kind, whole), amount(kind, least), percent(least / whole))
+            (kind, format_cost(kind, whole), format_cost(kind, least), percent(least / whole))
             for kind, (whole, least) in costs.items()
         ],
         "costs of one image",
@@ -90,7 +90,7 @@ def _print_costs(costs: Mapping[str, CostReached]) -> None:
     print_table(
         [Column("cost"), Column("before"), Column("after"), Column("left", gives_way=1)],
         [
-            (kind, amount(kind, cost.before), amount(kind, cost.after), percent(cost.ratio))
+            (kind, format_cost(kind, cost.before), format_cost(kind, cost.after), percent(cost.ratio))
             for kind, cost in costs.items()
         ],
         "costs of one image",
