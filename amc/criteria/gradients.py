@@ -18,7 +18,7 @@ from amc.utils.text import one_line
 
 
 def taylor(evidence: Evidence) -> Importance:
-    """Squared first-order change of the loss when the weights that read a channel go (Molchanov et al. 2019, eq. 8).
+    """The squared first-order change of the loss if the weights that read a channel go (Molchanov et al. 2019, eq. 8).
 
     One pass over the calibration images, batch by batch. The loss is the cross-entropy to the classes that the network
     itself predicts; for a network without class scores it is the mean square of its outputs.

@@ -1,1 +1,1 @@
-"""."""
+"""Ways to restore what pruning costs, without fine-tuning: new weights, biases and batch-norm statistics."""

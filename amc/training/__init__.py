@@ -1,1 +1,1 @@
-"""."""
+"""Training and fine-tuning of networks: the loop, learning-rate schedules, and distillation."""

@@ -173,7 +173,7 @@ def test_a_damaged_folder_is_told_in_one_line(tmp_path: Path, killed: Path, fini
     del content["test_accuracy_uniform"]
     (tmp_path / "run" / "summary.json").write_text(json.dumps(content))
     message = fail(report, "--run-dir", tmp_path / "run")
-    assert f"the results in {tmp_path / 'run'} are damaged: 'test_accuracy_uniform' is missing" in message
+    assert "summary.json is damaged: Object missing required field `test_accuracy_uniform`" in message
     (tmp_path / "run" / "policy.json").write_text("{")
     assert "policy.json is damaged" in fail(report, "--run-dir", tmp_path / "run")
     assert not (tmp_path / "run" / "report.html").exists()
