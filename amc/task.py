@@ -12,29 +12,30 @@ import torch
 from torch import Tensor, nn
 
 from amc.analysis.analyse import analyse
-from amc.analysis.trial import is_repeatable
+from amc.analysis.check_runs import is_repeatable
 from amc.artifacts.digests import images_digest, weights_digest
 from amc.compression.compressor import DEFAULT_CRITERION, DEFAULT_RECOVERY, RECOVERIES, SEARCH_RECOVERY, Compressor
 from amc.compression.group_features import group_features
-from amc.cost.budget import Budgets, Costs
+from amc.cost.budget import Budgets
 from amc.cost.costs import COSTS
+from amc.cost.limit import Costs
 from amc.data.images import Images
 from amc.data.load import Splits
 from amc.data.resident import ResidentImages
 from amc.graph import KeptCounts, PruningGraph
 from amc.graph.inputs import Example, tensors
-from amc.graph.transform import narrowed
+from amc.graph.transform import compact_graph
 from amc.networks.admission import admit
 from amc.networks.finite import check_finite
 from amc.pruning.inference_form import channels_last, for_inference
 from amc.pruning.materialise_weights import materialise_weights
-from amc.pruning.slicing import Selection, UnitMask, select
+from amc.pruning.slicing import Selection, UnitMask, make_selection
 from amc.recovery.calibration import underdetermined
 from amc.scoring.candidates import Candidates
 from amc.scoring.engines.engine import MakeEngine, OnDemand, SerialEngine
 from amc.scoring.metrics import TOP, check_runs, find_metric, moved, moved_inputs
 from amc.scoring.scorer import PolicyScorer
-from amc.utils.copying import copied
+from amc.utils.copying import copy_network
 from amc.utils.errors import UserError
 from amc.utils.registry import look_up
 
@@ -95,7 +96,7 @@ class Task:
         engine: MakeEngine = SerialEngine,
     ) -> None:
         self.device = device or torch.device("cpu")
-        model, notes = admit(copied(model))
+        model, notes = admit(copy_network(model))
         check_finite(model, "the network")
         materialise_weights(model)
         for note in notes:
@@ -147,8 +148,8 @@ class Task:
         """
         self.close()
         later = copy.copy(self)
-        later.model = channels_last(copied(network).eval().to(self.device))
-        later.graph = narrowed(self.graph, self.compressor.mask(kept_counts))
+        later.model = channels_last(copy_network(network).eval().to(self.device))
+        later.graph = compact_graph(self.graph, self.compressor.mask(kept_counts))
         later.budgets = Budgets(later.graph, budgets, self.origin.graph, self._costs)
         later._left = self.mask(kept_counts)
         later._prepare()
@@ -183,7 +184,7 @@ class Task:
         `recovery` is a name in `amc.compression.compressor.RECOVERIES`; None for that of the task.
         """
         network, _ = self.compressor.compact(self.compressor.mask(kept_counts), recovery or self.recovery)
-        return network, select(self.origin.graph, self.origin.model, self.mask(kept_counts))
+        return network, make_selection(self.origin.graph, self.origin.model, self.mask(kept_counts))
 
     @property
     def search_is_final(self) -> bool:

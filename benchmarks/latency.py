@@ -28,7 +28,7 @@ from amc.latency.onnx_slicing import Exporter
 from amc.latency.random_kept_counts import random_kept_counts
 from amc.latency.target import LOCAL, parse_target
 from amc.networks.sources import load_network
-from amc.pruning.slicing import choose
+from amc.pruning.slicing import choose_units
 from amc.task import prunable_graph
 from amc.utils.errors import UserError
 from amc.utils.files import write_text
@@ -139,7 +139,7 @@ def _budget(latency_model: LatencyModel) -> Row:
 def _in_processes(exporter: Exporter, kept_counts: KeptCounts, target: str) -> list[float]:
     """The ratio of a compact network to the original, each in a process of its own there."""
     graph = exporter.graph
-    models = [exporter.original, exporter.compact(choose(graph, np.zeros(graph.unit_count), kept_counts))]
+    models = [exporter.original, exporter.compact(choose_units(graph, np.zeros(graph.unit_count), kept_counts))]
     ratios = []
     for _ in range(PROCESSES):
         with Device(parse_target(target)) as device:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from agents.result import Episode
 from agents.search.finalists import Scored, choose
 from amc.artifacts.policy import LatencyReached
-from amc.cost.budget import Limit
 from amc.cost.costs import LATENCY
+from amc.cost.limit import Limit
 from amc.graph import KeptCounts
 from amc.latency.latency_model import LatencyModel
 from amc.task import Task

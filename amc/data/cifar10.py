@@ -9,12 +9,12 @@ from torchvision.datasets import CIFAR10
 
 from amc.data.dataset import PixelDataset
 from amc.data.preprocess import CIFAR, Preprocess
-from amc.data.sources import Sources
+from amc.data.unsplit_data import UnsplitData
 from amc.utils.errors import UserError
 from amc.utils.text import one_line
 
 
-def cifar10(preprocess: Preprocess | None) -> Sources:
+def cifar10(preprocess: Preprocess | None) -> UnsplitData:
     """50,000 images to train and 10,000 to test, kept in the user's cache folder.
 
     torchvision compares the checksum of every file with the published one before it reads it.
@@ -30,7 +30,7 @@ def cifar10(preprocess: Preprocess | None) -> Sources:
             f"CIFAR-10 can't be downloaded to {folder}: {one_line(error)};"
             " check the connection or give an image folder (imagefolder:PATH)"
         ) from error
-    return Sources(
+    return UnsplitData(
         {
             name: PixelDataset(dataset.data, np.asarray(dataset.targets, dtype=np.int64), preprocess or CIFAR)
             for name, dataset in datasets.items()

@@ -9,12 +9,12 @@ from sklearn.datasets import load_digits
 from amc.data.dataset import PixelDataset
 from amc.data.preprocess import DIGITS, Preprocess
 from amc.data.sampling import Labels
-from amc.data.sources import Sources
+from amc.data.unsplit_data import UnsplitData
 
 LEVELS = 16  # the darkest pixel
 
 
-def digits(preprocess: Preprocess | None) -> Sources:
+def digits(preprocess: Preprocess | None) -> UnsplitData:
     """Half of the digits to train, a quarter each for val and test, every class in its share.
 
     The division is the same in every run, since the packaged weights were trained on its first
@@ -25,7 +25,7 @@ def digits(preprocess: Preprocess | None) -> Sources:
     labels = targets.astype(np.int64)
     turn = _order_in_class(labels) % 4
     chosen = {"train": turn < 2, "val": turn == 2, "test": turn == 3}
-    return Sources(
+    return UnsplitData(
         {name: PixelDataset(pixels[mask], labels[mask], preprocess or DIGITS) for name, mask in chosen.items()},
         class_names=tuple(str(digit) for digit in range(10)),
     )

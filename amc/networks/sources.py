@@ -15,7 +15,7 @@ from amc.networks.timm_networks import timm_network
 from amc.networks.weight_files import load_weights
 from amc.pruning.materialise_weights import materialise_weights
 from amc.utils.errors import UserError
-from amc.utils.text import nearest, one_line
+from amc.utils.text import did_you_mean, one_line
 from amc.utils.user_file import FORM, call_function, is_user_function
 
 PREPROCESS: dict[str, Preprocess] = {
@@ -98,7 +98,7 @@ def _meant(spec: str) -> str:
         return f"did you mean {TORCHVISION}{spec}?"
     if spec.endswith(".py"):
         return f"did you mean {spec}:NAME, with the name of a function in it?"
-    return nearest(spec, MODELS)
+    return did_you_mean(spec, MODELS)
 
 
 def _packaged_weights(name: str) -> Path:
@@ -122,7 +122,7 @@ def _torchvision_network(spec: str, pretrained: bool) -> Network:
     name = spec.removeprefix(TORCHVISION)
     known = models.list_models(module=models)
     if name not in known:
-        raise UserError(f"torchvision has no classification network {name!r}; {nearest(name, known)}")
+        raise UserError(f"torchvision has no classification network {name!r}; {did_you_mean(name, known)}")
     weights = models.get_model_weights(name).DEFAULT
     try:
         with warnings.catch_warnings():

@@ -12,8 +12,8 @@ from torch import nn
 
 from amc.analysis.analyse import analyse
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER
-from amc.cost.budget import Limit, parse_limit
 from amc.cost.costs import LATENCY
+from amc.cost.limit import Limit, parse_limit
 from amc.graph.inputs import Example
 from amc.latency.device_rounding import device_rounding
 from amc.latency.latency_model import LatencyModel

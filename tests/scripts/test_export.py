@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import amc
 from amc.artifacts.policy import Policy, describe_groups, save_compact
 from amc.pruning.masked_network import randomised
-from amc.pruning.slicing import choose, compact, select
+from amc.pruning.slicing import choose_units, compact, make_selection
 from scripts import export, train
 from tests.command import Done, fail, succeed
 
@@ -47,8 +47,8 @@ def save_run(folder: Path, model: str, shape: tuple[int, ...]) -> nn.Module:
     original = randomised(amc.load_network(model, "none").model, torch.Generator().manual_seed(0)).float()
     graph = amc.analyse(original, torch.zeros(1, *shape))
     kept_counts = np.array([group.choices[len(group.choices) // 2] for group in graph.groups])
-    mask = choose(graph, np.random.default_rng(0).random(graph.unit_count), kept_counts)
-    selection = select(graph, original, mask)
+    mask = choose_units(graph, np.random.default_rng(0).random(graph.unit_count), kept_counts)
+    selection = make_selection(graph, original, mask)
     network = compact(original, selection)
     see_images(network, shape)
     policy = Policy(

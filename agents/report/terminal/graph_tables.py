@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from agents.report.number_format import percent
 from agents.report.terminal.column_widths import Column
 from agents.report.terminal.text_table import print_table
-from amc.cost.costs import amount
+from amc.cost.costs import format_cost
 from amc.graph import Group, PruningGraph
 
 
@@ -47,7 +47,7 @@ def print_graph(graph: PruningGraph, costs: Mapping[str, tuple[int, int]]) -> No
     print_table(
         [Column("cost"), Column("whole network"), Column("least"), Column("least share", gives_way=1)],
         [
-            (kind, amount(kind, whole), amount(kind, least), percent(least / whole))
+            (kind, format_cost(kind, whole), format_cost(kind, least), percent(least / whole))
             for kind, (whole, least) in costs.items()
         ],
         "costs of one image",

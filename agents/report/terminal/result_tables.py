@@ -9,7 +9,7 @@ from agents.report.terminal.column_widths import Column
 from agents.report.terminal.text_table import print_table
 from agents.search.final import FinalResult, OnTest
 from amc.artifacts.policy import CostReached, GroupPolicy, LatencyReached
-from amc.cost.costs import amount
+from amc.cost.costs import format_cost
 
 
 def print_final(final_result: FinalResult, test: OnTest, metric: str) -> None:
@@ -50,7 +50,7 @@ def _print_costs(costs: Mapping[str, CostReached]) -> None:
     print_table(
         [Column("cost"), Column("before"), Column("after"), Column("left", gives_way=1)],
         [
-            (kind, amount(kind, cost.before), amount(kind, cost.after), percent(cost.ratio))
+            (kind, format_cost(kind, cost.before), format_cost(kind, cost.after), percent(cost.ratio))
             for kind, cost in costs.items()
         ],
         "costs of one image",

@@ -11,9 +11,9 @@ from amc.analysis.analyse import analyse
 from amc.compression.compressor import RECOVERIES, Compressor
 from amc.criteria import CRITERIA, Evidence
 from amc.data.load import Splits
-from amc.data.loader import LoaderImages
-from amc.graph.inputs import Example, batch_size, first, tensors
-from amc.pruning.slicing import compact, select
+from amc.data.user_loader import LoaderImages
+from amc.graph.inputs import Example, batch_size, take_first, tensors
+from amc.pruning.slicing import compact, make_selection
 from amc.scoring.metrics import check_runs
 from amc.task import Task
 from amc.utils.errors import UserError
@@ -61,7 +61,7 @@ def test_the_compact_network_computes_what_is_left_when_consumers_ignore_the_res
     assert [frozen.name for frozen in graph.frozen] == ["fc"]
     for seed in range(4):
         mask = random_mask(graph, graph.least, seed)
-        small = compact(model, select(graph, model, mask))
+        small = compact(model, make_selection(graph, model, mask))
         assert distance(run(small, batch(3)), run_ignoring(model, graph, mask, batch(3))) < 1e-4
 
 
@@ -112,7 +112,7 @@ def test_a_task_on_a_loader_of_several_inputs() -> None:
 @pytest.mark.parametrize("inputs", [torch.arange(12.0).reshape(4, 3), (torch.zeros(4, 2), torch.ones(4), 3)])
 def test_parts_of_a_batch(inputs: Example) -> None:
     assert batch_size(inputs) == 4
-    assert [len(tensor) for tensor in tensors(first(inputs, 3))] == [3] * len(tensors(inputs))
+    assert [len(tensor) for tensor in tensors(take_first(inputs, 3))] == [3] * len(tensors(inputs))
 
 
 def test_a_failure_tells_all_shapes() -> None:
