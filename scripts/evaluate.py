@@ -12,14 +12,9 @@ import tyro
 from torch import nn
 
 from agents.report import number_format
-<<<<<<< HEAD
 from agents.report.terminal.column_widths import Column
 from agents.report.terminal.text_table import print_table
-from amc.cost.costs import COSTS, amount
-=======
-from agents.report.terminal.text_table import Column, print_table
 from amc.cost.costs import COSTS, format_cost
->>>>>>> house
 from amc.graph import trace_graph
 from amc.graph.inputs import Example, batch_size, feed, tensors
 from amc.pruning.inference_form import for_inference

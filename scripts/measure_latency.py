@@ -10,13 +10,9 @@ from typing import Any, NamedTuple
 import tyro
 from torch import nn
 
-<<<<<<< HEAD
 from agents.report.terminal.column_widths import Column
 from agents.report.terminal.text_table import print_table
-=======
-from agents.report.terminal.text_table import Column, print_table
 from amc.artifacts.onnx_conversion import unoptimised_onnx
->>>>>>> house
 from amc.artifacts.policy import POLICY_FILE, read_policy
 from amc.graph import Example
 from amc.graph.input_spec import zero_inputs
