@@ -29,7 +29,7 @@ from amc.latency.random_kept_counts import random_kept_counts
 from amc.latency.target import LOCAL, parse_target
 from amc.networks.sources import load_network
 from amc.pruning.slicing import choose_units
-from amc.task import prunable_graph
+from amc.task import TaskOptions, prunable_graph
 from amc.utils.errors import UserError
 from amc.utils.files import write_text
 from benchmarks.latency_page import Row, document
@@ -81,7 +81,7 @@ def _row(name: str, target: str) -> Row:
     torch.manual_seed(0)
     model = load_network(name, "none").model.eval()
     example = torch.zeros(1, 3, SIZES[name], SIZES[name])
-    graph = prunable_graph(model, example, GRAIN)
+    graph = prunable_graph(model, example, TaskOptions(round_to=GRAIN))
     exporter = Exporter(model, graph, example)
     with tempfile.TemporaryDirectory() as folder, Device(parse_target(target)) as device:
         start = time.perf_counter()

@@ -12,7 +12,8 @@ import tyro
 from torch import nn
 
 from agents.report import number_format
-from agents.report.terminal.text_table import Column, print_table
+from agents.report.terminal.column_widths import Column
+from agents.report.terminal.text_table import print_table
 from amc.cost.costs import COSTS, format_cost
 from amc.graph import trace_graph
 from amc.graph.inputs import Example, batch_size, feed, tensors

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import tyro
 from torch import nn
 
-from agents.report.terminal.text_table import Column, print_table
+from agents.report.terminal.column_widths import Column
+from agents.report.terminal.text_table import print_table
 from amc.artifacts.onnx_conversion import unoptimised_onnx
 from amc.artifacts.policy import POLICY_FILE, read_policy
 from amc.graph import Example

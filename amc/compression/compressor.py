@@ -71,8 +71,13 @@ class Compressor:
     ) -> None:
         self.model = model
         self.graph = graph
+        self._criterion = criterion
         self._evidence = Evidence(model, graph, calibration, seed)
         self.importance = look_up("criterion", criterion, CRITERIA)(self._evidence)
+
+    def of(self, model: nn.Module, graph: PruningGraph) -> Compressor:
+        """A compressor of another network, with the same images, criterion and seed."""
+        return Compressor(model, graph, self.calibration, self._criterion, self._evidence.seed)
 
     def mask(self, kept_counts: KeptCounts) -> UnitMask:
         """Which units stay when `kept_counts[g]` of each group do."""

@@ -5,7 +5,6 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
-from torchvision.datasets import CIFAR10
 
 from amc.data.dataset import PixelDataset
 from amc.data.preprocess import CIFAR, Preprocess
@@ -22,6 +21,8 @@ def cifar10(preprocess: Preprocess | None) -> UnsplitData:
     Raises:
         UserError: the download failed.
     """
+    from torchvision.datasets import CIFAR10  # takes seconds, for these images alone
+
     folder = cache_folder() / "cifar10"
     try:
         datasets = {name: CIFAR10(folder, train=name == "train", download=True) for name in ("train", "test")}

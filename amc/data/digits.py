@@ -4,7 +4,6 @@ https://archive.ics.uci.edu/dataset/80
 """
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from amc.data.dataset import PixelDataset
 from amc.data.preprocess import DIGITS, Preprocess
@@ -20,6 +19,8 @@ def digits(preprocess: Preprocess | None) -> UnsplitData:
     The division is the same in every run, since the packaged weights were trained on its first
     half: of each class, in stored order, two digits go to train, one to val and one to test.
     """
+    from sklearn.datasets import load_digits  # takes a second, for the digits alone
+
     raw, targets = load_digits(return_X_y=True)
     pixels = np.rint(raw.reshape(-1, 8, 8) * (255 / LEVELS)).astype(np.uint8)
     labels = targets.astype(np.int64)

@@ -44,6 +44,7 @@ class Splits:
         reward_from_train: the reward images were taken out of the training images, since the
             data has no val split: a network that was trained on them flatters itself.
         notes: what there is to tell of the data, such as files that were passed over, a line each.
+        source: the words that `load_data` found the images by; empty where they came another way.
     """
 
     train: Images
@@ -53,6 +54,7 @@ class Splits:
     class_names: tuple[str, ...] | None
     reward_from_train: bool
     notes: tuple[str, ...] = ()
+    source: str = ""
 
 
 def load_data(
@@ -99,6 +101,7 @@ def load_data(
         class_names=unsplit.class_names,
         reward_from_train=parts.reward_from_train,
         notes=unsplit.notes,
+        source=spec,
     )
 
 

@@ -23,6 +23,7 @@ from amc.pruning.slicing import choose_units
 from amc.utils.errors import UserError
 from amc.utils.files import write_json
 
+TABLE_FILE, MEASURED_FILE = "latency-table.json", "latency.json"
 NETWORKS = 24
 """Random compact networks that the prediction is fitted to."""
 HELD_OUT = 8
@@ -168,6 +169,11 @@ class LatencyModel:
         fewer = count(kept_counts) < MOVED * count(graph.full)
         as_long = milliseconds(kept_counts) > UNMOVED * milliseconds(graph.full)
         return [graph.layers[index].name for index in np.flatnonzero(fewer & as_long)]
+
+    def save(self, folder: Path) -> None:
+        """Write the table and what was measured into `folder`, for a search that goes on."""
+        self.table.write(folder / TABLE_FILE)
+        self.write(folder / MEASURED_FILE)
 
     def write(self, path: Path) -> None:
         """Write what was measured, for a search that goes on."""

@@ -21,7 +21,10 @@ from scripts.command import latency_connection
 from tests.amc.latency.pretended import FINGERPRINT, PretendedDevice, milliseconds
 from tests.command import Done, call, fail, succeed, summary
 
-FEW = ("--calibration-images", "50", "--reward-split", "60", "--test-images", "50", "--recovery", "both", "--quiet")
+pytestmark = pytest.mark.usefixtures("operators_are_read_once")
+
+FAST = ("--recovery", "none", "--search-recovery", "none")  # latency is what matters here
+FEW = ("--calibration-images", "50", "--reward-split", "60", "--test-images", "50", *FAST, "--quiet")
 
 
 EXPORTED: dict[bytes, bytes] = {}
@@ -58,8 +61,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def measured(folder: Path) -> tuple[float, float]:
     """The original and the compact network of a run, as the device takes them."""
     example: Example = torch.zeros(1, 1, 8, 8)
-    networks = amc.load_network("digits_resnet", weights="none").model, amc.load(folder)
-    before, after = (milliseconds(unoptimised_onnx(each, example).SerializeToString()) for each in networks)
+    networks = amc.load_network("digits_resnet").model, amc.load(folder)
+    before, after = (milliseconds(exported_once(each, example).SerializeToString()) for each in networks)
     return before, after
 
 

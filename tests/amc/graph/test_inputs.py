@@ -15,7 +15,7 @@ from amc.data.user_loader import LoaderImages
 from amc.graph.inputs import Example, batch_size, take_first, tensors
 from amc.pruning.slicing import compact, make_selection
 from amc.scoring.metrics import check_runs
-from amc.task import Task
+from amc.task import Task, TaskOptions
 from amc.utils.errors import UserError
 from tests.oracles import distance, random_mask, randomise, run, run_ignoring
 
@@ -101,9 +101,9 @@ class Triples(Dataset[tuple[tuple[Tensor, ...], Tensor]]):
 def test_a_task_on_a_loader_of_several_inputs() -> None:
     train, calibration, reward, test = (LoaderImages(DataLoader(Triples(48, seed), batch_size=16)) for seed in range(4))
     splits = Splits(train, calibration, reward, test, class_names=None, reward_from_train=False)
-    task = Task(network(), splits, ["macs=0.6"], reward_images=20)
+    task = Task(network(), splits, ["macs=0.6"], options=TaskOptions(reward_images=20))
     assert task.accuracy(task.model, task.search_images) == 1.0
-    assert 0 <= task.score(task.budgets.scale(task.graph.full / task.graph.full)) <= 1
+    assert 0 <= task.scorer()(task.budgets.scale(task.graph.full / task.graph.full)) <= 1
     assert task.digests["images"] != task.digests["weights"]
     small, _ = task.compact(task.graph.least)
     assert small(*batch(2)).shape == (2, 3)

@@ -16,6 +16,8 @@ from amc.pruning.masked_network import randomised
 from amc.pruning.slicing import UnitMask, choose_units, compact, make_selection
 from tests.architectures import PRUNABLE
 
+pytestmark = pytest.mark.usefixtures("operators_are_read_once")
+
 
 def run(content: bytes, image: Tensor) -> NDArray[np.float32]:
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])

@@ -23,6 +23,8 @@ from tests.amc.latency.pretended import FINGERPRINT, PretendedDevice, millisecon
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared
 
+pytestmark = pytest.mark.usefixtures("operators_are_read_once")
+
 NETWORKS = ["plain", "depthwise", "grouped_wide", "squeeze_excite", "flattened"]
 
 
