@@ -31,10 +31,10 @@ def named_after(model: str) -> Path:
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether the run in `folder` came to its end; Ctrl-C is none.
+    """Return whether the run in `folder` came to its end, which Ctrl-C is not.
 
     Raises:
-        UserError: its summary is damaged.
+        UserError: `summary.json` is damaged.
     """
     return (folder / SUMMARY_FILE).exists() and not read_object(folder / SUMMARY_FILE).get("interrupted")
 

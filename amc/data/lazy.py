@@ -43,7 +43,7 @@ class LazyImages:
         return len(self._streamed)
 
     def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield one pass over all images in batches of `size`, shuffled if a seed is given; the first one reads them."""
+        """Yield one pass over all images in batches of `size`, shuffled if a seed is given; the first one reads."""
         return self.loaded.batches(size, shuffle_seed)
 
     def take(self, count: int, seed: int) -> "LazyImages | ResidentImages":

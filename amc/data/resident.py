@@ -25,7 +25,7 @@ class ResidentImages:
         return len(self.inputs)
 
     def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield one pass over all images in batches of `size`: views in stored order, or shuffled if a seed is given."""
+        """Yield one pass over all images in batches of `size`: views in stored order, or shuffled if seeded."""
         if shuffle_seed is None:
             yield from zip(torch.split(self.inputs, size), torch.split(self.targets, size), strict=True)
             return

@@ -45,7 +45,7 @@ class Subset:
 
 @dataclass(frozen=True)
 class Partition:
-    """Which images make which split.
+    """The division of all images into splits.
 
     `calibration` is a part of `train`; apart from that, no image is in two splits.
     """

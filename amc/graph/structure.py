@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 KeptCounts = NDArray[np.int64]
-"""How many units of each group stay, int64 `(groups,)`."""
+"""The number of units of each group that stay, int64 `(groups,)`."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from amc.graph.source_location import frame_lines, user_line
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """What is known of a tensor: its labels, the parameter that it is (a permutation of), the layer that made it."""
+    """A tensor's labels, the parameter that it is (or a permutation of one), and the layer that made it, by index."""
 
     labels: Labels
     parameter: str | None = None

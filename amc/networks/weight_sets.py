@@ -77,7 +77,7 @@ class NetworkTensors:
         return not any(self._lacks(name, names) for name in self.own)
 
     def is_of_a_layer(self, name: str) -> bool:
-        """Return whether a tensor that the network lacks belongs to one of its layers, such as a bias it does not use."""
+        """Return whether a tensor that the network lacks would belong to one of its layers, such as a missing bias."""
         module, _, leaf = unwrapped(name).rpartition(".")
         return leaf in OF_LAYERS and module in self._modules
 

@@ -19,7 +19,7 @@ from amc.utils.copying import copy_network
 from amc.utils.errors import UserError
 
 UnitMask = NDArray[np.bool_]
-"""Which units stay, over all groups: bool `(graph.unit_count,)`."""
+"""A mask of the units that stay, over all groups: bool `(graph.unit_count,)`."""
 LARGE = 2**28
 """Bytes of a tensor above which it is sliced in several steps."""
 
@@ -30,9 +30,9 @@ def choose_units(graph: PruningGraph, importance: NDArray[np.float64], kept_coun
     `importance` is `(graph.unit_count,)`.
     """
     mask = np.zeros(graph.unit_count, dtype=np.bool_)
-    for group, keep in zip(graph.groups, kept_counts, strict=True):
+    for group, count in zip(graph.groups, kept_counts, strict=True):
         order = np.argsort(-importance[group.slice], kind="stable")
-        mask[group.first_unit + order[:keep]] = True
+        mask[group.first_unit + order[:count]] = True
     return mask
 
 

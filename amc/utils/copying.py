@@ -40,7 +40,7 @@ def copy_network(model: nn.Module, memo: Mapping[int, Any] | None = None) -> nn.
 
 
 def _computed(thing: Any, visited: set[int]) -> Iterator[Tensor]:
-    """Yield the tensors in `thing`, however deep, that have an autograd history; skip objects whose `id` was `visited`."""
+    """Yield the tensors in `thing`, however deep, that have an autograd history, without what was `visited`."""
     if id(thing) in visited or isinstance(thing, OPAQUE):
         return
     visited.add(id(thing))

@@ -74,7 +74,7 @@ def test_every_policy_that_fills_the_budget_can_be_reached(problem: Problem) -> 
 
 @many
 @given(problems(), st.floats(0.0, 1.0), st.data())
-def test_the_nearest_feasible_keep_is_taken(problem: Problem, sparsity: float, data: st.DataObject) -> None:
+def test_the_nearest_feasible_count_is_taken(problem: Problem, sparsity: float, data: st.DataObject) -> None:
     graph, texts = problem
     budgets = Budgets(graph, texts)
     decided: list[int] = []
