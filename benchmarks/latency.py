@@ -95,7 +95,7 @@ def _row(name: str, target: str) -> Row:
             "size": SIZES[name],
             "fingerprint": device.fingerprint,
             "original_ms": latency_model.original,
-            "cuts": exporter.cuts,
+            "can_slice": exporter.can_slice,
             "points": table.points,
             "table_seconds": table_seconds,
             "calibration_seconds": calibration_seconds,
