@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import tyro
 from torch import nn
 
-from agents.report.terminal.text_table import Column, print_table
+from agents.report.terminal.column_widths import Column
+from agents.report.terminal.text_table import print_table
+from amc.artifacts.onnx_conversion import unoptimised_onnx
 from amc.artifacts.policy import POLICY_FILE, read_policy
-from amc.artifacts.portable import onnx_as_it_is
 from amc.graph import Example
-from amc.graph.input_spec import zeros
+from amc.graph.input_spec import zero_inputs
 from amc.latency.eager import Eager
 from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter
@@ -23,7 +24,7 @@ from amc.latency.timing import Estimate, Timing
 from amc.task import prunable_graph
 from amc.utils.device import find_device
 from amc.utils.errors import UserError
-from amc.utils.text import nearest
+from amc.utils.text import did_you_mean
 from scripts.command.cli import run
 from scripts.command.finished_run import AUTO, compact_network, filled, without_weights
 from scripts.command.layer_latency import show_layers
@@ -82,7 +83,7 @@ def measure_latency(arguments: Arguments) -> None:
     networks = {"original": original.model}
     if arguments.run_dir is not None:
         networks["pruned"] = compact_network(arguments.run_dir, original)
-        example = zeros(read_policy(arguments.run_dir / POLICY_FILE).inputs)
+        example = zero_inputs(read_policy(arguments.run_dir / POLICY_FILE).inputs)
     else:
         example = options.example(original)
     measure = _in_torch if arguments.runtime == TORCH else _in_onnxruntime
@@ -118,7 +119,7 @@ def _check(arguments: Arguments) -> None:
     if arguments.layers and (arguments.run_dir or arguments.runtime == TORCH):
         raise UserError("--layers measures the layers of --model by onnxruntime; leave --run-dir and --runtime out")
     if arguments.runtime not in RUNTIMES:
-        raise UserError(f"unknown runtime {arguments.runtime!r}; {nearest(arguments.runtime, RUNTIMES)}")
+        raise UserError(f"unknown runtime {arguments.runtime!r}; {did_you_mean(arguments.runtime, RUNTIMES)}")
     if arguments.runtime == TORCH and arguments.target != LOCAL:
         raise UserError(f"--runtime torch measures on this machine only, got --target {arguments.target}")
     if arguments.threads < 1:
@@ -131,7 +132,7 @@ def _check(arguments: Arguments) -> None:
 
 def _in_onnxruntime(arguments: Arguments, networks: list[nn.Module], example: Example) -> _Measured:
     with Device(parse_target(arguments.target), arguments.threads) as device:
-        models = [onnx_as_it_is(network, example).SerializeToString() for network in networks]
+        models = [unoptimised_onnx(network, example).SerializeToString() for network in networks]
         return _Measured(device.measure(models, arguments.precision, arguments.seconds), device.fingerprint)
 
 

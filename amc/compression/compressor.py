@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from amc.criteria import CRITERIA, Evidence
 from amc.graph import KeptCounts, PruningGraph
 from amc.graph.inputs import Example
-from amc.pruning.slicing import Selection, UnitMask, choose, compact, select, sliced
+from amc.pruning.slicing import Selection, UnitMask, choose_units, compact, make_selection, slice_tensors
 from amc.recovery.asymmetric import Asymmetric
 from amc.recovery.batch_norm_statistics import has_tracked_statistics, reestimate
 from amc.recovery.bias_correction import BiasCorrection
@@ -71,12 +71,17 @@ class Compressor:
     ) -> None:
         self.model = model
         self.graph = graph
+        self._criterion = criterion
         self._evidence = Evidence(model, graph, calibration, seed)
         self.importance = look_up("criterion", criterion, CRITERIA)(self._evidence)
 
+    def of(self, model: nn.Module, graph: PruningGraph) -> Compressor:
+        """A compressor of another network, with the same images, criterion and seed."""
+        return Compressor(model, graph, self.calibration, self._criterion, self._evidence.seed)
+
     def mask(self, kept_counts: KeptCounts) -> UnitMask:
         """Which units stay when `kept_counts[g]` of each group do."""
-        return choose(self.graph, self.importance, kept_counts)
+        return choose_units(self.graph, self.importance, kept_counts)
 
     def compact(self, mask: UnitMask, recovery: str = DEFAULT_RECOVERY) -> tuple[nn.Module, Selection]:
         """The compact network in evaluation mode in which the units `mask` are left, and how it was cut.
@@ -84,7 +89,7 @@ class Compressor:
         `recovery` is a name in `RECOVERIES`.
         """
         steps = look_up("recovery", recovery, RECOVERIES)
-        selection = select(self.graph, self.model, mask)
+        selection = make_selection(self.graph, self.model, mask)
         network = compact(self.model, selection, self._reconstructed(mask, steps)).eval()
         if steps.asymmetric:
             self._asymmetric.refit(network, mask)
@@ -96,8 +101,8 @@ class Compressor:
 
     def tensors(self, mask: UnitMask, recovery: str) -> tuple[dict[str, Tensor], Selection]:
         """All tensors of the compact network by name, before statistics are taken anew, and how it was cut."""
-        selection = select(self.graph, self.model, mask)
-        return sliced(self.model, selection, self._reconstructed(mask, RECOVERIES[recovery])), selection
+        selection = make_selection(self.graph, self.model, mask)
+        return slice_tensors(self.model, selection, self._reconstructed(mask, RECOVERIES[recovery])), selection
 
     @property
     def calibration(self) -> Sequence[Example]:

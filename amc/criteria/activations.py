@@ -14,7 +14,7 @@ from amc.criteria.evidence import Evidence, Importance
 from amc.graph import Layer
 from amc.graph.inputs import batch_size, feed
 from amc.graph.layer_calls import LayerPass, layer_input
-from amc.graph.trace_forward import output_tensors, separate_operators
+from amc.graph.trace_forward import output_tensors, unfused_operators
 
 
 def apoz(evidence: Evidence) -> Importance:
@@ -72,7 +72,7 @@ def _readings(evidence: Evidence) -> Any:
     layers = {layer.call: layer for layer in evidence.consumers()}
     uses = Counter(layer.weight for layer in evidence.graph.layers)
     single = {call: layer for call, layer in layers.items() if uses[layer.weight] == 1}
-    with torch.no_grad(), separate_operators(evidence.model):
+    with torch.no_grad(), unfused_operators(evidence.model):
         for batch in evidence.calibration:
             count = batch_size(batch)
             taps = _Tap(single, count)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from amc.criteria.evidence import Evidence, Importance
 from amc.graph.inputs import Example, batch_size, feed
 from amc.graph.trace_forward import output_tensors
-from amc.utils.copying import copied
+from amc.utils.copying import copy_network
 from amc.utils.errors import UserError
 from amc.utils.safe_backward import safe_backward
 from amc.utils.text import one_line
@@ -26,7 +26,7 @@ def taylor(evidence: Evidence) -> Importance:
     Raises:
         UserError: No gradients come through the network.
     """
-    network = copied(evidence.model).requires_grad_()
+    network = copy_network(evidence.model).requires_grad_()
     parameters = dict(network.named_parameters())
     names = [layer.weight for layer in evidence.consumers() if layer.weight is not None]
     dimension = {layer.weight: layer.in_dimension for layer in evidence.consumers()}

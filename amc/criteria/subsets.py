@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import lars_path_gram
 
 from amc.criteria.evidence import Evidence, Importance
 from amc.criteria.weight_norms import l1
@@ -86,6 +85,8 @@ def _strongest_penalty(terms: Matrix) -> NDArray[np.float64]:
     """The largest penalty at which each channel's factor is not zero; 0 for a channel that never enters."""
     scale = np.sqrt(np.maximum(np.diag(terms), np.finfo(np.float64).tiny))
     gram = terms / np.outer(scale, scale)
+    from sklearn.linear_model import lars_path_gram  # takes a second, for this criterion alone
+
     penalties, _, factors = lars_path_gram(
         Xy=(terms.sum(axis=1) / scale), Gram=gram, n_samples=1, method="lasso", max_iter=8 * len(terms)
     )

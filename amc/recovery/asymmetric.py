@@ -21,8 +21,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from amc.graph import Layer, PruningGraph
-from amc.graph.inputs import Example, batch_size, first
-from amc.graph.layer_calls import NORMS, LayerPass, ShortcutPass, at_once, layer_input, run_pass
+from amc.graph.batch_memory import calibration_batch
+from amc.graph.inputs import Example, batch_size, take_first
+from amc.graph.layer_calls import NORMS, LayerPass, ShortcutPass, layer_input, run_pass
 from amc.pruning.slicing import UnitMask, named_tensors
 from amc.recovery.least_squares import RIDGE, NormalEquations, Problem, SampleRows, best_ridge, held_out_count
 from amc.recovery.row_sampling import ROWS_PER_UNKNOWN, patches, positions_per_image
@@ -62,9 +63,9 @@ class Asymmetric:
         }
         self.weights = frozenset(layer.weight for layer in self.layers.values() if layer.weight)
         self.seed = seed
-        self.images = at_once(graph, calibration)
+        self.images = calibration_batch(graph, calibration)
         shortcuts = ShortcutPass(self.layers)
-        run_pass(model, first(self.images, 2), shortcuts)
+        run_pass(model, take_first(self.images, 2), shortcuts)
         self.shortcuts = shortcuts.found
         self.outputs: dict[int, list[Tensor]] = {}  # by call: rows (rows, outputs), a tensor for each chunk
         self.added: dict[int, list[Tensor]] = {}  # likewise, of what is added to the output

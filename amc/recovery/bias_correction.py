@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from amc.graph import Layer, PruningGraph
-from amc.graph.inputs import Example, batch_size, parts
-from amc.graph.layer_calls import LARGEST_AT_ONCE, LayerPass, at_once, images_at_once, run_pass
+from amc.graph.batch_memory import LARGEST_AT_ONCE, calibration_batch, images_that_fit
+from amc.graph.inputs import Example, batch_size, split_batch
+from amc.graph.layer_calls import LayerPass, run_pass
 from amc.pruning.slicing import UnitMask, named_tensors
 
 
@@ -35,7 +36,7 @@ class BiasCorrection:
         uses = Counter(layer.bias for layer in graph.layers)
         self.layers = {layer.call: layer for layer in graph.layers if layer.bias is not None and uses[layer.bias] == 1}
         self._parts = []
-        for images in parts(at_once(graph, calibration), images_at_once(graph, LARGEST_AT_ONCE)):
+        for images in split_batch(calibration_batch(graph, calibration), images_that_fit(graph, LARGEST_AT_ONCE)):
             original = _OriginalPass(self.layers)
             run_pass(model, images, original)
             self._parts.append((images, original.means))

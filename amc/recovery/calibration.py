@@ -17,9 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from amc.graph import Layer, PruningGraph
-from amc.graph.inputs import Example, feed, parts
-from amc.graph.layer_calls import LARGEST_AT_ONCE, LayerPass, images_at_once, layer_input
-from amc.graph.trace_forward import separate_operators
+from amc.graph.batch_memory import LARGEST_AT_ONCE, images_that_fit
+from amc.graph.inputs import Example, feed, split_batch
+from amc.graph.layer_calls import LayerPass, layer_input
+from amc.graph.trace_forward import unfused_operators
 from amc.recovery.least_squares import held_out_count
 from amc.recovery.row_sampling import ROWS_PER_UNKNOWN, patches, positions_per_image, unknowns
 
@@ -80,10 +81,10 @@ def collect_moments(
     """
     wanted = {layer.call: layer for layer in reconstructable_layers(graph)}
     tap = _Tap(wanted, images, torch.Generator().manual_seed(seed))
-    most = images_at_once(graph, LARGEST_AT_ONCE)
-    with torch.no_grad(), separate_operators(model):
+    most = images_that_fit(graph, LARGEST_AT_ONCE)
+    with torch.no_grad(), unfused_operators(model):
         for inputs in batches:
-            for part in parts(inputs, most):
+            for part in split_batch(inputs, most):
                 tap.begin()
                 with tap:
                     feed(model, part)

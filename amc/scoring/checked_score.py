@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from amc.data.images import Images
 from amc.graph.inputs import tensors
-from amc.graph.trace_forward import output_tensors, restored
+from amc.graph.trace_forward import output_tensors, preserve_state
 from amc.scoring.chance_level import Predictions, is_near_chance_level
 from amc.scoring.metrics import TOP, Batches, find_metric, moved
 from amc.utils.errors import UserError
@@ -56,7 +56,7 @@ def checked_score(
         UserError: Inputs or outputs are not finite numbers, or the metric fails or returns no finite number.
     """
     observer = _Observer(TOP.get(metric))
-    with restored(network), _observed(network, observer):
+    with preserve_state(network), _observed(network, observer):
         try:
             value = find_metric(metric)(network, observer.noted(moved(images.batches(batch_size), device)))
         except UserError:  # outputs that are not finite are why

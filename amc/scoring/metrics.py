@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
-from amc.graph.inputs import Example, copies, feed, tensors
+from amc.graph.inputs import Example, clone_inputs, feed, tensors
 from amc.utils.errors import UserError
-from amc.utils.text import nearest, one_line
+from amc.utils.text import did_you_mean, one_line
 from amc.utils.user_file import FORM, is_user_function, load_function
 
 Batches = Iterable[tuple[Any, Any]]
@@ -62,7 +62,7 @@ def find_metric(name: str) -> Metric:
     if is_user_function(name):
         return _checked(name, load_function(name))
     if name not in METRICS:
-        raise UserError(f"unknown metric {name!r}; {nearest(name, METRICS)}, or give {FORM}")
+        raise UserError(f"unknown metric {name!r}; {did_you_mean(name, METRICS)}, or give {FORM}")
     return METRICS[name]
 
 
@@ -88,7 +88,7 @@ def check_runs(model: nn.Module, example: Example) -> Any:
     Raises:
         UserError: The network raises anything, or hides what it computes.
     """
-    own = copies(example)
+    own = clone_inputs(example)
     try:
         with torch.no_grad():
             outputs = feed(model, own)
@@ -108,7 +108,7 @@ def check_runs(model: nn.Module, example: Example) -> Any:
 
 def _copied_inputs(_: nn.Module, args: Any, kwargs: Any) -> Any:
     """A hook that gives a network copies of its inputs, because it writes into them."""
-    return copies(args), copies(kwargs)
+    return clone_inputs(args), clone_inputs(kwargs)
 
 
 def _advice(error: Exception) -> str:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from types import TracebackType
+from typing import Self
 
 from amc.graph import KeptCounts
+from amc.scoring.candidates import Candidates
+from amc.scoring.engines.engine import Engine, MakeEngine, SerialEngine
 from amc.scoring.racing import ROUND, RaceReference, Score, choose_panel
 
 ScoreAll = Callable[[Sequence[KeptCounts], RaceReference | None], Iterable[Score]]
@@ -70,3 +75,52 @@ class PolicyScorer:
             self._known |= {kept_counts.tobytes(): score for kept_counts, score in zip(unknown, found, strict=True)}
         answers = [self._known[kept_counts.tobytes()].answers for kept_counts in panel]
         return RaceReference.from_panel([each for each in answers if each is not None], seed=len(self._past) // period)
+
+
+class Scorer(PolicyScorer):
+    """Scores the policies of one task and owns what that takes: processes, caches, the number format.
+
+    A context manager. Its engine begins with the first policy, and ends when the context is left; it scores nothing
+    after that.
+
+    Args:
+        make_candidates: Makes what makes and scores networks in this process.
+        make_engine: Makes what scores them, in processes or elsewhere.
+        can_race: Whether policies can be compared with a reference.
+    """
+
+    def __init__(
+        self, make_candidates: Callable[[], Candidates], make_engine: MakeEngine = SerialEngine, *, can_race: bool
+    ) -> None:
+        super().__init__(self._score, can_race=can_race)
+        self._make_candidates = make_candidates
+        self._make_engine = make_engine
+        self._engine: Engine | None = None
+        self._is_closed = False
+
+    @cached_property
+    def candidates(self) -> Candidates:
+        """What makes and scores networks in this process."""
+        return self._make_candidates()
+
+    def _score(self, policies: Sequence[KeptCounts], race_reference: RaceReference | None) -> Iterator[Score]:
+        if self._is_closed:
+            raise ValueError("the scorer is closed; make another by Task.scorer")
+        if self._engine is None:
+            self._engine = self._make_engine(self.candidates)
+        return self._engine(policies, race_reference)
+
+    def close(self) -> None:
+        """End the engine; it is safe to call this again."""
+        self._is_closed = True
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

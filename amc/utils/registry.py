@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from amc.utils.errors import UserError
-from amc.utils.text import nearest
+from amc.utils.text import did_you_mean
 
 T = TypeVar("T")
 
@@ -16,5 +16,5 @@ def look_up(what: str, name: str, table: Mapping[str, T]) -> T:
         UserError: there is none; `what` says what was looked for.
     """
     if name not in table:
-        raise UserError(f"unknown {what} {name!r}; {nearest(name, table)}")
+        raise UserError(f"unknown {what} {name!r}; {did_you_mean(name, table)}")
     return table[name]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tyro
 
-from agents.search.search import check_reward
+from agents.search.problem import check_reward
 from amc.compression.compressor import DEFAULT_CRITERION, DEFAULT_RECOVERY, RECOVERIES, SEARCH_RECOVERY
 from amc.criteria import CRITERIA
 from amc.scoring.engines.engine import ENGINES

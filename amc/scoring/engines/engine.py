@@ -41,26 +41,6 @@ class SerialEngine:
         """Do nothing: the engine holds nothing."""
 
 
-class OnDemand:
-    """An engine that makes another one when policies are to be scored, and again after it was closed."""
-
-    def __init__(self, make: Callable[[], Engine]) -> None:
-        self._make = make
-        self._engine: Engine | None = None
-
-    def __call__(self, policies: Sequence[KeptCounts], race_reference: RaceReference | None) -> Iterator[Score]:
-        """The scores, in the order of the policies, by the engine that is there or is made now."""
-        if self._engine is None:
-            self._engine = self._make()
-        return self._engine(policies, race_reference)
-
-    def close(self) -> None:
-        """Close the engine that is there, if any; the next call makes another one."""
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
-
-
 ENGINES: dict[str, Callable[[Candidates, int], Engine]] = {"processes": Workers, "ray": RayWorkers}
 """Engines by name: functions of candidates and a number of workers."""
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
@@ -20,53 +19,41 @@ from amc.scoring.engines.engine import SerialEngine
 from amc.scoring.engines.processes import Workers
 from amc.scoring.engines.shared_pickle import SharedPickle
 from amc.scoring.racing import RaceReference
-from amc.task import Task
+from amc.task import Task, TaskOptions
 from amc.utils.errors import UserError
 
 
 @pytest.fixture(scope="module")
 def task() -> Task:
     splits = load_data("digits", sizes=SplitSizes(calibration=60, reward=200, test=20))
-    task = Task(load_network("digits_resnet").model, splits, ["macs=0.3"], search_recovery="none")
-    task.batch_size = 10
-    return task
-
-
-@pytest.fixture(scope="module")
-def workers(task: Task) -> Iterator[Workers]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    engine = Workers(task.candidates, 2)
-    torch.set_num_threads(threads)
-    yield engine
-    engine.close()
+    task = Task(load_network("digits_resnet").model, splits, ["macs=0.3"], TaskOptions(search_recovery="none"))
+    return task._changed(batch_size=10)
 
 
 def policies(task: Task, count: int) -> list[KeptCounts]:
     return [random_policy(np.random.default_rng(seed), task.budgets) for seed in range(count)]
 
 
-def test_processes_score_as_this_one_does(task: Task, workers: Workers) -> None:
+def test_processes_score_as_this_one_does_and_killing_them_is_one_line(task: Task) -> None:
     asked = policies(task, 6)
-    answers = next(SerialEngine(task.candidates)([task.graph.full], None)).answers
+    answers = next(SerialEngine(task.candidates())([task.graph.full], None)).answers
     assert answers is not None
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    workers = Workers(task.candidates(), 2)
+    torch.set_num_threads(threads)
     for against in (None, RaceReference.from_panel([answers], seed=0)):
-        here, there = (list(engine(asked, against)) for engine in (SerialEngine(task.candidates), workers))
+        here, there = (list(engine(asked, against)) for engine in (SerialEngine(task.candidates()), workers))
         assert [score.share for score in there] == [score.share for score in here]
         assert [score.value for score in there] == pytest.approx([score.value for score in here], abs=0.011)
     assert any(score.share < 1 for score in there)
-
-
-def test_a_process_that_is_killed_is_one_line(task: Task) -> None:
-    engine = Workers(task.candidates, 1)
-    list(engine(policies(task, 1), None))
-    pool: ProcessPoolExecutor = engine._pool
+    pool: ProcessPoolExecutor = workers._pool
     for process in pool._processes:
         os.kill(process, signal.SIGKILL)
     with pytest.raises(UserError, match="a worker process was killed") as caught:
-        list(engine(policies(task, 2), None))
+        list(workers(policies(task, 2), None))
     assert "\n" not in str(caught.value)
-    engine.close()
+    workers.close()
 
 
 def test_too_little_shared_memory_is_one_line(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +62,7 @@ def test_too_little_shared_memory_is_one_line(task: Task, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(torch.Tensor, "share_memory_", full)
     with pytest.raises(UserError, match=r"bytes of shared memory: .*No space left.*--shm-size.*--workers 1"):
-        Workers(task.candidates, 2)
+        Workers(task.candidates(), 2)
 
 
 def test_a_parcel_is_what_was_packed() -> None:
