@@ -27,7 +27,7 @@ from amc.utils.copying import copy_network
 STATISTICS_BATCHES = 3
 """The number of calibration batches that batch-norm statistics are taken on."""
 LOOKS = 20
-"""How often a race looks whether a candidate is given up, at the most."""
+"""The number of times that a race looks whether a candidate is given up, at the most."""
 MOST_MOVED = 1e-3
 """The accuracy of the original must move by less than this, in [0, 1], for a faster number format to be taken."""
 LEAST_MACS = 10**7

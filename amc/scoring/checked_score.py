@@ -81,7 +81,7 @@ class _Observer:
         self._finite: dict[str, Tensor] = {}
 
     def noted(self, batches: Batches) -> Iterator[tuple[Any, Any]]:
-        """The same batches, whose targets are noted where they are classes."""
+        """Pass batches on, and note their targets where they are classes."""
         for inputs, targets in batches:
             if self._k is not None:
                 self._targets.append(targets)
