@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from amc.analysis.analyse import analyse
 from amc.analysis.trial import is_repeatable
 from amc.artifacts.digests import images_digest, weights_digest
-from amc.compression.compressor import DEFAULT_CRITERION, DEFAULT_RECOVERY, RECOVERIES, SEARCH_RECOVERY, Compressor
+from amc.compression.compressor import DEFAULT_CRITERION, Compressor
 from amc.compression.group_features import group_features
 from amc.cost.budget import Budgets, Costs
 from amc.cost.costs import COSTS
+from amc.criteria import Criterion
 from amc.data.images import Images
 from amc.data.load import Splits
 from amc.data.resident import ResidentImages
@@ -30,13 +31,14 @@ from amc.pruning.inference_form import channels_last, for_inference
 from amc.pruning.materialise_weights import materialise_weights
 from amc.pruning.slicing import Selection, UnitMask, select
 from amc.recovery.calibration import underdetermined
+from amc.recovery.recoveries import DEFAULT_RECOVERY, SEARCH_RECOVERY, Adjust, find_recovery
 from amc.scoring.candidates import Candidates
 from amc.scoring.engines.engine import MakeEngine, OnDemand, SerialEngine
-from amc.scoring.metrics import TOP, check_runs, find_metric, moved, moved_inputs
+from amc.scoring.metrics import Metric, check_runs, find_metric, moved, moved_inputs, top_k
 from amc.scoring.scorer import PolicyScorer
 from amc.utils.copying import copied
 from amc.utils.errors import UserError
-from amc.utils.registry import look_up
+from amc.utils.registry import name_of
 
 BATCH_BYTES = 2**21
 """Inputs of a batch take about this much: small enough that a small network's activations stay in the cache."""
@@ -52,14 +54,14 @@ class Task:
         model: The trained network, as `amc.networks.admission` takes it. It is never changed.
         splits: Its images.
         budgets: Limits such as `macs=0.5`, `macs=60M` or `params=0.6`; none for a reward without a budget.
-        metric: A name in `amc.scoring.metrics.METRICS` or `path/to/file.py:function`.
+        metric: How a network is scored, as `amc.scoring.metrics.find_metric` takes it.
         reward_images: How many reward images a search scores with; None for all.
         round_to: Widths are multiples of it; None for what suits each group.
         max_sparsity: The largest share of a group that may be cut, in (0, 1).
         freeze: Patterns of groups that stay whole (`amc.graph.group_patterns`).
         only: Patterns of the groups that may be cut; none for all.
-        criterion: A name in `amc.criteria.CRITERIA`: by what channels are chosen.
-        recovery: A name in `amc.compression.compressor.RECOVERIES`: what is done after channels are cut.
+        criterion: By what channels are chosen, as `amc.criteria.find_criterion` takes it.
+        recovery: What is done after channels are cut, as `amc.recovery.recoveries.find_recovery` takes it.
         search_recovery: Likewise, for the networks that a search scores.
         seed: Of everything that is drawn.
         device: Where networks run.
@@ -80,15 +82,15 @@ class Task:
         splits: Splits,
         budgets: Sequence[str] = ("macs=0.5",),
         *,
-        metric: str = "top1",
+        metric: str | Metric = "top1",
         reward_images: int | None = None,
         round_to: int | None = None,
         max_sparsity: float = 0.8,
         freeze: Sequence[str] = (),
         only: Sequence[str] = (),
-        criterion: str = DEFAULT_CRITERION,
-        recovery: str = DEFAULT_RECOVERY,
-        search_recovery: str = SEARCH_RECOVERY,
+        criterion: str | Criterion = DEFAULT_CRITERION,
+        recovery: str | Adjust = DEFAULT_RECOVERY,
+        search_recovery: str | Adjust = SEARCH_RECOVERY,
         seed: int = 0,
         device: torch.device | None = None,
         costs: Costs = COSTS,
@@ -102,7 +104,7 @@ class Task:
             warnings.warn(note, stacklevel=2)
         self.model = channels_last(model.to(self.device))
         self.splits = splits
-        self.metric_name, self.metric = metric, find_metric(metric)
+        self.metric_name, self.metric = name_of(metric), find_metric(metric)
         example = splits.calibration.example(1)
         self.batch_size = scoring_batch(example)
         self.graph = prunable_graph(
@@ -111,9 +113,7 @@ class Task:
         self._costs, self._make_engine = costs, engine
         self.budgets = Budgets(self.graph, budgets, costs=costs)
         calibration = [inputs for inputs, _ in moved(splits.calibration.batches(CALIBRATION_BATCH), self.device)]
-        self.recovery, self.search_recovery = recovery, search_recovery
-        for name in (recovery, search_recovery):
-            look_up("recovery", name, RECOVERIES)
+        self.recovery, self.search_recovery = find_recovery(recovery), find_recovery(search_recovery)
         whole = reward_images is None or reward_images >= len(splits.reward)
         self.search_images = splits.reward if whole else splits.reward.take(reward_images or 0, seed)
         self.origin = self
@@ -124,7 +124,7 @@ class Task:
     def _prepare(self) -> None:
         self.compressor = self._make_compressor(self.model, self.graph)
         self.group_features = group_features(self.compressor)
-        can_race = self.metric_name in TOP and isinstance(self.search_images, ResidentImages)
+        can_race = top_k(self.metric) is not None and isinstance(self.search_images, ResidentImages)
         self._candidates: Candidates | None = None
         self._engine = OnDemand(lambda: self._make_engine(self.candidates))  # one, with whatever budgets
         self.score = PolicyScorer(self._engine, can_race=can_race)
@@ -177,10 +177,10 @@ class Task:
         mask[np.flatnonzero(self._left)[self.compressor.mask(kept_counts)]] = True
         return mask
 
-    def compact(self, kept_counts: KeptCounts, recovery: str | None = None) -> tuple[nn.Module, Selection]:
+    def compact(self, kept_counts: KeptCounts, recovery: str | Adjust | None = None) -> tuple[nn.Module, Selection]:
         """The compact network that keeps `kept_counts[g]` units of each group, and what the original was cut by.
 
-        `recovery` is a name in `amc.compression.compressor.RECOVERIES`; None for that of the task.
+        `recovery` is what `amc.recovery.recoveries.find_recovery` takes; None for that of the task.
         """
         network, _ = self.compressor.compact(self.compressor.mask(kept_counts), recovery or self.recovery)
         return network, select(self.origin.graph, self.origin.model, self.mask(kept_counts))
@@ -203,7 +203,7 @@ class Task:
             self._candidates = Candidates(
                 self.compressor,
                 self.search_recovery,
-                self.metric_name,
+                self.metric,
                 self.search_images,
                 self.batch_size,
                 self.device,

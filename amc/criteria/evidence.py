@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from amc.graph import Layer, PruningGraph
-from amc.graph.inputs import Example, batch_size
-from amc.recovery.calibration import Moments, collect
+from amc.graph import Layer
+from amc.recovery.calibrated_network import CalibratedNetwork
 
 Importance = NDArray[np.float64]
 """Importance of each unit, `(graph.unit_count,)`."""
 
 
-@dataclass(frozen=True, eq=False)
-class Evidence:
-    """A trained network, its analysis and calibration images.
-
-    Attributes:
-        model: In evaluation mode.
-        graph: Its analysis.
-        calibration: Batches of inputs.
-        seed: Of what is drawn.
-    """
-
-    model: nn.Module
-    graph: PruningGraph
-    calibration: Sequence[Example]
-    seed: int = 0
-
-    @cached_property
-    def moments(self) -> dict[str, Moments]:
-        """Second moments of what each consumer reads, by its weight."""
-        return collect(self.model, self.graph, self.calibration, sum(map(batch_size, self.calibration)), self.seed)
+class Evidence(CalibratedNetwork):
+    """A trained network, its analysis and calibration images, as criteria look at them."""
 
     @cached_property
     def parameters(self) -> dict[str, Tensor]:

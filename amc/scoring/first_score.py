@@ -14,8 +14,9 @@ from amc.data.images import Images
 from amc.graph.inputs import tensors
 from amc.graph.trace_forward import output_tensors, restored
 from amc.scoring.chance import Answers, is_near
-from amc.scoring.metrics import TOP, Batches, find_metric, moved
+from amc.scoring.metrics import Batches, Metric, find_metric, moved, top_k
 from amc.utils.errors import UserError
+from amc.utils.registry import name_of
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class FirstScore:
     """What a network scores.
 
     Attributes:
-        metric: By what, as `amc.scoring.metrics.find_metric` names it.
+        metric: The name of the metric.
         value: The score.
         images: On how many images.
         chance: What answers at random score, in [0, 1]; None where that is not known, as for a user's own metric.
@@ -40,28 +41,31 @@ class FirstScore:
         return self.chance is not None and is_near(self.value, self.chance, self.images)
 
 
-def first_score(network: nn.Module, images: Images, metric: str, batch_size: int, device: torch.device) -> FirstScore:
+def first_score(
+    network: nn.Module, images: Images, metric: str | Metric, batch_size: int, device: torch.device
+) -> FirstScore:
     """Score a network in evaluation mode, in one pass; global random numbers and its buffers stay as they are.
 
     Args:
         network: On the device.
         images: All are scored, `batch_size` at a time.
-        metric: As `amc.scoring.metrics.find_metric` names it.
+        metric: As `amc.scoring.metrics.find_metric` takes it.
         batch_size: Images at once.
         device: Where images are moved.
 
     Raises:
         UserError: inputs or outputs that are not finite numbers, or a metric that fails or returns no finite number.
     """
-    seen = _Seen(TOP.get(metric))
+    score = find_metric(metric)
+    seen = _Seen(top_k(score))
     with restored(network), _watched(network, seen):
         try:
-            value = find_metric(metric)(network, seen.noted(moved(images.batches(batch_size), device)))
+            value = score(network, seen.noted(moved(images.batches(batch_size), device)))
         except UserError:  # outputs that are not finite are why
             seen.check()
             raise
     seen.check()
-    return FirstScore(metric, value, len(images), seen.answers.chance if seen.answers else None)
+    return FirstScore(name_of(metric), value, len(images), seen.answers.chance if seen.answers else None)
 
 
 class _Seen:
