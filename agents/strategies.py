@@ -13,7 +13,7 @@ from agents.exploration import random_policy
 from agents.result import Past
 from agents.rules import RULES
 from agents.strategy import NOTHING, OnEpisode, Scores, Strategy
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 
 
 class Random(Strategy):
@@ -23,13 +23,15 @@ class Random(Strategy):
         self._together = round_size
 
     def search(
-        self, env: ChannelPruningEnv, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
+        self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
     ) -> None:
         """See `Strategy`."""
-        score = Scores(env, on_episode, past)
+        score = Scores(problem, on_episode, past)
         for start in range(0, episodes, self._together):
             indices = range(start, min(start + self._together, episodes))
-            score.all([random_policy(np.random.default_rng((seed, each)), env.budgets) for each in indices], race=True)
+            score.all(
+                [random_policy(np.random.default_rng((seed, each)), problem.budgets) for each in indices], race=True
+            )
 
 
 class Ddpg(Strategy):
@@ -46,12 +48,12 @@ class Ddpg(Strategy):
         self._start = start
 
     def search(
-        self, env: ChannelPruningEnv, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
+        self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
     ) -> None:
         """See `Strategy`."""
         warmup = min(100, episodes // 4)
         self.agent = EpisodicDDPG(
-            env, self.settings, warmup, seed, on_episode, start=self._start, round_size=self._together
+            problem, self.settings, warmup, seed, on_episode, start=self._start, round_size=self._together
         )
         if past.episodes:
             self.agent.restore(past)

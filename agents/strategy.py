@@ -9,18 +9,18 @@ from torch import Tensor
 
 from agents.result import Episode, Past
 from amc.graph import KeptCounts
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 
 OnEpisode = Callable[[Episode], None]
 NOTHING = Past()
 
 
 class Strategy(ABC):
-    """Searches in an environment and tells of every scored policy."""
+    """Searches a pruning problem and tells of every scored policy."""
 
     @abstractmethod
     def search(
-        self, env: ChannelPruningEnv, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
+        self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
     ) -> None:
         """Score policies until there are `episodes` at the most, those of `past` included.
 
@@ -29,13 +29,13 @@ class Strategy(ABC):
             ValueError: a past of another search.
         """
 
-    def planned(self, env: ChannelPruningEnv, episodes: int) -> int:
-        """How many policies it scores in `env` when it may score `episodes`: never more than that.
+    def planned(self, problem: PruningProblem, episodes: int) -> int:
+        """How many policies it scores in `problem` when it may score `episodes`: never more than that.
 
         Raises:
             UserError: too few episodes for it.
         """
-        del env
+        del problem
         return episodes
 
     def state(self) -> dict[str, Tensor]:
@@ -49,8 +49,8 @@ class Scores:
     So whoever decides by nothing but scores goes on after an interruption by beginning again.
     """
 
-    def __init__(self, env: ChannelPruningEnv, on_episode: OnEpisode, past: Past) -> None:
-        self._env = env
+    def __init__(self, problem: PruningProblem, on_episode: OnEpisode, past: Past) -> None:
+        self._problem = problem
         self._on_episode = on_episode
         self._past = past.episodes
         self.count = 0
@@ -76,7 +76,7 @@ class Scores:
         found = [episode.outcome.accuracy for episode in past]
         self.count += len(past)
         new = policies[len(past) :]
-        for kept_counts, (reward, outcome) in zip(new, self._env.score_all(new, race=race), strict=True):
+        for kept_counts, (reward, outcome) in zip(new, self._problem.score_all(new, race=race), strict=True):
             self._on_episode(Episode(self.count, kept_counts, reward, outcome))
             self.count += 1
             found.append(outcome.accuracy)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from amc.utils.files import write_text
 from benchmarks.coverage_networks import names
-from benchmarks.coverage_table import Row, document
+from benchmarks.coverage_page import Row, document
 from benchmarks.runs import percent
 from scripts.command.cli import run
 
@@ -56,7 +56,7 @@ def coverage(arguments: Arguments) -> None:
             _write(arguments, rows)
         without = [name for name in asked if name.startswith("torchvision:") and "torch_pruning" not in rows[name]]
         if importlib.util.find_spec("torch_pruning"):
-            for name, result in pool.imap_unordered(lambda name: (name, _theirs(name)), without):
+            for name, result in pool.imap_unordered(lambda name: (name, _torch_pruning(name)), without):
                 rows[name]["torch_pruning"] = result
                 print(f"{name}: torch-pruning: {result}", flush=True)
                 _write(arguments, rows)
@@ -85,8 +85,8 @@ def _row(name: str, limit: int) -> Row:
     return row
 
 
-def _theirs(name: str) -> str:
-    command = [sys.executable, "-m", "benchmarks.coverage_theirs", name]
+def _torch_pruning(name: str) -> str:
+    command = [sys.executable, "-m", "benchmarks.coverage_torch_pruning", name]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=THEIR_LIMIT, check=False)
     except subprocess.TimeoutExpired:

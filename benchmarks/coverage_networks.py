@@ -12,7 +12,7 @@ from torchvision import models
 from amc.graph import Example
 from amc.networks.timm_networks import timm_network
 from amc.pruning.materialise_weights import materialise_weights
-from benchmarks.raw_heads import DETECTION
+from benchmarks.detection_heads import DETECTION
 from tests.architectures import PRUNABLE
 
 TIMM = (

@@ -20,9 +20,9 @@ import torch
 from amc.cost.budget import Budgets
 from amc.cost.costs import LATENCY
 from amc.graph import KeptCounts
-from amc.latency.end_to_end import Measured, relative_errors
+from amc.latency.latency_fit import MeasuredNetwork, relative_errors
 from amc.latency.latency_model import LatencyModel
-from amc.latency.layer_latency import GRAIN
+from amc.latency.layer_profile import GRAIN
 from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter
 from amc.latency.random_kept_counts import random_kept_counts
@@ -32,7 +32,7 @@ from amc.pruning.slicing import choose
 from amc.task import prunable_graph
 from amc.utils.errors import UserError
 from amc.utils.files import write_text
-from benchmarks.latency_table import Row, document
+from benchmarks.latency_page import Row, document
 from scripts.command.cli import run
 from scripts.command.latency_connection import built_table
 
@@ -112,7 +112,8 @@ def _errors(latency_model: LatencyModel) -> Row:
     networks = random_kept_counts(graph, HELD_OUT, seed=1)
     measured = latency_model.measure_all(networks)
     held_out = [
-        Measured(kept_counts, ms / latency_model.original) for kept_counts, ms in zip(networks, measured, strict=True)
+        MeasuredNetwork(kept_counts, ms / latency_model.original)
+        for kept_counts, ms in zip(networks, measured, strict=True)
     ]
     errors = relative_errors(latency_model.cost(graph), latency_model.original, held_out)
     return {"median_error": float(np.median(errors)), "error_95": float(np.quantile(errors, 0.95))}

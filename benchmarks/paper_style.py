@@ -25,7 +25,7 @@ from torchvision.transforms import Compose, Normalize, ToTensor
 from amc.data.preprocess import Preprocess
 from amc.data.resident import ResidentImages
 from amc.graph import KeptCounts, Layer, PruningGraph
-from amc.recovery.calibration import consumers
+from amc.recovery.calibration import reconstructable_layers
 from amc.recovery.least_squares import RIDGE
 
 BATCH = 128
@@ -93,7 +93,7 @@ class PaperStyle:
         with self._timed("build"):
             network = copy.deepcopy(self.model)
         with self._timed("reconstruct"), torch.no_grad():
-            for layer in consumers(self.graph):
+            for layer in reconstructable_layers(self.graph):
                 self._refit(network.get_submodule(layer.name), layer, layer.inputs.kept(mask))
         with self._timed("statistics"):
             self._take_statistics(network)

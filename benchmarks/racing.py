@@ -19,7 +19,7 @@ import amc.scoring.scorer
 from agents.search.search import search
 from amc.utils.files import write_json
 from benchmarks.runs import machine
-from benchmarks.searches import make_task
+from benchmarks.search_setup import make_task
 from scripts.command.cli import run
 
 
@@ -72,7 +72,7 @@ def _rows(arguments: Arguments, known: set[tuple[int, bool]]) -> Iterator[dict[s
             begun = time.perf_counter()
             given = arguments.model, arguments.weights, arguments.data, arguments.image_size, arguments.budget
             task, _ = make_task(*given, seed)
-            without = mock.patch.object(amc.scoring.scorer, "panel_of", return_value=[])
+            without = mock.patch.object(amc.scoring.scorer, "choose_panel", return_value=[])
             with nullcontext() if raced else without:
                 result = search(task, arguments.episodes, seed, "ddpg")
             seconds = time.perf_counter() - begun

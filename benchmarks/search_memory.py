@@ -14,7 +14,7 @@ from amc.data.resident import ResidentImages
 from amc.networks.sources import load_network
 from amc.task import Task
 from benchmarks.runs import machine, peak_memory
-from benchmarks.searches import peak_of_a_search
+from benchmarks.search_setup import peak_of_a_search
 from scripts.command.cli import run
 
 

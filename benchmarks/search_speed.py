@@ -23,24 +23,23 @@ from torch import Tensor, nn
 
 import amc.recovery.calibration
 import amc.scoring.candidates
-import amc.scoring.executor.prefix_cache
-import amc.scoring.fast_networks
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
 from agents.result import Episode
-from agents.search.search import BestOf, make_env, make_strategy
+from agents.search.search import BestOf, make_problem, make_strategy
 from amc.compression.compressor import Compressor
 from amc.data.preprocess import Preprocess
 from amc.data.resident import ResidentImages
 from amc.graph import KeptCounts
 from amc.scoring.candidates import STATISTICS_BATCHES, Candidates
-from amc.scoring.executor.statistics_pass import StatisticsPass
+from amc.scoring.executor import StatisticsPass
+from amc.scoring.scoring_network import ScoringNetwork
 from amc.task import CALIBRATION_BATCH, Task
 from amc.utils.errors import UserError
 from amc.utils.files import write_json
-from benchmarks.clock import Clock, best_of
 from benchmarks.paper_style import PaperStyle, Pictures, SampleRows
+from benchmarks.part_times import PartTimes, best_of
 from benchmarks.runs import machine
-from benchmarks.searches import make_task, peak_of_a_search
+from benchmarks.search_setup import make_task, peak_of_a_search
 from scripts.command.cli import run
 
 POSITIONS = 30
@@ -85,7 +84,7 @@ def search_speed(arguments: Arguments) -> None:
         task, preprocess = _task(arguments)
     whole = Candidates(*task.candidates.recipe)  # the number format of both is chosen before the clock starts
     paper = _paper(task, preprocess, {name: torch.cat(parts).numpy() for name, parts in rows.items()})
-    clock, apart = Clock(), Clock()
+    clock, apart = PartTimes(), PartTimes()
     every = max(arguments.episodes // arguments.paper_episodes, 1)
     found: list[dict[str, Any]] = []
 
@@ -105,9 +104,9 @@ def search_speed(arguments: Arguments) -> None:
             )
 
     with ExitStack() as stack:
-        _watch(clock, stack)
+        _time_parts(clock, stack)
         with clock.part("decide"):
-            make_strategy("ddpg").search(make_env(task), arguments.episodes, arguments.seed, BestOf(compare))
+            make_strategy("ddpg").search(make_problem(task), arguments.episodes, arguments.seed, BestOf(compare))
     result = _speeds(clock, apart, found) | _faithfulness(found) | _passes(task.candidates, found)
     result |= {"paper_seconds": {part: seconds / _papers(found) for part, seconds in paper.seconds.items()}}
     result |= {"peak_memory_mb": _peak_memory(arguments), "dtype": str(whole.dtype), "machine": machine()}
@@ -145,21 +144,21 @@ def _paper(task: Task, preprocess: Preprocess | None, rows: Mapping[str, SampleR
     return PaperStyle(task.model, task.graph, task.compressor.importance, rows, *pictures)
 
 
-def _watch(clock: Clock, stack: ExitStack) -> None:
+def _time_parts(clock: PartTimes, stack: ExitStack) -> None:
     """Time the parts of an episode."""
-    clock.watch(stack, Compressor, "alive", "choose")
-    clock.watch(stack, Compressor, "tensors", "reconstruct")
-    clock.watch(stack, amc.scoring.fast_networks.FastNetworks, "network", "build")
-    clock.watch(stack, StatisticsPass, "take", "statistics")
-    clock.watch(stack, amc.scoring.candidates, "answered_right", "forward")
-    clock.watch(stack, EpisodicDDPG, "train", "learn")
+    clock.time_calls(stack, Compressor, "mask", "choose")
+    clock.time_calls(stack, Compressor, "tensors", "reconstruct")
+    clock.time_calls(stack, ScoringNetwork, "load", "build")
+    clock.time_calls(stack, StatisticsPass, "take", "statistics")
+    clock.time_calls(stack, amc.scoring.candidates, "answered_right", "forward")
+    clock.time_calls(stack, EpisodicDDPG, "train", "learn")
 
 
 def _papers(rows: list[dict[str, Any]]) -> int:
     return sum("paper" in row for row in rows)
 
 
-def _speeds(clock: Clock, apart: Clock, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _speeds(clock: PartTimes, apart: PartTimes, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Episodes a second: with racing as the search ran, without it as if all had been scored to the end."""
     count = len(rows)
     seconds = {part: total / count for part, total in clock.seconds.items() if part != "apart"}
@@ -216,7 +215,7 @@ def _passes(candidates: Candidates, rows: list[dict[str, Any]]) -> dict[str, Any
 
     Without a prefix cache: all that an episode contains is computed.
     """
-    with mock.patch.object(amc.scoring.executor.prefix_cache, "MOST_BYTES", 0):
+    with mock.patch("amc.scoring.executor.prefix_cache.MOST_BYTES", 0):
         candidates = Candidates(*candidates.recipe)
     found = [_bare(candidates, np.array(row["keeps"])) for row in rows[: BARE * 8 : 8]]
     return {name: float(np.median([each[name] for each in found])) for name in found[0]}
@@ -225,14 +224,14 @@ def _passes(candidates: Candidates, rows: list[dict[str, Any]]) -> dict[str, Any
 def _bare(candidates: Candidates, kept_counts: KeptCounts) -> dict[str, float]:
     episode = best_of(lambda: candidates.score(kept_counts))
     with ExitStack() as stack:
-        clock = Clock()
-        clock.watch(stack, StatisticsPass, "take", "statistics")
+        clock = PartTimes()
+        clock.time_calls(stack, StatisticsPass, "take", "statistics")
         network = candidates.network(kept_counts)
     images = torch.cat([inputs for inputs, _ in candidates.batches()])
     calibration = STATISTICS_BATCHES * CALIBRATION_BATCH
     size = min(BATCHES, key=lambda each: _pass(network, images[: 4 * each], each) / (4 * each))
     batch = len(next(candidates.batches())[1])
-    reward = min(_pass(network, images, size), _pass(candidates.played(network), images, batch))
+    reward = min(_pass(network, images, size), _pass(candidates.fused(network), images, batch))
     return {
         "best_batch": size,
         "overhead_over_forward": episode / (reward * (1 + calibration / len(images))),

@@ -19,7 +19,7 @@ from amc.graph import KeptCounts, PruningGraph
 from amc.utils.errors import UserError
 from amc.utils.registry import look_up
 from amc.utils.text import shortened
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 from scripts.command.cli import run
 from scripts.command.job import Job, run_job
 from scripts.command.session import Session, searched
@@ -76,8 +76,8 @@ def _agent_job(session: Session[Arguments, Past]) -> Job:
     agent = read_agent(source)
     settings = dataclasses.replace(PRESETS[arguments.settings], hidden=agent.hidden)
 
-    def strategy(env: ChannelPruningEnv) -> Strategy:
-        agent.check_fits(env)
+    def strategy(problem: PruningProblem) -> Strategy:
+        agent.check_fits(problem)
         return Ddpg(settings, agent.weights, arguments.search.episodes_at_once)
 
     return Job(
@@ -109,12 +109,12 @@ def _policy_job(session: Session[Arguments, Past]) -> Job:
         },
     )
 
-    def strategy(env: ChannelPruningEnv) -> Strategy:
-        _check_fits(policy, env.graph, arguments.network.model, source)
-        kept_counts: KeptCounts = env.graph.full
+    def strategy(problem: PruningProblem) -> Strategy:
+        _check_fits(policy, problem.graph, arguments.network.model, source)
+        kept_counts: KeptCounts = problem.graph.full
         for group in policy.groups:
-            kept_counts[[each.name for each in env.graph.groups].index(group.name)] = len(group.kept)
-        if not env.budgets.allows(kept_counts):
+            kept_counts[[each.name for each in problem.graph.groups].index(group.name)] = len(group.kept)
+        if not problem.budgets.allows(kept_counts):
             raise UserError(
                 f"the policy in {source} costs more than {' and '.join(options.limits)}; leave --budget out to take its"
                 " own, or search for a policy"

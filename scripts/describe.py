@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import tyro
 
-from agents.report.result_tables import print_graph
+from agents.report.terminal.result_tables import print_graph
 from amc.cost.costs import COSTS
 from amc.task import prunable_graph
 from scripts.command.cli import run

@@ -12,12 +12,12 @@ import tyro
 from torch import nn
 
 from agents.report import number_format
-from agents.report.columns import Column, print_table
+from agents.report.terminal.text_table import Column, print_table
 from amc.cost.costs import COSTS, amount
 from amc.graph import trace_graph
 from amc.graph.inputs import Example, batch_size, feed, tensors
 from amc.pruning.inference_form import for_inference
-from amc.scoring.first_score import first_score
+from amc.scoring.checked_score import checked_score
 from amc.scoring.metrics import check_runs, find_metric, moved_inputs
 from amc.utils.device import find_device
 from amc.utils.errors import UserError
@@ -76,7 +76,7 @@ def evaluate(arguments: Arguments) -> None:
     check_runs(model, example)
     graph = trace_graph(model, example)
     fast = for_inference(model, graph)
-    score = first_score(fast, images, metric_name, BATCH, device)
+    score = checked_score(fast, images, metric_name, BATCH, device)
     if arguments.run_dir is None:
         warn_near_chance(score, options)
     rows = [

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tyro
 
-from agents.report.columns import Column, print_table
+from agents.report.terminal.text_table import Column, print_table
 from amc.artifacts.policy import POLICY_FILE, read_policy
 from amc.graph.input_spec import zeros
 from amc.latency.measuring_device import Device

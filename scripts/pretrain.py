@@ -13,7 +13,7 @@ import tyro
 from torch import nn
 
 from agents.report.number_format import score
-from agents.report.progress import training_progress
+from agents.report.terminal.progress import training_progress
 from amc.artifacts.digests import images_digest, shapes_digest
 from amc.data.images import Images
 from amc.data.load import load_data

@@ -5,11 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from agents.report.page import page
-from agents.report.run_record import read_record
-from amc.artifacts.run_folder import REPORT_FILE
-from amc.utils.errors import UserError
-from amc.utils.files import write_text
+from agents.report import write_report
 from scripts.command.cli import run
 
 
@@ -19,22 +15,6 @@ class Arguments:
 
     run_dir: Path
     """Folder of the run."""
-
-
-def write_report(folder: Path) -> Path:
-    """Write the report of the run in `folder` into it, and return its path.
-
-    Raises:
-        UserError: no run is there, its files are damaged, or the folder can't be written to.
-    """
-    record = read_record(folder)
-    try:
-        content = page(record)
-    except ValueError as error:
-        raise UserError(f"the results in {folder} are damaged: {error}") from error
-    path = folder / REPORT_FILE
-    write_text(path, content)
-    return path
 
 
 def report(arguments: Arguments) -> None:

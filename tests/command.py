@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 from torch.utils.tensorboard import SummaryWriter
 
-from agents.report.board import Board
+from agents.report.tensorboard.board import Board
 from scripts.command.cli import run
 
 FIRST_FIGURE = re.compile(r"original: .*\n")

@@ -47,6 +47,18 @@ def test_every_package_is_installed() -> None:
     assert set(project["tool"]["setuptools"]["packages"]) == found
 
 
+def test_every_file_beside_the_code_is_installed() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    installed = {
+        path
+        for name, patterns in listed.items()
+        for each in patterns
+        for path in (ROOT / name.replace(".", "/")).glob(each)
+    }
+    files = {path for layer in LAYERS for path in (ROOT / layer).rglob("*") if path.is_file() and path.suffix != ".py"}
+    assert {path for path in files if "__pycache__" not in path.parts} == installed
+
+
 def test_pins_are_those_of_the_declared_dependencies() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = {re.split(r"[<>=]", entry)[0] for entry in project["dependencies"]}

@@ -40,7 +40,7 @@ import pytest
 import torch
 
 import amc
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 from scripts import evaluate
 from scripts.command.cli import parse
 from scripts.command.signals import INTERRUPTED
@@ -177,17 +177,17 @@ def run_commands(block: Block, how: str) -> str:
 
 def interrupt(script: ModuleType, *words: str) -> str:
     """Run a search as if Ctrl-C was pressed; returns what it printed."""
-    outcome, scored = ChannelPruningEnv.outcome, 0
+    outcome, scored = PruningProblem.outcome, 0
 
-    def interrupting(env: ChannelPruningEnv, *given: Any) -> Any:
+    def interrupting(problem: PruningProblem, *given: Any) -> Any:
         nonlocal scored
         scored += 1
         if scored == POLICIES_BEFORE_CTRL_C + 1:
             raise KeyboardInterrupt
-        return outcome(env, *given)
+        return outcome(problem, *given)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ChannelPruningEnv, "outcome", interrupting)
+        patch.setattr(PruningProblem, "outcome", interrupting)
         done = call(script, *words)
     assert done.status == INTERRUPTED, done.err
     return done.out + done.err

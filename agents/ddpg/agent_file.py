@@ -13,8 +13,9 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
+import msgspec
 import numpy as np
 import torch
 from gymnasium import spaces
@@ -23,12 +24,12 @@ from stable_baselines3.td3.policies import TD3Policy
 from torch import Tensor
 
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
-from amc.artifacts.json_validation import entry, integer, list_of, text
+from amc.artifacts.checked_json import Count, check_schema, checked, parse_object
 from amc.networks.torch_file import read_torch
 from amc.utils.errors import UserError
 from amc.utils.files import write_bytes
 from amc.utils.text import nearest, one_line, shortened
-from envs import ChannelPruningEnv
+from envs import ChannelPruningEnv, PruningProblem
 from envs.observations import OBSERVATIONS
 
 DESCRIPTION, WEIGHTS = "amc.json", "policy.pth"
@@ -56,9 +57,9 @@ class AgentFile:
     hidden: tuple[int, ...]
     weights: Mapping[str, Tensor]
 
-    def check_fits(self, env: ChannelPruningEnv) -> None:
-        """Raise a UserError where the agent was trained on other features than `env` has."""
-        have, needs = env.observation.names, self.features
+    def check_fits(self, problem: PruningProblem) -> None:
+        """Raise a UserError where the agent was trained on other features than `problem` has."""
+        have, needs = problem.observation.names, self.features
         if have == needs:
             return
         lacking, more = [n for n in needs if n not in have], [n for n in have if n not in needs]
@@ -72,6 +73,16 @@ class AgentFile:
         )
 
 
+@dataclass(frozen=True)
+class _Description:
+    """What an agent file says of the agent: its observation set and that set's version, and sizes of its networks."""
+
+    observation: str
+    version: Count
+    features: tuple[str, ...]
+    hidden: tuple[Annotated[int, msgspec.Meta(ge=1, le=LARGEST_LAYER)], ...]
+
+
 def save_agent(path: Path, agent: EpisodicDDPG) -> None:
     """Write the agent's networks, whole or not at all.
 
@@ -80,20 +91,24 @@ def save_agent(path: Path, agent: EpisodicDDPG) -> None:
     Raises:
         UserError: the file can't be written.
     """
-    env = agent.pruning_env
-    plain = DDPG("MlpPolicy", env, buffer_size=1, policy_kwargs={"net_arch": list(agent.settings.hidden)})
+    problem = agent.problem
+    plain = DDPG(
+        "MlpPolicy",
+        ChannelPruningEnv(problem),
+        buffer_size=1,
+        policy_kwargs={"net_arch": list(agent.settings.hidden)},
+    )
     plain.policy.load_state_dict(agent.policy.state_dict())
     archive = io.BytesIO()
     plain.save(archive)
     with zipfile.ZipFile(archive, "a") as file:
-        description = {
-            "schema": SCHEMA,
-            "observation": env.observation_name,
-            "version": env.observation.version,
-            "features": list(env.observation.names),
-            "hidden": list(agent.settings.hidden),
-        }
-        file.writestr(DESCRIPTION, json.dumps(description, indent=2))
+        description = _Description(
+            observation=problem.observation_name,
+            version=problem.observation.version,
+            features=problem.observation.names,
+            hidden=agent.settings.hidden,
+        )
+        file.writestr(DESCRIPTION, json.dumps({"schema": SCHEMA, **vars(description)}, indent=2))
     write_bytes(path, archive.getvalue())
 
 
@@ -105,27 +120,22 @@ def read_agent(path: Path) -> AgentFile:
             release does not have, or weights that are not those of such an agent.
     """
     description, weights = _members(path)
-    try:
-        content = json.loads(description)
-        if (schema := entry(content, "schema", integer)) != SCHEMA:
-            raise ValueError(f"expected schema {SCHEMA}, got {schema}")
-        observation = entry(content, "observation", text)
-        version = entry(content, "version", integer)
-        features = entry(content, "features", list_of(text))
-        hidden = entry(content, "hidden", list_of(_layer))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is damaged: {DESCRIPTION}: {error}") from error
-    if observation not in OBSERVATIONS:
+    source = f"{DESCRIPTION} in {path}"
+    content = parse_object(description, source)
+    check_schema(content, SCHEMA, source)
+    found = checked(content, _Description, source)
+    if found.observation not in OBSERVATIONS:
         raise UserError(
-            f"the agent in {path} needs observation set {observation!r}, which this release does not have;"
-            f" {nearest(observation, OBSERVATIONS)}"
+            f"the agent in {path} needs observation set {found.observation!r}, which this release does not have;"
+            f" {nearest(found.observation, OBSERVATIONS)}"
         )
-    if version != (own := OBSERVATIONS[observation].version):
+    if found.version != (own := OBSERVATIONS[found.observation].version):
         raise UserError(
-            f"the agent in {path} needs version {version} of observation set {observation}, this release has version"
-            f" {own}; train a new agent, or use the release that it was trained with"
+            f"the agent in {path} needs version {found.version} of observation set {found.observation}, this release"
+            f" has version {own}; train a new agent, or use the release that it was trained with"
         )
-    return AgentFile(path, observation, features, hidden, _checked(weights, len(features), hidden, path))
+    tensors = _checked(weights, len(found.features), found.hidden, path)
+    return AgentFile(path, found.observation, found.features, found.hidden, tensors)
 
 
 def _members(path: Path) -> tuple[bytes, bytes]:
@@ -143,12 +153,6 @@ def _members(path: Path) -> tuple[bytes, bytes]:
         raise
     except Exception as error:  # a damaged archive may raise anything
         raise UserError(f"{path} can't be read as an agent file: {one_line(error)}") from error
-
-
-def _layer(value: Any) -> int:
-    if not 1 <= integer(value) <= LARGEST_LAYER:
-        raise ValueError(f"expected a layer of 1 to {LARGEST_LAYER}, got {value}")
-    return int(value)
 
 
 def _checked(content: bytes, features: int, hidden: tuple[int, ...], path: Path) -> dict[str, Tensor]:

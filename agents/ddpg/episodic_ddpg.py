@@ -25,8 +25,8 @@ from agents.ddpg.threads import one_thread
 from agents.exploration import random_policy, truncated_normal, varied_policies
 from agents.result import Episode, Past, best_of, better
 from amc.graph import KeptCounts
-from envs import ChannelPruningEnv
-from envs.channel_pruning import Trajectory
+from envs import ChannelPruningEnv, PruningProblem
+from envs.pruning_problem import Trajectory
 from envs.rewards import Outcome
 
 LOSSES = ("loss/critic", "loss/actor")
@@ -38,7 +38,7 @@ class EpisodicDDPG(DDPG):
     """DDPG whose unit is the episode.
 
     Args:
-        env: The pruning environment; one episode runs in it at a time.
+        problem: What is searched; Stable-Baselines3 is given the environment over it.
         settings: Hyperparameters.
         warmup: Episodes before the actor is trained.
         seed: Of the networks, the exploration and the replay.
@@ -51,7 +51,7 @@ class EpisodicDDPG(DDPG):
 
     def __init__(
         self,
-        env: ChannelPruningEnv,
+        problem: PruningProblem,
         settings: DDPGSettings,
         warmup: int,
         seed: int,
@@ -60,10 +60,10 @@ class EpisodicDDPG(DDPG):
         start: Mapping[str, Tensor] | None = None,
         round_size: int = 1,
     ) -> None:
-        self.steps = len(env.graph.groups)
+        self.steps = len(problem.graph.groups)
         super().__init__(
             "MlpPolicy",
-            env,
+            ChannelPruningEnv(problem),
             buffer_size=settings.replay_size,
             learning_starts=warmup * self.steps,
             batch_size=settings.batch_size,
@@ -75,7 +75,7 @@ class EpisodicDDPG(DDPG):
             seed=seed,
             device=device,
         )
-        self.pruning_env = env
+        self.problem = problem
         self.settings = settings
         self.warmup = warmup
         self.on_episode = on_episode
@@ -163,7 +163,7 @@ class EpisodicDDPG(DDPG):
         for episode in self._of_round:  # of one that was interrupted
             self._remember(episode)
         self._of_round = ()
-        scores = self.pruning_env.score_all([trajectory.kept_counts for trajectory in trajectories], race=True)
+        scores = self.problem.score_all([trajectory.kept_counts for trajectory in trajectories], race=True)
         for trajectory, (reward, outcome) in zip(trajectories, scores, strict=True):
             self._note(trajectory, reward, outcome)
             callback.on_step()
@@ -203,13 +203,13 @@ class EpisodicDDPG(DDPG):
         """One exploring episode, to be scored."""
         rng = np.random.default_rng((self.seed or 0, index))
         if index == 0 and self.begins_greedy:
-            return self.pruning_env.rollout(self.greedy)
+            return self.problem.rollout(self.greedy)
         if not self.settings.whole_policies:
             sigma = self.sigma(index)
-            return self.pruning_env.rollout(
+            return self.problem.rollout(
                 lambda observation, interval: truncated_normal(rng, self.greedy(observation, interval), sigma, 0, 1)
             )
-        trajectories = self.pruning_env.trajectories(self._candidates(rng, index))
+        trajectories = self.problem.trajectories(self._candidates(rng, index))
         return trajectories[0] if len(trajectories) == 1 else trajectories[int(np.argmax(self._values(trajectories)))]
 
     def _candidates(self, rng: np.random.Generator, index: int) -> list[KeptCounts]:
@@ -218,7 +218,7 @@ class EpisodicDDPG(DDPG):
         A new agent begins with the uniform one, then random ones in the warm-up, then variations. One that was trained
         elsewhere has no warm-up.
         """
-        budgets = self.pruning_env.budgets
+        budgets = self.problem.budgets
         if index == 0:
             return [budgets.scale(np.ones(self.steps))]
         if index < self.warmup and not self.begins_greedy:
@@ -248,16 +248,16 @@ class EpisodicDDPG(DDPG):
     def _varied_kept_counts(self, rng: np.random.Generator, kept: int) -> KeptCounts:
         """What is varied: the best policy so far, or the first `kept` groups of it and what the actor does then."""
         if self.best is None:
-            return self.pruning_env.rollout(self.greedy).kept_counts
+            return self.problem.rollout(self.greedy).kept_counts
         if rng.random() < self.settings.best_share:
             return self.best.kept_counts
-        begin = iter(self.pruning_env.sparsities(self.best.kept_counts)[:kept].tolist())
+        begin = iter(self.problem.sparsities(self.best.kept_counts)[:kept].tolist())
 
         def act(observation: NDArray[np.float32], interval: tuple[float, float]) -> float:
             sparsity = next(begin, None)
             return self.greedy(observation, interval) if sparsity is None else sparsity
 
-        return self.pruning_env.rollout(act).kept_counts
+        return self.problem.rollout(act).kept_counts
 
     def _values(self, trajectories: Sequence[Trajectory]) -> NDArray[np.float64]:
         """What the critic expects of whole policies: the mean of its values along each episode, `(trajectories,)`."""

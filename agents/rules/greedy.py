@@ -8,7 +8,7 @@ from agents.rules.rule import Rule, check_enough
 from agents.strategy import Scores
 from amc.cost.budget import Budgets
 from amc.graph import KeptCounts
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,15 +28,15 @@ class Greedy(Rule):
     episodes allow: more episodes, smaller steps. What is left or too much at the end is one common factor's.
     """
 
-    def planned(self, env: ChannelPruningEnv, episodes: int) -> int:
+    def planned(self, problem: PruningProblem, episodes: int) -> int:
         """See `Strategy`."""
-        check_enough("greedy", env, episodes)
+        check_enough("greedy", problem, episodes)
         return episodes
 
-    def follow(self, env: ChannelPruningEnv, episodes: int, score: Scores) -> None:
+    def follow(self, problem: PruningProblem, episodes: int, score: Scores) -> None:
         """See `Rule`."""
-        budgets = env.budgets
-        whole = env.graph.full
+        budgets = problem.budgets
+        whole = problem.graph.full
         now = _Point(whole, score(whole), budgets.excess(whole))
         while now.excess > 0:
             cuttable = [index for index, choices in enumerate(budgets.choices) if now.kept_counts[index] > choices[0]]

@@ -9,24 +9,24 @@ from agents.result import Past
 from agents.strategy import NOTHING, OnEpisode, Scores, Strategy
 from amc.graph import KeptCounts
 from amc.utils.errors import UserError
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 
-Choose = Callable[[ChannelPruningEnv], KeptCounts]
+Choose = Callable[[PruningProblem], KeptCounts]
 
 
 class Rule(Strategy):
     """A strategy that scores the same policies whatever the seed."""
 
     def search(
-        self, env: ChannelPruningEnv, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
+        self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
     ) -> None:
         """See `Strategy`."""
         del seed
-        self.planned(env, episodes)  # raises where they are too few
-        self.follow(env, episodes, Scores(env, on_episode, past))
+        self.planned(problem, episodes)  # raises where they are too few
+        self.follow(problem, episodes, Scores(problem, on_episode, past))
 
     @abstractmethod
-    def follow(self, env: ChannelPruningEnv, episodes: int, score: Scores) -> None:
+    def follow(self, problem: PruningProblem, episodes: int, score: Scores) -> None:
         """Score policies, `episodes` at the most; the last one is what the rule comes to."""
 
 
@@ -36,20 +36,20 @@ class OnePolicy(Rule):
     def __init__(self, choose: Choose) -> None:
         self._choose = choose
 
-    def planned(self, env: ChannelPruningEnv, episodes: int) -> int:
+    def planned(self, problem: PruningProblem, episodes: int) -> int:
         """See `Strategy`: one, however many it may score."""
-        del env
+        del problem
         return min(episodes, 1)
 
-    def follow(self, env: ChannelPruningEnv, episodes: int, score: Scores) -> None:
+    def follow(self, problem: PruningProblem, episodes: int, score: Scores) -> None:
         """See `Rule`."""
         if episodes:
-            score(self._choose(env))
+            score(self._choose(problem))
 
 
-def check_enough(rule: str, env: ChannelPruningEnv, episodes: int) -> None:
+def check_enough(rule: str, problem: PruningProblem, episodes: int) -> None:
     """Raise a UserError where a rule can't cut each group once, besides the whole network and its result."""
-    groups = len(env.graph.groups)
+    groups = len(problem.graph.groups)
     if episodes < groups + 2:
         raise UserError(
             f"strategy {rule} cuts each of the {groups} channel groups alone before it decides:"

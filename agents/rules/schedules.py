@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.graph import Group, KeptCounts, PruningGraph
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 
 STEEPEST = 0.5
 """Share of the first (or last) group over that of the group at the other end."""
@@ -14,37 +14,37 @@ DEEPER_SHARE = 1.5
 """What the last stage but one keeps over what the stages before it do."""
 
 
-def uniform(env: ChannelPruningEnv) -> KeptCounts:
+def uniform(problem: PruningProblem) -> KeptCounts:
     """The same share of every group."""
-    return env.budgets.scale(np.ones(len(env.graph.groups)))
+    return problem.budgets.scale(np.ones(len(problem.graph.groups)))
 
 
-def shallow(env: ChannelPruningEnv) -> KeptCounts:
+def shallow(problem: PruningProblem) -> KeptCounts:
     """Shares that rise from the first group to the last: the shallow layers are cut more (He et al. 2018, table 2)."""
-    return env.budgets.scale(np.linspace(STEEPEST, 1.0, len(env.graph.groups)))
+    return problem.budgets.scale(np.linspace(STEEPEST, 1.0, len(problem.graph.groups)))
 
 
-def deep(env: ChannelPruningEnv) -> KeptCounts:
+def deep(problem: PruningProblem) -> KeptCounts:
     """Shares that fall from the first group to the last: the deep layers are cut more (He et al. 2018, table 2)."""
-    return env.budgets.scale(np.linspace(1.0, STEEPEST, len(env.graph.groups)))
+    return problem.budgets.scale(np.linspace(1.0, STEEPEST, len(problem.graph.groups)))
 
 
-def channel_pruning(env: ChannelPruningEnv) -> KeptCounts:
+def channel_pruning(problem: PruningProblem) -> KeptCounts:
     """Fixed ratios by stage (He, Zhang, Sun 2017, section 4.1.2, for VGG-16).
 
     A stage is the groups with maps of one size. The last stage is whole, the one before it keeps 1.5 times the share of
     all earlier ones. Only where those can't be cut far enough for the budget, the last one is cut, too.
     """
-    ratios = _ratios(env.graph)
+    ratios = _ratios(problem.graph)
     last = ratios == 0
     others = np.where(last, 0.0, ratios)
     top = 1.0 / ratios[~last].min() if (~last).any() else 0.0
 
     def kept_counts_at(level: NDArray[np.float64]) -> KeptCounts:
         """First the last stage grows from nothing, up to level 1, then all others."""
-        return env.budgets.nearest(np.where(last, np.minimum(level, 1.0), others * np.maximum(level - 1.0, 0.0)))
+        return problem.budgets.nearest(np.where(last, np.minimum(level, 1.0), others * np.maximum(level - 1.0, 0.0)))
 
-    return env.budgets.fit(kept_counts_at, 1.0 + top)
+    return problem.budgets.fit(kept_counts_at, 1.0 + top)
 
 
 def _ratios(graph: PruningGraph) -> NDArray[np.float64]:

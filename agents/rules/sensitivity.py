@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from agents.rules.rule import Rule, check_enough
 from agents.strategy import Scores
 from amc.graph import KeptCounts
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 
 MOST_PROBES = 9
 """Sparsities at which a group is measured at the most."""
@@ -21,16 +21,18 @@ class Sensitivity(Rule):
     smallest with which the network fits the budget.
     """
 
-    def planned(self, env: ChannelPruningEnv, episodes: int) -> int:
+    def planned(self, problem: PruningProblem, episodes: int) -> int:
         """See `Strategy`."""
-        return 2 + sum(map(len, _probes(env, episodes)))
+        return 2 + sum(map(len, _probes(problem, episodes)))
 
-    def follow(self, env: ChannelPruningEnv, episodes: int, score: Scores) -> None:
+    def follow(self, problem: PruningProblem, episodes: int, score: Scores) -> None:
         """See `Rule`."""
-        whole = score(env.graph.full)
+        whole = score(problem.graph.full)
         lost = [
-            _curve(choices, probes, whole - np.array(score.all([_alone(env, index, keep) for keep in probes])))
-            for index, (choices, probes) in enumerate(zip(env.budgets.choices, _probes(env, episodes), strict=True))
+            _curve(choices, probes, whole - np.array(score.all([_alone(problem, index, keep) for keep in probes])))
+            for index, (choices, probes) in enumerate(
+                zip(problem.budgets.choices, _probes(problem, episodes), strict=True)
+            )
         ]
         most = max(float(each.max()) for each in lost)
 
@@ -38,24 +40,24 @@ class Sensitivity(Rule):
             return np.array(
                 [
                     choices[np.argmax(each <= most - level)]
-                    for choices, each in zip(env.budgets.choices, lost, strict=True)
+                    for choices, each in zip(problem.budgets.choices, lost, strict=True)
                 ],
                 dtype=np.int64,
             )
 
-        score(env.budgets.fit(kept_counts_at, most))
+        score(problem.budgets.fit(kept_counts_at, most))
 
 
-def _probes(env: ChannelPruningEnv, episodes: int) -> list[NDArray[np.int64]]:
+def _probes(problem: PruningProblem, episodes: int) -> list[NDArray[np.int64]]:
     """For each group the keeps at which it is measured, ascending: equally far apart, the least one among them."""
-    check_enough("sensitivity", env, episodes)
-    count = min(MOST_PROBES, (episodes - 2) // len(env.graph.groups))
-    places = (np.unique(np.rint(np.linspace(0, len(each) - 1, count + 1)))[:-1] for each in env.budgets.choices)
-    return [each[place.astype(np.int64)] for each, place in zip(env.budgets.choices, places, strict=True)]
+    check_enough("sensitivity", problem, episodes)
+    count = min(MOST_PROBES, (episodes - 2) // len(problem.graph.groups))
+    places = (np.unique(np.rint(np.linspace(0, len(each) - 1, count + 1)))[:-1] for each in problem.budgets.choices)
+    return [each[place.astype(np.int64)] for each, place in zip(problem.budgets.choices, places, strict=True)]
 
 
-def _alone(env: ChannelPruningEnv, index: int, keep: int) -> KeptCounts:
-    kept_counts = env.graph.full
+def _alone(problem: PruningProblem, index: int, keep: int) -> KeptCounts:
+    kept_counts = problem.graph.full
     kept_counts[index] = keep
     return kept_counts
 

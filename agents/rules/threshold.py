@@ -7,20 +7,20 @@ from numpy.typing import NDArray
 
 from amc.criteria import Importance
 from amc.graph import KeptCounts, PruningGraph
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 
 
-def global_threshold(env: ChannelPruningEnv) -> KeptCounts:
+def global_threshold(problem: PruningProblem) -> KeptCounts:
     """Keep the units that are most important over all groups; as many as the budget allows."""
-    graph = env.graph
+    graph = problem.graph
     group_of_unit = np.repeat(np.arange(len(graph.groups)), graph.full)
-    ranked = group_of_unit[np.argsort(-comparable(graph, env.importance), kind="stable")]
+    ranked = group_of_unit[np.argsort(-comparable(graph, problem.importance), kind="stable")]
 
     def kept_counts_at(level: NDArray[np.float64]) -> KeptCounts:
         above = np.bincount(ranked[: int(level)], minlength=len(graph.groups))
-        return env.budgets.nearest(above / graph.full)
+        return problem.budgets.nearest(above / graph.full)
 
-    return env.budgets.fit(kept_counts_at, len(ranked))
+    return problem.budgets.fit(kept_counts_at, len(ranked))
 
 
 def comparable(graph: PruningGraph, importance: Importance) -> Importance:

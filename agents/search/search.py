@@ -1,4 +1,4 @@
-"""A search over one task: the environment, a strategy, and the best policy that it meets."""
+"""A search over one task: the pruning problem, a strategy, and the best policy that it meets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from amc.cost.costs import CostFunction
 from amc.task import Task
 from amc.utils.errors import UserError
 from amc.utils.registry import look_up
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 from envs.observations import OBSERVATIONS
 from envs.rewards import REWARDS
 
@@ -23,10 +23,10 @@ def check_reward(reward: str, observation: str) -> None:
     look_up("observation set", observation, OBSERVATIONS)
 
 
-def make_env(
+def make_problem(
     task: Task, reward: str = "error", observation: str = "scale_free", latency: CostFunction | None = None
-) -> ChannelPruningEnv:
-    """The environment of a task; `latency` in ms for rewards that weigh it.
+) -> PruningProblem:
+    """The pruning problem of a task; `latency` in ms for rewards that weigh it.
 
     Raises:
         UserError: an unknown reward or observation set, or a reward that does not go with the task's budgets.
@@ -39,7 +39,7 @@ def make_env(
     if REWARDS[reward].needs_latency and latency is None:
         raise UserError(f"reward {reward} needs something that tells latency")
     importance = task.compressor.importance
-    return ChannelPruningEnv(
+    return PruningProblem(
         task.budgets, task.score, task.group_features, importance, reward, observation, latency, task.score.all
     )
 
@@ -94,5 +94,5 @@ def search(
         on_episode: Told of every scored policy.
     """
     noted = BestOf(*([on_episode] if on_episode else []))
-    make_strategy(strategy).search(make_env(task, reward), episodes, seed, noted)
+    make_strategy(strategy).search(make_problem(task, reward), episodes, seed, noted)
     return noted.result()

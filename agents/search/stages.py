@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from agents.report.number_format import score
 from agents.result import Episode, Past
 from agents.search.finalists import choose
-from agents.search.search import make_env
+from agents.search.search import make_problem
 from agents.search.stage_tuning import tune
 from agents.strategy import OnEpisode, Strategy
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER
@@ -28,7 +28,7 @@ from amc.pruning.slicing import stored_tensors
 from amc.scoring.racing import Score
 from amc.task import Task
 from amc.utils.errors import UserError
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 
 Limits = tuple[str, ...]
 """Budgets that hold at once, such as `macs=0.5`."""
@@ -45,7 +45,7 @@ class Stages:
         task: The original network's.
         budgets: Of each stage.
         episodes: Policies that may be scored in all stages; each gets the same share, later ones what is left over.
-        make: The strategy for an environment.
+        make: The strategy for a pruning problem.
         reward, observation: Of all stages.
         seed: Likewise.
         tune_steps: Steps of training between two stages.
@@ -54,10 +54,11 @@ class Stages:
 
     Attributes:
         number: Of the stage that is under way, from 0.
-        task, env, strategy: Its.
+        task, problem, strategy: Its.
 
     Raises:
-        UserError: fewer episodes than stages, too few for the strategy, or what `agents.search.search.make_env` raises.
+        UserError: fewer episodes than stages, too few for the strategy, or what
+            `agents.search.search.make_problem` raises.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Stages:
         task: Task,
         budgets: Sequence[Limits],
         episodes: int,
-        make: Callable[[ChannelPruningEnv], Strategy],
+        make: Callable[[PruningProblem], Strategy],
         *,
         reward: str,
         observation: str,
@@ -88,7 +89,7 @@ class Stages:
         self._quiet = quiet
         self._latency = latency
         self._enter(0, task.with_budgets(budgets[0]))
-        self.planned = sum(self.strategy.planned(self.env, share) for share in self._shares)
+        self.planned = sum(self.strategy.planned(self.problem, share) for share in self._shares)
 
     def search(self, on_episode: OnEpisode, past: Past) -> None:
         """Score policies, those of `past` included, until the last stage is over.
@@ -111,7 +112,7 @@ class Stages:
                 self.task.score.tell(
                     (each.kept_counts, Score(each.outcome.accuracy, each.outcome.images)) for each in own.episodes
                 )
-                self.strategy.search(self.env, share, self._seed, told, own)
+                self.strategy.search(self.problem, share, self._seed, told, own)
 
     def state(self) -> dict[str, Tensor]:
         """What the strategy of the stage that is under way knows."""
@@ -121,8 +122,8 @@ class Stages:
         self.number = number
         self.task = task
         latency = self._latency(task.graph) if self._latency else None
-        self.env = make_env(task, self._reward, self._observation, latency)
-        self.strategy = self._make(self.env)
+        self.problem = make_problem(task, self._reward, self._observation, latency)
+        self.strategy = self._make(self.problem)
 
     def _go_on(self, episodes: Sequence[Episode]) -> None:
         """Enter the next stage with the best of this one's `episodes`."""
@@ -133,7 +134,7 @@ class Stages:
 
     def _start(self, path: Path, episodes: Sequence[Episode]) -> tuple[nn.Module, KeptCounts]:
         """The network that the next stage starts from, which is kept in `path`."""
-        best = choose(self.task, episodes, self.env.reward)
+        best = choose(self.task, episodes, self.problem.reward)
         if not self._quiet:
             then = f"; {self._tune_steps} steps of training follow" * bool(self._tune_steps)
             reached = f"stage {self.number + 1} of {len(self._budgets)} reached {' '.join(self._budgets[self.number])}"

@@ -15,13 +15,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from amc.analysis.trial import run, small_inputs, stays_double, training_error
-from amc.artifacts.selection import check_fits, selection_from_json, selection_to_json
+from amc.artifacts.selection import StoredSelection, check_fits
 from amc.graph import Example, Group, KeptCounts, PruningGraph
 from amc.graph.inputs import cast
 from amc.graph.source_location import of_error, outside_torch
@@ -199,7 +200,8 @@ def _sensitivity(model: nn.Module, graph: PruningGraph, inputs: Example) -> NDAr
 def _unreadable(model: nn.Module, selection: Selection) -> str | None:
     """Why a policy file would not hold how the model is cut."""
     try:
-        check_fits(model, selection_from_json(json.loads(json.dumps(selection_to_json(selection)))), "the network")
+        written = json.dumps(vars(StoredSelection.of(selection)))
+        check_fits(model, msgspec.json.decode(written, type=StoredSelection).selection, "the network")
     except (ValueError, TypeError, UserError) as error:
         return f"self-check: its policy can't be written and read again, {one_line(error)}"
     return None

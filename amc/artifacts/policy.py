@@ -6,7 +6,6 @@ that changed. Loading needs no analysis, so old files outlive changes of it; and
 
 from __future__ import annotations
 
-import dataclasses
 import platform
 import warnings
 from collections.abc import Mapping
@@ -18,8 +17,8 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from amc.artifacts.json_validation import entry, integer, list_of, number, object_of, read_object, text
-from amc.artifacts.selection import ascending, check_fits, selection_from_json, selection_to_json
+from amc.artifacts.checked_json import Count, check_schema, checked, read_object
+from amc.artifacts.selection import StoredSelection, check_ascending, check_fits
 from amc.graph import PruningGraph
 from amc.networks.admission import admit
 from amc.networks.sources import load_network
@@ -41,19 +40,23 @@ class GroupPolicy:
     """One decision: units kept of a group. Widths are in channels of its first producer."""
 
     name: str
-    width: int
-    width_after: int
-    units: int
-    kept: tuple[int, ...]
+    width: Count
+    width_after: Count
+    units: Count
+    kept: tuple[Count, ...]
     sparsity: float
+
+    def __post_init__(self) -> None:
+        """Raise a ValueError where `kept` is no unit, or not in ascending order."""
+        check_ascending(self.kept, "`kept`")
 
 
 @dataclass(frozen=True)
 class CostReached:
     """A cost before and after pruning, and the share that is left."""
 
-    before: int
-    after: int
+    before: Count
+    after: Count
     ratio: float
 
 
@@ -79,7 +82,7 @@ class Policy:
     inputs: str  # their shapes without the batch, and types (`amc.graph.input_spec`)
     fingerprint: str
     strategy: str
-    seed: int
+    seed: Count
     budget: tuple[str, ...]
     costs: Mapping[str, CostReached]
     accuracy_before: float
@@ -168,64 +171,11 @@ def read_policy(path: Path) -> Policy:
         UserError: no such file, no JSON, another schema, or an entry of another form, which is named.
     """
     content = read_object(path)
-    if content.get("schema") != SCHEMA:
-        raise UserError(f"{path}: expected a policy of schema {SCHEMA}, got {content.get('schema')!r}")
-    try:
-        return _from_json(content)
-    except ValueError as error:
-        raise UserError(f"{path} is damaged: {error}") from error
+    check_schema(content, SCHEMA, path)
+    selection = checked(content, StoredSelection, path).selection
+    return checked({**content, "selection": selection}, Policy, path)
 
 
 def _to_json(policy: Policy) -> dict[str, Any]:
-    content = {
-        field.name: getattr(policy, field.name) for field in dataclasses.fields(policy) if field.name != "selection"
-    }
-    content["groups"] = [dataclasses.asdict(group) for group in policy.groups]
-    content["latency"] = dataclasses.asdict(policy.latency) if policy.latency else None
-    content["costs"] = {kind: dataclasses.asdict(cost) for kind, cost in policy.costs.items()}
-    return {"schema": SCHEMA, **content, **selection_to_json(policy.selection)}
-
-
-def _from_json(content: Mapping[str, Any]) -> Policy:
-    """The policy; raises a ValueError that names the first entry of another form."""
-    selection = selection_from_json(content)
-    return Policy(
-        model=entry(content, "model", text),
-        inputs=entry(content, "inputs", text),
-        fingerprint=entry(content, "fingerprint", text),
-        strategy=entry(content, "strategy", text),
-        seed=entry(content, "seed", integer),
-        budget=entry(content, "budget", list_of(text)),
-        costs=entry(content, "costs", object_of(_cost)),
-        latency=entry(content, "latency", _latency) if content.get("latency") is not None else None,
-        accuracy_before=entry(content, "accuracy_before", number),
-        accuracy=entry(content, "accuracy", number),
-        groups=entry(content, "groups", list_of(_group)),
-        selection=selection,
-        versions=entry(content, "versions", object_of(text)),
-    )
-
-
-def _group(value: Any) -> GroupPolicy:
-    return GroupPolicy(
-        name=entry(value, "name", text),
-        width=entry(value, "width", integer),
-        width_after=entry(value, "width_after", integer),
-        units=entry(value, "units", integer),
-        kept=entry(value, "kept", ascending),
-        sparsity=entry(value, "sparsity", number),
-    )
-
-
-def _cost(value: Any) -> CostReached:
-    return CostReached(entry(value, "before", integer), entry(value, "after", integer), entry(value, "ratio", number))
-
-
-def _latency(value: Any) -> LatencyReached:
-    return LatencyReached(
-        latency_before_ms=entry(value, "latency_before_ms", number),
-        latency_after_ms=entry(value, "latency_after_ms", number),
-        latency_predicted_ms=entry(value, "latency_predicted_ms", number),
-        target=entry(value, "target", text),
-        runtime=entry(value, "runtime", text),
-    )
+    entries = {name: value for name, value in vars(policy).items() if name != "selection"}
+    return {"schema": SCHEMA, **entries, **vars(StoredSelection.of(policy.selection))}

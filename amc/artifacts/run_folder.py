@@ -8,7 +8,7 @@ import re
 from datetime import datetime
 from pathlib import Path
 
-from amc.artifacts.json_validation import read_object
+from amc.artifacts.checked_json import read_object
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER, has_snapshot
 from amc.utils.errors import UserError
 

@@ -4,42 +4,68 @@ from __future__ import annotations
 
 import itertools
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
 from torch import nn
 
-from amc.artifacts.json_validation import entry, integer, list_of, object_of
+from amc.artifacts.checked_json import Count, Size
 from amc.pruning.slicing import Selection, named_tensors
 from amc.utils.errors import UserError
 
 
-def selection_to_json(selection: Selection) -> dict[str, Any]:
+@dataclass(frozen=True)
+class StoredSelection:
     """The entries of a policy file that say how a network is cut.
 
-    Kept positions recur in many tensors: each list is written once, under `positions`, and referred to by number.
+    Kept positions recur in many tensors: each list is written once, and referred to by its number.
+
+    Attributes:
+        attributes: `{module: {attribute: number of channels, or several}}`.
+        tensors: `{tensor: {dimension: place in positions}}`.
+        positions: Kept positions of a dimension, in ascending order.
     """
-    lists: dict[tuple[int, ...], int] = {}
-    tensors = {
-        name: {str(dim): lists.setdefault(tuple(positions), len(lists)) for dim, positions in axes.items()}
-        for name, axes in selection.tensors.items()
-    }
-    return {"attributes": selection.attributes, "tensors": tensors, "positions": [list(each) for each in lists]}
+
+    attributes: Mapping[str, Mapping[str, Size | list[Size]]]
+    tensors: Mapping[str, Mapping[Count, Count]]
+    positions: tuple[tuple[Count, ...], ...]
+
+    def __post_init__(self) -> None:
+        """Raise a ValueError that names an entry which does not go with the others."""
+        for number, positions in enumerate(self.positions):
+            check_ascending(positions, f"`positions[{number}]`")
+        for tensor, axes in self.tensors.items():
+            for number in axes.values():
+                if number >= len(self.positions):
+                    raise ValueError(
+                        f"`tensors`: {tensor!r} refers to list {number}, there are {len(self.positions)} in `positions`"
+                    )
+
+    @classmethod
+    def of(cls, selection: Selection) -> StoredSelection:
+        """How `selection` is stored."""
+        lists: dict[tuple[int, ...], int] = {}
+        tensors = {
+            name: {dim: lists.setdefault(tuple(positions), len(lists)) for dim, positions in axes.items()}
+            for name, axes in selection.tensors.items()
+        }
+        return cls(selection.attributes, tensors, tuple(lists))
+
+    @property
+    def selection(self) -> Selection:
+        """What is stored."""
+        tensors = {
+            name: {dim: self.positions[number] for dim, number in axes.items()} for name, axes in self.tensors.items()
+        }
+        return Selection(tensors, self.attributes)
 
 
-def selection_from_json(content: Mapping[str, Any]) -> Selection:
-    """How a network is cut; raises a ValueError that names the first entry of another form."""
-    positions = entry(content, "positions", list_of(ascending))
-
-    def numbered(value: Any) -> tuple[int, ...]:
-        if integer(value) >= len(positions):
-            raise ValueError(f"refers to list {value}, there are {len(positions)} under 'positions'")
-        return positions[value]
-
-    tensors = entry(content, "tensors", object_of(_axes_of(numbered)))
-    attributes = entry(content, "attributes", object_of(object_of(_size)))
-    return Selection(tensors, attributes)
+def check_ascending(positions: Sequence[int], name: str) -> None:
+    """Raise a ValueError where the entry `name` is no kept positions: one or more, in ascending order."""
+    if not positions or any(high <= low for low, high in itertools.pairwise(positions)):
+        raise ValueError(f"{name}: expected one position or more in ascending order, got {reprlib.repr(positions)}")
 
 
 def check_fits(model: nn.Module, selection: Selection, name: str) -> None:
@@ -72,35 +98,3 @@ def _form(size: Any) -> int | None:
     if isinstance(size, list | tuple) and all(_form(each) == -1 for each in size):
         return len(size)
     return -1 if isinstance(size, Integral) and not isinstance(size, bool) else None
-
-
-def _axes_of(read: Callable[[Any], tuple[int, ...]]) -> Callable[[Any], dict[int, tuple[int, ...]]]:
-    def axes(value: Any) -> dict[int, tuple[int, ...]]:
-        positions = object_of(read)(value)
-        for dim in positions:
-            if not dim.isdecimal():
-                raise ValueError(f"expected the number of a dimension, got {dim!r}")
-        return {int(dim): kept for dim, kept in positions.items()}
-
-    return axes
-
-
-def ascending(value: Any) -> tuple[int, ...]:
-    """Kept positions, of a JSON list; raises a ValueError where they are none, or not in ascending order."""
-    positions = list_of(integer)(value)
-    if not positions or any(high <= low for low, high in itertools.pairwise(positions)):
-        raise ValueError(f"expected one position or more in ascending order, got {reprlib.repr(list(positions))}")
-    return positions
-
-
-def _size(value: Any) -> int | list[int]:
-    """A number of channels, or several."""
-    if isinstance(value, list):
-        return [_above_zero(each) for each in value]
-    return _above_zero(value)
-
-
-def _above_zero(value: Any) -> int:
-    if integer(value) < 1:
-        raise ValueError(f"expected a number above 0, got {value}")
-    return integer(value)

@@ -1,7 +1,8 @@
 """How much each unit of a group matters: the criteria by which channels are chosen.
 
 A criterion looks at what a channel is to the layers that read it (its consumers) and gives every unit a number of 0 or
-more, `(graph.unit_count,)`, comparable within a group. All consumers of a group count alike, see `Evidence.joined`.
+more, `(graph.unit_count,)`, comparable within a group. All consumers of a group count alike
+(`Evidence.unit_importance`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from amc.criteria.evidence import Evidence, Importance
 from amc.criteria.gradients import taylor
 from amc.criteria.propagation import nisp
 from amc.criteria.subsets import lasso, thinet
-from amc.criteria.weight_norms import bn_scale, chance, l1, l2
+from amc.criteria.weight_norms import bn_scale, l1, l2, random_importance
 from amc.utils.errors import UserError
 from amc.utils.registry import UserFunction, resolve
 
@@ -33,7 +34,7 @@ CRITERIA: dict[str, Criterion] = {
     "lasso": lasso,
     "nisp": nisp,
     "lda": lda,
-    "random": chance,
+    "random": random_importance,
 }
 """Criteria by name; docs/recovery.md has what each is worth, and which were never the best."""
 

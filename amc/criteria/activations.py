@@ -64,7 +64,7 @@ def _joined(evidence: Evidence, channels: dict[str, Tensor]) -> Importance:
         if layer.weight in channels:
             values = channels[layer.weight].reshape(layer.groups, -1).sum(dim=0)
             found[layer.weight] = values.cpu().numpy()
-    return evidence.joined(found)
+    return evidence.unit_importance(found)
 
 
 def _readings(evidence: Evidence) -> Any:

@@ -31,15 +31,15 @@ class Evidence(CalibratedNetwork):
             assert layer.weight is not None, "only layers with a stored weight consume channels of a group"
             yield layer
 
-    def joined(self, found: Mapping[str, NDArray[np.float64]]) -> Importance:
+    def unit_importance(self, found: Mapping[str, NDArray[np.float64]]) -> Importance:
         """One number for each unit from those that were found along the input axis of each consumer's weight.
 
         Those of each consumer are divided by their sum over the group, then added up. `found` is by weight.
         """
         layers = {layer.weight: layer for layer in self.graph.layers}
-        return self.joined_uses({layers[name]: values for name, values in found.items()})
+        return self.unit_importance_by_use({layers[name]: values for name, values in found.items()})
 
-    def joined_uses(self, found: Mapping[Layer, NDArray[np.float64]]) -> Importance:
+    def unit_importance_by_use(self, found: Mapping[Layer, NDArray[np.float64]]) -> Importance:
         """As `joined`, for each use of a weight: one that is tied both ways has two input axes."""
         total = np.zeros(self.graph.unit_count)
         for layer, values in found.items():

@@ -38,7 +38,7 @@ def taylor(evidence: Evidence) -> Importance:
                 gradient = torch.zeros_like(parameters[name])
             change = (gradient * parameters[name]).detach().transpose(0, dimension[name]).flatten(1).sum(dim=1)
             total[name] = total.get(name, torch.zeros_like(change)) + change.square()
-    return evidence.joined({name: each.double().cpu().numpy() for name, each in total.items()})
+    return evidence.unit_importance({name: each.double().cpu().numpy() for name, each in total.items()})
 
 
 def _gradients(network: nn.Module, batch: Example, weights: Sequence[Tensor]) -> Sequence[Tensor | None]:

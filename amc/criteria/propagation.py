@@ -25,5 +25,5 @@ def nisp(evidence: Evidence) -> Importance:
         weight = evidence.parameters[layer.weight].abs().transpose(0, layer.in_dimension).transpose(0, 1)
         rows = weight.reshape(*weight.shape[:2], -1).sum(dim=2).double().cpu().numpy()  # (outputs, inputs of a group)
         done[layer] = own @ rows
-        score = evidence.joined_uses(done)
+        score = evidence.unit_importance_by_use(done)
     return score

@@ -42,7 +42,7 @@ def bn_scale(evidence: Evidence) -> Importance:
     return total
 
 
-def chance(evidence: Evidence) -> Importance:
+def random_importance(evidence: Evidence) -> Importance:
     """Drawn at random: what every criterion has to beat."""
     return np.random.default_rng(evidence.seed).random(evidence.graph.unit_count)
 
@@ -53,4 +53,4 @@ def _norms(evidence: Evidence, norm: Callable[[Tensor], Tensor]) -> Importance:
         assert layer.weight is not None
         rows = evidence.parameters[layer.weight].transpose(0, layer.in_dimension).flatten(1)
         found[layer.weight] = norm(rows).double().cpu().numpy()
-    return evidence.joined(found)
+    return evidence.unit_importance(found)

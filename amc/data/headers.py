@@ -7,9 +7,9 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from amc.data.bar import reading
 from amc.data.pixels import check_mode
 from amc.utils.errors import UserError
+from amc.utils.progress_bar import progress_bar
 from amc.utils.text import one_line
 
 TAIL = 64  # bytes: files may have a few more behind their end
@@ -28,11 +28,11 @@ def check_images(paths: Sequence[Path], title: str | None) -> None:
         UserError: some can't be read; it names the first, and says how many others there are.
     """
     faults: list[tuple[Path, str]] = []
-    with reading(title, len(paths)) as advance:
+    with progress_bar(title or "", len(paths), quiet=title is None) as bar:
         for start in range(0, len(paths), STEP):
             step = paths[start : start + STEP]
             faults += [(path, fault) for path in step if (fault := _fault(path)) is not None]
-            advance(len(step))
+            bar.update(start + len(step))
     if faults:
         raise unreadable(*faults[0], others=len(faults) - 1)
 

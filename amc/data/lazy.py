@@ -6,9 +6,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from amc.data.bar import reading
 from amc.data.resident import ResidentImages
 from amc.data.streamed import StreamedImages
+from amc.utils.progress_bar import progress_bar
 
 DECODE_BATCH = 64
 
@@ -60,7 +60,7 @@ def _read_all(images: StreamedImages, title: str | None) -> ResidentImages:
     inputs: Tensor | None = None
     targets = torch.empty(len(images), dtype=torch.int64)
     done = 0
-    with reading(title, len(images)) as advance:
+    with progress_bar(title or "", len(images), quiet=title is None) as bar:
         for batch, batch_targets in images.batches(DECODE_BATCH):
             if inputs is None:
                 shape = (len(images), *batch.shape[1:])
@@ -69,6 +69,6 @@ def _read_all(images: StreamedImages, title: str | None) -> ResidentImages:
             inputs[done : done + len(batch)] = batch
             targets[done : done + len(batch)] = batch_targets
             done += len(batch)
-            advance(len(batch))
+            bar.update(done)
     assert inputs is not None  # a split has images
     return ResidentImages(inputs, targets)

@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from amc.latency.bootstrap import bootstrap
-from amc.latency.protocol import Frame, ProtocolError, packed, read_frame
+from amc.latency.protocol import Message, ProtocolError, encoded, read_message
 from amc.latency.target import Target
 from amc.utils.errors import UserError
 
@@ -71,13 +71,13 @@ class Connection:
             raise UserError(f"{target.name}: {greeting.header['refused']}")
         self.fingerprint: dict[str, Any] = greeting.header["fingerprint"]
 
-    def exchange(self, request: Frame, seconds: float) -> Frame:
+    def exchange(self, request: Message, seconds: float) -> Message:
         """The runner's answer, for which it has so many seconds.
 
         Raises:
             BrokenError: there is none; the connection can't be used again.
         """
-        return self._exchanged(packed(request), seconds)
+        return self._exchanged(encoded(request), seconds)
 
     def close(self) -> None:
         """End the process here; the runner ends when its input does."""
@@ -90,7 +90,7 @@ class Connection:
         self._process.stdout.close()
         self._errors.close()
 
-    def _exchanged(self, content: bytes, seconds: float, noise: int = 0) -> Frame:
+    def _exchanged(self, content: bytes, seconds: float, noise: int = 0) -> Message:
         end = time.monotonic() + seconds
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -105,7 +105,7 @@ class Connection:
         try:
             self._process.stdin.write(content)
             self._process.stdin.flush()
-            return read_frame(read, noise)
+            return read_message(read, noise)
         except (EOFError, OSError, ProtocolError) as error:
             raise BrokenError(self._reason(error)) from error
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from amc.artifacts.json_validation import entry, integer, list_of, number, read_object
+from amc.artifacts.checked_json import Count, checked, read_object
 from amc.cost.budget import Budgets, Costs
 from amc.cost.costs import COSTS, LATENCY, CostFunction, macs
 from amc.graph import KeptCounts, PruningGraph
-from amc.latency.end_to_end import LatencyCost, Measured, Parts, fit, relative_errors
+from amc.latency.latency_fit import LatencyTerms, MeasuredNetwork, PredictedLatency, fit, relative_errors
+from amc.latency.layer_shapes import shapes_of
 from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter
 from amc.latency.random_kept_counts import random_kept_counts
-from amc.latency.shapes import shapes_of
 from amc.latency.table import LatencyTable
 from amc.pruning.slicing import choose
 from amc.utils.errors import UserError
@@ -41,6 +41,23 @@ MOVED, UNMOVED = 0.9, 0.97
 """A layer is told of where less than this share of its MACs is left, and more than this share of its time."""
 
 
+@dataclass(frozen=True)
+class _StoredNetwork:
+    """A measured network as it is in a file: the keeps of each group, and the share of the original's latency."""
+
+    keeps: Sequence[Count]
+    share: float
+
+
+@dataclass(frozen=True)
+class _StoredCalibration:
+    """The file of a calibration."""
+
+    original_ms: float
+    factors: tuple[float, float]
+    networks: Sequence[_StoredNetwork]
+
+
 class LatencyModel:
     """Predicts and measures latency.
 
@@ -62,7 +79,7 @@ class LatencyModel:
         self.device = device
         self.exporter = exporter
         self.original = 0.0
-        self.measured: list[Measured] = []
+        self.measured: list[MeasuredNetwork] = []
         self.table = table
         self.shapes = shapes_of(exporter.whole, exporter.graph)
         self._parts = self._parts_of(exporter.graph)
@@ -74,10 +91,10 @@ class LatencyModel:
         """The kinds of cost that a budget can name, latency among them."""
         return {**COSTS, LATENCY: self.cost}
 
-    def cost(self, graph: PruningGraph) -> LatencyCost:
+    def cost(self, graph: PruningGraph) -> PredictedLatency:
         """The predicted latency of `graph`: that of the original, or of what it was pruned to."""
         whole = self._parts(self.exporter.graph.full)
-        return LatencyCost(self._parts_of(graph), whole, self.original, self._factors)
+        return PredictedLatency(self._parts_of(graph), whole, self.original, self._factors)
 
     def latency_of(self, graph: PruningGraph, *, measured: bool) -> CostFunction:
         """What tells the latency in ms of keeps of `graph`.
@@ -121,7 +138,7 @@ class LatencyModel:
         cost = self.cost(self.exporter.graph)
         return [(cost(each.kept_counts), each.share * self.original) for each in self.measured]
 
-    def refit(self, measured: Sequence[Measured] = (), near: float | None = None) -> None:
+    def refit(self, measured: Sequence[MeasuredNetwork] = (), near: float | None = None) -> None:
         """Fit the prediction to `measured`, or to everything that was; above all `near` a share of the original's."""
         self._factors = fit(self._parts, self.exporter.graph.full, self.original, measured or self.measured, near)
 
@@ -153,9 +170,9 @@ class LatencyModel:
 
     def write(self, path: Path) -> None:
         """Write what was measured, for a search that goes on."""
-        networks = [{"keeps": each.kept_counts.tolist(), "share": each.share} for each in self.measured]
-        factors = self._factors.tolist()
-        write_json(path, {"original_ms": self.original, "factors": factors, "networks": networks})
+        networks = [_StoredNetwork(each.kept_counts.tolist(), each.share) for each in self.measured]
+        of_layers, of_elements = self._factors.tolist()
+        write_json(path, vars(_StoredCalibration(self.original, (of_layers, of_elements), networks)))
 
     def read(self, path: Path) -> None:
         """Take what `write` wrote in place of a calibration.
@@ -163,20 +180,15 @@ class LatencyModel:
         Raises:
             UserError: no such file, or another form.
         """
-        content = read_object(path)
-        try:
-            self.original = entry(content, "original_ms", number)
-            self._factors = np.array(entry(content, "factors", list_of(number)))
-            self.measured = list(entry(content, "networks", list_of(self._network)))
-        except ValueError as error:
-            raise UserError(f"{path} is damaged: {error}") from error
+        stored = checked(read_object(path), _StoredCalibration, path)
+        groups = len(self.exporter.graph.groups)
+        for each in stored.networks:
+            if len(each.keeps) != groups:
+                raise UserError(f"{path} is damaged: expected `keeps` of {groups} groups, got {len(each.keeps)}")
+        self.original = stored.original_ms
+        self._factors = np.array(stored.factors)
+        self.measured = [MeasuredNetwork(np.array(each.keeps, dtype=np.int64), each.share) for each in stored.networks]
         self._cache = {each.kept_counts.tobytes(): each.share * self.original for each in self.measured}
-
-    def _network(self, value: Mapping[str, Any]) -> Measured:
-        kept_counts = np.array(entry(value, "keeps", list_of(integer)), dtype=np.int64)
-        if len(kept_counts) != len(self.exporter.graph.groups):
-            raise ValueError(f"expected keeps of {len(self.exporter.graph.groups)} groups, got {len(kept_counts)}")
-        return Measured(kept_counts, entry(value, "share", number))
 
     def _measure(self, batch: Sequence[KeptCounts]) -> None:
         graph = self.exporter.graph
@@ -184,8 +196,8 @@ class LatencyModel:
         models = [self.exporter.compact(choose(graph, alike, kept_counts)) for kept_counts in batch]
         timing = self.device.measure([self.exporter.original, *models], PRECISION, SECONDS * (1 + len(models)))
         for kept_counts, ratio in zip(batch, timing.ratios[1:], strict=True):
-            self.measured.append(Measured(kept_counts, ratio.value))
+            self.measured.append(MeasuredNetwork(kept_counts, ratio.value))
             self._cache[kept_counts.tobytes()] = ratio.value * self.original
 
-    def _parts_of(self, graph: PruningGraph) -> Parts:
-        return Parts.of(graph, self.table.cost(graph, self.shapes))
+    def _parts_of(self, graph: PruningGraph) -> LatencyTerms:
+        return LatencyTerms.of(graph, self.table.cost(graph, self.shapes))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from amc.latency.connection import BrokenError, Connection
-from amc.latency.protocol import BODY_LIMIT, Frame
+from amc.latency.protocol import BODY_LIMIT, Message
 from amc.latency.target import Target
 from amc.latency.timing import Estimate, Timing
 from amc.utils.errors import UserError
@@ -76,7 +76,7 @@ class Device:
             UserError: the device refuses a model, or has no room or time for it.
             DeviceLostError: the device is gone.
         """
-        request = Frame(
+        request = Message(
             {"sizes": [len(model) for model in models], "precision": precision, "limit": limit}, b"".join(models)
         )
         if len(request.body) > BODY_LIMIT:
@@ -87,7 +87,7 @@ class Device:
         latencies, ratios = ([Estimate(*each) for each in answer[key]] for key in ("latencies", "ratios"))
         return Timing(latencies, ratios, answer["rounds"])
 
-    def _answer(self, request: Frame, seconds: float) -> Frame:
+    def _answer(self, request: Message, seconds: float) -> Message:
         waits = iter(WAITS)
         while True:
             try:

@@ -20,7 +20,7 @@ Read = Callable[[int], bytes]
 """Reads that many bytes, fewer only at the end; raises where there is none left."""
 
 
-class Frame(NamedTuple):
+class Message(NamedTuple):
     """A header that says what the bytes are."""
 
     header: dict[str, Any]
@@ -31,13 +31,13 @@ class ProtocolError(Exception):
     """The other side does not speak as it should."""
 
 
-def packed(frame: Frame) -> bytes:
+def encoded(message: Message) -> bytes:
     """The frame as it travels."""
-    header = json.dumps({"version": VERSION, **frame.header}, allow_nan=False).encode()
-    return MAGIC + LENGTHS.pack(len(header), len(frame.body)) + header + frame.body
+    header = json.dumps({"version": VERSION, **message.header}, allow_nan=False).encode()
+    return MAGIC + LENGTHS.pack(len(header), len(message.body)) + header + message.body
 
 
-def read_frame(read: Read, noise: int = 0) -> Frame:
+def read_message(read: Read, noise: int = 0) -> Message:
     """The next frame.
 
     Args:
@@ -51,12 +51,12 @@ def read_frame(read: Read, noise: int = 0) -> Frame:
     start = _exactly(read, len(MAGIC))
     while start != MAGIC:
         if not noise:
-            raise ProtocolError("expected a frame, got {!r}".format(start))
+            raise ProtocolError("expected a message, got {!r}".format(start))
         noise -= 1
         start = start[1:] + _exactly(read, 1)
     header_length, body_length = LENGTHS.unpack(_exactly(read, LENGTHS.size))
     if header_length > HEADER_LIMIT or body_length > BODY_LIMIT:
-        raise ProtocolError("a frame of {} + {} bytes is too long".format(header_length, body_length))
+        raise ProtocolError("a message of {} + {} bytes is too long".format(header_length, body_length))
     try:
         header = json.loads(_exactly(read, header_length).decode())
     except ValueError as error:
@@ -64,7 +64,7 @@ def read_frame(read: Read, noise: int = 0) -> Frame:
     body = _exactly(read, body_length)
     if not isinstance(header, dict) or header.get("version") != VERSION:
         raise ProtocolError("expected a header of version {}, got {!r}".format(VERSION, header))
-    return Frame(header, body)
+    return Message(header, body)
 
 
 def _exactly(read: Read, length: int) -> bytes:

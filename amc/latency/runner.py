@@ -19,7 +19,7 @@ from typing import Any, Callable
 
 from amc.latency.fingerprint import fingerprint
 from amc.latency.onnx_format import refusal
-from amc.latency.protocol import Frame, ProtocolError, packed, read_frame
+from amc.latency.protocol import Message, ProtocolError, encoded, read_message
 from amc.latency.timing import measure, wall_timer
 
 MEMORY_LIMIT = 8 << 30
@@ -41,19 +41,19 @@ def serve(threads: int) -> None:
         _limit_memory()
         runtime = _runtime()
     except ImportError as error:
-        write(Frame({"refused": "the device's {} has no package {}".format(_python(), error.name)}))
+        write(Message({"refused": "the device's {} has no package {}".format(_python(), error.name)}))
         return
-    write(Frame({"fingerprint": fingerprint("onnxruntime {}".format(runtime.__version__), threads)}))
+    write(Message({"fingerprint": fingerprint("onnxruntime {}".format(runtime.__version__), threads)}))
     threading.Thread(target=_end_with_search, daemon=True).start()
     while True:
         try:
-            request = read_frame(sys.stdin.buffer.read)
+            request = read_message(sys.stdin.buffer.read)
         except EOFError:
             return
         write(_answer(runtime, request, threads))
 
 
-def _answer(runtime: Any, request: Frame, threads: int) -> Frame:
+def _answer(runtime: Any, request: Message, threads: int) -> Message:
     header = request.header
     try:
         sizes, precision, limit = header["sizes"], float(header["precision"]), float(header["limit"])
@@ -67,15 +67,15 @@ def _answer(runtime: Any, request: Frame, threads: int) -> Frame:
         runs = [_network(runtime, content, threads) for content in _parts(request.body, sizes)]
         timing = measure([wall_timer(run) for run in runs], precision, limit)
     except Refused as error:
-        return Frame({"refused": str(error)})
+        return Message({"refused": str(error)})
     except MemoryError:
-        return Frame({"refused": "the device has too little memory for the network"})
+        return Message({"refused": "the device has too little memory for the network"})
     except TimeoutError:
-        return Frame({"refused": "the network takes more than {} seconds".format(seconds)})
+        return Message({"refused": "the network takes more than {} seconds".format(seconds)})
     finally:
         signal.alarm(0)
         faulthandler.cancel_dump_traceback_later()
-    return Frame({"latencies": timing.latencies, "ratios": timing.ratios, "rounds": timing.rounds})
+    return Message({"latencies": timing.latencies, "ratios": timing.ratios, "rounds": timing.rounds})
 
 
 def _parts(body: bytes, sizes: list[int]) -> list[bytes]:
@@ -139,13 +139,13 @@ def _runtime() -> Any:
     return onnxruntime
 
 
-def _private_output() -> Callable[[Frame], None]:
+def _private_output() -> Callable[[Message], None]:
     """Standard output for frames alone: whatever else is printed goes to standard error."""
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
 
-    def write(frame: Frame) -> None:
-        output.write(packed(frame))
+    def write(message: Message) -> None:
+        output.write(encoded(message))
         output.flush()
 
     return write

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amc.artifacts.json_validation import entry, integer, list_of, number, object_of, read_object, text
+from amc.artifacts.checked_json import check_schema, checked, read_object
 from amc.cost.axis_lengths import AxisLengths
 from amc.graph import KeptCounts, PruningGraph
-from amc.latency.layer_latency import LayerLatency, Point, bilinear
-from amc.latency.shapes import LayerShape, from_json
+from amc.latency.layer_profile import LayerLatency, Point, bilinear
+from amc.latency.layer_shapes import LayerShape
 from amc.utils.errors import UserError
 from amc.utils.files import write_json
 
@@ -66,16 +65,35 @@ class LatencyTable:
     def write(self, path: Path) -> None:
         """Write it, whole or not at all."""
         layers = [
-            {
-                "shape": dataclasses.asdict(shape),
-                "milliseconds": times.milliseconds,
-                "least": list(times.least),
-                "done": times.done,
-                "points": [[*point, share] for point, share in times.points.items()],
-            }
+            _StoredLayer(
+                shape=shape,
+                milliseconds=times.milliseconds,
+                least=times.least,
+                done=times.done,
+                points=[(*point, share) for point, share in times.points.items()],
+            )
             for shape, times in self.layers.items()
         ]
-        write_json(path, {"schema": SCHEMA, "fingerprint": self.fingerprint, "layers": layers})
+        write_json(path, {"schema": SCHEMA, **vars(_StoredTable(self.fingerprint, layers))})
+
+
+@dataclass(frozen=True)
+class _StoredLayer:
+    """A layer as it is in the file of a table; a point is input channels, output channels and share."""
+
+    shape: LayerShape
+    milliseconds: float
+    least: Point
+    done: bool
+    points: Sequence[tuple[int, int, float]]
+
+
+@dataclass(frozen=True)
+class _StoredTable:
+    """The file of a table but for its schema."""
+
+    fingerprint: Mapping[str, Any]
+    layers: Sequence[_StoredLayer]
 
 
 class TableCost:
@@ -121,19 +139,19 @@ def read_table(path: Path, fingerprint: Mapping[str, Any]) -> LatencyTable:
         UserError: no such file, another form, or a table of another device than that with `fingerprint`.
     """
     content = read_object(path)
-    try:
-        if entry(content, "schema", integer) != SCHEMA:
-            raise ValueError(f"expected schema {SCHEMA}")
-        theirs = entry(content, "fingerprint", object_of(lambda value: value))
-        layers = dict(entry(content, "layers", list_of(_layer)))
-    except (ValueError, TypeError, KeyError) as error:
-        raise UserError(f"{path} is no latency table: {error}") from error
+    check_schema(content, SCHEMA, path)
+    stored = checked(content, _StoredTable, path)
+    theirs = stored.fingerprint
     for name in DECISIVE:
         if theirs.get(name) != fingerprint[name]:
             raise UserError(
                 f"{path} is the latency table of another device: its {name} is {theirs.get(name)}, here it is"
                 f" {fingerprint[name]}; give another --latency-table"
             )
+    layers = {
+        each.shape: LayerTimes(each.milliseconds, each.least, {(i, o): share for i, o, share in each.points}, each.done)
+        for each in stored.layers
+    }
     return LatencyTable(theirs, layers)
 
 
@@ -142,15 +160,6 @@ def default_path(fingerprint: Mapping[str, Any]) -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     name = re.sub(r"\W+", "-", " ".join(str(fingerprint[name]) for name in DECISIVE)).strip("-").lower()
     return cache / "amc-pruning" / "latency" / f"{name}.json"
-
-
-def _layer(value: Any) -> tuple[LayerShape, LayerTimes]:
-    points = {(int(i), int(o)): number(share) for i, o, share in entry(value, "points", list_of(list_of(number)))}
-    inputs, outputs = entry(value, "least", list_of(integer))
-    times = LayerTimes(entry(value, "milliseconds", number), (inputs, outputs), points, value["done"] is True)
-    if not all(entry(value, "shape", object_of(lambda each: each)).get(name) for name in ("operator", "inputs")):
-        raise ValueError(f"a layer without {text.__name__} of its shape")
-    return from_json(value["shape"]), times
 
 
 def _padded(rows: list[NDArray[np.float64]]) -> NDArray[np.float64]:

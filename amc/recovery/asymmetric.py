@@ -24,8 +24,8 @@ from amc.graph import Layer, PruningGraph
 from amc.graph.inputs import Example, batch_size, first
 from amc.graph.layer_calls import NORMS, LayerPass, ShortcutPass, at_once, layer_input, run_pass
 from amc.pruning.slicing import UnitMask, named_tensors
-from amc.recovery.least_squares import RIDGE, NormalEquations, Problem, SampleRows, best_ridge, held_out
-from amc.recovery.sample_rows import ROWS_PER_UNKNOWN, patches, positions_per_image
+from amc.recovery.least_squares import RIDGE, NormalEquations, Problem, SampleRows, best_ridge, held_out_count
+from amc.recovery.row_sampling import ROWS_PER_UNKNOWN, patches, positions_per_image
 
 POSITIONS_PER_IMAGE = 16
 """Output positions of a layer that are sampled in each image at the least (all of them where there are fewer)."""
@@ -213,7 +213,7 @@ class _Refit(_Sampling):
         count = sum(x.shape[1] for x, _ in parts)
         if count >= ROWS_PER_UNKNOWN * size:
             return _problem(parts, size).change(RIDGE)
-        cuts = [x.shape[1] - held_out(x.shape[1]) for x, _ in parts]
+        cuts = [x.shape[1] - held_out_count(x.shape[1]) for x, _ in parts]
         seen = [(x[:, :cut], lacking[:, :cut]) for cut, (x, lacking) in zip(cuts, parts, strict=True)]
         held = [(x[:, cut:], lacking[:, cut:]) for cut, (x, lacking) in zip(cuts, parts, strict=True)]
         return _problem(parts, size).change(best_ridge(_problem(seen, size), _problem(held, size)))

@@ -18,12 +18,12 @@ WIDE = 16
 """Pixels in a row, from which on it pays to normalise a row of them at once where channels do not fill that."""
 
 
-def has_statistics(model: nn.Module) -> bool:
+def has_tracked_statistics(model: nn.Module) -> bool:
     """Whether there is a batch norm that keeps statistics."""
-    return any(keeps_statistics(module) for module in model.modules())
+    return any(tracks_statistics(module) for module in model.modules())
 
 
-def keeps_statistics(module: nn.Module) -> bool:
+def tracks_statistics(module: nn.Module) -> bool:
     """Whether it is one."""
     return isinstance(module, _BatchNorm) and bool(module.track_running_stats)
 
@@ -35,10 +35,10 @@ def reestimate(model: nn.Module, batches: Iterable[Example]) -> None:
     normalised by its own statistics; one that has a single value per channel by the statistics so far. The network
     stays in evaluation mode.
     """
-    norms = [module for module in model.modules() if keeps_statistics(module)]
+    norms = [module for module in model.modules() if tracks_statistics(module)]
     if not norms:
         return
-    averages = Averages()
+    averages = StatisticsAverages()
 
     def note(norm: Any, inputs: tuple[Tensor]) -> None:
         averages.add(norm.running_mean, norm.running_var, *inputs)
@@ -51,10 +51,10 @@ def reestimate(model: nn.Module, batches: Iterable[Example]) -> None:
     finally:
         for hook in hooks:
             hook.remove()
-        averages.put()
+        averages.write_back()
 
 
-class Averages:
+class StatisticsAverages:
     """Of the statistics of all that batch norms read; they are found by the running mean that a norm holds."""
 
     def __init__(self) -> None:
@@ -67,10 +67,10 @@ class Averages:
             average = self._of[id(mean)] = _Average(mean, var)
         average.add(x)
 
-    def put(self) -> None:
+    def write_back(self) -> None:
         """Have all norms hold what was found."""
         for average in self._of.values():
-            average.put()
+            average.write_back()
 
     def __contains__(self, mean: Tensor) -> bool:
         return id(mean) in self._of
@@ -85,16 +85,16 @@ class _Average:
     def add(self, x: Tensor) -> None:
         values = x.numel() // x.shape[1]  # per channel; a single one has no variance
         if values == 1:
-            self.put()
+            self.write_back()
             return
-        mean, var = moments(x)
+        mean, var = channel_statistics(x)
         self._values += values
         share = values / self._values
         self._mean.lerp_(mean.to(self._mean), share)
         self._var.lerp_((var * (values / (values - 1))).to(self._var), share)
         self._hold(mean, var)
 
-    def put(self) -> None:
+    def write_back(self) -> None:
         self._hold(self._mean, self._var)
 
     def _hold(self, mean: Tensor, var: Tensor) -> None:
@@ -102,7 +102,7 @@ class _Average:
             held.copy_(value)
 
 
-def moments(x: Tensor) -> tuple[Tensor, Tensor]:
+def channel_statistics(x: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and (biased) variance of every channel of `(n, c, ...)`, float32, or float64 of float64."""
     dtype = x.dtype if x.dtype == torch.float64 else torch.float32
     row = x.shape[3] if _is_channels_last(x) else 1
@@ -112,7 +112,7 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor]:
     return mean.mean(0), var.mean(0) + mean.var(0, correction=0)
 
 
-def normalised(
+def batch_normalised(
     x: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None, epsilon: float
 ) -> Tensor:
     """What a batch norm that holds a mean and a variance makes of `(n, c, ...)`."""

@@ -20,8 +20,8 @@ from amc.graph import Layer, PruningGraph
 from amc.graph.inputs import Example, feed, parts
 from amc.graph.layer_calls import LARGEST_AT_ONCE, LayerPass, images_at_once, layer_input
 from amc.graph.trace_forward import separate_operators
-from amc.recovery.least_squares import held_out
-from amc.recovery.sample_rows import ROWS_PER_UNKNOWN, patches, positions_per_image, unknowns
+from amc.recovery.least_squares import held_out_count
+from amc.recovery.row_sampling import ROWS_PER_UNKNOWN, patches, positions_per_image, unknowns
 
 POSITIONS_PER_IMAGE = 64
 """Output positions of a convolution that are sampled in each image at the least (all of them where there are fewer)."""
@@ -56,7 +56,7 @@ class Moments:
         if self.gram is not None:
             return None if self.held is None else (Moments(gram=self.gram - self.held), Moments(gram=self.held))
         assert self.rows is not None
-        count = held_out(self.rows.shape[1])
+        count = held_out_count(self.rows.shape[1])
         return (Moments(rows=self.rows[:, :-count]), Moments(rows=self.rows[:, -count:])) if count else None
 
 
@@ -68,7 +68,7 @@ def collect(
     `batches` yields inputs `(batch, ...)`, `images` of them in all. A weight that is used several times gets the sum
     over its uses. Transposed convolutions are left out: their weights are sliced, not reconstructed.
     """
-    wanted = {layer.call: layer for layer in consumers(graph)}
+    wanted = {layer.call: layer for layer in reconstructable_layers(graph)}
     tap = _Tap(wanted, images, torch.Generator().manual_seed(seed))
     most = images_at_once(graph, LARGEST_AT_ONCE)
     with torch.no_grad(), separate_operators(model):
@@ -80,7 +80,7 @@ def collect(
     return tap.moments()
 
 
-def consumers(graph: PruningGraph) -> list[Layer]:
+def reconstructable_layers(graph: PruningGraph) -> list[Layer]:
     """The layers that can be reconstructed: none whose weight a transposed convolution has, too."""
     sliced = {layer.weight for layer in graph.layers if layer.kernel and layer.transposed_weight}
     return [layer for layer in graph.layers if layer.weight_in.is_cuttable and layer.weight not in sliced]
@@ -89,13 +89,13 @@ def consumers(graph: PruningGraph) -> list[Layer]:
 def underdetermined(graph: PruningGraph, images: int) -> list[str]:
     """Consumers of which so many calibration images give fewer rows than unknowns, with both numbers."""
     return [
-        f"{layer.name} ({rows_of(layer, images):,} of {unknowns(layer):,})"
-        for layer in consumers(graph)
-        if rows_of(layer, images) < unknowns(layer)
+        f"{layer.name} ({rows_per_call(layer, images):,} of {unknowns(layer):,})"
+        for layer in reconstructable_layers(graph)
+        if rows_per_call(layer, images) < unknowns(layer)
     ]
 
 
-def rows_of(layer: Layer, images: int) -> int:
+def rows_per_call(layer: Layer, images: int) -> int:
     """How many rows so many calibration images give for one call of a consumer."""
     return images * positions_per_image(layer, images, POSITIONS_PER_IMAGE)
 
@@ -108,7 +108,7 @@ class _Tap(LayerPass):
         self._images = images
         self._expected: Counter[str] = Counter()
         for layer in wanted.values():
-            self._expected[layer.weight or ""] += rows_of(layer, images)
+            self._expected[layer.weight or ""] += rows_per_call(layer, images)
         self._generator = generator
         self._grams: dict[str, Tensor] = {}
         self._held: dict[str, Tensor] = {}
@@ -135,7 +135,7 @@ class _Tap(LayerPass):
             return
         add_products(self._grams, layer.weight, rows)
         if count < ROWS_PER_UNKNOWN * size:
-            add_products(self._held, layer.weight, rows[:, rows.shape[1] - held_out(rows.shape[1]) :])
+            add_products(self._held, layer.weight, rows[:, rows.shape[1] - held_out_count(rows.shape[1]) :])
 
     def _rows_of(self, rows: Tensor, layer: Layer, geometry: Any) -> Tensor:
         """What a layer reads `(batch * positions, inputs)`, sampled where there are many positions."""

@@ -62,7 +62,7 @@ class SampleRows:
 Problem = NormalEquations | SampleRows
 
 
-def held_out(images: int) -> int:
+def held_out_count(images: int) -> int:
     """How many of so many images are held out."""
     return int(HELD_OUT * images)
 

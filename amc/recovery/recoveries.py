@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from amc.pruning.slicing import UnitMask
-from amc.recovery.batch_norm_statistics import has_statistics, reestimate
+from amc.recovery.batch_norm_statistics import has_tracked_statistics, reestimate
 from amc.recovery.calibrated_network import CalibratedNetwork
 from amc.utils.registry import UserFunction, resolve
 
@@ -47,11 +47,11 @@ class Recovery:
         return self.adjust is take_statistics
 
     def is_fast(self, model: nn.Module) -> bool:
-        """Whether compact networks of `model` can be recovered by the hundred (`amc.scoring.fast_networks`).
+        """Whether compact networks of `model` can be recovered by the hundred (`amc.scoring.scoring_network`).
 
         That is so where nothing is adjusted but the statistics of batch norms.
         """
-        return self.adjust is None or (self.takes_statistics and has_statistics(model))
+        return self.adjust is None or (self.takes_statistics and has_tracked_statistics(model))
 
 
 def least_squares(original: CalibratedNetwork, mask: UnitMask) -> dict[str, Tensor]:
@@ -76,7 +76,7 @@ def least_squares_of_the_rest(original: CalibratedNetwork, mask: UnitMask) -> di
 
 def take_statistics(network: nn.Module, original: CalibratedNetwork, mask: UnitMask) -> None:
     """Take batch-norm statistics again; in a network without any, correct biases."""
-    if has_statistics(network):
+    if has_tracked_statistics(network):
         reestimate(network, original.calibration)
     else:
         original.bias_correction.correct(network, mask)

@@ -74,7 +74,7 @@ class RaceReference:
     order: NDArray[np.int64]
 
     @classmethod
-    def of(cls, panel: Sequence[Answers], seed: int) -> RaceReference:
+    def from_panel(cls, panel: Sequence[Answers], seed: int) -> RaceReference:
         """The first of the panel is the reference; the order is drawn by `seed`."""
         answers = np.stack(panel)
         chances = (answers.sum(axis=0) + answers.mean()) / (len(answers) + 1)
@@ -124,7 +124,7 @@ class Race:
         return self._estimates / self.seen / len(self._chances)
 
 
-def panel_of(scores: Sequence[Score], period: int) -> list[int]:
+def choose_panel(scores: Sequence[Score], period: int) -> list[int]:
     """Which of `scores` are the panel now: those scored to the end that are nearest to the percentile, nearest first.
 
     It changes only every `period` scores. None while there are too few.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from amc.graph import KeptCounts
-from amc.scoring.racing import ROUND, RaceReference, Score, panel_of
+from amc.scoring.racing import ROUND, RaceReference, Score, choose_panel
 
 ScoreAll = Callable[[Sequence[KeptCounts], RaceReference | None], Iterable[Score]]
 """Scores policies in their order; with a yardstick those that are surely worse than its reference not to the end."""
@@ -61,7 +61,7 @@ class PolicyScorer:
     def _yardstick(self, round_size: int) -> RaceReference | None:
         """What is raced against, chosen anew every `ROUND` scores, and never within policies scored together."""
         period = -(-ROUND // round_size) * round_size
-        panel = [self._past[index][0] for index in panel_of([score for _, score in self._past], period)]
+        panel = [self._past[index][0] for index in choose_panel([score for _, score in self._past], period)]
         if not panel:
             return None
         unknown = [kept_counts for kept_counts in panel if self._known[kept_counts.tobytes()].answers is None]
@@ -69,4 +69,4 @@ class PolicyScorer:
             found = self._score_all(unknown, None)
             self._known |= {kept_counts.tobytes(): score for kept_counts, score in zip(unknown, found, strict=True)}
         answers = [self._known[kept_counts.tobytes()].answers for kept_counts in panel]
-        return RaceReference.of([each for each in answers if each is not None], seed=len(self._past) // period)
+        return RaceReference.from_panel([each for each in answers if each is not None], seed=len(self._past) // period)

@@ -1,6 +1,7 @@
 """Writing files whole or not at all."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import uuid
@@ -52,14 +53,14 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:
-    """Write an indented JSON object by `write_whole`.
+    """Write an indented JSON object by `write_whole`; dataclasses in it become objects.
 
     Raises:
         UserError: as `write_whole`.
         ValueError: a number is not finite, which JSON can't hold.
         TypeError: a value has no JSON form.
     """
-    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+    write_text(path, json.dumps(content, indent=2, allow_nan=False, default=dataclasses.asdict) + "\n")
 
 
 def _sync(path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from agents.report.columns import Column, print_table
+from agents.report.terminal.text_table import Column, print_table
 from amc.data.load import Splits
 from amc.scoring.paired_test import Drop
 from scripts.command.compared_scores import Score, Scoring

@@ -15,10 +15,11 @@ import numpy as np
 import torch
 
 from agents.ddpg.agent_file import save_agent
-from agents.report.board import Board
-from agents.report.commands import check_command
-from agents.report.progress import search_progress
-from agents.report.result_tables import print_final
+from agents.report import write_report
+from agents.report.command_lines import check_command
+from agents.report.tensorboard.board import Board
+from agents.report.terminal.progress import search_progress
+from agents.report.terminal.result_tables import print_final
 from agents.result import Episode, Past, best_of
 from agents.search.checkpoints import Checkpoints
 from agents.search.final import FinalResult, as_searched, final_result, policy_file, score_on_test
@@ -41,7 +42,7 @@ from amc.task import Task
 from amc.utils.device import find_device
 from amc.utils.files import write_json
 from amc.utils.text import shortened
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 from envs.rewards import REWARDS
 from scripts.command import latency_connection
 from scripts.command.original import score_original
@@ -50,7 +51,6 @@ from scripts.command.signals import INTERRUPTED
 from scripts.options.cli_arguments import flat
 from scripts.options.network_and_images import DataOptions, NetworkOptions, joined
 from scripts.options.search_options import SearchOptions
-from scripts.report import write_report
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Job:
     Attributes:
         session: Its folder, and how far it has come.
         network, images, options: Its arguments.
-        strategy: Makes the strategy for the environment.
+        strategy: Makes the strategy for the pruning problem.
         strategy_name: As it is written into the results.
         observation: What an agent sees.
         budgets: Of each stage, the last ones being those of the result.
@@ -74,7 +74,7 @@ class Job:
     network: NetworkOptions
     images: DataOptions
     options: SearchOptions
-    strategy: Callable[[ChannelPruningEnv], Strategy]
+    strategy: Callable[[PruningProblem], Strategy]
     strategy_name: str
     observation: str
     budgets: Sequence[Limits]
@@ -153,7 +153,7 @@ def _run(job: Job, task: Task, latency_model: LatencyModel | None, original: flo
     last = [episode for episode in episodes if episode.stage == stages.number]
     _keep_found(job, stages.task, last, original)
     result = final_result(
-        stages.task, last, stages.env.reward, original, zero_shot=job.zero_shot, latency_model=latency_model
+        stages.task, last, stages.problem.reward, original, zero_shot=job.zero_shot, latency_model=latency_model
     )
     policy = policy_file(
         stages.task, result.policy, original, job.network.model, job.strategy_name, options.seed, result.latency

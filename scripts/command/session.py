@@ -12,10 +12,10 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 import torch
 
-from agents.report.commands import resume_command
+from agents.report.command_lines import resume_command
 from agents.result import Past
 from agents.search.checkpoint_file import latest_checkpoint
-from amc.artifacts.json_validation import entry, integer, list_of, number, object_of, text
+from amc.artifacts.checked_json import Count, checked
 from amc.artifacts.policy import current_versions
 from amc.artifacts.run_folder import check_new, check_place, is_finished, named_after
 from amc.artifacts.run_lock import locked
@@ -152,6 +152,19 @@ def searched(program: str, arguments: Arguments) -> contextlib.AbstractContextMa
     return opened(program, arguments, folder, "run-dir", latest_checkpoint, Past())
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """What a checkpoint says of the run (`Session.description`), and the seconds that were spent on it."""
+
+    program: str
+    words: tuple[str, ...]
+    seconds: float
+    device: str
+    threads: Count
+    digests: Mapping[str, str]
+    versions: Mapping[str, str]
+
+
 def _gone_on(
     program: str,
     arguments: Arguments,
@@ -165,32 +178,30 @@ def _gone_on(
     checkpoint, faults = latest(folder)
     for fault in faults:
         print(f"warning: {fault}; the one before it is used", file=sys.stderr)
-    run = checkpoint.run
-    try:
-        begun_by = entry(run, "program", text)
-        words = entry(run, "words", list_of(text))
-        seconds = entry(run, "seconds", number)
-        device = entry(run, "device", text)
-        threads = entry(run, "threads", integer)
-        digests = entry(run, "digests", object_of(text))
-        versions = entry(run, "versions", object_of(text))
-    except ValueError as error:
-        raise UserError(f"the checkpoint in {folder} is damaged: {error}") from error
-    if begun_by != program:
-        raise UserError(f"{folder} was begun by {begun_by}; go on with python -m scripts.{begun_by} --resume {folder}")
+    begun = checked(checkpoint.run, _Begun, f"the checkpoint in {folder}")
+    if begun.program != program:
+        raise UserError(
+            f"{folder} was begun by {begun.program}; go on with python -m scripts.{begun.program} --resume {folder}"
+        )
     if is_finished(folder):
         raise UserError(f"{folder} holds a finished run; there is nothing to go on with")
-    if versions != current_versions():
+    if begun.versions != current_versions():
         print("warning: begun with other versions of Python or packages; the result may differ", file=sys.stderr)
-    torch.set_num_threads(threads)
-    recorded = parse(type(arguments), words)
+    torch.set_num_threads(begun.threads)
+    recorded = parse(type(arguments), begun.words)
     for name, value in flat(recorded).items():
         if _is_users(value):
             not_imported(value, f"--{name.replace('_', '-')}", given=name in changes)
         elif name not in FREE and name in changes:
             _refuse_change(name)
     return Session(
-        program, folder, replaced(recorded, {"device": device} | changes), words, checkpoint.past, seconds, digests
+        program,
+        folder,
+        replaced(recorded, {"device": begun.device} | changes),
+        begun.words,
+        checkpoint.past,
+        begun.seconds,
+        begun.digests,
     )
 
 

@@ -7,7 +7,7 @@ from agents.search.search import BestOf, make_strategy
 from agents.strategies import STRATEGIES
 from amc.cost.budget import Budgets
 from amc.graph import KeptCounts
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 from tests.problems import chain
 
 EPISODES = 8
@@ -22,26 +22,26 @@ class Counting:
         return float(kept_counts.sum() / 100)
 
 
-def environment(*limits: str) -> tuple[ChannelPruningEnv, Counting]:
+def pruning_problem(*limits: str) -> tuple[PruningProblem, Counting]:
     graph = chain((16, 24, 16), residual=False, round_to=None, max_sparsity=0.8)
     accuracy = Counting()
-    return ChannelPruningEnv(Budgets(graph, limits), accuracy), accuracy
+    return PruningProblem(Budgets(graph, limits), accuracy), accuracy
 
 
 def policies(strategy: str, seed: int, episodes: int = EPISODES) -> list[list[int]]:
-    env, accuracy = environment("macs=0.5")
+    problem, accuracy = pruning_problem("macs=0.5")
     seen = BestOf()
-    make_strategy(strategy).search(env, episodes, seed, seen)
+    make_strategy(strategy).search(problem, episodes, seed, seen)
     assert [
         episode.kept_counts.tolist() for episode in seen.episodes
     ] == accuracy.asked  # each is scored, and told of, once
     assert [episode.index for episode in seen.episodes] == list(range(len(seen.episodes)))
-    assert len(accuracy.asked) <= make_strategy(strategy).planned(env, episodes) <= episodes
+    assert len(accuracy.asked) <= make_strategy(strategy).planned(problem, episodes) <= episodes
     assert [each.outcome.within_budget for each in seen.episodes] == [
-        env.budgets.allows(each.kept_counts) for each in seen.episodes
+        problem.budgets.allows(each.kept_counts) for each in seen.episodes
     ]
     if episodes:
-        assert env.budgets.allows(seen.result().best.kept_counts)
+        assert problem.budgets.allows(seen.result().best.kept_counts)
     return accuracy.asked
 
 
@@ -58,10 +58,10 @@ def test_another_seed_gives_other_policies_unless_it_is_a_rule(strategy: str) ->
 
 @pytest.mark.parametrize("strategy", ["random", "ddpg"])
 def test_all_policies_of_a_search_that_draws_them_keep_the_budget(strategy: str) -> None:
-    env, _ = environment("macs=0.5")
+    problem, _ = pruning_problem("macs=0.5")
     found = policies(strategy, seed=0)
     assert len(found) == EPISODES
-    assert all(env.budgets.allows(np.array(kept_counts)) for kept_counts in found)
+    assert all(problem.budgets.allows(np.array(kept_counts)) for kept_counts in found)
 
 
 def test_random_goes_on_where_a_shorter_search_ended() -> None:
@@ -69,25 +69,25 @@ def test_random_goes_on_where_a_shorter_search_ended() -> None:
 
 
 def test_uniform_has_one_policy_whatever_it_may_score() -> None:
-    env, _ = environment("macs=0.5")
-    assert policies("uniform", seed=0, episodes=50) == [env.budgets.scale(np.ones(3)).tolist()]
+    problem, _ = pruning_problem("macs=0.5")
+    assert policies("uniform", seed=0, episodes=50) == [problem.budgets.scale(np.ones(3)).tolist()]
     assert policies("uniform", seed=0, episodes=0) == []
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_strategy_keeps_all_of_several_budgets(strategy: str) -> None:
-    env, _ = environment("params=0.6", "macs=0.4")
+    problem, _ = pruning_problem("params=0.6", "macs=0.4")
     seen = BestOf()
-    make_strategy(strategy).search(env, EPISODES, 0, seen)
-    assert env.budgets.allows(seen.result().best.kept_counts)
-    assert env.budgets.allows(seen.episodes[-1].kept_counts)
+    make_strategy(strategy).search(problem, EPISODES, 0, seen)
+    assert problem.budgets.allows(seen.result().best.kept_counts)
+    assert problem.budgets.allows(seen.episodes[-1].kept_counts)
 
 
 def test_the_best_is_within_the_budget_even_where_others_score_more() -> None:
-    env, _ = environment("macs=0.5")
+    problem, _ = pruning_problem("macs=0.5")
     over, under = (
-        Episode(i, kept_counts, *env.score(kept_counts))
-        for i, kept_counts in enumerate((env.graph.full, env.graph.least))
+        Episode(i, kept_counts, *problem.score(kept_counts))
+        for i, kept_counts in enumerate((problem.graph.full, problem.graph.least))
     )
     seen = BestOf()
     seen(over)

@@ -10,7 +10,7 @@ from agents.ddpg.settings import PRESETS
 from agents.search.search import BestOf, make_strategy
 from amc.cost.budget import Budgets
 from amc.graph import KeptCounts
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 from tests.problems import chain
 
 WIDTHS = np.array([16, 24, 16, 32, 24, 16, 32, 24])
@@ -23,9 +23,9 @@ def accuracy(kept_counts: KeptCounts) -> float:
     return float(WEIGHTS @ np.sqrt(kept_counts / WIDTHS) / WEIGHTS.sum())
 
 
-def environment() -> ChannelPruningEnv:
+def pruning_problem() -> PruningProblem:
     graph = chain(tuple(WIDTHS.tolist()), residual=False, round_to=4, max_sparsity=0.8)
-    return ChannelPruningEnv(Budgets(graph, ["macs=0.5"]), accuracy)
+    return PruningProblem(Budgets(graph, ["macs=0.5"]), accuracy)
 
 
 @functools.cache
@@ -44,7 +44,7 @@ def optimum() -> float:
 def run(strategy: str, preset: str = "tuned", seed: int = 0) -> tuple[float, list[float]]:
     """The best accuracy, and all of them in order."""
     noted = BestOf()
-    make_strategy(strategy, preset).search(environment(), EPISODES, seed, noted)
+    make_strategy(strategy, preset).search(pruning_problem(), EPISODES, seed, noted)
     result = noted.result()
     return result.best.outcome.accuracy, [episode.outcome.accuracy for episode in result.episodes]
 

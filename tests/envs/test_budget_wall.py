@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amc.cost.budget import Budgets
-from envs import ChannelPruningEnv
+from envs import ChannelPruningEnv, PruningProblem
 from tests.oracles import prepared
 from tests.problems import Problem, fits, larger, problems
 
@@ -17,7 +17,7 @@ many = settings(max_examples=100, derandomize=True, deadline=None)
 
 def environment(problem: Problem) -> ChannelPruningEnv:
     graph, texts = problem
-    return ChannelPruningEnv(Budgets(graph, texts), accuracy=lambda _: 0.5)
+    return ChannelPruningEnv(PruningProblem(Budgets(graph, texts), accuracy=lambda _: 0.5))
 
 
 def play(env: ChannelPruningEnv, actions: np.ndarray) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def test_an_episode_never_exceeds_a_budget_nor_stops_short_of_it(problem: Proble
         "cut all": np.ones(steps),
         "ends": rng.integers(2, size=steps),
     }
-    check(problem, play(environment(problem), actions[policy])["keeps"])
+    check(problem, play(environment(problem), actions[policy])["kept_counts"])
 
 
 @pytest.mark.parametrize("limits", [("macs=0.5",), ("params=0.45",), ("macs=0.6", "params=0.4")])
@@ -55,15 +55,16 @@ def test_so_it_is_where_groups_share_layers(name: str, limits: tuple[str, ...]) 
     _, graph = prepared(name)
     rng = np.random.default_rng(0)
     for _ in range(5):
-        check((graph, limits), play(environment((graph, limits)), rng.random(len(graph.groups)))["keeps"])
+        check((graph, limits), play(environment((graph, limits)), rng.random(len(graph.groups)))["kept_counts"])
 
 
 @many
 @given(problems(), st.data())
 def test_a_scaled_policy_comes_back_when_its_sparsities_are_played(problem: Problem, data: st.DataObject) -> None:
     env = environment(problem)
-    kept_counts = env.budgets.scale(np.array([data.draw(st.floats(0.1, 3.0)) for _ in env.graph.groups]))
-    assert play(env, env.sparsities(kept_counts))["keeps"].tolist() == kept_counts.tolist()
+    groups = len(problem[0].groups)
+    kept_counts = env.problem.budgets.scale(np.array([data.draw(st.floats(0.1, 3.0)) for _ in range(groups)]))
+    assert play(env, env.problem.sparsities(kept_counts))["kept_counts"].tolist() == kept_counts.tolist()
 
 
 @many
@@ -72,8 +73,8 @@ def test_executed_sparsities_lead_to_the_same_network(problem: Problem, seed: in
     env = environment(problem)
     env.reset()
     executed, done = [], False
-    for action in np.random.default_rng(seed).random(len(env.graph.groups)):
+    for action in np.random.default_rng(seed).random(len(problem[0].groups)):
         _, _, done, _, info = env.step(np.array([action], dtype=np.float32))
         executed.append(info["sparsity"])
     assert done
-    assert play(env, np.array(executed))["keeps"].tolist() == info["keeps"].tolist()
+    assert play(env, np.array(executed))["kept_counts"].tolist() == info["kept_counts"].tolist()

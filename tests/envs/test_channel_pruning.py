@@ -12,7 +12,7 @@ from stable_baselines3.common.env_checker import check_env as check_env_for_agen
 import envs
 from amc.cost.budget import Budgets
 from amc.graph import KeptCounts
-from envs import ChannelPruningEnv
+from envs import ChannelPruningEnv, PruningProblem
 from envs.observations import OBSERVATIONS
 from envs.rewards import REWARDS
 from tests.architectures import PRUNABLE
@@ -35,7 +35,7 @@ def environment(
 ) -> tuple[ChannelPruningEnv, Accuracy]:
     _, graph = prepared(name)
     accuracy = Accuracy()
-    return ChannelPruningEnv(Budgets(graph, limits), accuracy, **options), accuracy
+    return ChannelPruningEnv(PruningProblem(Budgets(graph, limits), accuracy, **options)), accuracy
 
 
 def act(sparsity: float) -> np.ndarray:
@@ -46,14 +46,10 @@ def act(sparsity: float) -> np.ndarray:
 @pytest.mark.parametrize("reward", REWARDS)
 def test_checkers_find_nothing_wrong(observation: str, reward: str) -> None:
     _, graph = prepared("projection")
-    env = gym.make(
-        "AMC/ChannelPruning-v0",
-        budgets=Budgets(graph, ["macs=0.5"]),
-        accuracy=Accuracy(),
-        group_features=np.full((4, 2), 0.5),
-        observation=observation,
-        reward=reward,
+    problem = PruningProblem(
+        Budgets(graph, ["macs=0.5"]), Accuracy(), np.full((4, 2), 0.5), observation=observation, reward=reward
     )
+    env = gym.make("AMC/ChannelPruning-v1", problem=problem)
     assert isinstance(env.unwrapped, envs.ChannelPruningEnv)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*recommend.*(symmetric|normalized).*")  # sparsity is in [0, 1]
@@ -87,7 +83,7 @@ def test_observations_are_in_the_box_and_accuracy_is_asked_for_once_at_the_end(
             assert not truncated
             assert terminated or reward == 0.0
         assert features in env.observation_space
-        assert accuracy.asked[-1] == info["keeps"].tolist()
+        assert accuracy.asked[-1] == info["kept_counts"].tolist()
     assert len(accuracy.asked) == 3
 
 
@@ -96,8 +92,8 @@ def episode(env: ChannelPruningEnv, actions: list[float], seed: int | None = Non
     seen: list[Any] = [features.tolist(), info["interval"]]
     for action in actions:
         features, reward, *_, info = env.step(act(action))
-        seen += [features.tolist(), reward, info["interval"], info["sparsity"], info["keep"]]
-    return [*seen, info["keeps"].tolist(), info["outcome"]]
+        seen += [features.tolist(), reward, info["interval"], info["sparsity"], int(info["kept_counts"][-1])]
+    return [*seen, info["kept_counts"].tolist(), info["outcome"]]
 
 
 def test_an_episode_is_decided_by_its_actions() -> None:
@@ -125,7 +121,7 @@ def test_a_reset_starts_over() -> None:
 def test_without_limits_actions_are_rounded_and_nothing_else() -> None:
     env, _ = environment(limits=())  # groups of 6, 8, 10 and 7 units
     env.reset()
-    kept_counts = [env.step(act(sparsity))[4]["keep"] for sparsity in (0.5, 0.0, 0.32, 1.0)]
+    kept_counts = [env.step(act(sparsity))[4]["kept_counts"][-1] for sparsity in (0.5, 0.0, 0.32, 1.0)]
     assert kept_counts == [3, 8, 7, 2]
 
 
@@ -133,57 +129,10 @@ def test_info_tells_what_was_decided_and_what_is_feasible_next() -> None:
     env, _ = environment()
     _, info = env.reset()
     decided: list[int] = []
-    for group in env.graph.groups:
-        least, largest = env.budgets.interval(decided)
+    for group in env.problem.graph.groups:
+        least, largest = env.problem.budgets.interval(decided)
         assert info["interval"] == (1 - largest / group.units, 1 - least / group.units)
         *_, info = env.step(act(0.4))
-        decided.append(info["keep"])
-        assert info["sparsity"] == 1 - info["keep"] / group.units
-    assert info["keeps"].tolist() == decided
-
-
-def test_a_rehearsal_is_an_episode_without_a_score() -> None:
-    env, accuracy = environment()
-    seen: list[Any] = []
-
-    def policy(features: np.ndarray, interval: tuple[float, float]) -> float:
-        seen.append((features.tolist(), interval))
-        return float(0.3 + 0.1 * len(seen))
-
-    trajectory = env.rollout(policy)
-    assert not accuracy.asked
-    real = episode(env, [0.4, 0.5, 0.6, 0.7])
-    assert [(real[0], real[1]), *[(real[i], real[i + 2]) for i in (2, 7, 12)]] == seen
-    assert trajectory.sparsities.tolist() == [real[i] for i in (5, 10, 15, 20)]
-    assert trajectory.kept_counts.tolist() == np.rint((1 - trajectory.sparsities) * env.graph.full).tolist()
-    assert [features.tolist() for features in trajectory.observations[:-1]] == [features for features, _ in seen]
-    assert [tuple(interval) for interval in trajectory.intervals] == [*(interval for _, interval in seen), (0.0, 1.0)]
-    env.rollout(policy)
-    assert episode(env, [0.4, 0.5, 0.6, 0.7]) == real
-
-
-@pytest.mark.parametrize("observation", sorted(OBSERVATIONS))
-@pytest.mark.parametrize("limits", [(), ("macs=0.5",), ("macs=0.6", "memory=0.8")])
-def test_walks_are_rehearsals_of_whole_policies(observation: str, limits: tuple[str, ...]) -> None:
-    env, accuracy = environment(limits=limits, observation=observation)
-    rng = np.random.default_rng(0)
-    policies = [env.budgets.scale(rng.uniform(0.1, 1.0, 4)) for _ in range(3)]
-    for kept_counts, trajectory in zip(policies, env.trajectories(policies), strict=True):
-        planned = iter(env.sparsities(kept_counts))
-        wanted = env.rollout(lambda *_, planned=planned: float(next(planned)))
-        for name, value in trajectory._asdict().items():
-            np.testing.assert_array_equal(value, getattr(wanted, name), name)
-    assert not accuracy.asked
-
-
-def test_sparsities_of_keeps() -> None:
-    env, _ = environment()
-    assert env.sparsities(np.array([3, 8, 1, 7])).tolist() == [0.5, 0.0, 0.9, 0.0]
-
-
-def test_the_reward_of_keeps_is_that_of_the_episode_that_leads_to_them() -> None:
-    env, accuracy = environment()
-    env.reset()
-    for sparsity in (0.3, 0.1, 0.8, 0.4):
-        _, reward, *_, info = env.step(act(sparsity))
-    assert env.reward(info["keeps"], accuracy(info["keeps"])) == reward
+        decided.append(int(info["kept_counts"][-1]))
+        assert info["sparsity"] == 1 - int(info["kept_counts"][-1]) / group.units
+    assert info["kept_counts"].tolist() == decided

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from amc.cost.budget import Budgets
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 from envs.observations import OBSERVATIONS
 from tests.oracles import prepared
 
@@ -18,10 +18,13 @@ def trajectory(observation: str, limits: tuple[str, ...], actions: tuple[float, 
     """The features by name before each decision."""
     _, graph = prepared("plain")
     group_features = np.array([[0.1, 0.2], [0.3, 0.4]])
-    env = ChannelPruningEnv(Budgets(graph, limits), lambda _: 0.5, group_features, observation=observation)
-    seen = [env.reset()[0]]
-    seen += [env.step(np.array([action], dtype=np.float32))[0] for action in actions]
-    return [dict(zip(env.observation.names, features.tolist(), strict=True)) for features in seen]
+    problem = PruningProblem(Budgets(graph, limits), lambda _: 0.5, group_features, observation=observation)
+    policy = problem.begin()
+    seen = [policy.observe()]
+    for action in actions:
+        policy.decide(action)
+        seen.append(policy.observe())
+    return [dict(zip(problem.observation.names, features.tolist(), strict=True)) for features in seen]
 
 
 def test_the_papers_features_by_hand() -> None:

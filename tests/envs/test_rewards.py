@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from amc.cost.budget import Budgets
-from envs import ChannelPruningEnv, Outcome
+from envs import Outcome, PruningProblem
 from envs.rewards import REWARDS
 from tests.oracles import prepared
 
@@ -56,8 +56,8 @@ def test_an_outcome_has_the_costs_of_the_network_and_the_use_of_the_first_budget
     limits: tuple[str, ...], use: float
 ) -> None:
     _, graph = prepared("plain")
-    env = ChannelPruningEnv(Budgets(graph, limits), accuracy=lambda _: 0.0)
-    outcome = env.outcome(np.array([5, 7]), 0.25)
+    problem = PruningProblem(Budgets(graph, limits), accuracy=lambda _: 0.0)
+    outcome = problem.outcome(np.array([5, 7]), 0.25)
     assert (outcome.accuracy, outcome.macs, outcome.params) == (0.25, MACS, PARAMS)
     assert outcome.budget_use == pytest.approx(use)
 
@@ -67,6 +67,6 @@ def test_of_a_latency_budget_the_use_is_of_the_latency_that_was_measured() -> No
     budgets = Budgets(
         graph, ["latency=4ms"], costs={"latency": lambda _: lambda kept_counts: float(kept_counts.sum()) / 10}
     )
-    env = ChannelPruningEnv(budgets, accuracy=lambda _: 0.0, latency=lambda kept_counts: float(kept_counts.sum()))
-    outcome = env.outcome(np.array([5, 7]), 0.25)
+    problem = PruningProblem(budgets, accuracy=lambda _: 0.0, latency=lambda kept_counts: float(kept_counts.sum()))
+    outcome = problem.outcome(np.array([5, 7]), 0.25)
     assert (outcome.latency, outcome.budget_use, outcome.within_budget) == (12.0, 3.0, True)

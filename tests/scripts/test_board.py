@@ -16,9 +16,9 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData  # typ
 from tensorboard.summary.writer.record_writer import RecordWriter  # type: ignore[import-untyped]
 from torch.utils.tensorboard import SummaryWriter
 
-from agents.report.board import Board
-from agents.report.board_hparams import COLUMNS
-from agents.report.board_layout import CHARTS, RESULTS
+from agents.report.tensorboard.board import Board
+from agents.report.tensorboard.curves import CHARTS, RESULTS
+from agents.report.tensorboard.hparams import COLUMNS
 from agents.result import Episode
 from agents.search.checkpoint_file import latest_checkpoint
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER
@@ -26,7 +26,7 @@ from amc.graph import PruningGraph
 from amc.networks.sources import load_network
 from amc.task import prunable_graph
 from amc.utils.errors import UserError
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 from envs.rewards import Outcome
 from scripts import train
 from tests.command import call, succeed, summary
@@ -191,17 +191,17 @@ def test_a_strategy_without_an_agent_has_no_losses(tmp_path: Path) -> None:
 def test_what_a_killed_run_wrote_after_its_checkpoint_disappears(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    outcome, scored = ChannelPruningEnv.outcome, 0
+    outcome, scored = PruningProblem.outcome, 0
 
-    def failing(env: ChannelPruningEnv, *given: Any) -> Any:
+    def failing(problem: PruningProblem, *given: Any) -> Any:
         nonlocal scored
         scored += 1
         if scored == 6:
             raise RuntimeError("out of memory")
-        return outcome(env, *given)
+        return outcome(problem, *given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ChannelPruningEnv, "outcome", failing)
+        patch.setattr(PruningProblem, "outcome", failing)
         with pytest.raises(RuntimeError, match="out of memory"):
             call(train, "--episodes", "8", "--checkpoint-every", "3", "--run-dir", tmp_path, *FEW)
     assert len(curve(read(tmp_path), "episode/reward")) == 5
@@ -251,7 +251,7 @@ def test_what_exceeds_the_budget_is_not_the_best_so_far(tmp_path: Path, graph: P
 def test_a_long_search_draws_ten_times(tmp_path: Path, graph: PruningGraph, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[tuple[str, int]] = []
     monkeypatch.setattr(SummaryWriter, "add_figure", lambda _, tag, __, step: drawn.append((tag, step)))
-    monkeypatch.setattr("agents.report.board.DRAWING_SHARE", float("inf"))
+    monkeypatch.setattr("agents.report.tensorboard.board.DRAWING_SHARE", float("inf"))
     board = make_board(tmp_path, graph, 20)
     for index in range(20):
         board.episode(scored(graph, index))

@@ -1,97 +1,39 @@
-import dataclasses
 import json
-import re
 import shlex
 from html import unescape
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from agents.report.page import page
-from agents.report.run_record import GroupShape, Record, read_record
-from agents.result import Episode
+from agents.report import write_report
+from agents.report.run_record import read_record
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER
-from envs import ChannelPruningEnv
-from envs.rewards import Outcome
+from envs import PruningProblem
 from scripts import apply, report, train
 from scripts.command.cli import parse
 from scripts.command.session import Session
 from scripts.command.signals import INTERRUPTED
-from scripts.report import write_report
 from tests.command import call, fail, succeed, summary
+from tests.html_page import HtmlPage, expect_self_contained
 
 FEW = ("--calibration-images", "40", "--reward-split", "40", "--test-images", "40", "--quiet")
 HEADINGS = ["Asked and reached", "Accuracy", "The search", "Widths", "Commands", "Circumstances"]
 
 
-class Checked(HTMLParser):
-    """Notes the rows of tables and the headings of a page; every element must be closed in its place."""
-
-    def __init__(self, content: str) -> None:
-        super().__init__()
-        self.rows: dict[str, list[str]] = {}
-        self.headings: list[str] = []
-        self.labels: list[str] = []
-        self._open: list[str] = []
-        self._texts: list[str] = []
-        self.feed(content)
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        if tag == "svg":
-            self.labels.append(given["aria-label"] or "")
-        if tag in ("tr", "h1", "h2"):
-            self._texts = []
-        if tag in ("th", "td"):
-            self._texts.append("")
-        if tag not in ("meta", "br"):
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        pass
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-        if tag == "tr":
-            self.rows.setdefault(self._texts[0], self._texts[1:])
-        elif tag in ("h1", "h2"):
-            self.headings.append("".join(self._texts))
-
-    def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] in ("h1", "h2"):
-            self._texts.append(data)
-        elif self._open and self._open[-1] in ("th", "td", "code") and self._texts:
-            self._texts[-1] += data
-
-
-def expect_self_contained(content: str) -> None:
-    for absent in ("http", "<script", "<link", "<iframe", "<img", "@import", "javascript:"):
-        assert absent not in content
-    references = re.findall(r'(?:href|src)="([^"]*)"', content) + re.findall(r"url\(([^)]*)\)", content)
-    assert all(each.startswith(("#", "data:image/png;base64,")) for each in references)
-    ids = re.findall(r'\bid="([^"]*)"', content)
-    assert len(ids) == len(set(ids))
-    assert {each[1:] for each in references if each.startswith("#")} <= set(ids)
-    assert len(content) < 1_000_000
-
-
 def interrupted_run(folder: Path, error: BaseException, at: int, *words: str) -> int:
     """The exit status of a search that `error` hits in episode number `at`."""
-    outcome, scored = ChannelPruningEnv.outcome, 0
+    outcome, scored = PruningProblem.outcome, 0
 
-    def failing(env: ChannelPruningEnv, *given: Any) -> Any:
+    def failing(problem: PruningProblem, *given: Any) -> Any:
         nonlocal scored
         scored += 1
         if scored == at + 1:
             raise error
-        return outcome(env, *given)
+        return outcome(problem, *given)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ChannelPruningEnv, "outcome", failing)
+        patch.setattr(PruningProblem, "outcome", failing)
         return call(train, "--episodes", "20", "--run-dir", folder, *words, *FEW).status
 
 
@@ -107,39 +49,10 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def record_of(episodes: int, layers: int = 3, **changes: Any) -> Record:
-    """A run that was made up."""
-    rng = np.random.default_rng(0)
-    made = [
-        Episode(index, rng.integers(1, 9, layers), -rng.random(), Outcome(rng.random(), int(macs), 50, 1.0, memory=200))
-        for index, macs in enumerate(rng.integers(100, 500, episodes))
-    ]
-    record = Record(
-        folder=Path("run"),
-        program="train",
-        words=("--seed", "3"),
-        model="net",
-        strategy="random",
-        seed=3,
-        budget=("macs=0.5",),
-        metric="top1",
-        stages=(("macs=0.5",),),
-        groups=tuple(GroupShape(f"layers.{index}", 16, 8) for index in range(layers)),
-        whole={"macs": 1000, "params": 100, "memory": 400},
-        uniform=(4,) * layers,
-        asked=max(episodes, 10),
-        seconds=3.0,
-        episodes=tuple(made),
-        policy=None,
-        summary=None,
-    )
-    return dataclasses.replace(record, **changes)
-
-
 def test_a_run_leaves_its_report(finished: Path) -> None:
     content = (finished / "report.html").read_text(encoding="utf-8")
     expect_self_contained(content)
-    found, seen = summary(finished), Checked(content)
+    found, seen = summary(finished), HtmlPage(content)
     left = 100 * found["macs_after"] / found["macs_before"]
     shown = {name: f"{100 * found[f'test_accuracy_{name}']:.1f} %" for name in ("policy", "uniform", "original")}
     headline = (
@@ -154,7 +67,7 @@ def test_a_run_leaves_its_report(finished: Path) -> None:
 
 
 def test_the_tables_say_what_the_files_say(finished: Path) -> None:
-    rows, found = Checked((finished / "report.html").read_text(encoding="utf-8")).rows, summary(finished)
+    rows, found = HtmlPage((finished / "report.html").read_text(encoding="utf-8")).rows, summary(finished)
     assert rows["MACs"][:2] == [f"{found['macs_before']:,}", f"{found['macs_after']:,}"]
     assert rows["MACs left, at most"][0] == "25.00 %"
     for row, name in (("original", "original"), ("uniform policy", "uniform"), ("found policy", "policy")):
@@ -171,7 +84,7 @@ def test_the_tables_say_what_the_files_say(finished: Path) -> None:
 
 
 def test_the_commands_are_those_that_were_given(finished: Path) -> None:
-    rows = Checked((finished / "report.html").read_text(encoding="utf-8")).rows
+    rows = HtmlPage((finished / "report.html").read_text(encoding="utf-8")).rows
     assert rows["make it again"] == ["python -m scripts.train --episodes 8"]
     assert rows["check the result"] == [shlex.join(["python", "-m", "scripts.evaluate", "--run-dir", str(finished)])]
     (again,) = rows["write this page again"]
@@ -189,7 +102,7 @@ def test_a_killed_run_shows_the_best_so_far_and_how_to_go_on(killed: Path) -> No
     content = write_report(killed).read_text(encoding="utf-8")
     expect_self_contained(content)
     best = max(read_record(killed).episodes, key=lambda each: each.reward)
-    seen = Checked(content)
+    seen = HtmlPage(content)
     assert seen.headings[0].endswith(f"{100 * best.outcome.accuracy:.1f} % accuracy so far")
     assert seen.headings[1:] == HEADINGS
     assert "This run has not ended: at its last checkpoint, 5 of 20 episodes were scored." in content
@@ -205,7 +118,7 @@ def test_an_interrupted_run_shows_its_result_and_how_to_go_on(tmp_path: Path) ->
     expect_self_contained(content)
     assert "This run was interrupted: 4 of 20 episodes were scored. What follows is the best of them." in content
     assert f"scripts.train --resume {tmp_path}</code>" in content
-    assert "check the result" in Checked(content).rows
+    assert "check the result" in HtmlPage(content).rows
 
 
 def test_a_run_that_was_killed_before_its_first_episode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,7 +126,7 @@ def test_a_run_that_was_killed_before_its_first_episode(tmp_path: Path, monkeypa
     with pytest.raises(RuntimeError, match="out of memory"):
         interrupted_run(tmp_path, RuntimeError("out of memory"), 0)
     content = write_report(tmp_path).read_text(encoding="utf-8")
-    seen = Checked(content)
+    seen = HtmlPage(content)
     assert seen.headings == [
         "digits_resnet: no policy within the budget has been scored yet",
         *HEADINGS[:1],
@@ -225,7 +138,7 @@ def test_a_run_that_was_killed_before_its_first_episode(tmp_path: Path, monkeypa
 def test_an_applied_agent_is_shown_before_it_learned(finished: Path, tmp_path: Path) -> None:
     agent = ("--agent", str(finished / "agent.zip"), "--episodes", "2", "--budget", "macs=0.4", "params=90K")
     succeed(apply, *agent, *FEW, "--run-dir", tmp_path / "run")
-    rows, found = Checked((tmp_path / "run" / "report.html").read_text()).rows, summary(tmp_path / "run")
+    rows, found = HtmlPage((tmp_path / "run" / "report.html").read_text()).rows, summary(tmp_path / "run")
     before = (found["zero_shot_accuracy"], found["test_accuracy_zero_shot"])
     assert rows["agent before learning"][:2] == [f"{100 * score:.2f} %" for score in before]
     assert rows["parameters left, at most"] == ["90K", f"{found['params_after']:,}"]
@@ -238,50 +151,13 @@ def test_a_users_own_metric_is_a_number(tmp_path: Path, monkeypatch: pytest.Monk
     own = ("--model", "own.py:build", "--data", "own.py:data", "--metric", "own.py:agreement")
     succeed(train, *own, "--round-to", "1", "--episodes", "2", "--quiet", "--run-dir", "run")
     content = Path("run", "report.html").read_text(encoding="utf-8")
-    seen, found = Checked(content), summary(Path("run"))
+    seen, found = HtmlPage(content), summary(Path("run"))
     assert f"agreement {found['test_accuracy_policy']:.4f} on test images; uniform" in seen.headings[0]
     assert seen.headings[2] == "Agreement"
     assert seen.rows["original"][:2] == [
         f"{found[name]:.4f}" for name in ("original_accuracy", "test_accuracy_original")
     ]
     assert seen.rows["check the result"][0].endswith(" ".join(own))
-
-
-def test_what_files_say_is_escaped() -> None:
-    evil = "<script>alert('1')</script>&\"$x$"
-    hostile = record_of(
-        5,
-        folder=Path(evil),
-        words=("--model", f"{evil}.py:net"),
-        model=evil,
-        strategy=evil,
-        metric=evil,
-        groups=(GroupShape(evil, 16, 8), GroupShape("]]>-->", 16, 8), GroupShape("</text></svg>", 16, 8)),
-    )
-    content = page(hostile)
-    expect_self_contained(content)
-    assert evil in Checked(content).rows
-    assert "&lt;script&gt;" in content
-
-
-def test_a_long_search_of_a_large_network_is_a_small_page() -> None:
-    expect_self_contained(page(record_of(2500, layers=150)))
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"whole": {"macs": 1000}},
-        {"whole": {"macs": 0, "params": 100, "memory": 400}},
-        {"groups": (GroupShape("one", 16, 8),)},
-        {"groups": (GroupShape("one", 16, 0),) * 3},
-        {"budget": ("macs=",)},
-        {"budget": ("energy=0.5",)},
-    ],
-)
-def test_a_record_that_no_run_leaves_is_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"\w"):
-        page(record_of(4, **changes))
 
 
 def test_a_damaged_folder_is_told_in_one_line(tmp_path: Path, killed: Path, finished: Path) -> None:
@@ -297,7 +173,7 @@ def test_a_damaged_folder_is_told_in_one_line(tmp_path: Path, killed: Path, fini
     del content["test_accuracy_uniform"]
     (tmp_path / "run" / "summary.json").write_text(json.dumps(content))
     message = fail(report, "--run-dir", tmp_path / "run")
-    assert f"the results in {tmp_path / 'run'} are damaged: 'test_accuracy_uniform' is missing" in message
+    assert "summary.json is damaged: Object missing required field `test_accuracy_uniform`" in message
     (tmp_path / "run" / "policy.json").write_text("{")
     assert "policy.json is damaged" in fail(report, "--run-dir", tmp_path / "run")
     assert not (tmp_path / "run" / "report.html").exists()

@@ -20,7 +20,7 @@ import torch
 import amc
 from agents.search.checkpoint_file import latest_checkpoint, save_checkpoint
 from amc.artifacts.policy import read_policy
-from envs import ChannelPruningEnv, Outcome
+from envs import Outcome, PruningProblem
 from scripts import apply, evaluate, train
 from scripts import report as report_script
 from scripts.command import job
@@ -38,15 +38,15 @@ class Interrupting:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int, error: BaseException) -> None:
         self.calls = 0
-        outcome = ChannelPruningEnv.outcome
+        outcome = PruningProblem.outcome
 
-        def scored(env: ChannelPruningEnv, *given: Any) -> Outcome:
+        def scored(problem: PruningProblem, *given: Any) -> Outcome:
             self.calls += 1
             if self.calls == at:
                 raise error
-            return outcome(env, *given)
+            return outcome(problem, *given)
 
-        monkeypatch.setattr(ChannelPruningEnv, "outcome", scored)
+        monkeypatch.setattr(PruningProblem, "outcome", scored)
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ def test_what_a_search_found_is_there_whatever_happens_after_it(
 
 
 def test_a_kill_at_a_random_moment(tmp_path: Path, whole: Path) -> None:
-    """Many of them are in `benchmarks.kills`."""
+    """Many of them are in `benchmarks.kill_and_resume`."""
     folder = tmp_path / "run"
     words = (*FEW, "--episodes", "16", "--checkpoint-every", "2", "--run-dir", folder)
     workers = ("--workers", "2", "--round-size", "1")

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import amc
-from agents.report.facts import stages
+from agents.report.page_tables import stages
 from agents.report.run_record import read_record
 from agents.search.checkpoint_file import latest_checkpoint
 from amc.artifacts.policy import read_policy

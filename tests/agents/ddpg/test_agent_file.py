@@ -17,16 +17,16 @@ from agents.ddpg.settings import PRESETS
 from amc.analysis.analyse import analyse
 from amc.cost.budget import Budgets
 from amc.utils.errors import UserError
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 from tests.architectures import Plain
 
 
 def trained(preset: str, observation: str) -> EpisodicDDPG:
     graph = analyse(Plain(), torch.zeros(1, 3, 8, 8))
-    env = ChannelPruningEnv(
+    problem = PruningProblem(
         Budgets(graph, ["macs=0.5"]), lambda kept_counts: kept_counts.mean() / 20, observation=observation
     )
-    agent = EpisodicDDPG(env, PRESETS[preset], warmup=1, seed=0, on_episode=lambda _: None)
+    agent = EpisodicDDPG(problem, PRESETS[preset], warmup=1, seed=0, on_episode=lambda _: None)
     agent.learn(total_timesteps=4 * agent.steps)
     return agent
 
@@ -43,7 +43,7 @@ def path(agent: EpisodicDDPG, tmp_path: Path) -> Path:
 
 
 def observations(agent: EpisodicDDPG) -> np.ndarray:
-    return np.random.default_rng(0).random((6, len(agent.pruning_env.observation.names)), dtype=np.float32)
+    return np.random.default_rng(0).random((6, len(agent.problem.observation.names)), dtype=np.float32)
 
 
 def test_stable_baselines_opens_it_and_acts_as_the_agent_did(agent: EpisodicDDPG, path: Path) -> None:
@@ -91,15 +91,15 @@ def test_it_says_what_the_observation_means(agent: EpisodicDDPG, path: Path) -> 
     with zipfile.ZipFile(path) as file:
         assert file.testzip() is None
         description = json.loads(file.read("amc.json"))
-    env = agent.pruning_env
+    problem = agent.problem
     assert description == {
         "schema": 1,
-        "observation": env.observation_name,
-        "version": env.observation.version,
-        "features": list(env.observation.names),
+        "observation": problem.observation_name,
+        "version": problem.observation.version,
+        "features": list(problem.observation.names),
         "hidden": list(agent.settings.hidden),
     }
-    assert env.observation_name in ("scale_free", "paper")
+    assert problem.observation_name in ("scale_free", "paper")
     assert DDPG.load(path, device="cpu").observation_space.shape == (len(description["features"]),)
 
 

@@ -15,7 +15,7 @@ from agents.ddpg.settings import PRESETS, DDPGSettings
 from agents.result import Episode
 from amc.cost.budget import Budgets
 from amc.graph import KeptCounts
-from envs import ChannelPruningEnv
+from envs import ChannelPruningEnv, PruningProblem
 from tests.problems import chain
 
 SMALL = {name: dataclasses.replace(preset, hidden=(32, 32)) for name, preset in PRESETS.items()}
@@ -26,16 +26,16 @@ def accuracy(kept_counts: KeptCounts) -> float:
     return float(WEIGHTS @ np.sqrt(kept_counts / np.array([16, 24, 16])) / WEIGHTS.sum())
 
 
-def environment(limits: tuple[str, ...] = ("macs=0.5",)) -> ChannelPruningEnv:
+def pruning_problem(limits: tuple[str, ...] = ("macs=0.5",)) -> PruningProblem:
     graph = chain((16, 24, 16), residual=False, round_to=None, max_sparsity=0.8)
-    return ChannelPruningEnv(Budgets(graph, limits), accuracy)
+    return PruningProblem(Budgets(graph, limits), accuracy)
 
 
 def train(
-    settings: DDPGSettings, episodes: int, seed: int = 0, warmup: int = 4, env: ChannelPruningEnv | None = None
+    settings: DDPGSettings, episodes: int, seed: int = 0, warmup: int = 4, problem: PruningProblem | None = None
 ) -> tuple[EpisodicDDPG, list[Episode]]:
     seen: list[Episode] = []
-    agent = EpisodicDDPG(env or environment(), settings, warmup, seed, seen.append)
+    agent = EpisodicDDPG(problem or pruning_problem(), settings, warmup, seed, seen.append)
     agent.learn(total_timesteps=episodes * agent.steps)
     return agent, seen
 
@@ -57,11 +57,12 @@ def test_the_same_seed_gives_the_same_history(preset: str) -> None:
     assert [episode.kept_counts.tolist() for episode in first] != [episode.kept_counts.tolist() for episode in other]
 
 
-def stepped(env: ChannelPruningEnv, episode: Episode) -> list[tuple[Any, Any]]:
+def stepped(problem: PruningProblem, episode: Episode) -> list[tuple[Any, Any]]:
     """The observations and intervals that gymnasium's interface gives on the way to an episode's policy."""
+    env = ChannelPruningEnv(problem)
     observation, info = env.reset()
     given = [(observation, info["interval"])]
-    for action in 1 - episode.kept_counts / env.graph.full:
+    for action in 1 - episode.kept_counts / problem.graph.full:
         observation, _, _, _, info = env.step(np.array([action], dtype=np.float32))
         given.append((observation, info["interval"]))
     return given
@@ -69,17 +70,17 @@ def stepped(env: ChannelPruningEnv, episode: Episode) -> list[tuple[Any, Any]]:
 
 @pytest.mark.parametrize("preset", SMALL)
 def test_the_replay_holds_what_was_executed_and_what_was_feasible(preset: str) -> None:
-    env = environment()
+    problem = pruning_problem()
     seen: list[Episode] = []
-    agent = EpisodicDDPG(env, SMALL[preset], 4, 0, seen.append)
+    agent = EpisodicDDPG(problem, SMALL[preset], 4, 0, seen.append)
     agent.learn(total_timesteps=9 * agent.steps)
     replay = agent.replay_buffer
     assert isinstance(replay, EpisodeReplay)
     assert replay.size() == 27
     for number, episode in enumerate(seen):
-        steps = stepped(env, episode)
+        steps = stepped(problem, episode)
         rows = slice(3 * number, 3 * number + 3)
-        executed = 1 - episode.kept_counts / env.graph.full
+        executed = 1 - episode.kept_counts / problem.graph.full
         np.testing.assert_allclose(replay.actions[rows, 0, 0], 2 * executed - 1, atol=1e-6)
         np.testing.assert_allclose(replay.rewards[rows, 0], episode.reward, rtol=1e-6)
         assert replay.dones[rows, 0].tolist() == [0, 0, 1]
@@ -94,7 +95,7 @@ def test_the_replay_holds_what_was_executed_and_what_was_feasible(preset: str) -
 
 @pytest.mark.parametrize("preset", SMALL)
 def test_the_warm_up_trains_nothing(preset: str) -> None:
-    fresh = weights(EpisodicDDPG(environment(), SMALL[preset], 4, 0, lambda _: None))
+    fresh = weights(EpisodicDDPG(pruning_problem(), SMALL[preset], 4, 0, lambda _: None))
     agent, seen = train(SMALL[preset], 4)
     assert all(torch.equal(a, b) for a, b in zip(weights(agent), fresh, strict=True))
     assert not any(name.startswith("loss/") for episode in seen for name in episode.details)
@@ -106,17 +107,17 @@ def test_the_warm_up_trains_nothing(preset: str) -> None:
 
 @pytest.mark.parametrize("preset", SMALL)
 def test_no_episode_exceeds_the_budget(preset: str) -> None:
-    env = environment(("macs=0.4", "params=0.5"))
-    _, seen = train(SMALL[preset], 10, env=env)
-    assert all(env.budgets.allows(episode.kept_counts) for episode in seen)
+    problem = pruning_problem(("macs=0.4", "params=0.5"))
+    _, seen = train(SMALL[preset], 10, problem=problem)
+    assert all(problem.budgets.allows(episode.kept_counts) for episode in seen)
     assert all(episode.reward == pytest.approx(accuracy(episode.kept_counts) - 1) for episode in seen)
     assert [episode.index for episode in seen] == list(range(10))
 
 
 @pytest.mark.parametrize("preset", SMALL)
 def test_a_search_without_a_budget_trains_too(preset: str) -> None:
-    env = environment(())
-    _, seen = train(SMALL[preset], 8, env=env)
+    problem = pruning_problem(())
+    _, seen = train(SMALL[preset], 8, problem=problem)
     assert len(seen) == 8
 
 
@@ -136,17 +137,16 @@ def test_the_baseline_is_a_moving_average_of_the_rewards() -> None:
 
 
 def test_whole_policies_begin_with_the_uniform_one() -> None:
-    env = environment()
-    _, seen = train(SMALL["tuned"], 3, env=env)
-    assert seen[0].kept_counts.tolist() == env.budgets.scale(np.ones(3)).tolist()
+    problem = pruning_problem()
+    _, seen = train(SMALL["tuned"], 3, problem=problem)
+    assert seen[0].kept_counts.tolist() == problem.budgets.scale(np.ones(3)).tolist()
     assert seen[1].kept_counts.tolist() != seen[0].kept_counts.tolist()
 
 
 @pytest.mark.parametrize("preset", SMALL)
 def test_the_actors_choice_is_feasible(preset: str) -> None:
     agent, _ = train(SMALL[preset], 8)
-    env = agent.pruning_env
-    observation, info = env.reset()
+    observation, info = ChannelPruningEnv(agent.problem).reset()
     action, _ = agent.predict(observation, deterministic=True)
     assert agent.greedy(observation, info["interval"]) == pytest.approx(np.clip(action[0], *info["interval"]))
     assert agent.greedy(observation, (0.25, 0.25)) == 0.25
@@ -187,25 +187,25 @@ def test_learning_rates_are_those_of_the_settings() -> None:
 
 def test_after_the_warm_up_policies_are_new_until_there_are_no_more() -> None:
     graph = chain((16, 24, 16, 32, 24), residual=False, round_to=2, max_sparsity=0.8)
-    many = ChannelPruningEnv(Budgets(graph, ["macs=0.5"]), lambda kept_counts: float((kept_counts / graph.full).mean()))
-    _, seen = train(SMALL["tuned"], 40, warmup=4, env=many)
+    many = PruningProblem(Budgets(graph, ["macs=0.5"]), lambda kept_counts: float((kept_counts / graph.full).mean()))
+    _, seen = train(SMALL["tuned"], 40, warmup=4, problem=many)
     kept_counts = [tuple(episode.kept_counts.tolist()) for episode in seen[4:]]
     assert len(set(kept_counts)) == len(kept_counts)
-    few = ChannelPruningEnv(
+    few = PruningProblem(
         Budgets(chain((4, 4), residual=False, round_to=2, max_sparsity=0.5), ["macs=0.8"]),
         lambda kept_counts: kept_counts.sum() / 8,
     )
-    _, seen = train(SMALL["tuned"], 20, warmup=2, env=few)
+    _, seen = train(SMALL["tuned"], 20, warmup=2, problem=few)
     assert len(seen) == 20
     assert len({tuple(episode.kept_counts.tolist()) for episode in seen}) <= 4
 
 
 def test_some_episodes_in_a_row_leave_the_same_first_groups_of_the_best() -> None:
     graph = chain((16, 24, 16, 32, 24, 16, 24, 32), residual=False, round_to=None, max_sparsity=0.8)
-    env = ChannelPruningEnv(
+    problem = PruningProblem(
         Budgets(graph, ["macs=0.5"]), lambda kept_counts: float(np.sqrt(kept_counts / graph.full).mean())
     )
-    _, seen = train(dataclasses.replace(SMALL["tuned"], free_groups=2, kept_episodes=8), 72, warmup=8, env=env)
+    _, seen = train(dataclasses.replace(SMALL["tuned"], free_groups=2, kept_episodes=8), 72, warmup=8, problem=problem)
     left = []
     for begin in range(8, 72, 8):
         row = seen[begin : begin + 8]
@@ -215,6 +215,6 @@ def test_some_episodes_in_a_row_leave_the_same_first_groups_of_the_best() -> Non
     assert min(left) == 0
     assert max(left) >= 4
     assert max(left) <= 8 - 2
-    free, seen = train(dataclasses.replace(SMALL["tuned"], free_groups=None), 40, warmup=8, env=env)
+    free, seen = train(dataclasses.replace(SMALL["tuned"], free_groups=None), 40, warmup=8, problem=problem)
     assert free.best is not None
     assert sum(each.kept_counts[0] == free.best.kept_counts[0] for each in seen[8:]) < 32

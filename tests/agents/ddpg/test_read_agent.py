@@ -18,18 +18,18 @@ from agents.ddpg.settings import PRESETS
 from agents.strategies import Ddpg
 from amc.cost.budget import Budgets
 from amc.utils.errors import UserError
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 from envs.observations import ScaleFreeObservation
 from tests.problems import chain
 
 Members = dict[str, bytes]
 
 
-def environment(
+def pruning_problem(
     observation: str = "scale_free", group_features: int = 0, widths: tuple[int, ...] = (16, 24)
-) -> ChannelPruningEnv:
+) -> PruningProblem:
     graph = chain(widths, residual=False, round_to=None, max_sparsity=0.8)
-    return ChannelPruningEnv(
+    return PruningProblem(
         Budgets(graph, ["macs=0.5"]),
         lambda kept_counts: kept_counts.mean() / 20,
         np.zeros((len(graph.groups), group_features)),
@@ -40,7 +40,7 @@ def environment(
 @pytest.fixture(scope="module")
 def members(tmp_path_factory: pytest.TempPathFactory) -> Members:
     """What an agent file of ours is made of."""
-    agent = EpisodicDDPG(environment(), PRESETS["tuned"], 1, 0, lambda _: None)
+    agent = EpisodicDDPG(pruning_problem(), PRESETS["tuned"], 1, 0, lambda _: None)
     path = tmp_path_factory.mktemp("agent") / "agent.zip"
     save_agent(path, agent)
     with zipfile.ZipFile(path) as file:
@@ -69,14 +69,18 @@ def saved(content: object) -> bytes:
 def test_it_acts_on_another_network_as_the_agent_would(tmp_path: Path, members: Members) -> None:
     found = read_agent(written(tmp_path / "agent.zip", members))
     assert (found.observation, found.hidden) == ("scale_free", (300, 300))
-    env = environment(widths=(8, 16, 24, 16))
-    found.check_fits(env)
-    original = EpisodicDDPG(env, PRESETS["tuned"], 1, 0, lambda _: None)
-    carried = EpisodicDDPG(env, PRESETS["tuned"], 1, 1, lambda _: None, start=found.weights)
-    np.testing.assert_array_equal(env.rollout(original.greedy).kept_counts, env.rollout(carried.greedy).kept_counts)
+    problem = pruning_problem(widths=(8, 16, 24, 16))
+    found.check_fits(problem)
+    original = EpisodicDDPG(problem, PRESETS["tuned"], 1, 0, lambda _: None)
+    carried = EpisodicDDPG(problem, PRESETS["tuned"], 1, 1, lambda _: None, start=found.weights)
+    np.testing.assert_array_equal(
+        problem.rollout(original.greedy).kept_counts, problem.rollout(carried.greedy).kept_counts
+    )
     episodes: list[Any] = []
-    Ddpg(PRESETS["tuned"], found.weights).search(env, 1, 0, episodes.append)
-    np.testing.assert_allclose(1 - episodes[0].kept_counts / env.graph.full, env.rollout(original.greedy).sparsities)
+    Ddpg(PRESETS["tuned"], found.weights).search(problem, 1, 0, episodes.append)
+    np.testing.assert_allclose(
+        1 - episodes[0].kept_counts / problem.graph.full, problem.rollout(original.greedy).sparsities
+    )
 
 
 class Hostile:
@@ -108,11 +112,17 @@ def test_nothing_in_it_is_executed(tmp_path: Path, members: Members) -> None:
             lambda c: c.update(observation="scale_fre"),
             "set 'scale_fre', which this release does not have; did you mean",
         ),
-        (lambda c: c.update(schema=2), "amc.json: expected schema 1, got 2"),
-        (lambda c: c.pop("features"), "amc.json: 'features' is missing"),
-        (lambda c: c.update(hidden=[300, "x"]), "amc.json: 'hidden': expected a whole number"),
-        (lambda c: c.update(hidden=[10**9]), "amc.json: 'hidden': expected a layer of 1 to 4096, got 1000000000"),
-        (lambda c: c.update(hidden=[0, 300]), "amc.json: 'hidden': expected a layer of 1 to 4096, got 0"),
+        (lambda c: c.update(schema=2), r"amc.json in .*: expected schema 1, got 2"),
+        (lambda c: c.pop("features"), r"amc.json in .* is damaged: .* missing required field `features`"),
+        (
+            lambda c: c.update(hidden=[300, "x"]),
+            r"amc.json in .* is damaged: Expected `int`, got `str` - at `\$.hidden\[1\]`",
+        ),
+        (
+            lambda c: c.update(hidden=[10**9]),
+            r"amc.json in .* is damaged: Expected `int` <= 4096 - at `\$.hidden\[0\]`",
+        ),
+        (lambda c: c.update(hidden=[0, 300]), r"amc.json in .* is damaged: Expected `int` >= 1 - at `\$.hidden\[0\]`"),
         (lambda c: c.update(hidden=[30, 300]), r"its weights are not finite numbers of an agent with .* \[30, 300\]"),
         (lambda c: c["features"].pop(), "its weights are not finite numbers of an agent with 14 features"),
     ],
@@ -168,9 +178,9 @@ def test_a_truncated_file_is_a_users_mistake(tmp_path: Path, members: Members, c
 def test_an_environment_with_other_features_is_refused_by_name(tmp_path: Path, members: Members) -> None:
     found = read_agent(written(tmp_path / "agent.zip", members))
     with pytest.raises(UserError, match=r"needs other features \(unknown to it: hint_0, hint_1\); train a new one"):
-        found.check_fits(environment(group_features=2))
+        found.check_fits(pruning_problem(group_features=2))
     with pytest.raises(UserError, match=r"needs other features \(missing here: depth, .*; unknown to it: t, n, c"):
-        found.check_fits(environment("paper"))
+        found.check_fits(pruning_problem("paper"))
 
 
 def test_an_observation_set_of_a_later_release_is_refused(

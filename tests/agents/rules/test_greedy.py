@@ -7,7 +7,7 @@ from agents.rules import RULES
 from amc.cost.budget import Budgets
 from amc.cost.costs import COSTS
 from amc.graph import KeptCounts
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 from tests.problems import Problem, chain, problems
 
 many = settings(max_examples=60, derandomize=True, deadline=None)
@@ -16,8 +16,8 @@ many = settings(max_examples=60, derandomize=True, deadline=None)
 def search(problem: Problem, accuracy: object, episodes: int) -> list[Episode]:
     graph, limits = problem
     seen: list[Episode] = []
-    env = ChannelPruningEnv(Budgets(graph, limits), accuracy)  # type: ignore[arg-type]
-    RULES["greedy"]().search(env, episodes, 0, seen.append)
+    searched = PruningProblem(Budgets(graph, limits), accuracy)  # type: ignore[arg-type]
+    RULES["greedy"]().search(searched, episodes, 0, seen.append)
     return seen
 
 

@@ -12,7 +12,7 @@ from agents.rules import RULES
 from amc.cost.budget import Budgets
 from amc.graph import KeptCounts, PruningGraph
 from amc.utils.errors import UserError
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 from tests.problems import Problem, chain, fits, larger, problems
 
 many = settings(max_examples=25, derandomize=True, deadline=None)
@@ -30,9 +30,9 @@ def constant(_: KeptCounts) -> float:
 def scored(rule: str, problem: Problem, episodes: int, accuracy: object = noise) -> list[Episode]:
     graph, limits = problem
     importance = np.random.default_rng(0).random(graph.unit_count)
-    env = ChannelPruningEnv(Budgets(graph, limits), accuracy, importance=importance)  # type: ignore[arg-type]
+    searched = PruningProblem(Budgets(graph, limits), accuracy, importance=importance)  # type: ignore[arg-type]
     seen: list[Episode] = []
-    RULES[rule]().search(env, episodes, 0, seen.append)
+    RULES[rule]().search(searched, episodes, 0, seen.append)
     return seen
 
 

@@ -6,7 +6,7 @@ from agents.result import Episode
 from agents.rules import RULES
 from amc.cost.budget import Budgets
 from amc.graph import KeptCounts
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 from tests.problems import Problem, chain, fits, problems
 
 many = settings(max_examples=60, derandomize=True, deadline=None)
@@ -15,8 +15,8 @@ many = settings(max_examples=60, derandomize=True, deadline=None)
 def search(problem: Problem, accuracy: object, episodes: int) -> list[Episode]:
     graph, limits = problem
     seen: list[Episode] = []
-    env = ChannelPruningEnv(Budgets(graph, limits), accuracy)  # type: ignore[arg-type]
-    RULES["sensitivity"]().search(env, episodes, 0, seen.append)
+    searched = PruningProblem(Budgets(graph, limits), accuracy)  # type: ignore[arg-type]
+    RULES["sensitivity"]().search(searched, episodes, 0, seen.append)
     return seen
 
 

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from agents.rules.threshold import comparable, global_threshold
 from amc.cost.budget import Budgets
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 from tests.problems import Problem, chain, fits, problems
 
 many = settings(max_examples=60, derandomize=True, deadline=None)
@@ -22,7 +22,7 @@ def test_it_keeps_at_least_what_the_lowest_threshold_that_fits_keeps(problem: Pr
     graph, limits = problem
     rng = np.random.default_rng(seed)
     importance = rng.permutation(graph.unit_count) + rng.random(graph.unit_count) / 2
-    found = global_threshold(ChannelPruningEnv(Budgets(graph, limits), lambda _: 0.5, importance=importance))
+    found = global_threshold(PruningProblem(Budgets(graph, limits), lambda _: 0.5, importance=importance))
     values = [importance[group.slice] for group in graph.groups]
     values = [each / (sum(each) / len(each)) for each in values]
     best = graph.least
@@ -40,8 +40,8 @@ def test_it_keeps_at_least_what_the_lowest_threshold_that_fits_keeps(problem: Pr
 def test_a_group_of_equal_channels_and_one_of_few_that_matter() -> None:
     graph = chain((40, 40), residual=False, round_to=1, max_sparsity=0.9)
     importance = np.r_[np.ones(40), np.ones(10), np.full(30, 1e-3)]
-    env = ChannelPruningEnv(Budgets(graph, ["params=0.2"]), lambda _: 0.5, importance=importance)
-    found = global_threshold(env)
+    problem = PruningProblem(Budgets(graph, ["params=0.2"]), lambda _: 0.5, importance=importance)
+    found = global_threshold(problem)
     assert found[1] == 10
     assert found[0] >= 15
 

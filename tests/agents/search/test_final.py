@@ -8,14 +8,14 @@ from torch import nn
 from agents.result import Episode
 from agents.search.final import final_result, policy_file, score_on_test
 from agents.search.finalists import FINALISTS
-from agents.search.search import make_env
+from agents.search.search import make_problem
 from amc.cost.costs import COSTS
 from amc.data.load import Splits, load_data
 from amc.data.splits import SplitSizes
 from amc.graph import KeptCounts
 from amc.networks.sources import load_network
 from amc.task import Task
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +33,15 @@ def task(model: nn.Module, splits: Splits) -> Task:
     return Task(model, splits, ["macs=0.3"], reward_images=10)
 
 
-def episodes(env: ChannelPruningEnv, count: int) -> list[Episode]:
+def episodes(problem: PruningProblem, count: int) -> list[Episode]:
     """Policies whose rewards fall one by one."""
     rng = np.random.default_rng(0)
     found = []
     for index in range(count):
-        kept_counts = env.budgets.scale(np.exp(rng.normal(0, 0.4, len(env.graph.groups))))
-        found.append(Episode(index, kept_counts, -0.1 * (index + 1), env.outcome(kept_counts, 1 - 0.1 * (index + 1))))
+        kept_counts = problem.budgets.scale(np.exp(rng.normal(0, 0.4, len(problem.graph.groups))))
+        found.append(
+            Episode(index, kept_counts, -0.1 * (index + 1), problem.outcome(kept_counts, 1 - 0.1 * (index + 1)))
+        )
     return found
 
 
@@ -59,11 +61,11 @@ def with_scores(task: Task, monkeypatch: pytest.MonkeyPatch, scores: dict[bytes,
 
 
 def test_of_the_best_on_a_part_the_best_on_all_wins(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    env = make_env(task)
-    found = episodes(env, FINALISTS + 2)
+    problem = make_problem(task)
+    found = episodes(problem, FINALISTS + 2)
     scores = {episode.kept_counts.tobytes(): 0.1 * episode.index for episode in found}
     asked = with_scores(task, monkeypatch, scores)
-    result = final_result(task, found, env.reward, 1.0)
+    result = final_result(task, found, problem.reward, 1.0)
     winner = found[FINALISTS - 1]  # later ones would have scored more, but were not among the best of the search
     assert result.policy.kept_counts.tolist() == winner.kept_counts.tolist()
     assert set(asked) <= {episode.kept_counts.tobytes() for episode in found[:FINALISTS]} | {
@@ -75,50 +77,53 @@ def test_where_the_search_saw_all_images_its_best_wins(
     model: nn.Module, splits: Splits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = Task(model, splits, ["macs=0.3"], recovery="both", search_recovery="both")
-    env = make_env(task)
-    found = episodes(env, 4)
+    problem = make_problem(task)
+    found = episodes(problem, 4)
     with_scores(task, monkeypatch, {episode.kept_counts.tobytes(): 0.1 * episode.index for episode in found})
-    assert final_result(task, found[::-1], env.reward, 1.0).policy.kept_counts.tolist() == found[0].kept_counts.tolist()
+    assert (
+        final_result(task, found[::-1], problem.reward, 1.0).policy.kept_counts.tolist()
+        == found[0].kept_counts.tolist()
+    )
 
 
 def test_what_exceeds_the_budget_is_no_finalist(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    env = make_env(task)
-    within = episodes(env, 1)
-    over = Episode(1, env.graph.full, 0.0, env.outcome(env.graph.full, 1.0))
+    problem = make_problem(task)
+    within = episodes(problem, 1)
+    over = Episode(1, problem.graph.full, 0.0, problem.outcome(problem.graph.full, 1.0))
     asked = with_scores(task, monkeypatch, {})
     assert (
-        final_result(task, [*within, over], env.reward, 1.0).policy.kept_counts.tolist()
+        final_result(task, [*within, over], problem.reward, 1.0).policy.kept_counts.tolist()
         == within[0].kept_counts.tolist()
     )
     assert over.kept_counts.tobytes() not in asked
 
 
 def test_the_same_policy_is_one_finalist(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    env = make_env(task)
-    best, other = episodes(env, 2)
+    problem = make_problem(task)
+    best, other = episodes(problem, 2)
     found = [*[best] * FINALISTS, other]
     with_scores(task, monkeypatch, {best.kept_counts.tobytes(): 0.2, other.kept_counts.tobytes(): 0.9})
-    assert final_result(task, found, env.reward, 1.0).policy.kept_counts.tolist() == other.kept_counts.tolist()
+    assert final_result(task, found, problem.reward, 1.0).policy.kept_counts.tolist() == other.kept_counts.tolist()
 
 
 def test_the_reward_chooses_and_not_the_accuracy(
     model: nn.Module, splits: Splits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = Task(model, splits, [], reward_images=10)
-    env = make_env(task, "error_log_macs")
+    problem = make_problem(task, "error_log_macs")
     small, large = task.graph.least, task.graph.full
     found = [
-        Episode(index, kept_counts, 0.0, env.outcome(kept_counts, 0.5))
+        Episode(index, kept_counts, 0.0, problem.outcome(kept_counts, 0.5))
         for index, kept_counts in enumerate((small, large))
     ]
     with_scores(task, monkeypatch, {small.tobytes(): 0.50, large.tobytes(): 0.52})
-    assert final_result(task, found, env.reward, 1.0).policy.kept_counts.tolist() == small.tolist()
+    assert final_result(task, found, problem.reward, 1.0).policy.kept_counts.tolist() == small.tolist()
 
 
 def test_test_images_are_read_at_the_end_and_only_for_the_three_networks(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    env = make_env(task)
+    problem = make_problem(task)
     read: list[bool] = []
     accuracy = Task.accuracy
 
@@ -127,7 +132,7 @@ def test_test_images_are_read_at_the_end_and_only_for_the_three_networks(
         return accuracy(self, network, images)
 
     monkeypatch.setattr(Task, "accuracy", noted)
-    result = final_result(task, episodes(env, 3), env.reward, 1.0)
+    result = final_result(task, episodes(problem, 3), problem.reward, 1.0)
     assert not any(read)
     on_test = score_on_test(task, result)
     assert sum(read) == 3
@@ -137,9 +142,9 @@ def test_test_images_are_read_at_the_end_and_only_for_the_three_networks(
 
 
 def test_what_an_agent_did_before_it_learned_is_scored_beside_the_result(task: Task) -> None:
-    env = make_env(task)
-    found = episodes(env, 3)
-    result = final_result(task, found, env.reward, 1.0, zero_shot=True)
+    problem = make_problem(task)
+    found = episodes(problem, 3)
+    result = final_result(task, found, problem.reward, 1.0, zero_shot=True)
     assert result.zero_shot is not None
     assert result.zero_shot.kept_counts.tolist() == found[0].kept_counts.tolist()
     expected = task.accuracy(task.compact(found[0].kept_counts)[0], task.splits.reward)
@@ -151,9 +156,9 @@ def test_what_an_agent_did_before_it_learned_is_scored_beside_the_result(task: T
 @pytest.mark.parametrize("budgets", [["macs=0.3", "params=0.25"], []])
 def test_the_uniform_policy_costs_what_the_found_one_may(model: nn.Module, splits: Splits, budgets: list[str]) -> None:
     task = Task(model, splits, budgets)
-    env = make_env(task, "error" if budgets else "error_log_macs")
+    problem = make_problem(task, "error" if budgets else "error_log_macs")
     kept_counts = task.budgets.scale(np.full(len(task.graph.groups), 0.6))
-    result = final_result(task, [Episode(0, kept_counts, 0.0, env.outcome(kept_counts, 1.0))], env.reward, 1.0)
+    result = final_result(task, [Episode(0, kept_counts, 0.0, problem.outcome(kept_counts, 1.0))], problem.reward, 1.0)
     macs, params = (COSTS[kind](task.graph) for kind in ("macs", "params"))
     if budgets:
         assert macs(result.uniform.kept_counts) <= 0.3 * macs(task.graph.full)
@@ -165,8 +170,8 @@ def test_the_uniform_policy_costs_what_the_found_one_may(model: nn.Module, split
 
 
 def test_the_policy_file_holds_what_was_found(task: Task) -> None:
-    env = make_env(task)
-    result = final_result(task, episodes(env, 2), env.reward, 1.0)
+    problem = make_problem(task)
+    result = final_result(task, episodes(problem, 2), problem.reward, 1.0)
     policy = policy_file(task, result.policy, 1.0, "digits_resnet", "random", seed=7)
     assert (policy.model, policy.strategy, policy.seed, policy.budget) == ("digits_resnet", "random", 7, ("macs=0.3",))
     assert policy.fingerprint == task.graph.fingerprint

@@ -19,7 +19,7 @@ from agents.strategies import STRATEGIES, Ddpg, Random
 from agents.strategy import NOTHING, Strategy
 from amc.cost.budget import Budgets
 from amc.graph import KeptCounts
-from envs import ChannelPruningEnv
+from envs import PruningProblem
 from tests.problems import chain
 
 EPISODES = 12
@@ -31,20 +31,20 @@ class KilledError(Exception):
     """Stands for a kill: nothing is tidied up."""
 
 
-def environment() -> ChannelPruningEnv:
+def pruning_problem() -> PruningProblem:
     graph = chain((16, 24, 16), residual=False, round_to=None, max_sparsity=0.8)
 
     def accuracy(kept_counts: KeptCounts) -> float:
         return float(np.sqrt(kept_counts / np.array([16, 24, 16])).mean())
 
-    return ChannelPruningEnv(Budgets(graph, ("macs=0.5",)), accuracy)
+    return PruningProblem(Budgets(graph, ("macs=0.5",)), accuracy)
 
 
 @functools.cache
 def donor() -> dict[str, Tensor]:
     """Weights of an agent that was trained elsewhere."""
     strategy = Ddpg(SMALL["tuned"])
-    strategy.search(environment(), 6, 7, lambda _: None)
+    strategy.search(pruning_problem(), 6, 7, lambda _: None)
     assert strategy.agent is not None
     return strategy.agent.policy.state_dict()
 
@@ -75,7 +75,7 @@ def run(
             raise KilledError
 
     with contextlib.suppress(KilledError):
-        strategy.search(environment(), EPISODES, 5, told, past)
+        strategy.search(pruning_problem(), EPISODES, 5, told, past)
     return episodes, states, strategy
 
 
@@ -133,19 +133,19 @@ def test_a_state_is_a_copy_and_not_what_learning_goes_on_to_change() -> None:
 
 def test_a_state_of_another_agent_is_refused() -> None:
     episodes, states, _ = run("tuned", stop=4)
-    other = EpisodicDDPG(environment(), dataclasses.replace(SMALL["tuned"], hidden=(8,)), 3, 5, lambda _: None)
+    other = EpisodicDDPG(pruning_problem(), dataclasses.replace(SMALL["tuned"], hidden=(8,)), 3, 5, lambda _: None)
     with pytest.raises(ValueError, match="the state is not of this agent"):
         other.restore(Past(tuple(episodes), states[-1]))
-    agent = EpisodicDDPG(environment(), SMALL["tuned"], 3, 5, lambda _: None)
+    agent = EpisodicDDPG(pruning_problem(), SMALL["tuned"], 3, 5, lambda _: None)
     with pytest.raises(ValueError, match="the state is not of this agent: 'baseline'"):
         agent.restore(Past(tuple(episodes), {k: v for k, v in states[-1].items() if k != "baseline"}))
 
 
 def test_a_trained_agent_begins_with_its_own_policy() -> None:
     seen: list[Episode] = []
-    strategies("transferred").search(environment(), 1, 0, seen.append)
-    env = environment()
-    agent = EpisodicDDPG(env, SMALL["tuned"], 0, 9, lambda _: None, start=donor())
-    expected = 1 - env.rollout(agent.greedy).sparsities
-    np.testing.assert_allclose(seen[0].kept_counts / env.graph.full, expected)
-    assert env.budgets.allows(seen[0].kept_counts)
+    strategies("transferred").search(pruning_problem(), 1, 0, seen.append)
+    problem = pruning_problem()
+    agent = EpisodicDDPG(problem, SMALL["tuned"], 0, 9, lambda _: None, start=donor())
+    expected = 1 - problem.rollout(agent.greedy).sparsities
+    np.testing.assert_allclose(seen[0].kept_counts / problem.graph.full, expected)
+    assert problem.budgets.allows(seen[0].kept_counts)

@@ -7,7 +7,7 @@ import torch
 
 import agents
 from agents import Episode, SearchResult
-from agents.search.search import BestOf, check_reward, make_env, make_strategy
+from agents.search.search import BestOf, check_reward, make_problem, make_strategy
 from agents.strategies import STRATEGIES, Ddpg
 from amc.cost.budget import Budgets
 from amc.data.load import load_data
@@ -82,9 +82,9 @@ def test_the_first_policy_of_a_search_is_the_uniform_one(task: Task) -> None:
 def test_every_reward_can_be_searched_with(task: Task, free: Task, reward: str) -> None:
     where = task if REWARDS[reward].needs_budget else free
     result = agents.search(where, episodes=3, strategy="random", reward=reward)
-    env = make_env(where, reward)
+    problem = make_problem(where, reward)
     for episode in result.episodes:
-        assert episode.reward == env.reward(episode.kept_counts, where.score(episode.kept_counts))
+        assert episode.reward == problem.reward(episode.kept_counts, where.score(episode.kept_counts))
 
 
 def test_without_a_budget_policies_of_all_sizes_are_tried(free: Task) -> None:
@@ -105,14 +105,14 @@ def test_without_a_budget_policies_of_all_sizes_are_tried(free: Task) -> None:
 )
 def test_what_does_not_go_together_is_told(budgets: list[str], reward: str, observation: str, message: str) -> None:
     with pytest.raises(UserError) as raised:
-        make_env(without_network(*budgets), reward, observation)
+        make_problem(without_network(*budgets), reward, observation)
     assert message in str(raised.value)
 
 
 def test_known_names_pass() -> None:
     check_reward("error_log_params", "paper")
-    env = make_env(without_network(), "error_log_params", "paper")
-    assert env.observation_name == "paper"
+    problem = make_problem(without_network(), "error_log_params", "paper")
+    assert problem.observation_name == "paper"
 
 
 def test_unknown_strategies_and_settings_are_told() -> None:
@@ -123,9 +123,9 @@ def test_unknown_strategies_and_settings_are_told() -> None:
 
 
 def test_the_environment_knows_what_the_task_knows_of_the_weights() -> None:
-    env = make_env(without_network("macs=0.5"))
-    assert env.importance.tolist() == list(range(56))
-    features = dict(zip(env.observation.names, env.reset()[0].tolist(), strict=True))
+    problem = make_problem(without_network("macs=0.5"))
+    assert problem.importance.tolist() == list(range(56))
+    features = dict(zip(problem.observation.names, problem.begin().observe().tolist(), strict=True))
     assert (features["hint_0"], features["hint_1"]) == (0.25, 0.25)
 
 
@@ -133,7 +133,7 @@ def test_the_agent_is_there_once_it_has_searched(task: Task) -> None:
     strategy = make_strategy("ddpg", "paper")
     assert isinstance(strategy, Ddpg)
     assert strategy.agent is None
-    strategy.search(make_env(task, observation="paper"), 3, 0, lambda _: None)
+    strategy.search(make_problem(task, observation="paper"), 3, 0, lambda _: None)
     assert strategy.agent is not None
     assert strategy.agent.num_timesteps == 3 * len(task.graph.groups)
     assert isinstance(strategy.agent.actor, torch.nn.Module)
@@ -162,5 +162,5 @@ def test_what_was_scored_is_kept_when_a_search_is_interrupted(task: Task) -> Non
 
     noted = BestOf(stop)
     with pytest.raises(KeyboardInterrupt):
-        make_strategy("ddpg").search(make_env(task), 50, 0, noted)
+        make_strategy("ddpg").search(make_problem(task), 50, 0, noted)
     assert [episode.index for episode in noted.result().episodes] == [0, 1, 2]

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from amc.analysis.analyse import analyse
 from amc.latency.device_rounding import device_rounding
-from amc.latency.layer_latency import GRAIN, LayerLatency, corners
+from amc.latency.layer_profile import GRAIN, LayerLatency, corners
+from amc.latency.layer_shapes import LayerShape, layer_model, shapes_of
 from amc.latency.onnx_slicing import Exporter
 from amc.latency.random_kept_counts import random_kept_counts
-from amc.latency.shapes import LayerShape, shapes_of, small_model
 from amc.latency.table import LatencyTable, default_path, read_table
 from amc.latency.table_building import build, missing
 from amc.pruning.slicing import choose
@@ -47,7 +47,7 @@ def test_every_layer_of_the_network_has_a_shape(exporter: Exporter) -> None:
 def test_small_models_compute_what_the_layers_do(exporter: Exporter) -> None:
     for place, shape in shapes_of(exporter.whole, exporter.graph).items():
         layer = exporter.graph.layers[place]
-        content = small_model(shape, shape.inputs, shape.outputs, exporter.whole)
+        content = layer_model(shape, shape.inputs, shape.outputs, exporter.whole)
         session = onnxruntime.InferenceSession(content)
         (given_to,) = session.get_inputs()
         (out,) = session.run(None, {given_to.name: np.zeros(given_to.shape, dtype=np.float32)})
@@ -121,12 +121,17 @@ def test_a_table_of_another_device_is_refused(tmp_path: Path, entry: str, value:
 
 
 @pytest.mark.parametrize(
-    "content",
-    ['{"schema": 2}', "[]", '{"schema": 1, "fingerprint": {}, "layers": [{"shape": 3}]}', "no JSON"],
+    ("content", "message"),
+    [
+        ('{"schema": 2}', "expected schema 1, got 2"),
+        ("[]", "Expected `object`, got `array`"),
+        ('{"schema": 1, "fingerprint": {}, "layers": [{"shape": 3}]}', r"got `int` - at `\$\.layers\[0\]\.shape`"),
+        ("no JSON", "malformed"),
+    ],
 )
-def test_a_damaged_table_is_one_line(tmp_path: Path, content: str) -> None:
+def test_a_damaged_table_is_one_line_that_names_the_entry(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "table.json").write_text(content)
-    with pytest.raises(UserError, match=r"table\.json") as caught:
+    with pytest.raises(UserError, match=rf"table\.json.* {message}") as caught:
         read_table(tmp_path / "table.json", FINGERPRINT)
     assert "\n" not in str(caught.value)
 

@@ -20,16 +20,16 @@ def digits_task() -> Task:
     return task
 
 
-def test_a_tape_scores_what_the_network_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_scores_what_the_network_does(monkeypatch: pytest.MonkeyPatch) -> None:
     task = digits_task()
-    taped = task.candidates
-    assert taped._program is not None
+    fused = task.candidates
+    assert fused._program is not None
     monkeypatch.setattr("amc.scoring.candidates.fused_program", lambda *_: None)
-    plain = Candidates(*taped.recipe)
+    plain = Candidates(*fused.recipe)
     assert plain._program is None
     for seed in range(3):
         kept_counts = random_policy(np.random.default_rng(seed), task.budgets)
-        one, other = taped.score(kept_counts).answers, plain.score(kept_counts).answers
+        one, other = fused.score(kept_counts).answers, plain.score(kept_counts).answers
         assert one is not None
         assert other is not None
         assert (one == other).mean() > 0.99
@@ -64,7 +64,7 @@ def test_what_was_kept_of_others_changes_no_answer(monkeypatch: pytest.MonkeyPat
         answers = plain.score(kept_counts).answers
         assert answers is not None
         panel = [answers ^ (rng.random(130) < 0.1) for _ in range(4)]
-        race_reference = RaceReference.of(panel, number) if number % 3 else None
+        race_reference = RaceReference.from_panel(panel, number) if number % 3 else None
         one, other = caching.score(kept_counts, race_reference), plain.score(kept_counts, race_reference)
         assert one.value == other.value
         assert one.share == other.share

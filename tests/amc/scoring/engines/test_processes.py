@@ -51,7 +51,7 @@ def test_processes_score_as_this_one_does(task: Task, workers: Workers) -> None:
     asked = policies(task, 6)
     answers = next(SerialEngine(task.candidates)([task.graph.full], None)).answers
     assert answers is not None
-    for against in (None, RaceReference.of([answers], seed=0)):
+    for against in (None, RaceReference.from_panel([answers], seed=0)):
         here, there = (list(engine(asked, against)) for engine in (SerialEngine(task.candidates), workers))
         assert [score.share for score in there] == [score.share for score in here]
         assert [score.value for score in there] == pytest.approx([score.value for score in here], abs=0.011)

@@ -1,0 +1,140 @@
+"""Charts with a point for each episode: rewards in their order, and scores against costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from agents.report.charts.style import (
+    BLUE,
+    GREEN,
+    INK,
+    ORANGE,
+    add_colour_bar,
+    add_legend,
+    new_figure,
+)
+from agents.report.episode_selection import episode_of_policy, pareto_frontier
+from agents.report.number_format import COST_NAMES, is_share
+from agents.result import Episode, best_of, best_so_far
+
+EPISODE_COLOURS = "viridis"
+SHOWN = 4.0
+"""Height of an axis, as a multiple of how far the best lies above the median."""
+MANY = 1000
+"""Episodes past which points are drawn as an image, which stays small."""
+
+
+def learning_curve(episodes: Sequence[Episode], uniform: Sequence[int] = ()) -> Figure:
+    """Draw the reward of every episode, of the best so far, and of the uniform policy where it was scored.
+
+    Args:
+        episodes: One or more, in order.
+        uniform: Units per group of the uniform policy; empty for none.
+    """
+    figure, axes = new_figure(3.4, "Reward while searching")
+    indices = [episode.index for episode in episodes]
+    rewards = [episode.reward for episode in episodes]
+    axes.scatter(
+        indices, rewards, s=9, color=BLUE, alpha=0.5, linewidths=0, label="episode", rasterized=len(episodes) > MANY
+    )
+    best = [np.nan if each is None else each.reward for each in best_so_far(episodes)]
+    axes.step(indices, best, where="post", color=BLUE, linewidth=2.2, label="best so far")
+    if found := episode_of_policy(episodes, uniform):
+        axes.axhline(found.reward, color=ORANGE, linestyle="--", linewidth=1.5, label="uniform policy")
+    _leave_out_the_lowest(axes, rewards)
+    axes.set_xlabel("episode")
+    axes.set_ylabel("reward")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    add_legend(figure)
+    return figure
+
+
+def accuracy_against_cost(
+    episodes: Sequence[Episode],
+    kind: str,
+    whole: float,
+    metric: str,
+    uniform: Sequence[int] = (),
+    original: float | None = None,
+) -> Figure:
+    """Draw every scored policy by its cost, the frontier, the best by reward, the uniform one, and the original.
+
+    The original network is left out where no policy comes near its cost: it would leave no room for the others.
+
+    Args:
+        episodes: One or more.
+        kind: A name in `amc.cost.costs.COSTS`.
+        whole: That cost of the whole network.
+        metric: How networks were scored.
+        uniform: Units per group of the uniform policy; empty for none.
+        original: What the whole network scores.
+    """
+    figure, axes = new_figure(4.0, f"Accuracy against {COST_NAMES[kind]}")
+
+    def share(episode: Episode) -> float:
+        return 100 * float(getattr(episode.outcome, kind)) / whole
+
+    def height(episode: Episode) -> float:
+        return metric_value(episode.outcome.accuracy, metric)
+
+    def mark(x: float, y: float, marker: str, size: float, color: str, label: str) -> None:
+        axes.plot(x, y, marker, color=color, markersize=size, markeredgecolor=INK, zorder=4, label=label)
+
+    points = axes.scatter(
+        [share(episode) for episode in episodes],
+        [height(episode) for episode in episodes],
+        c=[episode.index for episode in episodes],
+        cmap=EPISODE_COLOURS,
+        s=20,
+        edgecolors=INK,
+        linewidths=0.3,
+        zorder=3,
+        rasterized=len(episodes) > MANY,
+    )
+    best = pareto_frontier(episodes, kind)
+    axes.step(
+        [share(episode) for episode in best],
+        [height(episode) for episode in best],
+        where="post",
+        color=GREEN,
+        linewidth=1.8,
+        label="frontier",
+    )
+    if found := episode_of_policy(episodes, uniform):
+        mark(share(found), height(found), "D", 9, ORANGE, "uniform policy")
+    if winner := best_of(episodes):
+        mark(share(winner), height(winner), "*", 16, BLUE, "best by reward")
+    if original is not None and max(map(share, episodes)) > 90:
+        mark(100, metric_value(original, metric), "s", 8, INK, "original")
+    _leave_out_the_lowest(axes, [height(episode) for episode in episodes])
+    axes.set_xlabel(f"{COST_NAMES[kind]} left (%)")
+    axes.set_ylabel(metric_label(metric))
+    add_legend(figure)
+    add_colour_bar(figure, points, "episode").locator = MaxNLocator(integer=True)
+    return figure
+
+
+def metric_label(metric: str) -> str:
+    """The name of an axis for scores by the metric: a share is drawn in percent, a user's own metric is no share."""
+    return "accuracy (%)" if is_share(metric) else "metric"
+
+
+def metric_value(value: float, metric: str) -> float:
+    """A score by the metric in the unit of `metric_label`."""
+    return 100 * value if is_share(metric) else value
+
+
+def _leave_out_the_lowest(axes: Axes, values: Sequence[float]) -> None:
+    """Spend the height on the better episodes: early ones may be far below, and a note says how many are."""
+    lowest, median, high = np.quantile(values, [0.0, 0.5, 1.0])
+    low = high - SHOWN * (high - median)
+    if not lowest < low < high:
+        return
+    axes.set_ylim(low, high + 0.06 * (high - low))
+    note = f"{np.sum(np.asarray(values) < low)} below"
+    axes.annotate(note, (0.01, 0.02), xycoords="axes fraction", fontsize=8, color=INK, fontstyle="italic")

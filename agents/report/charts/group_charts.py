@@ -1,0 +1,91 @@
+"""Charts with a row for each channel group: sparsities of every episode, and widths before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
+
+from agents.report.charts.style import (
+    BLUE,
+    GRID,
+    INK,
+    ORANGE,
+    add_colour_bar,
+    add_legend,
+    new_figure,
+)
+from agents.result import Episode, best_of
+from amc.graph import KeptCounts
+
+SPARSITY_COLOURS = "YlGnBu"
+ROW = 0.17  # inches, of a group
+TALLEST = 14.0  # inches
+LONGEST_NAME = 30
+
+
+def sparsities(episodes: Sequence[Episode], names: Sequence[str], units: KeptCounts) -> Figure:
+    """Draw the sparsity of every group in every episode as a heat map, and mark the best episode.
+
+    Args:
+        episodes: One or more, in order.
+        names: The names of the groups.
+        units: Units of each whole group `(groups,)`.
+    """
+    figure, axes = new_figure(_height(len(names)), "Sparsity of every group")
+    image = axes.imshow(
+        100 * (1 - np.stack([episode.kept_counts for episode in episodes]).T / np.asarray(units)[:, None]),
+        aspect="auto",
+        interpolation="nearest",
+        cmap=SPARSITY_COLOURS,
+        vmin=0,
+        vmax=100,
+        extent=(episodes[0].index - 0.5, episodes[-1].index + 0.5, len(names) - 0.5, -0.5),
+    )
+    if winner := best_of(episodes):
+        axes.plot(winner.index, -0.5, "v", color=ORANGE, markersize=9, markeredgecolor=INK, clip_on=False, zorder=4)
+        axes.annotate("best", (winner.index, -0.5), (7, 3), textcoords="offset points", fontsize=9, color=INK)
+    axes.grid(visible=False)
+    axes.set_xlabel("episode")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _name_rows(axes, names)
+    add_colour_bar(figure, image, "sparsity (%)")
+    return figure
+
+
+def widths(names: Sequence[str], before: ArrayLike, after: ArrayLike, uniform: ArrayLike = ()) -> Figure:
+    """Draw the channels of every group `(groups,)` before and after pruning, and of the uniform policy unless empty."""
+    figure, axes = new_figure(_height(len(names)), "Channels of every group")
+    rows = np.arange(len(names))
+    axes.barh(rows, before, height=0.72, color=GRID, label="original")
+    axes.barh(rows, after, height=0.72, color=BLUE, label="kept")
+    if len(np.asarray(uniform)):
+        axes.plot(uniform, rows, "|", color=ORANGE, markersize=9, markeredgewidth=2, label="uniform policy")
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("channels")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _name_rows(axes, names)
+    add_legend(figure)
+    return figure
+
+
+def _height(groups: int) -> float:
+    """The height in inches of a figure with a row for each group."""
+    return min(max(2.8, 1.4 + ROW * groups), TALLEST)
+
+
+def _name_rows(axes: Axes, names: Sequence[str]) -> None:
+    """Write the names beside the rows, at every second or third row where all would be too many to be read."""
+    every = int(np.ceil(len(names) * ROW / TALLEST))
+    shown = range(0, len(names), every)
+    axes.set_yticks(list(shown), [_shortened(names[row]) for row in shown], fontsize=8, parse_math=False)
+    axes.tick_params(axis="y", length=0)
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}"

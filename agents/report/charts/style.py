@@ -1,0 +1,43 @@
+"""What all charts share: the size, the colours, the axes, the legend and the colour bar."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
+from matplotlib.figure import Figure
+
+INK, GRID = "#24292f", "#d0d7de"
+"""Colours of text and of grid lines, used for nothing else: a page may put its own in their place."""
+BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"  # Okabe and Ito (2008): told apart by the colour-blind too
+WIDTH = 5.6  # inches
+DPI = 120
+
+
+def new_figure(height: float, title: str) -> tuple[Figure, Axes]:
+    """An empty figure of that height in inches with a title, and its axes."""
+    with mpl.rc_context({"axes.labelcolor": INK, "text.color": INK}):
+        figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
+        axes = figure.add_subplot()
+    axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK, pad=12)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GRID)
+    axes.tick_params(colors=GRID, labelcolor=INK)
+    axes.grid(color=GRID, linewidth=0.6)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def add_colour_bar(figure: Figure, colours: ScalarMappable, label: str) -> Colorbar:
+    """Draw at the right what the colours mean, and return the bar."""
+    bar = figure.colorbar(colours, pad=0.02, aspect=30)
+    bar.set_label(label, color=INK)
+    bar.ax.tick_params(colors=GRID, labelcolor=INK)
+    bar.outline.set_visible(False)
+    return bar
+
+
+def add_legend(figure: Figure) -> None:
+    """Name lines and points below the axes, where the legend hides none of them."""
+    figure.legend(loc="outside lower right", ncols=4, fontsize=9, frameon=False, labelcolor=INK, columnspacing=1.2)

@@ -1,0 +1,28 @@
+"""Episodes that a report picks out of a search: those that no other beats, and that of a given policy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from agents.result import Episode
+
+
+def pareto_frontier(episodes: Sequence[Episode], kind: str) -> list[Episode]:
+    """The episodes that no other beats in accuracy at the same cost or less, the cheapest first; of equals the first.
+
+    Args:
+        episodes: In any order.
+        kind: The cost that counts, a name in `amc.cost.costs.COSTS`.
+    """
+    best: list[Episode] = []
+    for episode in sorted(episodes, key=lambda each: (getattr(each.outcome, kind), -each.outcome.accuracy, each.index)):
+        if not best or episode.outcome.accuracy > best[-1].outcome.accuracy:
+            best.append(episode)
+    return best
+
+
+def episode_of_policy(episodes: Sequence[Episode], kept_counts: Sequence[int]) -> Episode | None:
+    """The first episode whose policy keeps `kept_counts[g]` units of each group `g`; None where there is none."""
+    return next((episode for episode in episodes if np.array_equal(episode.kept_counts, kept_counts)), None)

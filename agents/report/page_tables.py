@@ -1,0 +1,137 @@
+"""What a report says of a run in tables."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from agents.report.command_lines import check_command
+from agents.report.number_format import COST_NAMES, metric_name, percent, score, score_difference
+from agents.report.run_record import RunRecord
+from agents.report.run_result import ORIGINAL, RunResult
+from agents.result import best_of
+from amc.cost.costs import amount
+
+
+class Table(NamedTuple):
+    """Texts in rows; the first column says what a row is about. The head is empty for a table without one."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def asked_and_reached(record: RunRecord, result: RunResult | None) -> Table:
+    """The episodes and the budget that were asked for, and what came of it."""
+    rows = [("episodes", f"{record.asked:,}", f"{len(record.episodes):,}")]
+    for limit in record.budget:
+        kind, _, most = limit.partition("=")
+        is_share = _is_share(most)
+        asked, reached = percent(float(most)) if is_share else most, ""
+        if result is not None:
+            left = result.costs[kind]
+            reached = percent(left / record.whole[kind]) if is_share else amount(kind, left)
+        rows.append((f"{COST_NAMES[kind]} left, at most", asked, reached))
+    return Table(("", "asked", "reached"), rows)
+
+
+def stages(record: RunRecord) -> Table | None:
+    """The best policy of each stage that was begun, as it scored in the search; None for a search in one stage."""
+    if len(record.stages) == 1:
+        return None
+    rows = []
+    for place, limits in enumerate(record.stages):
+        episodes = [episode for episode in record.episodes if episode.stage == place]
+        best = best_of(episodes)
+        if best is not None:
+            reached = f"{100 * best.outcome.macs / record.whole['macs']:.1f} %"
+            rows.append((" ".join(limits), f"{len(episodes):,}", reached, score(record.metric, best.outcome.accuracy)))
+    return Table(("stage", "episodes", f"{COST_NAMES['macs']} left", f"best {metric_name(record.metric)}"), rows)
+
+
+def scores(record: RunRecord, result: RunResult) -> Table:
+    """The scores of the networks, and how far they are from the original once that is known."""
+    if record.summary is None:
+        rows = [(name, score(record.metric, value)) for name, (value,) in result.scores.items()]
+        return Table(("network", "images of the search"), rows)
+    whole = result.scores[ORIGINAL][1]
+    return Table(
+        ("network", "reward split", "test split", "test split, against the original"),
+        [
+            (
+                name,
+                score(record.metric, on_reward),
+                score(record.metric, on_test),
+                "" if name == ORIGINAL else score_difference(record.metric, on_test - whole),
+            )
+            for name, (on_reward, on_test) in result.scores.items()
+        ],
+    )
+
+
+def costs(record: RunRecord, result: RunResult) -> Table:
+    """The costs of one image before and after pruning."""
+    return Table(
+        ("cost of one image", "original", "found", "left"),
+        [
+            (
+                COST_NAMES[kind],
+                amount(kind, whole),
+                amount(kind, result.costs[kind]),
+                percent(result.costs[kind] / whole),
+            )
+            for kind, whole in record.whole.items()
+        ],
+    )
+
+
+def channels(record: RunRecord, result: RunResult) -> Table:
+    """The channels of every group: in the original, in the uniform policy, and those that are kept."""
+    uniform = list(map(str, result.uniform)) or [""] * len(record.groups)
+    head = ("group", "original", "uniform", "kept", "sparsity")
+    rows = [
+        (
+            group.name,
+            str(group.width),
+            even,
+            str(kept),
+            f"{100 * (1 - kept / group.width):.0f} %",
+        )
+        for group, even, kept in zip(record.groups, uniform, result.channels, strict=True)
+    ]
+    return Table(head, rows)
+
+
+def commands(record: RunRecord) -> Table:
+    """The commands that make the run and its report again, and check the result."""
+    rows = [("make it again", shlex.join(["python", "-m", f"scripts.{record.program}", *record.words]))]
+    if record.summary is not None:
+        rows.append(("check the result", check_command(record.folder, vars(record.summary.arguments))))
+    rows.append(
+        ("write this page again", shlex.join(["python", "-m", "scripts.report", "--run-dir", str(record.folder)]))
+    )
+    return Table(("to", "run"), rows)
+
+
+def circumstances(record: RunRecord) -> Table:
+    """The circumstances of the run: strategy, seed, metric, times, input and versions."""
+    rows = [("strategy", record.strategy), ("seed", str(record.seed)), ("metric", record.metric)]
+    rows.append(("time of the search", _duration(record.seconds)))
+    if record.summary is not None:
+        rows.append(("time in all", _duration(record.summary.wall_seconds)))
+    if record.policy is not None:
+        rows.append(("input", record.policy.inputs))
+        rows += [(name, version) for name, version in record.policy.versions.items()]
+    return Table((), rows)
+
+
+def _is_share(most: str) -> bool:
+    return most[-1].isdigit() and float(most) <= 1
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"

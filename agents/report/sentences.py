@@ -1,0 +1,47 @@
+"""What a report says of a run in sentences."""
+
+from __future__ import annotations
+
+import itertools
+
+from agents.report.command_lines import resume_command
+from agents.report.number_format import COST_NAMES, is_share, metric_name, score
+from agents.report.run_record import RunRecord
+from agents.report.run_result import FOUND, ORIGINAL, UNIFORM, RunResult
+
+
+def headline(record: RunRecord, result: RunResult | None) -> str:
+    """The result of a run in a sentence."""
+    if result is None:
+        return f"{record.model}: no policy within the budget has been scored yet"
+    kinds = [limit.partition("=")[0] for limit in record.budget] or list(record.whole)
+    left = " and ".join(
+        f"{100 * result.costs[kind] / record.whole[kind]:.1f} % of its {COST_NAMES[kind]}" for kind in kinds
+    )
+    scores = {name: score(record.metric, values[-1], digits=1) for name, values in result.scores.items()}
+    name, value = metric_name(record.metric), scores[FOUND]
+    found = f"{record.model} at {left}: " + (f"{value} {name}" if is_share(record.metric) else f"{name} {value}")
+    if record.summary is None:
+        return f"{found} so far"
+    return f"{found} on test images; uniform {scores[UNIFORM]}, original {scores[ORIGINAL]}"
+
+
+def state(record: RunRecord) -> str:
+    """How far a run has come, in sentences."""
+    done = f"{len(record.episodes)} of {record.asked} episodes"
+    if record.summary is None:
+        return f"This run has not ended: at its last checkpoint, {done} were scored. What follows is the best so far."
+    if not record.summary.interrupted:
+        return f"This run has ended: {done} were scored."
+    known = record.summary.episodes
+    which = "of them" if known == len(record.episodes) else f"of the first {known}"
+    return f"This run was interrupted: {done} were scored. What follows is the best {which}."
+
+
+def how_to_resume(record: RunRecord) -> str | None:
+    """The command that goes on with a run; None where it has ended."""
+    if record.summary is not None and not record.summary.interrupted:
+        return None
+    pairs = itertools.pairwise(record.words)
+    given = {option.removeprefix("--"): value for option, value in pairs if option.startswith("--")}
+    return resume_command(record.program, record.folder, given)

@@ -1,0 +1,65 @@
+"""JSON from files, checked against types by `msgspec`: what has another form is a `UserError` that names the entry."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from amc.utils.errors import UserError
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+"""A whole number of 0 or more."""
+Size = Annotated[int, msgspec.Meta(ge=1)]
+"""A whole number above 0."""
+
+T = TypeVar("T")
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        UserError: no such file, or nothing that can be read as one.
+    """
+    try:
+        return parse_object(path.read_bytes(), path)
+    except FileNotFoundError as error:
+        raise UserError(f"no {path.name} in {path.parent}; give the folder of a finished run") from error
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}") from error
+
+
+def parse_object(content: bytes, source: object) -> dict[str, Any]:
+    """The JSON object that `content` is, which is from `source`.
+
+    Raises:
+        UserError: it is none.
+    """
+    try:
+        return msgspec.json.decode(content, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise UserError(f"{source} is damaged: {error}") from error
+
+
+def check_schema(content: Mapping[str, Any], schema: int, source: object) -> None:
+    """Raise a UserError where the JSON object `content` from `source` is not of the version `schema` of its format."""
+    if (found := content.get("schema")) != schema:
+        raise UserError(f"{source}: expected schema {schema}, got {reprlib.repr(found)}; it is of another release")
+
+
+def checked(content: Mapping[str, Any], form: type[T], source: object) -> T:
+    """The JSON object `content` from `source` as a `form`, which is a dataclass.
+
+    Entries that `form` lacks are passed over, so that files of later versions can be read.
+
+    Raises:
+        UserError: an entry is missing, or of another type than its field.
+    """
+    try:
+        return msgspec.convert(content, form, str_keys=True)
+    except msgspec.ValidationError as error:
+        raise UserError(f"{source} is damaged: {error}") from error

@@ -1,0 +1,162 @@
+"""The pruning problem: which policies there are, what an agent sees on the way to one, and what each is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amc.cost.budget import Budgets
+from amc.cost.costs import COSTS, LATENCY, CostFunction
+from amc.criteria import Importance
+from amc.graph import KeptCounts
+from amc.scoring.racing import Score
+from envs.observations import OBSERVATIONS, Decisions, Features
+from envs.partial_policy import Interval, PartialPolicy
+from envs.rewards import REWARDS, Outcome
+
+Act = Callable[[Features, Interval], float]
+"""An actor: the sparsity for an observation and the feasible interval."""
+
+
+class Accuracies(Protocol):
+    """Scores several networks at once, bad ones perhaps by an estimate."""
+
+    def __call__(self, policies: Sequence[KeptCounts], *, race: bool) -> Iterable[Score]:
+        """The scores in the order of the policies; with `race` those of bad ones may be estimates."""
+
+
+class Trajectory(NamedTuple):
+    """An episode without its reward: one step for each of `n` groups.
+
+    Attributes:
+        kept_counts: The policy that the episode ends with, `(n,)`.
+        sparsities: The sparsity that each step executed, `(n,)`.
+        observations: What is seen before each step and after the last, `(n + 1, features)`.
+        intervals: The feasible sparsities before each step and after the last, `(n + 1, 2)`.
+    """
+
+    kept_counts: KeptCounts
+    sparsities: NDArray[np.float64]
+    observations: NDArray[np.float32]
+    intervals: NDArray[np.float64]
+
+
+class PruningProblem:
+    """One network, its budgets, and what a pruned network is worth; it never changes, whatever is asked of it.
+
+    Args:
+        budgets: The limits over the analysed network; without any the sparsities are not bounded.
+        accuracy: The accuracy in [0, 1] of the network that given kept counts leave.
+        group_features: What the weights say of each group, `(groups, group_features)` in [0, 1]; none by default.
+        importance: How much each unit matters, `(graph.unit_count,)`, for rules that compare channels; all alike by
+            default.
+        reward: A name in `envs.rewards.REWARDS`.
+        observation: A name in `envs.observations.OBSERVATIONS`.
+        latency: The latency in ms of the network that given kept counts leave, measured or predicted; none by default.
+        accuracies: What scores several networks at once (`amc.scoring.scorer.PolicyScorer.all`); by default
+            `accuracy`, one after the other.
+    """
+
+    def __init__(
+        self,
+        budgets: Budgets,
+        accuracy: Callable[[KeptCounts], float],
+        group_features: NDArray[np.float64] | None = None,
+        importance: Importance | None = None,
+        reward: str = "error",
+        observation: str = "scale_free",
+        latency: CostFunction | None = None,
+        accuracies: Accuracies | None = None,
+    ) -> None:
+        self.budgets = budgets
+        self.graph = budgets.graph
+        if group_features is None:
+            group_features = np.zeros((len(self.graph.groups), 0))
+        self.importance = np.ones(self.graph.unit_count) if importance is None else importance
+        self.observation_name = observation
+        self.observation = OBSERVATIONS[observation](self.graph, budgets, group_features)
+        self._accuracy = accuracy
+        self._accuracies = accuracies or (
+            lambda policies, **_: (Score(accuracy(kept_counts)) for kept_counts in policies)
+        )
+        self._reward = REWARDS[reward].function
+        self._may_race = not REWARDS[reward].weighs_cost
+        self._costs = {kind: make(self.graph) for kind, make in COSTS.items()}
+        self._measures = latency is not None
+        self._latency = latency or (lambda _: 0.0)
+
+    # -- what a policy is worth ---------------------------------------------------------------------------------
+
+    def score(self, kept_counts: KeptCounts) -> tuple[float, Outcome]:
+        """The reward and outcome of the policy `kept_counts` `(groups,)`, whether or not it is within the budget."""
+        outcome = self.outcome(kept_counts, self._accuracy(kept_counts))
+        return float(self._reward(outcome)), outcome
+
+    def score_all(self, policies: Sequence[KeptCounts], *, race: bool = False) -> Iterator[tuple[float, Outcome]]:
+        """The reward and outcome of each policy; with `race` bad ones are estimated, where reward is accuracy alone."""
+        scores = self._accuracies(policies, race=race and self._may_race)
+        if self._measures:  # while latency is measured, nothing else may run
+            scores = list(scores)
+        for kept_counts, score in zip(policies, scores, strict=True):
+            outcome = self.outcome(kept_counts, score.value, score.share)
+            yield float(self._reward(outcome)), outcome
+
+    def outcome(self, kept_counts: KeptCounts, accuracy: float, images: float = 1.0) -> Outcome:
+        """What the policy `kept_counts` led to, its accuracy being of the share `images` of the images."""
+        latency = self._latency(kept_counts)
+        use = 1.0
+        if self.budgets.limits:
+            limit = self.budgets.limits[0]
+            use = (latency if limit.kind == LATENCY else limit.cost(kept_counts)) / limit.most
+        counted = {kind: cost(kept_counts) for kind, cost in self._costs.items()}
+        within = self.budgets.allows(kept_counts)
+        return Outcome(
+            accuracy=accuracy, budget_use=use, within_budget=within, latency=latency, images=images, **counted
+        )
+
+    def reward(self, kept_counts: KeptCounts, accuracy: float) -> float:
+        """The reward of the policy `kept_counts` when its network has this accuracy."""
+        return float(self._reward(self.outcome(kept_counts, accuracy)))
+
+    # -- the way to a policy ------------------------------------------------------------------------------------
+
+    def begin(self) -> PartialPolicy:
+        """A policy of which nothing is decided: the begin of an episode."""
+        return PartialPolicy(self.budgets, self.observation)
+
+    def rollout(self, act: Act) -> Trajectory:
+        """The whole episode in which `act` decides each group; its policy is not scored."""
+        policy = self.begin()
+        observations, intervals, executed = [policy.observe()], [policy.interval], []
+        while not policy.complete:
+            executed.append(policy.decide(act(observations[-1], intervals[-1])))
+            observations.append(policy.observe())
+            intervals.append(policy.interval)
+        return Trajectory(policy.kept_counts, np.array(executed), np.stack(observations), np.array(intervals))
+
+    def trajectories(self, policies: Sequence[KeptCounts]) -> list[Trajectory]:
+        """The episodes that end with `policies`, which must be feasible, without scoring them; all at once."""
+        kept_counts = np.stack(policies)
+        count, groups = kept_counts.shape
+        sparsities = self.sparsities(kept_counts)
+        intervals = np.ones((count, groups + 1, 2)) * (0.0, 1.0)
+        intervals[:, :-1] = self.sparsities(np.moveaxis(self.budgets.intervals(kept_counts), -1, 0)[::-1]).transpose(
+            1, 2, 0
+        )
+        decisions = Decisions(
+            kept_counts=np.repeat(kept_counts, groups, axis=0),
+            index=np.tile(np.arange(groups), count),
+            intervals=intervals[:, :-1].reshape(-1, 2),
+            previous=np.hstack([np.zeros((count, 1)), sparsities[:, :-1]]).reshape(-1),
+        )
+        observations = np.zeros((count, groups + 1, len(self.observation.names)), dtype=np.float32)
+        observations[:, :-1] = self.observation(decisions).reshape(count, groups, -1)
+        return [Trajectory(*each) for each in zip(kept_counts, sparsities, observations, intervals, strict=True)]
+
+    def sparsities(self, kept_counts: KeptCounts) -> NDArray[np.float64]:
+        """The sparsities of `kept_counts`, `(..., groups)`: the actions that lead to them, where they are feasible."""
+        share: NDArray[np.float64] = 1.0 - kept_counts / self.graph.full
+        return share
