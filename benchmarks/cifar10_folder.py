@@ -38,12 +38,12 @@ class Arguments:
 def cifar10_folder(arguments: Arguments) -> None:
     """Download, write, print."""
     _check_free(arguments.out)
-    sources = cifar10(None)
-    train, test = sources.parts["train"], sources.parts["test"]
+    data = cifar10(None)
+    train, test = data.sources["train"], data.sources["test"]
     assert isinstance(train, PixelDataset)
     assert isinstance(test, PixelDataset)
-    assert sources.class_names is not None
-    lay_out(train, test, sources.class_names, arguments.out)
+    assert data.class_names is not None
+    lay_out(train, test, data.class_names, arguments.out)
     print(f"wrote {len(train) + len(test):,} images into {arguments.out}")
 
 

@@ -22,16 +22,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from amc.analysis.analyse import analyse
-from amc.analysis.self_check import TOLERANCES, check
-from amc.analysis.trial import run, small_inputs, stays_double
+from amc.analysis.check_runs import computes_in_float64, float_outputs, small_inputs
+from amc.analysis.self_check import TOLERANCES, failed_groups
 from amc.artifacts.portable import export_onnx
 from amc.cost.costs import macs
 from amc.graph import Example, PruningGraph, trace_graph
 from amc.graph.freeze import freeze
-from amc.graph.inputs import arguments, cast, tensors
-from amc.graph.trace_forward import separate_operators
+from amc.graph.inputs import arguments, cast_floats, tensors
+from amc.graph.trace_forward import unfused_operators
 from amc.pruning.masked_network import randomised
-from amc.pruning.slicing import Selection, UnitMask, compact, select
+from amc.pruning.slicing import Selection, UnitMask, compact, make_selection
 from amc.utils.errors import UserError
 from benchmarks.coverage_networks import build
 from benchmarks.runs import peak_memory
@@ -49,12 +49,12 @@ def row(name: str) -> dict[str, Any]:
     if result["memory"] > result["memory_allowed"] + FIRST_USE:
         failures.append(f"the analysis takes {result['memory']:.0f} MB, allowed are {result['memory_allowed']:.0f} MB")
     if graph.groups:
-        selection = select(graph, model, random_mask(graph, graph.least, 0))
+        selection = make_selection(graph, model, random_mask(graph, graph.least, 0))
         failures += _macs_differ("compact", compact(model, selection), example, macs(graph)(graph.least))
         model = randomised(model, torch.Generator().manual_seed(0))  # the largest networks are not held twice
         inputs = next(small_inputs(example, graph, partial(trace_graph, model), torch.Generator().manual_seed(0)))
-        dtype = torch.float64 if stays_double(model, inputs) else torch.float32
-        model, inputs = model.to(dtype), cast(inputs, dtype)
+        dtype = torch.float64 if computes_in_float64(model, inputs) else torch.float32
+        model, inputs = model.to(dtype), cast_floats(inputs, dtype)
         small, selection, result["max_relative_error"] = _cut(model, graph, inputs)
         if result["max_relative_error"] > TOLERANCES[dtype]:
             failures.append(f"outputs differ by {result['max_relative_error']:.1e}")
@@ -75,7 +75,7 @@ def _analysed(name: str, model: nn.Module, example: Example) -> tuple[PruningGra
     seconds = time.process_time() - began
     memory = peak_memory() - before
     began = time.process_time()
-    graph = freeze(graph, check(model, graph, example, trace_graph))
+    graph = freeze(graph, failed_groups(model, graph, example, trace_graph))
     cost = macs(graph)
     return graph, {
         "name": name,
@@ -106,7 +106,7 @@ class _Largest(TorchDispatchMode):
 def _allowed(model: nn.Module, example: Example) -> float:
     """Megabytes of the network and of three times its largest activation."""
     with torch.no_grad(), _Largest() as largest:
-        run(model, example)
+        float_outputs(model, example)
     return (sum(each.nbytes for each in model.state_dict().values()) + 3 * largest.nbytes) / 2**20
 
 
@@ -117,7 +117,7 @@ def _cut(model: nn.Module, graph: PruningGraph, inputs: Example) -> tuple[nn.Mod
     for number, kept_counts in enumerate((graph.least, by_chance, graph.full - graph.full // 4)):
         del small
         mask = random_mask(graph, kept_counts, number)
-        selection = select(graph, model, mask)
+        selection = make_selection(graph, model, mask)
         small = compact(model, selection)
         worst = max(worst, distance(_outputs(small, inputs), _masked_consumers(model, graph, mask, inputs)))
     return small, selection, worst
@@ -127,7 +127,7 @@ def _pruned_again(small: nn.Module, inputs: Example) -> list[str]:
     again = analyse(small, inputs)
     if not again.groups:
         return ["the compact network can't be pruned again"]
-    _outputs(compact(small, select(again, small, random_mask(again, again.least, 0))), inputs)
+    _outputs(compact(small, make_selection(again, small, random_mask(again, again.least, 0))), inputs)
     return []
 
 
@@ -135,7 +135,7 @@ def _exported(network: nn.Module, inputs: Example) -> float | str:
     """How far the network in ONNX Runtime is from that in memory, or why it can't be exported."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            return export_onnx(network.float(), cast(inputs, torch.float32), Path(folder) / "network.onnx")
+            return export_onnx(network.float(), cast_floats(inputs, torch.float32), Path(folder) / "network.onnx")
         except UserError as error:
             return str(error)
 
@@ -146,8 +146,8 @@ def _macs_differ(which: str, model: nn.Module, example: Example, expected: int) 
 
 
 def _outputs(model: nn.Module, inputs: Example) -> list[Tensor]:
-    with torch.no_grad(), separate_operators(model):
-        return run(model, inputs)
+    with torch.no_grad(), unfused_operators(model):
+        return float_outputs(model, inputs)
 
 
 def _masked_consumers(model: nn.Module, graph: PruningGraph, mask: UnitMask, inputs: Example) -> list[Tensor]:

@@ -27,7 +27,7 @@ from amc.data.load import load_data
 from amc.networks.sources import load_network
 from amc.pruning.inference_form import for_inference
 from amc.recovery.recoveries import DEFAULT_RECOVERY, RECOVERIES
-from amc.task import Task
+from amc.task import Task, TaskOptions
 from amc.training.distillation import Distillation
 from amc.training.training_loop import Recipe, Training
 from amc.utils.files import write_json, write_text
@@ -90,7 +90,7 @@ def _rows(arguments: Arguments, known: int) -> Iterator[dict[str, Any]]:
         return
     network = load_network(arguments.model, arguments.weights)
     splits = load_data(arguments.data, network.preprocess, seed=arguments.seed)
-    task = Task(network.model, splits, [arguments.budget], seed=arguments.seed)
+    task = Task(network.model, splits, [arguments.budget], options=TaskOptions(seed=arguments.seed))
     for way in RECOVERIES:  # what is done once for all networks
         task.compressor.compact(task.compressor.mask(task.graph.full), way)
     images = splits.train.take(arguments.images, arguments.seed)

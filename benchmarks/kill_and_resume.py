@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.search.checkpoint_file import latest_checkpoint
+from agents.checkpoint import latest_checkpoint
 from amc.artifacts.policy import POLICY_FILE
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER
 from amc.utils.errors import UserError

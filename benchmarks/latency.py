@@ -28,8 +28,8 @@ from amc.latency.onnx_slicing import Exporter
 from amc.latency.random_kept_counts import random_kept_counts
 from amc.latency.target import LOCAL, parse_target
 from amc.networks.sources import load_network
-from amc.pruning.slicing import choose
-from amc.task import prunable_graph
+from amc.pruning.slicing import choose_units
+from amc.task import TaskOptions, prunable_graph
 from amc.utils.errors import UserError
 from amc.utils.files import write_text
 from benchmarks.latency_page import Row, document
@@ -81,7 +81,7 @@ def _row(name: str, target: str) -> Row:
     torch.manual_seed(0)
     model = load_network(name, "none").model.eval()
     example = torch.zeros(1, 3, SIZES[name], SIZES[name])
-    graph = prunable_graph(model, example, GRAIN)
+    graph = prunable_graph(model, example, TaskOptions(round_to=GRAIN))
     exporter = Exporter(model, graph, example)
     with tempfile.TemporaryDirectory() as folder, Device(parse_target(target)) as device:
         start = time.perf_counter()
@@ -139,7 +139,7 @@ def _budget(latency_model: LatencyModel) -> Row:
 def _in_processes(exporter: Exporter, kept_counts: KeptCounts, target: str) -> list[float]:
     """The ratio of a compact network to the original, each in a process of its own there."""
     graph = exporter.graph
-    models = [exporter.original, exporter.compact(choose(graph, np.zeros(graph.unit_count), kept_counts))]
+    models = [exporter.original, exporter.compact(choose_units(graph, np.zeros(graph.unit_count), kept_counts))]
     ratios = []
     for _ in range(PROCESSES):
         with Device(parse_target(target)) as device:

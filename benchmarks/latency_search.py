@@ -17,9 +17,9 @@ from typing import Any
 from torch import nn
 
 import amc
+from amc.artifacts.onnx_conversion import unoptimised_onnx
 from amc.artifacts.policy import POLICY_FILE, read_policy
-from amc.artifacts.portable import onnx_as_it_is
-from amc.graph.input_spec import zeros
+from amc.graph.input_spec import zero_inputs
 from amc.latency.measuring_device import Device
 from amc.latency.target import LOCAL, parse_target
 from amc.networks.sources import load_network
@@ -123,9 +123,9 @@ def _ratio(arguments: Arguments, folder: Path) -> float:
     path = folder / "ratio.json"
     if not path.exists():
         networks: list[nn.Module] = [load_network(arguments.model, arguments.weights).model, amc.load(folder)]
-        example = zeros(read_policy(folder / POLICY_FILE).inputs)
+        example = zero_inputs(read_policy(folder / POLICY_FILE).inputs)
         with Device(parse_target(LOCAL)) as device:
-            models = [onnx_as_it_is(network, example).SerializeToString() for network in networks]
+            models = [unoptimised_onnx(network, example).SerializeToString() for network in networks]
             timing = device.measure(models, PRECISION, SECONDS)
         write_text(path, json.dumps(timing.ratios[1].value))
     ratio: float = json.loads(path.read_text(encoding="utf-8"))

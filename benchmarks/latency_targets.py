@@ -23,7 +23,7 @@ from amc.latency.onnx_slicing import Exporter
 from amc.latency.table import LatencyTable
 from amc.latency.target import LOCAL, parse_target
 from amc.networks.sources import load_network
-from amc.task import prunable_graph
+from amc.task import TaskOptions, prunable_graph
 from amc.utils.files import write_json
 from benchmarks.runs import machine
 from scripts.command.cli import run
@@ -51,7 +51,7 @@ def latency_targets(arguments: Arguments) -> None:
     torch.manual_seed(0)
     model = load_network(arguments.model, "none").model.eval()
     example = torch.zeros(1, 3, arguments.image_size, arguments.image_size)
-    exporter = Exporter(model, prunable_graph(model, example, GRAIN), example)
+    exporter = Exporter(model, prunable_graph(model, example, TaskOptions(round_to=GRAIN)), example)
     tables = [(target, _table(target, exporter)) for _ in range(arguments.turns) for target in arguments.targets]
     first = tables[0][1]
     rows = [{"target": target, **_compared(table, first)} for target, table in tables]

@@ -23,7 +23,7 @@ from amc.data.load import load_data
 from amc.data.splits import SplitSizes
 from amc.networks.sources import load_network
 from amc.recovery.recoveries import RECOVERIES
-from amc.task import CALIBRATION_BATCH, Task
+from amc.task import CALIBRATION_BATCH, Task, TaskOptions
 from amc.utils.files import write_json, write_text
 from benchmarks.runs import machine, percent
 from scripts.command.cli import run
@@ -65,7 +65,7 @@ def _rows(arguments: Arguments, known: set[tuple[str, float, str, str]]) -> Iter
     for model, weights in zip(arguments.models, arguments.weights, strict=True):
         network = load_network(model, weights)
         splits = load_data(arguments.data, network.preprocess, SplitSizes(), arguments.seed)
-        task = Task(network.model, splits, seed=arguments.seed)
+        task = Task(network.model, splits, options=TaskOptions(seed=arguments.seed))
         calibration = [inputs for inputs, _ in splits.calibration.batches(CALIBRATION_BATCH)]
         for criterion in arguments.criteria:
             start = time.perf_counter()

@@ -22,7 +22,7 @@ from PIL import Image
 
 from amc.artifacts.run_folder import REPORT_FILE
 from amc.utils.errors import UserError
-from amc.utils.files import write_whole
+from amc.utils.files import write_atomically
 from scripts.command.cli import run
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -126,7 +126,7 @@ def take(browser: str, url: str, window: tuple[int, int], path: Path) -> None:
             raise UserError(f"{browser} took no picture of {url}")
         with Image.open(shot) as image:
             picture = image.convert("RGB")
-        write_whole(path, lambda temporary: picture.save(temporary, optimize=True))
+        write_atomically(path, lambda temporary: picture.save(temporary, optimize=True))
     print(path)
 
 

@@ -49,7 +49,7 @@ def search_memory(arguments: Arguments) -> None:
     del network  # as scripts.train does
     print(f"{machine()}\n{arguments.model}: {peak_memory():,.0f} MB when it is prepared", flush=True)
     peak = peak_of_a_search(task, arguments.episodes)
-    print(f"after {arguments.episodes} episodes: {peak:,.0f} MB, {task.candidates.dtype}")
+    print(f"after {arguments.episodes} episodes: {peak:,.0f} MB, {task.candidates().dtype}")
 
 
 def main() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from agents.search.search import BestOf, make_problem, make_strategy
+from agents.search.episode_log import EpisodeLog
+from agents.search.problem import make_problem
+from agents.strategies import make_strategy
 from amc.data.load import load_data
 from amc.data.preprocess import Preprocess
 from amc.networks.sources import load_network
-from amc.task import Task
+from amc.task import Task, TaskOptions
 from benchmarks.runs import peak_memory
 from scripts.options.network_and_images import ImageOptions
 
@@ -17,10 +19,11 @@ def make_task(
     """The task that scripts.train makes of these options, and how its images became inputs."""
     network = load_network(model, weights)
     preprocess = ImageOptions(image_size=image_size).preprocess(network.preprocess)
-    return Task(network.model, load_data(data, preprocess, seed=seed), [budget], seed=seed), preprocess
+    return Task(network.model, load_data(data, preprocess, seed=seed), [budget], TaskOptions(seed=seed)), preprocess
 
 
 def peak_of_a_search(task: Task, episodes: int, seed: int = 0) -> float:
     """MiB that this process has held at the most once it has searched."""
-    make_strategy("ddpg").search(make_problem(task), episodes, seed, BestOf())
+    with task.scorer() as scorer:
+        make_strategy("ddpg").search(make_problem(task, scorer), episodes, seed, EpisodeLog())
     return peak_memory()

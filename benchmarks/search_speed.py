@@ -25,7 +25,9 @@ import amc.recovery.calibration
 import amc.scoring.candidates
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
 from agents.result import Episode
-from agents.search.search import BestOf, make_problem, make_strategy
+from agents.search.episode_log import EpisodeLog
+from agents.search.problem import make_problem
+from agents.strategies import make_strategy
 from amc.compression.compressor import Compressor
 from amc.data.preprocess import Preprocess
 from amc.data.resident import ResidentImages
@@ -82,7 +84,9 @@ def search_speed(arguments: Arguments) -> None:
     rows: dict[str, list[Tensor]] = defaultdict(list)
     with _noted(rows):
         task, preprocess = _task(arguments)
-    whole = Candidates(*task.candidates.recipe)  # the number format of both is chosen before the clock starts
+        assert task.group_features.size, "which reads the rows"
+    scorer = task.scorer()
+    whole = Candidates(*scorer.candidates.recipe)  # the number format of both is chosen before the clock starts
     paper = _paper(task, preprocess, {name: torch.cat(parts).numpy() for name, parts in rows.items()})
     clock, apart = PartTimes(), PartTimes()
     every = max(arguments.episodes // arguments.paper_episodes, 1)
@@ -106,8 +110,9 @@ def search_speed(arguments: Arguments) -> None:
     with ExitStack() as stack:
         _time_parts(clock, stack)
         with clock.part("decide"):
-            make_strategy("ddpg").search(make_problem(task), arguments.episodes, arguments.seed, BestOf(compare))
-    result = _speeds(clock, apart, found) | _faithfulness(found) | _passes(task.candidates, found)
+            problem = make_problem(task, scorer)
+            make_strategy("ddpg").search(problem, arguments.episodes, arguments.seed, EpisodeLog(compare))
+    result = _speeds(clock, apart, found) | _faithfulness(found) | _passes(scorer.candidates, found)
     result |= {"paper_seconds": {part: seconds / _papers(found) for part, seconds in paper.seconds.items()}}
     result |= {"peak_memory_mb": _peak_memory(arguments), "dtype": str(whole.dtype), "machine": machine()}
     write_json(arguments.out, result)

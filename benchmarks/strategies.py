@@ -20,7 +20,7 @@ from amc.cost.costs import macs
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
 from amc.networks.sources import load_network
-from amc.task import Task
+from amc.task import Task, TaskOptions
 from amc.utils.files import write_json, write_text
 from benchmarks.runs import machine, percent
 from scripts.command.cli import run
@@ -71,7 +71,12 @@ def _rows(arguments: Arguments, known: set[tuple[str, int]]) -> Iterator[dict[st
             continue
         splits = load_data(arguments.data, network.preprocess, SplitSizes(), seed)
         for name in todo:
-            task = Task(network.model, splits, [arguments.budget], reward_images=arguments.reward_images, seed=seed)
+            task = Task(
+                network.model,
+                splits,
+                [arguments.budget],
+                options=TaskOptions(reward_images=arguments.reward_images, seed=seed),
+            )
             whole = macs(task.graph)(task.graph.full)
             start = time.perf_counter()
             result = search(task, arguments.episodes, seed, name)

@@ -43,7 +43,8 @@ def workers(arguments: Arguments) -> None:
     """Measure in turns and print the ratio."""
     network = load_network(arguments.model, arguments.weights)
     task = Task(network.model, load_data(arguments.data, network.preprocess), [arguments.budget])
-    one, several = SerialEngine(task.candidates), Workers(task.candidates, arguments.workers)
+    candidates = task.candidates()
+    one, several = SerialEngine(candidates), Workers(candidates, arguments.workers)
     rng = np.random.default_rng(0)
     ratios = []
     for turn in range(TURNS + 1):

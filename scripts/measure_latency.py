@@ -8,9 +8,10 @@ from pathlib import Path
 
 import tyro
 
-from agents.report.terminal.text_table import Column, print_table
+from agents.report.terminal.column_widths import Column
+from agents.report.terminal.text_table import print_table
 from amc.artifacts.policy import POLICY_FILE, read_policy
-from amc.graph.input_spec import zeros
+from amc.graph.input_spec import zero_inputs
 from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter
 from amc.latency.runtimes import LatencyRuntime, RuntimeOptions, find_runtime
@@ -77,7 +78,7 @@ def _measure(arguments: Arguments, runtime: LatencyRuntime) -> None:
     networks = {"original": original.model}
     if arguments.run_dir is not None:
         networks["pruned"] = compact_network(arguments.run_dir, original)
-        example = zeros(read_policy(arguments.run_dir / POLICY_FILE).inputs)
+        example = zero_inputs(read_policy(arguments.run_dir / POLICY_FILE).inputs)
     else:
         example = options.example(original)
     timing = runtime.measure(list(networks.values()), example, arguments.precision, arguments.seconds)

@@ -11,7 +11,7 @@ from agents.report.number_format import COST_NAMES, metric_name, percent, score,
 from agents.report.run_record import RunRecord
 from agents.report.run_result import ORIGINAL, RunResult
 from agents.result import best_of
-from amc.cost.costs import amount
+from amc.cost.costs import format_cost
 
 
 class Table(NamedTuple):
@@ -30,7 +30,7 @@ def asked_and_reached(record: RunRecord, result: RunResult | None) -> Table:
         asked, reached = percent(float(most)) if is_share else most, ""
         if result is not None:
             left = result.costs[kind]
-            reached = percent(left / record.whole[kind]) if is_share else amount(kind, left)
+            reached = percent(left / record.whole[kind]) if is_share else format_cost(kind, left)
         rows.append((f"{COST_NAMES[kind]} left, at most", asked, reached))
     return Table(("", "asked", "reached"), rows)
 
@@ -76,8 +76,8 @@ def costs(record: RunRecord, result: RunResult) -> Table:
         [
             (
                 COST_NAMES[kind],
-                amount(kind, whole),
-                amount(kind, result.costs[kind]),
+                format_cost(kind, whole),
+                format_cost(kind, result.costs[kind]),
                 percent(result.costs[kind] / whole),
             )
             for kind, whole in record.whole.items()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from amc.criteria import Criterion, Evidence, find_criterion
 from amc.graph import KeptCounts, PruningGraph
 from amc.graph.inputs import Example
-from amc.pruning.slicing import Selection, UnitMask, choose, compact, select, sliced
+from amc.pruning.slicing import Selection, UnitMask, choose_units, compact, make_selection, slice_tensors
 from amc.recovery.recoveries import DEFAULT_RECOVERY, Adjust, find_recovery
 
 DEFAULT_CRITERION = "l1"
@@ -36,12 +36,17 @@ class Compressor:
     ) -> None:
         self.model = model
         self.graph = graph
+        self._criterion = criterion
         self._evidence = Evidence(model, graph, calibration, seed)
         self.importance = find_criterion(criterion)(self._evidence)
 
+    def of(self, model: nn.Module, graph: PruningGraph) -> Compressor:
+        """A compressor of another network, with the same images, criterion and seed."""
+        return Compressor(model, graph, self.calibration, self._criterion, self._evidence.seed)
+
     def mask(self, kept_counts: KeptCounts) -> UnitMask:
         """Which units stay when `kept_counts[g]` of each group do."""
-        return choose(self.graph, self.importance, kept_counts)
+        return choose_units(self.graph, self.importance, kept_counts)
 
     def compact(self, mask: UnitMask, recovery: str | Adjust = DEFAULT_RECOVERY) -> tuple[nn.Module, Selection]:
         """The compact network in evaluation mode in which the units `mask` are left, and how it was cut.
@@ -49,15 +54,15 @@ class Compressor:
         `recovery` is what `amc.recovery.recoveries.find_recovery` takes.
         """
         steps = find_recovery(recovery)
-        selection = select(self.graph, self.model, mask)
+        selection = make_selection(self.graph, self.model, mask)
         network = compact(self.model, selection, steps.replaced(self._evidence, mask)).eval()
         steps(network, self._evidence, mask)
         return network.eval(), selection
 
     def tensors(self, mask: UnitMask, recovery: str | Adjust) -> tuple[dict[str, Tensor], Selection]:
         """All tensors of the compact network by name, before it is adjusted, and how it was cut."""
-        selection = select(self.graph, self.model, mask)
-        return sliced(self.model, selection, find_recovery(recovery).replaced(self._evidence, mask)), selection
+        selection = make_selection(self.graph, self.model, mask)
+        return slice_tensors(self.model, selection, find_recovery(recovery).replaced(self._evidence, mask)), selection
 
     @property
     def calibration(self) -> Sequence[Example]:

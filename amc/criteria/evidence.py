@@ -1,4 +1,4 @@
-"""What criteria look at, and how what they find of each layer becomes one number for each unit."""
+"""The network, analysis and images that criteria look at, and how numbers of each layer become one for each unit."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from amc.graph import Layer
 from amc.recovery.calibrated_network import CalibratedNetwork
 
 Importance = NDArray[np.float64]
-"""Importance of each unit, `(graph.unit_count,)`."""
+"""The importance of each unit, 0 or more, `(graph.unit_count,)`; it is comparable within a group."""
 
 
 class Evidence(CalibratedNetwork):
-    """A trained network, its analysis and calibration images, as criteria look at them."""
+    """What a criterion is given: a trained network, its analysis and calibration images."""
 
     @cached_property
     def parameters(self) -> dict[str, Tensor]:
@@ -32,15 +32,19 @@ class Evidence(CalibratedNetwork):
             yield layer
 
     def unit_importance(self, found: Mapping[str, NDArray[np.float64]]) -> Importance:
-        """One number for each unit from those that were found along the input axis of each consumer's weight.
+        """One number for each unit from numbers along the input axis of consumers' weights.
 
-        Those of each consumer are divided by their sum over the group, then added up. `found` is by weight.
+        The numbers of each consumer are divided by their sum over the group, then added up, so that all consumers count
+        alike.
+
+        Args:
+            found: Numbers of 0 or more by the name of the weight, `(inputs,)` each.
         """
         layers = {layer.weight: layer for layer in self.graph.layers}
         return self.unit_importance_by_use({layers[name]: values for name, values in found.items()})
 
     def unit_importance_by_use(self, found: Mapping[Layer, NDArray[np.float64]]) -> Importance:
-        """As `joined`, for each use of a weight: one that is tied both ways has two input axes."""
+        """Importance as `unit_importance`, for each use of a weight: one that is tied both ways has two input axes."""
         total = np.zeros(self.graph.unit_count)
         for layer, values in found.items():
             units = layer.weight_in.units

@@ -10,7 +10,7 @@ from amc.graph import Layer
 
 
 def nisp(evidence: Evidence) -> Importance:
-    """Neuron importance score propagation (Yu et al. 2018, equation 7): `s_k = |W|' s_(k+1)`, last layer to first.
+    """Neuron importance score propagation, `s_k = |W|' s_(k+1)`, last layer to first (Yu et al. 2018, equation 7).
 
     Channels that no group has count as much as the mean channel of the layer's output.
     """

@@ -28,7 +28,7 @@ class LazyImages:
         self._title = title
 
     @cached_property
-    def now(self) -> ResidentImages | StreamedImages:
+    def loaded(self) -> ResidentImages | StreamedImages:
         """The images themselves, read into memory if they fit.
 
         Raises:
@@ -43,12 +43,12 @@ class LazyImages:
 
     def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """One pass, as `amc.data.images.Images.batches`; the first one reads."""
-        return self.now.batches(size, shuffle_seed)
+        return self.loaded.batches(size, shuffle_seed)
 
     def take(self, count: int, seed: int) -> "LazyImages | ResidentImages":
         """Some of the images, as `amc.data.images.Images.take`; reads nothing."""
-        if "now" in self.__dict__ and isinstance(self.now, ResidentImages):
-            return self.now.take(count, seed)
+        if "loaded" in self.__dict__ and isinstance(self.loaded, ResidentImages):
+            return self.loaded.take(count, seed)
         return LazyImages(self._streamed.take(count, seed), self._memory_limit_bytes, self._title)
 
     def example(self, count: int = 2) -> Tensor:

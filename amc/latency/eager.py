@@ -15,7 +15,7 @@ from amc.graph.inputs import Example, feed
 from amc.latency.fingerprint import fingerprint
 from amc.latency.timing import Timer, Timing, measure, wall_timer
 from amc.scoring.metrics import check_runs
-from amc.utils.copying import copied
+from amc.utils.copying import copy_network
 
 
 class Eager:
@@ -42,7 +42,7 @@ class Eager:
             UserError: a network does not take the example.
         """
         batch = tree_map(lambda leaf: leaf.to(self._device) if isinstance(leaf, Tensor) else leaf, example)
-        ready = [copied(network).to(self._device).eval() for network in networks]
+        ready = [copy_network(network).to(self._device).eval() for network in networks]
         for network in ready:
             check_runs(network, batch)
         with self._settings(), torch.inference_mode():

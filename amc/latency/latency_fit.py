@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from amc.cost.costs import CostFunction, written
+from amc.cost.costs import CostFunction, written_elements
 from amc.graph import KeptCounts, PruningGraph
 
 LEAST_SHARE = 1e-3
@@ -46,7 +46,7 @@ class LatencyTerms:
     @classmethod
     def of(cls, graph: PruningGraph, layers: CostFunction) -> LatencyTerms:
         """The parts of `graph`, whose layers take `layers` ms in all."""
-        return cls(layers, written(graph))
+        return cls(layers, written_elements(graph))
 
     def __call__(self, kept_counts: KeptCounts) -> NDArray[np.float64]:
         """Both with `kept_counts`, `(2,)`."""

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from amc.artifacts.checked_json import Count, checked, read_object
-from amc.cost.budget import Budgets, Costs
+from amc.cost.budget import Budgets
 from amc.cost.costs import COSTS, LATENCY, CostFunction, macs
+from amc.cost.limit import Costs
 from amc.graph import KeptCounts, PruningGraph
 from amc.latency.latency_fit import LatencyTerms, MeasuredNetwork, PredictedLatency, fit, relative_errors
 from amc.latency.layer_shapes import shapes_of
@@ -18,10 +19,11 @@ from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter
 from amc.latency.random_kept_counts import random_kept_counts
 from amc.latency.table import LatencyTable
-from amc.pruning.slicing import choose
+from amc.pruning.slicing import choose_units
 from amc.utils.errors import UserError
 from amc.utils.files import write_json
 
+TABLE_FILE, MEASURED_FILE = "latency-table.json", "latency.json"
 NETWORKS = 24
 """Random compact networks that the prediction is fitted to."""
 HELD_OUT = 8
@@ -168,6 +170,11 @@ class LatencyModel:
         as_long = milliseconds(kept_counts) > UNMOVED * milliseconds(graph.full)
         return [graph.layers[index].name for index in np.flatnonzero(fewer & as_long)]
 
+    def save(self, folder: Path) -> None:
+        """Write the table and what was measured into `folder`, for a search that goes on."""
+        self.table.write(folder / TABLE_FILE)
+        self.write(folder / MEASURED_FILE)
+
     def write(self, path: Path) -> None:
         """Write what was measured, for a search that goes on."""
         networks = [_StoredNetwork(each.kept_counts.tolist(), each.share) for each in self.measured]
@@ -193,7 +200,7 @@ class LatencyModel:
     def _measure(self, batch: Sequence[KeptCounts]) -> None:
         graph = self.exporter.graph
         alike = np.zeros(graph.unit_count)  # which units stay makes no difference
-        models = [self.exporter.compact(choose(graph, alike, kept_counts)) for kept_counts in batch]
+        models = [self.exporter.compact(choose_units(graph, alike, kept_counts)) for kept_counts in batch]
         timing = self.device.measure([self.exporter.original, *models], PRECISION, SECONDS * (1 + len(models)))
         for kept_counts, ratio in zip(batch, timing.ratios[1:], strict=True):
             self.measured.append(MeasuredNetwork(kept_counts, ratio.value))

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from amc.artifacts.portable import onnx_as_it_is
+from amc.artifacts.onnx_conversion import unoptimised_onnx
 from amc.graph import Example, PruningGraph
-from amc.pruning.slicing import Selection, UnitMask, choose, compact, select
+from amc.pruning.slicing import Selection, UnitMask, choose_units, compact, make_selection
 
 if TYPE_CHECKING:
     import onnx
@@ -47,11 +47,11 @@ class Exporter:
         self._model = model
         self.graph = graph
         self._example = example
-        self.whole = _plain(onnx_as_it_is(model, example))
+        self.whole = _plain(unoptimised_onnx(model, example))
         self._arrays = _arrays(self.whole)
         halves = np.array([group.choices[len(group.choices) // 2] for group in graph.groups], dtype=np.int64)
-        selection = select(graph, model, choose(graph, np.zeros(graph.unit_count), halves))
-        probe = _plain(onnx_as_it_is(compact(model, selection), example))
+        selection = make_selection(graph, model, choose_units(graph, np.zeros(graph.unit_count), halves))
+        probe = _plain(unoptimised_onnx(compact(model, selection), example))
         _infer_what_differs(self.whole, probe)
         self.cuts = _same_but_for_values(self._cut(selection), probe)
 
@@ -62,10 +62,10 @@ class Exporter:
 
     def compact(self, mask: UnitMask) -> bytes:
         """The network in which the units `mask` are left, with the weights that the original has there."""
-        selection = select(self.graph, self._model, mask)
+        selection = make_selection(self.graph, self._model, mask)
         if self.cuts:
             return self._cut(selection).SerializeToString()
-        return onnx_as_it_is(compact(self._model, selection), self._example).SerializeToString()
+        return unoptimised_onnx(compact(self._model, selection), self._example).SerializeToString()
 
     def _cut(self, selection: Selection) -> onnx.ModelProto:
         from onnx import ModelProto, numpy_helper

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from amc.artifacts.portable import onnx_as_it_is
+from amc.artifacts.onnx_conversion import unoptimised_onnx
 from amc.graph.inputs import Example
 from amc.latency.eager import Eager
 from amc.latency.measuring_device import Device
@@ -73,7 +73,7 @@ class OnnxRuntime:
         self, networks: Sequence[nn.Module], example: Example, precision: float = 0.01, limit: float = 30.0
     ) -> Timing:
         """Measure networks together; see `LatencyRuntime.measure` for arguments and errors."""
-        models = [onnx_as_it_is(network, example).SerializeToString() for network in networks]
+        models = [unoptimised_onnx(network, example).SerializeToString() for network in networks]
         return self._device.measure(models, precision, limit)
 
     def close(self) -> None:

@@ -13,23 +13,23 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from amc.graph.inputs import Example, feed
 
 A_VECTOR = 16
-"""Channels that fill what a processor computes at once."""
+"""The number of channels that fill what a processor computes at once."""
 WIDE = 16
-"""Pixels in a row, from which on it pays to normalise a row of them at once where channels do not fill that."""
+"""The number of pixels in a row from which on it pays to normalise a row at once where channels fill no vector."""
 
 
 def has_tracked_statistics(model: nn.Module) -> bool:
-    """Whether there is a batch norm that keeps statistics."""
+    """Whether the network has a batch norm with running statistics."""
     return any(tracks_statistics(module) for module in model.modules())
 
 
 def tracks_statistics(module: nn.Module) -> bool:
-    """Whether it is one."""
+    """Whether the module is a batch norm with running statistics, which `reestimate` replaces."""
     return isinstance(module, _BatchNorm) and bool(module.track_running_stats)
 
 
 def reestimate(model: nn.Module, batches: Iterable[Example]) -> None:
-    """Replace running means and variances by their averages over `batches` of inputs, in place.
+    """Replace running means and variances by their averages over `batches` of inputs `(n, ...)`, in place.
 
     Every value counts the same, however unequal the batches and however often a norm runs in one pass. Each batch is
     normalised by its own statistics; one that has a single value per channel by the statistics so far. The network
@@ -55,20 +55,26 @@ def reestimate(model: nn.Module, batches: Iterable[Example]) -> None:
 
 
 class StatisticsAverages:
-    """Of the statistics of all that batch norms read; they are found by the running mean that a norm holds."""
+    """The averages of the statistics of everything that batch norms read, by the running mean that a norm holds."""
 
     def __init__(self) -> None:
         self._of: dict[int, _Average] = {}
 
     def add(self, mean: Tensor, var: Tensor, x: Tensor) -> None:
-        """Note the statistics of an input, and put them where the norm holds its own, to normalise it by them."""
+        """Add the statistics of an input to the average, and give them to the norm, which normalises the input by them.
+
+        Args:
+            mean: The norm's running mean, `(c,)`.
+            var: The norm's running variance, `(c,)`.
+            x: What the norm reads, `(n, c, ...)`.
+        """
         average = self._of.get(id(mean))
         if average is None:
             average = self._of[id(mean)] = _Average(mean, var)
         average.add(x)
 
     def write_back(self) -> None:
-        """Have all norms hold what was found."""
+        """Give all norms their averages."""
         for average in self._of.values():
             average.write_back()
 
@@ -103,7 +109,7 @@ class _Average:
 
 
 def channel_statistics(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and (biased) variance of every channel of `(n, c, ...)`, float32, or float64 of float64."""
+    """Mean and (biased) variance of every channel of `x` `(n, c, ...)`, `(c,)` each, float32, or float64 of float64."""
     dtype = x.dtype if x.dtype == torch.float64 else torch.float32
     row = x.shape[3] if _is_channels_last(x) else 1
     rows = _rows(x) if row > 1 else x
@@ -115,7 +121,7 @@ def channel_statistics(x: Tensor) -> tuple[Tensor, Tensor]:
 def batch_normalised(
     x: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None, epsilon: float
 ) -> Tensor:
-    """What a batch norm that holds a mean and a variance makes of `(n, c, ...)`."""
+    """The output of a batch norm with the given statistics and parameters, `(c,)` each, for `x` `(n, c, ...)`."""
     row = x.shape[3] if _is_channels_last(x) else 1
     if row < WIDE or x.shape[1] % A_VECTOR == 0:
         return F.batch_norm(x, mean, var, weight, bias, eps=epsilon)

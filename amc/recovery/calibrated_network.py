@@ -12,7 +12,7 @@ from amc.graph import PruningGraph
 from amc.graph.inputs import Example, batch_size
 from amc.recovery.asymmetric import Asymmetric
 from amc.recovery.bias_correction import BiasCorrection
-from amc.recovery.calibration import Moments, collect
+from amc.recovery.calibration import Moments, collect_moments
 from amc.recovery.reconstructor import Reconstructor
 
 
@@ -38,7 +38,8 @@ class CalibratedNetwork:
     @cached_property
     def moments(self) -> dict[str, Moments]:
         """Second moments of what each consumer reads, by its weight."""
-        return collect(self.model, self.graph, self.calibration, sum(map(batch_size, self.calibration)), self.seed)
+        images = sum(map(batch_size, self.calibration))
+        return collect_moments(self.model, self.graph, self.calibration, images, self.seed)
 
     @cached_property
     def reconstructor(self) -> Reconstructor:

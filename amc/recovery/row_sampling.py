@@ -1,4 +1,4 @@
-"""Rows of a linear problem: what a layer reads at some of its output positions, and how many of them are looked at."""
+"""The rows of a layer's least-squares problem: what it reads at some of its output positions."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ from torch import Tensor
 from amc.graph import Layer
 
 ROWS_PER_UNKNOWN = 8
+"""The number of rows that are wanted for each unknown; with fewer, some are held out to choose the ridge."""
 
 
 def unknowns(layer: Layer) -> int:
-    """Numbers that least squares looks for, for each of the layer's outputs: its weights, and a constant."""
+    """The number of unknowns of least squares for each of the layer's outputs: its weights, and a constant."""
     return len(layer.weight_in) * math.prod(layer.kernel) + 1
 
 
 def positions_per_image(layer: Layer, images: int, least: int) -> int:
-    """Output positions that are sampled in each of `images`: `least`, more for `ROWS_PER_UNKNOWN`, at most all."""
+    """The number of output positions to sample in each of `images` images.
+
+    It is `least`, or as many as give `ROWS_PER_UNKNOWN`, but never more than the layer has.
+    """
     return min(layer.positions, max(least, math.ceil(ROWS_PER_UNKNOWN * unknowns(layer) / images)))
 
 
@@ -32,17 +36,17 @@ def patches(
     most: int,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """What a convolution reads at no more than `most` random output positions, the same in all images.
+    """The rows that a convolution reads at no more than `most` random output positions, the same in all images.
 
     Args:
-        x: Its input `(batch, channels, *size)`.
-        kernel: Its size, a number for each spatial dimension.
-        geometry: Stride, padding and dilation, likewise.
-        most: Positions that are drawn; all where there are fewer.
-        generator: Draws them.
+        x: The convolution's input, `(batch, channels, *size)`.
+        kernel: The size of the kernel, a number for each spatial dimension.
+        geometry: Stride, padding and dilation, with a number for each spatial dimension.
+        most: The number of positions that are drawn; all where there are fewer.
+        generator: The generator that draws them.
 
     Returns:
-        Rows `(batch * positions, channels * kernel)`, and the positions, as numbers in the flattened output.
+        Rows `(batch * positions, channels * kernel)`, and the positions as indices into the flattened output.
     """
     stride, padding, dilation = geometry
     x = F.pad(x, [each for size in reversed(padding) for each in (size, size)])

@@ -14,7 +14,7 @@ from amc.cost.costs import macs
 from amc.data.images import Images
 from amc.data.resident import ResidentImages
 from amc.graph import KeptCounts
-from amc.graph.inputs import cast
+from amc.graph.inputs import cast_floats
 from amc.pruning.inference_form import for_inference
 from amc.recovery.recoveries import Adjust, find_recovery
 from amc.scoring.executor import OperatorProgram, Places, PrefixCache, fused_program
@@ -22,7 +22,7 @@ from amc.scoring.metrics import Metric, answered_right, find_metric, moved, top_
 from amc.scoring.precision import AUTO, PRECISIONS, find_precision
 from amc.scoring.racing import Answers, Race, RaceReference, Score
 from amc.scoring.scoring_network import ScoringNetwork
-from amc.utils.copying import copied
+from amc.utils.copying import copy_network
 
 STATISTICS_BATCHES = 3
 """The number of calibration batches that batch-norm statistics are taken on."""
@@ -117,7 +117,7 @@ class Candidates:
 
     def network(self, kept_counts: KeptCounts) -> nn.Module:
         """A copy of the network that `score` scores, with batch norms folded, in the number format."""
-        return copied(self._network(kept_counts))
+        return copy_network(self._network(kept_counts))
 
     def fused(self, network: nn.Module) -> Callable[[Tensor], Tensor]:
         """A function that computes what one of these networks does, in fewer operators where that is possible."""
@@ -126,7 +126,7 @@ class Candidates:
     def batches(self, dtype: torch.dtype | None = None) -> Iterator[tuple[Any, Tensor]]:
         """One pass over the images and their targets, in the order and the number format in which they are scored."""
         for inputs, targets in moved(self._images.batches(self._batch_size), self._device):
-            yield cast(inputs, dtype or self.dtype), targets
+            yield cast_floats(inputs, dtype or self.dtype), targets
 
     def _raced(self, run: Callable[[Places], Tensor], race_reference: RaceReference) -> Score:
         race = Race(race_reference)

@@ -1,4 +1,4 @@
-"""The score of a network before anything is done to it, and what speaks against that network."""
+"""The score of a network before anything is done to it, and whether inputs and outputs are sound."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from amc.data.images import Images
 from amc.graph.inputs import tensors
-from amc.graph.trace_forward import output_tensors, restored
+from amc.graph.trace_forward import output_tensors, preserve_state
 from amc.scoring.chance_level import Predictions, is_near_chance_level
 from amc.scoring.metrics import Batches, Metric, find_metric, moved, top_k
 from amc.utils.errors import UserError
@@ -21,13 +21,13 @@ from amc.utils.registry import name_of
 
 @dataclass(frozen=True)
 class CheckedScore:
-    """What a network scores.
+    """The score of a network, beside that of answers at random.
 
     Attributes:
         metric: The name of the metric.
         value: The score.
-        images: On how many images.
-        chance: What answers at random score, in [0, 1]; None where that is not known, as for a user's own metric.
+        images: The number of images that were scored.
+        chance: The score of answers at random, in [0, 1]; None where that is not known, as for a user's own metric.
     """
 
     metric: str
@@ -47,32 +47,32 @@ def checked_score(
     """Score a network in evaluation mode, in one pass; global random numbers and its buffers stay as they are.
 
     Args:
-        network: On the device.
-        images: All are scored, `batch_size` at a time.
-        metric: As `amc.scoring.metrics.find_metric` takes it.
-        batch_size: Images at once.
+        network: The network, on the device.
+        images: The images; all are scored.
+        metric: How it is scored, as `amc.scoring.metrics.find_metric` takes it.
+        batch_size: The number of images of a forward pass.
         device: Where images are moved.
 
     Raises:
-        UserError: inputs or outputs that are not finite numbers, or a metric that fails or returns no finite number.
+        UserError: Inputs or outputs are not finite numbers, or the metric fails or returns no finite number.
     """
     score = find_metric(metric)
-    seen = _Seen(top_k(score))
-    with restored(network), _watched(network, seen):
+    observer = _Observer(top_k(score))
+    with preserve_state(network), _observed(network, observer):
         try:
-            value = score(network, seen.noted(moved(images.batches(batch_size), device)))
+            value = score(network, observer.noted(moved(images.batches(batch_size), device)))
         except UserError:  # outputs that are not finite are why
-            seen.check()
+            observer.check()
             raise
-    seen.check()
-    return CheckedScore(name_of(metric), value, len(images), seen.answers.chance if seen.answers else None)
+    observer.check()
+    return CheckedScore(name_of(metric), value, len(images), observer.answers.chance if observer.answers else None)
 
 
-class _Seen:
-    """What a network reads and returns while it is scored.
+class _Observer:
+    """Notes what a network reads and returns while it is scored.
 
     Args:
-        k: How many classes it names for each image; None where its outputs are no scores of classes.
+        k: The number of classes that it predicts for each image; None where its outputs are no scores of classes.
     """
 
     def __init__(self, k: int | None) -> None:
@@ -90,7 +90,7 @@ class _Seen:
             yield inputs, targets
 
     def note(self, _: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        """Be told of one forward pass, as a forward hook; waits for no device."""
+        """Note one forward pass, as a forward hook; this waits for no device."""
         self._note_finite("given", tensors(inputs))
         self._note_finite("returned", output_tensors(output))
         if self._k is not None:
@@ -99,7 +99,7 @@ class _Seen:
 
     @property
     def answers(self) -> Predictions | None:
-        """What was answered; None where that is not known, as of a network that calls itself."""
+        """The predictions so far; None where they are not known, as of a network that calls itself."""
         named, targets = ([row for part in parts for row in part.tolist()] for parts in (self._named, self._targets))
         return Predictions(named, targets, self._classes) if named and len(named) == len(targets) else None
 
@@ -128,8 +128,8 @@ class _Seen:
 
 
 @contextmanager
-def _watched(network: nn.Module, seen: _Seen) -> Iterator[None]:
-    hook = network.register_forward_hook(seen.note)
+def _observed(network: nn.Module, observer: _Observer) -> Iterator[None]:
+    hook = network.register_forward_hook(observer.note)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Scoring a network on images."""
+"""Metrics: functions that score a network on images."""
 
 from __future__ import annotations
 
@@ -12,20 +12,25 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
-from amc.graph.inputs import Example, copies, feed, tensors
+from amc.graph.inputs import Example, clone_inputs, feed, tensors
 from amc.utils.errors import UserError
 from amc.utils.registry import UserFunction, resolve
 from amc.utils.text import one_line
 
 Batches = Iterable[tuple[Any, Any]]
 Metric = Callable[[nn.Module, Batches], float]
-"""A function of a network in evaluation mode and batches of inputs and targets; larger is better, 1 is the best."""
+"""A function from a network in evaluation mode and batches of inputs and targets to a score; larger is better."""
 
 
 def answered_right(model: Callable[..., Any], batches: Batches, k: int = 1) -> Tensor:
     """Whether the class of each image is among its `k` largest outputs, `(images,)` bool, on the CPU.
 
-    Waits for the device once, at the end.
+    It waits for the device once, at the end.
+
+    Args:
+        model: A network, or a function that computes as one does, with outputs `(n, classes)`.
+        batches: Inputs and targets `(n,)` on the device of the network.
+        k: The number of outputs that count.
     """
     right = []
     with torch.inference_mode():
@@ -56,7 +61,8 @@ def find_metric(given: str | Metric) -> Metric:
     """The metric of that name, or the user's own: `path/to/file.py:function`, or from Python a `Metric`.
 
     Raises:
-        UserError: unknown name, no such function. What the user's function returns is checked when it is called.
+        UserError: There is no metric of that name, or no such function. What the function returns is checked when it
+            is called.
     """
     if isinstance(given, UserMetric):
         return given
@@ -90,14 +96,14 @@ def top_k(metric: Metric) -> int | None:
 
 
 def check_runs(model: nn.Module, example: Example) -> Any:
-    """What the network makes of an example, each input `(n, ...)`.
+    """The network's outputs for an example, whose inputs are `(n, ...)` each.
 
     A network that writes into its inputs, which are read again in every pass, works on copies of them from then on.
 
     Raises:
-        UserError: it fails, whatever with, or hides what it computes.
+        UserError: The network raises anything, or hides what it computes.
     """
-    own = copies(example)
+    own = clone_inputs(example)
     try:
         with torch.no_grad():
             outputs = feed(model, own)
@@ -107,7 +113,7 @@ def check_runs(model: nn.Module, example: Example) -> Any:
         raise UserError(f"the network fails on {given}: {one_line(error)}; {_advice(error)}") from error
     if any(tensor.is_inference() for tensor in tree_leaves(outputs) if isinstance(tensor, Tensor)):
         raise UserError(
-            "the network runs its layers under torch.inference_mode, where they can't be watched;"
+            "the network runs its layers under torch.inference_mode, where they can't be followed;"
             " use torch.no_grad in its forward, or nothing: it is run without gradients"
         )
     if not all(torch.equal(one, other) for one, other in zip(tensors(own), tensors(example), strict=True)):
@@ -116,8 +122,8 @@ def check_runs(model: nn.Module, example: Example) -> Any:
 
 
 def _copied_inputs(_: nn.Module, args: Any, kwargs: Any) -> Any:
-    """A hook of a network that writes into its inputs."""
-    return copies(args), copies(kwargs)
+    """A hook that gives a network copies of its inputs, because it writes into them."""
+    return clone_inputs(args), clone_inputs(kwargs)
 
 
 def _advice(error: Exception) -> str:
@@ -127,13 +133,13 @@ def _advice(error: Exception) -> str:
 
 
 def moved(batches: Batches, device: torch.device) -> Iterator[tuple[Any, Any]]:
-    """The batches on `device`, image tensors `(n, c, h, w)` with their channels last; several inputs as a tuple."""
+    """The batches with inputs and targets on `device`; images `(n, c, h, w)` lie there with their channels last."""
     for inputs, targets in batches:
         yield moved_inputs(inputs, device), _to(targets, device)
 
 
 def moved_inputs(inputs: Example, device: torch.device) -> Example:
-    """One batch on `device`, as `moved`."""
+    """The inputs of one batch on `device`; images `(n, c, h, w)` lie there with their channels last."""
     result: Example = tree_map(lambda leaf: _to(leaf, device), inputs)
     return result
 

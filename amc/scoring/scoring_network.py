@@ -16,9 +16,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from amc.compression.compressor import Compressor
 from amc.graph import Example
-from amc.graph.inputs import cast
-from amc.pruning.inference_form import Fold, folds, for_inference
-from amc.pruning.reusable_network import ReusableNetwork, laid_out
+from amc.graph.inputs import cast_floats
+from amc.pruning.inference_form import Fold, find_folds, for_inference
+from amc.pruning.reusable_network import ReusableNetwork, to_channels_last
 from amc.pruning.slicing import Selection
 from amc.scoring.executor import StatisticsPass
 
@@ -40,14 +40,14 @@ class ScoringNetwork:
         self._compressor = compressor
         self._dtype = dtype
         self._modules = dict(model.named_modules())
-        self._folds = folds(model, graph)
+        self._folds = find_folds(model, graph)
         self._gone = {fold.norm for fold in self._folds}
         self._whole = ReusableNetwork(model)
         self._folded = ReusableNetwork(for_inference(model, graph))
         self._statistics = None
         if statistics:
             extremes = (self._with_norms(*cut) for cut in self._extremes())
-            self._statistics = StatisticsPass(model, extremes, [cast(batch, dtype) for batch in calibration])
+            self._statistics = StatisticsPass(model, extremes, [cast_floats(batch, dtype) for batch in calibration])
 
     def load(self, tensors: Mapping[str, Tensor], selection: Selection) -> nn.Module:
         """Take the shape and the weights of a compact network, in place of those of the last one.
@@ -75,19 +75,19 @@ class ScoringNetwork:
 
     def _with_norms(self, tensors: Mapping[str, Tensor], selection: Selection) -> nn.Module:
         """The compact network before batch norms are folded; it holds their tensors themselves."""
-        laid_out = {name: self._laid_out(name, tensor) for name, tensor in tensors.items()}
-        return self._whole.fill(laid_out, selection.attributes)
+        arranged = {name: self._arranged(name, tensor) for name, tensor in tensors.items()}
+        return self._whole.load(arranged, selection.attributes)
 
     def _without_norms(self, tensors: Mapping[str, Tensor], selection: Selection) -> nn.Module:
         folded = {name: tensor for name, tensor in tensors.items() if _owner(name) not in self._gone}
         for fold in self._folds:
             folded |= self._fold(fold, tensors)
         attributes = {name: values for name, values in selection.attributes.items() if name not in self._gone}
-        return self._folded.fill({name: self._laid_out(name, tensor) for name, tensor in folded.items()}, attributes)
+        return self._folded.load({name: self._arranged(name, tensor) for name, tensor in folded.items()}, attributes)
 
-    def _laid_out(self, name: str, tensor: Tensor) -> Tensor:
+    def _arranged(self, name: str, tensor: Tensor) -> Tensor:
         is_of_norm = isinstance(self._modules[_owner(name)], _BatchNorm)
-        return tensor if is_of_norm else laid_out(tensor, self._dtype)
+        return tensor if is_of_norm else to_channels_last(tensor, self._dtype)
 
     def _fold(self, fold: Fold, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         conv, norm = self._modules[fold.conv], self._modules[fold.norm]

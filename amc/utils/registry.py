@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from amc.utils.errors import UserError
-from amc.utils.text import nearest, one_line
+from amc.utils.text import did_you_mean, one_line
 from amc.utils.user_file import FORM, is_user_function, load_function
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ def look_up(what: str, name: str, table: Mapping[str, T]) -> T:
         UserError: there is none; `what` says what was looked for.
     """
     if name not in table:
-        raise UserError(f"unknown {what} {name!r}; {nearest(name, table)}")
+        raise UserError(f"unknown {what} {name!r}; {did_you_mean(name, table)}")
     return table[name]
 
 
@@ -79,7 +79,7 @@ def resolve(
     if isinstance(given, str):
         if not is_user_function(given):
             if given not in table:
-                raise UserError(f"unknown {what} {given!r}; {nearest(given, table)}, or give {FORM}")
+                raise UserError(f"unknown {what} {given!r}; {did_you_mean(given, table)}, or give {FORM}")
             return table[given]
         function = load_function(given)
     else:

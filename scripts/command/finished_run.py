@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from agents.search.checkpoint_file import latest_checkpoint
+from agents.checkpoint import latest_checkpoint
 from amc.artifacts.checked_json import Count, checked, read_object
 from amc.artifacts.policy import POLICY_FILE, load, read_policy
 from amc.artifacts.run_folder import SUMMARY_FILE
@@ -88,6 +88,8 @@ def filled(options: T, recorded: Mapping[str, Any]) -> T:
     changes = {}
     for name, value, default in options_of(options):
         if value in (None, AUTO, "default"):
+            if name == "data" and recorded.get(name) == "":
+                raise UserError("the images of this run came from Python, and no name finds them; give --data")
             changes[name] = not_imported(recorded.get(name, default), f"--{name}", given=False)
     return replaced(options, changes)
 

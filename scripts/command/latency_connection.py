@@ -12,11 +12,11 @@ from torch import nn
 
 from amc.analysis.analyse import analyse
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER
-from amc.cost.budget import Limit, parse_limit
 from amc.cost.costs import LATENCY
+from amc.cost.limit import Limit, parse_limit
 from amc.graph.inputs import Example
 from amc.latency.device_rounding import device_rounding
-from amc.latency.latency_model import LatencyModel
+from amc.latency.latency_model import MEASURED_FILE, TABLE_FILE, LatencyModel
 from amc.latency.layer_profile import GRAIN
 from amc.latency.layer_shapes import shapes_of
 from amc.latency.measuring_device import Device
@@ -28,9 +28,6 @@ from amc.utils.progress_bar import progress_bar
 from scripts.options.latency_options import DEVICE
 from scripts.options.network_and_images import joined, rounding
 from scripts.options.search_options import SearchOptions
-
-TABLE, MEASURED = "latency-table.json", "latency.json"
-"""In the folder of the checkpoints: what the walls of the search are made of."""
 
 
 @contextlib.contextmanager
@@ -49,9 +46,9 @@ def opened(options: SearchOptions, model: nn.Module, example: Example, folder: P
     begun = folder / CHECKPOINT_FOLDER
     with Device(parse_target(options.latency.target), options.latency.target_threads) as device:
         exporter = Exporter(model, graph, example)
-        if (begun / MEASURED).is_file():
-            latency_model = LatencyModel(device, exporter, read_table(begun / TABLE, device.fingerprint))
-            latency_model.read(begun / MEASURED)
+        if (begun / MEASURED_FILE).is_file():
+            latency_model = LatencyModel(device, exporter, read_table(begun / TABLE_FILE, device.fingerprint))
+            latency_model.read(begun / MEASURED_FILE)
         else:
             path = options.latency.latency_table or default_path(device.fingerprint)
             latency_model = LatencyModel(device, exporter, built_table(path, device, exporter, quiet=options.quiet))
@@ -100,12 +97,6 @@ def built_table(path: Path, device: Device, exporter: Exporter, *, quiet: bool) 
 
             build(table, device, exporter.graph, shapes, exporter.whole, on_batch)
     return table
-
-
-def keep(latency_model: LatencyModel, folder: Path) -> None:
-    """Keep beside the checkpoints of the run folder what the search needs to go on."""
-    latency_model.table.write(folder / CHECKPOINT_FOLDER / TABLE)
-    latency_model.write(folder / CHECKPOINT_FOLDER / MEASURED)
 
 
 def learned_rounding(options: SearchOptions, latency_model: LatencyModel | None) -> int | None:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agents.report import charts
-from agents.report.terminal.text_table import Column, print_table
+from agents.report.terminal.column_widths import Column
+from agents.report.terminal.text_table import print_table
 from amc.latency.layer_profile import LayerLatency
 from amc.latency.layer_shapes import LayerShape, shapes_of
 from amc.latency.measuring_device import Device

@@ -10,7 +10,7 @@ from amc.networks.sources import Network
 from amc.scoring.checked_score import CheckedScore, checked_score
 from amc.scoring.metrics import check_runs, moved_inputs
 from amc.task import scoring_batch
-from amc.utils.copying import copied
+from amc.utils.copying import copy_network
 from amc.utils.device import find_device
 from amc.utils.user_file import is_user_function
 from scripts.options.network_and_images import NetworkOptions
@@ -33,7 +33,7 @@ def score_original(
         UserError: as `amc.scoring.checked_score.checked_score`.
     """
     where = find_device(device)
-    model = copied(network.model).to(where)  # which may keep what it computes
+    model = copy_network(network.model).to(where)  # which may keep what it computes
     check_runs(model, moved_inputs(images.example(1), where))
     found = checked_score(model, images, metric, scoring_batch(images.example(1)), where)
     if not quiet:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,16 +11,16 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 import torch
 
+from agents.checkpoint import latest_checkpoint
 from agents.report.command_lines import resume_command
 from agents.result import Past
-from agents.search.checkpoint_file import latest_checkpoint
+from agents.search.invocation import PYTHON
 from amc.artifacts.checked_json import Count, checked
 from amc.artifacts.policy import current_versions
 from amc.artifacts.run_folder import check_new, check_place, is_finished, named_after
 from amc.artifacts.run_lock import locked
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER, Snapshot, has_snapshot
 from amc.utils.errors import UserError
-from amc.utils.files import write_bytes
 from amc.utils.user_file import is_user_function
 from scripts.command.cli import parse
 from scripts.command.how_to_go_on import told
@@ -71,18 +70,6 @@ class Session(Generic[Arguments, P]):
         """The file to start from: `asked`, or its copy where the run has one."""
         copy = self.folder / CHECKPOINT_FOLDER / name
         return copy if copy.is_file() else asked
-
-    def keep(self, name: str, source: Path) -> None:
-        """Copy the file to start from beside the checkpoints: it may be gone when the run goes on."""
-        copy = self.folder / CHECKPOINT_FOLDER / name
-        if source != copy:
-            write_bytes(copy, source.read_bytes())
-
-    def forget(self) -> None:
-        """Remove what was begun: nothing was computed yet."""
-        shutil.rmtree(self.folder / CHECKPOINT_FOLDER, ignore_errors=True)
-        with contextlib.suppress(OSError):  # it holds something else
-            self.folder.rmdir()
 
     def description(self, device: torch.device, digests: Mapping[str, str]) -> dict[str, Any]:
         """What a checkpoint says of the run, so that `--resume` can go on with it."""
@@ -179,6 +166,8 @@ def _gone_on(
     for fault in faults:
         print(f"warning: {fault}; the one before it is used", file=sys.stderr)
     begun = checked(checkpoint.run, _Begun, f"the checkpoint in {folder}")
+    if begun.program == PYTHON:
+        raise UserError(f"{folder} was begun from Python, by agents.search; no command can go on with it")
     if begun.program != program:
         raise UserError(
             f"{folder} was begun by {begun.program}; go on with python -m scripts.{begun.program} --resume {folder}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tyro
 
-from agents.search.search import check_reward
+from agents.search.problem import check_reward
 from amc.compression.compressor import DEFAULT_CRITERION
 from amc.criteria import find_criterion
 from amc.recovery.recoveries import DEFAULT_RECOVERY, SEARCH_RECOVERY, find_recovery

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 import amc
-from agents.search.checkpoint_file import latest_checkpoint, save_checkpoint
+from agents.checkpoint import latest_checkpoint, save_checkpoint
 from amc.artifacts.policy import read_policy
 from envs import Outcome, PruningProblem
 from scripts import apply, evaluate, train

@@ -22,7 +22,7 @@ def search_progress(
 
     Args:
         episodes: How many the search scores in all.
-        macs: Those of the whole network.
+        macs: The MACs of the whole network, for one image.
         quiet: Whether nothing is shown.
         past: The episodes before an interruption.
         metric: The name of the metric that scores networks.

@@ -14,51 +14,32 @@ from amc.utils.registry import resolve
 
 
 class Engine(Protocol):
-    """Scores policies (`amc.scoring.scorer.ScoreAll`) until it is closed."""
+    """An engine scores policies (`amc.scoring.scorer.ScoreAll`) until it is closed."""
 
     def __call__(self, policies: Sequence[KeptCounts], race_reference: RaceReference | None) -> Iterator[Score]:
-        """The scores in the order of the policies."""
+        """The scores, in the order of the policies; given a reference, bad policies may be given up early."""
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """End processes and give back memory; the engine is not used after that."""
 
 
 MakeEngine = Callable[[Candidates], Engine]
+"""Makes an engine that scores the given candidates."""
 
 
 class SerialEngine:
-    """Scores in this process."""
+    """An engine that scores one policy after the other in this process."""
 
     def __init__(self, candidates: Candidates) -> None:
         self._candidates = candidates
 
     def __call__(self, policies: Sequence[KeptCounts], race_reference: RaceReference | None) -> Iterator[Score]:
-        """See `Engine`."""
+        """The scores, in the order of the policies; each is made when it is asked for."""
         for kept_counts in policies:
             yield self._candidates.score(kept_counts, race_reference)
 
     def close(self) -> None:
-        """See `Engine`."""
-
-
-class OnDemand:
-    """An engine that is made when policies are to be scored, and made again when that is after it was closed."""
-
-    def __init__(self, make: Callable[[], Engine]) -> None:
-        self._make = make
-        self._engine: Engine | None = None
-
-    def __call__(self, policies: Sequence[KeptCounts], race_reference: RaceReference | None) -> Iterator[Score]:
-        """See `Engine`."""
-        if self._engine is None:
-            self._engine = self._make()
-        return self._engine(policies, race_reference)
-
-    def close(self) -> None:
-        """See `Engine`."""
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
+        """Do nothing: the engine holds nothing."""
 
 
 MakeWorkers = Callable[[Candidates, int], Engine]

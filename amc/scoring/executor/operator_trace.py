@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from amc.graph.trace_forward import separate_operators
+from amc.graph.trace_forward import unfused_operators
 from amc.pruning.slicing import named_tensors
 from amc.scoring.executor.sizeless_operators import CONVOLUTION, without_sizes
 
@@ -87,7 +87,7 @@ class OperatorTrace(TorchDispatchMode):
         self.shapes: dict[int, torch.Size] = {}
         for tensor in (*tensors.values(), x):
             self._number(tensor)
-        with torch.no_grad(), separate_operators(network), self:
+        with torch.no_grad(), unfused_operators(network), self:
             out = network(x)
         if not isinstance(out, Tensor):
             raise NoProgramError("it returns more than one tensor")

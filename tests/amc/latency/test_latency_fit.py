@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from amc.cost.costs import written
+from amc.cost.costs import written_elements
 from amc.latency.latency_fit import OFF, LatencyTerms, MeasuredNetwork, PredictedLatency, fit, relative_errors
 from amc.latency.random_kept_counts import random_kept_counts
-from amc.pruning.slicing import choose, compact, select
+from amc.pruning.slicing import choose_units, compact, make_selection
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared
 
@@ -85,14 +85,14 @@ def test_the_original_takes_what_was_measured_and_less_is_never_slower() -> None
 
 def test_what_is_written_is_what_the_layers_of_the_compact_network_return() -> None:
     kept_counts = random_kept_counts(GRAPH, 1, 5)[0]
-    network = compact(MODEL, select(GRAPH, MODEL, choose(GRAPH, np.zeros(GRAPH.unit_count), kept_counts)))
+    network = compact(MODEL, make_selection(GRAPH, MODEL, choose_units(GRAPH, np.zeros(GRAPH.unit_count), kept_counts)))
     sizes: list[int] = []
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             module.register_forward_hook(lambda *given: sizes.append(given[2].numel()))
     with torch.no_grad():
         network(PRUNABLE["squeeze_excite"].example()[:1])
-    assert written(GRAPH)(kept_counts) == sum(sizes)
+    assert written_elements(GRAPH)(kept_counts) == sum(sizes)
 
 
 def test_a_network_that_was_disturbed_moves_nothing() -> None:

@@ -17,11 +17,13 @@ from amc.latency.onnx_slicing import Exporter
 from amc.latency.random_kept_counts import random_kept_counts
 from amc.latency.table import LatencyTable, default_path, read_table
 from amc.latency.table_building import build, missing
-from amc.pruning.slicing import choose
+from amc.pruning.slicing import choose_units
 from amc.utils.errors import UserError
 from tests.amc.latency.pretended import FINGERPRINT, PretendedDevice, milliseconds
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared
+
+pytestmark = pytest.mark.usefixtures("operators_are_read_once")
 
 NETWORKS = ["plain", "depthwise", "grouped_wide", "squeeze_excite", "flattened"]
 
@@ -61,7 +63,7 @@ def test_the_sum_over_layers_is_that_of_the_compact_network(exporter: Exporter) 
     cost = built(exporter, device).cost(exporter.graph, shapes)
     layers, graph = len(exporter.graph.layers), exporter.graph
     for kept_counts in [graph.full, graph.least, *random_kept_counts(graph, 8, seed=0)]:
-        wanted = milliseconds(exporter.compact(choose(graph, np.zeros(graph.unit_count), kept_counts)))
+        wanted = milliseconds(exporter.compact(choose_units(graph, np.zeros(graph.unit_count), kept_counts)))
         wanted += 0.02 * (layers - 1)  # each small model has what a model takes besides its layers
         assert cost(kept_counts) == pytest.approx(wanted, rel=0.04)
         assert cost.terms(kept_counts).sum() == pytest.approx(cost(kept_counts))

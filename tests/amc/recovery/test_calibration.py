@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from amc.graph import trace_graph
 from amc.recovery import calibration
-from amc.recovery.calibration import POSITIONS_PER_IMAGE, Moments, collect
+from amc.recovery.calibration import POSITIONS_PER_IMAGE, Moments, collect_moments
 from tests.oracles import snapshot
 
 
@@ -20,7 +20,7 @@ def noise(*shape: int) -> Tensor:
 
 def moments_of(model: nn.Module, images: Tensor, batch: int = 4, seed: int = 0) -> dict[str, Moments]:
     graph = trace_graph(model, images[:1])
-    return collect(model.eval(), graph, list(images.split(batch)), len(images), seed)
+    return collect_moments(model.eval(), graph, list(images.split(batch)), len(images), seed)
 
 
 def row_count(moments: Moments) -> int:
@@ -241,7 +241,7 @@ def test_nothing_is_left_behind_when_the_network_raises() -> None:
     graph = trace_graph(model, torch.zeros(1, 3, 4, 4))
     before, shortcut = snapshot(model), torch.backends.mha.get_fastpath_enabled()
     with pytest.raises(ValueError, match="the user's own mistake"):
-        collect(model, graph, [torch.zeros(2, 3, 4, 4), torch.zeros(3, 3, 4, 4)], 5, seed=0)
+        collect_moments(model, graph, [torch.zeros(2, 3, 4, 4), torch.zeros(3, 3, 4, 4)], 5, seed=0)
     assert snapshot(model) == before
     assert _get_current_dispatch_mode() is None
     assert torch.backends.mha.get_fastpath_enabled() == shortcut

@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,53 +20,41 @@ from amc.scoring.engines.engine import SerialEngine, make_engine
 from amc.scoring.engines.processes import Workers
 from amc.scoring.engines.shared_pickle import SharedPickle
 from amc.scoring.racing import RaceReference
-from amc.task import Task
+from amc.task import Task, TaskOptions
 from amc.utils.errors import UserError
 
 
 @pytest.fixture(scope="module")
 def task() -> Task:
     splits = load_data("digits", sizes=SplitSizes(calibration=60, reward=200, test=20))
-    task = Task(load_network("digits_resnet").model, splits, ["macs=0.3"], search_recovery="none")
-    task.batch_size = 10
-    return task
-
-
-@pytest.fixture(scope="module")
-def workers(task: Task) -> Iterator[Workers]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    engine = Workers(task.candidates, 2)
-    torch.set_num_threads(threads)
-    yield engine
-    engine.close()
+    task = Task(load_network("digits_resnet").model, splits, ["macs=0.3"], TaskOptions(search_recovery="none"))
+    return task._changed(batch_size=10)
 
 
 def policies(task: Task, count: int) -> list[KeptCounts]:
     return [random_policy(np.random.default_rng(seed), task.budgets) for seed in range(count)]
 
 
-def test_processes_score_as_this_one_does(task: Task, workers: Workers) -> None:
+def test_processes_score_as_this_one_does_and_killing_them_is_one_line(task: Task) -> None:
     asked = policies(task, 6)
-    answers = next(SerialEngine(task.candidates)([task.graph.full], None)).answers
+    answers = next(SerialEngine(task.candidates())([task.graph.full], None)).answers
     assert answers is not None
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    workers = Workers(task.candidates(), 2)
+    torch.set_num_threads(threads)
     for against in (None, RaceReference.from_panel([answers], seed=0)):
-        here, there = (list(engine(asked, against)) for engine in (SerialEngine(task.candidates), workers))
+        here, there = (list(engine(asked, against)) for engine in (SerialEngine(task.candidates()), workers))
         assert [score.share for score in there] == [score.share for score in here]
         assert [score.value for score in there] == pytest.approx([score.value for score in here], abs=0.011)
     assert any(score.share < 1 for score in there)
-
-
-def test_a_process_that_is_killed_is_one_line(task: Task) -> None:
-    engine = Workers(task.candidates, 1)
-    list(engine(policies(task, 1), None))
-    pool: ProcessPoolExecutor = engine._pool
+    pool: ProcessPoolExecutor = workers._pool
     for process in pool._processes:
         os.kill(process, signal.SIGKILL)
     with pytest.raises(UserError, match="a worker process was killed") as caught:
-        list(engine(policies(task, 2), None))
+        list(workers(policies(task, 2), None))
     assert "\n" not in str(caught.value)
-    engine.close()
+    workers.close()
 
 
 def test_too_little_shared_memory_is_one_line(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +63,7 @@ def test_too_little_shared_memory_is_one_line(task: Task, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(torch.Tensor, "share_memory_", full)
     with pytest.raises(UserError, match=r"bytes of shared memory: .*No space left.*--shm-size.*--workers 1"):
-        Workers(task.candidates, 2)
+        Workers(task.candidates(), 2)
 
 
 def test_a_parcel_is_what_was_packed() -> None:
@@ -131,13 +118,15 @@ def test_what_is_from_a_users_file_reaches_the_processes(tmp_path: Path) -> None
     splits = load_data("digits", sizes=SplitSizes(calibration=20, reward=40, test=20))
     model = load_network("digits_resnet").model
     score, halve = (f"{tmp_path}/own_scoring.py:{name}" for name in ("share", "halve"))
-    own = Task(model, splits, metric=score, search_recovery=halve, engine=make_engine("processes", 2))
+    own = Task(model, splits, options=TaskOptions(metric=score, search_recovery=halve))
     policy = own.graph.full
-    found = own.score(policy)
-    own.close()
+    with own.scorer(make_engine("processes", 2)) as scorer:
+        found = scorer(policy)
     assert 0 < found <= 0.5
-    given = Task(model, splits, search_recovery=lambda network, *_: [each.mul_(0.5) for each in network.parameters()])
-    assert given.score(policy) == pytest.approx(2 * found, abs=0.026)
+    halving = TaskOptions(search_recovery=lambda network, *_: [each.mul_(0.5) for each in network.parameters()])
+    given = Task(model, splits, options=halving)
+    with given.scorer() as scorer:
+        assert scorer(policy) == pytest.approx(2 * found, abs=0.026)
     assert (own.metric_name, given.metric_name) == (score, "top1")
 
 
@@ -149,6 +138,6 @@ def test_a_users_engine_is_made_of_candidates_and_workers(task: Task, tmp_path: 
         "        super().__init__(candidates)\n"
         "        self.workers = workers\n"
     )
-    engine = make_engine(f"{tmp_path}/own_engine.py:Mine", 3)(task.candidates)
+    engine = make_engine(f"{tmp_path}/own_engine.py:Mine", 3)(task.candidates())
     assert getattr(engine, "workers", None) == 3
     assert [score.share for score in engine(policies(task, 2), None)] == [1, 1]

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amc.graph import KeptCounts, PruningGraph
-from amc.pruning.slicing import compact, select
+from amc.pruning.slicing import compact, make_selection
 from amc.scoring.executor.operator_program import OperatorProgram
 from amc.scoring.executor.operator_trace import NoProgramError, OperatorTrace
 from amc.scoring.executor.trace_merging import merged_steps
@@ -25,7 +25,7 @@ WITHOUT = {
 
 
 def cut(model: nn.Module, graph: PruningGraph, kept_counts: KeptCounts) -> nn.Module:
-    return compact(model, select(graph, model, random_mask(graph, kept_counts, 0)))
+    return compact(model, make_selection(graph, model, random_mask(graph, kept_counts, 0)))
 
 
 def general_program(model: nn.Module, graph: PruningGraph, x: Tensor) -> OperatorProgram:

@@ -8,14 +8,14 @@ import numpy as np
 from amc.data.class_folders import class_names, images_of_class, of_passed
 from amc.data.class_order import in_order
 from amc.data.image_files import FileDataset
-from amc.data.layout import find_splits
 from amc.data.preprocess import Preprocess
-from amc.data.sources import Sources
+from amc.data.split_folders import find_splits
+from amc.data.unsplit_data import UnsplitData
 from amc.utils.errors import UserError
 from amc.utils.text import shortened
 
 
-def image_folder(root: Path, preprocess: Preprocess | None, class_order: str = "name") -> Sources:
+def image_folder(root: Path, preprocess: Preprocess | None, class_order: str = "name") -> UnsplitData:
     """Find the images; classes are the folders' names in the order of `class_order`. No image is read.
 
     Args:
@@ -40,7 +40,7 @@ def image_folder(root: Path, preprocess: Preprocess | None, class_order: str = "
     classes, warning = in_order(names["train"], class_order)
     parts = {split: _dataset(folder, classes, preprocess, passed) for split, folder in folders.items()}
     warnings = [warning] if warning is not None else []
-    return Sources(dict(parts), classes, (*notes, *warnings, *of_passed(passed)))
+    return UnsplitData(dict(parts), classes, (*notes, *warnings, *of_passed(passed)))
 
 
 def _check_same_classes(expected: tuple[str, ...], train: Path, found: tuple[str, ...], folder: Path) -> None:

@@ -2,7 +2,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
-from amc.data.loader import LoaderImages
+from amc.data.user_loader import LoaderImages
 
 
 def boxes(items: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, list[Tensor]]:

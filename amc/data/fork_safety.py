@@ -25,7 +25,7 @@ PLAIN = frozenset({str, int, float, bool, tuple, list, dict, type(None)})
 """Types of which there may be millions, for a quick answer."""
 
 
-class Unread(Generic[T]):
+class ForkSafe(Generic[T]):
     """Something that may open files as it is used.
 
     Args:
@@ -54,9 +54,9 @@ class Unread(Generic[T]):
         """What to read in this process: the copy, or in a worker process of a `DataLoader` the original."""
         return self._copy if get_worker_info() is None else self._original
 
-    def __reduce__(self) -> tuple[type[Unread[T]], tuple[T]]:
+    def __reduce__(self) -> tuple[type[ForkSafe[T]], tuple[T]]:
         """On the way to another process it is what it was before anything was read."""
-        return Unread, (self._original,)
+        return ForkSafe, (self._original,)
 
 
 def _copied(thing: T) -> T:

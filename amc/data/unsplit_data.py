@@ -3,21 +3,21 @@
 from dataclasses import dataclass
 
 from amc.data.dataset import LabelledDataset
-from amc.data.loader import LoaderImages
+from amc.data.user_loader import LoaderImages
 
 Source = LabelledDataset | LoaderImages
 
 
 @dataclass(frozen=True)
-class Sources:
+class UnsplitData:
     """The data as it came.
 
     Attributes:
-        parts: `train`, and `val`, `test` or both.
+        sources: `train`, and `val`, `test` or both.
         class_names: by target; None if unknown.
         notes: what the user is to be told, a line each.
     """
 
-    parts: dict[str, Source]
+    sources: dict[str, Source]
     class_names: tuple[str, ...] | None
     notes: tuple[str, ...] = ()

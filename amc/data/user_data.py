@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from amc.data.loader import LoaderImages
+from amc.data.fork_safety import ForkSafe
 from amc.data.sampling import Labels
-from amc.data.sources import Source, Sources
-from amc.data.unread import Unread
+from amc.data.unsplit_data import Source, UnsplitData
+from amc.data.user_loader import LoaderImages
 from amc.utils.errors import UserError
 from amc.utils.user_file import call_function
 
@@ -27,7 +27,7 @@ class UserDataset:
         name: what messages call it.
     """
 
-    dataset: Unread[Any]
+    dataset: ForkSafe[Any]
     labels: Labels
     name: str
 
@@ -53,7 +53,7 @@ class UserDataset:
         return image.float(), int(target)
 
 
-def user_data(spec: str) -> Sources:
+def user_data(spec: str) -> UnsplitData:
     """Call the function and check what it returns.
 
     It returns a mapping with `train`, and `val`, `test` or both, each a map-style dataset of
@@ -69,7 +69,7 @@ def user_data(spec: str) -> Sources:
         raise UserError(f"expected {spec} to return a mapping with train, and val, test or both, got {got}")
     parts = {name: _source(part, f"{name} of {spec}") for name, part in content.items()}
     names = _class_names(parts["train"])
-    return Sources(
+    return UnsplitData(
         parts,
         class_names=None if names is None else tuple(map(str, names)),
         notes=tuple(note for part in parts.values() for note in _notes(part)),
@@ -83,7 +83,7 @@ def _source(part: Any, name: str) -> Source:
         _check_not_empty(len(images), name)
         return images
     _check_map_style(part, part, name)
-    unread = Unread(part)
+    unread = ForkSafe(part)
     _check_not_empty(len(unread.here), name)
     return UserDataset(unread, _labels(unread.here), name)
 

@@ -52,7 +52,7 @@ def match_classes(
     )
 
 
-def fit_classes(splits: Splits, outputs: int, network_names: tuple[str, ...] | None) -> Splits:
+def map_classes(splits: Splits, outputs: int, network_names: tuple[str, ...] | None) -> Splits:
     """The splits with each target replaced by the network's output that `match_classes` finds.
 
     Raises:

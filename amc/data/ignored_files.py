@@ -18,6 +18,6 @@ LEFT_BY_PROGRAMS = frozenset(
 """Names in lower case."""
 
 
-def is_litter(name: str) -> bool:
+def is_ignored(name: str) -> bool:
     """Whether a file or folder of that name is hidden, or is one that programs leave behind."""
     return name.startswith((".", "~$")) or name.casefold() in LEFT_BY_PROGRAMS

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 
 import amc.utils.files
+from agents.checkpoint import Checkpoint, latest_checkpoint, save_checkpoint
 from agents.result import Episode, Past
-from agents.search.checkpoint_file import Checkpoint, latest_checkpoint, save_checkpoint
 from amc.utils.errors import UserError
 from envs.rewards import Outcome
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from amc.data.classes import fit_classes, match_classes
+from amc.data.class_mapping import map_classes, match_classes
 from amc.data.load import Splits
 from amc.data.resident import ResidentImages
 from amc.utils.errors import UserError
@@ -46,7 +46,7 @@ def splits(names: tuple[str, ...]) -> Splits:
 
 
 def test_targets_become_the_networks_outputs_in_every_split() -> None:
-    mapped = fit_classes(splits(("gold_fish", "tabby_cat")), 3, PETS)
+    mapped = map_classes(splits(("gold_fish", "tabby_cat")), 3, PETS)
     assert mapped.class_names == PETS
     for images in (mapped.train, mapped.calibration, mapped.reward, mapped.test):
         ((inputs, targets),) = images.batches(9)
@@ -60,4 +60,4 @@ def test_targets_become_the_networks_outputs_in_every_split() -> None:
 
 def test_targets_that_fit_are_left_alone() -> None:
     original = splits(("x", "y", "z"))
-    assert fit_classes(original, 3, None) is original
+    assert map_classes(original, 3, None) is original

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from amc.data.litter import is_litter
+from amc.data.ignored_files import is_ignored
 from amc.utils.errors import UserError
 from amc.utils.text import shortened
 
@@ -54,7 +54,7 @@ def folders_in(folder: Path) -> list[Path]:
         UserError: one of them is a link that leads nowhere, or the folder can't be read.
     """
     try:
-        entries = sorted(entry for entry in folder.iterdir() if not is_litter(entry.name))
+        entries = sorted(entry for entry in folder.iterdir() if not is_ignored(entry.name))
     except OSError as error:
         raise UserError(f"{folder} can't be read: {error.strerror}; check its permissions") from error
     for entry in entries:

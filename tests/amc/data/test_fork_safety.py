@@ -10,11 +10,11 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from amc.data import streamed
+from amc.data.fork_safety import ForkSafe
 from amc.data.images import Images
 from amc.data.load import Splits, load_data
-from amc.data.loader import LoaderImages
 from amc.data.splits import SplitSizes
-from amc.data.unread import Unread
+from amc.data.user_loader import LoaderImages
 from amc.scoring.engines.shared_pickle import SharedPickle
 
 COUNT = 24
@@ -158,7 +158,7 @@ def test_a_selection_of_a_loader_has_its_workers_begin_as_the_users(file: Path) 
 
 def test_a_copy_shares_what_is_large_and_says_what_can_not_be_copied() -> None:
     pixels, names, tensors = np.zeros((2, 3)), ["a", "b"], TensorDataset(torch.ones(2))
-    unread = Unread((pixels, names, tensors, lambda x: x))
+    unread = ForkSafe((pixels, names, tensors, lambda x: x))
     assert unread.fault is None
     assert unread.here[0] is pixels
     assert unread.here[1] == names
@@ -167,11 +167,11 @@ def test_a_copy_shares_what_is_large_and_says_what_can_not_be_copied() -> None:
     assert unread.here[2].tensors[0] is tensors.tensors[0]
     assert unread.untouched[2] is tensors
     with Path(__file__).open() as file:
-        broken = Unread([file])
+        broken = ForkSafe([file])
         assert broken.here is broken.untouched
         assert broken.fault is not None
         assert "cannot pickle" in broken.fault
-    assert pickle.loads(pickle.dumps(Unread([1]))).here == [1]
+    assert pickle.loads(pickle.dumps(ForkSafe([1]))).here == [1]
 
 
 def test_a_loader_that_samples_part_of_a_dataset_has_that_part() -> None:

@@ -13,7 +13,7 @@ STANDARD_ERROR = 2
 
 
 @dataclass(frozen=True)
-class WithOwnFiles:
+class ReopenFiles:
     """What a worker process of a `DataLoader` begins with: files of its own, then what the user asks for.
 
     A dataset may keep its open file where no copy of it reaches, as in a global variable.
@@ -23,12 +23,12 @@ class WithOwnFiles:
 
     def __call__(self, worker: int) -> None:
         """Begin worker number `worker`."""
-        own_files()
+        reopen_files()
         if self.then is not None:
             self.then(worker)
 
 
-def own_files() -> None:
+def reopen_files() -> None:
     """Open every file anew that this process inherited open for reading, at the same place and under the same number.
 
     Does nothing where processes are not forked, or their open files are not listed.

@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from amc.data import checked
-from amc.data.folder import image_folder
+from amc.data import broken_files
+from amc.data.image_folder import image_folder
 from amc.data.load import load_data
 from amc.data.preprocess import Preprocess
 from amc.data.splits import SplitSizes
@@ -33,7 +33,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def shades(root: Path, split: str) -> list[tuple[int, int]]:
-    source = image_folder(root, GREY).parts[split]
+    source = image_folder(root, GREY).sources[split]
     return [(round(image[0, 0, 0].item() * 255), target) for image, target in (source[i] for i in range(len(source)))]  # type: ignore[index]
 
 
@@ -162,9 +162,9 @@ def test_of_very_many_training_images_only_those_for_calibration_are_opened(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[Path] = []
-    monkeypatch.setattr(checked, "check_images", lambda paths, _: opened.extend(paths))
+    monkeypatch.setattr(broken_files, "check_images", lambda paths, _: opened.extend(paths))
     for many, expected in ((6, {"train": 6, "val": 4, "test": 1}), (5, {"train": 2, "val": 4, "test": 1})):
-        monkeypatch.setattr(checked, "MANY", many)
+        monkeypatch.setattr(broken_files, "MANY", many)
         opened.clear()
         load_data(f"imagefolder:{root}", GREY, SplitSizes(calibration=2, test=1))
         assert Counter(path.parts[-3] for path in opened) == expected

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from amc.data.load import load_data
-from amc.data.loader import LoaderImages
 from amc.data.splits import SplitSizes
+from amc.data.user_loader import LoaderImages
 from amc.utils.errors import UserError
 
 PREAMBLE = """

@@ -11,8 +11,8 @@ from typing import Any
 
 from torch import Tensor
 
+from agents.history import from_columns, to_columns
 from agents.result import Past
-from agents.search.history import from_columns, to_columns
 from amc.artifacts.snapshots import Snapshot, latest_snapshot, part, save_snapshot
 
 UNIT = "episode"

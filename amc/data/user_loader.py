@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 from torch.utils.data import BatchSampler, DataLoader, SubsetRandomSampler
 
-from amc.data.own_files import WithOwnFiles
+from amc.data.fork_safety import ForkSafe
+from amc.data.reopened_files import ReopenFiles
 from amc.data.sampling import Indices, stratified
-from amc.data.unread import Unread
-from amc.graph.inputs import first
+from amc.graph.inputs import take_first
 from amc.utils.errors import UserError
 
 
@@ -26,15 +26,15 @@ class LoaderImages:
     a mapping of tensors are inputs that are passed by name. Numbers of another precision become float32.
     The loader decides the size and the order of its batches. A selection of its images is read
     by a loader with the same collation, batch size and workers, in a fixed order. Where the loader can be copied, it
-    is a copy that is read here, see `amc.data.unread`.
+    is a copy that is read here, see `amc.data.fork_safety`.
     """
 
     loader: DataLoader[Any]
 
     @cached_property
     def _loader(self) -> DataLoader[Any]:
-        loader = copy.copy(Unread(self.loader).here)
-        loader.worker_init_fn = WithOwnFiles(loader.worker_init_fn)
+        loader = copy.copy(ForkSafe(self.loader).here)
+        loader.worker_init_fn = ReopenFiles(loader.worker_init_fn)
         return loader
 
     def __getstate__(self) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class LoaderImages:
                 "expected batches of (inputs, targets) from the DataLoader, the inputs a tensor, or a tuple or mapping"
                 f" of tensors, got {', '.join(sorted(got))}"
             )
-        return first(given, count)
+        return take_first(given, count)
 
     def select(self, indices: Indices) -> "LoaderImages":
         """The images at these positions among those of the loader."""
