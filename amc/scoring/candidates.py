@@ -42,9 +42,9 @@ class Candidates:
     less than `MOST_MOVED`.
 
     Args:
-        compressor: What prunes the original.
-        recovery: What is done after channels are cut, as `amc.recovery.recoveries.find_recovery` takes it.
-        metric: How networks are scored, as `amc.scoring.metrics.find_metric` takes it.
+        compressor: Prunes the original.
+        recovery: The recovery of networks (`amc.recovery.recoveries.find_recovery`).
+        metric: The metric (`amc.scoring.metrics.find_metric`).
         images: The images that networks are scored on.
         batch_size: The number of images of a forward pass.
         device: Where networks run.

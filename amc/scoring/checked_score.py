@@ -49,7 +49,7 @@ def checked_score(
     Args:
         network: The network, on the device.
         images: The images; all are scored.
-        metric: How it is scored, as `amc.scoring.metrics.find_metric` takes it.
+        metric: The metric (`amc.scoring.metrics.find_metric`).
         batch_size: The number of images of a forward pass.
         device: Where images are moved.
 

@@ -27,7 +27,7 @@ class ScoringNetwork:
     """A network in inference form that the tensors of one compact network after the other are loaded into.
 
     Args:
-        compressor: What prunes the original.
+        compressor: Prunes the original.
         calibration: Batches of inputs, on which batch-norm statistics are taken.
         dtype: The number format of convolutions; batch norms that can't be folded compute in float32.
         statistics: Whether batch-norm statistics are taken anew for each compact network.

@@ -35,7 +35,7 @@ def test_each_policy_is_scored_once_on_its_own_compact_network() -> None:
 
 
 class Scored:
-    """Scores policies by their sum on 100 images, those below a reference on a tenth of them; notes what it is asked."""
+    """Scores policies by their sum on 100 images, those under a reference on a tenth of them; notes calls."""
 
     def __init__(self) -> None:
         self.asked: list[int] = []
