@@ -1,6 +1,6 @@
-"""How much memory the second moments of a large network take, what a search holds of its calibration images.
+"""The memory that the second moments of a large network take, which a search holds of its calibration images.
 
-Networks with random weights on random images: neither changes the size of anything.
+Networks have random weights and images are random: neither changes the size of anything.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Arguments:
 
 
 def calibration_memory(arguments: Arguments) -> None:
-    """Build, collect_moments, print."""
+    """Build the network, collect its moments, and print their sizes."""
     network = load_network(arguments.model, "none")
     assert network.preprocess is not None
     generator = torch.Generator().manual_seed(0)

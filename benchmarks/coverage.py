@@ -23,7 +23,7 @@ from benchmarks.runs import percent
 from scripts.command.cli import run
 
 THEIR_LIMIT = 120
-"""Seconds that torch-pruning may take, where it is installed."""
+"""The seconds that torch-pruning may take for a network, where it is installed."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Arguments:
 
 
 def coverage(arguments: Arguments) -> None:
-    """Make the rows that are missing, then what torch-pruning makes of the networks, and the table of all."""
+    """Make the rows that are missing, then those of torch-pruning where it is installed, and write the table of all."""
     rows: dict[str, Row] = {}
     if arguments.out.exists():
         rows = {row["name"]: row for row in json.loads(arguments.out.read_text(encoding="utf-8"))}

@@ -1,4 +1,4 @@
-"""The document that the rows of benchmarks.coverage are written to."""
+"""The page docs/coverage.md, which the rows of benchmarks.coverage are written to."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any
 from benchmarks.runs import machine, percent
 
 Row = dict[str, Any]
+"""All that is shown of one network, by name (`benchmarks.coverage_row.row`)."""
 
 HEAD = """# Coverage
 
-`python -m benchmarks.coverage` writes this file: every network is built with random weights, watched, grouped, checked
+`python -m benchmarks.coverage` writes this file: every network is built with random weights, traced, grouped, checked
 against itself, cut three ways (to the least, to random numbers of channels, by a quarter), saved, loaded in a new
 process, exported to ONNX, and pruned again. That takes about an hour on two cores. The largest vision transformers need
 up to 15 GB each: where two of them do not fit at once, make their rows first, with `--only 'torchvision:vit_*'
@@ -22,7 +23,7 @@ up to 15 GB each: where two of them do not fit at once, make their rows first, w
 - *MACs left*: the least that pruning can leave with at most 80 % of each group cut.
 - *error*: the largest difference, relative to the largest output, between a compact network and the original whose
   consumers see zeros in place of the cut channels, inside the operator, with random parameters and statistics.
-- *analysis*: seconds of one processor for watching one forward pass and grouping; *check*: for the self-check.
+- *analysis*: seconds of one processor for tracing one forward pass and grouping; *check*: for the self-check.
 - *memory*: what the peak of the process grew by during the analysis, over that of building the network, and what it
   may: the network and three times its largest activation (and 48 MB of what any first forward pass loads).
 - *ONNX*: the largest difference of ONNX Runtime to the compact network in memory, relative to the largest output; a
@@ -48,7 +49,7 @@ others are frozen.
 
 
 def document(rows: Sequence[Row], total: int) -> str:
-    """Markdown: the summary, then a row for each network that was tried of `total`."""
+    """The page in Markdown: a summary, then a row for each network that was tried, of `total` networks."""
     seconds = [row["seconds"] for row in rows]
     failed = sum(bool(row["failure"]) for row in rows)
     slowest = max(rows, key=lambda row: row["seconds"])
@@ -82,7 +83,7 @@ def document(rows: Sequence[Row], total: int) -> str:
 
 
 def _frozen(frozen: Sequence[tuple[str, int, str]]) -> str:
-    """The two commonest reasons by channels, each with the place where it was first met."""
+    """The two reasons that freeze most channels, each with the place where it was first met."""
     channels: Counter[str] = Counter()
     first: dict[str, str] = {}
     for _, width, reason in frozen:

@@ -1,7 +1,7 @@
-"""One row of benchmarks.coverage: all that is shown of one network. Run in a process of its own.
+"""One row of benchmarks.coverage: all that is shown of one network, in a process of its own.
 
-`python -m benchmarks.coverage_row NAME` prints the row as JSON; with the name of a folder after it, the process is the
-one that loads what another one saved there.
+`python -m benchmarks.coverage_row NAME` prints the row as JSON. With the name of a folder after it, the process loads
+the compact network that another one saved there.
 """
 
 from __future__ import annotations
@@ -38,11 +38,14 @@ from benchmarks.runs import peak_memory
 from tests.oracles import IgnoreInputs, counted, random_mask
 
 FIRST_USE = 48
-"""Megabytes that the first forward pass of a process may take besides: libraries and code made for shapes."""
+"""The megabytes that the first forward pass of a process may take besides, for libraries and code made for shapes."""
 
 
 def row(name: str) -> dict[str, Any]:
-    """Analyse, check, prune, save, load, export and prune again; `failure` says what went wrong, if anything."""
+    """The row of a network: it is analysed, checked, pruned, saved, loaded, exported and pruned again.
+
+    The entry `failure` says what went wrong, and is empty if nothing did.
+    """
     model, example = build(name)
     graph, result = _analysed(name, model, example)
     failures = _macs_differ("original", model, example, result["macs"])
@@ -68,7 +71,7 @@ def row(name: str) -> dict[str, Any]:
 
 
 def _analysed(name: str, model: nn.Module, example: Example) -> tuple[PruningGraph, dict[str, Any]]:
-    """The checked graph, and what is measured of it; what comes later is still empty."""
+    """The checked graph, and the row with what is measured of it; entries that come later are still empty."""
     before = peak_memory()
     began = time.process_time()
     graph = trace_graph(model, example)
@@ -104,7 +107,7 @@ class _Largest(TorchDispatchMode):
 
 
 def _allowed(model: nn.Module, example: Example) -> float:
-    """Megabytes of the network and of three times its largest activation."""
+    """The megabytes of the network and of three times its largest activation."""
     with torch.no_grad(), _Largest() as largest:
         float_outputs(model, example)
     return (sum(each.nbytes for each in model.state_dict().values()) + 3 * largest.nbytes) / 2**20
@@ -132,7 +135,7 @@ def _pruned_again(small: nn.Module, inputs: Example) -> list[str]:
 
 
 def _exported(network: nn.Module, inputs: Example) -> float | str:
-    """How far the network in ONNX Runtime is from that in memory, or why it can't be exported."""
+    """The error of the network in ONNX Runtime relative to that in memory, or the reason why it can't be exported."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             return export_onnx(network.float(), cast_floats(inputs, torch.float32), Path(folder) / "network.onnx")
@@ -151,7 +154,7 @@ def _outputs(model: nn.Module, inputs: Example) -> list[Tensor]:
 
 
 def _masked_consumers(model: nn.Module, graph: PruningGraph, mask: UnitMask, inputs: Example) -> list[Tensor]:
-    """The outputs when consumers see zeros in place of the units that are not alive, inside the operator."""
+    """The outputs when consumers see zeros in place of the units that are cut, inside the operator."""
     with IgnoreInputs(graph, mask):
         return _outputs(model, inputs)
 
@@ -180,7 +183,7 @@ def _round_trip(name: str, small: nn.Module, selection: Selection, inputs: Examp
 
 
 def _load(name: str, folder: Path) -> None:
-    """What the new process does."""
+    """Load the compact network in the new process, and save its outputs."""
     state, inputs = torch.load(folder / "network.pt")
     saved = json.loads((folder / "selection.json").read_text(encoding="utf-8"))
     kept = {key: {int(dim): places for dim, places in axes.items()} for key, axes in saved["tensors"].items()}

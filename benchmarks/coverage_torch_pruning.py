@@ -1,4 +1,7 @@
-"""What torch-pruning makes of a network of benchmarks.coverage: `python -m benchmarks.coverage_torch_pruning NAME`."""
+"""The share of MACs that torch-pruning leaves of a network of benchmarks.coverage.
+
+`python -m benchmarks.coverage_torch_pruning NAME` prints it.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,11 @@ from benchmarks.runs import percent
 from tests.oracles import counted
 
 CLASSES = 1000
+"""The number of outputs by which the last layer is known, which is not pruned."""
 
 
 def share_left(name: str) -> str:
-    """The share of MACs that is left with 80 % of all channels asked to go and the classes kept, or how it fails."""
+    """The share of MACs that is left when asked to cut 80 % of all channels but the classes, or the error, in words."""
     pruning = importlib.import_module("torch_pruning")
     model, example = build(name)
     before = counted(model, arguments(example))

@@ -11,20 +11,20 @@ from torchvision.models import detection
 
 
 class Dense(nn.Module):
-    """Backbone, feature pyramid and the head that all levels share: RetinaNet, FCOS, SSD."""
+    """The backbone, feature pyramid and shared head of a one-stage detector: RetinaNet, FCOS, SSD."""
 
     def __init__(self, network: Any) -> None:
         super().__init__()
         self.backbone, self.head = network.backbone, network.head
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Scores and box regressions of all anchors."""
+        """The scores and box regressions of all anchors, for images `(n, 3, h, w)`."""
         out: dict[str, Tensor] = self.head(list(self.backbone(images).values()))
         return out
 
 
 class TwoStage(nn.Module):
-    """The region proposal head on all levels, and the box head on two fixed boxes of each image: Faster R-CNN."""
+    """The backbone, proposal head and box head of Faster R-CNN, the latter on two fixed boxes of each image."""
 
     def __init__(self, network: Any) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class TwoStage(nn.Module):
         self.pool, self.head, self.predictor = heads.box_roi_pool, heads.box_head, heads.box_predictor
 
     def forward(self, images: Tensor) -> tuple[list[Tensor], list[Tensor], Tensor, Tensor]:
-        """Objectness and regressions of all anchors, then scores and regressions of the boxes."""
+        """The objectness and regressions of all anchors, then scores and regressions of the boxes."""
         features = self.backbone(images)
         boxes = [torch.tensor([[0.0, 0.0, 32.0, 32.0], [8.0, 4.0, 300.0, 200.0]], dtype=images.dtype)] * len(images)
         shape = (int(images.shape[2]), int(images.shape[3]))
@@ -56,4 +56,4 @@ DETECTION: dict[str, Callable[[], nn.Module]] = {
     "fasterrcnn_resnet50_fpn": _built("fasterrcnn_resnet50_fpn", TwoStage),
     "fasterrcnn_mobilenet_v3_large_fpn": _built("fasterrcnn_mobilenet_v3_large_fpn", TwoStage),
 }
-"""Networks by torchvision's names, with random weights."""
+"""Functions that build networks with random weights, by torchvision's names."""

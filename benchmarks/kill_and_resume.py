@@ -1,4 +1,4 @@
-"""Kill a search at random moments, go on with it, and compare what it comes to with an uninterrupted one."""
+"""Searches that are killed at random moments and resumed, compared with one that is not interrupted."""
 
 from __future__ import annotations
 
@@ -33,11 +33,15 @@ class Arguments:
     episodes: int = 60
     """Policies that are scored in a run; a quarter of them are its warm-up."""
     seed: int = 0
-    """Of the moments."""
+    """Seed of the moments."""
 
 
 def kill_and_resume(arguments: Arguments) -> None:
-    """Run, kill, resume, compare, print."""
+    """Run searches, kill and resume them, compare their policies, and print a table.
+
+    Raises:
+        UserError: A run ended differently.
+    """
     words = ("--episodes", str(arguments.episodes))
     start = time.perf_counter()
     whole = arguments.out / "whole"

@@ -1,7 +1,7 @@
-"""How well latency is predicted, how long its table takes, and whether a budget in ms is met; writes docs/latency.md.
+"""The error of predicted latency, the time of its table, and whether a budget in ms is met: docs/latency.md.
 
-Networks with random weights, which make no difference to the time; ONNX Runtime, one thread, one image. A network that
-is in the JSON file already is not measured again. `--help` shows the options.
+Networks have random weights, which make no difference to the time, and run in ONNX Runtime, one thread, one image. A
+network that is in the JSON file already is not measured again. `--help` shows the options.
 """
 
 from __future__ import annotations
@@ -37,15 +37,17 @@ from scripts.command.cli import run
 from scripts.command.latency_connection import built_table
 
 SIZES = {"resnet56": 32, "mobilenet_v1": 224, "torchvision:resnet50": 224}
-"""Networks, and the pixels of their images."""
+"""The size of the images in pixels, by network."""
 HELD_OUT = 40
-"""Random compact networks that the prediction is tried on."""
+"""The number of random compact networks that the prediction is tried on."""
 PROCESSES = 10
+"""The number of processes that one ratio is measured in."""
 SHARE = 0.5
 """The budget that a policy from the table alone has to meet."""
 MET = 0.02
-"""How near to it, relative to it, the network has to come."""
+"""The largest distance of the network's latency from that budget, relative to it."""
 TRIES = 5
+"""The number of networks that are tried for a budget, at the most."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,15 @@ class Arguments:
     page: Path = Path("docs/latency.md")
     """The table of all rows."""
     target: str = LOCAL
-    """Where it is measured, as for scripts.train."""
+    """Target that is measured on, as for scripts.train."""
 
 
 def latency(arguments: Arguments) -> None:
-    """Make the rows that are missing, and the page of all."""
+    """Make the rows that are missing, and write the page of all.
+
+    Raises:
+        UserError: A network is unknown.
+    """
     rows: dict[str, Row] = {}
     if arguments.out.exists():
         rows = {row["name"]: row for row in json.loads(arguments.out.read_text(encoding="utf-8"))}
@@ -95,7 +101,7 @@ def _row(name: str, target: str) -> Row:
             "size": SIZES[name],
             "fingerprint": device.fingerprint,
             "original_ms": latency_model.original,
-            "cuts": exporter.cuts,
+            "can_slice": exporter.can_slice,
             "points": table.points,
             "table_seconds": table_seconds,
             "calibration_seconds": calibration_seconds,
@@ -107,7 +113,7 @@ def _row(name: str, target: str) -> Row:
 
 
 def _errors(latency_model: LatencyModel) -> Row:
-    """Of the calibrated prediction on random compact networks that it has not seen."""
+    """The errors of the calibrated prediction on random compact networks that it has not seen."""
     graph = latency_model.exporter.graph
     networks = random_kept_counts(graph, HELD_OUT, seed=1)
     measured = latency_model.measure_all(networks)

@@ -1,4 +1,4 @@
-"""The document that the rows of benchmarks.latency are written to."""
+"""The page docs/latency.md, which the rows of benchmarks.latency are written to."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.runs import percent
 
 Row = dict[str, Any]
+"""All that is measured of one network, by name."""
 
 HEAD = """# Latency, predicted and measured
 
@@ -27,7 +28,7 @@ from nothing, calibrated on 24 random compact networks measured end to end, and 
 
 
 def document(rows: Sequence[Row]) -> str:
-    """Markdown: where it was measured, and a row for each network."""
+    """The page in Markdown: the device, and a row for each network."""
     place = rows[0]["fingerprint"]
     lines = [
         f"{place['cpu']}, {place['runtime']}, {place['threads']} thread, one image.",

@@ -1,4 +1,4 @@
-"""Does the suite notice mistakes? Draws some by a seed, makes one at a time in a copy, and runs tests until one fails.
+"""Mutation testing: mistakes are drawn by a seed, made one at a time in a copy, and tests are run until one fails.
 
     python -m benchmarks.mutation_testing --list runs/mutants.json --out runs/noticed.jsonl --coverage .coverage
 
@@ -34,9 +34,11 @@ import tyro
 from benchmarks.mutations import Mutant, mutants
 
 FOLDERS = ("amc", "envs", "agents", "scripts")
+"""The folders that mistakes are made in."""
 LONGEST_TEST = 60
-"""Seconds after which a test hangs: that is noticed."""
+"""The seconds after which a test hangs: that is noticed."""
 MOST_TESTS = 200
+"""The number of tests that are run for a mistake, at the most."""
 
 
 @dataclass(frozen=True)
@@ -44,25 +46,25 @@ class Arguments:
     """Draw mistakes by a seed, make one at a time in a copy of the tree, and note which test fails first."""
 
     list: Path
-    """Which mistakes: a JSON file, which is drawn where it does not exist."""
+    """JSON file of the mistakes, which are drawn where it does not exist."""
     out: Path
     """A line of JSON for each mistake is appended here; those that are there are not tried again."""
     seed: int = 0
-    """Of the draw."""
+    """Seed of the draw."""
     count: int = 60
     """Mistakes that are drawn."""
     coverage: Path | None = None
-    """Which tests run which line: the data file of coverage.py, with a context for each test."""
+    """Data file of coverage.py with a context for each test: which tests run which line."""
     durations: Path | None = None
     """Output of `pytest -vv --durations=0`: cheap tests run first."""
     earlier: Path | None = None
     """The `--out` of an earlier tree: the test that failed there runs first."""
     seconds: float = 90.0
-    """For the tests of one mistake; where none failed by then, it was not noticed."""
+    """Seconds for the tests of one mistake; where none failed by then, it was not noticed."""
 
 
 def mutation_testing(arguments: Arguments) -> None:
-    """Draw, try, append."""
+    """Draw the mistakes, try those that are left, and append a line for each."""
     if not arguments.list.exists():
         drawn = [dataclasses.asdict(each) for each in draw(arguments.seed, arguments.count)]
         arguments.list.write_text(json.dumps(drawn, indent=1), encoding="utf-8")
@@ -87,7 +89,7 @@ def mutation_testing(arguments: Arguments) -> None:
 
 
 def draw(seed: int, count: int) -> list[Mutant]:
-    """Mistakes on lines that are drawn at random, each at most once, among all that could have one."""
+    """A number of mistakes on lines that are drawn at random, each at most once, among all that could have one."""
     rng = np.random.default_rng(seed)
     lines: dict[tuple[str, int], list[Mutant]] = {}
     for folder in FOLDERS:
@@ -187,7 +189,7 @@ def _covering(data: Path | None, mutant: Mutant, costs: dict[str, float]) -> lis
 
 
 def _durations(path: Path | None) -> dict[str, float]:
-    """Seconds of each test, its fixtures among them."""
+    """The seconds of each test by its name, fixtures included."""
     costs: dict[str, float] = {}
     if path is not None:
         pattern = r"^([\d.]+)s (?:setup|call|teardown) +(tests/.*)$"

@@ -1,4 +1,4 @@
-"""Where the time of a search goes."""
+"""The seconds that parts of a program take, added up while it runs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from unittest import mock
 
 
 class PartTimes:
-    """Adds up the seconds of parts, each without the parts that run inside it.
+    """Adds up the seconds of the parts of a program, each without the parts that run inside it.
 
     Attributes:
-        seconds: Of each part so far.
+        seconds: The seconds of each part so far, by its name.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class PartTimes:
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Within it time is that part's."""
+        """A context whose time is added to the part of that name."""
         start = time.perf_counter()
         self._inside.append(0.0)
         try:
@@ -36,7 +36,7 @@ class PartTimes:
 
     @contextmanager
     def apart(self) -> Iterator[dict[str, float]]:
-        """Within it parts are added up on their own: yields their seconds."""
+        """A context in which parts are added up on their own; it gives their seconds, by name."""
         outside, self.seconds = self.seconds, defaultdict(float)
         try:
             yield self.seconds
@@ -44,7 +44,14 @@ class PartTimes:
             self.seconds = outside
 
     def time_calls(self, stack: ExitStack, owner: Any, function: str, part: str) -> None:
-        """Until the stack ends, what that function of a module or class takes is the part's."""
+        """Add the time of all calls of a function to a part, until the stack ends.
+
+        Args:
+            stack: The contexts that end together.
+            owner: The module or class that the function belongs to.
+            function: The name of the function.
+            part: The name of the part.
+        """
         original = getattr(owner, function)
 
         @functools.wraps(original)
@@ -56,7 +63,7 @@ class PartTimes:
 
 
 def best_of(function: Callable[[], Any], repeats: int = 3) -> float:
-    """The least seconds that a call takes."""
+    """The least seconds that a call of a function takes, of several calls."""
     times = []
     for _ in range(repeats):
         start = time.perf_counter()

@@ -31,14 +31,15 @@ TABS = {
     "images": ("images&tagFilter=MACs|sparsity", (1640, 1000)),
     "hparams": ("hparams", (1800, 440)),
 }
-"""Name of the picture, what the address of the tab ends in, and the window in pixels."""
+"""The end of a tab's address, and the size of the window in pixels, by the name of the picture."""
 REPORT_WINDOW = (1100, 1500)
+"""The size of the window for the report, in pixels."""
 PAGE_TIME = 30_000
-"""Milliseconds of a page's own clock, which runs as fast as the page loads."""
+"""The milliseconds of a page's own clock, which runs as fast as the page loads."""
 PATIENCE = 120.0
-"""Seconds after which a program is taken to hang."""
+"""The seconds after which a program is taken to hang."""
 STILL = 3.0
-"""Seconds without a change after which TensorBoard has read all events."""
+"""The seconds without a change after which TensorBoard has read all events."""
 LAST_TAG = b"summary/text_summary"
 
 
@@ -53,7 +54,11 @@ class Arguments:
 
 
 def screenshots(arguments: Arguments) -> None:
-    """Start TensorBoard, look at its tabs and at the first run's report, save what is seen."""
+    """Start TensorBoard, and save pictures of its tabs and of the first run's report.
+
+    Raises:
+        UserError: There is no browser, no finished run, or no picture.
+    """
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         raise UserError(f"no browser: install Chromium, so that {BROWSERS[0]} is a command")
@@ -68,7 +73,11 @@ def screenshots(arguments: Arguments) -> None:
 
 @contextlib.contextmanager
 def tensorboard(logdir: Path, runs: Sequence[str]) -> Iterator[str]:
-    """The address of a TensorBoard that has read all events of these runs."""
+    """A context with the address of a TensorBoard that has read all events of these runs.
+
+    Raises:
+        UserError: TensorBoard does not start.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -83,7 +92,7 @@ def tensorboard(logdir: Path, runs: Sequence[str]) -> Iterator[str]:
 
 
 def _wait(address: str, server: subprocess.Popen[bytes], runs: Sequence[str]) -> None:
-    """Until TensorBoard knows all runs, and what it knows has not changed for a while."""
+    """Wait until TensorBoard knows all runs, and what it knows has not changed for a while."""
     known, start = b"", time.monotonic()
     since = start
     while time.monotonic() - since < STILL or any(f'"{name}"'.encode() not in known for name in runs):
@@ -105,7 +114,11 @@ def _get(url: str) -> bytes:
 
 
 def take(browser: str, url: str, window: tuple[int, int], path: Path) -> None:
-    """Save what a window of that size shows, as a PNG."""
+    """Save what a window of that size, in pixels, shows of a page, as a PNG.
+
+    Raises:
+        UserError: The browser takes no picture.
+    """
     with tempfile.TemporaryDirectory() as folder:
         shot = Path(folder, "shot.png")
         command = [

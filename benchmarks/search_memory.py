@@ -1,6 +1,6 @@
-"""How much memory a search takes, images and libraries included.
+"""The memory that a search takes, images and libraries included.
 
-Networks with random weights on random images: neither changes the size of anything.
+Networks have random weights and images are random: neither changes the size of anything.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ class Arguments:
     model: str = "torchvision:vgg16"
     """Network, as for scripts.train."""
     budget: str = "macs=0.5"
-    """What may be left."""
+    """The budget, as for scripts.train."""
     calibration_images: int = 1000
-    """For least squares and batch-norm statistics."""
+    """Images for least squares and batch-norm statistics."""
     reward_images: int = 1000
-    """That policies are scored on."""
+    """Images that policies are scored on."""
     episodes: int = 4
-    """Of the search. More of them change the time alone."""
+    """Policies that the search scores. More of them change the time alone."""
 
 
 def search_memory(arguments: Arguments) -> None:
-    """Search and print."""
+    """Run the search, and print the peak of the memory before and after."""
     network = load_network(arguments.model, "none")
     assert network.preprocess is not None
     shape, generator = network.preprocess.shape, torch.Generator().manual_seed(0)

@@ -1,4 +1,4 @@
-"""Searches that run in the benchmark's own process."""
+"""Searches in the benchmark's own process: their task, and their peak memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def make_task(
 
 
 def peak_of_a_search(task: Task, episodes: int, seed: int = 0) -> float:
-    """MiB that this process has held at the most once it has searched."""
+    """The most memory in MiB that this process has held once it has searched."""
     with task.scorer() as scorer:
         make_strategy("ddpg").search(make_problem(task, scorer), episodes, seed, EpisodeLog())
     return peak_memory()

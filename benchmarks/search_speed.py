@@ -1,4 +1,4 @@
-"""How many episodes a second, beside a straightforward implementation, and where the time goes.
+"""The episodes that a search scores in a second, beside a straightforward implementation, and where the time goes.
 
 One search runs in this process, and every policy that it decides on is scored again outside its time: to the end, and
 some of them by `benchmarks.paper_style`. `docs/speed.md` says how to read the numbers.
@@ -38,21 +38,22 @@ from amc.scoring.scoring_network import ScoringNetwork
 from amc.task import CALIBRATION_BATCH, Task
 from amc.utils.errors import UserError
 from amc.utils.files import write_json
-from benchmarks.paper_style import PaperStyle, Pictures, SampleRows
+from benchmarks.paper_style import InputRows, PaperStyle, Pictures
 from benchmarks.part_times import PartTimes, best_of
 from benchmarks.runs import machine
 from benchmarks.search_setup import make_task, peak_of_a_search
 from scripts.command.cli import run
 
 POSITIONS = 30
-"""Of a convolution's output that are sampled in each of 1,000 calibration images: least squares has 30,000 rows."""
+"""The positions of a convolution's output that are sampled in each of 1,000 images: least squares has 30,000 rows."""
 BATCHES = (32, 64, 128, 256, 500)
-"""Sizes of which the bare forward passes take the best."""
+"""The batch sizes of which bare forward passes take the fastest."""
 BEST = 0.05
-"""Share of the candidates of which none may be stopped."""
+"""The share of the best candidates, none of which may be given up."""
 BARE = 3
-"""Policies whose bare forward passes are timed."""
+"""The number of policies whose bare forward passes are timed."""
 MEMORY_EPISODES = 4
+"""The episodes of the search whose memory is measured."""
 
 
 @dataclass(frozen=True)
@@ -62,25 +63,25 @@ class Arguments:
     model: str = "resnet56"
     """Network, as for scripts.train."""
     weights: str = "default"
-    """Its weights, as for scripts.train."""
+    """Weights of the network, as for scripts.train."""
     data: str = "cifar10"
     """Images, as for scripts.train; they must fit in memory."""
     image_size: int | None = None
     """Pixels of the images, as for scripts.train."""
     budget: str = "macs=0.5"
-    """What may be left."""
+    """The budget, as for scripts.train."""
     episodes: int = 120
-    """Of the search."""
+    """Policies that the search scores."""
     paper_episodes: int = 30
     """How many of its policies are scored the straightforward way, too."""
     seed: int = 0
-    """Of the search."""
+    """Seed of the search."""
     out: Path = Path("runs/search-speed.json")
-    """The numbers."""
+    """File for the numbers."""
 
 
 def search_speed(arguments: Arguments) -> None:
-    """Measure, write and print."""
+    """Run the search, compare its policies with the straightforward way, and write and print the numbers."""
     rows: dict[str, list[Tensor]] = defaultdict(list)
     with _noted(rows):
         task, preprocess = _task(arguments)
@@ -121,7 +122,7 @@ def search_speed(arguments: Arguments) -> None:
 
 @contextmanager
 def _noted(rows: dict[str, list[Tensor]]) -> Iterator[None]:
-    """Within it the rows of least squares are those of `POSITIONS`, and are noted by the weight that they are for."""
+    """A context in which least squares samples `POSITIONS`, and its rows are noted by the weight that they are for."""
 
     def add_products(grams: dict[str, Tensor], name: str, added: Tensor) -> None:
         rows[name].append(added[0, :, :-1])  # without the column of ones
@@ -140,7 +141,7 @@ def _task(arguments: Arguments) -> tuple[Task, Preprocess | None]:
     return make_task(*given, arguments.seed)
 
 
-def _paper(task: Task, preprocess: Preprocess | None, rows: Mapping[str, SampleRows]) -> PaperStyle:
+def _paper(task: Task, preprocess: Preprocess | None, rows: Mapping[str, InputRows]) -> PaperStyle:
     reward, calibration = task.search_images, task.splits.calibration
     if preprocess is None or not isinstance(reward, ResidentImages) or not isinstance(calibration, ResidentImages):
         raise UserError("the straightforward way needs images that fit in memory, and what they are normalised by")
@@ -164,7 +165,7 @@ def _papers(rows: list[dict[str, Any]]) -> int:
 
 
 def _speeds(clock: PartTimes, apart: PartTimes, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Episodes a second: with racing as the search ran, without it as if all had been scored to the end."""
+    """The episodes per second with racing, as the search ran, and without, as if all had been scored to the end."""
     count = len(rows)
     seconds = {part: total / count for part, total in clock.seconds.items() if part != "apart"}
     ours = sum(seconds.values())
@@ -203,7 +204,7 @@ def _repeated(rows: list[dict[str, Any]]) -> list[bool]:
 
 
 def _faithfulness(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Whether what is fast says the same."""
+    """The differences between the fast scores and the straightforward ones."""
     whole = np.array([row["whole"] for row in rows])
     best = np.argsort(-whole, kind="stable")[: max(round(BEST * len(rows)), 1)]
     differences = [abs(row["paper"] - row["whole"]) for row in rows if "paper" in row]
@@ -216,9 +217,9 @@ def _faithfulness(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _passes(candidates: Candidates, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """An episode against nothing but its forward passes, and those against their convolutions alone.
+    """The time of an episode relative to its bare forward passes, and theirs to their convolutions alone.
 
-    Without a prefix cache: all that an episode contains is computed.
+    There is no prefix cache: all that an episode contains is computed.
     """
     with mock.patch("amc.scoring.executor.prefix_cache.MOST_BYTES", 0):
         candidates = Candidates(*candidates.recipe)
@@ -246,13 +247,13 @@ def _bare(candidates: Candidates, kept_counts: KeptCounts) -> dict[str, float]:
 
 
 def _pass(run: Callable[[Tensor], Tensor], images: Tensor, size: int) -> float:
-    """Seconds of a pass over images in batches of that size."""
+    """The seconds of a pass over images in batches of that size."""
     with torch.inference_mode():
         return best_of(lambda: [run(batch) for batch in images.split(size)])
 
 
 def _convolutions(network: nn.Module, batch: Tensor) -> float:
-    """Seconds of all convolutions of a pass over one batch, each alone on an input of its shape."""
+    """The seconds of all convolutions of a pass over one batch, each alone on an input of its shape."""
     inputs: dict[nn.Module, Tensor] = {}
     hooks = [
         module.register_forward_pre_hook(lambda module, given: inputs.update({module: given[0].clone()}))
@@ -267,7 +268,7 @@ def _convolutions(network: nn.Module, batch: Tensor) -> float:
 
 
 def _peak_memory(arguments: Arguments) -> float:
-    """MiB, of a process that does nothing but a short search."""
+    """The peak memory in MiB of a process that does nothing but a short search."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_searched, (arguments,))
 

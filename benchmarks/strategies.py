@@ -1,4 +1,4 @@
-"""What each strategy finds at the same budget, without fine-tuning: the table of docs/strategies.md.
+"""The accuracy that each strategy finds at the same budget, without fine-tuning: the table of docs/strategies.md.
 
 Searches that are already in `--out` are not made again, so it can be interrupted.
 """
@@ -39,19 +39,19 @@ class Arguments:
     model: str = "resnet20"
     """Network, as for scripts.train."""
     budget: str = "macs=0.5"
-    """What may be left."""
+    """The budget, as for scripts.train."""
     episodes: int = 200
     """Policies that each may score."""
     reward_images: int = 1000
     """Reward images that the searches score with; the table scores with all."""
     strategies: tuple[str, ...] = tuple(STRATEGIES)
-    """How policies are found."""
+    """Strategies of the searches, as for scripts.train."""
     seeds: tuple[int, ...] = (0, 1, 2)
-    """A search for each; of rules, which draw nothing, for the first alone."""
+    """Seeds, with a search for each; of rules, which draw nothing, for the first alone."""
 
 
 def strategies(arguments: Arguments) -> None:
-    """Search where a result is missing, then write the table."""
+    """Make the searches that are missing, then write the table."""
     path = arguments.out / "strategies.json"
     rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
     known = {(row["strategy"], row["seed"]) for row in rows}
@@ -95,7 +95,7 @@ def _rows(arguments: Arguments, known: set[tuple[str, int]]) -> Iterator[dict[st
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    """A line for each strategy, means over its seeds; the best on the reward images first."""
+    """A table with a line for each strategy, with means over its seeds; the best on the reward images comes first."""
     by_name: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_name.setdefault(row["strategy"], []).append(row)

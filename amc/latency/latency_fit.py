@@ -1,4 +1,4 @@
-"""From the sum over layers to the whole network: fitted to compact networks that were measured end to end.
+"""The latency of a whole network from that of its layers, fitted to compact networks measured end to end.
 
 Between its layers a network adds, pools and copies, and no layer runs as it does alone. What pruning saves is therefore
 taken as a sum of what the layers of the table save and what is written less, each with a factor that is fitted; so the
@@ -18,19 +18,25 @@ from amc.cost.costs import CostFunction, written_elements
 from amc.graph import KeptCounts, PruningGraph
 
 LEAST_SHARE = 1e-3
-"""No network is predicted to take less of the original's latency."""
+"""The least share of the original's latency that is predicted for a network."""
 NEAR = 0.1
-"""How far from a latency others still count for it: a deviation, of logarithms."""
+"""The standard deviation of the weights around the latency that the fit is for, in logarithms of latencies."""
 LEAST_WEIGHT = 0.05
+"""The weight of a network far from that latency, relative to the largest one."""
 OFF = 0.03
-"""Relative error that is usual."""
+"""The relative error up to which errors count by their squares."""
 REPEATS = 10
-"""Of least squares, each weighted by the errors of the one before."""
+"""The number of repeated fits, each weighted by the errors of the one before."""
 
 
 @dataclass(frozen=True, eq=False)
 class MeasuredNetwork:
-    """A compact network and the share of the original's latency that it takes, both measured in turn."""
+    """A compact network that was measured in turn with the original.
+
+    Attributes:
+        kept_counts: The units of each group that it keeps, int64 `(groups,)`.
+        share: Its latency, as a share of the original's.
+    """
 
     kept_counts: KeptCounts
     share: float
@@ -38,26 +44,35 @@ class MeasuredNetwork:
 
 @dataclass(frozen=True, eq=False)
 class LatencyTerms:
-    """What a latency is made of, of one graph: ms of the layers by the table, and elements that they write."""
+    """The two quantities that the latency of a network is predicted from, as functions of the kept counts.
+
+    Attributes:
+        layers: The summed latency of the layers by the table, in ms.
+        elements: The number of elements that operators write.
+    """
 
     layers: CostFunction
     elements: CostFunction
 
     @classmethod
     def of(cls, graph: PruningGraph, layers: CostFunction) -> LatencyTerms:
-        """The parts of `graph`, whose layers take `layers` ms in all."""
+        """The terms of the network with the analysis `graph`, whose layers take `layers` ms in all."""
         return cls(layers, written_elements(graph))
 
     def __call__(self, kept_counts: KeptCounts) -> NDArray[np.float64]:
-        """Both with `kept_counts`, `(2,)`."""
+        """Both quantities with `kept_counts[g]` units of each group, `(2,)`."""
         return np.array([self.layers(kept_counts), self.elements(kept_counts)], dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
 class PredictedLatency:
-    """Predicted latency in ms as a function of the keeps; it never decreases when a group keeps more.
+    """The predicted latency in ms as a function of the kept counts; it never falls when a group keeps more.
 
-    `whole` are the parts of the original, which takes `original` ms, and `factors` ms for each.
+    Attributes:
+        terms: The terms of the network that is pruned.
+        whole: The terms of the original, `(2,)`.
+        original: The latency of the original in ms.
+        factors: The weight of each term, `(2,)`, none below 0.
     """
 
     terms: LatencyTerms
@@ -66,7 +81,7 @@ class PredictedLatency:
     factors: NDArray[np.float64]
 
     def __call__(self, kept_counts: KeptCounts) -> float:
-        """The latency with `kept_counts[g]` units of each group left, in ms."""
+        """The predicted latency in ms with `kept_counts[g]` units of each group."""
         saved = float(self.factors @ (self.whole - self.terms(kept_counts)))
         return max(self.original - saved, LEAST_SHARE * self.original)
 
@@ -78,17 +93,17 @@ def fit(
     measured: Sequence[MeasuredNetwork],
     near: float | None = None,
 ) -> NDArray[np.float64]:
-    """The factors, `(2,)` and none below 0, with the least relative error on `measured`.
+    """The factors of `PredictedLatency`, `(2,)`, none below 0, with the least relative error on `measured`.
 
     Errors up to `OFF` count by their squares and larger ones by themselves (Huber 1964): a single network that was
     disturbed while it was measured moves nothing.
 
     Args:
-        terms: Of the graph that `measured` are keeps of.
-        whole: The keeps of the original network.
-        original: Its latency in ms.
+        terms: The terms of the network that `measured` was pruned from.
+        whole: The kept counts of that network when nothing is pruned.
+        original: The latency of the original in ms.
         measured: One network or more.
-        near: A share of the original's latency; what lies far from it counts little.
+        near: A share of the original's latency; networks far from it count little.
     """
     shares = np.array([each.share for each in measured])
     weights = np.ones(len(shares))
@@ -105,5 +120,11 @@ def fit(
 
 
 def relative_errors(cost: CostFunction, original: float, measured: Sequence[MeasuredNetwork]) -> NDArray[np.float64]:
-    """How far the predictions are off, relative to what was measured, `(len(measured),)`."""
+    """The absolute errors of predictions in ms, relative to what was measured, `(len(measured),)`.
+
+    Args:
+        cost: The predicted latency in ms.
+        original: The latency of the original in ms.
+        measured: Networks that were measured.
+    """
     return np.array([abs(cost(each.kept_counts) / (each.share * original) - 1.0) for each in measured])

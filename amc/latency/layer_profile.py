@@ -1,9 +1,9 @@
 """The latency of one layer over its numbers of channels, from few measurements.
 
 Two profiles are measured closely: over the input channels with all outputs, and over the output channels with all
-inputs. Runtimes work in blocks of channels, so both are staircases. In between, the latency is bilinear in *what the
-profiles say*, not in the channels themselves: a stair of either profile stays a stair everywhere, and where the time is
-a product of the two, as it is for a large layer, the interpolation is exact.
+inputs. Runtimes compute several channels at once, so both are staircases. In between, the latency is bilinear in *what
+the profiles say*, not in the channels themselves: a stair of either profile stays a stair everywhere, and where the
+time is a product of the two, as it is for a large layer, the interpolation is exact.
 """
 
 from __future__ import annotations
@@ -16,25 +16,29 @@ from numpy.typing import NDArray
 from amc.latency.layer_shapes import LayerShape
 
 Point = tuple[int, int]
-"""Input and output channels."""
+"""The numbers of input and of output channels."""
 LEAST = 1e-4
+"""The least share of the whole layer's latency."""
 GRAIN = 4
-"""Widths are measured in multiples of it: processors compute that many channels at once at the least, and what is not a
-multiple may be slower than the next one that is."""
+"""The number of channels that widths are measured in multiples of: processors compute that many at once at the least,
+and what is not a multiple may be slower than the next one that is."""
 
 
 class LayerLatency:
-    """The latency of a layer as share of its latency with all channels; it never falls when channels are added.
+    """The latency of a layer as a share of its latency with all channels; it never falls when channels are added.
 
     Args:
         shape: The layer.
-        points: Measured shares; that with all channels is 1. Needs what `corners` and `profile_ends` name.
+        points: Measured shares; that with all channels is 1. Those of `corners` and of both ends of the profiles are
+            needed.
         least: The fewest channels.
 
     Attributes:
-        inputs, outputs: Shares by the number of input and of output channels, from 0 on, `(channels + 1,)`.
-        nodes_in, nodes_out: Where the profiles are at the grid, ascending, `(3,)`.
-        grid: The shares there, `(3, 3)`.
+        inputs: The shares by the number of input channels, from 0 on, with all outputs, `(inputs + 1,)`.
+        outputs: The shares by the number of output channels, from 0 on, with all inputs, `(outputs + 1,)`.
+        nodes_in: The values of the input profile at the rows of the grid, ascending, `(3,)`.
+        nodes_out: The values of the output profile at the columns of the grid, ascending, `(3,)`.
+        grid: The shares at rows and columns, `(3, 3)`.
     """
 
     def __init__(self, shape: LayerShape, points: Mapping[Point, float], least: Point) -> None:
@@ -57,7 +61,7 @@ class LayerLatency:
         self.grid = np.minimum(_monotone(_monotone(grid, 0), 1), np.minimum(grid[:, -1:], grid[-1:, :]))
 
     def __call__(self, inputs: int, outputs: int) -> float:
-        """The share with those channels."""
+        """The share of the latency with those numbers of channels."""
         u, v = self.inputs[inputs : inputs + 1], self.outputs[outputs : outputs + 1]
         return float(bilinear(u, v, self.nodes_in[None], self.nodes_out[None], self.grid[None])[0])
 
@@ -69,7 +73,15 @@ def bilinear(
     nodes_out: NDArray[np.float64],
     grid: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Interpolate in each of n grids at one place, `(n,)`; `nodes_*` are `(n, 3)`, `grid` `(n, 3, 3)`."""
+    """The bilinear interpolation in each of n grids at one place, `(n,)`.
+
+    Args:
+        u: The place along the rows, `(n,)`.
+        v: The place along the columns, `(n,)`.
+        nodes_in: The rows, `(n, 3)`.
+        nodes_out: The columns, `(n, 3)`.
+        grid: The values at rows and columns, `(n, 3, 3)`.
+    """
     every = np.arange(len(u))
     row, down = _cell(u, nodes_in)
     column, right = _cell(v, nodes_out)
@@ -80,7 +92,7 @@ def bilinear(
 
 
 def grid_widths(least: int, full: int) -> tuple[int, int, int]:
-    """The numbers of channels of a grid."""
+    """The three numbers of channels of a grid: the least, one between, all."""
     return least, between(least, full), full
 
 
@@ -91,7 +103,7 @@ def between(low: int, high: int) -> int:
 
 
 def corners(shape: LayerShape, least: Point) -> list[Point]:
-    """What a grid needs besides the profiles."""
+    """The points that a grid needs besides the profiles."""
     if shape.tied:
         return []
     rows, columns = grid_widths(least[0], shape.inputs), grid_widths(least[1], shape.outputs)
@@ -100,7 +112,7 @@ def corners(shape: LayerShape, least: Point) -> list[Point]:
 
 
 def _cell(place: NDArray[np.float64], nodes: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The lower node of the cell, and how far into it the place is, in [0, 1]."""
+    """The lower node of the cell that each place is in, and how far into it the place is, in [0, 1]."""
     lower = (place > nodes[:, 1]).astype(np.int64)
     every = np.arange(len(place))
     begin, end = nodes[every, lower], nodes[every, lower + 1]
@@ -115,7 +127,7 @@ def _profile(shares: Mapping[int, float], full: int) -> NDArray[np.float64]:
 
 
 def _monotone(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    """Non-decreasing along an axis: midway between the running maximum and the later minimum, which is not biased."""
+    """The values made non-decreasing along an axis: midway between running maximum and later minimum, without bias."""
     rising = np.maximum.accumulate(values, axis=axis)
     falling = np.flip(np.minimum.accumulate(np.flip(values, axis=axis), axis=axis), axis=axis)
     result: NDArray[np.float64] = (rising + falling) / 2

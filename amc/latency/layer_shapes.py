@@ -1,4 +1,4 @@
-"""What the layers of an ONNX export compute, and each of them as a network of its own.
+"""The shapes of the layers of an ONNX export: all that their latency depends on.
 
 A layer is a convolution or a linear operator with what fuses with it: the norm and the activations that read its output
 and nothing else that is computed.
@@ -10,9 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from amc.artifacts.checked_json import Size
 from amc.graph import PruningGraph
@@ -21,25 +19,28 @@ if TYPE_CHECKING:
     import onnx
 
 OPERATORS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+"""ONNX's operators that are layers."""
 PLAIN = ("Relu", "LeakyRelu", "Elu", "HardSwish", "HardSigmoid", "Sigmoid", "Tanh", "Clip", "Mish", "Softplus")
-"""Activations that follow: each reads one tensor, and numbers."""
+"""Activations that fuse with a layer: each reads one tensor, and numbers."""
 CHANNELS_LAST = ("Gemm", "MatMul")
+"""Layers whose channels are the last dimension of what they read."""
 
 
 @dataclass(frozen=True)
 class LayerShape:
-    """A layer but for the values of its weights; two layers of one shape take the same time.
+    """A layer without the values of its weights; two layers of one shape take the same time.
 
     Attributes:
-        operator: In ONNX's name.
-        attributes: Its attributes, as JSON.
-        kernel: Spatial size of the weight; empty for a linear layer.
-        size: Spatial size of the input; of a linear layer the number of rows.
-        inputs, outputs: Channels.
-        groups: Of the convolution.
+        operator: ONNX's name of the operator.
+        attributes: The operator's attributes without its groups, as JSON.
+        kernel: The spatial size of the weight; empty for a linear layer.
+        size: The spatial size of the input; of a linear layer the number of rows.
+        inputs: The number of input channels.
+        outputs: The number of output channels.
+        groups: The number of groups of the convolution.
         tied: Whether groups are cut as a whole, so that input and output channels stay in proportion; else as many
             channels are cut in each of them.
-        then: What fuses with it: operators with their attributes and constants, as JSON.
+        then: The operators that fuse with the layer, with their attributes and constants, as JSON.
     """
 
     operator: str
@@ -61,9 +62,13 @@ class LayerShape:
 
 
 def shapes_of(export: onnx.ModelProto, graph: PruningGraph) -> dict[int, LayerShape]:
-    """The shapes of the layers of `graph`, by their place among them; those that the export has in other forms are not.
+    """The shapes of the layers of a network, by their position in `graph.layers`.
 
-    `export` is of the network that `graph` is the analysis of, as it is.
+    Layers that the export holds in another form are left out.
+
+    Args:
+        export: The export of the network as it is.
+        graph: The network's analysis.
     """
     weights = {each.name: tuple(each.dims) for each in export.graph.initializer}
     turned = {node.output[0]: node.input[0] for node in export.graph.node if node.op_type == "Transpose"}
@@ -97,56 +102,6 @@ def shapes_of(export: onnx.ModelProto, graph: PruningGraph) -> dict[int, LayerSh
     return found
 
 
-def layer_model(shape: LayerShape, inputs: int, outputs: int, like: onnx.ModelProto) -> bytes:
-    """The layer with other numbers of channels and random weights, as a model of the version that `like` has."""
-    from onnx import TensorProto, helper, numpy_helper
-
-    rng = np.random.default_rng(0)
-    tensors: dict[str, Any] = {}
-
-    def tensor(name: str, *size: int) -> str:
-        tensors[name] = rng.uniform(0.5, 1.5, size).astype(np.float32) / max(1, int(np.prod(size[1:])))
-        return name
-
-    attributes = json.loads(shape.attributes)
-    if shape.operator in CHANNELS_LAST:
-        turned = bool(attributes.get("transB"))
-        weight = tensor("weight", *((outputs, inputs) if turned else (inputs, outputs)))
-        given = (*shape.size, inputs)
-    else:
-        groups = max(1, inputs * shape.groups // shape.inputs) if shape.tied else shape.groups
-        inputs, outputs = (max(1, width // groups) * groups for width in (inputs, outputs))
-        attributes["group"] = groups
-        size = (inputs, outputs // groups) if shape.operator == "ConvTranspose" else (outputs, inputs // groups)
-        weight = tensor("weight", *size, *shape.kernel)
-        given = (1, inputs, *shape.size)
-    bias = [] if shape.operator == "MatMul" else [tensor("bias", outputs)]
-    nodes = [helper.make_node(shape.operator, ["x", weight, *bias], ["y"], **attributes)]
-    for place, text in enumerate(shape.then):
-        step = json.loads(text)
-        extra = []
-        for number, value in enumerate(step["constants"]):
-            name = f"{place}.{number}"
-            if value is None:
-                extra.append(tensor(name, outputs))
-            else:
-                tensors[name] = np.float32(value)
-                extra.append(name)
-        nodes.append(
-            helper.make_node(step["operator"], [nodes[-1].output[0], *extra], [f"y{place}"], **step["attributes"])
-        )
-    result = helper.make_graph(
-        nodes,
-        "layer",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, given)],
-        [helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, None)],
-        [numpy_helper.from_array(np.asarray(array), name) for name, array in tensors.items()],
-    )
-    model = helper.make_model(result, opset_imports=like.opset_import, ir_version=like.ir_version)
-    content: bytes = model.SerializeToString()
-    return content
-
-
 def _attributes(node: onnx.NodeProto) -> str:
     from onnx import helper
 
@@ -159,7 +114,7 @@ def _attributes(node: onnx.NodeProto) -> str:
 
 
 def _constants(model: onnx.ModelProto) -> dict[str, float]:
-    """Single numbers that are written into the model, by name."""
+    """The single numbers that are written into a model, by name."""
     from onnx import helper, numpy_helper
 
     arrays = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer if not each.dims}

@@ -1,6 +1,6 @@
-"""What travels between a search and a device: a JSON header and bytes, with their lengths before them.
+"""The messages between a search and a device: a JSON header and bytes, with their lengths before them.
 
-Needs the standard library alone: it also runs on devices, by Python 3.8 and later.
+It needs the standard library alone: it also runs on devices, by Python 3.8 and later.
 """
 
 from __future__ import annotations
@@ -11,42 +11,50 @@ from typing import Any, Callable, NamedTuple
 
 VERSION = 1
 MAGIC = b"\x00AMC\x01\xff\n\x02"
+"""The bytes that every message begins with; no login shell prints them."""
 LENGTHS = struct.Struct(">IQ")
+"""The lengths of header and body in bytes, which come next."""
 HEADER_LIMIT = 1 << 20
+"""The largest header in bytes."""
 BODY_LIMIT = 1 << 30
-"""Bytes."""
+"""The largest body in bytes."""
 
 Read = Callable[[int], bytes]
-"""Reads that many bytes, fewer only at the end; raises where there is none left."""
+"""A function that returns that many bytes, or fewer, and none at the end; it may raise."""
 
 
 class Message(NamedTuple):
-    """A header that says what the bytes are."""
+    """A request or an answer.
+
+    Attributes:
+        header: What it says, for JSON.
+        body: The bytes that go with it, such as ONNX models one after the other.
+    """
 
     header: dict[str, Any]
     body: bytes = b""
 
 
 class ProtocolError(Exception):
-    """The other side does not speak as it should."""
+    """The other side does not follow the protocol; the message says how."""
 
 
 def encoded(message: Message) -> bytes:
-    """The frame as it travels."""
+    """The bytes of a message as they are sent."""
     header = json.dumps({"version": VERSION, **message.header}, allow_nan=False).encode()
     return MAGIC + LENGTHS.pack(len(header), len(message.body)) + header + message.body
 
 
 def read_message(read: Read, noise: int = 0) -> Message:
-    """The next frame.
+    """The next message.
 
     Args:
-        read: Where it comes from.
-        noise: Bytes that may come before it, such as a greeting of the login shell.
+        read: Reads the bytes.
+        noise: The number of bytes that may come before it, such as a greeting of the login shell.
 
     Raises:
-        ProtocolError: it is none, is too long, or is of another version.
-        EOFError: there is none, or only a part of it.
+        ProtocolError: What comes is no message, or is too long or of another version.
+        EOFError: Nothing comes, or only a part of a message.
     """
     start = _exactly(read, len(MAGIC))
     while start != MAGIC:

@@ -1,7 +1,7 @@
-"""What runs on the device: measures the ONNX models that it is sent, and nothing else.
+"""The program that runs on a device: it measures the ONNX models that it is sent, and does nothing else.
 
-Needs Python 3.8 or later, NumPy and ONNX Runtime. It arrives over standard input with the modules that it imports from
-here (`amc.latency.bootstrap`), writes no file and opens no port. Requests come on standard input, answers go to
+It needs Python 3.8 or later, NumPy and ONNX Runtime. It arrives over standard input with the modules that it imports
+from here (`amc.latency.bootstrap`), writes no file and opens no port. Requests come on standard input, answers go to
 standard output. The first answer is the fingerprint of the device.
 """
 
@@ -23,19 +23,19 @@ from amc.latency.protocol import Message, ProtocolError, encoded, read_message
 from amc.latency.timing import measure, wall_timer
 
 MEMORY_LIMIT = 8 << 30
-"""Bytes of address space, or what the device has if that is less."""
+"""The address space of the runner in bytes, or the device's memory if that is less."""
 GRACE_SECONDS = 60
-"""What reading the models and one round may take beyond the time that is asked for."""
+"""The seconds that reading the models and one round may take beyond the time that is asked for."""
 STUCK_SECONDS = 30
-"""After the grace; whatever still runs then, such as a pass that never ends, ends with this process."""
+"""The seconds after those at which this process ends itself, whatever still runs, such as a pass that never ends."""
 
 
 class Refused(Exception):  # noqa: N818
-    """A request that is answered with a reason."""
+    """A request is not served; the answer has the message of this error as the reason."""
 
 
 def serve(threads: int) -> None:
-    """Answer requests until standard input ends."""
+    """Answer requests until standard input ends, with that many threads on one operator."""
     write = _private_output()
     try:
         _limit_memory()
@@ -79,7 +79,7 @@ def _answer(runtime: Any, request: Message, threads: int) -> Message:
 
 
 def _parts(body: bytes, sizes: list[int]) -> list[bytes]:
-    """The models, one after the other in `body`."""
+    """The models that lie one after the other in `body`."""
     if not sizes or sum(sizes) != len(body):
         raise ProtocolError("models of {} bytes, got {}".format(sizes, len(body)))
     parts, start = [], 0
@@ -90,7 +90,7 @@ def _parts(body: bytes, sizes: list[int]) -> list[bytes]:
 
 
 def _network(runtime: Any, content: bytes, threads: int) -> Callable[[], object]:
-    """A model as a call that runs it once, on random inputs."""
+    """A function that runs a model once, on random inputs."""
     reason = refusal(content)
     if reason:
         raise Refused("the runner takes no such network: {}".format(reason))
@@ -106,7 +106,7 @@ def _network(runtime: Any, content: bytes, threads: int) -> Callable[[], object]
 
 
 def _options(runtime: Any, threads: int) -> Any:
-    """Operators one after the other; threads that wait for work after a pass would slow the next network's."""
+    """The options of a session: operators run one after the other, and no thread goes on spinning after a pass."""
     options = runtime.SessionOptions()
     options.log_severity_level = 4
     options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
@@ -119,7 +119,7 @@ def _options(runtime: Any, threads: int) -> Any:
 
 
 def _input(wanted: Any) -> Any:
-    """Normal numbers, or zeros where they are not floating-point: places in a table, masks."""
+    """An input of random normal numbers, or of zeros where it is not floating-point: indices, masks."""
     import numpy as np
 
     if not all(isinstance(size, int) for size in wanted.shape):
@@ -140,7 +140,7 @@ def _runtime() -> Any:
 
 
 def _private_output() -> Callable[[Message], None]:
-    """Standard output for frames alone: whatever else is printed goes to standard error."""
+    """A function that writes messages to standard output; whatever else is printed goes to standard error."""
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
 

@@ -196,9 +196,9 @@ def _warn_of_latency(latency_model: LatencyModel, task: Task, result: SearchResu
             " the search is nearer; give a smaller budget, or more episodes",
             file=sys.stderr,
         )
-    if unmoved := latency_model.unmoved(result.final.policy.kept_counts):
+    if no_faster := latency_model.no_faster_layers(result.final.policy.kept_counts):
         print(
-            f"warning: fewer MACs and no less time in {shortened(unmoved, 3)}; --round-to device keeps channels that"
+            f"warning: fewer MACs and no less time in {shortened(no_faster, 3)}; --round-to device keeps channels that"
             " cost no time",
             file=sys.stderr,
         )

@@ -41,7 +41,7 @@ def prepared(name: str) -> tuple[Exporter, nn.Module, Tensor, UnitMask]:
 @pytest.mark.parametrize("name", ["padded", "inverted", "grouped_narrow", "shuffle_v1", "transformer"])
 def test_a_cut_export_computes_what_the_compact_network_does(name: str) -> None:
     exporter, model, image, mask = prepared(name)
-    assert exporter.cuts
+    assert exporter.can_slice
     network = compact(model, make_selection(exporter.graph, model, mask))
     with torch.no_grad():
         want = network(image).numpy()
@@ -68,7 +68,7 @@ def test_where_cutting_is_not_enough_every_network_is_exported() -> None:
     image = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     graph = amc.analyse(model, image, round_to=1)
     exporter = Exporter(model, graph, image)
-    assert not exporter.cuts
+    assert not exporter.can_slice
     mask = choose_units(graph, np.zeros(graph.unit_count), graph.least)
     with torch.no_grad():
         want = compact(model, make_selection(graph, model, mask))(image).numpy()

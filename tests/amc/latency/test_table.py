@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from amc.analysis.analyse import analyse
 from amc.latency.device_rounding import device_rounding
+from amc.latency.layer_model import layer_model
 from amc.latency.layer_profile import GRAIN, LayerLatency, corners
-from amc.latency.layer_shapes import LayerShape, layer_model, shapes_of
+from amc.latency.layer_shapes import LayerShape, shapes_of
 from amc.latency.onnx_slicing import Exporter
 from amc.latency.random_kept_counts import random_kept_counts
 from amc.latency.table import LatencyTable, default_path, read_table
