@@ -41,7 +41,7 @@ def way_to_the_first_score(_: Arguments) -> None:
             entered[name] = None
 
     def stop(*_: Any, **__: Any) -> None:
-        frame = sys._getframe(1)
+        frame: FrameType | None = sys._getframe(1)
         while frame is not None and frame.f_code is not search.__code__:
             if name := _ours(frame):
                 on_stack[name] = None
