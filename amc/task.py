@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from amc.analysis.analyse import analyse
 from amc.analysis.check_runs import is_repeatable
 from amc.artifacts.digests import images_digest, weights_digest
-from amc.compression.compressor import DEFAULT_CRITERION, DEFAULT_RECOVERY, RECOVERIES, SEARCH_RECOVERY, Compressor
+from amc.compression.compressor import DEFAULT_CRITERION, Compressor
 from amc.compression.group_features import group_features
 from amc.cost.budget import Budgets
 from amc.cost.costs import COSTS
 from amc.cost.limit import Costs
+from amc.criteria import Criterion
 from amc.data.images import Images
 from amc.data.load import Splits
 from amc.data.resident import ResidentImages
@@ -33,13 +34,14 @@ from amc.pruning.inference_form import channels_last, for_inference
 from amc.pruning.materialise_weights import materialise_weights
 from amc.pruning.slicing import Selection, UnitMask, make_selection
 from amc.recovery.calibration import underdetermined
+from amc.recovery.recoveries import DEFAULT_RECOVERY, SEARCH_RECOVERY, Adjust, find_recovery
 from amc.scoring.candidates import Candidates
 from amc.scoring.engines.engine import MakeEngine, SerialEngine
-from amc.scoring.metrics import TOP, Metric, check_runs, find_metric, moved, moved_inputs
+from amc.scoring.metrics import Metric, check_runs, find_metric, moved, moved_inputs, top_k
 from amc.scoring.scorer import Scorer
 from amc.utils.copying import copy_network
 from amc.utils.errors import UserError
-from amc.utils.registry import look_up
+from amc.utils.registry import name_of
 
 BATCH_BYTES = 2**21
 """Inputs of a batch take about this much: small enough that a small network's activations stay in the cache."""
@@ -53,14 +55,14 @@ class TaskOptions:
     """How the networks of a task are pruned, made whole again and scored; the defaults suit most networks.
 
     Attributes:
-        metric: A name in `amc.scoring.metrics.METRICS` or `path/to/file.py:function`.
+        metric: How a network is scored, as `amc.scoring.metrics.find_metric` takes it.
         reward_images: How many reward images a search scores with; None for all.
         round_to: Widths are multiples of it; None for what suits each group.
         max_sparsity: The largest share of a group that may be cut, in (0, 1).
         freeze: Patterns of groups that stay whole (`amc.graph.group_patterns`).
         only: Patterns of the groups that may be cut; none for all.
-        criterion: A name in `amc.criteria.CRITERIA`, which says by what channels are chosen.
-        recovery: A name in `amc.compression.compressor.RECOVERIES`, which says what is done after channels are cut.
+        criterion: By what channels are chosen, as `amc.criteria.find_criterion` takes it.
+        recovery: What is done after channels are cut, as `amc.recovery.recoveries.find_recovery` takes it.
         search_recovery: Likewise, for the networks that a search scores.
         seed: The seed of everything that is drawn.
         device: Where networks run; None for the CPU.
@@ -69,15 +71,15 @@ class TaskOptions:
             then `amc.load` has to be given the original.
     """
 
-    metric: str = "top1"
+    metric: str | Metric = "top1"
     reward_images: int | None = None
     round_to: int | None = None
     max_sparsity: float = 0.8
     freeze: Sequence[str] = ()
     only: Sequence[str] = ()
-    criterion: str = DEFAULT_CRITERION
-    recovery: str = DEFAULT_RECOVERY
-    search_recovery: str = SEARCH_RECOVERY
+    criterion: str | Criterion = DEFAULT_CRITERION
+    recovery: str | Adjust = DEFAULT_RECOVERY
+    search_recovery: str | Adjust = SEARCH_RECOVERY
     seed: int = 0
     device: torch.device | None = None
     costs: Costs = field(default_factory=lambda: COSTS)
@@ -145,8 +147,8 @@ class Task:
         example = splits.calibration.example(1)
         graph = prunable_graph(model, moved_inputs(example, device), options)
         limits = Budgets(graph, budgets, costs=options.costs)
-        for name in (options.recovery, options.search_recovery):
-            look_up("recovery", name, RECOVERIES)
+        for recovery in (options.recovery, options.search_recovery):
+            find_recovery(recovery)
         calibration = [inputs for inputs, _ in moved(splits.calibration.batches(CALIBRATION_BATCH), device)]
         some = options.reward_images is not None and options.reward_images < len(splits.reward)
         vars(self).update(
@@ -194,6 +196,11 @@ class Task:
             _left=self.mask(kept_counts),
         )
 
+    @property
+    def metric_name(self) -> str:
+        """The name of the metric in messages and files."""
+        return name_of(self.options.metric)
+
     @cached_property
     def group_features(self) -> NDArray[np.float64]:
         """What the weights and the calibration images say of each group before anything is pruned, in [0, 1]."""
@@ -222,10 +229,10 @@ class Task:
         mask[np.flatnonzero(self._left)[self.compressor.mask(kept_counts)]] = True
         return mask
 
-    def compact(self, kept_counts: KeptCounts, recovery: str | None = None) -> tuple[nn.Module, Selection]:
+    def compact(self, kept_counts: KeptCounts, recovery: str | Adjust | None = None) -> tuple[nn.Module, Selection]:
         """The compact network that keeps `kept_counts[g]` units of each group, and what the original was cut by.
 
-        `recovery` is a name in `amc.compression.compressor.RECOVERIES`; None for that of the task.
+        `recovery` is what `amc.recovery.recoveries.find_recovery` takes; None for that of the task.
         """
         network, _ = self.compressor.compact(self.compressor.mask(kept_counts), recovery or self.options.recovery)
         return network, make_selection(self.origin.graph, self.origin.model, self.mask(kept_counts))
@@ -240,7 +247,7 @@ class Task:
         return Candidates(
             self.compressor,
             self.options.search_recovery,
-            self.options.metric,
+            self.metric,
             self.search_images,
             self.batch_size,
             self.device,
@@ -248,7 +255,7 @@ class Task:
 
     def scorer(self, make_engine: MakeEngine = SerialEngine) -> Scorer:
         """What scores the policies of a search: a context manager that ends its processes when it is left."""
-        can_race = self.options.metric in TOP and isinstance(self.search_images, ResidentImages)
+        can_race = top_k(self.metric) is not None and isinstance(self.search_images, ResidentImages)
         return Scorer(self.candidates, make_engine, can_race=can_race)
 
 

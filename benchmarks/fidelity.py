@@ -22,11 +22,11 @@ from scipy.stats import rankdata
 from torch import nn
 
 from agents.exploration import random_policy
-from amc.compression.compressor import DEFAULT_RECOVERY, RECOVERIES
 from amc.data.augment import Augmentation
 from amc.data.load import load_data
 from amc.networks.sources import load_network
 from amc.pruning.inference_form import for_inference
+from amc.recovery.recoveries import DEFAULT_RECOVERY, RECOVERIES
 from amc.task import Task, TaskOptions
 from amc.training.distillation import Distillation
 from amc.training.training_loop import Recipe, Training

@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from amc.compression.compressor import RECOVERIES, Compressor
+from amc.compression.compressor import Compressor
 from amc.cost.budget import Budgets
 from amc.criteria import CRITERIA
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
 from amc.networks.sources import load_network
+from amc.recovery.recoveries import RECOVERIES
 from amc.task import CALIBRATION_BATCH, Task, TaskOptions
 from amc.utils.files import write_json, write_text
 from benchmarks.runs import machine, percent

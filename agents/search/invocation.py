@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from amc.task import Task
+from amc.utils.registry import name_of
 
 PYTHON = "python"
 """The program of a search that no command began."""
@@ -44,7 +45,10 @@ def from_python(task: Task, strategy: str) -> Invocation:
         "calibration_images": len(splits.calibration),
         "reward_split": len(splits.reward),
         "test_images": len(splits.test),
-        "metric": options.metric,
+        "metric": task.metric_name,
+        "criterion": name_of(options.criterion),
+        "recovery": name_of(options.recovery),
+        "search_recovery": name_of(options.search_recovery),
         "seed": options.seed,
         "strategy": strategy,
         "budget": [limit.asked for limit in task.budgets.limits],

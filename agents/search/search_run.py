@@ -118,7 +118,7 @@ class SearchRun:
         """
         past, task = self.past.episodes, self.task
         whole = macs(task.graph)(task.graph.full)
-        with search_progress(stages.planned, whole, self.quiet, past, task.options.metric) as show:
+        with search_progress(stages.planned, whole, self.quiet, past, task.metric_name) as show:
             log = EpisodeLog(*told, show, past=past)
             self._keep_inputs()
             checkpoints.write()
@@ -195,7 +195,7 @@ class SearchRun:
             "seed": self.plan.seed,
             "budget": list(stages.budgets[-1]),
             "stages": [list(limits) for limits in stages.budgets],
-            "metric": task.options.metric,
+            "metric": task.metric_name,
             "groups": [{"name": each.name, "width": each.width, "units": each.units} for each in task.graph.groups],
             "whole": whole,
             "uniform": uniform,

@@ -141,7 +141,7 @@ class Stages:
             asked = " ".join(self.budgets[stage.number])
             print(
                 f"stage {stage.number + 1} of {len(self.budgets)} reached {asked} with"
-                f" {score(stage.task.options.metric, best.reward_accuracy)} on the reward split{then}",
+                f" {score(stage.task.metric_name, best.reward_accuracy)} on the reward split{then}",
                 file=sys.stderr,
             )
         if plan.tune_steps:

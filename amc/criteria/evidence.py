@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from amc.graph import Layer, PruningGraph
-from amc.graph.inputs import Example, batch_size
-from amc.recovery.calibration import Moments, collect_moments
+from amc.graph import Layer
+from amc.recovery.calibrated_network import CalibratedNetwork
 
 Importance = NDArray[np.float64]
 """The importance of each unit, 0 or more, `(graph.unit_count,)`; it is comparable within a group."""
 
 
-@dataclass(frozen=True, eq=False)
-class Evidence:
-    """What a criterion is given: a trained network, its analysis and calibration images.
-
-    Attributes:
-        model: The network in evaluation mode.
-        graph: The network's analysis.
-        calibration: Batches of inputs, `(n, ...)` each.
-        seed: The seed of whatever a criterion draws.
-    """
-
-    model: nn.Module
-    graph: PruningGraph
-    calibration: Sequence[Example]
-    seed: int = 0
-
-    @cached_property
-    def moments(self) -> dict[str, Moments]:
-        """The second moments of what each consumer reads, by its weight; they are collected at the first use."""
-        return collect_moments(
-            self.model, self.graph, self.calibration, sum(map(batch_size, self.calibration)), self.seed
-        )
+class Evidence(CalibratedNetwork):
+    """The input of a criterion: a trained network, its analysis and calibration images."""
 
     @cached_property
     def parameters(self) -> dict[str, Tensor]:

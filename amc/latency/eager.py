@@ -57,6 +57,9 @@ class Eager:
         with self._settings(), torch.inference_mode():
             return measure([self._timer(network, batch) for network in ready], precision, limit)
 
+    def close(self) -> None:
+        """Do nothing, since nothing is held between measurements."""
+
     def _timer(self, network: nn.Module, batch: Example) -> Timer:
         if self._device.type == "cuda":
             return lambda passes: _events(network, batch, passes)

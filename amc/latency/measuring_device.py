@@ -65,7 +65,7 @@ class Device:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close()
+        self.close()
 
     def measure(self, models: Sequence[bytes], precision: float = 0.01, limit: float = 30.0) -> Timing:
         """Measure models against each other on the device (`amc.latency.timing.measure`).
@@ -98,13 +98,14 @@ class Device:
                     self._connection = Connection(self._target, self._threads)
                 return self._connection.exchange(request, seconds)
             except BrokenError as error:
-                self._close()
+                self.close()
                 wait = next(waits, None)
                 if wait is None:
                     raise DeviceLostError(f"{self._target.name} went away: {error}") from error
                 self._sleep(wait)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """End the connection; the next measurement makes another."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from amc.compression.compressor import RECOVERIES, Compressor
+from amc.compression.compressor import Compressor
 from amc.cost.costs import macs
 from amc.data.images import Images
 from amc.data.resident import ResidentImages
 from amc.graph import KeptCounts
 from amc.graph.inputs import cast_floats
 from amc.pruning.inference_form import for_inference
-from amc.recovery.batch_norm_statistics import has_tracked_statistics
+from amc.recovery.recoveries import Adjust, find_recovery
 from amc.scoring.executor import OperatorProgram, Places, PrefixCache, fused_program
-from amc.scoring.metrics import TOP, answered_right, find_metric, moved
+from amc.scoring.metrics import Metric, answered_right, find_metric, moved, top_k
 from amc.scoring.precision import AUTO, PRECISIONS, find_precision
 from amc.scoring.racing import Answers, Race, RaceReference, Score
 from amc.scoring.scoring_network import ScoringNetwork
@@ -27,7 +27,7 @@ from amc.utils.copying import copy_network
 STATISTICS_BATCHES = 3
 """The number of calibration batches that batch-norm statistics are taken on."""
 LOOKS = 20
-"""How often a race looks whether a candidate is given up, at the most."""
+"""The number of times that a race looks whether a candidate is given up, at the most."""
 MOST_MOVED = 1e-3
 """The accuracy of the original must move by less than this, in [0, 1], for a faster number format to be taken."""
 LEAST_MACS = 10**7
@@ -42,9 +42,9 @@ class Candidates:
     less than `MOST_MOVED`.
 
     Args:
-        compressor: What prunes the original.
-        recovery: A name in `amc.compression.compressor.RECOVERIES`.
-        metric: A name in `amc.scoring.metrics.METRICS`, or `path/to/file.py:function`.
+        compressor: Prunes the original.
+        recovery: The recovery of networks (`amc.recovery.recoveries.find_recovery`).
+        metric: The metric (`amc.scoring.metrics.find_metric`).
         images: The images that networks are scored on.
         batch_size: The number of images of a forward pass.
         device: Where networks run.
@@ -57,17 +57,17 @@ class Candidates:
     def __init__(
         self,
         compressor: Compressor,
-        recovery: str,
-        metric: str,
+        recovery: str | Adjust,
+        metric: str | Metric,
         images: Images,
         batch_size: int,
         device: torch.device,
         dtype: torch.dtype | None = None,
     ) -> None:
         self._compressor = compressor
-        self._recovery = recovery
-        self._top = TOP.get(metric)
-        self._metric, self._score = metric, find_metric(metric)
+        self._recovery = find_recovery(recovery)
+        self._metric = find_metric(metric)
+        self._top = top_k(self._metric)
         self._images = images
         self._batch_size = batch_size
         self._device = device
@@ -78,10 +78,11 @@ class Candidates:
             self._settle(native)
         self._held = images.to(device, self.dtype) if isinstance(images, ResidentImages) else None
         self._reusable = None
-        steps = RECOVERIES[recovery]
-        if not steps.asymmetric and (not steps.statistics or has_tracked_statistics(compressor.model)):
+        if self._recovery.is_fast(compressor.model):
             calibration = compressor.calibration[:STATISTICS_BATCHES]
-            self._reusable = ScoringNetwork(compressor, calibration, self.dtype, statistics=steps.statistics)
+            self._reusable = ScoringNetwork(
+                compressor, calibration, self.dtype, statistics=self._recovery.takes_statistics
+            )
         self._program = self._fused_program()
         self._prefixes = PrefixCache(self._program, self._held.inputs) if self._program and self._held else None
 
@@ -103,7 +104,7 @@ class Candidates:
         """
         network = self._network(kept_counts)
         if self._top is None:
-            return Score(self._score(network, self._all()))
+            return Score(self._metric(network, self._all()))
         if self._held is None:
             answers = answered_right(self.fused(network), self._all(), self._top).numpy()
             return Score(_share(answers), answers=answers)

@@ -14,8 +14,9 @@ from amc.data.images import Images
 from amc.graph.inputs import tensors
 from amc.graph.trace_forward import output_tensors, preserve_state
 from amc.scoring.chance_level import Predictions, is_near_chance_level
-from amc.scoring.metrics import TOP, Batches, find_metric, moved
+from amc.scoring.metrics import Batches, Metric, find_metric, moved, top_k
 from amc.utils.errors import UserError
+from amc.utils.registry import name_of
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class CheckedScore:
     """The score of a network, beside that of answers at random.
 
     Attributes:
-        metric: The name of the metric (`amc.scoring.metrics.find_metric`).
+        metric: The name of the metric.
         value: The score.
         images: The number of images that were scored.
         chance: The score of answers at random, in [0, 1]; None where that is not known, as for a user's own metric.
@@ -41,29 +42,30 @@ class CheckedScore:
 
 
 def checked_score(
-    network: nn.Module, images: Images, metric: str, batch_size: int, device: torch.device
+    network: nn.Module, images: Images, metric: str | Metric, batch_size: int, device: torch.device
 ) -> CheckedScore:
     """Score a network in evaluation mode, in one pass; global random numbers and its buffers stay as they are.
 
     Args:
         network: The network, on the device.
         images: The images; all are scored.
-        metric: The name of the metric (`amc.scoring.metrics.find_metric`).
+        metric: The metric (`amc.scoring.metrics.find_metric`).
         batch_size: The number of images of a forward pass.
         device: Where images are moved.
 
     Raises:
         UserError: Inputs or outputs are not finite numbers, or the metric fails or returns no finite number.
     """
-    observer = _Observer(TOP.get(metric))
+    score = find_metric(metric)
+    observer = _Observer(top_k(score))
     with preserve_state(network), _observed(network, observer):
         try:
-            value = find_metric(metric)(network, observer.noted(moved(images.batches(batch_size), device)))
+            value = score(network, observer.noted(moved(images.batches(batch_size), device)))
         except UserError:  # outputs that are not finite are why
             observer.check()
             raise
     observer.check()
-    return CheckedScore(metric, value, len(images), observer.answers.chance if observer.answers else None)
+    return CheckedScore(name_of(metric), value, len(images), observer.answers.chance if observer.answers else None)
 
 
 class _Observer:
@@ -81,7 +83,7 @@ class _Observer:
         self._finite: dict[str, Tensor] = {}
 
     def noted(self, batches: Batches) -> Iterator[tuple[Any, Any]]:
-        """The same batches, whose targets are noted where they are classes."""
+        """Pass batches on, and note their targets where they are classes."""
         for inputs, targets in batches:
             if self._k is not None:
                 self._targets.append(targets)

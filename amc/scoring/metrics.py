@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,8 +14,8 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from amc.graph.inputs import Example, clone_inputs, feed, tensors
 from amc.utils.errors import UserError
-from amc.utils.text import did_you_mean, one_line
-from amc.utils.user_file import FORM, is_user_function, load_function
+from amc.utils.registry import UserFunction, resolve
+from amc.utils.text import one_line
 
 Batches = Iterable[tuple[Any, Any]]
 Metric = Callable[[nn.Module, Batches], float]
@@ -39,45 +41,58 @@ def answered_right(model: Callable[..., Any], batches: Batches, k: int = 1) -> T
     return torch.cat(right or [torch.zeros(0, dtype=torch.bool)]).cpu()
 
 
-def _top(k: int) -> Metric:
-    def accuracy(model: nn.Module, batches: Batches) -> float:
-        right = answered_right(model, batches, k)
+@dataclass(frozen=True)
+class TopK:
+    """The metric that is the share of images whose class is among the `k` largest outputs, in [0, 1]."""
+
+    k: int
+
+    def __call__(self, model: nn.Module, batches: Batches) -> float:
+        """The share of the images in `batches` whose class is among the `k` largest outputs, in [0, 1]."""
+        right = answered_right(model, batches, self.k)
         return int(right.sum()) / len(right)
 
-    return accuracy
+
+METRICS: dict[str, TopK] = {"top1": TopK(1), "top5": TopK(5)}
+"""Metrics by name."""
 
 
-TOP = {"top1": 1, "top5": 5}
-METRICS: dict[str, Metric] = {name: _top(k) for name, k in TOP.items()}
-"""Metrics by name: the share of images whose class is among the 1 or 5 largest outputs, in [0, 1]."""
-
-
-def find_metric(name: str) -> Metric:
-    """The metric of that name, or the user's own `path/to/file.py:function`.
+def find_metric(given: str | Metric) -> Metric:
+    """The metric of that name, or the user's own: `path/to/file.py:function`, or from Python a `Metric`.
 
     Raises:
         UserError: There is no metric of that name, or no such function. What the function returns is checked when it
             is called.
     """
-    if is_user_function(name):
-        return _checked(name, load_function(name))
-    if name not in METRICS:
-        raise UserError(f"unknown metric {name!r}; {did_you_mean(name, METRICS)}, or give {FORM}")
-    return METRICS[name]
+    if isinstance(given, UserMetric):
+        return given
+    found = resolve("metric", given, METRICS, TopK)
+    return UserMetric(found) if isinstance(found, UserFunction) else found
 
 
-def _checked(name: str, function: Callable[..., Any]) -> Metric:
-    def metric(model: nn.Module, batches: Batches) -> float:
-        try:
-            with torch.no_grad():
-                value = float(function(model, batches))
-        except Exception as error:
-            raise UserError(f"metric {name} failed: {one_line(error)}") from error
-        if not torch.isfinite(torch.tensor(value)):
+@dataclass(frozen=True)
+class UserMetric:
+    """A metric of the user's own, which is run without gradients and has to return a finite number."""
+
+    function: UserFunction
+
+    def __call__(self, model: nn.Module, batches: Batches) -> float:
+        """The number that the user's function returns.
+
+        Raises:
+            UserError: The function fails, or returns something else than a finite number.
+        """
+        with torch.no_grad(), self.function.blamed():
+            value = float(self.function(model, batches))
+        if not math.isfinite(value):
+            name = self.function.name
             raise UserError(f"metric {name} returned {value}; a finite number is needed, larger being better")
         return value
 
-    return metric
+
+def top_k(metric: Metric) -> int | None:
+    """The number of classes that a metric of single images looks at; None for a metric of another kind."""
+    return metric.k if isinstance(metric, TopK) else None
 
 
 def check_runs(model: nn.Module, example: Example) -> Any:

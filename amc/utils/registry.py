@@ -1,10 +1,15 @@
-"""Finding an entry of a table by the name that a user gave."""
+"""The way in which users choose a part by name, or bring their own: from a file, or as a Python object."""
 
-from collections.abc import Mapping
-from typing import TypeVar
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from amc.utils.errors import UserError
-from amc.utils.text import did_you_mean
+from amc.utils.text import did_you_mean, one_line
+from amc.utils.user_file import FORM, is_user_function, load_function
 
 T = TypeVar("T")
 
@@ -19,3 +24,79 @@ def look_up(what: str, name: str, table: Mapping[str, T]) -> T:
     if name not in table:
         raise UserError(f"unknown {what} {name!r}; {did_you_mean(name, table)}")
     return table[name]
+
+
+@dataclass(frozen=True)
+class UserFunction:
+    """A callable that a user brought along; whatever it raises becomes an error of one line.
+
+    Attributes:
+        what: What it is used as, such as `metric`.
+        name: How messages and files name it, as given by `name_of`.
+        function: The callable itself.
+    """
+
+    what: str
+    name: str
+    function: Callable[..., Any]
+
+    def __call__(self, *args: Any) -> Any:
+        """Call the function.
+
+        Raises:
+            UserError: The function raised an exception.
+        """
+        with self.blamed():
+            return self.function(*args)
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """Turn any exception raised while the context is open into a UserError that names this function."""
+        try:
+            yield
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(f"{self.what} {self.name} failed: {one_line(error)}") from error
+
+
+def resolve(
+    what: str, given: str | Callable[..., Any], table: Mapping[str, T], kind: type[T] | None = None
+) -> T | UserFunction:
+    """Return what was asked for: the entry of `table` by that name, else the user's own callable.
+
+    This is the one way in which users extend the program: a name, `path/to/file.py:function`, or from Python the
+    callable itself.
+
+    Args:
+        what: What is looked for, such as `metric`, for messages.
+        given: The name, the path or the object, as the user gave it.
+        table: The entries that have names.
+        kind: The class of the entries, where they have one in common; objects of it are returned as they are.
+
+    Raises:
+        UserError: The name is unknown, there is no such file or function, or the object can't be called.
+    """
+    if isinstance(given, str):
+        if not is_user_function(given):
+            if given not in table:
+                raise UserError(f"unknown {what} {given!r}; {did_you_mean(given, table)}, or give {FORM}")
+            return table[given]
+        function = load_function(given)
+    else:
+        function = given
+    if kind is not None and isinstance(function, kind):
+        return function
+    if not callable(function):
+        raise UserError(f"expected a {what} as a name, {FORM} or a callable, got {given!r}")
+    return UserFunction(what, name_of(given), function)
+
+
+def name_of(given: object) -> str:
+    """Return how messages and files name what a user gave: a text as it is, else the qualified name of it or its class."""
+    if isinstance(given, str):
+        return given
+    if isinstance(given, UserFunction):
+        return given.name
+    named = given if hasattr(given, "__qualname__") else type(given)
+    return f"{named.__module__}.{named.__qualname__}"

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 import torch
 
@@ -28,7 +28,7 @@ from scripts.options.cli_arguments import flat, given, replaced, to_words
 from scripts.options.network_and_images import not_imported
 
 FREE = ("model", "weights", "data", "metric", "device", "target", "quiet")
-"""Options that may be given again with `--resume`: where things are now. The others are those of the run."""
+"""Options that may be given again with `--resume`, as are all that name a user's function: where things are now."""
 DIGESTS = {
     "architecture": "layers (--model)",
     "weights": "weights (--weights)",
@@ -159,10 +159,9 @@ def _gone_on(
     latest: Callable[[Path], tuple[Snapshot[P], tuple[str, ...]]],
 ) -> Session[Arguments, P]:
     changes = {name: value for name, value in given(arguments).items() if name != "resume"}
-    for name in changes:
-        if name not in FREE:
-            option = name.replace("_", "-")
-            raise UserError(f"--resume goes on with the run's own options; leave --{option} out")
+    for name, value in changes.items():
+        if name not in FREE and not _is_users(value):
+            _refuse_change(name)
     checkpoint, faults = latest(folder)
     for fault in faults:
         print(f"warning: {fault}; the one before it is used", file=sys.stderr)
@@ -180,8 +179,10 @@ def _gone_on(
     torch.set_num_threads(begun.threads)
     recorded = parse(type(arguments), begun.words)
     for name, value in flat(recorded).items():
-        if isinstance(value, str) and is_user_function(value):
-            not_imported(value, f"--{name}", given=name in changes)
+        if _is_users(value):
+            not_imported(value, f"--{name.replace('_', '-')}", given=name in changes)
+        elif name not in FREE and name in changes:
+            _refuse_change(name)
     return Session(
         program,
         folder,
@@ -191,3 +192,11 @@ def _gone_on(
         begun.seconds,
         begun.digests,
     )
+
+
+def _is_users(value: object) -> bool:
+    return isinstance(value, str) and is_user_function(value)
+
+
+def _refuse_change(name: str) -> NoReturn:
+    raise UserError(f"--resume goes on with the run's own options; leave --{name.replace('_', '-')} out")

@@ -10,6 +10,7 @@ from amc.scoring.candidates import Candidates
 from amc.scoring.engines.processes import Workers
 from amc.scoring.engines.ray_cluster import RayWorkers
 from amc.scoring.racing import RaceReference, Score
+from amc.utils.registry import resolve
 
 
 class Engine(Protocol):
@@ -41,16 +42,28 @@ class SerialEngine:
         """Do nothing: the engine holds nothing."""
 
 
-ENGINES: dict[str, Callable[[Candidates, int], Engine]] = {"processes": Workers, "ray": RayWorkers}
-"""Engines by name: functions of candidates and a number of workers."""
+MakeWorkers = Callable[[Candidates, int], Engine]
+"""Makes an engine of candidates and a number of workers."""
+ENGINES: dict[str, MakeWorkers] = {"processes": Workers, "ray": RayWorkers}
+"""Engines by name."""
 
 
-def make_engine(name: str, workers: int) -> MakeEngine:
-    """A function that makes the engine of that name with that many workers; one process is this one.
+def find_engine(given: str | MakeWorkers) -> MakeWorkers:
+    """The engine of that name, or the user's own: `path/to/file.py:function`, or from Python a `MakeWorkers`.
 
     Raises:
-        KeyError: The name is not in `ENGINES`.
+        UserError: There is no engine of that name, or no such function.
     """
-    if name == "processes" and workers == 1:
+    return resolve("engine", given, ENGINES)
+
+
+def make_engine(given: str | MakeWorkers, workers: int) -> MakeEngine:
+    """A function that makes an engine (`find_engine`) with that many workers; a single process is this one.
+
+    Raises:
+        UserError: There is no engine of that name, or no such function.
+    """
+    if given == "processes" and workers == 1:
         return SerialEngine
-    return lambda candidates: ENGINES[name](candidates, workers)
+    make = find_engine(given)
+    return lambda candidates: make(candidates, workers)

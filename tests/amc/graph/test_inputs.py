@@ -8,12 +8,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from amc.analysis.analyse import analyse
-from amc.compression.compressor import RECOVERIES, Compressor
+from amc.compression.compressor import Compressor
 from amc.criteria import CRITERIA, Evidence
 from amc.data.load import Splits
 from amc.data.user_loader import LoaderImages
 from amc.graph.inputs import Example, batch_size, take_first, tensors
 from amc.pruning.slicing import compact, make_selection
+from amc.recovery.recoveries import RECOVERIES
 from amc.scoring.metrics import check_runs
 from amc.task import Task, TaskOptions
 from amc.utils.errors import UserError

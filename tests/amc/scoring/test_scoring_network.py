@@ -2,14 +2,15 @@ import numpy as np
 import pytest
 import torch
 
-from amc.compression.compressor import RECOVERIES, Compressor
+from amc.compression.compressor import Compressor
 from amc.pruning.inference_form import for_inference
 from amc.recovery.batch_norm_statistics import has_tracked_statistics
+from amc.recovery.recoveries import RECOVERIES
 from amc.scoring.scoring_network import ScoringNetwork
 from tests.architectures import PRUNABLE
 from tests.oracles import distance, prepared, run
 
-WAYS = [name for name, way in RECOVERIES.items() if not way.asymmetric]
+WAYS = [name for name in RECOVERIES if name != "asymmetric"]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -18,7 +19,7 @@ def test_it_computes_what_the_compact_network_does(name: str, way: str) -> None:
     """They are loaded one after the other, and nothing of the last one is left."""
     model, graph = prepared(name)
     compressor = Compressor(model, graph, [PRUNABLE[name].example(8)])
-    statistics = RECOVERIES[way].statistics
+    statistics = RECOVERIES[way].takes_statistics
     reusable = ScoringNetwork(compressor, compressor.calibration, torch.float32, statistics=statistics)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     rng = np.random.default_rng(0)

@@ -3,6 +3,7 @@
 import os
 import signal
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from amc.data.load import load_data
 from amc.data.splits import SplitSizes
 from amc.graph import KeptCounts
 from amc.networks.sources import load_network
-from amc.scoring.engines.engine import SerialEngine
+from amc.scoring.engines.engine import SerialEngine, make_engine
 from amc.scoring.engines.processes import Workers
 from amc.scoring.engines.shared_pickle import SharedPickle
 from amc.scoring.racing import RaceReference
@@ -91,3 +92,52 @@ def test_a_parcel_is_what_was_packed() -> None:
     assert (found["number"], found["function"](1)) == (7, 2)
     begin = shared_pickle.tensors.data_ptr()
     assert begin <= found["image"].data_ptr() < begin + len(shared_pickle.tensors)
+
+
+OWN = """
+import torch
+
+SHARE = 0.5
+
+class Answer(dict):
+    pass
+
+def share(model, batches):
+    found = Answer(right=[model(images).argmax(1) == labels for images, labels in batches])
+    return SHARE * torch.cat(found["right"]).double().mean()
+
+def halve(network, original, mask):
+    for tensor in network.parameters():
+        tensor.mul_(SHARE)
+"""
+
+
+def test_what_is_from_a_users_file_reaches_the_processes(tmp_path: Path) -> None:
+    """A metric with what it uses of its file, and a recovery; one that is a lambda scores the same here."""
+    (tmp_path / "own_scoring.py").write_text(OWN)
+    splits = load_data("digits", sizes=SplitSizes(calibration=20, reward=40, test=20))
+    model = load_network("digits_resnet").model
+    score, halve = (f"{tmp_path}/own_scoring.py:{name}" for name in ("share", "halve"))
+    own = Task(model, splits, options=TaskOptions(metric=score, search_recovery=halve))
+    policy = own.graph.full
+    with own.scorer(make_engine("processes", 2)) as scorer:
+        found = scorer(policy)
+    assert 0 < found <= 0.5
+    halving = TaskOptions(search_recovery=lambda network, *_: [each.mul_(0.5) for each in network.parameters()])
+    given = Task(model, splits, options=halving)
+    with given.scorer() as scorer:
+        assert scorer(policy) == pytest.approx(2 * found, abs=0.026)
+    assert (own.metric_name, given.metric_name) == (score, "top1")
+
+
+def test_a_users_engine_is_made_of_candidates_and_workers(task: Task, tmp_path: Path) -> None:
+    (tmp_path / "own_engine.py").write_text(
+        "from amc.scoring.engines.engine import SerialEngine\n\n"
+        "class Mine(SerialEngine):\n"
+        "    def __init__(self, candidates, workers):\n"
+        "        super().__init__(candidates)\n"
+        "        self.workers = workers\n"
+    )
+    engine = make_engine(f"{tmp_path}/own_engine.py:Mine", 3)(task.candidates())
+    assert getattr(engine, "workers", None) == 3
+    assert [score.share for score in engine(policies(task, 2), None)] == [1, 1]

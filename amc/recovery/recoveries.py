@@ -1,0 +1,116 @@
+"""Ways of recovery: the steps after which a network that lost channels computes nearly what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from amc.pruning.slicing import UnitMask
+from amc.recovery.batch_norm_statistics import has_tracked_statistics, reestimate
+from amc.recovery.calibrated_network import CalibratedNetwork
+from amc.utils.registry import UserFunction, resolve
+
+Replace = Callable[[CalibratedNetwork, UnitMask], dict[str, Tensor]]
+"""A function that gives the tensors to cut in place of the original's, by name.
+
+They are cut along their inputs already, and are whole along their outputs."""
+Adjust = Callable[[nn.Module, CalibratedNetwork, UnitMask], object]
+"""A function that changes a compact network, in which the units of the mask stay, in place and in evaluation mode."""
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """One way of recovery; without any of its two steps the network is only sliced.
+
+    Attributes:
+        replace: The step before the cut, which needs no pass over images; None for none.
+        adjust: The step after the cut; None for none.
+    """
+
+    replace: Replace | None = None
+    adjust: Adjust | None = None
+
+    def replaced(self, original: CalibratedNetwork, mask: UnitMask) -> dict[str, Tensor]:
+        """The tensors that are cut in place of the original's when the units `mask` stay."""
+        return {} if self.replace is None else self.replace(original, mask)
+
+    def __call__(self, network: nn.Module, original: CalibratedNetwork, mask: UnitMask) -> None:
+        """Adjust the compact network in which the units `mask` stay, in place, without gradients."""
+        if self.adjust is not None:
+            with torch.no_grad():
+                self.adjust(network, original, mask)
+
+    @property
+    def takes_statistics(self) -> bool:
+        """Whether the adjustment takes the statistics of batch norms again, where there are any, and nothing else."""
+        return self.adjust is take_statistics
+
+    def is_fast(self, model: nn.Module) -> bool:
+        """Whether compact networks of `model` can be recovered by the hundred (`amc.scoring.scoring_network`).
+
+        That is so where nothing is adjusted but the statistics of batch norms.
+        """
+        return self.adjust is None or (self.takes_statistics and has_tracked_statistics(model))
+
+
+def least_squares(original: CalibratedNetwork, mask: UnitMask) -> dict[str, Tensor]:
+    """Weights of consumers, solved by least squares on the original's inputs; batch norms are left as they are."""
+    return original.reconstructor.weights(mask, norms_follow=False)
+
+
+def least_squares_before_statistics(original: CalibratedNetwork, mask: UnitMask) -> dict[str, Tensor]:
+    """Weights of consumers, solved by least squares, where batch norms absorb a constant shift afterwards."""
+    return original.reconstructor.weights(mask, norms_follow=True)
+
+
+def least_squares_with_statistics(original: CalibratedNetwork, mask: UnitMask) -> dict[str, Tensor]:
+    """Weights of consumers, solved by least squares, and statistics of the batch norms behind them in closed form."""
+    return least_squares_before_statistics(original, mask) | original.reconstructor.statistics(mask)
+
+
+def least_squares_of_the_rest(original: CalibratedNetwork, mask: UnitMask) -> dict[str, Tensor]:
+    """Weights of the consumers that `layer_after_layer` does not solve, by least squares."""
+    return original.reconstructor.weights(mask, norms_follow=True, but=original.asymmetric.weights)
+
+
+def take_statistics(network: nn.Module, original: CalibratedNetwork, mask: UnitMask) -> None:
+    """Take batch-norm statistics again on the calibration images; in a network without any, correct biases."""
+    if has_tracked_statistics(network):
+        reestimate(network, original.calibration)
+    else:
+        original.bias_correction.correct(network, mask)
+
+
+def layer_after_layer(network: nn.Module, original: CalibratedNetwork, mask: UnitMask) -> None:
+    """Solve all layers one after the other, each on what it then reads (`amc.recovery.asymmetric`)."""
+    original.asymmetric.refit(network, mask)
+
+
+RECOVERIES: dict[str, Recovery] = {
+    "none": Recovery(),
+    "statistics": Recovery(adjust=take_statistics),
+    "reconstruction": Recovery(least_squares),
+    "closed_form": Recovery(least_squares_with_statistics),
+    "both": Recovery(least_squares_before_statistics, take_statistics),
+    "asymmetric": Recovery(least_squares_of_the_rest, layer_after_layer),
+}
+"""Ways of recovery by name; docs/recovery.md has what each is worth."""
+DEFAULT_RECOVERY = "asymmetric"
+"""The recovery of the network that is kept: the best."""
+SEARCH_RECOVERY = "both"
+"""The recovery of the networks that a search scores, by the hundred: nearly as good, in a quarter of the time."""
+
+
+def find_recovery(given: str | Adjust) -> Recovery:
+    """The recovery of that name, or the user's own: `path/to/file.py:function`, or from Python the object.
+
+    A function, `Adjust`, is a recovery that does nothing before the cut.
+
+    Raises:
+        UserError: There is no recovery of that name, or no such function. One that fails is told when it is called.
+    """
+    found = resolve("recovery", given, RECOVERIES, Recovery)
+    return Recovery(adjust=found) if isinstance(found, UserFunction) else found
