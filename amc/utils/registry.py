@@ -93,7 +93,7 @@ def resolve(
 
 
 def name_of(given: object) -> str:
-    """Return how messages and files name what a user gave: a text as it is, else the qualified name of it or its class."""
+    """Return how messages and files name what a user gave: text as it is, else its or its class's qualified name."""
     if isinstance(given, str):
         return given
     if isinstance(given, UserFunction):
