@@ -45,7 +45,7 @@ class LatencyRuntime(Protocol):
         """Measure networks together on one input, as `amc.latency.timing.measure` does.
 
         Args:
-            networks: In any mode; they are run in evaluation mode, and not changed.
+            networks: They are in evaluation mode, and stay as they are.
             example: Their input, or inputs.
             precision: The wanted half-width of the intervals, relative to what is measured.
             limit: Seconds after which it ends in any case.
