@@ -19,11 +19,11 @@ import torch
 
 import amc
 from agents.checkpoint import latest_checkpoint, save_checkpoint
+from agents.search import search_run
 from amc.artifacts.policy import read_policy
 from envs import Outcome, PruningProblem
 from scripts import apply, evaluate, train
 from scripts import report as report_script
-from scripts.command import job
 from tests.command import call, fail, succeed, summary
 from tests.scripts.interrupting import HOLDER
 
@@ -128,7 +128,7 @@ def test_what_a_search_found_is_there_whatever_happens_after_it(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(job, "finish", fails)
+        patch.setattr(search_run, "final_result", fails)
         if isinstance(error, KeyboardInterrupt):
             done = call(train, *FEW, "--episodes", "16", "--run-dir", folder)
             assert done.status == 130

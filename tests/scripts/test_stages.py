@@ -13,6 +13,7 @@ import amc
 from agents.checkpoint import latest_checkpoint
 from agents.report.page_tables import stages
 from agents.report.run_record import read_record
+from agents.search import stages as search_stages
 from agents.search.stage_tuning import tune
 from amc.artifacts.policy import read_policy
 from amc.scoring.candidates import Candidates
@@ -105,7 +106,7 @@ class Stopping:
             raise error
 
         if at == "tuning":
-            monkeypatch.setattr("agents.search.stages.tune", trained)
+            monkeypatch.setattr(search_stages, "tune", trained)
         else:
             monkeypatch.setattr(Candidates, "score", scored)
 
@@ -121,7 +122,7 @@ def test_a_run_that_was_stopped_ends_as_if_it_had_not_been_and_trains_no_stage_a
     assert not (tmp_path / "policy.json").exists()
     tuned = Mock(side_effect=tune)
     with monkeypatch.context() as patch:
-        patch.setattr("agents.search.stages.tune", tuned)
+        patch.setattr(search_stages, "tune", tuned)
         succeed(train, "--resume", tmp_path, "--quiet")
     assert tuned.call_count == left
     for name in ("policy.json", "compact.safetensors"):
