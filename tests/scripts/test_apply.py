@@ -203,7 +203,6 @@ class Later(Position):
 """
 
 
-@pytest.mark.backward
 def test_an_agent_of_a_users_observation_needs_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("seen.py").write_text(OBSERVATION)
