@@ -32,11 +32,12 @@ class Arguments:
     """Policies that are scored at the most, in all stages together."""
     strategy: str = "ddpg"
     """How policies are found: ddpg, random, or a rule, which knows its one policy (uniform, shallow, deep, cp, global)
-    or first measures single groups (sensitivity, greedy)."""
+    or first measures single groups (sensitivity, greedy); or path/to/file.py:function (of settings and round size)."""
     settings: str = "tuned"
     """Settings of the DDPG agent: tuned (ours) or paper (He et al. 2018)."""
     observation: str = "scale_free"
-    """What the agent sees: scale_free (ours) or paper (the 11 features of He et al. 2018)."""
+    """What the agent sees: scale_free (ours), paper (the 11 features of He et al. 2018) or
+    path/to/file.py:function (of graph, budgets and what the weights say of each group)."""
 
     def check(self) -> None:
         """Raise a UserError for what can be told without reading anything."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from amc.cost.costs import LATENCY
 from amc.latency.target import LOCAL, parse_target
 from amc.utils.errors import UserError
-from envs.rewards import REWARDS
+from envs.rewards import find_reward
 
 DEVICE = "device"
 """The value of --round-to that takes the rounding from the latency table."""
@@ -37,4 +37,4 @@ class LatencyOptions:
 def wants_latency(limits: Sequence[str], reward: str, round_to: str) -> bool:
     """Whether a search with these options has to know latency."""
     kinds = [limit.partition("=")[0] for limit in limits]
-    return LATENCY in kinds or REWARDS[reward].needs_latency or round_to == DEVICE
+    return LATENCY in kinds or find_reward(reward).needs_latency or round_to == DEVICE

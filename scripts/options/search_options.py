@@ -7,14 +7,14 @@ from pathlib import Path
 
 import tyro
 
-from agents.search.problem import check_reward
 from amc.compression.compressor import DEFAULT_CRITERION
 from amc.criteria import find_criterion
 from amc.recovery.recoveries import DEFAULT_RECOVERY, SEARCH_RECOVERY, find_recovery
 from amc.scoring.engines.engine import find_engine
 from amc.scoring.metrics import find_metric
 from amc.utils.errors import UserError
-from envs.rewards import REWARDS
+from envs.observations import find_observation
+from envs.rewards import find_reward
 from scripts.options.latency_options import DEVICE, LatencyOptions, wants_latency
 from scripts.options.network_and_images import ChannelOptions, Repeated, check_seed, joined, rounding
 
@@ -30,7 +30,8 @@ class SearchOptions:
     K, M, G), memory=4MB, latency=3.2ms; one of each kind. Default: macs=0.25 for rewards that need a budget; that of
     the policy where one is applied."""
     reward: str = "error"
-    """What is maximised: error, error_log_macs, error_log_params, error_log_latency or mnasnet."""
+    """What is maximised: error, error_log_macs, error_log_params, error_log_latency, mnasnet or
+    path/to/file.py:function (of what a policy led to; larger is better)."""
     metric: str = "top1"
     """How a network is scored: top1, top5 or path/to/file.py:function (of a model and batches; larger is better)."""
     reward_images: int | None = None
@@ -77,7 +78,8 @@ class SearchOptions:
                 raise UserError(f"expected --{name.replace('_', '-')} above 0, got {value}")
         find_engine(self.engine)
         check_seed(self.seed)
-        check_reward(self.reward, observation)
+        find_reward(self.reward)
+        find_observation(observation)
         find_metric(self.metric)
         self.latency.check()
         if self.channels.round_to != DEVICE:
@@ -101,4 +103,4 @@ class SearchOptions:
         """The budgets that were asked for, else the default one where the reward needs a budget."""
         if self.budget:
             return joined(self.budget)
-        return DEFAULT_BUDGET if REWARDS[self.reward].needs_budget else ()
+        return DEFAULT_BUDGET if find_reward(self.reward).needs_budget else ()
