@@ -35,7 +35,7 @@ from envs.observations import OBSERVATIONS
 DESCRIPTION, WEIGHTS = "amc.json", "policy.pth"
 SCHEMA = 1
 MOST_BYTES = {DESCRIPTION: 2**20, WEIGHTS: 2**28}
-"""Members of an agent file may unpack to this much: far more than an agent needs, less than a machine has."""
+"""The largest size of each member of an agent file, unpacked: far more than an agent needs, less than a machine has."""
 LARGEST_LAYER = 4096
 
 
@@ -86,7 +86,7 @@ class AgentFile:
 
 @dataclass(frozen=True)
 class _Description:
-    """What an agent file says of the agent: its observation set and that set's version, and sizes of its networks."""
+    """The description of an agent in its file: its observation set and that set's version, and its hidden layers."""
 
     observation: str
     version: Count
@@ -100,7 +100,7 @@ def save_agent(path: Path, agent: EpisodicDDPG) -> None:
     Nothing but Stable-Baselines3's own classes goes into the file.
 
     Raises:
-        UserError: the file can't be written.
+        UserError: The file can't be written.
     """
     problem = agent.problem
     plain = DDPG(
@@ -127,7 +127,7 @@ def read_agent(path: Path) -> AgentFile:
     """Read an agent without unpickling or executing anything.
 
     Raises:
-        UserError: no such file, a damaged one, one without our description, an observation set or version that this
+        UserError: No such file, a damaged one, one without our description, an observation set or version that this
             release does not have, or weights that are not those of such an agent.
     """
     description, weights = _members(path)
