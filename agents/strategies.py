@@ -1,4 +1,4 @@
-"""The search strategies behind one interface, by name."""
+"""The search strategies by name, and the two that draw at random: DDPG and random policies."""
 
 from __future__ import annotations
 

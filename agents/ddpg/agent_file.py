@@ -1,4 +1,4 @@
-"""The trained agent as a file, and its weights back from one.
+"""The file of a trained agent, and the reading of its weights from one.
 
 `agent.zip` is Stable-Baselines3's own format, so that `stable_baselines3.DDPG.load` opens it, with one more member:
 `amc.json`, which says what the agent's observation means. Stable-Baselines3 unpickles parts of such a file; here only
@@ -41,15 +41,15 @@ LARGEST_LAYER = 4096
 
 @dataclass(frozen=True, eq=False)
 class AgentFile:
-    """An agent from a file.
+    """A trained agent as its file holds it.
 
     Attributes:
-        path: Where it came from.
-        observation: Name of the observation set that it was trained on; one of the user's own has to be given again.
+        path: The file that it was read from.
+        observation: The name of the observation set that it was trained on; a user's own has to be given again.
         version: The version of that set.
-        features: Names of the set's features, in order.
-        hidden: Sizes of the hidden layers.
-        weights: Of actor, critic and their targets, by their names in Stable-Baselines3's policy.
+        features: The names of the set's features, in order.
+        hidden: The sizes of the hidden layers.
+        weights: The weights of actor, critic and their targets, by their names in Stable-Baselines3's policy.
     """
 
     path: Path

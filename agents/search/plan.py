@@ -23,8 +23,9 @@ class SearchPlan:
         strategy: Makes the strategy of a stage for its pruning problem.
         episodes: The number of policies that are scored at the most, in all stages together.
         seed: The seed of everything that is drawn; equal seeds give equal searches.
-        reward: What is maximised, as `envs.rewards.find_reward` takes it.
-        observation: What an agent sees, as `envs.observations.find_observation` takes it.
+        reward: The reward that is maximised, as `envs.rewards.find_reward` takes it.
+        observation: The observation set, which says what an agent sees, as `envs.observations.find_observation` takes
+            it.
         stages: Budgets of the stages before the last one, whose budgets are the task's.
         tune_steps: Steps of training between two stages, 128 images each.
         zero_shot: Whether the first policy is what a trained agent does before it learns on this network.

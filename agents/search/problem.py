@@ -24,8 +24,8 @@ def make_problem(
     Args:
         task: The network, its images and its budgets.
         scorer: Scores the policies.
-        reward: A name in `envs.rewards.REWARDS`.
-        observation: A name in `envs.observations.OBSERVATIONS`.
+        reward: The reward that is maximised, as `envs.rewards.find_reward` takes it.
+        observation: The observation set, as `envs.observations.find_observation` takes it.
         latency: The latency in ms of kept counts, for rewards that weigh it.
 
     Raises:
