@@ -57,7 +57,7 @@ class PartialPolicy:
         return features
 
     def decide(self, sparsity: float) -> float:
-        """The sparsity that is executed in the next group: that of the feasible number of units nearest to `sparsity`."""
+        """Prune the next group to the feasible number of units nearest to `sparsity`; gives the executed sparsity."""
         index = len(self._decided)
         keep = self._budgets.nearest_within(index, self._allowed, float(np.clip(sparsity, 0.0, 1.0)))
         self._decided.append(keep)

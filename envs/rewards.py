@@ -63,7 +63,7 @@ class Reward:
 
 
 def error(outcome: Outcome) -> float:
-    """The resource-constrained reward, for a budget that must be met: `R_err = -Error` (He et al. 2018, section 3.3)."""
+    """The resource-constrained reward, for a budget that has to be met: `-Error` (He et al. 2018, section 3.3)."""
     return outcome.accuracy - 1.0
 
 
