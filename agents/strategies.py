@@ -13,12 +13,13 @@ from agents.exploration import random_policy
 from agents.result import Past
 from agents.rules import RULES
 from agents.strategy import NOTHING, OnEpisode, Scores, Strategy
-from amc.utils.registry import look_up
+from amc.utils.errors import UserError
+from amc.utils.registry import look_up, name_of, resolve
 from envs import PruningProblem
 
 
 class Random(Strategy):
-    """Policies as DDPG's warm-up draws them, `round_size` of them scored at once."""
+    """Random policies within the budget, as DDPG's warm-up draws them; `round_size` of them are scored at once."""
 
     def __init__(self, round_size: int = 1) -> None:
         self._together = round_size
@@ -36,10 +37,15 @@ class Random(Strategy):
 
 
 class Ddpg(Strategy):
-    """DDPG with the given settings; `agent` is the trained agent once a search has begun.
+    """The DDPG agent of AMC (He et al. 2018) as a strategy.
 
-    `start` are the weights of an agent that was trained elsewhere, see `EpisodicDDPG`; `round_size` episodes are run by
-    one actor and scored at once.
+    Args:
+        settings: The hyperparameters.
+        start: Weights of an agent that was trained elsewhere (`EpisodicDDPG`); None for a new agent.
+        round_size: Episodes that one actor decides on before they are scored together.
+
+    Attributes:
+        agent: The trained agent once a search has begun; None before.
     """
 
     def __init__(self, settings: DDPGSettings, start: Mapping[str, Tensor] | None = None, round_size: int = 1) -> None:
@@ -65,18 +71,30 @@ class Ddpg(Strategy):
         return self.agent.state() if self.agent else {}
 
 
-STRATEGIES: dict[str, Callable[[DDPGSettings, int], Strategy]] = {
+MakeStrategy = Callable[[DDPGSettings, int], Strategy]
+"""Makes a strategy of an agent's settings and the number of policies that are scored together."""
+STRATEGIES: dict[str, MakeStrategy] = {
     "ddpg": lambda settings, round_size: Ddpg(settings, round_size=round_size),
     "random": lambda _, round_size: Random(round_size),
     **{name: lambda *_, make=make: make() for name, make in RULES.items()},
 }
-"""Strategies by name, of an agent's settings and the number of policies that are scored together."""
+"""Strategies by name."""
 
 
-def make_strategy(name: str, settings: str = "tuned", round_size: int = 1) -> Strategy:
-    """The strategy of that name; where it may, it decides on `round_size` policies before they are scored.
+def make_strategy(given: str | Strategy | MakeStrategy, settings: str = "tuned", round_size: int = 1) -> Strategy:
+    """The strategy of that name, or the user's own: `path/to/file.py:function`, or from Python what makes it, or it.
+
+    Args:
+        given: As the user gave it.
+        settings: The name of the settings of an agent.
+        round_size: How many policies it decides on before they are scored, where it may.
 
     Raises:
-        UserError: unknown strategy or settings.
+        UserError: Unknown strategy or settings, no such function, or one that fails or makes no strategy.
     """
-    return look_up("strategy", name, STRATEGIES)(look_up("settings", settings, PRESETS), round_size)
+    if isinstance(given, Strategy):
+        return given
+    strategy = resolve("strategy", given, STRATEGIES)(look_up("settings", settings, PRESETS), round_size)
+    if not isinstance(strategy, Strategy):
+        raise UserError(f"strategy {name_of(given)} made {strategy!r}, which is no agents.strategy.Strategy")
+    return strategy

@@ -1,4 +1,4 @@
-"""What is decided on before a search begins: how many policies, by which strategy, in which stages."""
+"""The plan that a search follows: how many policies it scores, by which strategy, in which stages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from agents.strategy import Strategy
 from amc.scoring.engines.engine import MakeEngine, SerialEngine
 from envs import PruningProblem
+from envs.observations import MakeObservation
+from envs.rewards import RewardFunction
 
 Limits = tuple[str, ...]
 """Budgets that hold at once, such as `macs=0.5`."""
@@ -15,25 +17,25 @@ Limits = tuple[str, ...]
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """How a search goes about finding the policy of a task.
+    """The plan by which a search finds the policy of a task.
 
     Attributes:
         strategy: Makes the strategy of a stage for its pruning problem.
-        episodes: Policies that are scored at the most, in all stages together.
-        seed: Equal seeds give equal searches.
-        reward: A name in `envs.rewards.REWARDS`, which says what is maximised.
-        observation: A name in `envs.observations.OBSERVATIONS`, which says what an agent sees.
+        episodes: The number of policies that are scored at the most, in all stages together.
+        seed: The seed of everything that is drawn; equal seeds give equal searches.
+        reward: What is maximised, as `envs.rewards.find_reward` takes it.
+        observation: What an agent sees, as `envs.observations.find_observation` takes it.
         stages: Budgets of the stages before the last one, whose budgets are the task's.
         tune_steps: Steps of training between two stages, 128 images each.
         zero_shot: Whether the first policy is what a trained agent does before it learns on this network.
-        make_engine: Makes what scores policies.
+        make_engine: Makes the engine that scores policies, in this process, in several, or on a cluster.
     """
 
     strategy: Callable[[PruningProblem], Strategy]
     episodes: int = 200
     seed: int = 0
-    reward: str = "error"
-    observation: str = "scale_free"
+    reward: str | RewardFunction = "error"
+    observation: str | MakeObservation = "scale_free"
     stages: tuple[Limits, ...] = ()
     tune_steps: int = 0
     zero_shot: bool = False
