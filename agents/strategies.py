@@ -9,9 +9,10 @@ from torch import Tensor
 
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
 from agents.ddpg.settings import DDPGSettings
-from agents.exploration import random_policy
+from agents.exploration import random_policy, warmup_of
 from agents.result import Past
 from agents.rules import RULES
+from agents.sb3 import ALGORITHMS, PREFIX, Algorithm, StableBaselines
 from agents.strategy import NOTHING, OnEpisode, Scores, Strategy
 from envs import PruningProblem
 
@@ -51,9 +52,8 @@ class Ddpg(Strategy):
         self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
     ) -> None:
         """See `Strategy`."""
-        warmup = min(100, episodes // 4)
         self.agent = EpisodicDDPG(
-            problem, self.settings, warmup, seed, on_episode, start=self._start, round_size=self._together
+            problem, self.settings, warmup_of(episodes), seed, on_episode, start=self._start, round_size=self._together
         )
         if past.episodes:
             self.agent.restore(past)
@@ -64,9 +64,14 @@ class Ddpg(Strategy):
         return self.agent.state() if self.agent else {}
 
 
+def _stable_baselines(algorithm: Algorithm) -> Callable[[DDPGSettings, int], Strategy]:
+    return lambda _, round_size: StableBaselines(algorithm, round_size)
+
+
 STRATEGIES: dict[str, Callable[[DDPGSettings, int], Strategy]] = {
     "ddpg": lambda settings, round_size: Ddpg(settings, round_size=round_size),
     "random": lambda _, round_size: Random(round_size),
     **{name: lambda *_, make=make: make() for name, make in RULES.items()},
+    **{f"{PREFIX}{name}": _stable_baselines(algorithm) for name, algorithm in ALGORITHMS.items()},
 }
 """Strategies by name, of an agent's settings and the number of policies that are scored together."""

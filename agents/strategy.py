@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from torch import Tensor
 
 from agents.result import Episode, Past
 from amc.graph import KeptCounts
+from amc.utils.errors import UserError
 from envs import PruningProblem
 
 OnEpisode = Callable[[Episode], None]
 NOTHING = Past()
+NO_DETAILS: Mapping[str, float] = MappingProxyType({})
 
 
 class Strategy(ABC):
@@ -25,8 +28,8 @@ class Strategy(ABC):
         """Score policies until there are `episodes` at the most, those of `past` included.
 
         Raises:
-            UserError: too few episodes for it.
-            ValueError: a past of another search.
+            UserError: too few episodes for it, or a past of another search.
+            ValueError: a state that is not of this strategy.
         """
 
     def planned(self, problem: PruningProblem, episodes: int) -> int:
@@ -44,7 +47,7 @@ class Strategy(ABC):
 
 
 class Scores:
-    """Scores policies one after the other and tells of each; those of the past are looked up instead.
+    """Scores policies and tells of each episode; those of the past are looked up instead.
 
     So whoever decides by nothing but scores goes on after an interruption by beginning again.
     """
@@ -59,7 +62,7 @@ class Scores:
         """The accuracy with `kept_counts` `(groups,)`, whether or not they are within the budget.
 
         Raises:
-            ValueError: the past has other keeps here.
+            UserError: the past has another policy here.
         """
         return self.all([kept_counts])[0]
 
@@ -67,17 +70,25 @@ class Scores:
         """The accuracies of several policies, scored together; with `race` those of bad ones may be estimates.
 
         Raises:
-            ValueError: the past has other keeps here.
+            UserError: the past has other policies here.
         """
-        past = self._past[self.count : self.count + len(policies)]
-        for kept_counts, episode in zip(policies, past, strict=False):
+        return [episode.outcome.accuracy for episode in self.episodes(policies, race=race)]
+
+    def episodes(
+        self, policies: Sequence[KeptCounts], *, race: bool = False, details: Mapping[str, float] = NO_DETAILS
+    ) -> list[Episode]:
+        """The episodes that end with `policies`, each with `details`; otherwise as `all`."""
+        found = list(self._past[self.count : self.count + len(policies)])
+        for kept_counts, episode in zip(policies, found, strict=False):
             if episode.kept_counts.tolist() != kept_counts.tolist():
-                raise ValueError(f"episode {episode.index} is of another search")
-        found = [episode.outcome.accuracy for episode in past]
-        self.count += len(past)
-        new = policies[len(past) :]
+                raise UserError(
+                    f"episode {episode.index} of the interrupted search has another policy than this search has there;"
+                    " go on where it was begun, or begin a new one"
+                )
+        self.count += len(found)
+        new = policies[len(found) :]
         for kept_counts, (reward, outcome) in zip(new, self._problem.score_all(new, race=race), strict=True):
-            self._on_episode(Episode(self.count, kept_counts, reward, outcome))
+            found.append(Episode(self.count, kept_counts, reward, outcome, dict(details)))
+            self._on_episode(found[-1])
             self.count += 1
-            found.append(outcome.accuracy)
         return found

@@ -60,12 +60,12 @@ class EpisodicDDPG(DDPG):
         start: Mapping[str, Tensor] | None = None,
         round_size: int = 1,
     ) -> None:
-        self.steps = len(problem.graph.groups)
+        steps = len(problem.graph.groups)
         super().__init__(
             "MlpPolicy",
             ChannelPruningEnv(problem),
             buffer_size=settings.replay_size,
-            learning_starts=warmup * self.steps,
+            learning_starts=warmup * steps,
             batch_size=settings.batch_size,
             tau=settings.tau,
             gamma=settings.gamma,
@@ -75,7 +75,9 @@ class EpisodicDDPG(DDPG):
             seed=seed,
             device=device,
         )
+        self._stock = tuple(vars(self))
         self.problem = problem
+        self.steps = steps
         self.settings = settings
         self.warmup = warmup
         self.on_episode = on_episode
@@ -139,6 +141,11 @@ class EpisodicDDPG(DDPG):
             self.losses = {name: value for name, value in past.episodes[-1].details.items() if name in LOSSES}
         self.num_timesteps = self._episode_num * self.steps
 
+    def _excluded_save_params(self) -> list[str]:
+        """What `save` leaves out: all that is not Stable-Baselines3's, so that its `load` needs no class of ours."""
+        ours = vars(self).keys() - self._stock
+        return [*super()._excluded_save_params(), *ours, "replay_buffer_class"]
+
     @property
     def _begin_of_round(self) -> int:
         """The first episode of the round that the next episode is of."""
@@ -150,7 +157,7 @@ class EpisodicDDPG(DDPG):
 
     # -- collecting ---------------------------------------------------------------------------------------------
 
-    def collect_rollouts(self, env: Any, callback: Any, *args: Any, **kwargs: Any) -> RolloutReturn:  # noqa: ARG002
+    def collect_rollouts(self, env: Any, callback: Any, *args: Any, **kwargs: Any) -> RolloutReturn:
         """Run what is left of a round of episodes, put them into the replay and tell of them.
 
         All are decided on before any is scored, by what was known when the round began.
@@ -166,7 +173,9 @@ class EpisodicDDPG(DDPG):
         scores = self.problem.score_all([trajectory.kept_counts for trajectory in trajectories], race=True)
         for trajectory, (reward, outcome) in zip(trajectories, scores, strict=True):
             self._note(trajectory, reward, outcome)
-            callback.on_step()
+            callback.update_locals(locals())
+            if not callback.on_step():
+                return RolloutReturn(0, 0, continue_training=False)
         callback.on_rollout_end()
         return RolloutReturn(self.settings.updates_per_step * self.steps * (end - begin), end - begin, True)
 
@@ -183,6 +192,9 @@ class EpisodicDDPG(DDPG):
         self._remember(episode)
         self._episode_num += 1
         self.num_timesteps += self.steps
+        for name, value in (details | {"rollout/reward": reward}).items():
+            self.logger.record(name, value)
+        self.logger.dump(self.num_timesteps)
         self.on_episode(episode)
 
     def _remember(self, episode: Episode) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from agents.ddpg.settings import PRESETS
 from agents.result import Episode, SearchResult, best_of, better
+from agents.sb3 import PREFIX, check_algorithm
 from agents.strategies import STRATEGIES
 from agents.strategy import OnEpisode, Strategy
 from amc.cost.costs import CostFunction
@@ -50,6 +51,8 @@ def make_strategy(name: str, settings: str = "tuned", round_size: int = 1) -> St
     Raises:
         UserError: unknown strategy or settings.
     """
+    if name.startswith(PREFIX):
+        check_algorithm(name.removeprefix(PREFIX))
     return look_up("strategy", name, STRATEGIES)(look_up("settings", settings, PRESETS), round_size)
 
 
