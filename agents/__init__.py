@@ -1,6 +1,9 @@
-"""Search strategies over the pruning problem: DDPG on Stable-Baselines3, and what it has to beat."""
+"""Search strategies over the environment: DDPG on Stable-Baselines3, what it has to beat, and the search itself."""
 
-from agents.result import Episode, SearchResult
+from agents.result import Episode
+from agents.search.plan import SearchPlan
 from agents.search.search import search
+from agents.search.search_result import SearchResult
+from agents.search.search_run import SearchRun
 
-__all__ = ["Episode", "SearchResult", "search"]
+__all__ = ["Episode", "SearchPlan", "SearchResult", "SearchRun", "search"]

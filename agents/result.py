@@ -49,14 +49,6 @@ def best_so_far(episodes: Iterable[Episode]) -> Iterator[Episode | None]:
 
 
 @dataclass(frozen=True, eq=False)
-class SearchResult:
-    """The best episode of a search, and all of them in order."""
-
-    best: Episode
-    episodes: tuple[Episode, ...]
-
-
-@dataclass(frozen=True, eq=False)
 class Past:
     """A search that was interrupted: its episodes in order, and what its strategy knew after them, by name."""
 

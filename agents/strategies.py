@@ -8,12 +8,13 @@ import numpy as np
 from torch import Tensor
 
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
-from agents.ddpg.settings import DDPGSettings
+from agents.ddpg.settings import PRESETS, DDPGSettings
 from agents.exploration import random_policy, warmup_of
 from agents.result import Past
 from agents.rules import RULES
-from agents.sb3 import ALGORITHMS, PREFIX, Algorithm, StableBaselines
+from agents.sb3 import ALGORITHMS, PREFIX, Algorithm, StableBaselines, check_algorithm
 from agents.strategy import NOTHING, OnEpisode, Scores, Strategy
+from amc.utils.registry import look_up
 from envs import PruningProblem
 
 
@@ -75,3 +76,14 @@ STRATEGIES: dict[str, Callable[[DDPGSettings, int], Strategy]] = {
     **{f"{PREFIX}{name}": _stable_baselines(algorithm) for name, algorithm in ALGORITHMS.items()},
 }
 """Strategies by name, of an agent's settings and the number of policies that are scored together."""
+
+
+def make_strategy(name: str, settings: str = "tuned", round_size: int = 1) -> Strategy:
+    """The strategy of that name; where it may, it decides on `round_size` policies before they are scored.
+
+    Raises:
+        UserError: unknown strategy or settings.
+    """
+    if name.startswith(PREFIX):
+        check_algorithm(name.removeprefix(PREFIX))
+    return look_up("strategy", name, STRATEGIES)(look_up("settings", settings, PRESETS), round_size)

@@ -1,1 +1,1 @@
-"""What produces the numbers in the documentation, one command each."""
+"""The commands that measure the numbers in the documentation, one for each page or table."""

@@ -1,6 +1,6 @@
-"""How much memory the second moments of a large network take, what a search holds of its calibration images.
+"""The memory that the second moments of a large network take, which a search holds of its calibration images.
 
-Networks with random weights on random images: neither changes the size of anything.
+Networks have random weights and images are random: neither changes the size of anything.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 
 from amc.graph import trace_graph
 from amc.networks.sources import load_network
-from amc.recovery.calibration import Moments, collect
+from amc.recovery.calibration import Moments, collect_moments
 from benchmarks.runs import machine, peak_memory
 from scripts.command.cli import run
 
@@ -30,7 +30,7 @@ class Arguments:
 
 
 def calibration_memory(arguments: Arguments) -> None:
-    """Build, collect, print."""
+    """Build the network, collect its moments, and print their sizes."""
     network = load_network(arguments.model, "none")
     assert network.preprocess is not None
     generator = torch.Generator().manual_seed(0)
@@ -41,7 +41,7 @@ def calibration_memory(arguments: Arguments) -> None:
         for _ in range(arguments.images // arguments.batch_size)
     )
     before, start = peak_memory(), time.perf_counter()
-    moments = collect(network.model, graph, batches, arguments.images, seed=0)
+    moments = collect_moments(network.model, graph, batches, arguments.images, seed=0)
     print(f"{machine()}\n{arguments.model}, {arguments.images} images: {time.perf_counter() - start:.0f} s")
     for name, each in moments.items():
         print(f"{name}: {_form(each)}, {_bytes(each) / 2**20:,.0f} MB")

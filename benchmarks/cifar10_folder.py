@@ -36,14 +36,14 @@ class Arguments:
 
 
 def cifar10_folder(arguments: Arguments) -> None:
-    """Download, write, print."""
+    """Download CIFAR-10, write its images, and print how many there are."""
     _check_free(arguments.out)
-    sources = cifar10(None)
-    train, test = sources.parts["train"], sources.parts["test"]
+    data = cifar10(None)
+    train, test = data.sources["train"], data.sources["test"]
     assert isinstance(train, PixelDataset)
     assert isinstance(test, PixelDataset)
-    assert sources.class_names is not None
-    lay_out(train, test, sources.class_names, arguments.out)
+    assert data.class_names is not None
+    lay_out(train, test, data.class_names, arguments.out)
     print(f"wrote {len(train) + len(test):,} images into {arguments.out}")
 
 
@@ -51,7 +51,7 @@ def lay_out(train: PixelDataset, test: PixelDataset, classes: tuple[str, ...], o
     """Write the images into `out`, all of them or none.
 
     Raises:
-        UserError: `out` can't be written to, or the disk is full.
+        UserError: The folder `out` can't be written to, or the disk is full.
     """
     pixels = {"train": train.pixels, "test": test.pixels}
     files = [*_files("train", train, classes), *_files("test", test, classes)]
@@ -73,7 +73,7 @@ def lay_out(train: PixelDataset, test: PixelDataset, classes: tuple[str, ...], o
 
 
 def _files(source: str, dataset: PixelDataset, classes: tuple[str, ...]) -> Iterator[tuple[str, int, Path]]:
-    """The source, the position in it and the file of each image."""
+    """The source, the position in it and the file of each image, class by class."""
     for label, name in enumerate(classes):
         positions = np.flatnonzero(dataset.labels == label)
         for number, index in enumerate(positions.tolist()):

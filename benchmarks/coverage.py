@@ -18,12 +18,12 @@ from pathlib import Path
 
 from amc.utils.files import write_text
 from benchmarks.coverage_networks import names
-from benchmarks.coverage_table import Row, document
+from benchmarks.coverage_page import Row, document
 from benchmarks.runs import percent
 from scripts.command.cli import run
 
 THEIR_LIMIT = 120
-"""Seconds that torch-pruning may take, where it is installed."""
+"""The seconds that torch-pruning may take for a network, where it is installed."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Arguments:
 
 
 def coverage(arguments: Arguments) -> None:
-    """Make the rows that are missing, then what torch-pruning makes of the networks, and the table of all."""
+    """Make the rows that are missing, then those of torch-pruning where it is installed, and write the table of all."""
     rows: dict[str, Row] = {}
     if arguments.out.exists():
         rows = {row["name"]: row for row in json.loads(arguments.out.read_text(encoding="utf-8"))}
@@ -56,7 +56,7 @@ def coverage(arguments: Arguments) -> None:
             _write(arguments, rows)
         without = [name for name in asked if name.startswith("torchvision:") and "torch_pruning" not in rows[name]]
         if importlib.util.find_spec("torch_pruning"):
-            for name, result in pool.imap_unordered(lambda name: (name, _theirs(name)), without):
+            for name, result in pool.imap_unordered(lambda name: (name, _torch_pruning(name)), without):
                 rows[name]["torch_pruning"] = result
                 print(f"{name}: torch-pruning: {result}", flush=True)
                 _write(arguments, rows)
@@ -85,8 +85,8 @@ def _row(name: str, limit: int) -> Row:
     return row
 
 
-def _theirs(name: str) -> str:
-    command = [sys.executable, "-m", "benchmarks.coverage_theirs", name]
+def _torch_pruning(name: str) -> str:
+    command = [sys.executable, "-m", "benchmarks.coverage_torch_pruning", name]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=THEIR_LIMIT, check=False)
     except subprocess.TimeoutExpired:

@@ -12,7 +12,7 @@ from torchvision import models
 from amc.graph import Example
 from amc.networks.timm_networks import timm_network
 from amc.pruning.materialise_weights import materialise_weights
-from benchmarks.raw_heads import DETECTION
+from benchmarks.detection_heads import DETECTION
 from tests.architectures import PRUNABLE
 
 TIMM = (
@@ -87,7 +87,7 @@ TIMM = (
     "focalnet_tiny_srf",
     "visformer_tiny",
 )
-"""Convolutional networks of timm, one a family or variant of its own, and hybrids."""
+"""Convolutional networks of timm, each a family or a variant of its own, and hybrids."""
 
 OTHER_FAMILIES = (
     "beit_base_patch16_224",
@@ -151,7 +151,7 @@ SEGMENTATION = ("fcn_resnet50", "deeplabv3_resnet50", "deeplabv3_mobilenet_v3_la
 
 
 def names() -> list[str]:
-    """All of them: `torchvision:NAME`, `timm:NAME`, `segmentation:NAME`, `detection:NAME`, `own:NAME`."""
+    """The names of all networks: `torchvision:NAME`, `timm:NAME`, `segmentation:NAME`, `detection:NAME`, `own:NAME`."""
     return [
         *(f"torchvision:{name}" for name in models.list_models(module=models)),
         *(f"timm:{name}" for name in (*TIMM, *OTHER_FAMILIES)),
@@ -162,7 +162,7 @@ def names() -> list[str]:
 
 
 def build(name: str) -> tuple[nn.Module, Example]:
-    """The network in evaluation mode, and one example of its inputs."""
+    """The network of that name in evaluation mode with random weights, and one example of its inputs."""
     kind, _, rest = name.partition(":")
     torch.manual_seed(0)
     model, example = BUILDERS[kind](rest)
@@ -204,3 +204,4 @@ BUILDERS: dict[str, Callable[[str], tuple[nn.Module, Tensor]]] = {
     "detection": _detection,
     "own": _own,
 }
+"""Functions from the name behind the colon to a network and an example, by the kind before it."""

@@ -1,7 +1,7 @@
-"""One row of benchmarks.coverage: all that is shown of one network. Run in a process of its own.
+"""One row of benchmarks.coverage: all that is shown of one network, in a process of its own.
 
-`python -m benchmarks.coverage_row NAME` prints the row as JSON; with the name of a folder after it, the process is the
-one that loads what another one saved there.
+`python -m benchmarks.coverage_row NAME` prints the row as JSON. With the name of a folder after it, the process loads
+the compact network that another one saved there.
 """
 
 from __future__ import annotations
@@ -22,39 +22,42 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from amc.analysis.analyse import analyse
-from amc.analysis.self_check import TOLERANCES, check
-from amc.analysis.trial import run, small_inputs, stays_double
+from amc.analysis.check_runs import computes_in_float64, float_outputs, small_inputs
+from amc.analysis.self_check import TOLERANCES, failed_groups
 from amc.artifacts.portable import export_onnx
 from amc.cost.costs import macs
 from amc.graph import Example, PruningGraph, trace_graph
 from amc.graph.freeze import freeze
-from amc.graph.inputs import arguments, cast, tensors
-from amc.graph.trace_forward import separate_operators
+from amc.graph.inputs import arguments, cast_floats, tensors
+from amc.graph.trace_forward import unfused_operators
 from amc.pruning.masked_network import randomised
-from amc.pruning.slicing import Selection, UnitMask, compact, select
+from amc.pruning.slicing import Selection, UnitMask, compact, make_selection
 from amc.utils.errors import UserError
 from benchmarks.coverage_networks import build
 from benchmarks.runs import peak_memory
 from tests.oracles import IgnoreInputs, counted, random_mask
 
 FIRST_USE = 48
-"""Megabytes that the first forward pass of a process may take besides: libraries and code made for shapes."""
+"""The megabytes that the first forward pass of a process may take besides, for libraries and code made for shapes."""
 
 
 def row(name: str) -> dict[str, Any]:
-    """Analyse, check, prune, save, load, export and prune again; `failure` says what went wrong, if anything."""
+    """The row of a network: it is analysed, checked, pruned, saved, loaded, exported and pruned again.
+
+    The entry `failure` says what went wrong, and is empty if nothing did.
+    """
     model, example = build(name)
     graph, result = _analysed(name, model, example)
     failures = _macs_differ("original", model, example, result["macs"])
     if result["memory"] > result["memory_allowed"] + FIRST_USE:
         failures.append(f"the analysis takes {result['memory']:.0f} MB, allowed are {result['memory_allowed']:.0f} MB")
     if graph.groups:
-        selection = select(graph, model, random_mask(graph, graph.least, 0))
+        selection = make_selection(graph, model, random_mask(graph, graph.least, 0))
         failures += _macs_differ("compact", compact(model, selection), example, macs(graph)(graph.least))
         model = randomised(model, torch.Generator().manual_seed(0))  # the largest networks are not held twice
         inputs = next(small_inputs(example, graph, partial(trace_graph, model), torch.Generator().manual_seed(0)))
-        dtype = torch.float64 if stays_double(model, inputs) else torch.float32
-        model, inputs = model.to(dtype), cast(inputs, dtype)
+        dtype = torch.float64 if computes_in_float64(model, inputs) else torch.float32
+        model, inputs = model.to(dtype), cast_floats(inputs, dtype)
         small, selection, result["max_relative_error"] = _cut(model, graph, inputs)
         if result["max_relative_error"] > TOLERANCES[dtype]:
             failures.append(f"outputs differ by {result['max_relative_error']:.1e}")
@@ -68,14 +71,14 @@ def row(name: str) -> dict[str, Any]:
 
 
 def _analysed(name: str, model: nn.Module, example: Example) -> tuple[PruningGraph, dict[str, Any]]:
-    """The checked graph, and what is measured of it; what comes later is still empty."""
+    """The checked graph, and the row with what is measured of it; entries that come later are still empty."""
     before = peak_memory()
     began = time.process_time()
     graph = trace_graph(model, example)
     seconds = time.process_time() - began
     memory = peak_memory() - before
     began = time.process_time()
-    graph = freeze(graph, check(model, graph, example, trace_graph))
+    graph = freeze(graph, failed_groups(model, graph, example, trace_graph))
     cost = macs(graph)
     return graph, {
         "name": name,
@@ -104,9 +107,9 @@ class _Largest(TorchDispatchMode):
 
 
 def _allowed(model: nn.Module, example: Example) -> float:
-    """Megabytes of the network and of three times its largest activation."""
+    """The megabytes of the network and of three times its largest activation."""
     with torch.no_grad(), _Largest() as largest:
-        run(model, example)
+        float_outputs(model, example)
     return (sum(each.nbytes for each in model.state_dict().values()) + 3 * largest.nbytes) / 2**20
 
 
@@ -117,7 +120,7 @@ def _cut(model: nn.Module, graph: PruningGraph, inputs: Example) -> tuple[nn.Mod
     for number, kept_counts in enumerate((graph.least, by_chance, graph.full - graph.full // 4)):
         del small
         mask = random_mask(graph, kept_counts, number)
-        selection = select(graph, model, mask)
+        selection = make_selection(graph, model, mask)
         small = compact(model, selection)
         worst = max(worst, distance(_outputs(small, inputs), _masked_consumers(model, graph, mask, inputs)))
     return small, selection, worst
@@ -127,15 +130,15 @@ def _pruned_again(small: nn.Module, inputs: Example) -> list[str]:
     again = analyse(small, inputs)
     if not again.groups:
         return ["the compact network can't be pruned again"]
-    _outputs(compact(small, select(again, small, random_mask(again, again.least, 0))), inputs)
+    _outputs(compact(small, make_selection(again, small, random_mask(again, again.least, 0))), inputs)
     return []
 
 
 def _exported(network: nn.Module, inputs: Example) -> float | str:
-    """How far the network in ONNX Runtime is from that in memory, or why it can't be exported."""
+    """The error of the network in ONNX Runtime relative to that in memory, or the reason why it can't be exported."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            return export_onnx(network.float(), cast(inputs, torch.float32), Path(folder) / "network.onnx")
+            return export_onnx(network.float(), cast_floats(inputs, torch.float32), Path(folder) / "network.onnx")
         except UserError as error:
             return str(error)
 
@@ -146,12 +149,12 @@ def _macs_differ(which: str, model: nn.Module, example: Example, expected: int) 
 
 
 def _outputs(model: nn.Module, inputs: Example) -> list[Tensor]:
-    with torch.no_grad(), separate_operators(model):
-        return run(model, inputs)
+    with torch.no_grad(), unfused_operators(model):
+        return float_outputs(model, inputs)
 
 
 def _masked_consumers(model: nn.Module, graph: PruningGraph, mask: UnitMask, inputs: Example) -> list[Tensor]:
-    """The outputs when consumers see zeros in place of the units that are not alive, inside the operator."""
+    """The outputs when consumers see zeros in place of the units that are cut, inside the operator."""
     with IgnoreInputs(graph, mask):
         return _outputs(model, inputs)
 
@@ -180,7 +183,7 @@ def _round_trip(name: str, small: nn.Module, selection: Selection, inputs: Examp
 
 
 def _load(name: str, folder: Path) -> None:
-    """What the new process does."""
+    """Load the compact network in the new process, and save its outputs."""
     state, inputs = torch.load(folder / "network.pt")
     saved = json.loads((folder / "selection.json").read_text(encoding="utf-8"))
     kept = {key: {int(dim): places for dim, places in axes.items()} for key, axes in saved["tensors"].items()}

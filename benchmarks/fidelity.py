@@ -1,4 +1,4 @@
-"""What an untuned score says of the tuned network: rank correlations over random policies, for each way of recovery.
+"""Rank correlations of the scores before and after fine-tuning, over random policies, for each way of recovery.
 
 The table of docs/fidelity.md comes from this command. Policies that are already in `--out` are not measured again, so
 it can be interrupted.
@@ -22,12 +22,12 @@ from scipy.stats import rankdata
 from torch import nn
 
 from agents.exploration import random_policy
-from amc.compression.compressor import DEFAULT_RECOVERY, RECOVERIES
 from amc.data.augment import Augmentation
 from amc.data.load import load_data
 from amc.networks.sources import load_network
 from amc.pruning.inference_form import for_inference
-from amc.task import Task
+from amc.recovery.recoveries import DEFAULT_RECOVERY, RECOVERIES
+from amc.task import Task, TaskOptions
 from amc.training.distillation import Distillation
 from amc.training.training_loop import Recipe, Training
 from amc.utils.files import write_json, write_text
@@ -35,6 +35,7 @@ from benchmarks.runs import machine, percent
 from scripts.command.cli import run
 
 RESAMPLES = 2000
+"""The number of resamples of a bootstrap interval."""
 CPU = torch.device("cpu")
 
 
@@ -49,21 +50,21 @@ class Arguments:
     model: str = "resnet20"
     """Network, as for scripts.train."""
     weights: str = "default"
-    """Its weights, as for scripts.train."""
+    """Weights of the network, as for scripts.train."""
     budget: str = "macs=0.5"
-    """What may be left."""
+    """The budget, as for scripts.train."""
     policies: int = 40
     """Random policies."""
     images: int = 5000
     """Training images that each is fine-tuned on, once."""
     lr: float = 0.02
-    """Learning rate of that at its peak."""
+    """Peak learning rate of fine-tuning."""
     seed: int = 0
-    """Of the policies, the calibration images and the training."""
+    """Seed of the policies, the calibration images and the training."""
 
 
 class Fidelity(NamedTuple):
-    """A rank correlation and its 95 % interval."""
+    """A rank correlation in [-1, 1], and the ends of its 95 % interval."""
 
     value: float
     low: float
@@ -71,7 +72,7 @@ class Fidelity(NamedTuple):
 
 
 def fidelity(arguments: Arguments) -> None:
-    """Measure what is missing, then write the table."""
+    """Measure the policies that are missing, then write the table."""
     path = arguments.out / "fidelity.json"
     rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
     for row in _rows(arguments, len(rows)):
@@ -85,12 +86,12 @@ def fidelity(arguments: Arguments) -> None:
 
 
 def _rows(arguments: Arguments, known: int) -> Iterator[dict[str, Any]]:
-    """Of each policy that is not known: keeps, scores and seconds by way of recovery, score once it is tuned."""
+    """The rows of policies that are missing: kept counts, scores and seconds by recovery, score after fine-tuning."""
     if known >= arguments.policies:
         return
     network = load_network(arguments.model, arguments.weights)
     splits = load_data(arguments.data, network.preprocess, seed=arguments.seed)
-    task = Task(network.model, splits, [arguments.budget], seed=arguments.seed)
+    task = Task(network.model, splits, [arguments.budget], options=TaskOptions(seed=arguments.seed))
     for way in RECOVERIES:  # what is done once for all networks
         task.compressor.compact(task.compressor.mask(task.graph.full), way)
     images = splits.train.take(arguments.images, arguments.seed)
@@ -125,7 +126,7 @@ def _rows(arguments: Arguments, known: int) -> Iterator[dict[str, Any]]:
 
 
 def correlation(scores: Sequence[float], tuned: Sequence[float]) -> Fidelity:
-    """Spearman's rank correlation, and its percentile bootstrap interval over policies (Efron 1979)."""
+    """Spearman's rank correlation of scores before and after fine-tuning, with a bootstrap interval (Efron 1979)."""
     low, high = np.nanpercentile(_resampled(scores, tuned), [2.5, 97.5])  # resamples of equal policies have none
     return Fidelity(float(_rank_correlation(np.column_stack([scores, tuned]))), float(low), float(high))
 
@@ -137,7 +138,7 @@ def _resampled(scores: Sequence[float], tuned: Sequence[float]) -> NDArray[np.fl
 
 
 def _rank_correlation(pairs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of pairs `(..., policies, 2)`."""
+    """Spearman's rank correlation of pairs `(..., policies, 2)`, `(...)`."""
     ranks = rankdata(pairs, axis=-2)
     centred = ranks - ranks.mean(axis=-2, keepdims=True)
     with np.errstate(invalid="ignore"):
@@ -145,7 +146,7 @@ def _rank_correlation(pairs: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def recommended(scores: Mapping[str, Sequence[float]], tuned: Sequence[float], seconds: Mapping[str, float]) -> str:
-    """The cheapest way that is not clearly behind the best: the interval of the difference reaches 0.
+    """The cheapest way of recovery that is not clearly behind the best: the interval of their difference reaches 0.
 
     Both are correlated with `tuned` over the same resampled policies, so what makes some policies hard to tell apart
     for all ways alike is not counted against any.

@@ -1,7 +1,7 @@
-"""How well latency is predicted, how long its table takes, and whether a budget in ms is met; writes docs/latency.md.
+"""The error of predicted latency, the time of its table, and whether a budget in ms is met: docs/latency.md.
 
-Networks with random weights, which make no difference to the time; ONNX Runtime, one thread, one image. A network that
-is in the JSON file already is not measured again. `--help` shows the options.
+Networks have random weights, which make no difference to the time, and run in ONNX Runtime, one thread, one image. A
+network that is in the JSON file already is not measured again. `--help` shows the options.
 """
 
 from __future__ import annotations
@@ -20,32 +20,34 @@ import torch
 from amc.cost.budget import Budgets
 from amc.cost.costs import LATENCY
 from amc.graph import KeptCounts
-from amc.latency.end_to_end import Measured, relative_errors
+from amc.latency.latency_fit import MeasuredNetwork, relative_errors
 from amc.latency.latency_model import LatencyModel
-from amc.latency.layer_latency import GRAIN
+from amc.latency.layer_profile import GRAIN
 from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter
 from amc.latency.random_kept_counts import random_kept_counts
 from amc.latency.target import LOCAL, parse_target
 from amc.networks.sources import load_network
-from amc.pruning.slicing import choose
-from amc.task import prunable_graph
+from amc.pruning.slicing import choose_units
+from amc.task import TaskOptions, prunable_graph
 from amc.utils.errors import UserError
 from amc.utils.files import write_text
-from benchmarks.latency_table import Row, document
+from benchmarks.latency_page import Row, document
 from scripts.command.cli import run
 from scripts.command.latency_connection import built_table
 
 SIZES = {"resnet56": 32, "mobilenet_v1": 224, "torchvision:resnet50": 224}
-"""Networks, and the pixels of their images."""
+"""The size of the images in pixels, by network."""
 HELD_OUT = 40
-"""Random compact networks that the prediction is tried on."""
+"""The number of random compact networks that the prediction is tried on."""
 PROCESSES = 10
+"""The number of processes that one ratio is measured in."""
 SHARE = 0.5
 """The budget that a policy from the table alone has to meet."""
 MET = 0.02
-"""How near to it, relative to it, the network has to come."""
+"""The largest distance of the network's latency from that budget, relative to it."""
 TRIES = 5
+"""The number of networks that are tried for a budget, at the most."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,15 @@ class Arguments:
     page: Path = Path("docs/latency.md")
     """The table of all rows."""
     target: str = LOCAL
-    """Where it is measured, as for scripts.train."""
+    """Target that is measured on, as for scripts.train."""
 
 
 def latency(arguments: Arguments) -> None:
-    """Make the rows that are missing, and the page of all."""
+    """Make the rows that are missing, and write the page of all.
+
+    Raises:
+        UserError: A network is unknown.
+    """
     rows: dict[str, Row] = {}
     if arguments.out.exists():
         rows = {row["name"]: row for row in json.loads(arguments.out.read_text(encoding="utf-8"))}
@@ -81,7 +87,7 @@ def _row(name: str, target: str) -> Row:
     torch.manual_seed(0)
     model = load_network(name, "none").model.eval()
     example = torch.zeros(1, 3, SIZES[name], SIZES[name])
-    graph = prunable_graph(model, example, GRAIN)
+    graph = prunable_graph(model, example, TaskOptions(round_to=GRAIN))
     exporter = Exporter(model, graph, example)
     with tempfile.TemporaryDirectory() as folder, Device(parse_target(target)) as device:
         start = time.perf_counter()
@@ -95,7 +101,7 @@ def _row(name: str, target: str) -> Row:
             "size": SIZES[name],
             "fingerprint": device.fingerprint,
             "original_ms": latency_model.original,
-            "cuts": exporter.cuts,
+            "can_slice": exporter.can_slice,
             "points": table.points,
             "table_seconds": table_seconds,
             "calibration_seconds": calibration_seconds,
@@ -107,12 +113,13 @@ def _row(name: str, target: str) -> Row:
 
 
 def _errors(latency_model: LatencyModel) -> Row:
-    """Of the calibrated prediction on random compact networks that it has not seen."""
+    """The errors of the calibrated prediction on random compact networks that it has not seen."""
     graph = latency_model.exporter.graph
     networks = random_kept_counts(graph, HELD_OUT, seed=1)
     measured = latency_model.measure_all(networks)
     held_out = [
-        Measured(kept_counts, ms / latency_model.original) for kept_counts, ms in zip(networks, measured, strict=True)
+        MeasuredNetwork(kept_counts, ms / latency_model.original)
+        for kept_counts, ms in zip(networks, measured, strict=True)
     ]
     errors = relative_errors(latency_model.cost(graph), latency_model.original, held_out)
     return {"median_error": float(np.median(errors)), "error_95": float(np.quantile(errors, 0.95))}
@@ -138,7 +145,7 @@ def _budget(latency_model: LatencyModel) -> Row:
 def _in_processes(exporter: Exporter, kept_counts: KeptCounts, target: str) -> list[float]:
     """The ratio of a compact network to the original, each in a process of its own there."""
     graph = exporter.graph
-    models = [exporter.original, exporter.compact(choose(graph, np.zeros(graph.unit_count), kept_counts))]
+    models = [exporter.original, exporter.compact(choose_units(graph, np.zeros(graph.unit_count), kept_counts))]
     ratios = []
     for _ in range(PROCESSES):
         with Device(parse_target(target)) as device:

@@ -17,9 +17,9 @@ from typing import Any
 from torch import nn
 
 import amc
+from amc.artifacts.onnx_conversion import unoptimised_onnx
 from amc.artifacts.policy import POLICY_FILE, read_policy
-from amc.artifacts.portable import onnx_as_it_is
-from amc.graph.input_spec import zeros
+from amc.graph.input_spec import zero_inputs
 from amc.latency.measuring_device import Device
 from amc.latency.target import LOCAL, parse_target
 from amc.networks.sources import load_network
@@ -28,14 +28,18 @@ from benchmarks.runs import finished, machine, percent
 from scripts.command.cli import run
 
 NEAR = 0.02
-"""By how much the two latencies may differ, as a share of the original's."""
+"""The largest difference of the two latencies, as a share of the original's."""
 TRIES = 3
-"""Searches on MACs for a seed, at the most."""
+"""The number of searches on MACs for a seed, at the most."""
 FIRST = 8 / 9
-"""Of the MACs that the search on latency left, to begin with: the other one does not know which widths are fast."""
+"""The first budget of MACs, relative to the MACs that the search on latency left: the other search does not know which
+widths are fast."""
 LEAST_SLOPE = 0.2
+"""The least change of the latency with the MACs, both as shares, that is believed."""
 PRECISION = 0.003
+"""The wanted spread of a measured ratio."""
 SECONDS = 60.0
+"""The seconds that a ratio is measured, at the most."""
 
 HEAD = """# What a search on latency finds
 
@@ -60,19 +64,19 @@ class Arguments:
     image_size: int = 32
     """Pixels of the images."""
     share: float = 0.7
-    """Of the original's latency that may be left."""
+    """Share of the original's latency that may be left."""
     episodes: int = 400
     """Policies that each search scores."""
     seeds: tuple[int, ...] = (0, 1, 2)
-    """Two searches for each, or more."""
+    """Seeds, with two searches for each, or more."""
     out: Path = Path("runs/latency-search")
     """Folder for the runs."""
     page: Path = Path("docs/latency-found.md")
-    """The table."""
+    """File for the table."""
 
 
 def latency_search(arguments: Arguments) -> None:
-    """Search where a run is missing, measure, and write the page of the seeds so far."""
+    """Make the runs that are missing, measure their networks, and write the page of the seeds so far."""
     rows = []
     for seed in arguments.seeds:
         on_latency = _found(arguments, seed, f"latency={arguments.share}")
@@ -82,7 +86,7 @@ def latency_search(arguments: Arguments) -> None:
 
 
 def _as_fast(arguments: Arguments, seed: int, wanted: dict[str, Any]) -> dict[str, Any]:
-    """What a search on MACs finds that takes about as long."""
+    """The result of a search on MACs whose network takes about as long as the wanted one."""
     share, tried = FIRST * wanted["macs"], []
     for _ in range(TRIES):
         tried.append(_found(arguments, seed, f"macs={share:.3f}"))
@@ -123,9 +127,9 @@ def _ratio(arguments: Arguments, folder: Path) -> float:
     path = folder / "ratio.json"
     if not path.exists():
         networks: list[nn.Module] = [load_network(arguments.model, arguments.weights).model, amc.load(folder)]
-        example = zeros(read_policy(folder / POLICY_FILE).inputs)
+        example = zero_inputs(read_policy(folder / POLICY_FILE).inputs)
         with Device(parse_target(LOCAL)) as device:
-            models = [onnx_as_it_is(network, example).SerializeToString() for network in networks]
+            models = [unoptimised_onnx(network, example).SerializeToString() for network in networks]
             timing = device.measure(models, PRECISION, SECONDS)
         write_text(path, json.dumps(timing.ratios[1].value))
     ratio: float = json.loads(path.read_text(encoding="utf-8"))
@@ -133,7 +137,7 @@ def _ratio(arguments: Arguments, folder: Path) -> float:
 
 
 def _table(rows: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> str:
-    """A line for each search, and what the first of each pair has over the second."""
+    """A table with a line for each search, and the mean gain in accuracy of the first of each pair."""
     lines = ["| seed | budget | latency | MACs | val | test | search |", "|---|---|---|---|---|---|---|"]
     for row in (each for pair in rows for each in pair):
         shares = [percent(row[key]) for key in ("latency", "macs", "val", "test")]

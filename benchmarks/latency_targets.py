@@ -1,4 +1,4 @@
-"""Whether a device that is reached in several ways has one latency table: local and ssh to this machine, say.
+"""Latency tables of one device that is reached in several ways, compared: local and ssh to this machine, say.
 
 The table of a network is built from nothing on each target in turn, several times over, and every time of a layer is
 compared with that of the first target's first table.
@@ -17,13 +17,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from amc.latency.layer_latency import GRAIN
+from amc.latency.layer_profile import GRAIN
 from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter
 from amc.latency.table import LatencyTable
 from amc.latency.target import LOCAL, parse_target
 from amc.networks.sources import load_network
-from amc.task import prunable_graph
+from amc.task import TaskOptions, prunable_graph
 from amc.utils.files import write_json
 from benchmarks.runs import machine
 from scripts.command.cli import run
@@ -35,7 +35,7 @@ class Arguments:
     """Build the latency table of one network on several targets, and compare them."""
 
     targets: tuple[str, ...] = (LOCAL, LOCAL)
-    """Where it is built, as for scripts.train."""
+    """Targets that the table is built on, as for scripts.train."""
     model: str = "resnet56"
     """Network, as for scripts.train; its weights make no difference."""
     image_size: int = 32
@@ -43,15 +43,15 @@ class Arguments:
     turns: int = 3
     """How often each table is built."""
     out: Path = Path("runs/latency-targets.json")
-    """The numbers."""
+    """File for the numbers."""
 
 
 def latency_targets(arguments: Arguments) -> None:
-    """Build, compare, write and print."""
+    """Build the tables, compare them, and write and print the numbers."""
     torch.manual_seed(0)
     model = load_network(arguments.model, "none").model.eval()
     example = torch.zeros(1, 3, arguments.image_size, arguments.image_size)
-    exporter = Exporter(model, prunable_graph(model, example, GRAIN), example)
+    exporter = Exporter(model, prunable_graph(model, example, TaskOptions(round_to=GRAIN)), example)
     tables = [(target, _table(target, exporter)) for _ in range(arguments.turns) for target in arguments.targets]
     first = tables[0][1]
     rows = [{"target": target, **_compared(table, first)} for target, table in tables]
@@ -65,7 +65,7 @@ def _table(target: str, exporter: Exporter) -> LatencyTable:
 
 
 def _compared(table: LatencyTable, first: LatencyTable) -> dict[str, Any]:
-    """Of what both measured: the sum of the whole layers, and the middle and 95 % of the distances, in shares."""
+    """The sum of the whole layers in ms, and quantiles of the distances between the tables, as shares."""
     ratio = np.array([each.milliseconds / first.layers[shape].milliseconds for shape, each in table.layers.items()])
     shares = np.array([(here, there) for here, there in _shares(table, first)])
     total = sum(each.milliseconds for each in table.layers.values())
@@ -78,7 +78,7 @@ def _compared(table: LatencyTable, first: LatencyTable) -> dict[str, Any]:
 
 
 def _shares(table: LatencyTable, first: LatencyTable) -> Iterator[tuple[float, float]]:
-    """What cut layers take of the whole one, in both tables."""
+    """The latencies of layers with fewer channels in both tables, as shares of the whole layer's."""
     for shape, times in table.layers.items():
         known = first.layers[shape].points
         yield from ((share, known[point]) for point, share in times.points.items() if point in known)

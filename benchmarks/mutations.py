@@ -23,7 +23,7 @@ OTHER_COMPARISON = {
 
 
 class Edit(NamedTuple):
-    """A node whose text becomes another."""
+    """A change of a file: the node of its syntax tree, and the text that replaces it."""
 
     node: ast.expr | ast.stmt
     text: str
@@ -31,7 +31,16 @@ class Edit(NamedTuple):
 
 @dataclass(frozen=True)
 class Mutant:
-    """One mistake: in which file, on which line (from 1), in which characters of the file, and what they become."""
+    """One mistake in a file.
+
+    Attributes:
+        path: The file.
+        kind: The kind of mistake, a name in `KINDS`.
+        line: The line, counted from 1.
+        start: The position of the first character that changes in the file.
+        before: The text that changes.
+        after: The text that it becomes.
+    """
 
     path: str
     kind: str
@@ -54,7 +63,7 @@ class Mutant:
 
 
 def mutants(path: str, source: str) -> list[Mutant]:
-    """Every mistake of every kind in a file."""
+    """Every mistake of every kind that can be made in a file with the text `source`."""
     lines = [0]
     for each in source.encode().splitlines(keepends=True):
         lines.append(lines[-1] + len(each))
@@ -75,7 +84,7 @@ def mutants(path: str, source: str) -> list[Mutant]:
 
 
 def _code(node: ast.AST) -> Iterator[ast.AST]:
-    """What runs: the nodes of a tree without its annotations."""
+    """The nodes of a tree that run: all without its annotations."""
     yield node
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns"):
@@ -105,7 +114,7 @@ def _comparisons(node: ast.AST, source: str) -> Iterator[Edit]:
 
 
 def _rest(node: ast.expr, part: ast.expr, source: str) -> str:
-    """A chain of comparisons behind its first one; empty where there is one alone."""
+    """The text of a chain of comparisons behind its first one; empty where there is one alone."""
     whole, piece = _text(node, source), _text(part, source)
     return whole[whole.index(piece) + len(piece) :] if isinstance(node, ast.Compare) and len(node.ops) > 1 else ""
 
@@ -156,3 +165,4 @@ KINDS: dict[str, Callable[[ast.AST, str], Iterator[Edit]]] = {
     "swapped arguments": _swapped,
     "negated condition": _negated,
 }
+"""Kinds of mistakes by name: functions from a node and the file's text to the changes of that kind."""

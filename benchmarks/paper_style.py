@@ -25,20 +25,21 @@ from torchvision.transforms import Compose, Normalize, ToTensor
 from amc.data.preprocess import Preprocess
 from amc.data.resident import ResidentImages
 from amc.graph import KeptCounts, Layer, PruningGraph
-from amc.recovery.calibration import consumers
+from amc.recovery.calibration import reconstructable_layers
 from amc.recovery.least_squares import RIDGE
 
 BATCH = 128
 CALIBRATION_BATCH = 100
-SampleRows = NDArray[np.float32]
+InputRows = NDArray[np.float32]
+"""What a consumer reads at sampled positions, `(n, inputs * kernel)`."""
 
 
 class Pictures(Dataset[tuple[Tensor, int]]):
-    """Pictures in memory, each made into an input whenever it is read.
+    """A dataset of pictures in memory, each made into an input whenever it is read.
 
     Args:
-        images: The inputs, of which the pictures are made again.
-        preprocess: How they became inputs.
+        images: The inputs that the pictures are made from.
+        preprocess: The preprocessing that made the inputs, which is undone.
     """
 
     def __init__(self, images: ResidentImages, preprocess: Preprocess) -> None:
@@ -52,7 +53,7 @@ class Pictures(Dataset[tuple[Tensor, int]]):
         return len(self._classes)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """Input and class."""
+        """The input `(c, h, w)` and the class of one picture."""
         return self._transform(Image.fromarray(self._pictures[index])), self._classes[index]
 
 
@@ -61,14 +62,14 @@ class PaperStyle:
 
     Args:
         model: The network.
-        graph: Its analysis.
-        importance: Of every unit, `(units,)`: which channels stay.
+        graph: The network's analysis.
+        importance: The importance of every unit, `(units,)`, by which channels are chosen.
         rows: What every consumer reads at sampled positions, `(n, inputs * kernel)`, by the name of its weight.
-        calibration: Pictures that the statistics of batch norms are taken on.
-        reward: Pictures that networks are scored on.
+        calibration: The pictures that the statistics of batch norms are taken on.
+        reward: The pictures that networks are scored on.
 
     Attributes:
-        seconds: Spent in each part so far.
+        seconds: The seconds of each part so far, by its name.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class PaperStyle:
         model: nn.Module,
         graph: PruningGraph,
         importance: NDArray[np.float64],
-        rows: Mapping[str, SampleRows],
+        rows: Mapping[str, InputRows],
         calibration: Pictures,
         reward: Pictures,
     ) -> None:
@@ -93,7 +94,7 @@ class PaperStyle:
         with self._timed("build"):
             network = copy.deepcopy(self.model)
         with self._timed("reconstruct"), torch.no_grad():
-            for layer in consumers(self.graph):
+            for layer in reconstructable_layers(self.graph):
                 self._refit(network.get_submodule(layer.name), layer, layer.inputs.kept(mask))
         with self._timed("statistics"):
             self._take_statistics(network)

@@ -1,4 +1,4 @@
-"""Whole searches with racing and without: how long they take, and whether they end at the same reward.
+"""The time and the best reward of whole searches with racing and without.
 
 Searches that are already in `--out` are not made again, so it can be interrupted.
 """
@@ -19,7 +19,7 @@ import amc.scoring.scorer
 from agents.search.search import search
 from amc.utils.files import write_json
 from benchmarks.runs import machine
-from benchmarks.searches import make_task
+from benchmarks.search_setup import make_task
 from scripts.command.cli import run
 
 
@@ -30,23 +30,23 @@ class Arguments:
     model: str = "resnet56"
     """Network, as for scripts.train."""
     weights: str = "default"
-    """Its weights, as for scripts.train."""
+    """Weights of the network, as for scripts.train."""
     data: str = "cifar10"
     """Images, as for scripts.train."""
     image_size: int | None = None
     """Pixels of the images, as for scripts.train."""
     budget: str = "macs=0.5"
-    """What may be left."""
+    """The budget, as for scripts.train."""
     episodes: int = 400
-    """Of each search."""
+    """Policies that each search scores."""
     seeds: tuple[int, ...] = (0, 1, 2)
-    """Two searches for each."""
+    """Seeds, with two searches for each."""
     out: Path = Path("runs/racing.json")
-    """The numbers."""
+    """File for the numbers."""
 
 
 def racing(arguments: Arguments) -> None:
-    """Search where a result is missing, write and print."""
+    """Make the searches that are missing, write the numbers and print their means."""
     path = arguments.out
     rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
     known = {(row["seed"], row["raced"]) for row in rows}
@@ -72,7 +72,7 @@ def _rows(arguments: Arguments, known: set[tuple[int, bool]]) -> Iterator[dict[s
             begun = time.perf_counter()
             given = arguments.model, arguments.weights, arguments.data, arguments.image_size, arguments.budget
             task, _ = make_task(*given, seed)
-            without = mock.patch.object(amc.scoring.scorer, "panel_of", return_value=[])
+            without = mock.patch.object(amc.scoring.scorer, "choose_panel", return_value=[])
             with nullcontext() if raced else without:
                 result = search(task, arguments.episodes, seed, "ddpg")
             seconds = time.perf_counter() - begun

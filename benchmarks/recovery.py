@@ -1,4 +1,4 @@
-"""What each way of recovery is worth: the uniform policy, without fine-tuning, at several budgets.
+"""The accuracy of the uniform policy, without fine-tuning, by way of recovery, criterion and budget.
 
 The tables of docs/recovery.md come from this command. Rows that are already in `--out` are not measured again, so it
 can be interrupted.
@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from amc.compression.compressor import RECOVERIES, Compressor
+from amc.compression.compressor import Compressor
 from amc.cost.budget import Budgets
 from amc.criteria import CRITERIA
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
 from amc.networks.sources import load_network
-from amc.task import CALIBRATION_BATCH, Task
+from amc.recovery.recoveries import RECOVERIES
+from amc.task import CALIBRATION_BATCH, Task, TaskOptions
 from amc.utils.files import write_json, write_text
 from benchmarks.runs import machine, percent
 from scripts.command.cli import run
@@ -45,11 +46,11 @@ class Arguments:
     criteria: tuple[str, ...] = tuple(CRITERIA)
     """Criteria by which channels are chosen."""
     seed: int = 0
-    """Of the calibration images and the sampled positions."""
+    """Seed of the calibration images and the sampled positions."""
 
 
 def recovery(arguments: Arguments) -> None:
-    """Measure what is missing, then write the table."""
+    """Measure the rows that are missing, then write the table."""
     path = arguments.out / "recovery.json"
     rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
     known = {(row["model"], row["budget"], row["criterion"], row["recovery"]) for row in rows}
@@ -64,7 +65,7 @@ def _rows(arguments: Arguments, known: set[tuple[str, float, str, str]]) -> Iter
     for model, weights in zip(arguments.models, arguments.weights, strict=True):
         network = load_network(model, weights)
         splits = load_data(arguments.data, network.preprocess, SplitSizes(), arguments.seed)
-        task = Task(network.model, splits, seed=arguments.seed)
+        task = Task(network.model, splits, options=TaskOptions(seed=arguments.seed))
         calibration = [inputs for inputs, _ in splits.calibration.batches(CALIBRATION_BATCH)]
         for criterion in arguments.criteria:
             start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Run searches and write their results as a table.
+"""Searches with several seeds, and their results as a table.
 
 The table of docs/results.md comes from this command; `--help` shows its options. Runs that are already in the folder
 are not repeated, so it can be interrupted.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from amc.compression.compressor import DEFAULT_RECOVERY
+from amc.recovery.recoveries import DEFAULT_RECOVERY
 from benchmarks.runs import finished, machine, percent
 from scripts.command.cli import run
 
@@ -31,7 +31,7 @@ class Arguments:
     model: str
     """Network, as for scripts.train."""
     weights: str
-    """Its weights, as for scripts.train."""
+    """Weights of the network, as for scripts.train."""
     data: str
     """Images, as for scripts.train."""
     out: Path
@@ -39,23 +39,23 @@ class Arguments:
     image_size: int = 32
     """Height and width of the input, in pixels."""
     budget: str = "macs=0.5"
-    """What may be left."""
+    """The budget, as for scripts.train."""
     episodes: int = 400
     """Policies that are scored in a search."""
     recovery: str = DEFAULT_RECOVERY
-    """What is done after channels of the networks that are kept are cut, as for scripts.train."""
+    """Recovery of the networks that are kept, as for scripts.train."""
     reward_images: int = 2000
     """Reward images that the search scores with; the table scores with all."""
     seeds: tuple[int, ...] = (0, 1, 2)
-    """A search for each."""
+    """Seeds, with a search for each."""
     strategy: str = "ddpg"
-    """How policies are found."""
+    """Strategy of the searches, as for scripts.train."""
     settings: str = "tuned"
     """Settings of the DDPG agent."""
 
 
 def results(arguments: Arguments) -> None:
-    """Run what is missing, then print."""
+    """Make the runs that are missing, then print the table."""
     rows = [_summary(arguments, seed) for seed in arguments.seeds]
     print(f"{machine()}\n")
     print(

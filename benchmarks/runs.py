@@ -1,4 +1,4 @@
-"""What benchmarks share: runs that are made once, and the machine they are made on."""
+"""Helpers of the benchmarks: runs that are made once, and a description of the machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from amc.artifacts.snapshots import CHECKPOINT_FOLDER
 
 
 def finished(program: str, folder: Path, options: Mapping[str, object]) -> dict[str, Any]:
-    """The summary of a run of `scripts.PROGRAM` in `folder`, which is made, or gone on with, where it is missing."""
+    """The summary of a run of `scripts.PROGRAM` in `folder`; the run is made or resumed if it is not finished."""
     if not (folder / SUMMARY_FILE).exists():
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         begun = (folder / CHECKPOINT_FOLDER).exists()

@@ -1,6 +1,6 @@
-"""How much memory a search takes, images and libraries included.
+"""The memory that a search takes, images and libraries included.
 
-Networks with random weights on random images: neither changes the size of anything.
+Networks have random weights and images are random: neither changes the size of anything.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from amc.data.resident import ResidentImages
 from amc.networks.sources import load_network
 from amc.task import Task
 from benchmarks.runs import machine, peak_memory
-from benchmarks.searches import peak_of_a_search
+from benchmarks.search_setup import peak_of_a_search
 from scripts.command.cli import run
 
 
@@ -25,17 +25,17 @@ class Arguments:
     model: str = "torchvision:vgg16"
     """Network, as for scripts.train."""
     budget: str = "macs=0.5"
-    """What may be left."""
+    """The budget, as for scripts.train."""
     calibration_images: int = 1000
-    """For least squares and batch-norm statistics."""
+    """Images for least squares and batch-norm statistics."""
     reward_images: int = 1000
-    """That policies are scored on."""
+    """Images that policies are scored on."""
     episodes: int = 4
-    """Of the search. More of them change the time alone."""
+    """Policies that the search scores. More of them change the time alone."""
 
 
 def search_memory(arguments: Arguments) -> None:
-    """Search and print."""
+    """Run the search, and print the peak of the memory before and after."""
     network = load_network(arguments.model, "none")
     assert network.preprocess is not None
     shape, generator = network.preprocess.shape, torch.Generator().manual_seed(0)
@@ -49,7 +49,7 @@ def search_memory(arguments: Arguments) -> None:
     del network  # as scripts.train does
     print(f"{machine()}\n{arguments.model}: {peak_memory():,.0f} MB when it is prepared", flush=True)
     peak = peak_of_a_search(task, arguments.episodes)
-    print(f"after {arguments.episodes} episodes: {peak:,.0f} MB, {task.candidates.dtype}")
+    print(f"after {arguments.episodes} episodes: {peak:,.0f} MB, {task.candidates().dtype}")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""How many episodes a second, beside a straightforward implementation, and where the time goes.
+"""The episodes that a search scores in a second, beside a straightforward implementation, and where the time goes.
 
 One search runs in this process, and every policy that it decides on is scored again outside its time: to the end, and
 some of them by `benchmarks.paper_style`. `docs/speed.md` says how to read the numbers.
@@ -23,35 +23,37 @@ from torch import Tensor, nn
 
 import amc.recovery.calibration
 import amc.scoring.candidates
-import amc.scoring.executor.prefix_cache
-import amc.scoring.fast_networks
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
 from agents.result import Episode
-from agents.search.search import BestOf, make_problem, make_strategy
+from agents.search.episode_log import EpisodeLog
+from agents.search.problem import make_problem
+from agents.strategies import make_strategy
 from amc.compression.compressor import Compressor
 from amc.data.preprocess import Preprocess
 from amc.data.resident import ResidentImages
 from amc.graph import KeptCounts
 from amc.scoring.candidates import STATISTICS_BATCHES, Candidates
-from amc.scoring.executor.statistics_pass import StatisticsPass
+from amc.scoring.executor import StatisticsPass
+from amc.scoring.scoring_network import ScoringNetwork
 from amc.task import CALIBRATION_BATCH, Task
 from amc.utils.errors import UserError
 from amc.utils.files import write_json
-from benchmarks.clock import Clock, best_of
-from benchmarks.paper_style import PaperStyle, Pictures, SampleRows
+from benchmarks.paper_style import InputRows, PaperStyle, Pictures
+from benchmarks.part_times import PartTimes, best_of
 from benchmarks.runs import machine
-from benchmarks.searches import make_task, peak_of_a_search
+from benchmarks.search_setup import make_task, peak_of_a_search
 from scripts.command.cli import run
 
 POSITIONS = 30
-"""Of a convolution's output that are sampled in each of 1,000 calibration images: least squares has 30,000 rows."""
+"""The positions of a convolution's output that are sampled in each of 1,000 images: least squares has 30,000 rows."""
 BATCHES = (32, 64, 128, 256, 500)
-"""Sizes of which the bare forward passes take the best."""
+"""The batch sizes of which bare forward passes take the fastest."""
 BEST = 0.05
-"""Share of the candidates of which none may be stopped."""
+"""The share of the best candidates, none of which may be given up."""
 BARE = 3
-"""Policies whose bare forward passes are timed."""
+"""The number of policies whose bare forward passes are timed."""
 MEMORY_EPISODES = 4
+"""The episodes of the search whose memory is measured."""
 
 
 @dataclass(frozen=True)
@@ -61,31 +63,33 @@ class Arguments:
     model: str = "resnet56"
     """Network, as for scripts.train."""
     weights: str = "default"
-    """Its weights, as for scripts.train."""
+    """Weights of the network, as for scripts.train."""
     data: str = "cifar10"
     """Images, as for scripts.train; they must fit in memory."""
     image_size: int | None = None
     """Pixels of the images, as for scripts.train."""
     budget: str = "macs=0.5"
-    """What may be left."""
+    """The budget, as for scripts.train."""
     episodes: int = 120
-    """Of the search."""
+    """Policies that the search scores."""
     paper_episodes: int = 30
     """How many of its policies are scored the straightforward way, too."""
     seed: int = 0
-    """Of the search."""
+    """Seed of the search."""
     out: Path = Path("runs/search-speed.json")
-    """The numbers."""
+    """File for the numbers."""
 
 
 def search_speed(arguments: Arguments) -> None:
-    """Measure, write and print."""
+    """Run the search, compare its policies with the straightforward way, and write and print the numbers."""
     rows: dict[str, list[Tensor]] = defaultdict(list)
     with _noted(rows):
         task, preprocess = _task(arguments)
-    whole = Candidates(*task.candidates.recipe)  # the number format of both is chosen before the clock starts
+        assert task.group_features.size, "which reads the rows"
+    scorer = task.scorer()
+    whole = Candidates(*scorer.candidates.recipe)  # the number format of both is chosen before the clock starts
     paper = _paper(task, preprocess, {name: torch.cat(parts).numpy() for name, parts in rows.items()})
-    clock, apart = Clock(), Clock()
+    clock, apart = PartTimes(), PartTimes()
     every = max(arguments.episodes // arguments.paper_episodes, 1)
     found: list[dict[str, Any]] = []
 
@@ -105,10 +109,11 @@ def search_speed(arguments: Arguments) -> None:
             )
 
     with ExitStack() as stack:
-        _watch(clock, stack)
+        _time_parts(clock, stack)
         with clock.part("decide"):
-            make_strategy("ddpg").search(make_problem(task), arguments.episodes, arguments.seed, BestOf(compare))
-    result = _speeds(clock, apart, found) | _faithfulness(found) | _passes(task.candidates, found)
+            problem = make_problem(task, scorer)
+            make_strategy("ddpg").search(problem, arguments.episodes, arguments.seed, EpisodeLog(compare))
+    result = _speeds(clock, apart, found) | _faithfulness(found) | _passes(scorer.candidates, found)
     result |= {"paper_seconds": {part: seconds / _papers(found) for part, seconds in paper.seconds.items()}}
     result |= {"peak_memory_mb": _peak_memory(arguments), "dtype": str(whole.dtype), "machine": machine()}
     write_json(arguments.out, result)
@@ -117,7 +122,7 @@ def search_speed(arguments: Arguments) -> None:
 
 @contextmanager
 def _noted(rows: dict[str, list[Tensor]]) -> Iterator[None]:
-    """Within it the rows of least squares are those of `POSITIONS`, and are noted by the weight that they are for."""
+    """A context in which least squares samples `POSITIONS`, and its rows are noted by the weight that they are for."""
 
     def add_products(grams: dict[str, Tensor], name: str, added: Tensor) -> None:
         rows[name].append(added[0, :, :-1])  # without the column of ones
@@ -136,7 +141,7 @@ def _task(arguments: Arguments) -> tuple[Task, Preprocess | None]:
     return make_task(*given, arguments.seed)
 
 
-def _paper(task: Task, preprocess: Preprocess | None, rows: Mapping[str, SampleRows]) -> PaperStyle:
+def _paper(task: Task, preprocess: Preprocess | None, rows: Mapping[str, InputRows]) -> PaperStyle:
     reward, calibration = task.search_images, task.splits.calibration
     if preprocess is None or not isinstance(reward, ResidentImages) or not isinstance(calibration, ResidentImages):
         raise UserError("the straightforward way needs images that fit in memory, and what they are normalised by")
@@ -145,22 +150,22 @@ def _paper(task: Task, preprocess: Preprocess | None, rows: Mapping[str, SampleR
     return PaperStyle(task.model, task.graph, task.compressor.importance, rows, *pictures)
 
 
-def _watch(clock: Clock, stack: ExitStack) -> None:
+def _time_parts(clock: PartTimes, stack: ExitStack) -> None:
     """Time the parts of an episode."""
-    clock.watch(stack, Compressor, "alive", "choose")
-    clock.watch(stack, Compressor, "tensors", "reconstruct")
-    clock.watch(stack, amc.scoring.fast_networks.FastNetworks, "network", "build")
-    clock.watch(stack, StatisticsPass, "take", "statistics")
-    clock.watch(stack, amc.scoring.candidates, "answered_right", "forward")
-    clock.watch(stack, EpisodicDDPG, "train", "learn")
+    clock.time_calls(stack, Compressor, "mask", "choose")
+    clock.time_calls(stack, Compressor, "tensors", "reconstruct")
+    clock.time_calls(stack, ScoringNetwork, "load", "build")
+    clock.time_calls(stack, StatisticsPass, "take", "statistics")
+    clock.time_calls(stack, amc.scoring.candidates, "answered_right", "forward")
+    clock.time_calls(stack, EpisodicDDPG, "train", "learn")
 
 
 def _papers(rows: list[dict[str, Any]]) -> int:
     return sum("paper" in row for row in rows)
 
 
-def _speeds(clock: Clock, apart: Clock, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Episodes a second: with racing as the search ran, without it as if all had been scored to the end."""
+def _speeds(clock: PartTimes, apart: PartTimes, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The episodes per second with racing, as the search ran, and without, as if all had been scored to the end."""
     count = len(rows)
     seconds = {part: total / count for part, total in clock.seconds.items() if part != "apart"}
     ours = sum(seconds.values())
@@ -199,7 +204,7 @@ def _repeated(rows: list[dict[str, Any]]) -> list[bool]:
 
 
 def _faithfulness(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Whether what is fast says the same."""
+    """The differences between the fast scores and the straightforward ones."""
     whole = np.array([row["whole"] for row in rows])
     best = np.argsort(-whole, kind="stable")[: max(round(BEST * len(rows)), 1)]
     differences = [abs(row["paper"] - row["whole"]) for row in rows if "paper" in row]
@@ -212,11 +217,11 @@ def _faithfulness(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _passes(candidates: Candidates, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """An episode against nothing but its forward passes, and those against their convolutions alone.
+    """The time of an episode relative to its bare forward passes, and theirs to their convolutions alone.
 
-    Without a prefix cache: all that an episode contains is computed.
+    There is no prefix cache: all that an episode contains is computed.
     """
-    with mock.patch.object(amc.scoring.executor.prefix_cache, "MOST_BYTES", 0):
+    with mock.patch("amc.scoring.executor.prefix_cache.MOST_BYTES", 0):
         candidates = Candidates(*candidates.recipe)
     found = [_bare(candidates, np.array(row["keeps"])) for row in rows[: BARE * 8 : 8]]
     return {name: float(np.median([each[name] for each in found])) for name in found[0]}
@@ -225,14 +230,14 @@ def _passes(candidates: Candidates, rows: list[dict[str, Any]]) -> dict[str, Any
 def _bare(candidates: Candidates, kept_counts: KeptCounts) -> dict[str, float]:
     episode = best_of(lambda: candidates.score(kept_counts))
     with ExitStack() as stack:
-        clock = Clock()
-        clock.watch(stack, StatisticsPass, "take", "statistics")
+        clock = PartTimes()
+        clock.time_calls(stack, StatisticsPass, "take", "statistics")
         network = candidates.network(kept_counts)
     images = torch.cat([inputs for inputs, _ in candidates.batches()])
     calibration = STATISTICS_BATCHES * CALIBRATION_BATCH
     size = min(BATCHES, key=lambda each: _pass(network, images[: 4 * each], each) / (4 * each))
     batch = len(next(candidates.batches())[1])
-    reward = min(_pass(network, images, size), _pass(candidates.played(network), images, batch))
+    reward = min(_pass(network, images, size), _pass(candidates.fused(network), images, batch))
     return {
         "best_batch": size,
         "overhead_over_forward": episode / (reward * (1 + calibration / len(images))),
@@ -242,13 +247,13 @@ def _bare(candidates: Candidates, kept_counts: KeptCounts) -> dict[str, float]:
 
 
 def _pass(run: Callable[[Tensor], Tensor], images: Tensor, size: int) -> float:
-    """Seconds of a pass over images in batches of that size."""
+    """The seconds of a pass over images in batches of that size."""
     with torch.inference_mode():
         return best_of(lambda: [run(batch) for batch in images.split(size)])
 
 
 def _convolutions(network: nn.Module, batch: Tensor) -> float:
-    """Seconds of all convolutions of a pass over one batch, each alone on an input of its shape."""
+    """The seconds of all convolutions of a pass over one batch, each alone on an input of its shape."""
     inputs: dict[nn.Module, Tensor] = {}
     hooks = [
         module.register_forward_pre_hook(lambda module, given: inputs.update({module: given[0].clone()}))
@@ -263,7 +268,7 @@ def _convolutions(network: nn.Module, batch: Tensor) -> float:
 
 
 def _peak_memory(arguments: Arguments) -> float:
-    """MiB, of a process that does nothing but a short search."""
+    """The peak memory in MiB of a process that does nothing but a short search."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_searched, (arguments,))
 

@@ -1,4 +1,4 @@
-"""What each strategy finds at the same budget, without fine-tuning: the table of docs/strategies.md.
+"""The accuracy that each strategy finds at the same budget, without fine-tuning: the table of docs/strategies.md.
 
 Searches that are already in `--out` are not made again, so it can be interrupted.
 """
@@ -20,7 +20,7 @@ from amc.cost.costs import macs
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
 from amc.networks.sources import load_network
-from amc.task import Task
+from amc.task import Task, TaskOptions
 from amc.utils.files import write_json, write_text
 from benchmarks.runs import machine, percent
 from scripts.command.cli import run
@@ -39,19 +39,19 @@ class Arguments:
     model: str = "resnet20"
     """Network, as for scripts.train."""
     budget: str = "macs=0.5"
-    """What may be left."""
+    """The budget, as for scripts.train."""
     episodes: int = 200
     """Policies that each may score."""
     reward_images: int = 1000
     """Reward images that the searches score with; the table scores with all."""
     strategies: tuple[str, ...] = tuple(STRATEGIES)
-    """How policies are found."""
+    """Strategies of the searches, as for scripts.train."""
     seeds: tuple[int, ...] = (0, 1, 2)
-    """A search for each; of rules, which draw nothing, for the first alone."""
+    """Seeds, with a search for each; of rules, which draw nothing, for the first alone."""
 
 
 def strategies(arguments: Arguments) -> None:
-    """Search where a result is missing, then write the table."""
+    """Make the searches that are missing, then write the table."""
     path = arguments.out / "strategies.json"
     rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
     known = {(row["strategy"], row["seed"]) for row in rows}
@@ -71,7 +71,12 @@ def _rows(arguments: Arguments, known: set[tuple[str, int]]) -> Iterator[dict[st
             continue
         splits = load_data(arguments.data, network.preprocess, SplitSizes(), seed)
         for name in todo:
-            task = Task(network.model, splits, [arguments.budget], reward_images=arguments.reward_images, seed=seed)
+            task = Task(
+                network.model,
+                splits,
+                [arguments.budget],
+                options=TaskOptions(reward_images=arguments.reward_images, seed=seed),
+            )
             whole = macs(task.graph)(task.graph.full)
             start = time.perf_counter()
             result = search(task, arguments.episodes, seed, name)
@@ -90,7 +95,7 @@ def _rows(arguments: Arguments, known: set[tuple[str, int]]) -> Iterator[dict[st
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    """A line for each strategy, means over its seeds; the best on the reward images first."""
+    """A table with a line for each strategy, with means over its seeds; the best on the reward images comes first."""
     by_name: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_name.setdefault(row["strategy"], []).append(row)

@@ -1,4 +1,4 @@
-"""Which backward passes of convolutions write past their memory, on this processor.
+"""The backward passes of convolutions that write past their memory on this processor, counted by kind.
 
 Each case runs in a process of its own, which may die. Run it under an allocator that checks what is freed, and limit
 oneDNN to the instructions of another processor with `ONEDNN_MAX_CPU_ISA`:
@@ -31,10 +31,11 @@ WIDTHS = (1, 3, 7, 8, 15, 16, 24)
 OUTPUTS = (6, 24)
 MAPS = (8, 64)
 LIMIT = 60
-"""Seconds after which a case counts as hanging."""
+"""The seconds after which a case counts as hanging."""
 TOLERANCES = {torch.float32: 1e-3, torch.bfloat16: 0.05, torch.float16: 0.05}
-"""Largest accepted difference to float64, relative to the largest value."""
+"""The largest accepted difference to float64, relative to the largest value, by number format."""
 WRONG, REFUSED = 3, 4
+"""The exit statuses of processes whose gradients are wrong, and whose convolution PyTorch refuses."""
 OUTCOMES = {0: "well", WRONG: "wrong", REFUSED: "refused", -signal.SIGALRM: "hangs"}
 FORWARD: dict[tuple[int, bool], Callable[..., Tensor]] = {
     (1, False): F.conv1d,
@@ -48,18 +49,19 @@ FORWARD: dict[tuple[int, bool], Callable[..., Tensor]] = {
 
 @dataclass(frozen=True)
 class Case:
-    """A convolution of maps [batch, inputs, *(size per dimension)].
+    """A convolution of maps `(batch, inputs, *size)`, with `size` pixels in each spatial dimension.
 
     Attributes:
-        groups: their number; 0 for as many as there are input channels.
-        odd: whether maps are one pixel smaller, so that strides do not divide them.
-        channels_last: the layout of maps and weights.
+        output_padding: The output padding of a transposed convolution; None for one that is not transposed.
+        groups: The number of groups; 0 for as many as there are input channels.
+        odd: Whether maps are one pixel smaller, so that strides do not divide them.
+        channels_last: Whether channels of maps and weights lie last in memory.
     """
 
     kernel: tuple[int, ...] = (1, 1)
     stride: tuple[int, ...] = (2, 2)
     padding: tuple[int, ...] = (0, 0)
-    output_padding: tuple[int, ...] | None = None  # None: not transposed
+    output_padding: tuple[int, ...] | None = None
     groups: int = 1
     odd: bool = False
     channels_last: bool = True
@@ -119,7 +121,7 @@ class Arguments:
 
 
 def cases(kind: Case) -> Iterator[Case]:
-    """That kind with all widths, and maps of all sizes."""
+    """The cases of a kind: all widths, and maps of all sizes."""
     dims = len(kind.kernel)
     for inputs, outputs, size in itertools.product(WIDTHS, OUTPUTS, MAPS):
         size = {1: size * size, 2: size, 3: size // 4}[dims] - kind.odd
@@ -129,7 +131,7 @@ def cases(kind: Case) -> Iterator[Case]:
 
 
 def outcome(case: Case, safe: bool) -> str:
-    """What becomes of a process that runs the case: a name in `OUTCOMES`, or "dies"."""
+    """The fate of a process that runs the case: a value of `OUTCOMES`, or "dies"."""
     child = os.fork()
     if not child:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # glibc's last words
@@ -166,7 +168,7 @@ def _right(case: Case, safe: bool) -> bool:
 
 
 def _gradients(case: Case, tensors: list[Tensor]) -> list[Tensor]:
-    """Of inputs, weights and bias."""
+    """The gradients of inputs, weights and bias."""
     inputs, weight, bias = (tensor.detach().requires_grad_() for tensor in tensors)
     options: dict[str, Any] = {"stride": case.stride, "padding": case.padding, "groups": case.groups}
     if case.output_padding is not None:

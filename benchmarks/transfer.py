@@ -1,4 +1,4 @@
-"""Apply agents that were trained on one network to another, and compare with searches from scratch.
+"""Agents that were trained on one network and applied to another, compared with searches from scratch.
 
 The table of docs/results.md comes from this command; `--help` shows its options. Runs that are already in the folder
 are not repeated, so it can be interrupted.
@@ -12,7 +12,7 @@ from statistics import mean
 from typing import Any
 
 from amc.artifacts.run_folder import AGENT_FILE
-from amc.compression.compressor import DEFAULT_RECOVERY
+from amc.recovery.recoveries import DEFAULT_RECOVERY
 from benchmarks.runs import finished, machine, percent
 from scripts.command.cli import run
 
@@ -36,21 +36,21 @@ class Arguments:
     image_size: int = 32
     """Height and width of the input, in pixels."""
     budget: str = "macs=0.5"
-    """What may be left of both."""
+    """The budget of both, as for scripts.train."""
     source_episodes: int = 400
     """Policies that are scored while an agent is trained."""
     episodes: int = 50
     """Policies that are scored on the other network."""
     recovery: str = DEFAULT_RECOVERY
-    """What is done after channels of the networks that are kept are cut, as for scripts.train."""
+    """Recovery of the networks that are kept, as for scripts.train."""
     reward_images: int = 2000
     """Reward images that a search scores with; the table scores with all."""
     seeds: tuple[int, ...] = (0, 1, 2)
-    """An agent for each."""
+    """Seeds, with an agent for each."""
 
 
 def transfer(arguments: Arguments) -> None:
-    """Run what is missing, then print, with the means first."""
+    """Make the runs that are missing, then print the table, with the means first."""
     rows = [row for seed in arguments.seeds for row in _rows(arguments, seed)]
     print(f"{machine()}\n")
     print("| seed | policy | MACs left | val | test |")

@@ -1,4 +1,4 @@
-"""Whether several processes score policies faster than one with the same threads in all: they do so in turn here."""
+"""The speed of several processes that score policies, relative to one with the same threads, measured in turn."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from benchmarks.runs import machine
 from scripts.command.cli import run
 
 TURNS = 3
+"""The number of turns that count."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,11 @@ class Arguments:
     model: str = "resnet56"
     """Network, as for scripts.train."""
     weights: str = "default"
-    """Its weights, as for scripts.train."""
+    """Weights of the network, as for scripts.train."""
     data: str = "cifar10"
     """Images, as for scripts.train."""
     budget: str = "macs=0.5"
-    """What may be left."""
+    """The budget, as for scripts.train."""
     policies: int = 8
     """Random policies of each turn."""
     workers: int = 2
@@ -40,10 +41,11 @@ class Arguments:
 
 
 def workers(arguments: Arguments) -> None:
-    """Measure in turns and print the ratio."""
+    """Score policies in turns, and print the ratio of the speeds."""
     network = load_network(arguments.model, arguments.weights)
     task = Task(network.model, load_data(arguments.data, network.preprocess), [arguments.budget])
-    one, several = SerialEngine(task.candidates), Workers(task.candidates, arguments.workers)
+    candidates = task.candidates()
+    one, several = SerialEngine(candidates), Workers(candidates, arguments.workers)
     rng = np.random.default_rng(0)
     ratios = []
     for turn in range(TURNS + 1):

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import tyro
 
-from agents.report.terminal.result_tables import print_graph
+from agents.report.terminal.graph_tables import print_graph
 from amc.cost.costs import COSTS
-from amc.task import prunable_graph
+from amc.task import TaskOptions, prunable_graph
 from scripts.command.cli import run
 from scripts.options.network_and_images import ChannelOptions, NetworkOptions, joined, rounding
 
@@ -24,10 +24,14 @@ class Arguments:
 def describe(arguments: Arguments) -> None:
     """Analyse and print."""
     channels = arguments.channels
-    step = rounding(channels.round_to)
     network = arguments.network.load()
-    freeze, only = joined(channels.freeze), joined(channels.only)
-    graph = prunable_graph(network.model, arguments.network.example(network), step, channels.max_sparsity, freeze, only)
+    options = TaskOptions(
+        round_to=rounding(channels.round_to),
+        max_sparsity=channels.max_sparsity,
+        freeze=joined(channels.freeze),
+        only=joined(channels.only),
+    )
+    graph = prunable_graph(network.model, arguments.network.example(network), options)
     costs = {}
     for kind, make in COSTS.items():
         cost = make(graph)

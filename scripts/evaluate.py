@@ -12,16 +12,17 @@ import tyro
 from torch import nn
 
 from agents.report import number_format
-from agents.report.terminal.text_table import Column, print_table
-from amc.cost.costs import COSTS, amount
+from agents.report.terminal.column_widths import Column
+from agents.report.terminal.text_table import print_table
+from amc.cost.costs import COSTS, format_cost
 from amc.graph import trace_graph
 from amc.graph.inputs import Example, batch_size, feed, tensors
 from amc.pruning.inference_form import for_inference
-from amc.scoring.first_score import first_score
+from amc.scoring.checked_score import checked_score
 from amc.scoring.metrics import check_runs, find_metric, moved_inputs
 from amc.utils.device import find_device
 from amc.utils.errors import UserError
-from amc.utils.text import nearest
+from amc.utils.text import did_you_mean
 from scripts.command.cli import run
 from scripts.command.finished_run import AUTO, compact_network, filled, without_weights
 from scripts.command.original import warn_near_chance
@@ -57,7 +58,7 @@ class Arguments:
 def evaluate(arguments: Arguments) -> None:
     """Load, count, score, time, print."""
     if arguments.split not in SPLITS:
-        raise UserError(f"unknown split {arguments.split!r}; {nearest(arguments.split, SPLITS)}")
+        raise UserError(f"unknown split {arguments.split!r}; {did_you_mean(arguments.split, SPLITS)}")
     if arguments.seed is not None:
         check_seed(arguments.seed)
     recorded = without_weights(arguments.run_dir, arguments.network) if arguments.run_dir else {}
@@ -76,14 +77,14 @@ def evaluate(arguments: Arguments) -> None:
     check_runs(model, example)
     graph = trace_graph(model, example)
     fast = for_inference(model, graph)
-    score = first_score(fast, images, metric_name, BATCH, device)
+    score = checked_score(fast, images, metric_name, BATCH, device)
     if arguments.run_dir is None:
         warn_near_chance(score, options)
     rows = [
         (f"{metric_name} on {len(images):,} {arguments.split} images", number_format.score(metric_name, score.value))
     ]
     for kind, make in COSTS.items():
-        rows.append((kind, amount(kind, make(graph)(graph.full))))
+        rows.append((kind, format_cost(kind, make(graph)(graph.full))))
     for size in (1, min(64, len(images))):
         batch = moved_inputs(images.example(size), device)
         rows.append(

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from torch import nn
 
+from amc.artifacts.onnx_conversion import require_onnx
 from amc.artifacts.policy import POLICY_FILE, Policy, load, read_policy
-from amc.artifacts.portable import export_onnx, export_program, require_onnx
+from amc.artifacts.portable import export_onnx, export_program
 from amc.graph import Example
-from amc.graph.input_spec import zeros
+from amc.graph.input_spec import zero_inputs
 from amc.networks.sources import load_network
 from amc.utils.errors import UserError
 from amc.utils.registry import look_up
@@ -51,7 +52,7 @@ def export(arguments: Arguments) -> None:
     network = load(arguments.run_dir, _original(policy, arguments))
     for name, write in exports.items():
         path = arguments.run_dir / name
-        difference = write(network, zeros(policy.inputs), path)
+        difference = write(network, zero_inputs(policy.inputs), path)
         size = path.stat().st_size / 1000
         print(f"{path}: {size:,.0f} kB, differs by at most {difference:.1e} of the largest output")
 

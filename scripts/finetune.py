@@ -15,7 +15,7 @@ from agents.report.terminal.progress import training_progress
 from amc.artifacts.digests import images_digest, weights_digest
 from amc.artifacts.policy import POLICY_FILE, current_versions, read_policy, save_compact
 from amc.artifacts.run_folder import SUMMARY_FILE
-from amc.scoring.first_score import first_score
+from amc.scoring.checked_score import checked_score
 from amc.scoring.metrics import check_runs, moved_inputs
 from amc.training.distillation import Distillation
 from amc.training.training_loop import Training
@@ -117,7 +117,7 @@ def _finetune(session: Session[Arguments, Past | None]) -> None:
         "images": images_digest(splits.calibration, splits.train, splits.reward),
     }
     session.check_same(digests)
-    first = first_score(scoring.ready(original), splits.reward, metric, BATCH, device)
+    first = checked_score(scoring.ready(original), splits.reward, metric, BATCH, device)
     if not arguments.quiet:
         say(first, network_options, "original", "reward")
     soft = Distillation(scoring.ready(original), arguments.temperature, arguments.distillation)

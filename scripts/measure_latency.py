@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import tyro
-from torch import nn
 
-from agents.report.terminal.text_table import Column, print_table
+from agents.report.terminal.column_widths import Column
+from agents.report.terminal.text_table import print_table
 from amc.artifacts.policy import POLICY_FILE, read_policy
-from amc.artifacts.portable import onnx_as_it_is
-from amc.graph import Example
-from amc.graph.input_spec import zeros
-from amc.latency.eager import Eager
+from amc.graph.input_spec import zero_inputs
 from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter
+from amc.latency.runtimes import LatencyRuntime, RuntimeOptions, find_runtime
 from amc.latency.target import LOCAL, parse_target
-from amc.latency.timing import Estimate, Timing
+from amc.latency.timing import Estimate
 from amc.task import prunable_graph
-from amc.utils.device import find_device
 from amc.utils.errors import UserError
-from amc.utils.text import nearest
 from scripts.command.cli import run
 from scripts.command.finished_run import AUTO, compact_network, filled, without_weights
 from scripts.command.layer_latency import show_layers
 from scripts.options.network_and_images import NetworkOptions
 
-ONNXRUNTIME, TORCH = "onnxruntime", "torch"
-RUNTIMES = (ONNXRUNTIME, TORCH)
+ONNXRUNTIME = "onnxruntime"
 
 
 @dataclass(frozen=True)
@@ -47,7 +41,8 @@ class Arguments:
     target: str = LOCAL
     """Where it is measured: local, or ssh:[user@]host[:port], a machine with Python, numpy and onnxruntime."""
     runtime: str = ONNXRUNTIME
-    """What runs the network: onnxruntime, or torch (eager mode, only local)."""
+    """What runs the network: onnxruntime, torch (eager mode, only local) or path/to/file.py:function (of what --target,
+    --threads and --device say)."""
     threads: int = 1
     """Threads of the runtime."""
     device: str = "cpu"
@@ -65,29 +60,29 @@ class Arguments:
     """With --layers: folder for a picture of each layer, channels against ms."""
 
 
-class _Measured(NamedTuple):
-    timing: Timing
-    fingerprint: Mapping[str, Any]
-
-
 def measure_latency(arguments: Arguments) -> None:
     """Load, measure, print."""
     _check(arguments)
     if arguments.layers:
         _layers(arguments)
         return
+    where = RuntimeOptions(arguments.target, arguments.threads, arguments.device)
+    with contextlib.closing(find_runtime(arguments.runtime)(where)) as runtime:
+        _measure(arguments, runtime)
+
+
+def _measure(arguments: Arguments, runtime: LatencyRuntime) -> None:
     recorded = without_weights(arguments.run_dir, arguments.network) if arguments.run_dir else {}
     options = filled(arguments.network, recorded)
     original = options.load()
     networks = {"original": original.model}
     if arguments.run_dir is not None:
         networks["pruned"] = compact_network(arguments.run_dir, original)
-        example = zeros(read_policy(arguments.run_dir / POLICY_FILE).inputs)
+        example = zero_inputs(read_policy(arguments.run_dir / POLICY_FILE).inputs)
     else:
         example = options.example(original)
-    measure = _in_torch if arguments.runtime == TORCH else _in_onnxruntime
-    timing, where = measure(arguments, list(networks.values()), example)
-
+    timing = runtime.measure(list(networks.values()), example, arguments.precision, arguments.seconds)
+    where = runtime.fingerprint
     print_table(
         [Column("network"), Column("latency, ms (95 % interval)"), Column("of the original (95 % interval)")],
         [
@@ -115,29 +110,14 @@ def _layers(arguments: Arguments) -> None:
 def _check(arguments: Arguments) -> None:
     if not arguments.layers and (arguments.latency_table or arguments.plot):
         raise UserError("--latency-table and --plot go with --layers")
-    if arguments.layers and (arguments.run_dir or arguments.runtime == TORCH):
+    if arguments.layers and (arguments.run_dir or arguments.runtime != ONNXRUNTIME):
         raise UserError("--layers measures the layers of --model by onnxruntime; leave --run-dir and --runtime out")
-    if arguments.runtime not in RUNTIMES:
-        raise UserError(f"unknown runtime {arguments.runtime!r}; {nearest(arguments.runtime, RUNTIMES)}")
-    if arguments.runtime == TORCH and arguments.target != LOCAL:
-        raise UserError(f"--runtime torch measures on this machine only, got --target {arguments.target}")
     if arguments.threads < 1:
         raise UserError(f"expected --threads of 1 or more, got {arguments.threads}")
     if not 0 < arguments.precision < 1:
         raise UserError(f"expected --precision between 0 and 1, such as 0.01, got {arguments.precision}")
     if not 0 < arguments.seconds <= 3600:
         raise UserError(f"expected --seconds above 0 and of at most 3600, got {arguments.seconds}")
-
-
-def _in_onnxruntime(arguments: Arguments, networks: list[nn.Module], example: Example) -> _Measured:
-    with Device(parse_target(arguments.target), arguments.threads) as device:
-        models = [onnx_as_it_is(network, example).SerializeToString() for network in networks]
-        return _Measured(device.measure(models, arguments.precision, arguments.seconds), device.fingerprint)
-
-
-def _in_torch(arguments: Arguments, networks: list[nn.Module], example: Example) -> _Measured:
-    eager = Eager(find_device(arguments.device), arguments.threads)
-    return _Measured(eager.measure(networks, example, arguments.precision, arguments.seconds), eager.fingerprint)
 
 
 def _shown(estimate: Estimate) -> str:

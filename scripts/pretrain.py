@@ -15,6 +15,7 @@ from torch import nn
 from agents.report.number_format import score
 from agents.report.terminal.progress import training_progress
 from amc.artifacts.digests import images_digest, shapes_digest
+from amc.artifacts.run_folder import forget
 from amc.data.images import Images
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
@@ -164,7 +165,7 @@ def _tidy(session: Session[Arguments, Past | None], tuning: Tuning) -> None:
         tuning.close({})
     for path in session.folder.glob("events.out.tfevents.*"):
         path.unlink(missing_ok=True)
-    session.forget()
+    forget(session.folder)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import tyro
 
 from agents.result import Past
-from agents.search.search import make_strategy
+from agents.strategies import make_strategy
 from amc.utils.errors import UserError
 from scripts.command.cli import run
 from scripts.command.job import Job, run_job

@@ -1,3 +1,4 @@
+import functools
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -14,6 +15,16 @@ OURS = ("amc.", "agents.", "scripts.", "benchmarks.")
 def one_thread() -> None:
     """Threads cost more than they save on tensors as small as the tests'."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def operators_are_read_once() -> Iterator[None]:
+    """Every export to ONNX reads all operators that there are anew, which is a third of its time; it changes none."""
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(functools.cache(ONNXRegistry.from_torchlib)))
+        yield
 
 
 @pytest.fixture(autouse=True)

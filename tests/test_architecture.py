@@ -2,35 +2,118 @@
 
 import ast
 import re
+import statistics
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LAYERS = ("amc", "envs", "agents", "scripts")  # each may import itself and those before it
+ROOMS = """
+amc.utils              errors, texts, registries, devices, users' files, whole-file writing
+amc.graph              which channels must be cut together
+amc.pruning            a smaller network from a mask
+amc.recovery           new weights and statistics for what was cut
+amc.networks.models    networks of our own
+amc.data               images and their splits
+amc.networks           where networks and their weights come from
+amc.artifacts          what is written and read
+amc.scoring.executor   the fast way to run many shapes of one network
+amc.cost               costs and budgets
+amc.analysis           the graph, proved by running it
+amc.criteria           how much each unit matters
+amc.compression        from kept counts to a network
+amc.scoring            what a candidate network is worth
+amc.training           the loop, schedules, distillation
+amc.latency            measured and predicted milliseconds
+amc                    the task, and what a user imports
+envs                   the pruning problem, and Gymnasium's view of it
+agents                 strategies, and what they return
+agents.rules           rules that an agent has to beat
+agents.ddpg            the agent
+agents.strategies      the strategies by name
+agents.report          what a person sees of a run
+agents.search          the one search that commands and Python call
+agents.__init__        the door to the search
+scripts.options        options of the commands
+scripts.command        what commands share
+scripts                entry points
+"""
+"""One row a room, from the bottom to the top of the house: a room imports itself and those above it in this table.
+
+A folder below a room belongs to it, unless it has a row of its own; so may a module have.
+"""
+ORDER = [row.split()[0] for row in ROOMS.strip().splitlines()]
 FOREIGN = {"amc": {"gymnasium", "stable_baselines3"}, "envs": {"stable_baselines3"}}
+LAYERS = ("amc", "envs", "agents", "scripts")
 SOURCES = [path for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"))]
 
 
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def room_of(module: str) -> str:
+    """The row of the table that a module belongs to."""
+    return max((room for room in ORDER if f"{module}.".startswith(f"{room}.")), key=len)
+
+
 def imported(path: Path) -> Iterator[str]:
-    """The top-level packages that a file imports, inside functions too."""
+    """The modules that a file imports, inside functions too."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} has a relative import at line {node.lineno}"
             assert node.module is not None
-            yield node.module.split(".")[0]
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield name if (ROOT / f"{name.replace('.', '/')}.py").is_file() else node.module
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_run_one_way(path: Path) -> None:
-    layer = path.relative_to(ROOT).parts[0]
-    forbidden = {*LAYERS[LAYERS.index(layer) + 1 :], *FOREIGN.get(layer, set()), "tests", "benchmarks"}
-    assert not forbidden & set(imported(path))
+    module = module_of(path)
+    allowed = ORDER[: ORDER.index(room_of(module)) + 1]
+    layer = module.partition(".")[0]
+    names = set(imported(path))
+    assert not {name.partition(".")[0] for name in names} & {*FOREIGN.get(layer, set()), "tests", "benchmarks"}
+    ours = {name for name in names if name.partition(".")[0] in LAYERS}
+    assert {name for name in ours if room_of(name) not in allowed} == set()
+
+
+def test_every_folder_has_a_room() -> None:
+    folders = {module_of(path.parent) for path in SOURCES if path.name == "__init__.py"}
+    modules = {module_of(path) for path in SOURCES}
+    assert set(ORDER) <= folders | modules
+    assert {folder for folder in folders if folder.count(".") == 1} - set(ORDER) == set()
+
+
+def test_the_top_of_amc_is_small() -> None:
+    on_top = {path.stem for path in (ROOT / "amc").glob("*.py")} - {"__init__", "__main__"}
+    assert 0 < len(on_top) <= 6
+
+
+def test_no_two_modules_bear_one_name() -> None:
+    names = Counter(path.stem for path in SOURCES if path.name != "__init__.py")
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_modules_are_small() -> None:
+    lines = sorted(len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES)
+    assert statistics.median(lines) <= 120
+    assert lines[-1] <= 350
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_functions_take_at_most_eight_parameters(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            names = [each.arg for each in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+            assert len(set(names) - {"self", "cls"}) <= 8, f"{node.name} at line {node.lineno}"
 
 
 def test_no_script_hides_a_module_of_python() -> None:

@@ -27,7 +27,7 @@ from amc.artifacts.checked_json import Count, check_schema, checked, parse_objec
 from amc.networks.torch_file import read_torch
 from amc.utils.errors import UserError
 from amc.utils.files import write_bytes
-from amc.utils.text import nearest, one_line, shortened
+from amc.utils.text import did_you_mean, one_line, shortened
 from envs import PruningProblem
 from envs.observations import OBSERVATIONS
 
@@ -117,7 +117,7 @@ def read_agent(path: Path) -> AgentFile:
     if found.observation not in OBSERVATIONS:
         raise UserError(
             f"the agent in {path} needs observation set {found.observation!r}, which this release does not have;"
-            f" {nearest(found.observation, OBSERVATIONS)}"
+            f" {did_you_mean(found.observation, OBSERVATIONS)}"
         )
     if found.version != (own := OBSERVATIONS[found.observation].version):
         raise UserError(

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from amc.utils.user_file import is_user_function
 
+SCORED = ("model", "data", "metric")
+"""Arguments that decide how the results of a run are scored again."""
+
 
 def check_command(folder: Path, arguments: Mapping[str, Any]) -> str:
     """The command that scores the results of the run in `folder` again, which was made with these arguments."""
-    return shlex.join(["python", "-m", "scripts.evaluate", "--run-dir", str(folder), *_users_functions(arguments)])
+    words = ["python", "-m", "scripts.evaluate", "--run-dir", str(folder)]
+    return shlex.join([*words, *_users_functions(arguments, SCORED)])
 
 
 def resume_command(program: str, folder: Path, arguments: Mapping[str, Any]) -> str:
     """The command that goes on with an interrupted run of `scripts.PROGRAM`, which was made with these arguments."""
     words = ["python", "-m", f"scripts.{program}", "--resume", str(folder)]
-    return shlex.join([*words, *_users_functions(arguments)])
+    return shlex.join([*words, *_users_functions(arguments, arguments)])
 
 
-def _users_functions(arguments: Mapping[str, Any]) -> list[str]:
-    """The words for the user's functions among a run's arguments: none is imported from files."""
-    named = {option: arguments.get(option) for option in ("model", "data", "metric")}
-    return [word for option, name in named.items() if name and is_user_function(name) for word in (f"--{option}", name)]
+def _users_functions(arguments: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """The words for the user's functions among the arguments of these names: none is imported from a run's files."""
+    named = [(name, arguments.get(name)) for name in names]
+    functions = [(name, value) for name, value in named if isinstance(value, str) and is_user_function(value)]
+    return [word for name, value in functions for word in (f"--{name.replace('_', '-')}", value)]

@@ -14,7 +14,6 @@ from agents.report.charts import inline_svg
 from agents.report.number_format import COST_NAMES, metric_name
 from agents.report.run_record import RunRecord, read_record
 from agents.report.run_result import FOUND, RunResult, run_result
-from amc.artifacts.json_validation import entry, number
 from amc.artifacts.run_folder import REPORT_FILE
 from amc.utils.errors import UserError
 from amc.utils.files import write_text
@@ -54,7 +53,7 @@ def render_page(record: RunRecord) -> str:
     """The HTML of a whole page, which refers to nothing that lies outside it.
 
     Raises:
-        ValueError: the files of the run do not go together, or lack an entry, which is named.
+        ValueError: the files of the run do not go together.
     """
     result = run_result(record)
     reached = [page_tables.asked_and_reached(record, result)]
@@ -87,7 +86,7 @@ def _found(record: RunRecord, result: RunResult) -> dict[str, Any]:
 
 def _search_charts(record: RunRecord) -> Iterator[str]:
     episodes, units = record.episodes, np.array([group.units for group in record.groups])
-    original = None if record.summary is None else entry(record.summary, "original_accuracy", number)
+    original = None if record.summary is None else record.summary.original_accuracy
     curve = charts.learning_curve(episodes, record.uniform)
     yield inline_svg(curve, "reward", "Reward of every episode and of the best so far.")
     for kind, whole in record.whole.items():

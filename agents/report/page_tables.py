@@ -11,8 +11,7 @@ from agents.report.number_format import COST_NAMES, metric_name, percent, score,
 from agents.report.run_record import RunRecord
 from agents.report.run_result import ORIGINAL, RunResult
 from agents.result import best_of
-from amc.artifacts.json_validation import entry, number, object_of, text
-from amc.cost.costs import amount
+from amc.cost.costs import format_cost
 
 
 class Table(NamedTuple):
@@ -31,7 +30,7 @@ def asked_and_reached(record: RunRecord, result: RunResult | None) -> Table:
         asked, reached = percent(float(most)) if is_share else most, ""
         if result is not None:
             left = result.costs[kind]
-            reached = percent(left / record.whole[kind]) if is_share else amount(kind, left)
+            reached = percent(left / record.whole[kind]) if is_share else format_cost(kind, left)
         rows.append((f"{COST_NAMES[kind]} left, at most", asked, reached))
     return Table(("", "asked", "reached"), rows)
 
@@ -77,8 +76,8 @@ def costs(record: RunRecord, result: RunResult) -> Table:
         [
             (
                 COST_NAMES[kind],
-                amount(kind, whole),
-                amount(kind, result.costs[kind]),
+                format_cost(kind, whole),
+                format_cost(kind, result.costs[kind]),
                 percent(result.costs[kind] / whole),
             )
             for kind, whole in record.whole.items()
@@ -107,9 +106,7 @@ def commands(record: RunRecord) -> Table:
     """The commands that make the run and its report again, and check the result."""
     rows = [("make it again", shlex.join(["python", "-m", f"scripts.{record.program}", *record.words]))]
     if record.summary is not None:
-        arguments = entry(record.summary, "arguments", object_of(lambda value: value))
-        named = {option: entry(arguments, option, text) for option in ("model", "data", "metric")}
-        rows.append(("check the result", check_command(record.folder, named)))
+        rows.append(("check the result", check_command(record.folder, vars(record.summary.arguments))))
     rows.append(
         ("write this page again", shlex.join(["python", "-m", "scripts.report", "--run-dir", str(record.folder)]))
     )
@@ -121,7 +118,7 @@ def circumstances(record: RunRecord) -> Table:
     rows = [("strategy", record.strategy), ("seed", str(record.seed)), ("metric", record.metric)]
     rows.append(("time of the search", _duration(record.seconds)))
     if record.summary is not None:
-        rows.append(("time in all", _duration(entry(record.summary, "wall_seconds", number))))
+        rows.append(("time in all", _duration(record.summary.wall_seconds)))
     if record.policy is not None:
         rows.append(("input", record.policy.inputs))
         rows += [(name, version) for name, version in record.policy.versions.items()]

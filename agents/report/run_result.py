@@ -12,8 +12,7 @@ from agents.report.episode_selection import episode_of_policy
 from agents.report.number_format import COST_NAMES
 from agents.report.run_record import RunRecord
 from agents.result import Episode, best_of
-from amc.artifacts.json_validation import entry, number
-from amc.cost.costs import COSTS, LATENCY
+from amc.cost.costs import COSTS
 
 ORIGINAL, UNIFORM, FOUND = "original", "uniform policy", "found policy"
 NETWORKS = {
@@ -23,8 +22,6 @@ NETWORKS = {
     FOUND: ("policy_accuracy", "test_accuracy_policy"),
 }
 """The entries of the summary with the scores on the reward and on the test split, by the name of the network."""
-AFTER = {LATENCY: "latency_after_ms"}
-"""The entry of a cost in the summary, where it is another than `KIND_after`."""
 BUDGET = re.compile(rf"({'|'.join(COST_NAMES)})=([0-9]+\.?[0-9]*|\.[0-9]+)(?:[KMGkmg]?[Bb]?|ms)")
 
 
@@ -50,7 +47,7 @@ def run_result(record: RunRecord) -> RunResult | None:
     """What a run came to, or its best episode while it is unfinished; None before the first one within the budget.
 
     Raises:
-        ValueError: the files do not go together, or lack an entry, which is named.
+        ValueError: the files do not go together.
     """
     _check(record)
     best = best_of(record.episodes)
@@ -63,13 +60,12 @@ def run_result(record: RunRecord) -> RunResult | None:
     summary = record.summary
     if [group.name for group in record.policy.groups] != [group.name for group in record.groups]:
         raise ValueError("policy.json and the checkpoint are of different networks")
+    if not set(record.whole) <= set(summary.costs):
+        raise ValueError(f"summary.json has no {' or '.join(set(record.whole) - set(summary.costs))} after pruning")
+    scores = {name: tuple(getattr(summary, each) for each in entries) for name, entries in NETWORKS.items()}
     return RunResult(
-        costs={kind: entry(summary, AFTER.get(kind, f"{kind}_after"), number) for kind in record.whole},
-        scores={
-            name: tuple(entry(summary, key, number) for key in keys)
-            for name, keys in NETWORKS.items()
-            if name in (ORIGINAL, UNIFORM, FOUND) or keys[0] in summary
-        },
+        costs={kind: summary.costs[kind] for kind in record.whole},
+        scores={name: pair for name, pair in scores.items() if None not in pair},
         channels=[group.width_after for group in record.policy.groups],
         uniform=uniform,
     )

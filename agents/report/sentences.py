@@ -8,7 +8,6 @@ from agents.report.command_lines import resume_command
 from agents.report.number_format import COST_NAMES, is_share, metric_name, score
 from agents.report.run_record import RunRecord
 from agents.report.run_result import FOUND, ORIGINAL, UNIFORM, RunResult
-from amc.artifacts.json_validation import entry, number
 
 
 def headline(record: RunRecord, result: RunResult | None) -> str:
@@ -32,16 +31,16 @@ def state(record: RunRecord) -> str:
     done = f"{len(record.episodes)} of {record.asked} episodes"
     if record.summary is None:
         return f"This run has not ended: at its last checkpoint, {done} were scored. What follows is the best so far."
-    if not record.summary.get("interrupted"):
+    if not record.summary.interrupted:
         return f"This run has ended: {done} were scored."
-    known = int(entry(record.summary, "episodes", number))
+    known = record.summary.episodes
     which = "of them" if known == len(record.episodes) else f"of the first {known}"
     return f"This run was interrupted: {done} were scored. What follows is the best {which}."
 
 
 def how_to_resume(record: RunRecord) -> str | None:
     """The command that goes on with a run; None where it has ended."""
-    if record.summary is not None and not record.summary.get("interrupted"):
+    if record.summary is not None and not record.summary.interrupted:
         return None
     pairs = itertools.pairwise(record.words)
     given = {option.removeprefix("--"): value for option, value in pairs if option.startswith("--")}

@@ -10,8 +10,8 @@ from typing import Any
 
 from torch import Tensor
 
+from agents.checkpoint import Checkpoint, save_checkpoint
 from agents.result import Episode, Past
-from agents.search.checkpoint_file import Checkpoint, save_checkpoint
 from amc.utils.errors import UserError
 
 LONGEST = 60.0
@@ -24,7 +24,7 @@ class Checkpoints:
     What was noted last can be written at any moment, also while the strategy is in the middle of something.
 
     Args:
-        folder: The run folder.
+        folder: The run folder; None where nothing is written.
         run: What the search is, as a JSON object.
         state: What the strategy knows, asked for after each episode.
         every: Episodes after which a checkpoint is written at the latest.
@@ -34,7 +34,7 @@ class Checkpoints:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | None,
         run: Mapping[str, Any],
         state: Callable[[], dict[str, Tensor]],
         every: int,
@@ -54,6 +54,11 @@ class Checkpoints:
     def seconds(self) -> float:
         """Spent searching, before an interruption and since."""
         return self._seconds + time.perf_counter() - self._start
+
+    @property
+    def latest(self) -> Checkpoint:
+        """The search as it was noted last."""
+        return Checkpoint({**self._run, "seconds": self.seconds}, self._past)
 
     def __call__(self, episode: Episode) -> None:
         """Note one episode and the state after it."""
@@ -75,8 +80,8 @@ class Checkpoints:
         Raises:
             UserError: it can't be written.
         """
-        if self._saved == len(self._past.episodes):
+        if self._folder is None or self._saved == len(self._past.episodes):
             return
-        save_checkpoint(self._folder, Checkpoint({**self._run, "seconds": self.seconds}, self._past))
+        save_checkpoint(self._folder, self.latest)
         self._saved = len(self._past.episodes)
         self._written = time.perf_counter()

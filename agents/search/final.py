@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 
+from agents.final_result import FinalResult, OnTest, Scored
 from agents.result import Episode
-from agents.search.finalists import Scored, choose, scored
+from agents.search.finalists import choose, scored
+from agents.search.invocation import Invocation
 from agents.search.latency_finalists import choose_measured, latency_reached
-from amc.artifacts.policy import CostReached, GroupPolicy, LatencyReached, Policy, current_versions, describe_groups
+from agents.search.stage import Stage
+from amc.artifacts.policy import CostReached, LatencyReached, Policy, current_versions, describe_groups
 from amc.cost.budget import Budgets
 from amc.cost.costs import COSTS
 from amc.graph import KeptCounts
@@ -19,32 +20,9 @@ from amc.latency.latency_model import LatencyModel
 from amc.task import Task
 
 
-@dataclass(frozen=True, eq=False)
-class FinalResult:
-    """What a search comes to; `zero_shot` is what an agent that was trained elsewhere did before it learned here."""
-
-    original_accuracy: float
-    uniform: Scored
-    zero_shot: Scored | None
-    policy: Scored
-    groups: tuple[GroupPolicy, ...]
-    costs: dict[str, CostReached]
-    latency: LatencyReached | None = None
-
-
-class OnTest(NamedTuple):
-    """Accuracy on the test images, in [0, 1]."""
-
-    original: float
-    uniform: float
-    zero_shot: float | None
-    policy: float
-
-
 def final_result(
-    task: Task,
+    stage: Stage,
     episodes: Sequence[Episode],
-    reward: Callable[[KeptCounts, float], float],
     original_accuracy: float,
     *,
     zero_shot: bool = False,
@@ -52,19 +30,19 @@ def final_result(
 ) -> FinalResult:
     """Choose among the best episodes by their reward on all reward images, and score beside it what it has to beat.
 
-    `task` is that of the last stage, whose `episodes` these are; the uniform policy is that of the original network.
-    `original_accuracy` is that of the original network on the reward images.
-    `zero_shot`: the first episode is what a trained agent did before it learned, and is scored beside the others.
-    `latency_model` measures latency, where the search knows it.
+    Args:
+        stage: The last stage of the search.
+        episodes: The policies that were scored in it.
+        original_accuracy: What the original network scores on the reward images.
+        zero_shot: Whether the first episode is what a trained agent did before it learned; it is scored as well.
+        latency_model: Measures latency, where the search knows it.
     """
+    task, origin = stage.task, stage.task.origin
     first = scored(task, episodes[0].kept_counts) if zero_shot else None
     others = [first] if first else []
     best = (
-        choose_measured(task, episodes, reward, latency_model, *others)
-        if latency_model
-        else choose(task, episodes, reward, *others)
+        choose_measured(stage, episodes, latency_model, *others) if latency_model else choose(stage, episodes, *others)
     )
-    origin = task.origin
     return FinalResult(
         original_accuracy=original_accuracy,
         uniform=scored(origin, _uniform(origin, best.kept_counts)),
@@ -106,7 +84,7 @@ def _costs(task: Task, kept_counts: KeptCounts) -> dict[str, CostReached]:
 
 def as_searched(task: Task, episode: Episode) -> Scored:
     """The policy of an episode with the very network that the search scored, for which it made no file."""
-    network, selection = task.compact(episode.kept_counts, task.search_recovery)
+    network, selection = task.compact(episode.kept_counts, task.options.search_recovery)
     return Scored(episode.kept_counts, network, selection, episode.outcome.accuracy)
 
 
@@ -114,17 +92,16 @@ def policy_file(
     task: Task,
     found: Scored,
     original_accuracy: float,
-    model: str,
-    strategy: str,
+    invocation: Invocation,
     seed: int,
     latency: LatencyReached | None = None,
 ) -> Policy:
     """A found policy as it is written to `policy.json`."""
     return Policy(
-        model=model,
+        model=invocation.model,
         inputs=task.origin.graph.inputs,
         fingerprint=task.origin.graph.fingerprint,
-        strategy=strategy,
+        strategy=invocation.strategy,
         seed=seed,
         budget=tuple(limit.asked for limit in task.budgets.limits),
         costs=_costs(task.origin, found.kept_counts),

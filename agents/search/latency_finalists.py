@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from agents.final_result import Scored
 from agents.result import Episode
-from agents.search.finalists import Scored, choose
+from agents.search.finalists import choose
+from agents.search.stage import Stage
 from amc.artifacts.policy import LatencyReached
-from amc.cost.budget import Limit
 from amc.cost.costs import LATENCY
+from amc.cost.limit import Limit
 from amc.graph import KeptCounts
 from amc.latency.latency_model import LatencyModel
 from amc.task import Task
@@ -19,21 +21,16 @@ TOLERANCE = 0.01
 TRIES = 6
 
 
-def choose_measured(
-    task: Task,
-    episodes: Sequence[Episode],
-    reward: Callable[[KeptCounts, float], float],
-    latency_model: LatencyModel,
-    *others: Scored,
-) -> Scored:
-    """As `choose`, of policies that are measured to be within the latency budget.
+def choose_measured(stage: Stage, episodes: Sequence[Episode], latency_model: LatencyModel, *others: Scored) -> Scored:
+    """The best as `choose` finds it, of policies that are measured to be within the latency budget.
 
     Where the best one takes more than was predicted, the prediction is fitted again to all that was measured, the
     budget is tightened by what it is still off, and the best within that is measured in turn. Episodes that are over
     it now are scaled down to it: a search looks where the prediction was too low, so what fits by chance is poor.
     """
+    task = stage.task
     limit = latency_limit(task)
-    best = choose(task, episodes, reward, *others)
+    best = choose(stage, episodes, *others)
     if limit is None:
         return best
     for _ in range(TRIES):
@@ -46,7 +43,7 @@ def choose_measured(
         if most < latency_model.cost(task.graph)(task.graph.least):
             break
         tightened = task.with_budgets(with_latency(task, most))
-        best = choose(tightened, [_within(tightened, episode) for episode in episodes], reward)
+        best = choose(dataclasses.replace(stage, task=tightened), [_within(tightened, each) for each in episodes])
     return best
 
 

@@ -10,6 +10,8 @@ import dataclasses
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +19,11 @@ from torch import Tensor, nn
 from agents.report.number_format import score
 from agents.result import Episode, Past
 from agents.search.finalists import choose
-from agents.search.search import make_problem
+from agents.search.plan import SearchPlan
+from agents.search.problem import make_problem
+from agents.search.stage import Stage
 from agents.search.stage_tuning import tune
-from agents.strategy import OnEpisode, Strategy
+from agents.strategy import OnEpisode
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER
 from amc.cost.costs import CostFunction
 from amc.graph import KeptCounts, PruningGraph
@@ -28,68 +32,64 @@ from amc.pruning.slicing import stored_tensors
 from amc.scoring.racing import Score
 from amc.task import Task
 from amc.utils.errors import UserError
-from envs import PruningProblem
 
-Limits = tuple[str, ...]
-"""Budgets that hold at once, such as `macs=0.5`."""
 KEPT_COUNTS, NETWORK = "keeps", "network."
 
 
 class Stages:
     """One search after the other, each with a strategy of its own.
 
-    What a stage starts from is kept beside the checkpoints, so that a run which goes on does not train again.
+    A context manager: the scorer of the stage that is under way is closed when it is left. What a stage starts from is
+    kept beside the checkpoints, where there is a folder, so that a run which goes on does not train again.
 
     Args:
-        folder: The run folder.
-        task: The original network's.
-        budgets: Of each stage.
-        episodes: Policies that may be scored in all stages; each gets the same share, later ones what is left over.
-        make: The strategy for a pruning problem.
-        reward, observation: Of all stages.
-        seed: Likewise.
-        tune_steps: Steps of training between two stages.
-        latency: Tells the latency in ms of keeps of a graph, where the search knows it.
+        task: The task of the original network, at the budgets of the last stage.
+        plan: How the search goes about it; each stage gets the same share of the episodes, later ones what is left.
+        folder: The run folder; None where nothing is kept.
+        latency_of: Makes what tells the latency in ms of kept counts of a graph, where the search knows it.
         quiet: Whether nothing is said of a stage's end.
 
     Attributes:
-        number: Of the stage that is under way, from 0.
-        task, problem, strategy: Its.
+        budgets: The budgets of each stage.
+        current: The stage that is under way.
+        planned: How many policies are scored in all stages.
 
     Raises:
-        UserError: fewer episodes than stages, too few for the strategy, or what
-            `agents.search.search.make_problem` raises.
+        UserError: fewer episodes than stages, too few for the strategy, or a reward that does not go with the budgets.
     """
 
     def __init__(
         self,
-        folder: Path,
         task: Task,
-        budgets: Sequence[Limits],
-        episodes: int,
-        make: Callable[[PruningProblem], Strategy],
+        plan: SearchPlan,
+        folder: Path | None = None,
         *,
-        reward: str,
-        observation: str,
-        seed: int,
-        tune_steps: int,
-        quiet: bool,
-        latency: Callable[[PruningGraph], CostFunction] | None = None,
+        latency_of: Callable[[PruningGraph], CostFunction] | None = None,
+        quiet: bool = True,
     ) -> None:
-        if episodes < len(budgets):
-            raise UserError(f"expected at least an episode for each of the {len(budgets)} stages, got {episodes}")
+        self.budgets = (*plan.stages, tuple(limit.asked for limit in task.budgets.limits))
+        count = len(self.budgets)
+        if plan.episodes < count:
+            raise UserError(f"expected at least an episode for each of the {count} stages, got {plan.episodes}")
         self._folder = folder
-        self._budgets = budgets
-        self._shares = [(episodes + place) // len(budgets) for place in range(len(budgets))]
-        self._make = make
-        self._reward = reward
-        self._observation = observation
-        self._seed = seed
-        self._tune_steps = tune_steps
+        self._plan = plan
+        self._shares = [(plan.episodes + place) // count for place in range(count)]
+        self._latency_of = latency_of
         self._quiet = quiet
-        self._latency = latency
-        self._enter(0, task.with_budgets(budgets[0]))
-        self.planned = sum(self.strategy.planned(self.problem, share) for share in self._shares)
+        self.current = self._entered(0, task.with_budgets(self.budgets[0]))
+        try:
+            self.planned = sum(self.current.strategy.planned(self.current.problem, share) for share in self._shares)
+        except UserError:
+            self.current.scorer.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.current.scorer.close()
 
     def search(self, on_episode: OnEpisode, past: Past) -> None:
         """Score policies, those of `past` included, until the last stage is over.
@@ -99,7 +99,7 @@ class Stages:
         episodes = list(past.episodes)
 
         def told(episode: Episode) -> None:
-            found = dataclasses.replace(episode, index=len(episodes), stage=self.number)
+            found = dataclasses.replace(episode, index=len(episodes), stage=self.current.number)
             episodes.append(found)
             on_episode(found)
 
@@ -109,49 +109,52 @@ class Stages:
                 self._go_on([episode for episode in episodes if episode.stage == number - 1])
             if number >= begun:
                 own = _within(past, number)
-                self.task.score.tell(
+                self.current.scorer.tell(
                     (each.kept_counts, Score(each.outcome.accuracy, each.outcome.images)) for each in own.episodes
                 )
-                self.strategy.search(self.problem, share, self._seed, told, own)
+                self.current.strategy.search(self.current.problem, share, self._plan.seed, told, own)
 
     def state(self) -> dict[str, Tensor]:
         """What the strategy of the stage that is under way knows."""
-        return self.strategy.state()
+        return self.current.strategy.state()
 
-    def _enter(self, number: int, task: Task) -> None:
-        self.number = number
-        self.task = task
-        latency = self._latency(task.graph) if self._latency else None
-        self.problem = make_problem(task, self._reward, self._observation, latency)
-        self.strategy = self._make(self.problem)
+    def _entered(self, number: int, task: Task) -> Stage:
+        latency = self._latency_of(task.graph) if self._latency_of else None
+        scorer = task.scorer(self._plan.make_engine)
+        problem = make_problem(task, scorer, self._plan.reward, self._plan.observation, latency)
+        return Stage(number, task, scorer, problem, self._plan.strategy(problem))
 
     def _go_on(self, episodes: Sequence[Episode]) -> None:
         """Enter the next stage with the best of this one's `episodes`."""
-        number = self.number + 1
-        path = self._folder / CHECKPOINT_FOLDER / f"stage-{number}.safetensors"
-        network, kept_counts = self._read(path) if path.is_file() else self._start(path, episodes)
-        self._enter(number, self.task.next_stage(network, kept_counts, self._budgets[number]))
+        number, before = self.current.number + 1, self.current
+        path = self._folder and self._folder / CHECKPOINT_FOLDER / f"stage-{number}.safetensors"
+        network, kept_counts = self._read(path) if path and path.is_file() else self._start(path, episodes)
+        before.scorer.close()
+        self.current = self._entered(number, before.task.next_stage(network, kept_counts, self.budgets[number]))
 
-    def _start(self, path: Path, episodes: Sequence[Episode]) -> tuple[nn.Module, KeptCounts]:
+    def _start(self, path: Path | None, episodes: Sequence[Episode]) -> tuple[nn.Module, KeptCounts]:
         """The network that the next stage starts from, which is kept in `path`."""
-        best = choose(self.task, episodes, self.problem.reward)
+        stage, plan = self.current, self._plan
+        best = choose(stage, episodes)
         if not self._quiet:
-            then = f"; {self._tune_steps} steps of training follow" * bool(self._tune_steps)
-            reached = f"stage {self.number + 1} of {len(self._budgets)} reached {' '.join(self._budgets[self.number])}"
+            then = f"; {plan.tune_steps} steps of training follow" * bool(plan.tune_steps)
+            asked = " ".join(self.budgets[stage.number])
             print(
-                f"{reached} with {score(self.task.metric_name, best.reward_accuracy)} on the reward split{then}",
+                f"stage {stage.number + 1} of {len(self.budgets)} reached {asked} with"
+                f" {score(stage.task.metric_name, best.reward_accuracy)} on the reward split{then}",
                 file=sys.stderr,
             )
-        if self._tune_steps:
-            tune(best.network, self.task, self._tune_steps, self._seed)
-        state = {f"{NETWORK}{name}": tensor for name, tensor in stored_tensors(best.network).items()}
-        write_state_dict(path, {KEPT_COUNTS: torch.as_tensor(best.kept_counts), **state})
+        if plan.tune_steps:
+            tune(best.network, stage.task, plan.tune_steps, plan.seed)
+        if path:
+            state = {f"{NETWORK}{name}": tensor for name, tensor in stored_tensors(best.network).items()}
+            write_state_dict(path, {KEPT_COUNTS: torch.as_tensor(best.kept_counts), **state})
         return best.network, best.kept_counts
 
     def _read(self, path: Path) -> tuple[nn.Module, KeptCounts]:
         state = read_state_dict(path)
         kept_counts: KeptCounts = state.pop(KEPT_COUNTS).numpy()
-        network, _ = self.task.compact(kept_counts)
+        network, _ = self.current.task.compact(kept_counts)
         load_state(network, {name.removeprefix(NETWORK): tensor for name, tensor in state.items()}, path)
         return network, kept_counts
 

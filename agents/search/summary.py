@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
+from agents.final_result import FinalResult, OnTest
 from agents.result import Episode, best_of
-from agents.search.final import FinalResult, OnTest
-from agents.search.stages import Limits
+from agents.search.plan import Limits
 
 
 def of_stages(budgets: Sequence[Limits], episodes: Sequence[Episode]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from amc.analysis.self_check import check
+from amc.analysis.self_check import failed_groups
 from amc.graph import Example, PruningGraph, trace_graph
 from amc.graph.freeze import freeze as freeze_groups
 from amc.graph.group_patterns import choose_groups
@@ -41,4 +41,4 @@ def analyse(
         return choose_groups(trace_graph(model, example, round_to, max_sparsity), freeze, only)
 
     graph = analysed(model, example)
-    return freeze_groups(graph, check(model, graph, example, analysed))
+    return freeze_groups(graph, failed_groups(model, graph, example, analysed))

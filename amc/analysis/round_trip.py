@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from amc.analysis.trial import run
+from amc.analysis.check_runs import float_outputs
 from amc.artifacts.policy import (
     POLICY_FILE,
     WEIGHTS_FILE,
@@ -22,9 +22,9 @@ from amc.artifacts.policy import (
 )
 from amc.graph import KeptCounts, PruningGraph
 from amc.graph.inputs import Example
-from amc.graph.trace_forward import restored
-from amc.pruning.slicing import choose, compact, named_tensors, select
-from amc.utils.copying import copied
+from amc.graph.trace_forward import preserve_state
+from amc.pruning.slicing import choose_units, compact, make_selection, named_tensors
+from amc.utils.copying import copy_network
 from amc.utils.errors import UserError
 from amc.utils.text import one_line
 
@@ -44,8 +44,8 @@ def check_round_trip(model: nn.Module, graph: PruningGraph, example: Example, fo
     Raises:
         UserError: Any step fails, or the network that was loaded is another.
     """
-    mask = choose(graph, np.zeros(graph.unit_count), _by_one_step(graph))
-    selection = select(graph, model, mask)
+    mask = choose_units(graph, np.zeros(graph.unit_count), _by_one_step(graph))
+    selection = make_selection(graph, model, mask)
     network = compact(model, selection).eval()
     policy = Policy(
         model="the network",
@@ -83,7 +83,7 @@ def _by_one_step(graph: PruningGraph) -> KeptCounts:
 
 def _blank(model: nn.Module) -> nn.Module:
     """The same network with zeros in place of everything that a file of weights holds."""
-    other = copied(model)
+    other = copy_network(model)
     with torch.no_grad():
         for module in other.modules():
             stored = {k: v for k, v in module._buffers.items() if k not in module._non_persistent_buffers_set}
@@ -115,6 +115,6 @@ def _close(one: Tensor, other: Tensor) -> bool:
 
 
 def _outputs(network: nn.Module, example: Example) -> list[Tensor]:
-    with torch.no_grad(), restored(network):
+    with torch.no_grad(), preserve_state(network):
         torch.manual_seed(0)  # a network may draw random numbers
-        return run(network, example)
+        return float_outputs(network, example)

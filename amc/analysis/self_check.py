@@ -21,13 +21,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from amc.analysis.trial import run, small_inputs, stays_double, training_error
+from amc.analysis.check_runs import computes_in_float64, float_outputs, small_inputs, training_error
 from amc.artifacts.selection import StoredSelection, check_fits
 from amc.graph import Example, Group, KeptCounts, PruningGraph
-from amc.graph.inputs import cast
-from amc.graph.source_location import of_error, outside_torch
+from amc.graph.inputs import cast_floats
+from amc.graph.source_location import error_lines, user_line
 from amc.pruning.masked_network import masked_consumers, randomised
-from amc.pruning.slicing import Selection, UnitMask, compact, select
+from amc.pruning.slicing import Selection, UnitMask, compact, make_selection
 from amc.utils.errors import UserError
 from amc.utils.safe_backward import safe_backward
 from amc.utils.text import one_line
@@ -37,7 +37,7 @@ TOLERANCES = {torch.float64: 1e-8, torch.float32: 1e-5}
 RANDOM_KEPT_COUNTS = 2
 
 
-def check(
+def failed_groups(
     model: nn.Module, graph: PruningGraph, example: Example, analysed: Callable[[nn.Module, Example], PruningGraph]
 ) -> dict[int, str]:
     """Cut the groups of `graph` and compare; returns the reason for each group that fails.
@@ -75,11 +75,11 @@ class _Trial:
     @classmethod
     def of(cls, model: nn.Module, graph: PruningGraph, inputs: Example) -> _Trial:
         """Run the original; in float32 from here on if it must be."""
-        dtype = torch.float64 if stays_double(model, inputs) else torch.float32
-        model, inputs = model.to(dtype), cast(inputs, dtype)
+        dtype = torch.float64 if computes_in_float64(model, inputs) else torch.float32
+        model, inputs = model.to(dtype), cast_floats(inputs, dtype)
         moved = _sensitivity(model, graph, inputs)
         with torch.no_grad():  # last: a network that keeps what it computed can't be copied while that has a gradient
-            sizes = [max(_largest(out), 1e-300) for out in run(model, inputs)]
+            sizes = [max(_largest(out), 1e-300) for out in float_outputs(model, inputs)]
         return cls(model, graph, inputs, sizes, moved, TOLERANCES[dtype])
 
     @cached_property
@@ -111,9 +111,9 @@ class _Trial:
         if self.moved[group.index] >= least:
             return True
         with torch.no_grad():
-            whole = run(self.model, self.inputs)
+            whole = float_outputs(self.model, self.inputs)
             with masked_consumers(self.model, self.graph, self._mask([group], kept_counts)):
-                without = run(self.model, self.inputs)
+                without = float_outputs(self.model, self.inputs)
         return any(
             _largest(after - before) >= least * size
             for before, after, size in zip(whole, without, self.sizes, strict=True)
@@ -144,19 +144,19 @@ class _Trial:
 
     def _difference(self, groups: Sequence[Group], kept_counts: KeptCounts, in_training: bool) -> str | None:
         mask = self._mask(groups, kept_counts)
-        selection = select(self.graph, self.model, mask)
+        selection = make_selection(self.graph, self.model, mask)
         if unreadable := _unreadable(self.model, selection):
             return unreadable
         try:
             small = compact(self.model, selection)
             with torch.no_grad():
-                outputs = run(small, self.inputs)
+                outputs = float_outputs(small, self.inputs)
         except Exception as error:
             return f"self-check: the compact network fails with {_told(error)}"
         if in_training and (failure := training_error(small, self.inputs)) and self.trains:
             return f"self-check: the compact network fails in training mode with {_told(failure)}"
         with torch.no_grad(), masked_consumers(self.model, self.graph, mask):
-            wanted = run(self.model, self.inputs)
+            wanted = float_outputs(self.model, self.inputs)
         for got, want, size in zip(outputs, wanted, self.sizes, strict=True):
             if got.shape != want.shape:
                 return f"self-check: the output has shape {tuple(got.shape)}, not {tuple(want.shape)}"
@@ -175,7 +175,7 @@ def _sensitivity(model: nn.Module, graph: PruningGraph, inputs: Example) -> NDAr
     consumers = {layer.weight: layer for layer in graph.layers if layer.weight and layer.weight_in.is_cuttable}
     wanted = [parameters[name].requires_grad_(True) for name in consumers]
     with torch.enable_grad():
-        outputs = run(model, inputs)
+        outputs = float_outputs(model, inputs)
         generator = torch.Generator().manual_seed(1)
         weights = [torch.randn(out.shape, generator=generator, dtype=out.dtype) for out in outputs]
         projected = [(out * weight).sum() for out, weight in zip(outputs, weights, strict=True) if out.requires_grad]
@@ -213,4 +213,4 @@ def _largest(values: Tensor) -> float:
 
 def _told(error: Exception) -> str:
     """What was raised, and by which line of the network's code."""
-    return one_line(error) + outside_torch(of_error(error))
+    return one_line(error) + user_line(error_lines(error))

@@ -25,7 +25,7 @@ from amc.networks.sources import load_network
 from amc.networks.weight_files import load_weights, write_state_dict
 from amc.pruning.materialise_weights import materialise_weights
 from amc.pruning.slicing import Selection, UnitMask, compact, stored_tensors
-from amc.utils.copying import copied
+from amc.utils.copying import copy_network
 from amc.utils.errors import UserError
 from amc.utils.files import write_json
 from amc.utils.user_file import is_user_function
@@ -155,7 +155,7 @@ def load_compact(model: nn.Module, policy: Policy, weights: Path) -> nn.Module:
     Raises:
         UserError: The model is not the policy's, or the weights do not fit.
     """
-    model, _ = admit(copied(model))
+    model, _ = admit(copy_network(model))
     materialise_weights(model)
     check_fits(model, policy.selection, policy.model)
     network = compact(model, policy.selection)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import re
+import shutil
 from datetime import datetime
 from pathlib import Path
 
-from amc.artifacts.json_validation import read_object
+from amc.artifacts.checked_json import read_object
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER, has_snapshot
 from amc.utils.errors import UserError
+from amc.utils.files import write_bytes
 
 SUMMARY_FILE = "summary.json"
 AGENT_FILE = "agent.zip"
@@ -65,3 +68,17 @@ def _is_empty(asked: Path) -> bool:
     checkpoints = asked / CHECKPOINT_FOLDER
     others = [path for path in asked.iterdir() if path != checkpoints]
     return not others and (not checkpoints.is_dir() or all(path.name == LOCK_FILE for path in checkpoints.iterdir()))
+
+
+def keep_input(folder: Path, name: str, source: Path) -> None:
+    """Copy a file that a run starts from beside its checkpoints: it may be gone when the run goes on."""
+    copy = folder / CHECKPOINT_FOLDER / name
+    if source != copy:
+        write_bytes(copy, source.read_bytes())
+
+
+def forget(folder: Path) -> None:
+    """Remove the folder of a run in which nothing was computed yet, with what was begun in it."""
+    shutil.rmtree(folder / CHECKPOINT_FOLDER, ignore_errors=True)
+    with contextlib.suppress(OSError):  # it holds something else
+        folder.rmdir()

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import msgspec
 import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
@@ -145,7 +146,7 @@ def _content(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise ValueError("its content is not what was written")
     tensors = safetensors.torch.load(content)
     with safe_open(path, "pt") as file:
-        run = json.loads((file.metadata() or {}).get(RUN, "null"))
-    if not isinstance(run, dict) or run.pop("schema", None) != SCHEMA:
+        run = msgspec.json.decode((file.metadata() or {}).get(RUN, "{}"), type=dict[str, Any])
+    if run.pop("schema", None) != SCHEMA:
         raise ValueError(f"expected a checkpoint of schema {SCHEMA}")
     return run, tensors

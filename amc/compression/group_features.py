@@ -1,4 +1,4 @@
-"""What the weights and the calibration images say of each group before anything is pruned."""
+"""Features of each channel group that weights and calibration images give before anything is pruned."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from amc.compression.compressor import Compressor
 
 SHARES = (0.25, 0.5, 0.75)
-"""Shares of a group's units at which it is looked at."""
+"""The shares of a group's units that are kept when its features are taken."""
 
 
 def group_features(compressor: Compressor) -> NDArray[np.float64]:
-    """Two rows of features per group, `(groups, 2 * len(SHARES))` in [0, 1].
+    """The features of each group, `(groups, 2 * len(SHARES))` in [0, 1].
 
-    First the share of the group's importance that its most important 25, 50 and 75 % of units hold; then the share of
-    its consumers' output energy that least squares can't restore when only those are kept.
+    First comes the share of the group's importance that its most important 25, 50 and 75 % of units hold; then the
+    share of its consumers' output energy that least squares can't restore when only those are kept.
     """
     graph = compressor.graph
     table = np.zeros((len(graph.groups), 2 * len(SHARES)))

@@ -75,7 +75,7 @@ def cost_of_each(cost: CostFunction, kept_counts: NDArray[np.int64]) -> NDArray[
     return np.array([cost(row) for row in rows], dtype=np.float64).reshape(kept_counts.shape[:-1])
 
 
-def amount(kind: str, cost: float) -> str:
+def format_cost(kind: str, cost: float) -> str:
     """A cost of that kind in words, with its unit, if it has one."""
     if kind == LATENCY:
         return f"{cost:.4g} ms"
@@ -111,7 +111,7 @@ def memory(graph: PruningGraph) -> PeakMemory:
     )
 
 
-def written(graph: PruningGraph) -> Cost:
+def written_elements(graph: PruningGraph) -> Cost:
     """Elements that convolutions and linear layers write, for one image."""
     return _cost(graph, [(layer.positions, (layer.out,)) for layer in graph.layers])
 

@@ -14,11 +14,11 @@ from amc.criteria.evidence import Evidence, Importance
 from amc.graph import Layer
 from amc.graph.inputs import batch_size, feed
 from amc.graph.layer_calls import LayerPass, layer_input
-from amc.graph.trace_forward import output_tensors, separate_operators
+from amc.graph.trace_forward import output_tensors, unfused_operators
 
 
 def apoz(evidence: Evidence) -> Importance:
-    """How often a channel is not zero (1 less the average percentage of zeros, Hu et al. 2016, equation 1)."""
+    """The share of a channel's values that are not zero (1 less APoZ, Hu et al. 2016, equation 1)."""
     found: dict[str, Tensor] = {}
     images = 0
     for readings, _ in _readings(evidence):
@@ -32,8 +32,8 @@ def apoz(evidence: Evidence) -> Importance:
 def lda(evidence: Evidence) -> Importance:
     """How well a channel's mean over an image tells the classes apart (Fisher's discriminant, Tian et al. 2017).
 
-    The ratio of the variance between the classes to that within them. Classes are what the network itself predicts; for
-    a network without class scores all images are of one, and all channels alike.
+    It is the ratio of the variance between the classes to that within them. Classes are what the network itself
+    predicts; for a network without class scores all images are of one, and all channels alike.
     """
     means: dict[str, list[Tensor]] = {}
     classes: list[Tensor] = []
@@ -47,7 +47,7 @@ def lda(evidence: Evidence) -> Importance:
 
 
 def _discriminant(values: Tensor, labels: Tensor) -> Tensor:
-    """Variance between the classes over that within them, of each column of `values` `(images, channels)`."""
+    """The variance between classes over that within them, of each column of `values` `(images, channels)`."""
     between, within = torch.zeros_like(values[0]), torch.zeros_like(values[0])
     for label in labels.unique():
         members = values[labels == label]
@@ -57,14 +57,14 @@ def _discriminant(values: Tensor, labels: Tensor) -> Tensor:
 
 
 def _joined(evidence: Evidence, channels: dict[str, Tensor]) -> Importance:
-    """From numbers for each input channel of a layer to those along its weight's input axis, and on to units."""
+    """The importance of units from a number for each input channel of each layer."""
     found: dict[str, NDArray[np.float64]] = {}
     for layer in evidence.consumers():
         assert layer.weight is not None
         if layer.weight in channels:
             values = channels[layer.weight].reshape(layer.groups, -1).sum(dim=0)
             found[layer.weight] = values.cpu().numpy()
-    return evidence.joined(found)
+    return evidence.unit_importance(found)
 
 
 def _readings(evidence: Evidence) -> Any:
@@ -72,7 +72,7 @@ def _readings(evidence: Evidence) -> Any:
     layers = {layer.call: layer for layer in evidence.consumers()}
     uses = Counter(layer.weight for layer in evidence.graph.layers)
     single = {call: layer for call, layer in layers.items() if uses[layer.weight] == 1}
-    with torch.no_grad(), separate_operators(evidence.model):
+    with torch.no_grad(), unfused_operators(evidence.model):
         for batch in evidence.calibration:
             count = batch_size(batch)
             taps = _Tap(single, count)
@@ -90,7 +90,7 @@ class _Tap(LayerPass):
         self._batch = batch
 
     def before(self, name: str, args: Any, layer: Layer | None) -> None:
-        """See `LayerPass`."""
+        """Note what a wanted layer is about to read."""
         if layer is None:
             return
         assert layer.weight is not None

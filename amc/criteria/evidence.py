@@ -1,43 +1,23 @@
-"""What criteria look at, and how what they find of each layer becomes one number for each unit."""
+"""The network, analysis and images that criteria look at, and how numbers of each layer become one for each unit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from amc.graph import Layer, PruningGraph
-from amc.graph.inputs import Example, batch_size
-from amc.recovery.calibration import Moments, collect
+from amc.graph import Layer
+from amc.recovery.calibrated_network import CalibratedNetwork
 
 Importance = NDArray[np.float64]
-"""Importance of each unit, `(graph.unit_count,)`."""
+"""The importance of each unit, 0 or more, `(graph.unit_count,)`; it is comparable within a group."""
 
 
-@dataclass(frozen=True, eq=False)
-class Evidence:
-    """A trained network, its analysis and calibration images.
-
-    Attributes:
-        model: In evaluation mode.
-        graph: Its analysis.
-        calibration: Batches of inputs.
-        seed: Of what is drawn.
-    """
-
-    model: nn.Module
-    graph: PruningGraph
-    calibration: Sequence[Example]
-    seed: int = 0
-
-    @cached_property
-    def moments(self) -> dict[str, Moments]:
-        """Second moments of what each consumer reads, by its weight."""
-        return collect(self.model, self.graph, self.calibration, sum(map(batch_size, self.calibration)), self.seed)
+class Evidence(CalibratedNetwork):
+    """What a criterion is given: a trained network, its analysis and calibration images."""
 
     @cached_property
     def parameters(self) -> dict[str, Tensor]:
@@ -51,16 +31,20 @@ class Evidence:
             assert layer.weight is not None, "only layers with a stored weight consume channels of a group"
             yield layer
 
-    def joined(self, found: Mapping[str, NDArray[np.float64]]) -> Importance:
-        """One number for each unit from those that were found along the input axis of each consumer's weight.
+    def unit_importance(self, found: Mapping[str, NDArray[np.float64]]) -> Importance:
+        """One number for each unit from numbers along the input axis of consumers' weights.
 
-        Those of each consumer are divided by their sum over the group, then added up. `found` is by weight.
+        The numbers of each consumer are divided by their sum over the group, then added up, so that all consumers count
+        alike.
+
+        Args:
+            found: Numbers of 0 or more by the name of the weight, `(inputs,)` each.
         """
         layers = {layer.weight: layer for layer in self.graph.layers}
-        return self.joined_uses({layers[name]: values for name, values in found.items()})
+        return self.unit_importance_by_use({layers[name]: values for name, values in found.items()})
 
-    def joined_uses(self, found: Mapping[Layer, NDArray[np.float64]]) -> Importance:
-        """As `joined`, for each use of a weight: one that is tied both ways has two input axes."""
+    def unit_importance_by_use(self, found: Mapping[Layer, NDArray[np.float64]]) -> Importance:
+        """Importance as `unit_importance`, for each use of a weight: one that is tied both ways has two input axes."""
         total = np.zeros(self.graph.unit_count)
         for layer, values in found.items():
             units = layer.weight_in.units

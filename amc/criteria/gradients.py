@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from amc.criteria.evidence import Evidence, Importance
 from amc.graph.inputs import Example, batch_size, feed
 from amc.graph.trace_forward import output_tensors
-from amc.utils.copying import copied
+from amc.utils.copying import copy_network
 from amc.utils.errors import UserError
 from amc.utils.safe_backward import safe_backward
 from amc.utils.text import one_line
 
 
 def taylor(evidence: Evidence) -> Importance:
-    """Squared first-order change of the loss when the weights that read a channel go (Molchanov et al. 2019, eq. 8).
+    """The squared first-order change of the loss if the weights that read a channel go (Molchanov et al. 2019, eq. 8).
 
     One pass over the calibration images, batch by batch. The loss is the cross-entropy to the classes that the network
     itself predicts; for a network without class scores it is the mean square of its outputs.
@@ -26,7 +26,7 @@ def taylor(evidence: Evidence) -> Importance:
     Raises:
         UserError: No gradients come through the network.
     """
-    network = copied(evidence.model).requires_grad_()
+    network = copy_network(evidence.model).requires_grad_()
     parameters = dict(network.named_parameters())
     names = [layer.weight for layer in evidence.consumers() if layer.weight is not None]
     dimension = {layer.weight: layer.in_dimension for layer in evidence.consumers()}
@@ -38,7 +38,7 @@ def taylor(evidence: Evidence) -> Importance:
                 gradient = torch.zeros_like(parameters[name])
             change = (gradient * parameters[name]).detach().transpose(0, dimension[name]).flatten(1).sum(dim=1)
             total[name] = total.get(name, torch.zeros_like(change)) + change.square()
-    return evidence.joined({name: each.double().cpu().numpy() for name, each in total.items()})
+    return evidence.unit_importance({name: each.double().cpu().numpy() for name, each in total.items()})
 
 
 def _gradients(network: nn.Module, batch: Example, weights: Sequence[Tensor]) -> Sequence[Tensor | None]:

@@ -10,7 +10,7 @@ from amc.graph import Layer
 
 
 def nisp(evidence: Evidence) -> Importance:
-    """Neuron importance score propagation (Yu et al. 2018, equation 7): `s_k = |W|' s_(k+1)`, last layer to first.
+    """Neuron importance score propagation, `s_k = |W|' s_(k+1)`, last layer to first (Yu et al. 2018, equation 7).
 
     Channels that no group has count as much as the mean channel of the layer's output.
     """
@@ -25,5 +25,5 @@ def nisp(evidence: Evidence) -> Importance:
         weight = evidence.parameters[layer.weight].abs().transpose(0, layer.in_dimension).transpose(0, 1)
         rows = weight.reshape(*weight.shape[:2], -1).sum(dim=2).double().cpu().numpy()  # (outputs, inputs of a group)
         done[layer] = own @ rows
-        score = evidence.joined_uses(done)
+        score = evidence.unit_importance_by_use(done)
     return score

@@ -10,29 +10,29 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import lars_path_gram
 
 from amc.criteria.evidence import Evidence, Importance
 from amc.criteria.weight_norms import l1
 
 Matrix = NDArray[np.float64]
+"""Scalar products of the terms of a consumer's output, `(channels, channels)`."""
 
 
 def thinet(evidence: Evidence) -> Importance:
-    """Greedy: of the channels that are left, the one whose loss changes the output least goes first (Luo et al. 2017).
+    """The place of a channel in a greedy order of removal, from 1 to the number of channels (ThiNet, Luo et al. 2017).
 
-    The importance of a channel is its place in that order, from 1 to the number of channels.
+    Of the channels that are left, the one whose loss changes the output least goes first.
     """
     return _by_group(evidence, _removal_order)
 
 
 def lasso(evidence: Evidence) -> Importance:
-    """The strongest penalty under which LASSO over the channels still keeps a channel (He, Zhang, Sun 2017, eq. 2)."""
+    """The strongest penalty under which LASSO over channels does not drop a channel (He, Zhang, Sun 2017, eq. 2)."""
     return _by_group(evidence, _strongest_penalty)
 
 
 def _by_group(evidence: Evidence, judge: Callable[[Matrix], NDArray[np.float64]]) -> Importance:
-    """Judge each group by the terms of all its consumers together; where none can be solved for, by `l1`."""
+    """The importance that `judge` gives each group by the terms of all its consumers; `l1` where there are no terms."""
     total = l1(evidence)
     layers = {layer.weight: layer for layer in evidence.consumers()}
     for group in evidence.graph.groups:
@@ -52,7 +52,7 @@ def _by_group(evidence: Evidence, judge: Callable[[Matrix], NDArray[np.float64]]
 
 
 def _terms(evidence: Evidence, name: str) -> Matrix:
-    """`M` of one consumer, along the input axis of its weight; summed over the groups of a grouped convolution."""
+    """The matrix `M` of one consumer, summed over the groups of a grouped convolution."""
     moments = evidence.moments[name]
     layer = next(layer for layer in evidence.consumers() if layer.weight == name)
     weight = evidence.parameters[name].double().cpu().transpose(0, layer.in_dimension).transpose(0, 1)
@@ -68,7 +68,7 @@ def _terms(evidence: Evidence, name: str) -> Matrix:
 
 
 def _removal_order(terms: Matrix) -> NDArray[np.float64]:
-    """Places in the order of removal: 1 for the first that goes."""
+    """The place of each channel in the order of removal: 1 for the first that goes."""
     count = len(terms)
     place = np.zeros(count)
     lost = np.diag(terms).copy()  # what the output loses, beyond what is lost already, if a channel goes next
@@ -82,9 +82,11 @@ def _removal_order(terms: Matrix) -> NDArray[np.float64]:
 
 
 def _strongest_penalty(terms: Matrix) -> NDArray[np.float64]:
-    """For each channel the largest penalty at which its factor is not zero; what never enters has none."""
+    """The largest penalty at which each channel's factor is not zero; 0 for a channel that never enters."""
     scale = np.sqrt(np.maximum(np.diag(terms), np.finfo(np.float64).tiny))
     gram = terms / np.outer(scale, scale)
+    from sklearn.linear_model import lars_path_gram  # takes a second, for this criterion alone
+
     penalties, _, factors = lars_path_gram(
         Xy=(terms.sum(axis=1) / scale), Gram=gram, n_samples=1, method="lasso", max_iter=8 * len(terms)
     )

@@ -12,17 +12,17 @@ from amc.criteria.evidence import Evidence, Importance
 
 
 def l1(evidence: Evidence) -> Importance:
-    """L1 norm of the weights that read a channel (Li et al. 2017; taken at the consumer as in AMC's released code)."""
+    """The L1 norm of the weights that read a channel (Li et al. 2017; at the consumer as in AMC's released code)."""
     return _norms(evidence, lambda rows: rows.abs().sum(1))
 
 
 def l2(evidence: Evidence) -> Importance:
-    """L2 norm of the weights that read a channel (Li et al. 2017, section 4.4)."""
+    """The L2 norm of the weights that read a channel (Li et al. 2017, section 4.4)."""
     return _norms(evidence, lambda rows: rows.square().sum(1).sqrt())
 
 
 def bn_scale(evidence: Evidence) -> Importance:
-    """Absolute scale of the batch norms along a channel (network slimming, Liu et al. 2017).
+    """The absolute scale of the batch norms along a channel (network slimming, Liu et al. 2017).
 
     Groups without a batch norm are judged by `l1`.
     """
@@ -42,8 +42,8 @@ def bn_scale(evidence: Evidence) -> Importance:
     return total
 
 
-def chance(evidence: Evidence) -> Importance:
-    """Drawn at random: what every criterion has to beat."""
+def random_importance(evidence: Evidence) -> Importance:
+    """A random number in [0, 1) for each unit: what every criterion has to beat."""
     return np.random.default_rng(evidence.seed).random(evidence.graph.unit_count)
 
 
@@ -53,4 +53,4 @@ def _norms(evidence: Evidence, norm: Callable[[Tensor], Tensor]) -> Importance:
         assert layer.weight is not None
         rows = evidence.parameters[layer.weight].transpose(0, layer.in_dimension).flatten(1)
         found[layer.weight] = norm(rows).double().cpu().numpy()
-    return evidence.joined(found)
+    return evidence.unit_importance(found)

@@ -5,16 +5,15 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
-from torchvision.datasets import CIFAR10
 
 from amc.data.dataset import PixelDataset
 from amc.data.preprocess import CIFAR, Preprocess
-from amc.data.sources import Sources
+from amc.data.unsplit_data import UnsplitData
 from amc.utils.errors import UserError
 from amc.utils.text import one_line
 
 
-def cifar10(preprocess: Preprocess | None) -> Sources:
+def cifar10(preprocess: Preprocess | None) -> UnsplitData:
     """50,000 images to train and 10,000 to test, kept in the user's cache folder.
 
     torchvision compares the checksum of every file with the published one before it reads it.
@@ -22,6 +21,8 @@ def cifar10(preprocess: Preprocess | None) -> Sources:
     Raises:
         UserError: the download failed.
     """
+    from torchvision.datasets import CIFAR10  # takes seconds, for these images alone
+
     folder = cache_folder() / "cifar10"
     try:
         datasets = {name: CIFAR10(folder, train=name == "train", download=True) for name in ("train", "test")}
@@ -30,7 +31,7 @@ def cifar10(preprocess: Preprocess | None) -> Sources:
             f"CIFAR-10 can't be downloaded to {folder}: {one_line(error)};"
             " check the connection or give an image folder (imagefolder:PATH)"
         ) from error
-    return Sources(
+    return UnsplitData(
         {
             name: PixelDataset(dataset.data, np.asarray(dataset.targets, dtype=np.int64), preprocess or CIFAR)
             for name, dataset in datasets.items()

@@ -4,8 +4,8 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from amc.data.layout import folders_in
-from amc.data.litter import is_litter
+from amc.data.ignored_files import is_ignored
+from amc.data.split_folders import folders_in
 from amc.utils.errors import UserError
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -21,7 +21,7 @@ def class_names(split: Path, passed: Counter[str]) -> tuple[str, ...]:
     names = tuple(folder.name for folder in folders_in(split))
     stray: Counter[str] = Counter()
     for entry in split.iterdir():
-        if entry.is_file() and not is_litter(entry.name):
+        if entry.is_file() and not is_ignored(entry.name):
             stray[_kind(entry.name) + " outside the folders of classes" * _is_image(entry.name)] += 1
     if not names:
         beside = f", but {_listed(stray)}; move the images of each class into a folder of its own" if stray else ""
@@ -40,15 +40,15 @@ def images_of_class(folder: Path, passed: Counter[str]) -> list[Path]:
     """
     found: list[Path] = []
     others: Counter[str] = Counter()
-    seen: set[str] = set()
+    visited: set[str] = set()
     for place, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
         real = os.path.realpath(place)
-        folders[:] = [] if real in seen else sorted(name for name in folders if not is_litter(name))
-        if real in seen:
+        folders[:] = [] if real in visited else sorted(name for name in folders if not is_ignored(name))
+        if real in visited:
             continue
-        seen.add(real)
+        visited.add(real)
         for name in files:
-            if is_litter(name):
+            if is_ignored(name):
                 continue
             if _is_image(name):
                 found.append(Path(place, name))

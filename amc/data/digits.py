@@ -4,28 +4,29 @@ https://archive.ics.uci.edu/dataset/80
 """
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from amc.data.dataset import PixelDataset
 from amc.data.preprocess import DIGITS, Preprocess
 from amc.data.sampling import Labels
-from amc.data.sources import Sources
+from amc.data.unsplit_data import UnsplitData
 
 LEVELS = 16  # the darkest pixel
 
 
-def digits(preprocess: Preprocess | None) -> Sources:
+def digits(preprocess: Preprocess | None) -> UnsplitData:
     """Half of the digits to train, a quarter each for val and test, every class in its share.
 
     The division is the same in every run, since the packaged weights were trained on its first
     half: of each class, in stored order, two digits go to train, one to val and one to test.
     """
+    from sklearn.datasets import load_digits  # takes a second, for the digits alone
+
     raw, targets = load_digits(return_X_y=True)
     pixels = np.rint(raw.reshape(-1, 8, 8) * (255 / LEVELS)).astype(np.uint8)
     labels = targets.astype(np.int64)
     turn = _order_in_class(labels) % 4
     chosen = {"train": turn < 2, "val": turn == 2, "test": turn == 3}
-    return Sources(
+    return UnsplitData(
         {name: PixelDataset(pixels[mask], labels[mask], preprocess or DIGITS) for name, mask in chosen.items()},
         class_names=tuple(str(digit) for digit in range(10)),
     )

@@ -10,7 +10,7 @@ class Images(Protocol):
     """Images with their targets, read in batches as often as one likes.
 
     Inputs are normalised float32 [B, C, H, W], targets int64 [B]; a user's `DataLoader` may have
-    other inputs, several of them, and other targets (`amc.data.loader`).
+    other inputs, several of them, and other targets (`amc.data.user_loader`).
     """
 
     def __len__(self) -> int:

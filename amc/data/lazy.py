@@ -6,9 +6,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from amc.data.bar import reading
 from amc.data.resident import ResidentImages
 from amc.data.streamed import StreamedImages
+from amc.utils.progress_bar import progress_bar
 
 DECODE_BATCH = 64
 
@@ -28,7 +28,7 @@ class LazyImages:
         self._title = title
 
     @cached_property
-    def now(self) -> ResidentImages | StreamedImages:
+    def loaded(self) -> ResidentImages | StreamedImages:
         """The images themselves, read into memory if they fit.
 
         Raises:
@@ -43,12 +43,12 @@ class LazyImages:
 
     def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """One pass, as `amc.data.images.Images.batches`; the first one reads."""
-        return self.now.batches(size, shuffle_seed)
+        return self.loaded.batches(size, shuffle_seed)
 
     def take(self, count: int, seed: int) -> "LazyImages | ResidentImages":
         """Some of the images, as `amc.data.images.Images.take`; reads nothing."""
-        if "now" in self.__dict__ and isinstance(self.now, ResidentImages):
-            return self.now.take(count, seed)
+        if "loaded" in self.__dict__ and isinstance(self.loaded, ResidentImages):
+            return self.loaded.take(count, seed)
         return LazyImages(self._streamed.take(count, seed), self._memory_limit_bytes, self._title)
 
     def example(self, count: int = 2) -> Tensor:
@@ -60,7 +60,7 @@ def _read_all(images: StreamedImages, title: str | None) -> ResidentImages:
     inputs: Tensor | None = None
     targets = torch.empty(len(images), dtype=torch.int64)
     done = 0
-    with reading(title, len(images)) as advance:
+    with progress_bar(title or "", len(images), quiet=title is None) as bar:
         for batch, batch_targets in images.batches(DECODE_BATCH):
             if inputs is None:
                 shape = (len(images), *batch.shape[1:])
@@ -69,6 +69,6 @@ def _read_all(images: StreamedImages, title: str | None) -> ResidentImages:
             inputs[done : done + len(batch)] = batch
             targets[done : done + len(batch)] = batch_targets
             done += len(batch)
-            advance(len(batch))
+            bar.update(done)
     assert inputs is not None  # a split has images
     return ResidentImages(inputs, targets)

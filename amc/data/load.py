@@ -6,27 +6,27 @@ from pathlib import Path
 
 import numpy as np
 
-from amc.data.checked import check_files
+from amc.data.broken_files import check_files
 from amc.data.cifar10 import cifar10
 from amc.data.class_order import CLASS_ORDERS
 from amc.data.dataset import Selection
 from amc.data.digits import digits
-from amc.data.folder import image_folder
+from amc.data.image_folder import image_folder
 from amc.data.images import Images
 from amc.data.lazy import LazyImages
-from amc.data.loader import LoaderImages
 from amc.data.preprocess import Preprocess
 from amc.data.sampling import Labels
-from amc.data.sources import Source, Sources
-from amc.data.splits import Part, SplitSizes, partition
+from amc.data.splits import SplitSizes, Subset, partition
 from amc.data.streamed import StreamedImages
-from amc.data.userdata import UserDataset, user_data
+from amc.data.unsplit_data import Source, UnsplitData
+from amc.data.user_data import UserDataset, user_data
+from amc.data.user_loader import LoaderImages
 from amc.utils.errors import UserError
 from amc.utils.registry import look_up
-from amc.utils.text import nearest
+from amc.utils.text import did_you_mean
 from amc.utils.user_file import FORM, is_user_function
 
-DATA: dict[str, Callable[[Preprocess | None], Sources]] = {"digits": digits, "cifar10": cifar10}
+DATA: dict[str, Callable[[Preprocess | None], UnsplitData]] = {"digits": digits, "cifar10": cifar10}
 IMAGE_FOLDER = "imagefolder:"
 MEMORY_LIMIT_BYTES = 4_000_000_000
 
@@ -44,6 +44,7 @@ class Splits:
         reward_from_train: the reward images were taken out of the training images, since the
             data has no val split: a network that was trained on them flatters itself.
         notes: what there is to tell of the data, such as files that were passed over, a line each.
+        source: the words that `load_data` found the images by; empty where they came another way.
     """
 
     train: Images
@@ -53,6 +54,7 @@ class Splits:
     class_names: tuple[str, ...] | None
     reward_from_train: bool
     notes: tuple[str, ...] = ()
+    source: str = ""
 
 
 def load_data(
@@ -66,11 +68,11 @@ def load_data(
 ) -> Splits:
     """Find the data, make its splits and read the calibration and reward images.
 
-    Image files of the other splits are opened too, so that broken ones are found now (`amc.data.checked`).
+    Image files of the other splits are opened too, so that broken ones are found now (`amc.data.broken_files`).
 
     Args:
         spec: `digits`, `cifar10`, `imagefolder:PATH`, or `path/to/file.py:function`
-            (`amc.data.userdata`).
+            (`amc.data.user_data`).
         preprocess: how images become inputs; None for the data's own way, which an image folder
             lacks. A user's function does it itself.
         sizes: how many images each split shall have.
@@ -83,26 +85,27 @@ def load_data(
     Raises:
         UserError: unknown data, data that can't be found or read, or splits that can't be made.
     """
-    sources = _sources(spec, preprocess, class_order)
-    parts = partition({name: _labels(source) for name, source in sources.parts.items()}, sizes, seed)
-    check_files(sources, parts, progress)
+    unsplit = _find(spec, preprocess, class_order)
+    parts = partition({name: _labels(source) for name, source in unsplit.sources.items()}, sizes, seed)
+    check_files(unsplit, parts, progress)
 
-    def images(name: str, part: Part) -> LazyImages | LoaderImages:
+    def images(name: str, part: Subset) -> LazyImages | LoaderImages:
         title = f"reading {name} images" if progress else None
-        return _images(sources.parts[part.source], part, memory_limit_bytes, title)
+        return _images(unsplit.sources[part.source], part, memory_limit_bytes, title)
 
     return Splits(
         train=images("training", parts.train),
         calibration=_read(images("calibration", parts.calibration)),
         reward=_read(images("reward", parts.reward)),
         test=images("test", parts.test),
-        class_names=sources.class_names,
+        class_names=unsplit.class_names,
         reward_from_train=parts.reward_from_train,
-        notes=sources.notes,
+        notes=unsplit.notes,
+        source=spec,
     )
 
 
-def _sources(spec: str, preprocess: Preprocess | None, class_order: str) -> Sources:
+def _find(spec: str, preprocess: Preprocess | None, class_order: str) -> UnsplitData:
     look_up("class order", class_order, CLASS_ORDERS)
     if spec.startswith(IMAGE_FOLDER):
         return image_folder(_folder(spec.removeprefix(IMAGE_FOLDER)), preprocess, class_order)
@@ -112,7 +115,7 @@ def _sources(spec: str, preprocess: Preprocess | None, class_order: str) -> Sour
         return user_data(spec)
     if spec in DATA:
         return DATA[spec](preprocess)
-    meant = f"did you mean {IMAGE_FOLDER}{spec}?" if spec and Path(spec).is_dir() else nearest(spec, DATA)
+    meant = f"did you mean {IMAGE_FOLDER}{spec}?" if spec and Path(spec).is_dir() else did_you_mean(spec, DATA)
     raise UserError(f"expected {', '.join(DATA)}, {IMAGE_FOLDER}PATH or {FORM} as data, got {spec!r}; {meant}")
 
 
@@ -132,7 +135,7 @@ def _labels(source: Source) -> Labels:
     return source.labels
 
 
-def _images(source: Source, part: Part, memory_limit_bytes: int, title: str | None) -> LazyImages | LoaderImages:
+def _images(source: Source, part: Subset, memory_limit_bytes: int, title: str | None) -> LazyImages | LoaderImages:
     if isinstance(source, LoaderImages):
         return source if len(part.indices) == len(source) else source.select(part.indices)
     one_process = isinstance(source, UserDataset) and source.dataset.fault is not None
@@ -140,4 +143,4 @@ def _images(source: Source, part: Part, memory_limit_bytes: int, title: str | No
 
 
 def _read(images: LazyImages | LoaderImages) -> Images:
-    return images.now if isinstance(images, LazyImages) else images
+    return images.loaded if isinstance(images, LazyImages) else images

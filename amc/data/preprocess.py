@@ -6,8 +6,6 @@ from typing import Literal
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms import functional as F
 
 from amc.data.pixels import as_8_bits
 from amc.utils.errors import UserError
@@ -70,6 +68,9 @@ class Preprocess:
         Raises:
             UserError: its pixels are of unknown range, see `amc.data.pixels`.
         """
+        from torchvision.transforms import InterpolationMode  # seconds, which a search on tensors need not wait for
+        from torchvision.transforms import functional as F
+
         resized = F.resize(
             as_8_bits(image, self.channels),
             [self.resize_size or self.image_size],

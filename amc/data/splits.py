@@ -29,7 +29,7 @@ class SplitSizes:
 
 
 @dataclass(frozen=True)
-class Part:
+class Subset:
     """Some images of one folder of the data.
 
     Attributes:
@@ -48,10 +48,10 @@ class Partition:
     `calibration` is a part of `train`; apart from that, no image is in two splits.
     """
 
-    train: Part
-    calibration: Part
-    reward: Part
-    test: Part
+    train: Subset
+    calibration: Subset
+    reward: Subset
+    test: Subset
     reward_from_train: bool
 
 
@@ -99,18 +99,18 @@ def partition(labels: Mapping[str, Labels], sizes: SplitSizes, seed: int) -> Par
     )
 
 
-def _all(labels: Mapping[str, Labels], source: str) -> Part:
-    return Part(source, np.arange(len(labels[source])))
+def _all(labels: Mapping[str, Labels], source: str) -> Subset:
+    return Subset(source, np.arange(len(labels[source])))
 
 
-def _divided(labels: Mapping[str, Labels], source: str, count: int, seed: int) -> tuple[Part, Part]:
+def _divided(labels: Mapping[str, Labels], source: str, count: int, seed: int) -> tuple[Subset, Subset]:
     """`count` random images and the others, both in their stored order."""
     drawn = np.sort(stratified(labels[source], count, seed))
     others = np.setdiff1d(np.arange(len(labels[source])), drawn)
-    return Part(source, drawn), Part(source, others)
+    return Subset(source, drawn), Subset(source, others)
 
 
-def _some(name: str, part: Part, labels: Mapping[str, Labels], count: int | None, seed: int) -> Part:
+def _some(name: str, part: Subset, labels: Mapping[str, Labels], count: int | None, seed: int) -> Subset:
     """`count` images of the part in random order; all in their stored order for None."""
     available = len(part.indices)
     if count is None or count == available:
@@ -118,4 +118,4 @@ def _some(name: str, part: Part, labels: Mapping[str, Labels], count: int | None
     if not 1 <= count <= available:
         raise UserError(f"expected 1 to {available} {name} images, got {count}; the data has no more")
     chosen = stratified(labels[part.source][part.indices], count, seed)
-    return Part(part.source, part.indices[chosen])
+    return Subset(part.source, part.indices[chosen])

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from amc.data.dataset import LabelledDataset, Selection
-from amc.data.own_files import WithOwnFiles
+from amc.data.reopened_files import ReopenFiles
 from amc.data.sampling import stratified
 from amc.utils.errors import UserError
 from amc.utils.text import one_line
@@ -50,7 +50,7 @@ class StreamedImages:
             shuffle=shuffle_seed is not None,
             num_workers=min(MAX_WORKERS, _usable_cores()) if in_workers else 0,
             collate_fn=_collate,
-            worker_init_fn=WithOwnFiles(),
+            worker_init_fn=ReopenFiles(),
             generator=torch.Generator().manual_seed(shuffle_seed or 0),
         )
         for batch in loader:

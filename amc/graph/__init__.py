@@ -1,7 +1,23 @@
-"""Analysis of a network: which channels must be cut together, and what that costs."""
+"""Which channels of a network must be cut together, found by running it once and following its operators.
+
+Read `structure` (the result: layers and channel groups), `trace_graph` (the way there), `trace_forward`, `trace` (one
+run, operator by operator), `channels` and `operators/` (what each operator does to channels), `channel_classes` and
+`grouping` (ties become groups), then `rounding`, `freeze`, `group_patterns` and `transform` (graphs from graphs).
+`inputs` and `input_spec` are what a network is given; `layer_calls` and `batch_memory` serve passes over layers.
+"""
 
 from amc.graph.inputs import Example
-from amc.graph.structure import Activation, Axis, Frozen, Group, KeptCounts, Layer, PruningGraph, Size, Statistic
+from amc.graph.structure import (
+    Activation,
+    Axis,
+    Frozen,
+    Group,
+    KeptCounts,
+    Layer,
+    PruningGraph,
+    SizeAttribute,
+    Statistic,
+)
 from amc.graph.trace_graph import trace_graph
 
 __all__ = [
@@ -13,7 +29,7 @@ __all__ = [
     "KeptCounts",
     "Layer",
     "PruningGraph",
-    "Size",
+    "SizeAttribute",
     "Statistic",
     "trace_graph",
 ]

@@ -37,18 +37,20 @@ class ActivationMemory:
 
     def __init__(self) -> None:
         self._all: list[Storage] = []
-        self._mask: dict[int, int] = {}  # where each storage that was seen last under an address is in `_all`
+        self._index_of: dict[int, int] = {}  # where each storage that was seen last under an address is in `_all`
         self._operators = 0
 
-    def give(self, tensor: Tensor, images: int) -> None:
+    def add_input(self, tensor: Tensor, images: int) -> None:
         """Note an input of the network."""
         self._add(tensor, (None,) * tensor.ndim, images, (), is_given=True)
 
-    def note(self, read: Iterable[Tensor], written: Iterable[tuple[Tensor, Labels, int]], is_elementwise: bool) -> None:
+    def add_operator(
+        self, read: Iterable[Tensor], written: Iterable[tuple[Tensor, Labels, int]], is_elementwise: bool
+    ) -> None:
         """Note an operator: what it reads; what it gives, with the labels and the number of images of each."""
         read = list(read)
         before = {_address(tensor) for tensor in read}
-        known = [self._mask[address] for address in before if address in self._mask]
+        known = [self._index_of[address] for address in before if address in self._index_of]
         for index in known:
             self._all[index].last = self._operators
         for tensor, labels, images in written:
@@ -57,14 +59,14 @@ class ActivationMemory:
                 before.add(_address(tensor))
         self._operators += 1
 
-    def keep(self, outputs: Iterable[Tensor]) -> None:
+    def add_outputs(self, outputs: Iterable[Tensor]) -> None:
         """Note the outputs of the network, which stay until its end."""
         for tensor in outputs:
-            index = self._mask.get(_address(tensor))
+            index = self._index_of.get(_address(tensor))
             if index is not None:
                 self._all[index].last = self._operators
 
-    def reused(self) -> list[Storage]:
+    def with_reuse(self) -> list[Storage]:
         """The storages that a runtime needs: element-wise operators write into what is read for the last time.
 
         That is what runtimes do. What the network was given is never written to.
@@ -92,14 +94,14 @@ class ActivationMemory:
         self, tensor: Tensor, labels: Labels, images: int, donors: tuple[int, ...], is_given: bool = False
     ) -> None:
         if not tensor.numel():
-            self._mask.pop(_address(tensor), None)
+            self._index_of.pop(_address(tensor), None)
             return
         known = tuple(label for label in labels if label is not None)
         size = tensor.numel() * tensor.element_size() // images
         rest = size
         for label in known:
             rest //= len(label)
-        self._mask[_address(tensor)] = len(self._all)
+        self._index_of[_address(tensor)] = len(self._all)
         self._all.append(Storage(known, rest, size, self._operators, self._operators, donors, is_given))
 
 

@@ -18,55 +18,57 @@ class ChannelClasses:
     off: what of a layer's outputs only some consumers read is a part of its own.
 
     Attributes:
-        of_atom: class of each atom.
-        of_class: part of each class.
+        class_of_atom: class of each atom.
+        candidate_of_class: part of each class.
         sizes: classes in each part.
         reasons: why a part is frozen: the first reason given for any of its channels.
         assumed: the operators that are assumed to follow the number of a part's channels.
     """
 
     def __init__(self, trace: Trace) -> None:
-        self.of_atom, reasons = trace.channels.classes()
-        count = int(self.of_atom.max(initial=-1)) + 1
-        produced = [self.classes(call.out[0]) for call in trace.layers]
+        self.class_of_atom, reasons = trace.channels.classes()
+        count = int(self.class_of_atom.max(initial=-1)) + 1
+        produced = [self.classes_in(call.out[0]) for call in trace.layers]
         runs = [(np.full(len(each) - 1, each[0]), each[1:]) for each in produced if len(each) > 1]
         pairs = np.stack([components(count, runs).astype(np.uint64), self._costs(_labels(trace), count)])
-        self.of_class: Atoms = np.unique(pairs, axis=1, return_inverse=True)[1].reshape(-1)
-        self.sizes = np.bincount(self.of_class, minlength=1)
+        self.candidate_of_class: Atoms = np.unique(pairs, axis=1, return_inverse=True)[1].reshape(-1)
+        self._sizes = np.bincount(self.candidate_of_class, minlength=1)
         self.reasons: dict[int, str] = {}
         for each, reason in reasons.items():
-            self.reasons.setdefault(int(self.of_class[each]), reason)
+            self.reasons.setdefault(int(self.candidate_of_class[each]), reason)
         self.assumed: dict[int, dict[str, None]] = {}
         for label, operator in trace.channels.assumed:
-            for part in self.under(label):
-                self.assumed.setdefault(part, {})[operator] = None
+            for candidate in self.candidates_in(label):
+                self.assumed.setdefault(candidate, {})[operator] = None
 
     def _costs(self, labels: Iterable[Atoms], count: int) -> NDArray[np.uint64]:
         """A number for each class that is equal for equal numbers of positions under every label."""
         rng = np.random.default_rng(0)
         result = np.zeros(count, dtype=np.uint64)
         for label in labels:
-            found, counts = np.unique(self.of_atom[label], return_counts=True)
+            found, counts = np.unique(self.class_of_atom[label], return_counts=True)
             result[found] += rng.integers(2**64, dtype=np.uint64) * counts.astype(np.uint64)
         return result
 
-    def classes(self, label: Label) -> Atoms:
+    def classes_in(self, label: Label) -> Atoms:
         """Class of each position, in order; empty for an unknown axis."""
-        return self.of_atom[label] if label is not None else np.empty(0, dtype=np.int64)
+        return self.class_of_atom[label] if label is not None else np.empty(0, dtype=np.int64)
 
-    def under(self, label: Label) -> dict[int, int]:
+    def candidates_in(self, label: Label) -> dict[int, int]:
         """The parts that have positions under `label`, in order of their first ones, and how many they have."""
-        found, first, counts = np.unique(self.of_class[self.classes(label)], return_index=True, return_counts=True)
+        found, first, counts = np.unique(
+            self.candidate_of_class[self.classes_in(label)], return_index=True, return_counts=True
+        )
         return {int(found[i]): int(counts[i]) for i in np.argsort(first)}
 
     def members(self) -> list[Atoms]:
         """Classes of each part, ascending."""
-        order = np.argsort(self.of_class, kind="stable")
-        return np.split(order, np.cumsum(self.sizes)[:-1])
+        order = np.argsort(self.candidate_of_class, kind="stable")
+        return np.split(order, np.cumsum(self._sizes)[:-1])
 
 
 def _labels(trace: Trace) -> Iterable[Atoms]:
-    for labels in trace.named.values():
+    for labels in trace.stored_labels.values():
         yield from (label for label in labels if label is not None)
     for call in trace.layers:
         yield from (label for label, _ in (call.inputs, call.weight_in, call.out) if label is not None)

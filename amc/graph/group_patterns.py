@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from amc.graph.freeze import freeze
 from amc.graph.structure import Group, PruningGraph
 from amc.utils.errors import UserError
-from amc.utils.text import nearest
+from amc.utils.text import did_you_mean
 
 
 def choose_groups(graph: PruningGraph, frozen: Sequence[str], only: Sequence[str]) -> PruningGraph:
@@ -30,7 +30,7 @@ def choose_groups(graph: PruningGraph, frozen: Sequence[str], only: Sequence[str
         if not _matches(pattern, known):
             shown = pattern or repr(pattern)
             raise UserError(
-                f"--{option} {shown} matches no layer and no module that has layers; {nearest(pattern, known)}"
+                f"--{option} {shown} matches no layer and no module that has layers; {did_you_mean(pattern, known)}"
             )
     reasons = {group.index: _reason(graph, group, frozen, only) for group in graph.groups}
     return freeze(graph, {index: reason for index, reason in reasons.items() if reason is not None})

@@ -10,7 +10,7 @@ from torch import nn
 from amc.graph.channel_classes import ChannelClasses
 from amc.graph.channels import Label
 from amc.graph.rounding import choices
-from amc.graph.structure import Activation, Axis, Frozen, Group, Layer, PruningGraph, Size, Statistic
+from amc.graph.structure import Activation, Axis, Frozen, Group, Layer, PruningGraph, SizeAttribute, Statistic
 from amc.graph.trace import LayerCall, Trace
 
 
@@ -23,36 +23,36 @@ def build_graph(
 ) -> PruningGraph:
     """Resolve ties into groups.
 
-    A part (`amc.graph.channel_classes`) is a group; it is frozen as a whole where one of its channels is, or where
+    A candidate (`amc.graph.channel_classes`) is a group; it is frozen as a whole where one of its channels is, or where
     nothing consumes it.
     """
-    parts = ChannelClasses(trace)
-    produced = [parts.under(call.out[0]) for call in trace.layers]
-    producers = _by_part(produced)
-    consumers = _by_part([parts.under(call.weight_in[0]) for call in trace.layers])
-    members = parts.members()
+    classes = ChannelClasses(trace)
+    produced = [classes.candidates_in(call.out[0]) for call in trace.layers]
+    producers = _layers_by_candidate(produced)
+    consumers = _layers_by_candidate([classes.candidates_in(call.weight_in[0]) for call in trace.layers])
+    members = classes.members()
 
     groups: list[Group] = []
     frozen: list[Frozen] = []
     settled: set[int] = set()
     units = 0
-    unit_of_class = np.full(len(parts.of_class) + 1, -1, dtype=np.int64)
+    unit_of_class = np.full(len(classes.candidate_of_class) + 1, -1, dtype=np.int64)
     for call, own in zip(trace.layers, produced, strict=True):
         if call.out[0] is None:
             frozen.append(Frozen(call.name, call.out[1], call.fixed or "a single channel"))
-        for part, width in own.items():
-            if part in settled:
+        for candidate, width in own.items():
+            if candidate in settled:
                 continue
-            settled.add(part)
-            size = len(members[part])
+            settled.add(candidate)
+            size = len(members[candidate])
             allowed = choices(size, max(width // size, 1), round_to, max_sparsity)
-            why = parts.reasons.get(part) or _why_not(
-                size, width, allowed, part in consumers, parts.assumed.get(part, {})
+            why = classes.reasons.get(candidate) or _why_not(
+                size, width, allowed, candidate in consumers, classes.assumed.get(candidate, {})
             )
             if why:
                 frozen.append(Frozen(call.name, width, why))
                 continue
-            unit_of_class[members[part]] = units + np.arange(size)
+            unit_of_class[members[candidate]] = units + np.arange(size)
             groups.append(
                 Group(
                     index=len(groups),
@@ -61,9 +61,9 @@ def build_graph(
                     units=size,
                     first_unit=units,
                     choices=allowed,
-                    producers=tuple(producers[part]),
-                    consumers=tuple(consumers[part]),
-                    assumed=tuple(parts.assumed.get(part, ())),
+                    producers=tuple(producers[candidate]),
+                    consumers=tuple(consumers[candidate]),
+                    assumed=tuple(classes.assumed.get(candidate, ())),
                 )
             )
             units += size
@@ -71,10 +71,10 @@ def build_graph(
     def axis(label: Label, size: int) -> Axis:
         if label is None:
             return Axis(np.full(size, -1, dtype=np.int64))
-        return Axis(unit_of_class[parts.of_atom[label]])
+        return Axis(unit_of_class[classes.class_of_atom[label]])
 
     tensors = {}
-    for name, labels in trace.named.items():
+    for name, labels in trace.stored_labels.items():
         found = {dim: axis(label, 0) for dim, label in enumerate(labels) if label is not None}
         cut = {dim: each for dim, each in found.items() if each.is_cuttable}
         if cut:
@@ -88,7 +88,7 @@ def build_graph(
         shapes={name: tuple(parameter.shape) for name, parameter in model.named_parameters()},
         element_sizes={name: parameter.element_size() for name, parameter in model.named_parameters()},
         sizes=tuple(
-            Size(module, attribute, tuple(axis(label, 0) for label in labels))
+            SizeAttribute(module, attribute, tuple(axis(label, 0) for label in labels))
             for module, attribute, labels in trace.sizes
         ),
         statistics=tuple(
@@ -97,7 +97,7 @@ def build_graph(
         ),
         activations=tuple(
             Activation(tuple(axis(label, 0) for label in each.labels), each.bytes, each.made, each.last)
-            for each in trace.activation_memory.reused()
+            for each in trace.activation_memory.with_reuse()
         ),
         inputs=inputs,
     )
@@ -109,12 +109,12 @@ def _unique(name: str, groups: list[Group]) -> str:
     return f"{name}#{before + 1}" if before else name
 
 
-def _by_part(layers: list[dict[int, int]]) -> dict[int, list[int]]:
-    """The layers that have something of each part, in order."""
+def _layers_by_candidate(layers: list[dict[int, int]]) -> dict[int, list[int]]:
+    """The layers that have something of each candidate, in order."""
     result: dict[int, list[int]] = {}
     for index, found in enumerate(layers):
-        for part in found:
-            result.setdefault(part, []).append(index)
+        for candidate in found:
+            result.setdefault(candidate, []).append(index)
     return result
 
 

@@ -18,7 +18,7 @@ TYPES |= {"uint8": torch.uint8, "bool": torch.bool}
 FORM = re.compile(r"(?:([^\W\d]\w*)=)?([1-9]\d*(?:x[1-9]\d*)*)(?::(\w+))?")
 
 
-def zeros(spec: str, batch: int = 1) -> Example:
+def zero_inputs(spec: str, batch: int = 1) -> Example:
     """Example of these shapes, which leave the batch out, and types, float32 where none is said; all are zero.
 
     Raises:
@@ -33,7 +33,7 @@ def zeros(spec: str, batch: int = 1) -> Example:
     return pairs[0][1] if len(pairs) == 1 else tuple(tensor for _, tensor in pairs)
 
 
-def spec_of(inputs: Example) -> str:
+def describe_inputs(inputs: Example) -> str:
     """The shapes and types of these inputs."""
     if isinstance(inputs, dict):
         return ",".join(f"{name}={_spec(tensor)}" for name, value in inputs.items() for tensor in tensors((value,)))

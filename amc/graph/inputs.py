@@ -23,7 +23,7 @@ def arguments(example: Example) -> tuple[Any, ...]:
     return (example,) if isinstance(example, Tensor) else example
 
 
-def keywords(example: Example) -> dict[str, Any]:
+def keyword_arguments(example: Example) -> dict[str, Any]:
     """The arguments of the network that are passed by name."""
     return example if isinstance(example, dict) else {}
 
@@ -35,7 +35,7 @@ def tensors(example: Example) -> list[Tensor]:
 
 def feed(model: Callable[..., Any], example: Example) -> Any:
     """What the network makes of the example."""
-    return model(*arguments(example), **keywords(example))
+    return model(*arguments(example), **keyword_arguments(example))
 
 
 def batch_size(example: Example) -> int:
@@ -43,19 +43,19 @@ def batch_size(example: Example) -> int:
     return len(tensors(example)[0])
 
 
-def copies(example: Example) -> Example:
+def clone_inputs(example: Example) -> Example:
     """The same inputs in memory of their own."""
     result: Example = tree_map(lambda leaf: leaf.clone() if isinstance(leaf, Tensor) else leaf, example)
     return result
 
 
-def first(example: Example, count: int) -> Example:
+def take_first(example: Example, count: int) -> Example:
     """The first `count` of the example's batch."""
     result: Example = tree_map(lambda leaf: leaf[:count] if isinstance(leaf, Tensor) else leaf, example)
     return result
 
 
-def parts(example: Example, most: int) -> Iterator[Example]:
+def split_batch(example: Example, most: int) -> Iterator[Example]:
     """The example's batch, at most so many of it at a time."""
     for start in range(0, batch_size(example), most):
 
@@ -65,7 +65,7 @@ def parts(example: Example, most: int) -> Iterator[Example]:
         yield tree_map(part, example)
 
 
-def together(examples: Sequence[Example]) -> Example:
+def join_batches(examples: Sequence[Example]) -> Example:
     """All batches as one."""
 
     def joined(*leaves: Any) -> Any:
@@ -75,7 +75,7 @@ def together(examples: Sequence[Example]) -> Example:
     return result
 
 
-def drawn(example: Example, batch: int, largest: int, generator: torch.Generator) -> Example:
+def random_inputs(example: Example, batch: int, largest: int, generator: torch.Generator) -> Example:
     """Random float64 inputs like those of `example`, `batch` of them, no larger in space than `largest`.
 
     Integers (classes, tokens) stay what the first input has.
@@ -93,7 +93,7 @@ def drawn(example: Example, batch: int, largest: int, generator: torch.Generator
     return result
 
 
-def cast(example: Example, dtype: torch.dtype) -> Example:
+def cast_floats(example: Example, dtype: torch.dtype) -> Example:
     """The same inputs with their floating-point tensors in `dtype`."""
 
     def of(leaf: Any) -> Any:

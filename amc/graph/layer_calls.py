@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,9 +10,9 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from amc.graph import Layer, PruningGraph
-from amc.graph.inputs import Example, batch_size, feed, first, together
-from amc.graph.trace_forward import separate_operators
+from amc.graph.inputs import Example, feed
+from amc.graph.structure import Layer
+from amc.graph.trace_forward import unfused_operators
 
 LAYERS = ("aten::convolution", "aten::addmm", "aten::mm")
 NORMS = (
@@ -26,30 +25,9 @@ NORMS = (
 ADDITIONS = ("aten::add", "aten::add_")
 
 
-LARGEST = 2**30
-"""Bytes that the largest activation may take, of all images together: with more, fewer images are used."""
-FEWEST = 100
-"""Images that are used all the same."""
-LARGEST_AT_ONCE = 2**27
-"""Bytes that an activation may take where images can be read in parts."""
-
-
-def at_once(graph: PruningGraph, calibration: Sequence[Example]) -> Example:
-    """The calibration images as one batch, as many as fit."""
-    most = max(FEWEST, images_at_once(graph, LARGEST))
-    before = accumulate((batch_size(batch) for batch in calibration), initial=0)
-    return first(together([batch for batch, start in zip(calibration, before, strict=False) if start < most]), most)
-
-
-def images_at_once(graph: PruningGraph, most: int) -> int:
-    """Of how many images the largest activation takes at most so many bytes; at least one."""
-    largest = max(layer.positions * max(len(layer.out), len(layer.inputs)) for layer in graph.layers)
-    return max(1, most // (4 * largest))
-
-
 def run_pass(model: nn.Module, inputs: Example, mode: TorchDispatchMode) -> None:
     """Run the network once, watched by `mode`."""
-    with torch.no_grad(), separate_operators(model), mode:
+    with torch.no_grad(), unfused_operators(model), mode:
         feed(model, inputs)
 
 

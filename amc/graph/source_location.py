@@ -14,7 +14,7 @@ OURS = (Path(__file__).parent, Path(__file__).parent.parent)
 """Folders of the code that runs networks; the networks of this package are in one of their own."""
 
 
-def outside_torch(lines: Iterable[tuple[str, int]]) -> str:
+def user_line(lines: Iterable[tuple[str, int]]) -> str:
     """The first of the lines, innermost first, that is not torch's, as ` (file.py:12)`; nothing where it is ours."""
     for file, number in lines:
         if not file.startswith(TORCH):
@@ -22,14 +22,14 @@ def outside_torch(lines: Iterable[tuple[str, int]]) -> str:
     return ""
 
 
-def of_frame(frame: FrameType | None) -> Iterator[tuple[str, int]]:
+def frame_lines(frame: FrameType | None) -> Iterator[tuple[str, int]]:
     """The lines that are being run, innermost first."""
     while frame is not None:
         yield frame.f_code.co_filename, frame.f_lineno
         frame = frame.f_back
 
 
-def of_error(error: BaseException) -> Iterator[tuple[str, int]]:
+def error_lines(error: BaseException) -> Iterator[tuple[str, int]]:
     """The lines that were run when an error was raised, innermost first."""
     found = []
     traceback = error.__traceback__

@@ -113,7 +113,7 @@ class Frozen:
 
 
 @dataclass(frozen=True, eq=False)
-class Size:
+class SizeAttribute:
     """An attribute of a module that says how many channels an operator takes, for each of its pieces."""
 
     module: str
@@ -161,7 +161,7 @@ class PruningGraph:
     tensors: dict[str, dict[int, Axis]] = field(repr=False)
     shapes: dict[str, tuple[int, ...]] = field(repr=False)
     element_sizes: dict[str, int] = field(repr=False)
-    sizes: tuple[Size, ...]
+    sizes: tuple[SizeAttribute, ...]
     statistics: tuple[Statistic, ...]
     activations: tuple[Activation, ...] = field(repr=False)
     inputs: str  # their shapes without the batch, and types (`amc.graph.input_spec`)

@@ -16,7 +16,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from amc.graph.activation_memory import ActivationMemory
 from amc.graph.channels import Atoms, Channels, Label, Labels
-from amc.graph.source_location import of_frame, outside_torch
+from amc.graph.source_location import frame_lines, user_line
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Call:
     @property
     def where(self) -> str:
         """For reasons: the operator, the module, and the line of the network's own code that asked for it."""
-        line = outside_torch(of_frame(self.frame))
+        line = user_line(frame_lines(self.frame))
         return f"aten.{self.name} in {self.module or 'the network itself'}{line}"
 
     def tensors(self) -> list[Tensor]:
@@ -86,49 +86,54 @@ class Trace:
         self.read_elsewhere: set[int] = set()  # layers whose output something else than one batch norm reads
         self.modules: dict[str, nn.Module] = dict(model.named_modules())
         self.stack: list[str] = [""]
-        self.named: dict[str, Labels] = {}  # labels of parameters and buffers that were used
+        self.stored_labels: dict[str, Labels] = {}  # labels of parameters and buffers that were used
         self.sizes: list[tuple[str, str, Labels]] = []  # module, its attribute, labels of the pieces that it counts
         self.statistics: list[tuple[str, int, dict[int, Atoms]]] = []  # operator, its call, labels of its input
         self.activation_memory = ActivationMemory()
         self._statistic_calls: Counter[str] = Counter()
         self._names = {id(tensor): name for name, tensor in model.named_parameters()}
         self._names |= {id(tensor): name for name, tensor in model.named_buffers() if tensor.is_floating_point()}
-        self._seen = WeakTensorKeyDictionary()
+        self._info = WeakTensorKeyDictionary()
         self._of_images = WeakTensorKeyDictionary()  # tensors that were computed from the images
         self._calls = 0
 
-    def of_another_pass(self, model: nn.Module) -> Trace:
+    def for_another_pass(self, model: nn.Module) -> Trace:
         """A watch of another forward pass through the same channels."""
         other = Trace(model, self.batch)
-        other.channels, other.named, other.sizes, other._seen = self.channels, self.named, self.sizes, self._seen
+        other.channels, other.stored_labels, other.sizes, other._info = (
+            self.channels,
+            self.stored_labels,
+            self.sizes,
+            self._info,
+        )
         return other
 
-    def seen(self, tensor: Tensor) -> TensorInfo:
+    def info(self, tensor: Tensor) -> TensorInfo:
         """What is known of `tensor`; a parameter or buffer gets fresh atoms when it is first met."""
-        known = self._seen.get(tensor)
+        known = self._info.get(tensor)
         if known is None:
             name = self._names.get(id(tensor))
             if name is None:
                 return TensorInfo((None,) * tensor.ndim)
             labels = tuple(self.channels.new(size) if size > 1 else None for size in tensor.shape)
             known = TensorInfo(labels, parameter=name)
-            self.named[name] = labels
-            self._seen[tensor] = known
+            self.stored_labels[name] = labels
+            self._info[tensor] = known
         return known
 
     def labels(self, tensor: Tensor) -> Labels:
         """Labels of the axes of `tensor`."""
-        return self.seen(tensor).labels
+        return self.info(tensor).labels
 
     def label(self, tensor: Tensor, labels: Labels, parameter: str | None = None, layer: int | None = None) -> None:
         """Note what is known of an operator's result."""
         assert len(labels) == tensor.ndim, f"{len(labels)} labels for a tensor of {tensor.ndim} axes"
-        self._seen[tensor] = TensorInfo(labels, parameter, layer)
+        self._info[tensor] = TensorInfo(labels, parameter, layer)
 
-    def note_images(self, images: Tensor) -> None:
+    def add_images(self, images: Tensor) -> None:
         """Note what the network was given."""
         self._of_images[images] = True
-        self.activation_memory.give(images, self.batch)
+        self.activation_memory.add_input(images, self.batch)
 
     def follow_images(self, call: Call) -> None:
         """Note whether the result of a call depends on the images."""
@@ -136,10 +141,10 @@ class Trace:
             for out in call.outputs():
                 self._of_images[out] = True
 
-    def note_memory(self, call: Call, is_elementwise: bool) -> None:
+    def add_memory(self, call: Call, is_elementwise: bool) -> None:
         """Note what a call reads and makes, once its results are labelled."""
         written = [(out, self.labels(out), self.batch if out in self._of_images else 1) for out in call.outputs()]
-        self.activation_memory.note(call.tensors(), written, is_elementwise)
+        self.activation_memory.add_operator(call.tensors(), written, is_elementwise)
 
     def positions(self, rows: Tensor) -> int:
         """How many of the `rows` of a layer's input belong to one image; all where they depend on no image."""

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from amc.graph.inputs import Example, copies, feed, tensors
-from amc.graph.operators import apply
+from amc.graph.inputs import Example, clone_inputs, feed, tensors
+from amc.graph.operators import apply_rule
 from amc.graph.trace import Call, Trace
 
 
@@ -32,7 +32,9 @@ class _Mode(TorchDispatchMode):
         schema = func._schema
         arguments = {argument.name: value for argument, value in zip(schema.arguments, args, strict=False)}
         name = schema.name.split("::")[1]
-        apply(self._trace, func, Call(name, arguments | (kwargs or {}), out, self._trace.stack[-1], sys._getframe(1)))
+        apply_rule(
+            self._trace, func, Call(name, arguments | (kwargs or {}), out, self._trace.stack[-1], sys._getframe(1))
+        )
         return out
 
 
@@ -56,7 +58,7 @@ def _module_stack(trace: Trace) -> Iterator[None]:
 
 
 @contextmanager
-def separate_operators(model: nn.Module) -> Iterator[None]:
+def unfused_operators(model: nn.Module) -> Iterator[None]:
     """Within it, the model runs the same operators however many inputs it is given, and whether it is trained or not.
 
     Without the fused multi-head attention, which would hide a whole encoder layer in one operator; and with all
@@ -81,7 +83,7 @@ def _can_be_trained(parameter: nn.Parameter) -> bool:
 
 
 @contextmanager
-def restored(model: nn.Module) -> Iterator[None]:
+def preserve_state(model: nn.Module) -> Iterator[None]:
     """Afterwards the model's buffers, the flags of its modules and the global random numbers are as before."""
     training = {module: module.training for module in model.modules()}
     buffers = {buffer: buffer.clone() for buffer in model.buffers()}
@@ -103,9 +105,9 @@ def trace_forward(model: nn.Module, example: Example) -> Trace:
     auxiliary heads read channels that are cut. Channels of the network's outputs are frozen.
     """
     trace = Trace(model, len(tensors(example)[0]))
-    with restored(model):
+    with preserve_state(model):
         _trace(trace, model.eval(), example)
-        if any(name not in trace.named for name, _ in model.named_parameters()):
+        if any(name not in trace.stored_labels for name, _ in model.named_parameters()):
             _trace_training(trace, model, example)
     return trace
 
@@ -117,7 +119,7 @@ def _trace_training(trace: Trace, model: nn.Module, example: Example) -> None:
     """
     for module in model.modules():
         module.training = module is model or any(True for _ in module.children())
-    again = trace.of_another_pass(model)
+    again = trace.for_another_pass(model)
     with suppress(Exception):  # it may need targets
         _trace(again, model, example)
     known = {call.weight for call in trace.layers}
@@ -125,16 +127,16 @@ def _trace_training(trace: Trace, model: nn.Module, example: Example) -> None:
 
 
 def _trace(trace: Trace, model: nn.Module, example: Example) -> None:
-    example = copies(example)  # the network may write into them
+    example = clone_inputs(example)  # the network may write into them
     for given in tensors(example):
-        trace.note_images(given)
+        trace.add_images(given)
     # no_grad, not inference_mode: there other operators appear
-    with torch.no_grad(), separate_operators(model), _module_stack(trace), _Mode(trace):
+    with torch.no_grad(), unfused_operators(model), _module_stack(trace), _Mode(trace):
         out = feed(model, example)
     outputs = output_tensors(out)
-    trace.activation_memory.keep(outputs)
+    trace.activation_memory.add_outputs(outputs)
     for tensor in outputs:
-        if (layer := trace.seen(tensor).layer) is not None:
+        if (layer := trace.info(tensor).layer) is not None:
             trace.read_elsewhere.add(layer)
         for label in trace.labels(tensor):
             trace.channels.freeze(label, "output of the network")

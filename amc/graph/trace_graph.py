@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from amc.graph.grouping import build_graph
-from amc.graph.input_spec import spec_of
+from amc.graph.input_spec import describe_inputs
 from amc.graph.inputs import Example
 from amc.graph.structure import PruningGraph
 from amc.graph.trace_forward import trace_forward
@@ -16,4 +16,4 @@ def trace_graph(
 ) -> PruningGraph:
     """The analysis without its self-check: enough to count what a network costs, not to prune it."""
     trace = trace_forward(model, example)
-    return build_graph(trace, model, spec_of(example), round_to, max_sparsity)
+    return build_graph(trace, model, describe_inputs(example), round_to, max_sparsity)

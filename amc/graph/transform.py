@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from amc.graph.structure import Axis, Group, Layer, PruningGraph
 
 
-def narrowed(graph: PruningGraph, mask: NDArray[np.bool_]) -> PruningGraph:
+def compact_graph(graph: PruningGraph, mask: NDArray[np.bool_]) -> PruningGraph:
     """The graph of the compact network in which the units `mask`, bool `(graph.unit_count,)`, are left.
 
     It has the same groups, layers and names in the same order. The numbers of units that may stay are those of `graph`
@@ -32,7 +32,7 @@ def narrowed(graph: PruningGraph, mask: NDArray[np.bool_]) -> PruningGraph:
     def layer(left: Layer) -> Layer:
         return replace(left, groups=len(left.inputs) // len(left.weight_in)) if left.groups > 1 else left
 
-    left = with_axes(graph, lambda axis: replace(axis, units=number[axis.units[axis.kept(mask)]]))
+    left = map_axes(graph, lambda axis: replace(axis, units=number[axis.units[axis.kept(mask)]]))
     shapes = {name: list(shape) for name, shape in graph.shapes.items()}
     for name, axes in left.tensors.items():
         for dim, axis in axes.items():
@@ -47,7 +47,7 @@ def narrowed(graph: PruningGraph, mask: NDArray[np.bool_]) -> PruningGraph:
     )
 
 
-def with_axes(graph: PruningGraph, change: Callable[[Axis], Axis]) -> PruningGraph:
+def map_axes(graph: PruningGraph, change: Callable[[Axis], Axis]) -> PruningGraph:
     """The graph with `change` made to every axis in it; all else stays."""
 
     def layer(old: Layer) -> Layer:

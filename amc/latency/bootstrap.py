@@ -1,4 +1,4 @@
-"""The runner as it is sent to a device: the sources of a few modules, and what starts them."""
+"""The runner as it is sent to a device: the sources of a few modules, and the command that starts them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import struct
 from importlib.resources import files
 
 MODULES = ("timing", "fingerprint", "protocol", "onnx_format", "runner")
-"""Each imports only what comes before it, and needs no more than Python 3.8, NumPy and ONNX Runtime."""
+"""The modules that are sent; each imports only those before it, Python 3.8, NumPy and ONNX Runtime."""
 BOOTSTRAP = 'import struct, sys; read = sys.stdin.buffer.read; exec(read(struct.unpack(">Q", read(8))[0]))'
 """The command that a device's Python is started with; it runs the source that it then reads."""
 
 
 def bootstrap(threads: int) -> bytes:
-    """What `BOOTSTRAP` reads to become a runner that measures with that many threads."""
+    """The bytes that a Python started with `BOOTSTRAP` reads to become a runner with that many threads."""
     folder = files("amc.latency")
     sources = {f"amc.latency.{name}": (folder / f"{name}.py").read_text(encoding="utf-8") for name in MODULES}
     source = f"""

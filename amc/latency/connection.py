@@ -1,4 +1,4 @@
-"""A process that speaks with the runner on a target."""
+"""A connection to the runner on a target, by the standard input and output of a process."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import time
 from typing import Any
 
 from amc.latency.bootstrap import bootstrap
-from amc.latency.protocol import Frame, ProtocolError, packed, read_frame
+from amc.latency.protocol import Message, ProtocolError, encoded, read_message
 from amc.latency.target import Target
 from amc.utils.errors import UserError
 
 START_SECONDS = 60.0
-"""For a connection, and for Python to start and to import there."""
+"""The seconds in which a connection is made, and Python starts and imports there."""
 NOISE = 1 << 16
-"""Bytes that a login shell may print before the runner speaks."""
+"""The number of bytes that a login shell may print before the runner answers."""
 REASONS = {
     "Could not resolve hostname": "there is no host of that name",
     "Host key verification failed": "its host key is not known here; connect once by hand with ssh",
@@ -26,26 +26,26 @@ REASONS = {
     "python3: not found": "it has no python3, which has to be 3.8 or later with numpy and onnxruntime",
     "python3: command not found": "it has no python3, which has to be 3.8 or later with numpy and onnxruntime",
 }
-"""What the last words of ssh, or of the shell there, mean."""
+"""Explanations by words of ssh's, or the remote shell's, error messages."""
 
 
 class BrokenError(Exception):
-    """The connection ended, or never came about; the message says why."""
+    """A connection ended, or was never made; the message says why."""
 
 
 class Connection:
-    """A runner on a target, until it is closed or breaks.
+    """A connection to a runner on a target, until it is closed or breaks.
 
     Args:
-        target: Where.
-        threads: Threads of the runtime there.
+        target: The machine that the runner is started on.
+        threads: The number of threads of the runtime there.
 
     Attributes:
-        fingerprint: What the runner says of its machine.
+        fingerprint: The description of its machine that the runner sends (`amc.latency.fingerprint`).
 
     Raises:
-        BrokenError: the target can't be reached.
-        UserError: it lacks what the runner needs.
+        BrokenError: The target can't be reached.
+        UserError: The target lacks what the runner needs, or this machine lacks ssh.
     """
 
     def __init__(self, target: Target, threads: int) -> None:
@@ -71,13 +71,13 @@ class Connection:
             raise UserError(f"{target.name}: {greeting.header['refused']}")
         self.fingerprint: dict[str, Any] = greeting.header["fingerprint"]
 
-    def exchange(self, request: Frame, seconds: float) -> Frame:
-        """The runner's answer, for which it has so many seconds.
+    def exchange(self, request: Message, seconds: float) -> Message:
+        """The runner's answer to a request, for which it has that many seconds.
 
         Raises:
-            BrokenError: there is none; the connection can't be used again.
+            BrokenError: There is no answer; the connection can't be used again.
         """
-        return self._exchanged(packed(request), seconds)
+        return self._exchanged(encoded(request), seconds)
 
     def close(self) -> None:
         """End the process here; the runner ends when its input does."""
@@ -90,7 +90,7 @@ class Connection:
         self._process.stdout.close()
         self._errors.close()
 
-    def _exchanged(self, content: bytes, seconds: float, noise: int = 0) -> Frame:
+    def _exchanged(self, content: bytes, seconds: float, noise: int = 0) -> Message:
         end = time.monotonic() + seconds
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -105,12 +105,12 @@ class Connection:
         try:
             self._process.stdin.write(content)
             self._process.stdin.flush()
-            return read_frame(read, noise)
+            return read_message(read, noise)
         except (EOFError, OSError, ProtocolError) as error:
             raise BrokenError(self._reason(error)) from error
 
     def _reason(self, error: Exception) -> str:
-        """Why the process ended: by what it last wrote to standard error, else by what was seen here."""
+        """The reason why the process ended: by what it last wrote to standard error, else by `error`."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=1)
         self._errors.seek(0)

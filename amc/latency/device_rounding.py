@@ -1,4 +1,4 @@
-"""The rounding of widths that a device likes."""
+"""The rounding of widths that costs next to nothing on a device."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ from amc.graph import KeptCounts, PruningGraph
 from amc.latency.random_kept_counts import random_kept_counts
 
 STEPS = (32, 16, 8, 4, 2)
-"""Channels."""
+"""The steps that are tried, in channels."""
 FREE = 0.05
-"""What rounding up may cost of the latency, on average, to count as free: about what the table is off by."""
+"""The rise of the latency, on average, up to which rounding up counts as free: about the error of the table."""
 NETWORKS = 32
+"""The number of random compact networks whose widths are rounded up."""
 
 
 def device_rounding(graph: PruningGraph, latency: CostFunction, seed: int = 0) -> int:
     """The largest step in channels to which widths can be rounded up for next to nothing; 1 where none is free.
 
-    `graph` is the analysis without rounding, `latency` a cost of it in ms.
+    Args:
+        graph: The analysis without rounding.
+        latency: The latency in ms as a function of the kept counts.
+        seed: The seed of the random compact networks.
     """
     networks = random_kept_counts(graph, NETWORKS, seed)
     before = np.array([latency(kept_counts) for kept_counts in networks])

@@ -1,4 +1,4 @@
-"""Latency in PyTorch itself, in this process."""
+"""Latency in PyTorch's eager mode, in this process."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from amc.graph.inputs import Example, feed
 from amc.latency.fingerprint import fingerprint
 from amc.latency.timing import Timer, Timing, measure, wall_timer
 from amc.scoring.metrics import check_runs
-from amc.utils.copying import copied
+from amc.utils.copying import copy_network
 
 
 class Eager:
-    """Measures networks as they are, on the CPU by the clock, on a GPU by its own events.
+    """Measures networks in PyTorch's eager mode, on the CPU by the clock, on a GPU by its own events.
 
     Args:
         device: Where networks run.
-        threads: Threads that work on one operator, on the CPU.
+        threads: The number of threads that work on one operator, on the CPU.
+
+    Attributes:
+        fingerprint: The description of machine and runtime (`amc.latency.fingerprint`).
     """
 
     def __init__(self, device: torch.device, threads: int = 1) -> None:
@@ -36,17 +39,26 @@ class Eager:
     def measure(
         self, networks: Sequence[nn.Module], example: Example, precision: float = 0.01, limit: float = 30.0
     ) -> Timing:
-        """Measure networks together (`amc.latency.timing.measure`) on one input, as they are in evaluation mode.
+        """Measure networks against each other on one input, in evaluation mode.
+
+        Args:
+            networks: The networks, which are not changed.
+            example: The input of all, `(n, ...)`.
+            precision: The wanted `Timing.spread`.
+            limit: The seconds that measuring may take (`amc.latency.timing.measure`).
 
         Raises:
-            UserError: a network does not take the example.
+            UserError: A network does not take the example.
         """
         batch = tree_map(lambda leaf: leaf.to(self._device) if isinstance(leaf, Tensor) else leaf, example)
-        ready = [copied(network).to(self._device).eval() for network in networks]
+        ready = [copy_network(network).to(self._device).eval() for network in networks]
         for network in ready:
             check_runs(network, batch)
         with self._settings(), torch.inference_mode():
             return measure([self._timer(network, batch) for network in ready], precision, limit)
+
+    def close(self) -> None:
+        """Do nothing, since nothing is held between measurements."""
 
     def _timer(self, network: nn.Module, batch: Example) -> Timer:
         if self._device.type == "cuda":

@@ -1,6 +1,6 @@
-"""What a latency depends on besides the network.
+"""The description of machine and runtime that a latency depends on besides the network.
 
-Needs the standard library alone: it also runs on devices, by Python 3.8 and later.
+It needs the standard library alone: it also runs on devices, by Python 3.8 and later.
 """
 
 from __future__ import annotations
@@ -12,7 +12,12 @@ from typing import Any
 
 
 def fingerprint(runtime: str, threads: int) -> dict[str, Any]:
-    """This machine, and a runtime on it, such as `onnxruntime 1.22.0`, with that many threads."""
+    """A description of this machine, for JSON.
+
+    Args:
+        runtime: Name and version of what runs networks, such as `onnxruntime 1.22.0`.
+        threads: The number of threads that work on one operator.
+    """
     return {
         "cpu": _cpu(),
         "cores": os.cpu_count(),
@@ -24,7 +29,7 @@ def fingerprint(runtime: str, threads: int) -> dict[str, Any]:
 
 
 def _cpu() -> str:
-    """The processor's model as the kernel names it."""
+    """The name of the processor's model, as the kernel has it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""A machine on which networks are measured through ONNX Runtime."""
+"""A machine on which networks are measured in ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -7,31 +7,34 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from amc.latency.connection import BrokenError, Connection
-from amc.latency.protocol import BODY_LIMIT, Frame
+from amc.latency.protocol import BODY_LIMIT, Message
 from amc.latency.target import Target
 from amc.latency.timing import Estimate, Timing
 from amc.utils.errors import UserError
 
 WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)
-"""Seconds before each try to reach a device again."""
+"""The seconds before each try to reach a device again."""
 ANSWER_SECONDS = 120.0
-"""For an answer, beyond what the measurement may take: sending the networks, reading them, a round of slow passes."""
+"""The seconds that an answer may take beyond the measurement: sending and reading networks, a round of slow passes."""
 
 
 class DeviceLostError(UserError):
-    """A device that was there can't be reached any more; what was measured before is as good as ever."""
+    """A device can't be reached any more; what was measured before still holds."""
 
 
 class Device:
     """Measures ONNX models on a target, over one connection that is made again when it breaks.
 
     Args:
-        target: Where.
-        threads: Threads that work on one operator.
-        sleep: Waits so many seconds.
+        target: The machine.
+        threads: The number of threads that work on one operator.
+        sleep: Waits that many seconds.
+
+    Attributes:
+        fingerprint: The description of machine and runtime (`amc.latency.fingerprint`).
 
     Raises:
-        UserError: the target can't be reached, or lacks what the runner needs.
+        UserError: The target can't be reached, or lacks what the runner needs.
     """
 
     def __init__(self, target: Target, threads: int = 1, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -48,12 +51,12 @@ class Device:
 
     @property
     def target(self) -> str:
-        """Its name, as it was asked for."""
+        """The name of the target, as the user gave it."""
         return self._target.name
 
     @property
     def runtime(self) -> str:
-        """What runs networks there, with its version, and how many threads."""
+        """The name and version of what runs networks there, and the number of threads, in words."""
         return f"{self.fingerprint['runtime']}, {self._threads} thread(s)"
 
     def __enter__(self) -> Device:
@@ -62,21 +65,21 @@ class Device:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close()
+        self.close()
 
     def measure(self, models: Sequence[bytes], precision: float = 0.01, limit: float = 30.0) -> Timing:
-        """Measure models together, as `amc.latency.timing.measure` does there.
+        """Measure models against each other on the device (`amc.latency.timing.measure`).
 
         Args:
-            models: ONNX files with inputs of fixed shape and the weights in them.
-            precision: The wanted spread.
-            limit: Seconds.
+            models: Serialised ONNX models with inputs of fixed shape and the weights in them.
+            precision: The wanted `Timing.spread`.
+            limit: The seconds that measuring may take.
 
         Raises:
-            UserError: the device refuses a model, or has no room or time for it.
-            DeviceLostError: the device is gone.
+            UserError: The device refuses a model, or has no memory or time for it.
+            DeviceLostError: The device is gone.
         """
-        request = Frame(
+        request = Message(
             {"sizes": [len(model) for model in models], "precision": precision, "limit": limit}, b"".join(models)
         )
         if len(request.body) > BODY_LIMIT:
@@ -87,7 +90,7 @@ class Device:
         latencies, ratios = ([Estimate(*each) for each in answer[key]] for key in ("latencies", "ratios"))
         return Timing(latencies, ratios, answer["rounds"])
 
-    def _answer(self, request: Frame, seconds: float) -> Frame:
+    def _answer(self, request: Message, seconds: float) -> Message:
         waits = iter(WAITS)
         while True:
             try:
@@ -95,13 +98,14 @@ class Device:
                     self._connection = Connection(self._target, self._threads)
                 return self._connection.exchange(request, seconds)
             except BrokenError as error:
-                self._close()
+                self.close()
                 wait = next(waits, None)
                 if wait is None:
                     raise DeviceLostError(f"{self._target.name} went away: {error}") from error
                 self._sleep(wait)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """End the connection; the next measurement makes another."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -1,6 +1,6 @@
 """Whether bytes are an ONNX model that stands alone, told from the wire format of protocol buffers.
 
-Needs the standard library alone: it also runs on devices, which have no `onnx` package, by Python 3.8 and later.
+It needs the standard library alone: it also runs on devices, which have no `onnx` package, by Python 3.8 and later.
 Numbers of fields are those of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
 """
 
@@ -17,16 +17,19 @@ NESTED: dict[str, dict[int, str]] = {
     "sparse tensor": {1: "tensor", 2: "tensor"},
     "tensor": {},
 }
-"""Messages in which a tensor may be: of each, the fields that hold such a message."""
+"""The messages in which a tensor may be: for each, the fields that hold another one of them."""
 GRAPH = 7
+"""The field of a model that holds its graph."""
 EXTERNAL_DATA, DATA_LOCATION = 13, 14
-"""Fields of a tensor."""
+"""The fields of a tensor that say where its data is."""
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+"""The wire types of protocol buffers."""
 DEEPEST = 30
+"""The largest depth to which messages may be nested."""
 
 
 def refusal(content: bytes) -> str:
-    """Why `content` is not run; empty where it may be."""
+    """The reason why a model `content` is not run; empty where it may be run."""
     try:
         if not any(number == GRAPH for number, _ in _fields(memoryview(content))):
             return "it is no ONNX model"
@@ -38,7 +41,7 @@ def refusal(content: bytes) -> str:
 
 
 def _leaves_the_file(kind: str, message: memoryview, depth: int) -> bool:
-    """Whether a tensor in the message has its data elsewhere."""
+    """Whether a tensor in the message has its data in another file."""
     if not depth:
         raise ValueError("nested too deeply")
     for number, value in _fields(message):
@@ -54,7 +57,7 @@ def _leaves_the_file(kind: str, message: memoryview, depth: int) -> bool:
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Number and value of each field, in order."""
+    """The number and the value of each field, in order."""
     place = 0
     while place < len(message):
         key, place = _varint(message, place)

@@ -1,6 +1,6 @@
-"""One ONNX export that serves all compact networks: its initialisers are cut as the parameters are.
+"""One ONNX export that serves all compact networks: its initialisers are sliced as the parameters are.
 
-An export takes seconds, a cut milliseconds.
+An export takes seconds, slicing it takes milliseconds.
 """
 
 from __future__ import annotations
@@ -12,62 +12,63 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from amc.artifacts.portable import onnx_as_it_is
+from amc.artifacts.onnx_conversion import unoptimised_onnx
 from amc.graph import Example, PruningGraph
-from amc.pruning.slicing import Selection, UnitMask, choose, compact, select
+from amc.pruning.slicing import Selection, UnitMask, choose_units, compact, make_selection
 
 if TYPE_CHECKING:
     import onnx
 
 INFERRED = -1
-"""A size in the shape of a Reshape that follows from the others."""
+"""The size in the shape of a Reshape that ONNX infers from the others."""
 
 
 class Exporter:
-    """Compact networks of one network as ONNX, by cutting where that gives what exporting gives.
+    """Exports the compact networks of one network as ONNX, by slicing one export where that gives the same.
 
-    Whether it does is found out once: a network with about half of every group is exported too, and must equal the cut
-    one node by node. Shapes written into Reshape nodes are left to be inferred where a single size in them differs.
+    Whether it does is found out once: a network with about half of every group is exported too, and must equal the
+    sliced one node by node. Shapes written into Reshape nodes are left to be inferred where a single size in them
+    differs.
 
     Args:
         model: The network, which is not changed.
-        graph: Its analysis.
-        example: What it is given.
+        graph: The network's analysis.
+        example: An input of the network.
 
     Attributes:
         graph: The analysis.
         whole: The export of the network as it is.
-        cuts: Whether networks are cut; else each is exported.
+        can_slice: Whether the export is sliced; else each compact network is exported.
 
     Raises:
-        UserError: packages are missing, or the network can't be exported.
+        UserError: Packages are missing, or the network can't be exported.
     """
 
     def __init__(self, model: nn.Module, graph: PruningGraph, example: Example) -> None:
         self._model = model
         self.graph = graph
         self._example = example
-        self.whole = _plain(onnx_as_it_is(model, example))
+        self.whole = _plain(unoptimised_onnx(model, example))
         self._arrays = _arrays(self.whole)
         halves = np.array([group.choices[len(group.choices) // 2] for group in graph.groups], dtype=np.int64)
-        selection = select(graph, model, choose(graph, np.zeros(graph.unit_count), halves))
-        probe = _plain(onnx_as_it_is(compact(model, selection), example))
+        selection = make_selection(graph, model, choose_units(graph, np.zeros(graph.unit_count), halves))
+        probe = _plain(unoptimised_onnx(compact(model, selection), example))
         _infer_what_differs(self.whole, probe)
-        self.cuts = _same_but_for_values(self._cut(selection), probe)
+        self.can_slice = _same_but_for_values(self._sliced(selection), probe)
 
     @property
     def original(self) -> bytes:
-        """The network as it is."""
+        """The network as it is, as a serialised ONNX model."""
         return self.whole.SerializeToString()
 
     def compact(self, mask: UnitMask) -> bytes:
-        """The network in which the units `mask` are left, with the weights that the original has there."""
-        selection = select(self.graph, self._model, mask)
-        if self.cuts:
-            return self._cut(selection).SerializeToString()
-        return onnx_as_it_is(compact(self._model, selection), self._example).SerializeToString()
+        """The compact network in which the units `mask` stay, with the original's weights, as serialised ONNX."""
+        selection = make_selection(self.graph, self._model, mask)
+        if self.can_slice:
+            return self._sliced(selection).SerializeToString()
+        return unoptimised_onnx(compact(self._model, selection), self._example).SerializeToString()
 
-    def _cut(self, selection: Selection) -> onnx.ModelProto:
+    def _sliced(self, selection: Selection) -> onnx.ModelProto:
         from onnx import ModelProto, numpy_helper
 
         result = ModelProto()
@@ -87,7 +88,7 @@ class Exporter:
 
 
 def _plain(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Without what says nothing of the computation: shapes of what is between the nodes, notes of the exporter."""
+    """The model without what is no part of the computation: shapes between the nodes, notes of the exporter."""
     del model.graph.value_info[:]
     del model.metadata_props[:]
     del model.graph.metadata_props[:]
@@ -114,7 +115,7 @@ def _infer_what_differs(whole: onnx.ModelProto, probe: onnx.ModelProto) -> None:
     from onnx import numpy_helper
 
     known = _integers(whole), _integers(probe)
-    for nodes in zip(whole.graph.node, probe.graph.node, strict=False):  # of other networks, which are not cut
+    for nodes in zip(whole.graph.node, probe.graph.node, strict=False):  # unequal lengths: then nothing is sliced
         if any(node.op_type != "Reshape" for node in nodes):
             continue
         shape, other = (values.get(node.input[1]) for values, node in zip(known, nodes, strict=True))
@@ -130,7 +131,7 @@ def _infer_what_differs(whole: onnx.ModelProto, probe: onnx.ModelProto) -> None:
 
 
 def _integers(model: onnx.ModelProto) -> dict[str, NDArray[np.int64]]:
-    """Integers that are written into the model, by the name of the tensor: constants, and what is joined of them."""
+    """The integers that are written into a model, by the name of the tensor: constants, and what is joined of them."""
     from onnx import helper, numpy_helper
 
     values = {name: array for name, array in _arrays(model).items() if array.dtype == np.int64}
@@ -157,15 +158,15 @@ def _drop_unused(model: onnx.ModelProto) -> None:
     model.graph.node.extend(reversed(kept))
 
 
-def _same_but_for_values(cut: onnx.ModelProto, exported: onnx.ModelProto) -> bool:
+def _same_but_for_values(sliced: onnx.ModelProto, exported: onnx.ModelProto) -> bool:
     """Whether both compute the same but for the values of floating-point initialisers, which need only be as large."""
-    nodes = [[each.SerializeToString() for each in model.graph.node] for model in (cut, exported)]
-    outputs = [[each.SerializeToString() for each in model.graph.output] for model in (cut, exported)]
-    return nodes[0] == nodes[1] and outputs[0] == outputs[1] and _forms(cut) == _forms(exported)
+    nodes = [[each.SerializeToString() for each in model.graph.node] for model in (sliced, exported)]
+    outputs = [[each.SerializeToString() for each in model.graph.output] for model in (sliced, exported)]
+    return nodes[0] == nodes[1] and outputs[0] == outputs[1] and _forms(sliced) == _forms(exported)
 
 
 def _forms(model: onnx.ModelProto) -> dict[str, object]:
-    """Of each initialiser its type and shape; of one that is not floating-point its values too."""
+    """The type and shape of each initialiser by name; of one that is not floating-point its values too."""
     return {
         name: (array.dtype, array.shape) if array.dtype.kind == "f" else (array.dtype, array.tolist())
         for name, array in _arrays(model).items()

@@ -1,6 +1,6 @@
-"""What travels between a search and a device: a JSON header and bytes, with their lengths before them.
+"""The messages between a search and a device: a JSON header and bytes, with their lengths before them.
 
-Needs the standard library alone: it also runs on devices, by Python 3.8 and later.
+It needs the standard library alone: it also runs on devices, by Python 3.8 and later.
 """
 
 from __future__ import annotations
@@ -11,52 +11,60 @@ from typing import Any, Callable, NamedTuple
 
 VERSION = 1
 MAGIC = b"\x00AMC\x01\xff\n\x02"
+"""The bytes that every message begins with; no login shell prints them."""
 LENGTHS = struct.Struct(">IQ")
+"""The lengths of header and body in bytes, which come next."""
 HEADER_LIMIT = 1 << 20
+"""The largest header in bytes."""
 BODY_LIMIT = 1 << 30
-"""Bytes."""
+"""The largest body in bytes."""
 
 Read = Callable[[int], bytes]
-"""Reads that many bytes, fewer only at the end; raises where there is none left."""
+"""A function that returns that many bytes, or fewer, and none at the end; it may raise."""
 
 
-class Frame(NamedTuple):
-    """A header that says what the bytes are."""
+class Message(NamedTuple):
+    """A request or an answer.
+
+    Attributes:
+        header: What it says, for JSON.
+        body: The bytes that go with it, such as ONNX models one after the other.
+    """
 
     header: dict[str, Any]
     body: bytes = b""
 
 
 class ProtocolError(Exception):
-    """The other side does not speak as it should."""
+    """The other side does not follow the protocol; the message says how."""
 
 
-def packed(frame: Frame) -> bytes:
-    """The frame as it travels."""
-    header = json.dumps({"version": VERSION, **frame.header}, allow_nan=False).encode()
-    return MAGIC + LENGTHS.pack(len(header), len(frame.body)) + header + frame.body
+def encoded(message: Message) -> bytes:
+    """The bytes of a message as they are sent."""
+    header = json.dumps({"version": VERSION, **message.header}, allow_nan=False).encode()
+    return MAGIC + LENGTHS.pack(len(header), len(message.body)) + header + message.body
 
 
-def read_frame(read: Read, noise: int = 0) -> Frame:
-    """The next frame.
+def read_message(read: Read, noise: int = 0) -> Message:
+    """The next message.
 
     Args:
-        read: Where it comes from.
-        noise: Bytes that may come before it, such as a greeting of the login shell.
+        read: Reads the bytes.
+        noise: The number of bytes that may come before it, such as a greeting of the login shell.
 
     Raises:
-        ProtocolError: it is none, is too long, or is of another version.
-        EOFError: there is none, or only a part of it.
+        ProtocolError: What comes is no message, or is too long or of another version.
+        EOFError: Nothing comes, or only a part of a message.
     """
     start = _exactly(read, len(MAGIC))
     while start != MAGIC:
         if not noise:
-            raise ProtocolError("expected a frame, got {!r}".format(start))
+            raise ProtocolError("expected a message, got {!r}".format(start))
         noise -= 1
         start = start[1:] + _exactly(read, 1)
     header_length, body_length = LENGTHS.unpack(_exactly(read, LENGTHS.size))
     if header_length > HEADER_LIMIT or body_length > BODY_LIMIT:
-        raise ProtocolError("a frame of {} + {} bytes is too long".format(header_length, body_length))
+        raise ProtocolError("a message of {} + {} bytes is too long".format(header_length, body_length))
     try:
         header = json.loads(_exactly(read, header_length).decode())
     except ValueError as error:
@@ -64,7 +72,7 @@ def read_frame(read: Read, noise: int = 0) -> Frame:
     body = _exactly(read, body_length)
     if not isinstance(header, dict) or header.get("version") != VERSION:
         raise ProtocolError("expected a header of version {}, got {!r}".format(VERSION, header))
-    return Frame(header, body)
+    return Message(header, body)
 
 
 def _exactly(read: Read, length: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Random compact networks, to measure and to try things on."""
+"""Random compact networks, to measure them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from amc.graph import KeptCounts, PruningGraph
 
 
 def random_kept_counts(graph: PruningGraph, count: int, seed: int) -> list[KeptCounts]:
-    """Kept counts of `count` networks, from nearly whole to nearly the least.
+    """The kept counts of `count` random networks, int64 `(groups,)` each, from nearly whole to nearly the least.
 
-    Groups vary around a level of the network.
+    The groups of a network vary around a level of its own.
     """
     rng = np.random.default_rng(seed)
     budgets = Budgets(graph, ())

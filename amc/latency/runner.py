@@ -1,7 +1,7 @@
-"""What runs on the device: measures the ONNX models that it is sent, and nothing else.
+"""The program that runs on a device: it measures the ONNX models that it is sent, and does nothing else.
 
-Needs Python 3.8 or later, NumPy and ONNX Runtime. It arrives over standard input with the modules that it imports from
-here (`amc.latency.bootstrap`), writes no file and opens no port. Requests come on standard input, answers go to
+It needs Python 3.8 or later, NumPy and ONNX Runtime. It arrives over standard input with the modules that it imports
+from here (`amc.latency.bootstrap`), writes no file and opens no port. Requests come on standard input, answers go to
 standard output. The first answer is the fingerprint of the device.
 """
 
@@ -19,41 +19,41 @@ from typing import Any, Callable
 
 from amc.latency.fingerprint import fingerprint
 from amc.latency.onnx_format import refusal
-from amc.latency.protocol import Frame, ProtocolError, packed, read_frame
+from amc.latency.protocol import Message, ProtocolError, encoded, read_message
 from amc.latency.timing import measure, wall_timer
 
 MEMORY_LIMIT = 8 << 30
-"""Bytes of address space, or what the device has if that is less."""
+"""The address space of the runner in bytes, or the device's memory if that is less."""
 GRACE_SECONDS = 60
-"""What reading the models and one round may take beyond the time that is asked for."""
+"""The seconds that reading the models and one round may take beyond the time that is asked for."""
 STUCK_SECONDS = 30
-"""After the grace; whatever still runs then, such as a pass that never ends, ends with this process."""
+"""The seconds after those at which this process ends itself, whatever still runs, such as a pass that never ends."""
 
 
 class Refused(Exception):  # noqa: N818
-    """A request that is answered with a reason."""
+    """A request is not served; the answer has the message of this error as the reason."""
 
 
 def serve(threads: int) -> None:
-    """Answer requests until standard input ends."""
+    """Answer requests until standard input ends, with that many threads on one operator."""
     write = _private_output()
     try:
         _limit_memory()
         runtime = _runtime()
     except ImportError as error:
-        write(Frame({"refused": "the device's {} has no package {}".format(_python(), error.name)}))
+        write(Message({"refused": "the device's {} has no package {}".format(_python(), error.name)}))
         return
-    write(Frame({"fingerprint": fingerprint("onnxruntime {}".format(runtime.__version__), threads)}))
+    write(Message({"fingerprint": fingerprint("onnxruntime {}".format(runtime.__version__), threads)}))
     threading.Thread(target=_end_with_search, daemon=True).start()
     while True:
         try:
-            request = read_frame(sys.stdin.buffer.read)
+            request = read_message(sys.stdin.buffer.read)
         except EOFError:
             return
         write(_answer(runtime, request, threads))
 
 
-def _answer(runtime: Any, request: Frame, threads: int) -> Frame:
+def _answer(runtime: Any, request: Message, threads: int) -> Message:
     header = request.header
     try:
         sizes, precision, limit = header["sizes"], float(header["precision"]), float(header["limit"])
@@ -67,19 +67,19 @@ def _answer(runtime: Any, request: Frame, threads: int) -> Frame:
         runs = [_network(runtime, content, threads) for content in _parts(request.body, sizes)]
         timing = measure([wall_timer(run) for run in runs], precision, limit)
     except Refused as error:
-        return Frame({"refused": str(error)})
+        return Message({"refused": str(error)})
     except MemoryError:
-        return Frame({"refused": "the device has too little memory for the network"})
+        return Message({"refused": "the device has too little memory for the network"})
     except TimeoutError:
-        return Frame({"refused": "the network takes more than {} seconds".format(seconds)})
+        return Message({"refused": "the network takes more than {} seconds".format(seconds)})
     finally:
         signal.alarm(0)
         faulthandler.cancel_dump_traceback_later()
-    return Frame({"latencies": timing.latencies, "ratios": timing.ratios, "rounds": timing.rounds})
+    return Message({"latencies": timing.latencies, "ratios": timing.ratios, "rounds": timing.rounds})
 
 
 def _parts(body: bytes, sizes: list[int]) -> list[bytes]:
-    """The models, one after the other in `body`."""
+    """The models that lie one after the other in `body`."""
     if not sizes or sum(sizes) != len(body):
         raise ProtocolError("models of {} bytes, got {}".format(sizes, len(body)))
     parts, start = [], 0
@@ -90,7 +90,7 @@ def _parts(body: bytes, sizes: list[int]) -> list[bytes]:
 
 
 def _network(runtime: Any, content: bytes, threads: int) -> Callable[[], object]:
-    """A model as a call that runs it once, on random inputs."""
+    """A function that runs a model once, on random inputs."""
     reason = refusal(content)
     if reason:
         raise Refused("the runner takes no such network: {}".format(reason))
@@ -106,7 +106,7 @@ def _network(runtime: Any, content: bytes, threads: int) -> Callable[[], object]
 
 
 def _options(runtime: Any, threads: int) -> Any:
-    """Operators one after the other; threads that wait for work after a pass would slow the next network's."""
+    """The options of a session: operators run one after the other, and no thread goes on spinning after a pass."""
     options = runtime.SessionOptions()
     options.log_severity_level = 4
     options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
@@ -119,7 +119,7 @@ def _options(runtime: Any, threads: int) -> Any:
 
 
 def _input(wanted: Any) -> Any:
-    """Normal numbers, or zeros where they are not floating-point: places in a table, masks."""
+    """An input of random normal numbers, or of zeros where it is not floating-point: indices, masks."""
     import numpy as np
 
     if not all(isinstance(size, int) for size in wanted.shape):
@@ -139,13 +139,13 @@ def _runtime() -> Any:
     return onnxruntime
 
 
-def _private_output() -> Callable[[Frame], None]:
-    """Standard output for frames alone: whatever else is printed goes to standard error."""
+def _private_output() -> Callable[[Message], None]:
+    """A function that writes messages to standard output; whatever else is printed goes to standard error."""
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
 
-    def write(frame: Frame) -> None:
-        output.write(packed(frame))
+    def write(message: Message) -> None:
+        output.write(encoded(message))
         output.flush()
 
     return write

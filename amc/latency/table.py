@@ -1,4 +1,4 @@
-"""The latency table of a device and runtime: what layers take there over their numbers of channels."""
+"""The latency table of a device and runtime: the latency of layers over their numbers of channels."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from numpy.typing import NDArray
 from amc.artifacts.checked_json import check_schema, checked, read_object
 from amc.cost.axis_lengths import AxisLengths
 from amc.graph import KeptCounts, PruningGraph
-from amc.latency.layer_latency import LayerLatency, Point, bilinear
-from amc.latency.shapes import LayerShape
+from amc.latency.layer_profile import LayerLatency, Point, bilinear
+from amc.latency.layer_shapes import LayerShape
 from amc.utils.errors import UserError
 from amc.utils.files import write_json
 
 SCHEMA = 1
 DECISIVE = ("cpu", "runtime", "threads")
-"""Entries of a fingerprint that a latency depends on."""
+"""The entries of a fingerprint that a latency depends on."""
 
 
 @dataclass(eq=False)
 class LayerTimes:
-    """What was measured of a layer.
+    """The measurements of one layer.
 
     Attributes:
-        milliseconds: With all channels.
+        milliseconds: The latency with all channels, in ms.
         least: The fewest input and output channels that were asked for.
-        points: By input and output channels: the share of that, measured in turn with it.
-        done: Whether the profiles are as close as was wished.
+        points: The latency by numbers of input and output channels, as a share of that with all, measured in turn.
+        done: Whether the profiles are as fine as was wanted.
     """
 
     milliseconds: float
@@ -43,7 +43,16 @@ class LayerTimes:
 
 
 class LatencyTable:
-    """Layers by shape, of the device with that fingerprint."""
+    """The measurements of layers on one device.
+
+    Args:
+        fingerprint: The description of device and runtime (`amc.latency.fingerprint`).
+        layers: The measurements by the shape of the layer, none if not given.
+
+    Attributes:
+        fingerprint: The description of device and runtime.
+        layers: The measurements by the shape of the layer.
+    """
 
     def __init__(self, fingerprint: Mapping[str, Any], layers: Mapping[LayerShape, LayerTimes] | None = None) -> None:
         self.fingerprint = dict(fingerprint)
@@ -51,19 +60,24 @@ class LatencyTable:
 
     @property
     def points(self) -> int:
-        """How many small networks were measured."""
+        """The number of small networks that were measured."""
         return sum(1 + len(times.points) for times in self.layers.values())
 
     def cost(self, graph: PruningGraph, shapes: Mapping[int, LayerShape]) -> TableCost:
-        """The latency of the layers of `graph`, of which `shapes` are those of the original network by their place."""
-        surfaces = {
+        """The summed latency of a network's layers as a function of the kept counts.
+
+        Args:
+            graph: The analysis of the original, or of what it was pruned to.
+            shapes: The shapes of the original's layers, by their position in the analysis.
+        """
+        latencies = {
             place: LayerLatency(shape, self.layers[shape].points, self.layers[shape].least)
             for place, shape in shapes.items()
         }
-        return TableCost(graph, surfaces, {place: self.layers[shape].milliseconds for place, shape in shapes.items()})
+        return TableCost(graph, latencies, {place: self.layers[shape].milliseconds for place, shape in shapes.items()})
 
     def write(self, path: Path) -> None:
-        """Write it, whole or not at all."""
+        """Write the table to a JSON file, whole or not at all."""
         layers = [
             _StoredLayer(
                 shape=shape,
@@ -97,14 +111,20 @@ class _StoredTable:
 
 
 class TableCost:
-    """The summed latency of the layers in ms, as a function of the keeps; layers without a surface count nothing."""
+    """The summed latency of layers in ms as a function of the kept counts.
+
+    Args:
+        graph: The network's analysis.
+        latencies: The latency of layers over their channels, as shares, by position; other layers count nothing.
+        milliseconds: The latency of the same layers with all channels, in ms.
+    """
 
     def __init__(
-        self, graph: PruningGraph, surfaces: Mapping[int, LayerLatency], milliseconds: Mapping[int, float]
+        self, graph: PruningGraph, latencies: Mapping[int, LayerLatency], milliseconds: Mapping[int, float]
     ) -> None:
-        self._places = np.array(sorted(surfaces), dtype=np.int64)
+        self._places = np.array(sorted(latencies), dtype=np.int64)
         self._count = len(graph.layers)
-        ordered = [surfaces[place] for place in self._places]
+        ordered = [latencies[place] for place in self._places]
         self._milliseconds = np.array([milliseconds[place] for place in self._places])
         layers = [graph.layers[place] for place in self._places]
         self._inputs = AxisLengths(graph, [layer.inputs for layer in layers])
@@ -116,11 +136,11 @@ class TableCost:
         self._grids = np.array([each.grid for each in ordered]).reshape(-1, 3, 3)
 
     def __call__(self, kept_counts: KeptCounts) -> float:
-        """The sum with `kept_counts[g]` units of each group left."""
+        """The summed latency in ms with `kept_counts[g]` units of each group."""
         return float(self._measured(kept_counts).sum())
 
     def terms(self, kept_counts: KeptCounts) -> NDArray[np.float64]:
-        """What each layer of the graph takes, `(layers,)`."""
+        """The latency of each layer of the graph in ms with `kept_counts[g]` units of each group, `(layers,)`."""
         terms = np.zeros(self._count)
         terms[self._places] = self._measured(kept_counts)
         return terms
@@ -136,7 +156,7 @@ def read_table(path: Path, fingerprint: Mapping[str, Any]) -> LatencyTable:
     """The table in a file.
 
     Raises:
-        UserError: no such file, another form, or a table of another device than that with `fingerprint`.
+        UserError: There is no such file, it has another form, or its device is not that with `fingerprint`.
     """
     content = read_object(path)
     check_schema(content, SCHEMA, path)
@@ -156,7 +176,7 @@ def read_table(path: Path, fingerprint: Mapping[str, Any]) -> LatencyTable:
 
 
 def default_path(fingerprint: Mapping[str, Any]) -> Path:
-    """Where the table of a device is kept."""
+    """The file in the user's cache where the table of a device is, if none is named."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     name = re.sub(r"\W+", "-", " ".join(str(fingerprint[name]) for name in DECISIVE)).strip("-").lower()
     return cache / "amc-pruning" / "latency" / f"{name}.json"

@@ -11,9 +11,10 @@ import numpy as np
 
 from amc.cost.axis_lengths import AxisLengths
 from amc.graph import KeptCounts, PruningGraph
-from amc.latency.layer_latency import GRAIN, Point, between, corners
+from amc.latency.layer_model import layer_model
+from amc.latency.layer_profile import GRAIN, Point, between, corners
+from amc.latency.layer_shapes import LayerShape
 from amc.latency.measuring_device import Device
-from amc.latency.shapes import LayerShape, small_model
 from amc.latency.table import LatencyTable, LayerTimes
 
 if TYPE_CHECKING:
@@ -22,20 +23,22 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TOGETHER = 8
-"""Small networks that are measured in turn."""
+"""The number of small networks that are measured in turn."""
 PRECISION = 0.02
+"""The wanted spread of latencies and ratios (`amc.latency.timing.Timing.spread`)."""
 SECONDS = 0.6
-"""For each of them, at the most."""
+"""The seconds that each of them is measured, at the most."""
 INTERVALS = 4
-"""Of a profile, to begin with."""
+"""The number of intervals of a profile to begin with."""
 WANTED = 0.005
-"""Of the time of all layers: an interval is halved where that moves the sum of the layers of a shape by more."""
+"""The wanted precision, as a share of the time of all layers: an interval is halved where that moves their sum by
+more."""
 NOISE = 0.03
-"""Of a layer's own time: differences that are not followed further."""
+"""The share of a layer's own time up to which differences are not followed further."""
 
 
 def missing(table: LatencyTable, shapes: Mapping[int, LayerShape]) -> list[LayerShape]:
-    """The shapes that the table does not have, or not yet whole."""
+    """The shapes that the table lacks, or that are not completely measured yet."""
     wanted = dict.fromkeys(shapes.values())
     return [shape for shape in wanted if shape not in table.layers or not table.layers[shape].done]
 
@@ -43,7 +46,7 @@ def missing(table: LatencyTable, shapes: Mapping[int, LayerShape]) -> list[Layer
 def least_widths(
     graph: PruningGraph, shapes: Mapping[int, LayerShape], kept_counts: KeptCounts
 ) -> dict[LayerShape, Point]:
-    """The fewest input and output channels that layers of each shape have with `kept_counts`."""
+    """The fewest input and output channels that layers of each shape have with `kept_counts[g]` units of each group."""
     places = list(shapes)
     layers = [graph.layers[place] for place in places]
     inputs = AxisLengths(graph, [layer.inputs for layer in layers])(kept_counts)
@@ -63,24 +66,24 @@ def build(
     like: onnx.ModelProto,
     on_batch: Callable[[int], None],
 ) -> None:
-    """Measure the layers of a network that the table does not have.
+    """Measure the layers of a network that the table lacks.
 
     Args:
-        table: Gets what is measured as soon as it is.
-        device: Whose table it is.
+        table: The table, which gets each measurement as soon as it is made.
+        device: The device of the table.
         graph: The network's analysis.
-        shapes: Of its layers.
-        like: Its export, whose version the small networks have.
+        shapes: The shapes of its layers, by position.
+        like: The network's export, whose versions of ONNX and operators the small networks have.
         on_batch: Called after each measurement with the number of shapes that are done.
 
     Raises:
-        DeviceLostError: the device is gone; the table has what was measured.
+        DeviceLostError: The device is gone; the table has what was measured.
     """
     wanted = missing(table, shapes)
     least = least_widths(graph, shapes, graph.least)
     new = [shape for shape in wanted if shape not in table.layers]
     for layers in _batches(new):
-        models = [small_model(shape, shape.inputs, shape.outputs, like) for shape in layers]
+        models = [layer_model(shape, shape.inputs, shape.outputs, like) for shape in layers]
         timing = device.measure(models, PRECISION, SECONDS * len(models))
         for shape, latency in zip(layers, timing.latencies, strict=True):
             table.layers[shape] = LayerTimes(latency.value, least[shape])
@@ -92,7 +95,7 @@ def build(
         tolerance = max(WANTED * total / (counts[shape] * times.milliseconds), NOISE)
         for points in _rounds(shape, times, tolerance):
             for batch in _batches(points):
-                models = [small_model(shape, *point, like) for point in ((shape.inputs, shape.outputs), *batch)]
+                models = [layer_model(shape, *point, like) for point in ((shape.inputs, shape.outputs), *batch)]
                 ratios = device.measure(models, PRECISION, SECONDS * len(models)).ratios[1:]
                 times.points |= {point: ratio.value for point, ratio in zip(batch, ratios, strict=True)}
                 on_batch(done - 1)
@@ -101,7 +104,7 @@ def build(
 
 
 def _rounds(shape: LayerShape, times: LayerTimes, tolerance: float) -> Iterator[list[Point]]:
-    """Points to measure next, which are in `times` when the next ones are asked for.
+    """The points to measure, round after round; those of a round are in `times` when the next round is asked for.
 
     An interval of a profile is halved until the latency rises by no more than twice the tolerance in it, or it is a
     single grain: between its ends is a stair.
@@ -122,7 +125,7 @@ def _rounds(shape: LayerShape, times: LayerTimes, tolerance: float) -> Iterator[
 
 
 def _profiles(shape: LayerShape, least: Point) -> Iterator[tuple[Point, Callable[[int], Point]]]:
-    """The widths of each profile, from and to, and the point of such a width."""
+    """The least and the largest width of each profile, and a function from a width to its point."""
     if shape.tied:
         if least[0] < shape.inputs:
             yield (least[0], shape.inputs), lambda i: (i, i * shape.outputs // shape.inputs)

@@ -1,4 +1,4 @@
-"""Where latency is measured: here, or on a machine that the system's own ssh reaches."""
+"""The machine that latency is measured on: this one, or one that the system's own ssh reaches."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from amc.latency.bootstrap import BOOTSTRAP
 from amc.utils.errors import UserError
 
 LOCAL = "local"
+"""The name of this machine as a target."""
 FORM = re.compile(
     r"ssh:(?:(?P<user>\w[\w.-]*)@)?(?P<host>\w[\w.-]*|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?", re.ASCII
 )
-"""Neither a user nor a host begins with a hyphen, which ssh would take for an option."""
+"""The form of other targets; neither user nor host begins with a hyphen, which ssh would take for an option."""
 SSH = (
     "ssh",
     "-T",
@@ -26,7 +27,12 @@ SSH = (
 
 @dataclass(frozen=True)
 class Target:
-    """A machine: its name as it was asked for, and the command that starts Python with `BOOTSTRAP` there."""
+    """A machine that latency is measured on.
+
+    Attributes:
+        name: Its name, as the user gave it.
+        command: The command that starts Python with `BOOTSTRAP` there.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -36,7 +42,7 @@ def parse_target(text: str) -> Target:
     """The target of a name: `local` or `ssh:[user@]host[:port]`; an IPv6 address is in brackets.
 
     Raises:
-        UserError: another form.
+        UserError: The name has another form.
     """
     if text == LOCAL:
         return Target(text, (sys.executable, "-u", "-c", BOOTSTRAP))

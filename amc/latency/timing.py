@@ -1,6 +1,6 @@
-"""Times of passes to a latency with an interval: blocks that take turns, medians over blocks.
+"""The latency of networks with a confidence interval: blocks of passes take turns, and medians over blocks count.
 
-Needs the standard library alone: it also runs on devices, by Python 3.8 and later.
+It needs the standard library alone: it also runs on devices, by Python 3.8 and later.
 """
 
 from __future__ import annotations
@@ -13,22 +13,30 @@ import time
 from typing import Callable, Iterator, NamedTuple, Sequence
 
 Timer = Callable[[int], Sequence[float]]
-"""Runs a network that many times; returns the seconds that each pass took."""
+"""A function that runs a network that many times, and returns the seconds that each pass took."""
 
 WARM_UP_SECONDS = 0.1
-"""Passes before anything counts, for each network."""
+"""The seconds of passes of each network before anything counts."""
 BLOCK_SECONDS = 0.02
+"""The seconds that a block of passes is to take."""
 PASSES = 3, 1000
-"""Fewest and most passes in a block."""
+"""The fewest and the most passes in a block."""
 LEAST_ROUNDS = 10
-"""Rounds (a block of each network) before the interval is looked at; then it is after half as many more each time."""
+"""The number of rounds (a block of each network) before the interval is looked at, then after half as many more."""
 CONFIDENCE = 0.95
+"""The confidence of intervals."""
 FEWEST = 6
-"""Blocks whose whole range is such an interval."""
+"""The fewest blocks for an interval of that confidence: it is their whole range."""
 
 
 class Estimate(NamedTuple):
-    """A median over blocks, and the interval that holds the true one with a confidence of `CONFIDENCE`."""
+    """A median over blocks, and the interval that holds the true one with a confidence of `CONFIDENCE`.
+
+    Attributes:
+        value: The median.
+        low: The lower end of the interval.
+        high: The upper end of the interval.
+    """
 
     value: float
     low: float
@@ -41,9 +49,12 @@ class Estimate(NamedTuple):
 
 
 class Timing(NamedTuple):
-    """What networks measured together take.
+    """The latencies of networks that were measured against each other.
 
-    `latencies` are in ms, `ratios` those of each network to the first; `rounds` is the number of blocks of each.
+    Attributes:
+        latencies: The latency of each network, in ms.
+        ratios: The ratio of each network's latency to the first one's.
+        rounds: The number of blocks of each network.
     """
 
     latencies: list[Estimate]
@@ -52,9 +63,9 @@ class Timing(NamedTuple):
 
     @property
     def spread(self) -> float:
-        """What the measurement is to make small: of one network the latency's, of several the ratios'.
+        """The largest relative spread of the ratios, or of the latency of a single network.
 
-        Infinite where there are too few blocks for an interval.
+        It is infinite where there are too few blocks for an interval.
         """
         if self.rounds < FEWEST:
             return math.inf
@@ -71,10 +82,10 @@ def measure(
     round slows all of them; a ratio is taken within its round. A block counts by the median of its passes.
 
     Args:
-        timers: One for each network.
+        timers: A timer for each network.
         precision: The wanted `Timing.spread`, such as 0.01.
-        limit: Seconds after which no further round begins, warm-up included. One round is always done.
-        clock: Seconds from any origin.
+        limit: The seconds after which no further round begins, warm-up included; one round is always done.
+        clock: Gives the seconds since any origin.
     """
     end = clock() + limit
     passes = [_passes(timer, clock) for timer in timers]
@@ -100,7 +111,7 @@ def measure(
 def median_interval(values: Sequence[float]) -> Estimate:
     """The median and its interval between two order statistics, which assumes no distribution (by the sign test).
 
-    Fewer than `FEWEST` values can't give the confidence: theirs is the whole range.
+    Fewer than `FEWEST` values can't give the confidence; then the interval is their whole range.
     """
     ordered = sorted(values)
     outside = _outside(len(ordered))
@@ -108,7 +119,12 @@ def median_interval(values: Sequence[float]) -> Estimate:
 
 
 def wall_timer(run: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> Timer:
-    """A timer of what is over when the call returns."""
+    """A timer of a function that has done its work when it returns.
+
+    Args:
+        run: The function.
+        clock: Gives the seconds since any origin.
+    """
 
     def timer(passes: int) -> Sequence[float]:
         times = []
@@ -123,7 +139,7 @@ def wall_timer(run: Callable[[], object], clock: Callable[[], float] = time.perf
 
 @contextlib.contextmanager
 def no_collection() -> Iterator[None]:
-    """Within it Python collects no garbage by itself."""
+    """A context in which Python collects no garbage by itself."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -134,7 +150,7 @@ def no_collection() -> Iterator[None]:
 
 
 def _passes(timer: Timer, clock: Callable[[], float]) -> int:
-    """Warm up; returns how many passes make a block."""
+    """Warm up, and return the number of passes of a block."""
     least, most = PASSES
     end = clock() + WARM_UP_SECONDS
     times = list(timer(least))
@@ -153,7 +169,7 @@ def _timing(rounds: Sequence[Sequence[float]]) -> Timing:
 
 
 def _outside(count: int) -> int:
-    """How many of `count` ordered values lie outside the interval at each end."""
+    """The number of `count` ordered values that lie outside the interval at each end."""
     tail, outside = 0.5**count, 0
     while 2 * tail <= 1 - CONFIDENCE:
         outside += 1

@@ -1,11 +1,9 @@
 """Trained networks, by the words that a user gives for them."""
 
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import nn
-from torchvision import models
 
 from amc.data.preprocess import CIFAR, DIGITS, IMAGENET, Preprocess
 from amc.networks.admission import admit
@@ -15,7 +13,7 @@ from amc.networks.timm_networks import timm_network
 from amc.networks.weight_files import load_weights
 from amc.pruning.materialise_weights import materialise_weights
 from amc.utils.errors import UserError
-from amc.utils.text import nearest, one_line
+from amc.utils.text import did_you_mean
 from amc.utils.user_file import FORM, call_function, is_user_function
 
 PREPROCESS: dict[str, Preprocess] = {
@@ -74,7 +72,10 @@ def load_network(spec: str, weights: str = "default") -> Network:
     if is_user_function(spec):
         network = _user_network(spec)
     elif spec.startswith(TORCHVISION):
-        network = _torchvision_network(spec, pretrained=weights == "default")
+        from amc.networks.torchvision_networks import torchvision_network
+
+        model, preprocess, names = torchvision_network(spec.removeprefix(TORCHVISION), weights == "default")
+        network = Network(model, spec, preprocess, names)
     elif spec.startswith(TIMM):
         model, preprocess = timm_network(spec.removeprefix(TIMM), pretrained=weights == "default")
         network = Network(model, spec, preprocess, None)
@@ -94,11 +95,13 @@ def load_network(spec: str, weights: str = "default") -> Network:
 
 
 def _meant(spec: str) -> str:
-    if spec in models.list_models(module=models):
+    from amc.networks.torchvision_networks import is_torchvision
+
+    if is_torchvision(spec):
         return f"did you mean {TORCHVISION}{spec}?"
     if spec.endswith(".py"):
         return f"did you mean {spec}:NAME, with the name of a function in it?"
-    return nearest(spec, MODELS)
+    return did_you_mean(spec, MODELS)
 
 
 def _packaged_weights(name: str) -> Path:
@@ -116,46 +119,3 @@ def _user_network(spec: str) -> Network:
         raise UserError(f"expected {spec} to return a torch.nn.Module, got {type(model).__name__}")
     model, notes = admit(model)
     return Network(model, spec, None, None, notes)
-
-
-def _torchvision_network(spec: str, pretrained: bool) -> Network:
-    name = spec.removeprefix(TORCHVISION)
-    known = models.list_models(module=models)
-    if name not in known:
-        raise UserError(f"torchvision has no classification network {name!r}; {nearest(name, known)}")
-    weights = models.get_model_weights(name).DEFAULT
-    try:
-        with warnings.catch_warnings():
-            # two networks announce that their random weights will change in a later version
-            warnings.simplefilter("ignore", FutureWarning)
-            model = models.get_model(name, weights=weights if pretrained else None)
-    except (OSError, RuntimeError) as error:  # no connection, or a damaged download
-        raise UserError(
-            f"the weights of {spec} can't be downloaded from {weights.url}: {one_line(error)};"
-            " check the connection or give a weights file"
-        ) from error
-    _arrange_as_published(model)
-    class_names = tuple(weights.meta["categories"]) if pretrained else None
-    return Network(model, spec, _torchvision_preprocess(weights), class_names)
-
-
-def _arrange_as_published(model: nn.Module) -> None:
-    """What torchvision does to two networks when it loads their weights, done whatever the weights.
-
-    So a network is the same for downloaded weights, for the same weights from a file, and when only a policy is left.
-    """
-    if isinstance(model, models.GoogLeNet | models.Inception3):
-        model.transform_input = True
-    if isinstance(model, models.GoogLeNet):
-        model.aux_logits, model.aux1, model.aux2 = False, None, None
-
-
-def _torchvision_preprocess(weights: models.WeightsEnum) -> Preprocess:
-    transforms = weights.transforms()
-    return Preprocess(
-        image_size=transforms.crop_size[0],
-        mean=tuple(transforms.mean),
-        std=tuple(transforms.std),
-        resize_size=transforms.resize_size[0],
-        interpolation=transforms.interpolation.value,
-    )

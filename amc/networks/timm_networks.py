@@ -8,7 +8,7 @@ from torch import nn
 
 from amc.data.preprocess import Preprocess
 from amc.utils.errors import UserError
-from amc.utils.text import nearest, one_line
+from amc.utils.text import did_you_mean, one_line
 
 
 def timm_network(name: str, pretrained: bool) -> tuple[nn.Module, Preprocess]:
@@ -22,7 +22,7 @@ def timm_network(name: str, pretrained: bool) -> tuple[nn.Module, Preprocess]:
     except ImportError as error:
         raise UserError(f"timm:{name} needs timm; install it with: pip install 'amc-pruning[timm]'") from error
     if not timm.is_model(name.partition(".")[0]):
-        raise UserError(f"timm has no network {name!r}; {nearest(name, timm.list_models())}")
+        raise UserError(f"timm has no network {name!r}; {did_you_mean(name, timm.list_models())}")
     try:
         model = timm.create_model(name, pretrained=pretrained)
     except (OSError, RuntimeError) as error:  # no weights of that name, no connection, or a damaged download

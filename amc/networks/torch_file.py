@@ -31,7 +31,7 @@ class Content(NamedTuple):
     """What a file holds.
 
     Attributes:
-        tree: mappings, lists and tensors in each other; a `LeftOut` in place of every other object.
+        tree: mappings, lists and tensors in each other; a `SkippedObject` in place of every other object.
         classes: names of those objects' classes and functions, in the file's order.
     """
 
@@ -39,13 +39,13 @@ class Content(NamedTuple):
     classes: tuple[str, ...]
 
 
-class LeftOut(list[Any]):
+class SkippedObject(list[Any]):
     """Stands for an object that is not made, whatever its class: it takes what the pickle gives and forgets it."""
 
     __hash__ = object.__hash__  # type: ignore[assignment]
     __eq__ = object.__eq__
 
-    def __new__(cls, *_: object) -> LeftOut:
+    def __new__(cls, *_: object) -> SkippedObject:
         """Made like any object, of any arguments."""
         return super().__new__(cls)
 
@@ -57,8 +57,8 @@ class LeftOut(list[Any]):
         """Forget the state."""
 
 
-class LeftOutMapping:
-    """As `LeftOut`, for classes of mappings: their entries are read into a plain one."""
+class SkippedMapping:
+    """As `SkippedObject`, for classes of mappings: their entries are read into a plain one."""
 
     def __new__(cls, *_: object) -> Counter[Any]:  # type: ignore[misc]
         """A mapping to which the unpickler adds entries."""
@@ -103,7 +103,7 @@ def holds_module(classes: tuple[str, ...]) -> bool:
     return any(name.startswith(OF_MODULES) for name in classes)
 
 
-def unread(path: Path, classes: tuple[str, ...]) -> UserError:
+def unread_error(path: Path, classes: tuple[str, ...]) -> UserError:
     """The error for a file whose weights lie in objects that are not read."""
     own = [name for name in classes if not name.startswith("torch.")] or list(classes)
     what = "a whole pickled module" if holds_module(classes) else "objects"
@@ -130,17 +130,19 @@ def _without_objects(path: Path) -> Content:
             f"{path} was written with pickle protocol {protocol}, which is not read safely;"
             " save it without pickle_protocol: torch.save(model.state_dict(), file)"
         )
-    stand_ins = {name: type(f"{LeftOut.__name__}{index}", (LeftOut,), {}) for index, name in enumerate(names)}
+    stand_ins = {
+        name: type(f"{SkippedObject.__name__}{index}", (SkippedObject,), {}) for index, name in enumerate(names)
+    }
     while True:
         try:
             with torch.serialization.safe_globals([(stand_in, name) for name, stand_in in stand_ins.items()]):
                 return Content(_load(path), foreign)
         except Exception as error:  # what a pickle does to its objects may not suit those that stand for them
-            entered = re.search(rf"{LeftOut.__name__}\d+", str(error))  # one that should take a mapping's entries
+            entered = re.search(rf"{SkippedObject.__name__}\d+", str(error))  # one that should take a mapping's entries
             if entered is None or entered[0] not in {each.__name__ for each in stand_ins.values()}:
-                raise unread(path, foreign or names) from error
+                raise unread_error(path, foreign or names) from error
             stand_ins = {
-                name: LeftOutMapping if stand_in.__name__ == entered[0] else stand_in
+                name: SkippedMapping if stand_in.__name__ == entered[0] else stand_in
                 for name, stand_in in stand_ins.items()
             }
 

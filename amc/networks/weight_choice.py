@@ -11,7 +11,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from amc.networks.weight_sets import Place, Stored, Wanted, equal, joined, places
+from amc.networks.tensor_tree import StoredTensor, join_path
+from amc.networks.weight_sets import NetworkTensors, WeightSet, find_weight_sets, same_weights
 from amc.utils.errors import UserError
 from amc.utils.text import shortened
 
@@ -33,14 +34,14 @@ class Choice:
         notes: what the user should know.
     """
 
-    place: Place | None
+    place: WeightSet | None
     source: str
     faults: tuple[str, ...] = ()
     is_near: bool = True
     notes: tuple[str, ...] = ()
 
 
-def choose(file: Mapping[str, Stored], wanted: Wanted, path: Path, key: str | None) -> Choice:
+def choose_weights(file: Mapping[str, StoredTensor], wanted: NetworkTensors, path: Path, key: str | None) -> Choice:
     """Find a network's weights in a file: a place where each of its tensors lies, by its name and with its shape.
 
     Of several places with different weights, one that is no running average is taken, then one with a usual name, then
@@ -55,7 +56,7 @@ def choose(file: Mapping[str, Stored], wanted: Wanted, path: Path, key: str | No
     Raises:
         UserError: there is no tensor at that key.
     """
-    candidates = places(file, wanted)
+    candidates = find_weight_sets(file, wanted)
     fitting = [place for place in candidates if place.fits]
     if key is not None:
         if not _named(list(file), key):
@@ -74,12 +75,12 @@ def choose(file: Mapping[str, Stored], wanted: Wanted, path: Path, key: str | No
     return Choice(taken, str(path), notes=notes)
 
 
-def _rank(place: Place, file: Mapping[str, Stored]) -> tuple[bool, bool, int]:
+def _rank(place: WeightSet, file: Mapping[str, StoredTensor]) -> tuple[bool, bool, int]:
     """What is taken first comes first."""
     words = place.path.split(".") if place.path else []
     above = place.path.rpartition(".")[0]
     parts = {part.lower() for word in words for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", word)}
-    is_average = bool(parts & AVERAGES) or joined(above, AVERAGED) in file
+    is_average = bool(parts & AVERAGES) or join_path(above, AVERAGED) in file
     return is_average, not USUAL.issuperset(words), len(words)
 
 
@@ -89,7 +90,7 @@ def _named(paths: Sequence[str], key: str) -> list[str]:
     return begin or [path for path in paths if f".{key}." in f".{path}."]
 
 
-def _known(file: Mapping[str, Stored], fitting: Sequence[Place]) -> str:
+def _known(file: Mapping[str, StoredTensor], fitting: Sequence[WeightSet]) -> str:
     """The keys that there are."""
     if any(place.path for place in fitting):
         return f"what fits the network lies at {shortened([place.path or 'the outermost level' for place in fitting])}"
@@ -97,17 +98,17 @@ def _known(file: Mapping[str, Stored], fitting: Sequence[Place]) -> str:
     return f"there are tensors at {shortened(list(containers))}" if containers else "leave it out: there is one set"
 
 
-def _largest(file: Mapping[str, Stored], key: str | None) -> dict[str, Tensor]:
+def _largest(file: Mapping[str, StoredTensor], key: str | None) -> dict[str, Tensor]:
     """The mapping with the most tensors, where no name in the file is the network's."""
     paths = list(file) if key is None else _named(list(file), key)
     ((container, _),) = Counter(file[path].container for path in paths).most_common(1)
     return {each.name: each.tensor for each in file.values() if each.container == container}
 
 
-def _note_of_others(path: Path, taken: Place, others: Sequence[Place]) -> list[str]:
-    different: list[Place] = []
+def _note_of_others(path: Path, taken: WeightSet, others: Sequence[WeightSet]) -> list[str]:
+    different: list[WeightSet] = []
     for place in others:
-        if not any(equal(place, known) for known in (taken, *different)):
+        if not any(same_weights(place, known) for known in (taken, *different)):
             different.append(place)
     if not different:
         return []
@@ -118,7 +119,7 @@ def _note_of_others(path: Path, taken: Place, others: Sequence[Place]) -> list[s
     ]
 
 
-def _note_of_rest(path: Path, taken: Place, fitting: Sequence[Place]) -> list[str]:
+def _note_of_rest(path: Path, taken: WeightSet, fitting: Sequence[WeightSet]) -> list[str]:
     used = {each for place in fitting for each in place.tensors.values()}
     rest = [each.name for name, each in taken.beyond.items() if name not in used]
     return [f"{path}: left out what the network does not have: {shortened(rest)}"] if rest else []

@@ -9,9 +9,10 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from amc.networks.file_format import AGAIN, SAFETENSORS, format_of
-from amc.networks.torch_file import ALONE, Content, holds_module, read_content, unread
-from amc.networks.weight_choice import choose
-from amc.networks.weight_sets import Wanted, stored
+from amc.networks.tensor_tree import find_tensors
+from amc.networks.torch_file import ALONE, Content, holds_module, read_content, unread_error
+from amc.networks.weight_choice import choose_weights
+from amc.networks.weight_sets import NetworkTensors
 from amc.utils.errors import UserError
 from amc.utils.files import write_bytes
 from amc.utils.text import one_line
@@ -22,7 +23,7 @@ REMEDY = "give the weights of this very architecture"
 def load_weights(model: nn.Module, spec: str) -> tuple[str, ...]:
     """Load the weights that a file holds for `model`, wherever they lie in it: all of them or nothing.
 
-    They are found by what fits, as `amc.networks.weight_choice.choose` says, whatever the file is called.
+    They are found by what fits, as `amc.networks.weight_choice.choose_weights` says, whatever the file is called.
 
     Args:
         model: the network that is changed.
@@ -34,23 +35,23 @@ def load_weights(model: nn.Module, spec: str) -> tuple[str, ...]:
     Raises:
         UserError: no such file or key, a file that holds no weights, or none that fit; it says why.
     """
-    path, key = located(spec)
+    path, key = split_key(spec)
     content = _content(path)
-    file = stored(content.tree)
+    file = find_tensors(content.tree)
     if not file:
         if content.classes:
-            raise unread(path, content.classes)
+            raise unread_error(path, content.classes)
         raise UserError(f"{path} holds no tensors by name, but a {type(content.tree).__name__}; {ALONE}")
-    choice = choose(file, Wanted(model), path, key)
+    choice = choose_weights(file, NetworkTensors(model), path, key)
     if choice.place is None:
         if holds_module(content.classes) and not choice.is_near:
-            raise unread(path, content.classes)
+            raise unread_error(path, content.classes)
         raise UserError(f"the weights in {choice.source} do not fit the network; {'; '.join(choice.faults)}; {REMEDY}")
     _put(model, choice.place.state, choice.source)
     return choice.notes
 
 
-def located(spec: str) -> tuple[Path, str | None]:
+def split_key(spec: str) -> tuple[Path, str | None]:
     """The file and the key of `FILE` or `FILE:KEY`; a file whose name has a colon comes before a key."""
     end = len(spec)
     while not Path(spec[:end]).exists() and ":" in spec[:end]:
@@ -101,7 +102,7 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor], source: str | Path
     Raises:
         UserError: entries are missing, unexpected, of another shape or of a kind that is not taken; it names them all.
     """
-    faults = Wanted(model).faults(state)
+    faults = NetworkTensors(model).faults(state)
     if faults:
         raise UserError(f"the weights in {source} do not fit the network; {'; '.join(faults)}; {REMEDY}")
     _put(model, state, source)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from amc.networks.torch_file import LeftOut
+from amc.networks.tensor_tree import StoredTensor
 from amc.utils.errors import UserError
 from amc.utils.text import shortened
 
@@ -19,43 +18,9 @@ WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_
 """Names that torch's DataParallel, compile, FSDP and activation checkpointing put before those of a module's own."""
 OF_LAYERS = {"weight", "bias", "running_mean", "running_var"}
 COUNTER = "num_batches_tracked"  # of batch norms, which older files lack
-DEEPEST = 12  # containers in each other
-MOST_PATHS = 16  # to one container, which a file may refer to any number of times
 
 
-@dataclass(frozen=True)
-class Stored:
-    """A tensor in a file.
-
-    Attributes:
-        tensor: itself.
-        container: the path of the mapping or list that holds it.
-        name: its name there.
-    """
-
-    tensor: Tensor
-    container: str
-    name: str
-
-
-def stored(tree: object) -> dict[str, Stored]:
-    """All tensors of nested mappings and lists, by their paths: the keys on the way, joined by dots."""
-    found: dict[str, Stored] = {}
-    paths: Counter[int] = Counter()
-    waiting: deque[tuple[str, int, object]] = deque([("", 0, tree)])
-    while waiting:
-        path, depth, container = waiting.popleft()
-        for key, value in _entries(container):
-            full = joined(path, key)
-            if isinstance(value, Tensor):
-                found.setdefault(full, Stored(value, path, key))
-            elif depth < DEEPEST and paths[id(value)] < MOST_PATHS:
-                paths[id(value)] += 1
-                waiting.append((full, depth + 1, value))
-    return found
-
-
-class Wanted:
+class NetworkTensors:
     """The tensors that a network needs.
 
     Args:
@@ -101,7 +66,7 @@ class Wanted:
             "of a kind that is not taken": [
                 f"{name} ({kind})"
                 for name, value in self.own.items()
-                if name in state and (kind := unusable(state[name], value))
+                if name in state and (kind := why_unusable(state[name], value))
             ],
         }
         return [f"{title}: {shortened(names)}" for title, names in titles.items() if names]
@@ -120,7 +85,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class WeightSet:
     """A part of a file that may be a network's weights.
 
     Attributes:
@@ -132,8 +97,8 @@ class Place:
 
     path: str
     tensors: Mapping[str, str]
-    file: Mapping[str, Stored]
-    wanted: Wanted
+    file: Mapping[str, StoredTensor]
+    wanted: NetworkTensors
 
     @cached_property
     def state(self) -> dict[str, Tensor]:
@@ -141,7 +106,7 @@ class Place:
         return {name: self.file[path].tensor for name, path in self.tensors.items()}
 
     @cached_property
-    def beyond(self) -> dict[str, Stored]:
+    def beyond(self) -> dict[str, StoredTensor]:
         """What lies in the same mappings and is not the network's, by path."""
         containers = {self.file[path].container for path in self.tensors.values()}
         used = set(self.tensors.values())
@@ -167,7 +132,7 @@ class Place:
                 yield path.removeprefix(begin), each.tensor
 
 
-def places(file: Mapping[str, Stored], wanted: Wanted) -> list[Place]:
+def find_weight_sets(file: Mapping[str, StoredTensor], wanted: NetworkTensors) -> list[WeightSet]:
     """Everywhere in a file where a tensor has a name of the network, those with the most such names first."""
     found: dict[str, dict[str, str]] = {}
     for path in file:
@@ -179,10 +144,10 @@ def places(file: Mapping[str, Stored], wanted: Wanted) -> list[Place]:
                 if name not in tensors or path.endswith(name):
                     tensors[name] = path
     by_size = sorted(found.items(), key=lambda item: -len(item[1]))
-    return [Place(path, tensors, file, wanted) for path, tensors in by_size]
+    return [WeightSet(path, tensors, file, wanted) for path, tensors in by_size]
 
 
-def unusable(tensor: Tensor, own: Tensor) -> str | None:
+def why_unusable(tensor: Tensor, own: Tensor) -> str | None:
     """Why a tensor's values can't become those of a network's tensor; None if they can."""
     if tensor.is_meta:
         return "without values"
@@ -197,7 +162,7 @@ def unusable(tensor: Tensor, own: Tensor) -> str | None:
     return None
 
 
-def equal(one: Place, other: Place) -> bool:
+def same_weights(one: WeightSet, other: WeightSet) -> bool:
     """Whether two places hold the same weights."""
     return one.tensors.keys() == other.tensors.keys() and all(
         tensor is twin or (tensor.dtype == twin.dtype and torch.equal(tensor, twin))
@@ -205,28 +170,9 @@ def equal(one: Place, other: Place) -> bool:
     )
 
 
-def joined(path: str, key: str) -> str:
-    """A key behind those that lead to it."""
-    return f"{path}.{key}" if path else key
-
-
 def unwrapped(name: str) -> str:
     """A tensor's name without what wrappers put into it."""
     return ".".join(word for word in name.split(".") if word not in WRAPPERS)
-
-
-def _entries(container: object) -> Iterator[tuple[str, object]]:
-    """The tensors and containers in a container, by key."""
-    if isinstance(container, Mapping):
-        pairs: Iterator[tuple[object, object]] = iter(container.items())
-    elif isinstance(container, list | tuple):
-        pairs = iter(enumerate(container))
-    else:
-        return
-    for key, value in pairs:
-        wanted = isinstance(value, Tensor | Mapping | list | tuple) and not isinstance(value, LeftOut)
-        if wanted and isinstance(key, str | int):
-            yield str(key), value
 
 
 def _shared(model: nn.Module) -> dict[str, tuple[str, ...]]:

@@ -12,7 +12,7 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from amc.graph import PruningGraph
-from amc.utils.copying import copied
+from amc.utils.copying import copy_network
 
 
 def for_inference(model: nn.Module, graph: PruningGraph) -> nn.Module:
@@ -21,8 +21,8 @@ def for_inference(model: nn.Module, graph: PruningGraph) -> nn.Module:
     A batch norm is folded only where the graph knows that it and a convolution have each other to themselves, and that
     the convolution runs once with the weight that it stores.
     """
-    network = copied(model)
-    for fold in folds(model, graph):
+    network = copy_network(model)
+    for fold in find_folds(model, graph):
         conv, norm = network.get_submodule(fold.conv), network.get_submodule(fold.norm)
         assert isinstance(conv, _ConvNd)
         assert isinstance(norm, _BatchNorm)
@@ -38,7 +38,7 @@ class Fold(NamedTuple):
     norm: str
 
 
-def folds(model: nn.Module, graph: PruningGraph) -> list[Fold]:
+def find_folds(model: nn.Module, graph: PruningGraph) -> list[Fold]:
     """What can be folded in a network or in a compact one of it."""
     modules = dict(model.named_modules())
     runs = Counter(layer.name for layer in graph.layers)

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from amc.graph import PruningGraph
 from amc.pruning.masked_statistics import MaskedStatistics
 from amc.pruning.slicing import UnitMask
-from amc.utils.copying import copied
+from amc.utils.copying import copy_network
 
 
 def randomised(model: nn.Module, generator: torch.Generator) -> nn.Module:
     """A float64 copy in evaluation mode whose parameters and statistics are random and keep activations O(1)."""
     with torch.no_grad():
-        model = copied(model).cpu().double().eval()
+        model = copy_network(model).cpu().double().eval()
         stored = model.state_dict().keys()  # other buffers are constants of the architecture
         for parameter in model.parameters():
             if parameter.ndim > 1:

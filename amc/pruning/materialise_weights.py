@@ -64,10 +64,10 @@ def _plain(module: nn.Module) -> nn.Module | None:
                 module(samples[0])
         except Exception:  # it takes something else
             return None
-        if len(calls.seen) != 1 or calls.seen[0].weight is module._parameters.get("weight"):
+        if len(calls.found) != 1 or calls.found[0].weight is module._parameters.get("weight"):
             return None
         for build in (plain, SamePadded) if plain is nn.Conv2d else (plain,):
-            other = _built(build, module, calls.seen[0])
+            other = _built(build, module, calls.found[0])
             if all(_equal(other(sample), want) for sample, want in zip(samples, wanted, strict=True)):
                 return other.train(module.training)
     return None
@@ -124,10 +124,10 @@ class _Calls(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen: list[_Call] = []
+        self.found: list[_Call] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.ops.aten.convolution.default:
             _, weight, bias, stride, padding, dilation, *_, groups = args
-            self.seen.append(_Call(weight, bias, tuple(stride), tuple(padding), tuple(dilation), groups))
+            self.found.append(_Call(weight, bias, tuple(stride), tuple(padding), tuple(dilation), groups))
         return func(*args, **(kwargs or {}))

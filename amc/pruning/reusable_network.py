@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from amc.pruning.slicing import set_attributes
-from amc.utils.copying import copied
+from amc.utils.copying import copy_network
 
 Attributes = Mapping[str, Mapping[str, Any]]
 
@@ -25,7 +25,7 @@ class ReusableNetwork:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self.network = copied(model).eval()
+        self.network = copy_network(model).eval()
         names = {id(tensor): name for name, tensor in self.network.named_parameters()}
         names |= {id(tensor): name for name, tensor in self.network.named_buffers()}
         self._places: dict[str, list[tuple[dict[str, Any], str]]] = {}
@@ -36,7 +36,7 @@ class ReusableNetwork:
                     if tensor is not None:
                         self._places.setdefault(names[id(tensor)], []).append((held, key))
 
-    def fill(self, tensors: Mapping[str, Tensor], attributes: Attributes) -> nn.Module:
+    def load(self, tensors: Mapping[str, Tensor], attributes: Attributes) -> nn.Module:
         """Put in `tensors` by name, and the attributes of modules; attributes of the last filling are taken back.
 
         Gradients are not wanted of it. Returns the network.
@@ -53,7 +53,7 @@ class ReusableNetwork:
         return self.network
 
 
-def laid_out(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+def to_channels_last(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     """A tensor of a network for images in `dtype`, with its channels last; whole numbers stay what they are."""
     tensor = tensor.detach().to(dtype) if tensor.is_floating_point() else tensor.detach()
     return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor

@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
 from amc.graph import KeptCounts, PruningGraph
-from amc.utils.copying import copied
+from amc.utils.copying import copy_network
 from amc.utils.errors import UserError
 
 UnitMask = NDArray[np.bool_]
@@ -24,7 +24,7 @@ LARGE = 2**28
 """Bytes; larger tensors are sliced a part at a time."""
 
 
-def choose(graph: PruningGraph, importance: NDArray[np.float64], kept_counts: KeptCounts) -> UnitMask:
+def choose_units(graph: PruningGraph, importance: NDArray[np.float64], kept_counts: KeptCounts) -> UnitMask:
     """The `kept_counts[g]` most important units of each group; of equal ones the first.
 
     `importance` is `(graph.unit_count,)`.
@@ -47,7 +47,7 @@ class Selection:
     attributes: Mapping[str, Mapping[str, Any]]
 
 
-def select(graph: PruningGraph, model: nn.Module, mask: UnitMask) -> Selection:
+def make_selection(graph: PruningGraph, model: nn.Module, mask: UnitMask) -> Selection:
     """What keeping the units `mask` does to `model`: every group must keep at least one unit.
 
     `groups`, channel and feature counts of modules are derived from the shapes that are left.
@@ -119,20 +119,25 @@ def _differs(held: Any, value: Any) -> bool:
 
 
 def compact(model: nn.Module, selection: Selection, weights: Mapping[str, Tensor] | None = None) -> nn.Module:
-    """A copy of `model` with the tensors of `selection` sliced and its attributes set; `weights` as in `sliced`."""
+    """Build the compact network: a copy of `model` with smaller tensors and attributes, as `selection` says.
+
+    `weights` replaces tensors before they are sliced, as `slice_tensors` has it. `model` is not changed.
+    """
     memo: dict[int, Any] = {}
     whole = named_tensors(model)
-    for name, fresh in sliced(model, selection, weights).items():
+    for name, fresh in slice_tensors(model, selection, weights).items():
         tensor = whole[name]
         if isinstance(tensor, nn.Parameter):
             fresh = nn.Parameter(fresh.to(tensor.dtype), requires_grad=tensor.requires_grad)
         memo[id(tensor)] = fresh
-    result = copied(model, memo)
+    result = copy_network(model, memo)
     set_attributes(result, selection.attributes)
     return result
 
 
-def sliced(model: nn.Module, selection: Selection, weights: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+def slice_tensors(
+    model: nn.Module, selection: Selection, weights: Mapping[str, Tensor] | None = None
+) -> dict[str, Tensor]:
     """All parameters and buffers of the compact network by name; they share no memory with those of `model`.
 
     `weights` replaces whole tensors before they are sliced (reconstructed consumers), each of the original's shape

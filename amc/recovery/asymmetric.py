@@ -21,32 +21,37 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from amc.graph import Layer, PruningGraph
-from amc.graph.inputs import Example, batch_size, first
-from amc.graph.layer_calls import NORMS, LayerPass, ShortcutPass, at_once, layer_input, run_pass
+from amc.graph.batch_memory import calibration_batch
+from amc.graph.inputs import Example, batch_size, take_first
+from amc.graph.layer_calls import NORMS, LayerPass, ShortcutPass, layer_input, run_pass
 from amc.pruning.slicing import UnitMask, named_tensors
-from amc.recovery.least_squares import RIDGE, NormalEquations, Problem, SampleRows, best_ridge, held_out
-from amc.recovery.sample_rows import ROWS_PER_UNKNOWN, patches, positions_per_image
+from amc.recovery.least_squares import RIDGE, NormalEquations, Problem, SampleRows, best_ridge, held_out_count
+from amc.recovery.row_sampling import ROWS_PER_UNKNOWN, patches, positions_per_image
 
 POSITIONS_PER_IMAGE = 16
-"""Output positions of a layer that are sampled in each image at the least (all of them where there are fewer)."""
+"""The least number of output positions of a layer that are sampled in each image (all where there are fewer)."""
 CHUNK = 100
-"""Images whose rows are held at once."""
+"""The number of images whose rows are held at once."""
 NEGLIGIBLE = 1e-5
 """A layer whose outputs are off by less than this share is left as it is: nothing before it was pruned."""
 LEAST_SCALE = 1e-3
 """A channel that a batch norm scales by less than this, relative to its largest scale, can't make up for a shortcut."""
 
 Pick = Callable[[Tensor], Tensor]
+"""Takes the sampled rows `(rows, outputs)` out of a layer's whole output."""
 
 
 class Asymmetric:
-    """Refits compact networks of one original.
+    """Solves all layers of compact networks of one original, each from what it reads in the compact network.
 
     Args:
         model: The trained network in evaluation mode. It is not changed.
-        graph: Its analysis.
-        calibration: Batches of inputs.
-        seed: Which positions of the images are sampled.
+        graph: The network's analysis.
+        calibration: Batches of inputs, `(n, ...)` each.
+        seed: The seed of the positions that are sampled in the images.
+
+    Attributes:
+        weights: Names of the weights that are solved; the others are left as they are.
     """
 
     def __init__(self, model: nn.Module, graph: PruningGraph, calibration: Sequence[Example], seed: int) -> None:
@@ -58,19 +63,19 @@ class Asymmetric:
         }
         self.weights = frozenset(layer.weight for layer in self.layers.values() if layer.weight)
         self.seed = seed
-        self.images = at_once(graph, calibration)
+        self.images = calibration_batch(graph, calibration)
         shortcuts = ShortcutPass(self.layers)
-        run_pass(model, first(self.images, 2), shortcuts)
+        run_pass(model, take_first(self.images, 2), shortcuts)
         self.shortcuts = shortcuts.found
         self.outputs: dict[int, list[Tensor]] = {}  # by call: rows (rows, outputs), a tensor for each chunk
         self.added: dict[int, list[Tensor]] = {}  # likewise, of what is added to the output
         self.axes = {name: axes[0] for name, axes in graph.tensors.items() if 0 in axes}
         self.read: dict[str, tuple[Tensor, Tensor]] = {}  # by a norm's running mean: moments of what it reads
-        run_pass(model, self.images, _Record(self, model))
+        run_pass(model, self.images, _OriginalPass(self, model))
 
     def refit(self, network: nn.Module, mask: UnitMask) -> None:
-        """Solve all layers of `network`, the compact network with the units `mask`, in place, first to last."""
-        run_pass(network, self.images, _Refit(self, network, mask))
+        """Solve all layers of `network`, the compact network in which the units `mask` stay, in place, in order."""
+        run_pass(network, self.images, _RefitPass(self, network, mask))
 
 
 class _Sampling(LayerPass):
@@ -86,12 +91,12 @@ class _Sampling(LayerPass):
         self._made: dict[int, Tensor] = {}
 
     def after(self, name: str, args: Any, layer: Layer | None, out: Tensor) -> None:  # noqa: ARG002
-        """Keep what is added to a layer's output later on."""
+        """Remember an output that is added to a layer's output later on."""
         if self.operator in self._sources:
             self._made[self.operator] = out
 
     def _shortcut(self) -> Tensor | None:
-        """What will be added to the output of the current call."""
+        """The tensor that will be added to the output of the current call, if any."""
         return self._made.get(self._owner.shortcuts.get(self.call, -1))
 
     def _norm(self, layer: Layer) -> _BatchNorm | None:
@@ -100,9 +105,9 @@ class _Sampling(LayerPass):
         return norm if isinstance(norm, _BatchNorm) and norm.running_mean is not None else None
 
     def _rows(self, layer: Layer, name: str, args: Any) -> Iterator[tuple[Tensor, Pick]]:
-        """Sampled rows of what the current call reads `(rows, inputs)`, and how to pick the same of its output.
+        """Sampled rows of what the current call reads, `(rows, inputs)`, and how to pick the same rows of its output.
 
-        Both in float32, whatever number format a network computes in.
+        Both are in float32, whatever number format a network computes in.
         """
         images = batch_size(self._owner.images)
         most = positions_per_image(layer, images, POSITIONS_PER_IMAGE)
@@ -122,16 +127,16 @@ class _Sampling(LayerPass):
             )
 
 
-class _Record(_Sampling):
+class _OriginalPass(_Sampling):
     """Notes what the original gives at the sampled positions, and what its batch norms read."""
 
     def before(self, name: str, args: Any, layer: Layer | None) -> None:  # noqa: ARG002
-        """See `LayerPass`."""
+        """Note the moments of what a batch norm is about to read."""
         if name in NORMS and id(args[3]) in self._names:
             self._owner.read[self._names[id(args[3])]] = _statistics(args[0])
 
     def after(self, name: str, args: Any, layer: Layer | None, out: Tensor) -> None:
-        """See `LayerPass`."""
+        """Note the sampled rows of a layer's output, and of what is added to it."""
         super().after(name, args, layer, out)
         if layer is None:
             return
@@ -142,7 +147,7 @@ class _Record(_Sampling):
             self._owner.added[self.call] = [pick(shortcut) for pick in picks]
 
 
-class _Refit(_Sampling):
+class _RefitPass(_Sampling):
     """Solves each layer when the pass comes to it."""
 
     def __init__(self, owner: Asymmetric, network: nn.Module, mask: UnitMask) -> None:
@@ -153,7 +158,7 @@ class _Refit(_Sampling):
         self._fitted = {id(norm.running_mean) for norm in norms if norm is not None}
 
     def before(self, name: str, args: Any, layer: Layer | None) -> None:
-        """See `LayerPass`."""
+        """Solve the layer that runs next, or move the statistics of the batch norm that does."""
         if layer is not None:
             self._solve(layer, name, args)
         elif name in NORMS and id(args[3]) in self._names and id(args[3]) not in self._fitted:
@@ -189,7 +194,7 @@ class _Refit(_Sampling):
             norm.running_mean.sub_(shift)
 
     def _targets(self, layer: Layer, name: str, args: Any, groups: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """What the layer reads `(groups, rows, inputs)` and shall give `(groups, rows, outputs)`; in chunks."""
+        """Chunks of what the layer reads, `(groups, rows, inputs)`, and shall give, `(groups, rows, outputs)`."""
         kept = torch.from_numpy(layer.out.kept(self._mask))
         outputs, added = self._owner.outputs[self.call], self._owner.added.get(self.call)
         shortcut = self._shortcut()
@@ -200,7 +205,7 @@ class _Refit(_Sampling):
             yield rows.unflatten(1, (groups, -1)).transpose(0, 1), wanted.unflatten(1, (groups, -1)).transpose(0, 1)
 
     def _change(self, targets: Sequence[tuple[Tensor, Tensor]], current: Tensor) -> Tensor | None:
-        """What the weights `current` have to change by, both `(groups, inputs, outputs)`; None where all is right."""
+        """The change of the weights `current`, both `(groups, inputs, outputs)`; None where nothing is lacking."""
         size, energy, lack = current.shape[1], 0.0, 0.0
         parts = []
         for rows, wanted in targets:
@@ -213,14 +218,14 @@ class _Refit(_Sampling):
         count = sum(x.shape[1] for x, _ in parts)
         if count >= ROWS_PER_UNKNOWN * size:
             return _problem(parts, size).change(RIDGE)
-        cuts = [x.shape[1] - held_out(x.shape[1]) for x, _ in parts]
+        cuts = [x.shape[1] - held_out_count(x.shape[1]) for x, _ in parts]
         seen = [(x[:, :cut], lacking[:, :cut]) for cut, (x, lacking) in zip(cuts, parts, strict=True)]
         held = [(x[:, cut:], lacking[:, cut:]) for cut, (x, lacking) in zip(cuts, parts, strict=True)]
         return _problem(parts, size).change(best_ridge(_problem(seen, size), _problem(held, size)))
 
 
 def _problem(parts: Sequence[tuple[Tensor, Tensor]], size: int) -> Problem:
-    """From chunks of inputs and of what the outputs lack; in the form that is smaller for `size` unknowns."""
+    """The least-squares problem of chunks of inputs and what outputs lack, in the smaller form for `size` unknowns."""
     if sum(x.shape[1] for x, _ in parts) < size:
         return SampleRows(*(torch.cat(each, dim=1).double() for each in zip(*parts, strict=True)))
     gram = sum((x.transpose(1, 2) @ x).double() for x, _ in parts)
@@ -235,7 +240,7 @@ def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _before(norm: _BatchNorm | None, drift: Tensor) -> Tensor:
-    """What must be added in front of a batch norm so that `drift` `(rows, channels)` is added behind it."""
+    """The values to add in front of a batch norm so that `drift` `(rows, channels)` is added behind it."""
     if norm is None or norm.running_var is None:
         return drift
     scale = (norm.running_var + norm.eps).rsqrt()

@@ -13,32 +13,32 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from amc.graph.inputs import Example, feed
 
 A_VECTOR = 16
-"""Channels that fill what a processor computes at once."""
+"""The number of channels that fill what a processor computes at once."""
 WIDE = 16
-"""Pixels in a row, from which on it pays to normalise a row of them at once where channels do not fill that."""
+"""The number of pixels in a row from which on it pays to normalise a row at once where channels fill no vector."""
 
 
-def has_statistics(model: nn.Module) -> bool:
-    """Whether there is a batch norm that keeps statistics."""
-    return any(keeps_statistics(module) for module in model.modules())
+def has_tracked_statistics(model: nn.Module) -> bool:
+    """Whether the network has a batch norm with running statistics."""
+    return any(tracks_statistics(module) for module in model.modules())
 
 
-def keeps_statistics(module: nn.Module) -> bool:
-    """Whether it is one."""
+def tracks_statistics(module: nn.Module) -> bool:
+    """Whether the module is a batch norm with running statistics, which `reestimate` replaces."""
     return isinstance(module, _BatchNorm) and bool(module.track_running_stats)
 
 
 def reestimate(model: nn.Module, batches: Iterable[Example]) -> None:
-    """Replace running means and variances by their averages over `batches` of inputs, in place.
+    """Replace running means and variances by their averages over `batches` of inputs `(n, ...)`, in place.
 
     Every value counts the same, however unequal the batches and however often a norm runs in one pass. Each batch is
     normalised by its own statistics; one that has a single value per channel by the statistics so far. The network
     stays in evaluation mode.
     """
-    norms = [module for module in model.modules() if keeps_statistics(module)]
+    norms = [module for module in model.modules() if tracks_statistics(module)]
     if not norms:
         return
-    averages = Averages()
+    averages = StatisticsAverages()
 
     def note(norm: Any, inputs: tuple[Tensor]) -> None:
         averages.add(norm.running_mean, norm.running_var, *inputs)
@@ -51,26 +51,32 @@ def reestimate(model: nn.Module, batches: Iterable[Example]) -> None:
     finally:
         for hook in hooks:
             hook.remove()
-        averages.put()
+        averages.write_back()
 
 
-class Averages:
-    """Of the statistics of all that batch norms read; they are found by the running mean that a norm holds."""
+class StatisticsAverages:
+    """The averages of the statistics of everything that batch norms read, by the running mean that a norm holds."""
 
     def __init__(self) -> None:
         self._of: dict[int, _Average] = {}
 
     def add(self, mean: Tensor, var: Tensor, x: Tensor) -> None:
-        """Note the statistics of an input, and put them where the norm holds its own, to normalise it by them."""
+        """Add the statistics of an input to the average, and give them to the norm, which normalises the input by them.
+
+        Args:
+            mean: The norm's running mean, `(c,)`.
+            var: The norm's running variance, `(c,)`.
+            x: What the norm reads, `(n, c, ...)`.
+        """
         average = self._of.get(id(mean))
         if average is None:
             average = self._of[id(mean)] = _Average(mean, var)
         average.add(x)
 
-    def put(self) -> None:
-        """Have all norms hold what was found."""
+    def write_back(self) -> None:
+        """Give all norms their averages."""
         for average in self._of.values():
-            average.put()
+            average.write_back()
 
     def __contains__(self, mean: Tensor) -> bool:
         return id(mean) in self._of
@@ -85,16 +91,16 @@ class _Average:
     def add(self, x: Tensor) -> None:
         values = x.numel() // x.shape[1]  # per channel; a single one has no variance
         if values == 1:
-            self.put()
+            self.write_back()
             return
-        mean, var = moments(x)
+        mean, var = channel_statistics(x)
         self._values += values
         share = values / self._values
         self._mean.lerp_(mean.to(self._mean), share)
         self._var.lerp_((var * (values / (values - 1))).to(self._var), share)
         self._hold(mean, var)
 
-    def put(self) -> None:
+    def write_back(self) -> None:
         self._hold(self._mean, self._var)
 
     def _hold(self, mean: Tensor, var: Tensor) -> None:
@@ -102,8 +108,8 @@ class _Average:
             held.copy_(value)
 
 
-def moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and (biased) variance of every channel of `(n, c, ...)`, float32, or float64 of float64."""
+def channel_statistics(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and (biased) variance of every channel of `x` `(n, c, ...)`, `(c,)` each, float32, or float64 of float64."""
     dtype = x.dtype if x.dtype == torch.float64 else torch.float32
     row = x.shape[3] if _is_channels_last(x) else 1
     rows = _rows(x) if row > 1 else x
@@ -112,10 +118,10 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor]:
     return mean.mean(0), var.mean(0) + mean.var(0, correction=0)
 
 
-def normalised(
+def batch_normalised(
     x: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None, epsilon: float
 ) -> Tensor:
-    """What a batch norm that holds a mean and a variance makes of `(n, c, ...)`."""
+    """The output of a batch norm with the given statistics and parameters, `(c,)` each, for `x` `(n, c, ...)`."""
     row = x.shape[3] if _is_channels_last(x) else 1
     if row < WIDE or x.shape[1] % A_VECTOR == 0:
         return F.batch_norm(x, mean, var, weight, bias, eps=epsilon)

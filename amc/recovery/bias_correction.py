@@ -1,4 +1,4 @@
-"""Networks without batch norm: what a layer gives on average is put right by its bias.
+"""Bias correction: in networks without batch norm, a layer's bias restores the mean of its outputs.
 
 Cutting channels, and solving for weights on what is left, shifts the mean of each output; a batch norm would take it
 out once its statistics are taken again. Here the pruned network runs once over the calibration images, and each layer's
@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from amc.graph import Layer, PruningGraph
-from amc.graph.inputs import Example, batch_size, parts
-from amc.graph.layer_calls import LARGEST_AT_ONCE, LayerPass, at_once, images_at_once, run_pass
+from amc.graph.batch_memory import LARGEST_AT_ONCE, calibration_batch, images_that_fit
+from amc.graph.inputs import Example, batch_size, split_batch
+from amc.graph.layer_calls import LayerPass, run_pass
 from amc.pruning.slicing import UnitMask, named_tensors
 
 
@@ -27,42 +28,42 @@ class BiasCorrection:
 
     Args:
         model: The trained network in evaluation mode. It is not changed.
-        graph: Its analysis.
-        calibration: Batches of inputs.
+        graph: The network's analysis.
+        calibration: Batches of inputs, `(n, ...)` each.
     """
 
     def __init__(self, model: nn.Module, graph: PruningGraph, calibration: Sequence[Example]) -> None:
         uses = Counter(layer.bias for layer in graph.layers)
         self.layers = {layer.call: layer for layer in graph.layers if layer.bias is not None and uses[layer.bias] == 1}
         self._parts = []
-        for images in parts(at_once(graph, calibration), images_at_once(graph, LARGEST_AT_ONCE)):
-            record = _Record(self.layers)
-            run_pass(model, images, record)
-            self._parts.append((images, record.means))
+        for images in split_batch(calibration_batch(graph, calibration), images_that_fit(graph, LARGEST_AT_ONCE)):
+            original = _OriginalPass(self.layers)
+            run_pass(model, images, original)
+            self._parts.append((images, original.means))
 
     def correct(self, network: nn.Module, mask: UnitMask) -> None:
-        """Move the biases of `network`, the compact network with the units `mask`, in place, first layer to last."""
+        """Move the biases of `network`, the compact network in which the units `mask` stay, in place, first to last."""
         read = 0
         for images, means in self._parts:
             read += batch_size(images)
-            run_pass(network, images, _Correct(self.layers, means, network, mask, batch_size(images) / read))
+            run_pass(network, images, _CorrectionPass(self.layers, means, network, mask, batch_size(images) / read))
 
 
-class _Record(LayerPass):
-    """Notes the mean of each output, by call."""
+class _OriginalPass(LayerPass):
+    """Notes the mean of each layer's output, `(outputs,)`, by call."""
 
     def __init__(self, layers: Mapping[int, Layer]) -> None:
         super().__init__(layers)
         self.means: dict[int, Tensor] = {}
 
     def after(self, name: str, args: Any, layer: Layer | None, out: Tensor) -> None:  # noqa: ARG002
-        """See `LayerPass`."""
+        """Note the mean of a layer's output."""
         if layer is not None:
             self.means[self.call] = _means(_channels_last(layer, out))
 
 
-class _Correct(LayerPass):
-    """Moves biases by a share of what the means lack: that of these images among all that were read so far."""
+class _CorrectionPass(LayerPass):
+    """Moves biases by a share of what the means lack: the share of these images among all that were read so far."""
 
     def __init__(
         self,

@@ -17,16 +17,17 @@ import torch
 from torch import Tensor, nn
 
 from amc.graph import Layer, PruningGraph
-from amc.graph.inputs import Example, feed, parts
-from amc.graph.layer_calls import LARGEST_AT_ONCE, LayerPass, images_at_once, layer_input
-from amc.graph.trace_forward import separate_operators
-from amc.recovery.least_squares import held_out
-from amc.recovery.sample_rows import ROWS_PER_UNKNOWN, patches, positions_per_image, unknowns
+from amc.graph.batch_memory import LARGEST_AT_ONCE, images_that_fit
+from amc.graph.inputs import Example, feed, split_batch
+from amc.graph.layer_calls import LayerPass, layer_input
+from amc.graph.trace_forward import unfused_operators
+from amc.recovery.least_squares import held_out_count
+from amc.recovery.row_sampling import ROWS_PER_UNKNOWN, patches, positions_per_image, unknowns
 
 POSITIONS_PER_IMAGE = 64
-"""Output positions of a convolution that are sampled in each image at the least (all of them where there are fewer)."""
+"""The least number of output positions of a convolution that are sampled in each image (all where there are fewer)."""
 LARGEST_GRAM = 2**30
-"""Bytes; where a Gram matrix would take more, rows are kept instead, `MOST_ROWS` of them at most."""
+"""The size of the largest Gram matrix in bytes; where one would take more, `MOST_ROWS` rows are kept instead."""
 MOST_ROWS = 4096
 
 
@@ -34,10 +35,13 @@ MOST_ROWS = 4096
 class Moments:
     """Second moments of a layer's inputs, per group of a grouped convolution.
 
-    Exactly one of the first two is set: `gram` `(groups, d + 1, d + 1)` in float64, or `rows` `(groups, n, d + 1)` in
-    float32 where `n` rows are fewer than the `d + 1` unknowns. `d` counts inputs of one output: channels times kernel.
-    `held` is the Gram matrix of the rows held out, where there are fewer than `ROWS_PER_UNKNOWN`: they are in `gram`
-    too. Of `rows` the last are held out.
+    Exactly one of `gram` and `rows` is set. Each output has `d` inputs, channels times kernel, and a constant.
+
+    Attributes:
+        gram: The Gram matrix of the rows, `(groups, d + 1, d + 1)` in float64.
+        rows: The rows themselves, `(groups, n, d + 1)` in float32, where there are fewer than `d + 1`, or where the
+            Gram matrix would be too large. The last of them are held out.
+        held: The Gram matrix of the rows held out, which are in `gram` too; None where there are plenty of rows.
     """
 
     gram: Tensor | None = None
@@ -46,69 +50,76 @@ class Moments:
 
     @property
     def groups(self) -> int:
-        """Groups of a grouped convolution."""
+        """The number of groups of the convolution; 1 for other layers."""
         source = self.rows if self.gram is None else self.gram
         assert source is not None
         return len(source)
 
     def split(self) -> tuple[Moments, Moments] | None:
-        """What is seen and what is held out; None where there are plenty of rows, or too few to hold any out."""
+        """The moments without the rows held out, and of those alone; None where no rows are held out."""
         if self.gram is not None:
             return None if self.held is None else (Moments(gram=self.gram - self.held), Moments(gram=self.held))
         assert self.rows is not None
-        count = held_out(self.rows.shape[1])
+        count = held_out_count(self.rows.shape[1])
         return (Moments(rows=self.rows[:, :-count]), Moments(rows=self.rows[:, -count:])) if count else None
 
 
-def collect(
+def collect_moments(
     model: nn.Module, graph: PruningGraph, batches: Iterable[Example], images: int, seed: int
 ) -> dict[str, Moments]:
     """Moments of the inputs of every layer that consumes a group, by the name of its weight.
 
-    `batches` yields inputs `(batch, ...)`, `images` of them in all. A weight that is used several times gets the sum
-    over its uses. Transposed convolutions are left out: their weights are sliced, not reconstructed.
+    A weight that is used several times gets the sum over its uses. Transposed convolutions are left out: their weights
+    are sliced, not reconstructed.
+
+    Args:
+        model: The network in evaluation mode.
+        graph: The network's analysis.
+        batches: Inputs, `(n, ...)` each.
+        images: The number of images in all batches.
+        seed: The seed of the positions that are sampled in the images.
     """
-    wanted = {layer.call: layer for layer in consumers(graph)}
+    wanted = {layer.call: layer for layer in reconstructable_layers(graph)}
     tap = _Tap(wanted, images, torch.Generator().manual_seed(seed))
-    most = images_at_once(graph, LARGEST_AT_ONCE)
-    with torch.no_grad(), separate_operators(model):
+    most = images_that_fit(graph, LARGEST_AT_ONCE)
+    with torch.no_grad(), unfused_operators(model):
         for inputs in batches:
-            for part in parts(inputs, most):
+            for part in split_batch(inputs, most):
                 tap.begin()
                 with tap:
                     feed(model, part)
     return tap.moments()
 
 
-def consumers(graph: PruningGraph) -> list[Layer]:
-    """The layers that can be reconstructed: none whose weight a transposed convolution has, too."""
+def reconstructable_layers(graph: PruningGraph) -> list[Layer]:
+    """The layers that read channels of a group and whose weight no transposed convolution uses."""
     sliced = {layer.weight for layer in graph.layers if layer.kernel and layer.transposed_weight}
     return [layer for layer in graph.layers if layer.weight_in.is_cuttable and layer.weight not in sliced]
 
 
 def underdetermined(graph: PruningGraph, images: int) -> list[str]:
-    """Consumers of which so many calibration images give fewer rows than unknowns, with both numbers."""
+    """The layers for which `images` calibration images give fewer rows than there are unknowns, with both numbers."""
     return [
-        f"{layer.name} ({rows_of(layer, images):,} of {unknowns(layer):,})"
-        for layer in consumers(graph)
-        if rows_of(layer, images) < unknowns(layer)
+        f"{layer.name} ({rows_per_call(layer, images):,} of {unknowns(layer):,})"
+        for layer in reconstructable_layers(graph)
+        if rows_per_call(layer, images) < unknowns(layer)
     ]
 
 
-def rows_of(layer: Layer, images: int) -> int:
-    """How many rows so many calibration images give for one call of a consumer."""
+def rows_per_call(layer: Layer, images: int) -> int:
+    """The number of rows that `images` calibration images give for one call of a layer."""
     return images * positions_per_image(layer, images, POSITIONS_PER_IMAGE)
 
 
 class _Tap(LayerPass):
-    """Takes the inputs of the wanted layers from running forward passes, counting layer calls as the watch does."""
+    """Takes the inputs of the wanted layers from forward passes, counting layer calls as the analysis does."""
 
     def __init__(self, wanted: dict[int, Layer], images: int, generator: torch.Generator) -> None:
         super().__init__(wanted)
         self._images = images
         self._expected: Counter[str] = Counter()
         for layer in wanted.values():
-            self._expected[layer.weight or ""] += rows_of(layer, images)
+            self._expected[layer.weight or ""] += rows_per_call(layer, images)
         self._generator = generator
         self._grams: dict[str, Tensor] = {}
         self._held: dict[str, Tensor] = {}
@@ -119,7 +130,7 @@ class _Tap(LayerPass):
         self.call = -1
 
     def before(self, name: str, args: Any, layer: Layer | None) -> None:
-        """See `LayerPass`."""
+        """Add what a wanted layer is about to read."""
         if layer is not None:
             self._add(layer, self._rows_of(layer_input(name, args), layer, args[3:6]))
 
@@ -135,10 +146,10 @@ class _Tap(LayerPass):
             return
         add_products(self._grams, layer.weight, rows)
         if count < ROWS_PER_UNKNOWN * size:
-            add_products(self._held, layer.weight, rows[:, rows.shape[1] - held_out(rows.shape[1]) :])
+            add_products(self._held, layer.weight, rows[:, rows.shape[1] - held_out_count(rows.shape[1]) :])
 
     def _rows_of(self, rows: Tensor, layer: Layer, geometry: Any) -> Tensor:
-        """What a layer reads `(batch * positions, inputs)`, sampled where there are many positions."""
+        """The rows that a layer reads, `(batch * positions, inputs)`, sampled where there are many positions."""
         most = positions_per_image(layer, self._images, POSITIONS_PER_IMAGE)
         if layer.kernel:
             return patches(rows, layer.kernel, geometry, most, self._generator)[0]
@@ -147,7 +158,7 @@ class _Tap(LayerPass):
         return rows.reshape(batch, layer.positions, -1)[:, places].flatten(0, 1)
 
     def moments(self) -> dict[str, Moments]:
-        """All that was collected, on the CPU."""
+        """The moments that were collected, by weight, on the CPU."""
         held = {name: gram.cpu() for name, gram in self._held.items()}
         grams = {name: Moments(gram=gram.cpu(), held=held.get(name)) for name, gram in self._grams.items()}
         return grams | {name: Moments(rows=torch.cat(rows, dim=1).cpu()) for name, rows in self._rows.items()}

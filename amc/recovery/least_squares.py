@@ -13,48 +13,58 @@ import torch
 from torch import Tensor
 
 RIDGE = 1e-3
-"""Relative to the mean diagonal of `X'X`: dead channels make it singular."""
+"""The ridge, relative to the mean diagonal of `X'X`; dead channels would make the problem singular without it."""
 RIDGES = (RIDGE, 1e-4, 1e-2, 1e-1, 1.0, 10.0)
-"""Those that are tried on rows that were held out; of equals the first."""
+"""The ridges that are tried on rows held out; the first of equally good ones is taken."""
 HELD_OUT = 0.2
-"""Share of the images whose rows are held out where there are few."""
+"""The share of the rows that are held out where there are few."""
 
 
 @dataclass(frozen=True, eq=False)
 class NormalEquations:
-    """`gram = X'X` `(groups, unknowns, unknowns)` and `cross = X'R` `(groups, unknowns, outputs)`."""
+    """A least-squares problem by its second moments.
+
+    Attributes:
+        gram: `X'X`, `(groups, unknowns, unknowns)`.
+        cross: `X'R`, `(groups, unknowns, outputs)`.
+    """
 
     gram: Tensor
     cross: Tensor
 
     def change(self, ridge: float) -> Tensor:
-        """`(groups, unknowns, outputs)`."""
+        """The best change under a relative ridge, `(groups, unknowns, outputs)`."""
         gram = self.gram.clone()
         diagonal = gram.diagonal(dim1=1, dim2=2)
         diagonal += _absolute(ridge, diagonal.mean(dim=1, keepdim=True))
         return torch.linalg.solve(gram, self.cross)
 
     def energy(self, change: Tensor) -> float:
-        """What `|R - X D|^2` is above `|R|^2`."""
+        """The squared error `|R - X D|^2` of a change less that of no change, `|R|^2`."""
         return float((change * (self.gram @ change - 2 * self.cross)).sum())
 
 
 @dataclass(frozen=True, eq=False)
 class SampleRows:
-    """`x` `(groups, rows, unknowns)` and `lacking = R` `(groups, rows, outputs)`."""
+    """A least-squares problem by its rows.
+
+    Attributes:
+        x: `X`, `(groups, rows, unknowns)`.
+        lacking: `R`, `(groups, rows, outputs)`.
+    """
 
     x: Tensor
     lacking: Tensor
 
     def change(self, ridge: float) -> Tensor:
-        """As `NormalEquations.change`, by the dual problem."""
+        """The best change under a relative ridge, `(groups, unknowns, outputs)`, found by the dual problem."""
         products = self.x @ self.x.transpose(1, 2)
         mean = self.x.square().sum(dim=(1, 2))[:, None] / self.x.shape[2]
         products.diagonal(dim1=1, dim2=2).add_(_absolute(ridge, mean))
         return self.x.transpose(1, 2) @ torch.linalg.solve(products, self.lacking)
 
     def energy(self, change: Tensor) -> float:
-        """As `NormalEquations.energy`."""
+        """The squared error `|R - X D|^2` of a change less that of no change, `|R|^2`."""
         explained = self.x @ change
         return float((explained * (explained - 2 * self.lacking)).sum())
 
@@ -62,13 +72,13 @@ class SampleRows:
 Problem = NormalEquations | SampleRows
 
 
-def held_out(images: int) -> int:
-    """How many of so many images are held out."""
-    return int(HELD_OUT * images)
+def held_out_count(rows: int) -> int:
+    """The number of rows that are held out of `rows`."""
+    return int(HELD_OUT * rows)
 
 
 def best_ridge(seen: Problem, held: Problem) -> float:
-    """The ridge with which the change that `seen` gives explains most of `held`."""
+    """The ridge in `RIDGES` with which the change that solves `seen` has the least error on `held`."""
     return min(RIDGES, key=lambda ridge: held.energy(seen.change(ridge)))
 
 

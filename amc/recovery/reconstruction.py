@@ -17,15 +17,15 @@ from amc.recovery.calibration import Moments
 from amc.recovery.least_squares import RIDGE, NormalEquations, Problem, SampleRows, best_ridge
 
 LARGEST_PART = 2**27
-"""Bytes that the weights of the outputs that are looked at together may take."""
+"""The size in bytes of the weights of all outputs that are treated together, in float64."""
 
 
 class Solved(NamedTuple):
-    """What reconstruction makes of a consumer.
+    """The new weights of a consumer.
 
     Attributes:
-        weight: `(out, kept inputs, *kernel)`, of the type of the original weight.
-        shift: What is to be added to the bias, `(out,)`, likewise.
+        weight: The weight, `(out, kept inputs, *kernel)`, in the number format of the original weight.
+        shift: The amount to add to the bias, `(out,)`, in the same format.
     """
 
     weight: Tensor
@@ -33,14 +33,14 @@ class Solved(NamedTuple):
 
 
 def solve(weight: Tensor, moments: Moments, kept: Tensor, with_bias: bool, ridge: float = RIDGE) -> Solved:
-    """Weights for the inputs `kept`.
+    """The weights with which the inputs `kept` come nearest to the original outputs (He, Zhang, Sun 2017, section 3.1).
 
     Args:
-        weight: `(out, inputs, *kernel)`; `inputs` per group where the layer is a grouped convolution.
-        moments: Of the layer's inputs, see `amc.recovery.calibration.collect`.
+        weight: The original weight, `(out, inputs, *kernel)`; `inputs` of one group in a grouped convolution.
+        moments: Second moments of the layer's inputs (`amc.recovery.calibration.collect_moments`).
         kept: Positions along `inputs` that stay, int64 ascending.
         with_bias: Whether a constant can be added to the outputs (by a bias, or by a norm that follows).
-        ridge: Relative to the mean diagonal of the kept inputs' Gram matrix.
+        ridge: The ridge, relative to the mean diagonal of the kept inputs' Gram matrix.
     """
     of_input = _of_input(weight, kept)
     change = _problem(_columns(weight, moments, ~of_input), moments, of_input, with_bias).change(ridge)
@@ -65,9 +65,13 @@ def held_out_ridge(weight: Tensor, moments: Moments, kept: Tensor, with_bias: bo
 
 
 def relative_error(weight: Tensor, moments: Moments, kept: Tensor, solved: Solved) -> float:
-    """Energy of the outputs that reconstruction could not restore, as a share of their variance, in [0, 1].
+    """The energy of the outputs that reconstruction could not restore, as a share of their variance, in [0, 1].
 
-    Arguments as those of `solve` and what it returned.
+    Args:
+        weight: The original weight, as for `solve`.
+        moments: Second moments of the layer's inputs.
+        kept: Positions along the inputs that stay.
+        solved: The result of `solve`.
     """
     lost = of_all = 0.0
     for part in _parts(weight, moments):
@@ -77,7 +81,7 @@ def relative_error(weight: Tensor, moments: Moments, kept: Tensor, solved: Solve
 
 
 def _energies(weight: Tensor, moments: Moments, kept: Tensor, solved: Solved) -> tuple[float, float]:
-    """Of what reconstruction could not restore, and of the outputs around their mean."""
+    """The energies of what reconstruction could not restore, and of the outputs around their mean."""
     lost = weight.detach().double().clone()
     lost[:, kept] -= solved.weight.double()
     residual = _with_constant(_columns(lost, moments), -solved.shift)
@@ -92,7 +96,7 @@ def _energies(weight: Tensor, moments: Moments, kept: Tensor, solved: Solved) ->
 
 
 def _parts(weight: Tensor, moments: Moments) -> Iterator[slice]:
-    """The outputs, as many at once as take `LARGEST_PART` in float64; all where they are in groups."""
+    """Slices of the outputs, as many at once as take `LARGEST_PART` in float64; all where they are in groups."""
     most = len(weight) if moments.groups > 1 else max(1, LARGEST_PART // (8 * weight[0].numel()))
     for start in range(0, len(weight), most):
         yield slice(start, start + most)
@@ -101,10 +105,16 @@ def _parts(weight: Tensor, moments: Moments) -> Iterator[slice]:
 def output_statistics(
     weight: Tensor, solved: Solved, moments: Moments, kept: Tensor, bias: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Mean and variance `(out,)` of what the reconstructed consumer gives on the original's inputs, in closed form.
+    """Mean and variance of a reconstructed consumer's outputs on the original's inputs, `(out,)` each, in closed form.
 
-    Arguments as those of `solve` and what it returned; `bias` is the one that the consumer has then. Drift of its
-    inputs, where layers before it are cut too, is not seen.
+    Drift of the inputs, where layers before the consumer are cut too, is not seen.
+
+    Args:
+        weight: The original weight, as for `solve`.
+        solved: The result of `solve`.
+        moments: Second moments of the layer's inputs.
+        kept: Positions along the inputs that stay.
+        bias: The bias that the consumer has after reconstruction; None for none.
     """
     of_input = torch.cat([_of_input(weight, kept), torch.tensor([True])])
     constant = torch.zeros(len(solved.weight)) if bias is None else bias
@@ -121,14 +131,14 @@ def output_statistics(
 
 
 def _of_input(weight: Tensor, kept: Tensor) -> Tensor:
-    """Which numbers of a row belong to the inputs `kept`, bool `(inputs * kernel,)`."""
+    """The numbers of a row that belong to the inputs `kept`, bool `(inputs * kernel,)`."""
     mask = torch.zeros(weight.shape[1], dtype=torch.bool)
     mask[kept] = True
     return mask.repeat_interleave(weight[0, 0].numel())
 
 
 def _columns(weight: Tensor, moments: Moments, inside: Tensor | slice = slice(None)) -> Tensor:
-    """What of a weight is `inside` its rows, as float64 `(groups, numbers of a row, out per group)`."""
+    """The weight at the numbers of a row that are `inside`, float64 `(groups, numbers of a row, out per group)`."""
     rows = weight.detach().reshape(moments.groups, -1, weight[0].numel())
     return rows[:, :, inside].double().transpose(1, 2)
 
@@ -138,7 +148,7 @@ def _with_constant(columns: Tensor, constant: Tensor) -> Tensor:
 
 
 def _problem(lost: Tensor, moments: Moments, of_input: Tensor, with_bias: bool) -> Problem:
-    """What the kept inputs have to explain: the part of the outputs that came by the weights `lost`."""
+    """The problem of explaining by the kept inputs the part of the outputs that came by the weights `lost`."""
     inside = torch.cat([of_input, torch.tensor([with_bias])])
     removed = torch.cat([~of_input, torch.tensor([False])])
     if moments.gram is not None:

@@ -1,4 +1,4 @@
-"""The consumers' new weights for any choice of channels, solved when they are first needed."""
+"""New weights of all consumers of a network for any choice of channels, solved when they are first needed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from amc.recovery.calibration import Moments
 from amc.recovery.reconstruction import Solved, held_out_ridge, output_statistics, relative_error, solve
 
 CACHE_BYTES = 2**29
-"""Solved weights are kept up to this size: the same channels of a group are chosen over and over in a search."""
+"""The size of all solved weights that are cached: a search chooses the same channels of a group over and over."""
 LARGEST_KEPT = 2**26
-"""Bytes of one weight that is kept."""
+"""The size in bytes of one weight that is cached, at the most."""
 
 
 class Reconstructor:
@@ -25,8 +25,8 @@ class Reconstructor:
 
     Args:
         model: The trained network.
-        graph: Its analysis.
-        moments: Of what its layers read (`amc.recovery.calibration.collect`).
+        graph: The network's analysis.
+        moments: Second moments of what its layers read (`amc.recovery.calibration.collect_moments`).
     """
 
     def __init__(self, model: nn.Module, graph: PruningGraph, moments: Mapping[str, Moments]) -> None:
@@ -40,8 +40,10 @@ class Reconstructor:
     def weights(self, mask: UnitMask, *, norms_follow: bool, but: Container[str] = ()) -> dict[str, Tensor]:
         """New weights and biases by parameter name when the units `mask` stay: cut along the inputs, outputs whole.
 
-        `norms_follow`: statistics of batch norms are taken anew afterwards, so that they absorb a constant shift.
-        Weights named in `but` are left out.
+        Args:
+            mask: The units that stay, bool `(units,)`.
+            norms_follow: Whether batch-norm statistics are taken anew afterwards, which absorbs a constant shift.
+            but: Names of weights that are left out.
         """
         new: dict[str, Tensor] = {}
         for name, layer, kept in self._losing(mask):
@@ -71,7 +73,7 @@ class Reconstructor:
         return new
 
     def errors(self, mask: UnitMask) -> dict[str, float]:
-        """By weight, the share of the consumer's output energy that could not be restored when `mask` stay."""
+        """The share of each consumer's output energy that is not restored when the units `mask` stay, by its weight."""
         return {
             name: relative_error(
                 self._weight(name, layer),

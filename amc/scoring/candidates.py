@@ -9,65 +9,65 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from amc.compression.compressor import RECOVERIES, Compressor
+from amc.compression.compressor import Compressor
 from amc.cost.costs import macs
 from amc.data.images import Images
 from amc.data.resident import ResidentImages
 from amc.graph import KeptCounts
-from amc.graph.inputs import cast
+from amc.graph.inputs import cast_floats
 from amc.pruning.inference_form import for_inference
-from amc.recovery.batch_norm_statistics import has_statistics
-from amc.scoring.executor.fusion import fused_program
-from amc.scoring.executor.operator_program import OperatorProgram
-from amc.scoring.executor.prefix_cache import Places, PrefixCache
-from amc.scoring.fast_networks import FastNetworks
-from amc.scoring.metrics import TOP, answered_right, find_metric, moved
+from amc.recovery.recoveries import Adjust, find_recovery
+from amc.scoring.executor import OperatorProgram, Places, PrefixCache, fused_program
+from amc.scoring.metrics import Metric, answered_right, find_metric, moved, top_k
 from amc.scoring.precision import AUTO, PRECISIONS, find_precision
 from amc.scoring.racing import Answers, Race, RaceReference, Score
+from amc.scoring.scoring_network import ScoringNetwork
+from amc.utils.copying import copy_network
 
 STATISTICS_BATCHES = 3
-"""Calibration batches that the statistics of batch norms are taken on."""
+"""The number of calibration batches that batch-norm statistics are taken on."""
 LOOKS = 20
-"""How often it is looked whether a candidate is given up, at the most."""
+"""How often a race looks whether a candidate is given up, at the most."""
 MOST_MOVED = 1e-3
-"""By less than this the accuracy of the original may move for a faster number format."""
+"""The accuracy of the original must move by less than this, in [0, 1], for a faster number format to be taken."""
 LEAST_MACS = 10**7
-"""Networks with fewer gain nothing by it."""
+"""A network with fewer MACs gains nothing by a faster number format."""
 
 
 class Candidates:
-    """Makes and scores compact networks.
+    """Makes and scores the compact networks of one network.
 
-    Images that are in memory are kept in the number format. That format is bfloat16 where the device has it, the metric
-    is of single images, the network is not tiny, and its accuracy moves by less than `MOST_MOVED`.
+    Images that are in memory are kept in the number format of the networks. That format is bfloat16 where the device
+    multiplies in it, the metric is of single images, the network has `LEAST_MACS` or more, and its accuracy moves by
+    less than `MOST_MOVED`.
 
     Args:
-        compressor: Of the network.
-        recovery: A name in `amc.compression.compressor.RECOVERIES`.
-        metric: A name in `amc.scoring.metrics.METRICS`, or `path/to/file.py:function`.
-        images: What they are scored on.
-        batch_size: At once.
-        device: Where.
-        dtype: The number format where it is known.
+        compressor: What prunes the original.
+        recovery: What is done after channels are cut, as `amc.recovery.recoveries.find_recovery` takes it.
+        metric: How networks are scored, as `amc.scoring.metrics.find_metric` takes it.
+        images: The images that networks are scored on.
+        batch_size: The number of images of a forward pass.
+        device: Where networks run.
+        dtype: The number format; None to choose it.
 
     Attributes:
-        dtype: The number format.
+        dtype: The number format, given or chosen.
     """
 
     def __init__(
         self,
         compressor: Compressor,
-        recovery: str,
-        metric: str,
+        recovery: str | Adjust,
+        metric: str | Metric,
         images: Images,
         batch_size: int,
         device: torch.device,
         dtype: torch.dtype | None = None,
     ) -> None:
         self._compressor = compressor
-        self._recovery = recovery
-        self._top = TOP.get(metric)
-        self._metric, self._score = metric, find_metric(metric)
+        self._recovery = find_recovery(recovery)
+        self._metric = find_metric(metric)
+        self._top = top_k(self._metric)
         self._images = images
         self._batch_size = batch_size
         self._device = device
@@ -77,17 +77,18 @@ class Candidates:
         if dtype is None and self._top and native != torch.float32 and not is_small:
             self._settle(native)
         self._held = images.to(device, self.dtype) if isinstance(images, ResidentImages) else None
-        self._fast = None
-        steps = RECOVERIES[recovery]
-        if not steps.asymmetric and (not steps.statistics or has_statistics(compressor.model)):
+        self._reusable = None
+        if self._recovery.is_fast(compressor.model):
             calibration = compressor.calibration[:STATISTICS_BATCHES]
-            self._fast = FastNetworks(compressor, calibration, self.dtype, statistics=steps.statistics)
-        self._program = self._recorded()
+            self._reusable = ScoringNetwork(
+                compressor, calibration, self.dtype, statistics=self._recovery.takes_statistics
+            )
+        self._program = self._fused_program()
         self._prefixes = PrefixCache(self._program, self._held.inputs) if self._program and self._held else None
 
     @property
     def recipe(self) -> tuple[Any, ...]:
-        """The arguments that make the same in another process."""
+        """The arguments with which another process makes the same candidates, the chosen number format included."""
         given = self._images, self._batch_size, self._device, self.dtype
         return self._compressor, self._recovery, self._metric, *given
 
@@ -97,15 +98,15 @@ class Candidates:
         return self.dtype == torch.float32 and len(self._compressor.calibration) <= STATISTICS_BATCHES
 
     def score(self, kept_counts: KeptCounts, race_reference: RaceReference | None = None) -> Score:
-        """What the compact network with `kept_counts[g]` units of each group scores.
+        """The score of the compact network with `kept_counts[g]` units of each group, int64 `(groups,)`.
 
-        One that is surely worse than the reference of a yardstick is not scored on all images, which must be in memory.
+        Given a reference, a network that is surely worse is not scored on all images, which must be in memory.
         """
-        network = self.network(kept_counts)
+        network = self._network(kept_counts)
         if self._top is None:
-            return Score(self._score(network, self._all()))
+            return Score(self._metric(network, self._all()))
         if self._held is None:
-            answers = answered_right(self.played(network), self._all(), self._top).numpy()
+            answers = answered_right(self.fused(network), self._all(), self._top).numpy()
             return Score(_share(answers), answers=answers)
         run = self._at_places(network)
         if race_reference is not None:
@@ -113,6 +114,19 @@ class Candidates:
         starts = range(0, len(self._held), self._batch_size)
         answers = self._answered(run, [slice(start, start + self._batch_size) for start in starts])
         return Score(_share(answers), answers=answers)
+
+    def network(self, kept_counts: KeptCounts) -> nn.Module:
+        """A copy of the network that `score` scores, with batch norms folded, in the number format."""
+        return copy_network(self._network(kept_counts))
+
+    def fused(self, network: nn.Module) -> Callable[[Tensor], Tensor]:
+        """A function that computes what one of these networks does, in fewer operators where that is possible."""
+        return network if self._program is None else self._program.bind(network)
+
+    def batches(self, dtype: torch.dtype | None = None) -> Iterator[tuple[Any, Tensor]]:
+        """One pass over the images and their targets, in the order and the number format in which they are scored."""
+        for inputs, targets in moved(self._images.batches(self._batch_size), self._device):
+            yield cast_floats(inputs, dtype or self.dtype), targets
 
     def _raced(self, run: Callable[[Places], Tensor], race_reference: RaceReference) -> Score:
         race = Race(race_reference)
@@ -125,37 +139,32 @@ class Candidates:
         return Score(race.estimate, answers=answers)
 
     def _answered(self, run: Callable[[Places], Tensor], batches: Sequence[Places]) -> Answers:
-        """Whether the images at the places of each batch are answered right."""
+        """Whether the images at the places of each batch are classified right."""
         assert self._held is not None
         assert self._top is not None
         targets = self._held.targets
         return answered_right(run, (((places,), targets[places]) for places in batches), self._top).numpy()
 
     def _at_places(self, network: nn.Module) -> Callable[[Places], Tensor]:
-        """What the network returns for the images at given places."""
+        """A function that gives the network's output for the images at given places."""
         assert self._held is not None
         images = self._held.inputs
-        return self._prefixes.of(network) if self._prefixes else lambda places: network(images[places])
+        return self._prefixes.bind(network) if self._prefixes else lambda places: network(images[places])
 
-    def network(self, kept_counts: KeptCounts) -> nn.Module:
-        """The compact network, ready to be scored, until the next one is asked for."""
+    def _network(self, kept_counts: KeptCounts) -> nn.Module:
+        """The compact network, ready to be scored; it may be a module that the next one is loaded into."""
         mask = self._compressor.mask(kept_counts)
-        if self._fast is None:
+        if self._reusable is None:
             compact, _ = self._compressor.compact(mask, self._recovery)
             return for_inference(compact, self._compressor.graph).to(self.dtype)
-        tensors, selection = self._compressor.tensors(mask, self._recovery)
-        return self._fast.network(tensors, selection)
+        return self._reusable.load(*self._compressor.tensors(mask, self._recovery))
 
-    def played(self, network: nn.Module) -> Callable[[Tensor], Tensor]:
-        """What computes as one of these networks does, in fewer steps where that is possible."""
-        return network if self._program is None else self._program.of(network)
-
-    def _recorded(self) -> OperatorProgram | None:
-        """What compact networks run, where it can be played from a tape."""
-        if self._fast is None or self._top is None:
+    def _fused_program(self) -> OperatorProgram | None:
+        """The operators of all compact networks; None where they follow from the images or are not known."""
+        if self._reusable is None or self._top is None:
             return None
         inputs, _ = next(iter(self._all()))
-        return fused_program(self._fast.widest_and_narrowest(), inputs) if isinstance(inputs, Tensor) else None
+        return fused_program(self._reusable.widest_and_narrowest(), inputs) if isinstance(inputs, Tensor) else None
 
     def _settle(self, dtype: torch.dtype) -> None:
         """Take the number format if the original scores (nearly) the same in it."""
@@ -167,11 +176,6 @@ class Candidates:
             return
         if abs(int(fast.sum()) - int(exact.sum())) < MOST_MOVED * len(exact):
             self.dtype = dtype
-
-    def batches(self, dtype: torch.dtype | None = None) -> Iterator[tuple[Any, Tensor]]:
-        """One pass over the images, in the order and number format in which they are scored."""
-        for inputs, targets in moved(self._images.batches(self._batch_size), self._device):
-            yield cast(inputs, dtype or self.dtype), targets
 
     def _all(self) -> Iterator[tuple[Any, Tensor]]:
         return self.batches() if self._held is None else self._held.batches(self._batch_size)

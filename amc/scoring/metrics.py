@@ -1,29 +1,36 @@
-"""Scoring a network on images."""
+"""Metrics: functions that score a network on images."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
-from amc.graph.inputs import Example, copies, feed, tensors
+from amc.graph.inputs import Example, clone_inputs, feed, tensors
 from amc.utils.errors import UserError
-from amc.utils.text import nearest, one_line
-from amc.utils.user_file import FORM, is_user_function, load_function
+from amc.utils.registry import UserFunction, resolve
+from amc.utils.text import one_line
 
 Batches = Iterable[tuple[Any, Any]]
 Metric = Callable[[nn.Module, Batches], float]
-"""A function of a network in evaluation mode and batches of inputs and targets; larger is better, 1 is the best."""
+"""A function from a network in evaluation mode and batches of inputs and targets to a score; larger is better."""
 
 
 def answered_right(model: Callable[..., Any], batches: Batches, k: int = 1) -> Tensor:
     """Whether the class of each image is among its `k` largest outputs, `(images,)` bool, on the CPU.
 
-    Waits for the device once, at the end.
+    It waits for the device once, at the end.
+
+    Args:
+        model: A network, or a function that computes as one does, with outputs `(n, classes)`.
+        batches: Inputs and targets `(n,)` on the device of the network.
+        k: The number of outputs that count.
     """
     right = []
     with torch.inference_mode():
@@ -34,55 +41,69 @@ def answered_right(model: Callable[..., Any], batches: Batches, k: int = 1) -> T
     return torch.cat(right or [torch.zeros(0, dtype=torch.bool)]).cpu()
 
 
-def _top(k: int) -> Metric:
-    def accuracy(model: nn.Module, batches: Batches) -> float:
-        right = answered_right(model, batches, k)
+@dataclass(frozen=True)
+class TopK:
+    """The metric that is the share of images whose class is among the `k` largest outputs, in [0, 1]."""
+
+    k: int
+
+    def __call__(self, model: nn.Module, batches: Batches) -> float:
+        """The share of the images of `batches`."""
+        right = answered_right(model, batches, self.k)
         return int(right.sum()) / len(right)
 
-    return accuracy
+
+METRICS: dict[str, TopK] = {"top1": TopK(1), "top5": TopK(5)}
+"""Metrics by name."""
 
 
-TOP = {"top1": 1, "top5": 5}
-METRICS: dict[str, Metric] = {name: _top(k) for name, k in TOP.items()}
-"""Metrics by name: the share of images whose class is among the 1 or 5 largest outputs, in [0, 1]."""
-
-
-def find_metric(name: str) -> Metric:
-    """The metric of that name, or the user's own `path/to/file.py:function`.
+def find_metric(given: str | Metric) -> Metric:
+    """The metric of that name, or the user's own: `path/to/file.py:function`, or from Python a `Metric`.
 
     Raises:
-        UserError: unknown name, no such function. What the user's function returns is checked when it is called.
+        UserError: There is no metric of that name, or no such function. What the function returns is checked when it
+            is called.
     """
-    if is_user_function(name):
-        return _checked(name, load_function(name))
-    if name not in METRICS:
-        raise UserError(f"unknown metric {name!r}; {nearest(name, METRICS)}, or give {FORM}")
-    return METRICS[name]
+    if isinstance(given, UserMetric):
+        return given
+    found = resolve("metric", given, METRICS, TopK)
+    return UserMetric(found) if isinstance(found, UserFunction) else found
 
 
-def _checked(name: str, function: Callable[..., Any]) -> Metric:
-    def metric(model: nn.Module, batches: Batches) -> float:
-        try:
-            with torch.no_grad():
-                value = float(function(model, batches))
-        except Exception as error:
-            raise UserError(f"metric {name} failed: {one_line(error)}") from error
-        if not torch.isfinite(torch.tensor(value)):
+@dataclass(frozen=True)
+class UserMetric:
+    """A metric of the user's own, which is run without gradients and has to return a finite number."""
+
+    function: UserFunction
+
+    def __call__(self, model: nn.Module, batches: Batches) -> float:
+        """What the user's function returns.
+
+        Raises:
+            UserError: it fails, or returns something else than a finite number.
+        """
+        with torch.no_grad(), self.function.blamed():
+            value = float(self.function(model, batches))
+        if not math.isfinite(value):
+            name = self.function.name
             raise UserError(f"metric {name} returned {value}; a finite number is needed, larger being better")
         return value
 
-    return metric
+
+def top_k(metric: Metric) -> int | None:
+    """The number of classes that a metric of single images looks at; None for a metric of another kind."""
+    return metric.k if isinstance(metric, TopK) else None
 
 
 def check_runs(model: nn.Module, example: Example) -> Any:
-    """What the network makes of an example, each input `(n, ...)`.
+    """The network's outputs for an example, whose inputs are `(n, ...)` each.
 
     A network that writes into its inputs, which are read again in every pass, works on copies of them from then on.
 
     Raises:
-        UserError: it fails, whatever with, or hides what it computes.
+        UserError: The network raises anything, or hides what it computes.
     """
-    own = copies(example)
+    own = clone_inputs(example)
     try:
         with torch.no_grad():
             outputs = feed(model, own)
@@ -92,7 +113,7 @@ def check_runs(model: nn.Module, example: Example) -> Any:
         raise UserError(f"the network fails on {given}: {one_line(error)}; {_advice(error)}") from error
     if any(tensor.is_inference() for tensor in tree_leaves(outputs) if isinstance(tensor, Tensor)):
         raise UserError(
-            "the network runs its layers under torch.inference_mode, where they can't be watched;"
+            "the network runs its layers under torch.inference_mode, where they can't be followed;"
             " use torch.no_grad in its forward, or nothing: it is run without gradients"
         )
     if not all(torch.equal(one, other) for one, other in zip(tensors(own), tensors(example), strict=True)):
@@ -101,8 +122,8 @@ def check_runs(model: nn.Module, example: Example) -> Any:
 
 
 def _copied_inputs(_: nn.Module, args: Any, kwargs: Any) -> Any:
-    """A hook of a network that writes into its inputs."""
-    return copies(args), copies(kwargs)
+    """A hook that gives a network copies of its inputs, because it writes into them."""
+    return clone_inputs(args), clone_inputs(kwargs)
 
 
 def _advice(error: Exception) -> str:
@@ -112,13 +133,13 @@ def _advice(error: Exception) -> str:
 
 
 def moved(batches: Batches, device: torch.device) -> Iterator[tuple[Any, Any]]:
-    """The batches on `device`, image tensors `(n, c, h, w)` with their channels last; several inputs as a tuple."""
+    """The batches with inputs and targets on `device`; images `(n, c, h, w)` lie there with their channels last."""
     for inputs, targets in batches:
         yield moved_inputs(inputs, device), _to(targets, device)
 
 
 def moved_inputs(inputs: Example, device: torch.device) -> Example:
-    """One batch on `device`, as `moved`."""
+    """The inputs of one batch on `device`; images `(n, c, h, w)` lie there with their channels last."""
     result: Example = tree_map(lambda leaf: _to(leaf, device), inputs)
     return result
 

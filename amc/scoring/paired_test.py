@@ -1,4 +1,4 @@
-"""Two networks compared on the same images."""
+"""The difference in accuracy of two networks on the same images, with its confidence interval."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import NamedTuple
 from torch import Tensor
 
 NORMAL_95 = 1.96
-"""Standard errors on each side of 95 % of a normal distribution."""
+"""The number of standard errors to each side of the mean that hold 95 % of a normal distribution."""
 
 
 class Drop(NamedTuple):
-    """By how much an accuracy fell, in [-1, 1], and the 95 % interval of that."""
+    """The fall of an accuracy in [-1, 1], and the ends of its 95 % interval."""
 
     value: float
     low: float
@@ -20,10 +20,14 @@ class Drop(NamedTuple):
 
 
 def paired_drop(before: Tensor, after: Tensor) -> Drop:
-    """From what each of two networks answered right, `(images,)` bool each, image by image.
+    """The fall of the accuracy from one network to another.
 
     Only images on which they differ count, so that the interval is narrower than that of two independent accuracies
     (Wald's interval for the difference of paired proportions; Agresti 2013, Categorical Data Analysis, section 11.1).
+
+    Args:
+        before: Whether the first network classifies each image right, `(images,)` bool.
+        after: Whether the second one does, `(images,)` bool, of the same images.
     """
     images = len(before)
     lost = int((before & ~after).sum()) / images

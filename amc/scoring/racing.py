@@ -20,38 +20,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 Answers = NDArray[np.bool_]
-"""Whether each image is classified right, in the order in which images are given."""
+"""Whether each image is classified right, `(images,)` bool, in the order in which images are given."""
 
 STAKES = np.array([0.06, 0.12, 0.25])
-"""In standard deviations of an estimate."""
+"""The stakes of the bets, in inverse standard deviations of an estimate."""
 LARGEST_STAKE = 0.9
-"""Share of what is there that may be lost at once."""
+"""The share of the wealth that may be lost at once."""
 ERROR = 0.01
 """The probability with which a network that is not worse is given up, at the most."""
 PERCENTILE = 95
-"""Of all scores so far: the reference is the network that is nearest to it."""
+"""The percentile of all scores so far; the reference is the network that is nearest to it."""
 ROUND = 8
-"""Scores after which reference and panel are chosen anew, at the least."""
+"""The number of scores after which reference and panel are chosen anew, at the least."""
 PANEL = 24
-"""Networks of a panel, at the most."""
+"""The number of networks of a panel, at the most."""
 FEWEST = 8
-"""The same at the least: before there are as many, all are scored to the end."""
+"""The number of networks of a panel, at the least; before there are as many, all networks are scored to the end."""
 LEAST_WEIGHT = 0.05
-"""Of an image that all of a panel agree on; the largest weight is 0.5 and this."""
+"""The weight of an image that all of a panel agree on; the largest weight is 0.5 more."""
 LEAST = 1e-9
-"""Of what is divided by."""
+"""The least value of a divisor."""
 TO_THE_END = 0.9
-"""Once this share of the images is scored, the rest is, too."""
+"""The share of the images after which no candidate is given up."""
 
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """What a network scores.
+    """The score of a network.
 
     Attributes:
         value: The metric; an estimate where `share` is below 1.
-        share: Of the images that it was scored on.
-        answers: On each of them, where the metric is of single images and all were scored.
+        share: The share of the images that were scored, in (0, 1].
+        answers: The answers on all images, where the metric is of single images and all were scored; else None.
     """
 
     value: float
@@ -61,12 +61,12 @@ class Score:
 
 @dataclass(frozen=True, eq=False)
 class RaceReference:
-    """What candidates are raced against.
+    """A good network that candidates are raced against.
 
     Attributes:
-        right: How many images the reference answers right.
-        chances: That a candidate answers each image right, as far as is known before it is scored, `(images,)`.
-        order: Of the images.
+        right: The number of images that the reference classifies right.
+        chances: The probability that a candidate classifies each image right, as far as is known before, `(images,)`.
+        order: The order in which images are scored, int64 `(images,)`.
     """
 
     right: int
@@ -74,8 +74,8 @@ class RaceReference:
     order: NDArray[np.int64]
 
     @classmethod
-    def of(cls, panel: Sequence[Answers], seed: int) -> RaceReference:
-        """The first of the panel is the reference; the order is drawn by `seed`."""
+    def from_panel(cls, panel: Sequence[Answers], seed: int) -> RaceReference:
+        """A reference from the answers of a panel, whose first network it is; the order is drawn by `seed`."""
         answers = np.stack(panel)
         chances = (answers.sum(axis=0) + answers.mean()) / (len(answers) + 1)
         drawn = np.random.default_rng(seed).exponential(size=len(chances)) / _weights(chances)
@@ -83,7 +83,15 @@ class RaceReference:
 
 
 class Race:
-    """A candidate against the reference of a yardstick."""
+    """A candidate that is compared with a reference while its images are scored.
+
+    Args:
+        race_reference: The reference, with the order of the images.
+
+    Attributes:
+        seen: The number of images that were scored so far.
+        right: The number of those that were classified right.
+    """
 
     def __init__(self, race_reference: RaceReference) -> None:
         chances = race_reference.chances[race_reference.order]
@@ -102,7 +110,7 @@ class Race:
         self._estimates = 0.0
 
     def add(self, answers: Answers) -> bool:
-        """Note the candidate's answers to the next images; returns whether it is surely worse than the reference."""
+        """Add the candidate's answers to the next images, and return whether it is surely worse than the reference."""
         part = slice(self.seen, self.seen + len(answers))
         before = self.right + np.cumsum(answers) - answers
         estimates = before + self._expected[part] + (answers - self._chances[part]) * self._factors[part]
@@ -118,16 +126,16 @@ class Race:
 
     @property
     def estimate(self) -> float:
-        """The candidate's share of right answers over all images, from those that were seen."""
+        """The candidate's accuracy over all images in [0, 1], estimated without bias from those that were seen."""
         if self.seen == len(self._chances):
             return self.right / self.seen
         return self._estimates / self.seen / len(self._chances)
 
 
-def panel_of(scores: Sequence[Score], period: int) -> list[int]:
-    """Which of `scores` are the panel now: those scored to the end that are nearest to the percentile, nearest first.
+def choose_panel(scores: Sequence[Score], period: int) -> list[int]:
+    """The positions in `scores` of the panel: those scored to the end nearest to the percentile, nearest first.
 
-    It changes only every `period` scores. None while there are too few.
+    The panel changes only every `period` scores; it is empty while there are too few of them.
     """
     known = scores[: len(scores) - len(scores) % period]
     whole = [index for index, score in enumerate(known) if score.share == 1]
@@ -138,11 +146,11 @@ def panel_of(scores: Sequence[Score], period: int) -> list[int]:
 
 
 def _weights(chances: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How readily each image is drawn: by the standard deviation of a candidate's answer."""
+    """The weight with which each image is drawn: the standard deviation of a candidate's answer, and a little more."""
     weights: NDArray[np.float64] = np.sqrt(chances * (1 - chances)) + LEAST_WEIGHT
     return weights
 
 
 def _sums_to_come(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """At each place the sum from there on."""
+    """The sum of the values from each place on, `(images,)`."""
     return np.cumsum(values[::-1])[::-1]

@@ -1,25 +1,30 @@
-"""The accuracy of the networks that given keeps leave: what a search asks for, over and over."""
+"""The scores of policies, remembered: what a search asks for, over and over."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from types import TracebackType
+from typing import Self
 
 from amc.graph import KeptCounts
-from amc.scoring.racing import ROUND, RaceReference, Score, panel_of
+from amc.scoring.candidates import Candidates
+from amc.scoring.engines.engine import Engine, MakeEngine, SerialEngine
+from amc.scoring.racing import ROUND, RaceReference, Score, choose_panel
 
 ScoreAll = Callable[[Sequence[KeptCounts], RaceReference | None], Iterable[Score]]
-"""Scores policies in their order; with a yardstick those that are surely worse than its reference not to the end."""
+"""Scores policies in their order; given a reference, those that are surely worse are not scored to the end."""
 
 
 class PolicyScorer:
-    """Remembers scores by the keeps: the same keeps give the same network.
+    """Scores policies, and remembers the scores by the kept counts: the same counts give the same network.
 
-    What was not scored to the end is no score of a network, and is forgotten. Which policies are not follows from all
-    scores before, in order, so a search that goes on tells of those first.
+    What was not scored to the end is no score of a network, and is forgotten. Which policies those are follows from all
+    scores before, in order, so a search that is resumed tells of those first.
 
     Args:
         score_all: Scores policies, of which no two are the same.
-        can_race: Whether it can compare them with a reference.
+        can_race: Whether `score_all` can compare them with a reference.
     """
 
     def __init__(self, score_all: ScoreAll, *, can_race: bool = False) -> None:
@@ -34,12 +39,12 @@ class PolicyScorer:
         return score.value
 
     def all(self, policies: Sequence[KeptCounts], *, race: bool = False) -> Iterator[Score]:
-        """The scores of several policies, in their order; with `race` those of bad ones may be estimates."""
+        """The scores of several policies, in their order; with `race`, scores of bad policies may be estimates."""
         race = race and self._can_race
         new = {
             kept_counts.tobytes(): kept_counts for kept_counts in policies if kept_counts.tobytes() not in self._known
         }
-        race_reference = self._yardstick(len(policies)) if race and new else None
+        race_reference = self._race_reference(len(policies)) if race and new else None
         coming = iter(self._score_all(list(new.values()), race_reference)) if new else iter(())
         found: dict[bytes, Score] = {}
         for kept_counts in policies:
@@ -54,14 +59,14 @@ class PolicyScorer:
             yield score
 
     def tell(self, past: Iterable[tuple[KeptCounts, Score]]) -> None:
-        """Tell of scores from before an interruption, in order."""
+        """Take over the scores from before an interruption, in order."""
         self._past = list(past)
         self._known = {kept_counts.tobytes(): score for kept_counts, score in self._past if score.share == 1}
 
-    def _yardstick(self, round_size: int) -> RaceReference | None:
-        """What is raced against, chosen anew every `ROUND` scores, and never within policies scored together."""
+    def _race_reference(self, round_size: int) -> RaceReference | None:
+        """The reference now; it is chosen anew every `ROUND` scores, and never within policies scored together."""
         period = -(-ROUND // round_size) * round_size
-        panel = [self._past[index][0] for index in panel_of([score for _, score in self._past], period)]
+        panel = [self._past[index][0] for index in choose_panel([score for _, score in self._past], period)]
         if not panel:
             return None
         unknown = [kept_counts for kept_counts in panel if self._known[kept_counts.tobytes()].answers is None]
@@ -69,4 +74,53 @@ class PolicyScorer:
             found = self._score_all(unknown, None)
             self._known |= {kept_counts.tobytes(): score for kept_counts, score in zip(unknown, found, strict=True)}
         answers = [self._known[kept_counts.tobytes()].answers for kept_counts in panel]
-        return RaceReference.of([each for each in answers if each is not None], seed=len(self._past) // period)
+        return RaceReference.from_panel([each for each in answers if each is not None], seed=len(self._past) // period)
+
+
+class Scorer(PolicyScorer):
+    """Scores the policies of one task and owns what that takes: processes, caches, the number format.
+
+    A context manager. Its engine begins with the first policy, and ends when the context is left; it scores nothing
+    after that.
+
+    Args:
+        make_candidates: Makes what makes and scores networks in this process.
+        make_engine: Makes what scores them, in processes or elsewhere.
+        can_race: Whether policies can be compared with a reference.
+    """
+
+    def __init__(
+        self, make_candidates: Callable[[], Candidates], make_engine: MakeEngine = SerialEngine, *, can_race: bool
+    ) -> None:
+        super().__init__(self._score, can_race=can_race)
+        self._make_candidates = make_candidates
+        self._make_engine = make_engine
+        self._engine: Engine | None = None
+        self._is_closed = False
+
+    @cached_property
+    def candidates(self) -> Candidates:
+        """What makes and scores networks in this process."""
+        return self._make_candidates()
+
+    def _score(self, policies: Sequence[KeptCounts], race_reference: RaceReference | None) -> Iterator[Score]:
+        if self._is_closed:
+            raise ValueError("the scorer is closed; make another by Task.scorer")
+        if self._engine is None:
+            self._engine = self._make_engine(self.candidates)
+        return self._engine(policies, race_reference)
+
+    def close(self) -> None:
+        """End the engine; it is safe to call this again."""
+        self._is_closed = True
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

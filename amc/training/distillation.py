@@ -1,4 +1,4 @@
-"""Learning from another network's outputs beside the classes."""
+"""Distillation: learning from another network's outputs beside the true classes."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, eq=False)
 class Distillation:
-    """Soft targets (Hinton, Vinyals, Dean 2015, arXiv:1503.02531, section 2).
+    """Learning from the soft targets of a teacher (Hinton, Vinyals, Dean 2015, arXiv:1503.02531, section 2).
 
     Attributes:
-        teacher: the network that is imitated, in evaluation mode, on the device of the training.
-        temperature: what the outputs of both are divided by; above 1, small probabilities count more.
-        weight: share of the loss that the soft targets have, in [0, 1]; the true classes have the rest.
+        teacher: The network that is imitated, in evaluation mode, on the device of the training.
+        temperature: The divisor of both networks' outputs; above 1, small probabilities count more.
+        weight: The share of the loss that the soft targets have, in [0, 1]; the true classes have the rest.
     """
 
     teacher: nn.Module
@@ -22,10 +22,15 @@ class Distillation:
     weight: float
 
     def loss(self, hard: Tensor, inputs: Tensor, outputs: Tensor) -> Tensor:
-        """The loss `hard` of the true classes and that of the soft ones, mixed.
+        """The mixture of the loss of the true classes and that of the soft targets.
 
-        The latter is the Kullback-Leibler divergence times the squared temperature, by which its gradient keeps its
-        size. Inputs `(n, ...)`, outputs `(n, classes)`.
+        The latter is the Kullback-Leibler divergence times the squared temperature, with which its gradient does not
+        shrink.
+
+        Args:
+            hard: The loss of the true classes, a scalar.
+            inputs: What both networks read, `(n, ...)`.
+            outputs: What the network that learns returned, `(n, classes)`.
         """
         with torch.no_grad():
             soft = F.log_softmax(self.teacher(inputs).float() / self.temperature, dim=1)

@@ -1,4 +1,4 @@
-"""Training a classifier from labelled images."""
+"""The loop that trains a classifier on labelled images."""
 
 import collections
 import itertools
@@ -33,15 +33,16 @@ class Recipe:
     """How a network is trained: SGD with Nesterov momentum.
 
     Attributes:
-        epochs: passes over the training images.
-        batch_size: images per step.
-        learning_rate: at its peak.
-        weight_decay: L2 penalty on every parameter.
-        label_smoothing: share of the target that is spread over all classes, in [0, 1].
-        augmentation: random changes of the images.
-        seed: of the order and the changes of the images.
-        precision: of the forward pass (`amc.scoring.precision`); weights and their updates stay in float32.
-        schedule: of the learning rate, a name in `amc.training.learning_rate.SCHEDULES`.
+        epochs: The number of passes over the training images.
+        batch_size: The number of images of a step.
+        learning_rate: The learning rate at its peak.
+        weight_decay: The L2 penalty on every parameter.
+        label_smoothing: The share of the target that is spread over all classes, in [0, 1].
+        augmentation: The random changes of the images.
+        seed: The seed of the order and the changes of the images.
+        precision: The number format of the forward pass (`amc.scoring.precision`); weights and their updates stay in
+            float32.
+        schedule: The schedule of the learning rate, a name in `amc.training.learning_rate.SCHEDULES`.
     """
 
     epochs: int
@@ -56,23 +57,23 @@ class Recipe:
 
 
 class Training:
-    """The training of one network. It can be put down after any step, and taken up again by another process.
+    """The training of one network. It can be stopped after any step, and resumed by another process.
 
     Dropout draws from torch's global generator, whose state belongs to that of the training.
 
     Args:
         model: The network, which is changed.
-        images: What it learns from: one input each, and a class as target.
-        recipe: How it learns.
-        device: Where it is.
-        distillation: What it imitates beside that.
+        images: The training images: one input each, and a class as target.
+        recipe: How the network is trained.
+        device: The device of the network.
+        distillation: The teacher, if the network learns from one as well.
 
     Attributes:
-        epoch: Whole epochs so far.
-        steps: Batches so far.
+        epoch: The number of whole epochs so far.
+        steps: The number of batches so far.
 
     Raises:
-        UserError: an unknown schedule or precision.
+        UserError: The schedule or the precision is unknown.
     """
 
     def __init__(
@@ -108,21 +109,21 @@ class Training:
 
     @property
     def learning_rate(self) -> float:
-        """That of the next step."""
+        """The learning rate of the next step."""
         return self._recipe.learning_rate * self._schedule(self.done).rate
 
     @property
     def mean_loss(self) -> float:
-        """Of the epoch so far."""
+        """The mean loss over the images of the epoch so far."""
         return self._loss.item() / max(self._seen, 1)
 
     def rest_of_epoch(self) -> Iterator[float]:
-        """Take the steps that are left of the epoch; yields the loss of each.
+        """Take the steps that are left of the epoch, and yield the loss of each.
 
         The network is in training mode while it runs, and in evaluation mode once it is over.
 
         Raises:
-            UserError: the loss is no longer finite, an image can't be read, or the network is no classifier of what
+            UserError: The loss is no longer finite, an image can't be read, or the network is no classifier of what
                 the images give.
         """
         self._model.train()
@@ -140,14 +141,14 @@ class Training:
             raise UserError(f"the loss is {self.mean_loss} after {self.epoch + 1} epochs; lower the learning rate")
 
     def next_epoch(self) -> None:
-        """Go on to the next epoch, once this one is over."""
+        """Begin the next epoch, once this one is over."""
         self.epoch += 1
         self._random_at_epoch = self._random()
         self._loss.zero_()
         self._batches = self._seen = 0
 
     def state(self) -> dict[str, Tensor]:
-        """All that the rest of the training depends on; the tensors are the training's own."""
+        """All tensors that the rest of the training depends on, by name; they are not copies."""
         velocities = {
             f"{VELOCITY}{name}": self._optimizer.state[parameter]["momentum_buffer"]
             for name, parameter in self._model.named_parameters()
@@ -163,7 +164,7 @@ class Training:
         }
 
     def set_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take up a training of the same network, images and recipe where it was put down."""
+        """Resume a training of the same network, images and recipe from its `state`."""
         self.epoch, self.steps, self._batches, self._seen = state[POSITION].tolist()
         self._loss.copy_(state[LOSS])
         restore_tensors(self._model, part(state, NETWORK))
@@ -176,7 +177,7 @@ class Training:
         self._set_random(part(state, RANDOM))
 
     def _batches_left(self) -> Iterator[tuple[Any, Any]]:
-        """The batches of the epoch but for those that were used.
+        """The batches of the epoch without those that were used.
 
         They follow from the random states at its start, a `DataLoader`'s too.
         """
@@ -195,9 +196,9 @@ class Training:
                 "expected batches of one input and one class number for each image; nothing else is trained"
             )
         recipe = self._recipe
-        pace = self._schedule(self.done)
+        value = self._schedule(self.done)
         for group in self._optimizer.param_groups:
-            group["lr"], group["momentum"] = recipe.learning_rate * pace.rate, pace.momentum
+            group["lr"], group["momentum"] = recipe.learning_rate * value.rate, value.momentum
         inputs = moved_inputs(recipe.augmentation(inputs, self._generator), self._device)
         targets = targets.to(self._device)
         with torch.autocast(self._device.type, self._precision, enabled=self._precision != torch.float32):
@@ -214,7 +215,7 @@ class Training:
         return loss.detach()
 
     def _random(self) -> dict[str, Tensor]:
-        """The states of all that draws."""
+        """The states of all random generators that the training draws from, by name."""
         states = {"images": self._generator.get_state(), "cpu": torch.get_rng_state()}
         if self._device.type == "cuda":
             states["cuda"] = torch.cuda.get_rng_state(self._device)

@@ -16,7 +16,7 @@ OPAQUE = (str, bytes, int, float, type, FunctionType, MethodType, ModuleType)
 """Types of objects that hold no tensors, or none that are copied."""
 
 
-def copied(model: nn.Module, memo: Mapping[int, Any] | None = None) -> nn.Module:
+def copy_network(model: nn.Module, memo: Mapping[int, Any] | None = None) -> nn.Module:
     """A deep copy of `model`, without the gradients of its parameters.
 
     Tensors that the network computed and kept in its attributes, which torch refuses to copy while they belong to a
@@ -39,11 +39,11 @@ def copied(model: nn.Module, memo: Mapping[int, Any] | None = None) -> nn.Module
         ) from error
 
 
-def _computed(thing: Any, seen: set[int]) -> Iterator[Tensor]:
-    """Tensors anywhere in `thing` that have a history of gradients; `seen` holds what was looked at, by `id`."""
-    if id(thing) in seen or isinstance(thing, OPAQUE):
+def _computed(thing: Any, visited: set[int]) -> Iterator[Tensor]:
+    """Tensors anywhere in `thing` that have a history of gradients; `visited` holds what was looked at, by `id`."""
+    if id(thing) in visited or isinstance(thing, OPAQUE):
         return
-    seen.add(id(thing))
+    visited.add(id(thing))
     if isinstance(thing, Tensor):
         if not thing.is_leaf:
             yield thing
@@ -55,4 +55,4 @@ def _computed(thing: Any, seen: set[int]) -> Iterator[Tensor]:
     else:
         held = [getattr(thing, "__dict__", None)]
     for each in held:
-        yield from _computed(each, seen)
+        yield from _computed(each, visited)

@@ -11,7 +11,7 @@ from pathlib import Path
 from amc.utils.errors import UserError
 
 
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Write a file so that nobody ever sees a part of it, even after a power cut.
 
     `write` fills a temporary file in the folder of `path` (made if missing) with the same
@@ -39,24 +39,24 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write bytes by `write_whole`."""
+    """Write bytes by `write_atomically`."""
 
     def write(temporary: Path) -> None:
         temporary.write_bytes(data)
 
-    write_whole(path, write)
+    write_atomically(path, write)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text, in UTF-8 with the line ends as they are, by `write_whole`."""
+    """Write text, in UTF-8 with the line ends as they are, by `write_atomically`."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:
-    """Write an indented JSON object by `write_whole`; dataclasses in it become objects.
+    """Write an indented JSON object by `write_atomically`; dataclasses in it become objects.
 
     Raises:
-        UserError: as `write_whole`.
+        UserError: as `write_atomically`.
         ValueError: a number is not finite, which JSON can't hold.
         TypeError: a value has no JSON form.
     """

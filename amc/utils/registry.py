@@ -1,10 +1,15 @@
-"""Looking a name up in a visible table."""
+"""What a user asks for by name in a visible table, or brings along: from a file, or as an object of Python."""
 
-from collections.abc import Mapping
-from typing import TypeVar
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from amc.utils.errors import UserError
-from amc.utils.text import nearest
+from amc.utils.text import did_you_mean, one_line
+from amc.utils.user_file import FORM, is_user_function, load_function
 
 T = TypeVar("T")
 
@@ -16,5 +21,81 @@ def look_up(what: str, name: str, table: Mapping[str, T]) -> T:
         UserError: there is none; `what` says what was looked for.
     """
     if name not in table:
-        raise UserError(f"unknown {what} {name!r}; {nearest(name, table)}")
+        raise UserError(f"unknown {what} {name!r}; {did_you_mean(name, table)}")
     return table[name]
+
+
+@dataclass(frozen=True)
+class UserFunction:
+    """A callable that a user brought along; what it raises is told in one line.
+
+    Attributes:
+        what: What it is used as, such as `metric`.
+        name: How messages and files name it, as `name_of` does.
+        function: The callable itself.
+    """
+
+    what: str
+    name: str
+    function: Callable[..., Any]
+
+    def __call__(self, *args: Any) -> Any:
+        """Call the function.
+
+        Raises:
+            UserError: it raised an exception.
+        """
+        with self.blamed():
+            return self.function(*args)
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """Tell any exception from within as one of this function."""
+        try:
+            yield
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(f"{self.what} {self.name} failed: {one_line(error)}") from error
+
+
+def resolve(
+    what: str, given: str | Callable[..., Any], table: Mapping[str, T], kind: type[T] | None = None
+) -> T | UserFunction:
+    """What was asked for: the entry of `table` by that name, else the user's own callable.
+
+    This is the one way in which users extend the program: a name, `path/to/file.py:function`, or from Python the
+    callable itself.
+
+    Args:
+        what: What is looked for, such as `metric`, for messages.
+        given: As the user gave it.
+        table: The entries that have names.
+        kind: The class of the entries, where they have one in common; objects of it are returned as they are.
+
+    Raises:
+        UserError: an unknown name, no such file or function, or an object that can't be called.
+    """
+    if isinstance(given, str):
+        if not is_user_function(given):
+            if given not in table:
+                raise UserError(f"unknown {what} {given!r}; {did_you_mean(given, table)}, or give {FORM}")
+            return table[given]
+        function = load_function(given)
+    else:
+        function = given
+    if kind is not None and isinstance(function, kind):
+        return function
+    if not callable(function):
+        raise UserError(f"expected a {what} as a name, {FORM} or a callable, got {given!r}")
+    return UserFunction(what, name_of(given), function)
+
+
+def name_of(given: object) -> str:
+    """How messages and files name what a user gave: a text as it is, else by the qualified name of it or its class."""
+    if isinstance(given, str):
+        return given
+    if isinstance(given, UserFunction):
+        return given.name
+    named = given if hasattr(given, "__qualname__") else type(given)
+    return f"{named.__module__}.{named.__qualname__}"

@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -63,50 +63,55 @@ def _leave() -> None:
             _library = None
 
 
-def _backward(
-    keys: Any,
-    slopes: Tensor,
-    inputs: Tensor,
-    weight: Tensor,
-    bias_sizes: Sequence[int] | None,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    transposed: bool,
-    output_padding: Sequence[int],
-    groups: int,
-    asked: Sequence[bool],
-) -> Gradients:
+class _Convolution(NamedTuple):
+    """The arguments of `aten::convolution_backward` behind the tensors, in its order.
+
+    Attributes:
+        bias_sizes: Shape of the bias, None where there is none.
+        stride: Step of each dimension, or one for all; likewise `padding`, `dilation` and `output_padding`.
+        padding: Zeros added on either side.
+        dilation: Distance between neighbouring pixels under the kernel.
+        transposed: Whether the convolution is a transposed one.
+        output_padding: Pixels added to the outputs of a transposed convolution.
+        groups: Number of groups.
+        asked: Whether the gradients of inputs, weights and bias are wanted.
+    """
+
+    bias_sizes: Sequence[int] | None
+    stride: Sequence[int]
+    padding: Sequence[int]
+    dilation: Sequence[int]
+    transposed: bool
+    output_padding: Sequence[int]
+    groups: int
+    asked: Sequence[bool]
+
+
+def _backward(keys: Any, slopes: Tensor, inputs: Tensor, weight: Tensor, *arguments: Any) -> Gradients:
     """PyTorch's `convolution_backward`: the gradients of inputs, weights and bias, or None where one is not asked for.
 
     Args:
-        keys: Those that PyTorch dispatched by.
+        keys: The dispatch keys with which PyTorch called the operator.
         slopes: Gradient of the outputs [N, O, *].
-        inputs: [N, I, *].
-        weight: [O, I / groups, *kernel], or [I, O / groups, *kernel] of a transposed convolution.
-        bias_sizes: Shape of the bias.
-        stride: Of each dimension, or of all; likewise for `padding`, `dilation` and `output_padding`.
-        padding: Pixels on either side.
-        dilation: Distance of pixels under the kernel.
-        transposed: Whether it is.
-        output_padding: Pixels that are added to the outputs of a transposed convolution.
-        groups: Their number.
-        asked: Which of the gradients are.
+        inputs: Inputs of the forward pass [N, I, *].
+        weight: The kernel [O, I / groups, *], or [I, O / groups, *] of a transposed convolution.
+        arguments: The fields of `_Convolution`.
     """
+    convolution = _Convolution(*arguments)
+    _, stride, padding, _, transposed, _, _, asked = convolution
     if any(padding) or max(weight.shape[2:]) > 1 or max(stride) == 1:
-        others = dilation, transposed, output_padding, groups, asked
-        return _unsafe.call_boxed(keys, slopes, inputs, weight, bias_sizes, stride, padding, *others)
+        return _unsafe.call_boxed(keys, slopes, inputs, weight, *convolution)
     dims = inputs.ndim - 2
     steps = list(stride) * (dims if len(stride) == 1 else 1)
     small = (inputs if transposed else slopes).shape[2:]
     picked: Any = (..., *(slice(0, size * step, step) for size, step in zip(small, steps, strict=True)))
-    rest = [1] * dims, [0] * dims, dilation, transposed, [0] * dims, groups
+    unit = convolution._replace(stride=[1] * dims, padding=[0] * dims, output_padding=[0] * dims)
     if transposed:
         of_bias = slopes.sum([0, *range(2, slopes.ndim)]) if asked[2] else None  # of the pixels between, too
-        rest_asked = [asked[0], asked[1], False]
-        few = _unsafe.call_boxed(keys, slopes[picked], inputs, weight, bias_sizes, *rest, rest_asked)
+        without_bias = unit._replace(asked=[asked[0], asked[1], False])
+        few = _unsafe.call_boxed(keys, slopes[picked], inputs, weight, *without_bias)
         return few[0], few[1], of_bias
-    few = _unsafe.call_boxed(keys, slopes, inputs[picked], weight, bias_sizes, *rest, asked)
+    few = _unsafe.call_boxed(keys, slopes, inputs[picked], weight, *unit)
     if few[0] is None:
         return few
     of_inputs = torch.zeros_like(inputs)

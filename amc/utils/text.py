@@ -16,7 +16,7 @@ def shortened(names: Sequence[str], limit: int = 5) -> str:
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
+def did_you_mean(name: str, names: Iterable[str]) -> str:
     """Which of `names` may have been meant by `name`: the nearest ones, else all of them."""
     known = sorted(names)
     close = difflib.get_close_matches(name, known, n=5)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from amc.utils.errors import UserError
-from amc.utils.text import nearest, one_line
+from amc.utils.text import did_you_mean, one_line
 
 FORM = "path/to/file.py:function"
 
@@ -44,7 +44,7 @@ def load_function(spec: str) -> Callable[..., Any]:
     function = getattr(module, name, None)
     if not callable(function):
         functions = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
-        raise UserError(f"{path} has no function {name!r}; {nearest(name, functions)}")
+        raise UserError(f"{path} has no function {name!r}; {did_you_mean(name, functions)}")
     return function
 
 

@@ -13,7 +13,7 @@ from amc.data.images import Images
 from amc.graph import trace_graph
 from amc.graph.inputs import Example
 from amc.pruning.inference_form import for_inference
-from amc.scoring.metrics import TOP, answered_right, find_metric, moved
+from amc.scoring.metrics import answered_right, find_metric, moved, top_k
 from amc.scoring.paired_test import Drop, paired_drop
 
 BATCH = 250
@@ -53,9 +53,11 @@ class Scoring:
     def __call__(self, network: nn.Module, images: Images) -> Score:
         """The score on all images."""
         batches = moved(images.batches(BATCH), self.device)
-        if self.metric not in TOP:
-            return Score(find_metric(self.metric)(self.ready(network), batches), None)
-        right = answered_right(self.ready(network), batches, TOP[self.metric])
+        metric = find_metric(self.metric)
+        k = top_k(metric)
+        if k is None:
+            return Score(metric(self.ready(network), batches), None)
+        right = answered_right(self.ready(network), batches, k)
         return Score(int(right.sum()) / len(right), right)
 
     def shown(self, value: float) -> str:

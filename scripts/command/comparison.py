@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import nn
 
-from agents.report.terminal.text_table import Column, print_table
+from agents.report.terminal.column_widths import Column
+from agents.report.terminal.text_table import print_table
 from amc.data.load import Splits
 from amc.scoring.paired_test import Drop
 from scripts.command.compared_scores import Score, Scoring

@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from torch import Tensor, nn
 
 from agents.report.tensorboard.event_file import EventFile
 from agents.report.terminal.progress import TrainingBar
 from agents.search.checkpoints import LONGEST
-from amc.artifacts.json_validation import entry, list_of, number
 from amc.artifacts.snapshots import Snapshot, latest_snapshot, part, save_snapshot
 from amc.data.images import Images
 from amc.pruning.slicing import restore_tensors, stored_tensors
@@ -58,17 +58,22 @@ class Past:
         return max([self.before, *(epoch.score for epoch in self.epochs)])
 
 
+@dataclass(frozen=True)
+class _Progress:
+    """What a checkpoint of a training says in JSON of how far it has come."""
+
+    before: float
+    epochs: tuple[Epoch, ...]
+
+
 def latest_tuning(folder: Path) -> tuple[Snapshot[Past], tuple[str, ...]]:
     """The newest whole checkpoint in `folder`, as `amc.artifacts.snapshots.latest_snapshot`."""
     return latest_snapshot(folder, UNIT, _past)
 
 
 def _past(run: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Past:
-    def epoch(content: Any) -> Epoch:
-        return Epoch(entry(content, "loss", number), entry(content, "score", number))
-
-    epochs = entry(run, "epochs", list_of(epoch))
-    return Past(entry(run, "before", number), epochs, part(tensors, TRAINING), part(tensors, BEST))
+    progress = msgspec.convert(run, _Progress)
+    return Past(progress.before, progress.epochs, part(tensors, TRAINING), part(tensors, BEST))
 
 
 class Tuning:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from torch import nn
 
-from agents.search.checkpoint_file import latest_checkpoint
-from amc.artifacts.json_validation import entry, integer, list_of, number, object_of, optional, read_object, text
+from agents.checkpoint import latest_checkpoint
+from amc.artifacts.checked_json import Count, checked, read_object
 from amc.artifacts.policy import POLICY_FILE, load, read_policy
 from amc.artifacts.run_folder import SUMMARY_FILE
 from amc.artifacts.snapshots import has_snapshot
@@ -21,25 +22,32 @@ from scripts.options.network_and_images import NetworkOptions, not_imported
 
 AUTO = "auto"
 """Stands for what the run recorded, where an option has another default in a search."""
-RECORDED: dict[str, Callable[[Any], Any]] = {
-    "model": text,
-    "weights": text,
-    "image_size": optional(integer),
-    "mean": optional(list_of(number)),
-    "std": optional(list_of(number)),
-    "data": text,
-    "calibration_images": optional(integer),
-    "reward_split": optional(integer),
-    "test_images": optional(integer),
-    "class_order": optional(text),
-    "metric": text,
-    "seed": integer,
-}
-"""Arguments that are taken over from a run's summary."""
-EARLIER = {"class_order": None}
-"""Arguments that summaries of earlier versions lack."""
-
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class RecordedArguments:
+    """Arguments of a run that later commands take over; summaries of earlier versions lack those with a default."""
+
+    model: str
+    weights: str
+    image_size: Count | None
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
+    data: str
+    calibration_images: Count | None
+    reward_split: Count | None
+    test_images: Count | None
+    metric: str
+    seed: Count
+    class_order: str | None = None
+
+
+@dataclass(frozen=True)
+class _WithArguments:
+    """What summaries, and checkpoints of searches, have in common."""
+
+    arguments: RecordedArguments
 
 
 def recorded_arguments(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
@@ -53,12 +61,11 @@ def recorded_arguments(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
         raise UserError(f"{run_dir} holds a compact {model}, got --model {asked.model}; leave it out")
     summary = run_dir / SUMMARY_FILE
     stopped = latest_checkpoint(run_dir)[0].run if not summary.exists() and has_snapshot(run_dir) else {}
-    content = stopped if "arguments" in stopped else read_object(summary)
-    try:
-        arguments = EARLIER | entry(content, "arguments", object_of(lambda value: value))
-        return {name: entry(arguments, name, read) for name, read in RECORDED.items()}
-    except ValueError as error:
-        raise UserError(f"{summary} is damaged: {error}") from error
+    if "arguments" in stopped:
+        found = checked(stopped, _WithArguments, f"the checkpoint in {run_dir}")
+    else:
+        found = checked(read_object(summary), _WithArguments, summary)
+    return vars(found.arguments)
 
 
 def without_weights(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
@@ -81,6 +88,8 @@ def filled(options: T, recorded: Mapping[str, Any]) -> T:
     changes = {}
     for name, value, default in options_of(options):
         if value in (None, AUTO, "default"):
+            if name == "data" and recorded.get(name) == "":
+                raise UserError("the images of this run came from Python, and no name finds them; give --data")
             changes[name] = not_imported(recorded.get(name, default), f"--{name}", given=False)
     return replaced(options, changes)
 

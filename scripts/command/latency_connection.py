@@ -5,33 +5,29 @@ from __future__ import annotations
 import contextlib
 import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
 from amc.analysis.analyse import analyse
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER
-from amc.cost.budget import Limit, parse_limit
 from amc.cost.costs import LATENCY
+from amc.cost.limit import Limit, parse_limit
 from amc.graph.inputs import Example
 from amc.latency.device_rounding import device_rounding
-from amc.latency.latency_model import LatencyModel
-from amc.latency.layer_latency import GRAIN
+from amc.latency.latency_model import MEASURED_FILE, TABLE_FILE, LatencyModel
+from amc.latency.layer_profile import GRAIN
+from amc.latency.layer_shapes import shapes_of
 from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter
-from amc.latency.shapes import shapes_of
 from amc.latency.table import LatencyTable, default_path, read_table
 from amc.latency.table_building import build, missing
 from amc.latency.target import parse_target
+from amc.utils.progress_bar import progress_bar
 from scripts.options.latency_options import DEVICE
 from scripts.options.network_and_images import joined, rounding
 from scripts.options.search_options import SearchOptions
-
-TABLE, MEASURED = "latency-table.json", "latency.json"
-"""In the folder of the checkpoints: what the walls of the search are made of."""
 
 
 @contextlib.contextmanager
@@ -50,16 +46,16 @@ def opened(options: SearchOptions, model: nn.Module, example: Example, folder: P
     begun = folder / CHECKPOINT_FOLDER
     with Device(parse_target(options.latency.target), options.latency.target_threads) as device:
         exporter = Exporter(model, graph, example)
-        if (begun / MEASURED).is_file():
-            latency_model = LatencyModel(device, exporter, read_table(begun / TABLE, device.fingerprint))
-            latency_model.read(begun / MEASURED)
+        if (begun / MEASURED_FILE).is_file():
+            latency_model = LatencyModel(device, exporter, read_table(begun / TABLE_FILE, device.fingerprint))
+            latency_model.read(begun / MEASURED_FILE)
         else:
             path = options.latency.latency_table or default_path(device.fingerprint)
             latency_model = LatencyModel(device, exporter, built_table(path, device, exporter, quiet=options.quiet))
-            with _bar("calibrating latency", options.quiet) as show:
-                latency_model.calibrate(options.seed, show)
+            with progress_bar("calibrating latency", quiet=options.quiet) as bar:
+                latency_model.calibrate(options.seed, bar.update)
                 for limit in _limits(options, latency_model):
-                    latency_model.focus(limit.most, options.seed, show)
+                    latency_model.focus(limit.most, options.seed, bar.update)
             if not options.quiet:
                 print(f"latency: {_how_well(latency_model)}", file=sys.stderr)
         yield latency_model
@@ -93,30 +89,14 @@ def built_table(path: Path, device: Device, exporter: Exporter, *, quiet: bool) 
     shapes = shapes_of(exporter.whole, exporter.graph)
     layers = len(missing(table, shapes))
     if layers:
-        with _bar("measuring layers", quiet) as show:
+        with progress_bar("measuring layers", layers, quiet=quiet) as bar:
 
             def on_batch(done: int) -> None:
                 table.write(path)
-                show(done, layers)
+                bar.update(done)
 
             build(table, device, exporter.graph, shapes, exporter.whole, on_batch)
     return table
-
-
-@contextlib.contextmanager
-def _bar(words: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error; yields what is told how much is done, and of how much."""
-    console = Console(stderr=True, quiet=quiet)
-    columns = (MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
-        task = bar.add_task(words, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def keep(latency_model: LatencyModel, folder: Path) -> None:
-    """Keep beside the checkpoints of the run folder what the search needs to go on."""
-    latency_model.table.write(folder / CHECKPOINT_FOLDER / TABLE)
-    latency_model.write(folder / CHECKPOINT_FOLDER / MEASURED)
 
 
 def learned_rounding(options: SearchOptions, latency_model: LatencyModel | None) -> int | None:

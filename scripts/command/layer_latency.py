@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agents.report import charts
-from agents.report.terminal.text_table import Column, print_table
-from amc.latency.layer_latency import LayerLatency
+from agents.report.terminal.column_widths import Column
+from agents.report.terminal.text_table import print_table
+from amc.latency.layer_profile import LayerLatency
+from amc.latency.layer_shapes import LayerShape, shapes_of
 from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter
-from amc.latency.shapes import LayerShape, shapes_of
 from amc.latency.table import LatencyTable, default_path
 from amc.utils.files import write_bytes
 from scripts.command.latency_connection import built_table

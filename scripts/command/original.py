@@ -7,10 +7,10 @@ import sys
 from agents.report import number_format
 from amc.data.images import Images
 from amc.networks.sources import Network
-from amc.scoring.first_score import FirstScore, first_score
+from amc.scoring.checked_score import CheckedScore, checked_score
 from amc.scoring.metrics import check_runs, moved_inputs
 from amc.task import scoring_batch
-from amc.utils.copying import copied
+from amc.utils.copying import copy_network
 from amc.utils.device import find_device
 from amc.utils.user_file import is_user_function
 from scripts.options.network_and_images import NetworkOptions
@@ -30,25 +30,25 @@ def score_original(
         quiet: Whether nothing is said.
 
     Raises:
-        UserError: as `amc.scoring.first_score.first_score`.
+        UserError: as `amc.scoring.checked_score.checked_score`.
     """
     where = find_device(device)
-    model = copied(network.model).to(where)  # which may keep what it computes
+    model = copy_network(network.model).to(where)  # which may keep what it computes
     check_runs(model, moved_inputs(images.example(1), where))
-    found = first_score(model, images, metric, scoring_batch(images.example(1)), where)
+    found = checked_score(model, images, metric, scoring_batch(images.example(1)), where)
     if not quiet:
         say(found, options, "original", "reward")
     return found.value
 
 
-def say(found: FirstScore, options: NetworkOptions, network: str, split: str) -> None:
+def say(found: CheckedScore, options: NetworkOptions, network: str, split: str) -> None:
     """Print a score on standard output at once, and what may be wrong on standard error."""
     words = f"{found.metric} {number_format.score(found.metric, found.value)} on {found.images:,} {split} images"
     print(f"{network}: {words}", flush=True)
     warn_near_chance(found, options)
 
 
-def warn_near_chance(found: FirstScore, options: NetworkOptions) -> None:
+def warn_near_chance(found: CheckedScore, options: NetworkOptions) -> None:
     """Say what usually is wrong where a network that was loaded by `options` hardly does better than chance."""
     if not found.is_near_chance:
         return

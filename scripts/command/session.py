@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 import torch
 
+from agents.checkpoint import latest_checkpoint
 from agents.report.command_lines import resume_command
 from agents.result import Past
-from agents.search.checkpoint_file import latest_checkpoint
-from amc.artifacts.json_validation import entry, integer, list_of, number, object_of, text
+from agents.search.invocation import PYTHON
+from amc.artifacts.checked_json import Count, checked
 from amc.artifacts.policy import current_versions
 from amc.artifacts.run_folder import check_new, check_place, is_finished, named_after
 from amc.artifacts.run_lock import locked
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER, Snapshot, has_snapshot
 from amc.utils.errors import UserError
-from amc.utils.files import write_bytes
 from amc.utils.user_file import is_user_function
 from scripts.command.cli import parse
 from scripts.command.how_to_go_on import told
@@ -29,7 +28,7 @@ from scripts.options.cli_arguments import flat, given, replaced, to_words
 from scripts.options.network_and_images import not_imported
 
 FREE = ("model", "weights", "data", "metric", "device", "target", "quiet")
-"""Options that may be given again with `--resume`: where things are now. The others are those of the run."""
+"""Options that may be given again with `--resume`, as are all that name a user's function: where things are now."""
 DIGESTS = {
     "architecture": "layers (--model)",
     "weights": "weights (--weights)",
@@ -71,18 +70,6 @@ class Session(Generic[Arguments, P]):
         """The file to start from: `asked`, or its copy where the run has one."""
         copy = self.folder / CHECKPOINT_FOLDER / name
         return copy if copy.is_file() else asked
-
-    def keep(self, name: str, source: Path) -> None:
-        """Copy the file to start from beside the checkpoints: it may be gone when the run goes on."""
-        copy = self.folder / CHECKPOINT_FOLDER / name
-        if source != copy:
-            write_bytes(copy, source.read_bytes())
-
-    def forget(self) -> None:
-        """Remove what was begun: nothing was computed yet."""
-        shutil.rmtree(self.folder / CHECKPOINT_FOLDER, ignore_errors=True)
-        with contextlib.suppress(OSError):  # it holds something else
-            self.folder.rmdir()
 
     def description(self, device: torch.device, digests: Mapping[str, str]) -> dict[str, Any]:
         """What a checkpoint says of the run, so that `--resume` can go on with it."""
@@ -152,6 +139,19 @@ def searched(program: str, arguments: Arguments) -> contextlib.AbstractContextMa
     return opened(program, arguments, folder, "run-dir", latest_checkpoint, Past())
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """What a checkpoint says of the run (`Session.description`), and the seconds that were spent on it."""
+
+    program: str
+    words: tuple[str, ...]
+    seconds: float
+    device: str
+    threads: Count
+    digests: Mapping[str, str]
+    versions: Mapping[str, str]
+
+
 def _gone_on(
     program: str,
     arguments: Arguments,
@@ -159,35 +159,44 @@ def _gone_on(
     latest: Callable[[Path], tuple[Snapshot[P], tuple[str, ...]]],
 ) -> Session[Arguments, P]:
     changes = {name: value for name, value in given(arguments).items() if name != "resume"}
-    for name in changes:
-        if name not in FREE:
-            option = name.replace("_", "-")
-            raise UserError(f"--resume goes on with the run's own options; leave --{option} out")
+    for name, value in changes.items():
+        if name not in FREE and not _is_users(value):
+            _refuse_change(name)
     checkpoint, faults = latest(folder)
     for fault in faults:
         print(f"warning: {fault}; the one before it is used", file=sys.stderr)
-    run = checkpoint.run
-    try:
-        begun_by = entry(run, "program", text)
-        words = entry(run, "words", list_of(text))
-        seconds = entry(run, "seconds", number)
-        device = entry(run, "device", text)
-        threads = entry(run, "threads", integer)
-        digests = entry(run, "digests", object_of(text))
-        versions = entry(run, "versions", object_of(text))
-    except ValueError as error:
-        raise UserError(f"the checkpoint in {folder} is damaged: {error}") from error
-    if begun_by != program:
-        raise UserError(f"{folder} was begun by {begun_by}; go on with python -m scripts.{begun_by} --resume {folder}")
+    begun = checked(checkpoint.run, _Begun, f"the checkpoint in {folder}")
+    if begun.program == PYTHON:
+        raise UserError(f"{folder} was begun from Python, by agents.search; no command can go on with it")
+    if begun.program != program:
+        raise UserError(
+            f"{folder} was begun by {begun.program}; go on with python -m scripts.{begun.program} --resume {folder}"
+        )
     if is_finished(folder):
         raise UserError(f"{folder} holds a finished run; there is nothing to go on with")
-    if versions != current_versions():
+    if begun.versions != current_versions():
         print("warning: begun with other versions of Python or packages; the result may differ", file=sys.stderr)
-    torch.set_num_threads(threads)
-    recorded = parse(type(arguments), words)
+    torch.set_num_threads(begun.threads)
+    recorded = parse(type(arguments), begun.words)
     for name, value in flat(recorded).items():
-        if isinstance(value, str) and is_user_function(value):
-            not_imported(value, f"--{name}", given=name in changes)
+        if _is_users(value):
+            not_imported(value, f"--{name.replace('_', '-')}", given=name in changes)
+        elif name not in FREE and name in changes:
+            _refuse_change(name)
     return Session(
-        program, folder, replaced(recorded, {"device": device} | changes), words, checkpoint.past, seconds, digests
+        program,
+        folder,
+        replaced(recorded, {"device": begun.device} | changes),
+        begun.words,
+        checkpoint.past,
+        begun.seconds,
+        begun.digests,
     )
+
+
+def _is_users(value: object) -> bool:
+    return isinstance(value, str) and is_user_function(value)
+
+
+def _refuse_change(name: str) -> NoReturn:
+    raise UserError(f"--resume goes on with the run's own options; leave --{name.replace('_', '-')} out")

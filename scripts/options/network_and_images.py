@@ -12,11 +12,11 @@ import torch
 import tyro
 from torch import Tensor, nn
 
-from amc.data.classes import fit_classes
+from amc.data.class_mapping import map_classes
 from amc.data.load import Splits, load_data
 from amc.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
 from amc.data.splits import SplitSizes
-from amc.graph.input_spec import spec_of, zeros
+from amc.graph.input_spec import describe_inputs, zero_inputs
 from amc.graph.inputs import Example
 from amc.networks.sources import Network, load_network
 from amc.scoring.metrics import METRICS, check_runs
@@ -81,15 +81,15 @@ class NetworkOptions:
         if self.input_spec is not None:
             if self.preparation.image_size is not None:
                 raise UserError("--input-spec says the whole shape of each input; leave --image-size out")
-            return zeros(self.input_spec)
+            return zero_inputs(self.input_spec)
         if network.preprocess is None:
             raise UserError(f"the input size of {network.name} is not known; give --image-size or --input-spec")
         return torch.zeros(1, *network.preprocess.shape)
 
     def check_inputs(self, example: Example) -> None:
         """Raise a UserError where the inputs that the data gives are not those of --input-spec."""
-        if self.input_spec is not None and spec_of(zeros(self.input_spec)) != spec_of(example):
-            raise UserError(f"the data gives inputs of {spec_of(example)}, got --input-spec {self.input_spec}")
+        if self.input_spec is not None and describe_inputs(zero_inputs(self.input_spec)) != describe_inputs(example):
+            raise UserError(f"the data gives inputs of {describe_inputs(example)}, got --input-spec {self.input_spec}")
 
     def load(self, *, quiet: bool = False) -> Network:
         """The network with its weights, and its preprocessing with what was asked for in place of its own.
@@ -131,7 +131,7 @@ class DataOptions:
             print_notes(splits)
         if metric not in METRICS:
             return splits
-        return fit_classes(splits, _classes(network.model, splits.calibration.example(1)), network.class_names)
+        return map_classes(splits, _classes(network.model, splits.calibration.example(1)), network.class_names)
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import tyro
 
-from agents.search.search import check_reward
-from amc.compression.compressor import DEFAULT_CRITERION, DEFAULT_RECOVERY, RECOVERIES, SEARCH_RECOVERY
-from amc.criteria import CRITERIA
-from amc.scoring.engines.engine import ENGINES
+from agents.search.problem import check_reward
+from amc.compression.compressor import DEFAULT_CRITERION
+from amc.criteria import find_criterion
+from amc.recovery.recoveries import DEFAULT_RECOVERY, SEARCH_RECOVERY, find_recovery
+from amc.scoring.engines.engine import find_engine
 from amc.scoring.metrics import find_metric
 from amc.utils.errors import UserError
-from amc.utils.registry import look_up
 from envs.rewards import REWARDS
 from scripts.options.latency_options import DEVICE, LatencyOptions, wants_latency
 from scripts.options.network_and_images import ChannelOptions, Repeated, check_seed, joined, rounding
@@ -38,11 +38,13 @@ class SearchOptions:
     channels: tyro.conf.OmitArgPrefixes[ChannelOptions] = field(default_factory=ChannelOptions)
     criterion: str = DEFAULT_CRITERION
     """Which channels stay, by what they are to the layers that read them: l1, l2, taylor, thinet or nisp; or those that
-    were never the best where it was measured: bn_scale, apoz, lasso, lda, random."""
+    were never the best where it was measured: bn_scale, apoz, lasso, lda, random; or path/to/file.py:function (of what
+    calibration says of the network; the importance of each unit)."""
     recovery: str = DEFAULT_RECOVERY
     """What is done after the channels of the network that is kept are cut: asymmetric (least squares layer after layer,
     on what the pruned network reads), both (least squares on what the original reads, then batch-norm statistics),
-    closed_form (likewise, but statistics without a pass), reconstruction, statistics or none."""
+    closed_form (likewise, but statistics without a pass), reconstruction, statistics or none; or
+    path/to/file.py:function (of the compact network, the original and the mask; it changes the former)."""
     search_recovery: str = SEARCH_RECOVERY
     """Likewise, of the networks that the search scores."""
     latency: tyro.conf.OmitArgPrefixes[LatencyOptions] = field(default_factory=LatencyOptions)
@@ -53,7 +55,8 @@ class SearchOptions:
     workers: int = 1
     """Processes that score policies, each with its share of the threads."""
     engine: str = "processes"
-    """Where they run: processes (of this machine) or ray (the cluster of RAY_ADDRESS, or one of this machine)."""
+    """Where they run: processes (of this machine), ray (the cluster of RAY_ADDRESS, or one of this machine) or
+    path/to/file.py:function (of candidates and --workers)."""
     round_size: int | None = None
     """Policies that are decided on before any of them is scored. The result depends on it, and not on the workers.
     Default: 1 for one worker, else two for each."""
@@ -72,16 +75,16 @@ class SearchOptions:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"expected --{name.replace('_', '-')} above 0, got {value}")
-        look_up("engine", self.engine, ENGINES)
+        find_engine(self.engine)
         check_seed(self.seed)
         check_reward(self.reward, observation)
         find_metric(self.metric)
         self.latency.check()
         if self.channels.round_to != DEVICE:
             rounding(self.channels.round_to)
-        look_up("criterion", self.criterion, CRITERIA)
-        for recovery in (self.recovery, self.search_recovery):
-            look_up("recovery", recovery, RECOVERIES)
+        find_criterion(self.criterion)
+        find_recovery(self.recovery)
+        find_recovery(self.search_recovery)
 
     @property
     def episodes_at_once(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
-from agents.search.stages import Limits
+from agents.search.plan import Limits
 from amc.scoring.metrics import METRICS
 from amc.utils.errors import UserError
 from scripts.options.search_options import SearchOptions

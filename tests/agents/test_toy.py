@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from agents.ddpg.settings import PRESETS
-from agents.search.search import BestOf, make_strategy
+from agents.search.episode_log import EpisodeLog
+from agents.strategies import make_strategy
 from amc.cost.budget import Budgets
 from amc.graph import KeptCounts
 from envs import PruningProblem
@@ -43,10 +44,10 @@ def optimum() -> float:
 
 def run(strategy: str, preset: str = "tuned", seed: int = 0) -> tuple[float, list[float]]:
     """The best accuracy, and all of them in order."""
-    noted = BestOf()
+    noted = EpisodeLog()
     make_strategy(strategy, preset).search(pruning_problem(), EPISODES, seed, noted)
-    result = noted.result()
-    return result.best.outcome.accuracy, [episode.outcome.accuracy for episode in result.episodes]
+    assert noted.best is not None
+    return noted.best.outcome.accuracy, [episode.outcome.accuracy for episode in noted.episodes]
 
 
 @pytest.mark.parametrize("preset", PRESETS)

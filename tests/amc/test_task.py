@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from amc.data.load import Splits, load_data
 from amc.data.splits import SplitSizes
 from amc.networks.sources import load_network
 from amc.scoring.engines.engine import SerialEngine
-from amc.task import Task, prunable_graph
+from amc.task import Task, TaskOptions, prunable_graph
 from amc.utils.errors import UserError
 
 SIZES = SplitSizes(calibration=40, reward=60, test=30)
@@ -32,7 +33,7 @@ def splits() -> Splits:
 
 @pytest.fixture(scope="module")
 def task(model: nn.Module, splits: Splits) -> Task:
-    return Task(model, splits, ["macs=0.4"], reward_images=25)
+    return Task(model, splits, ["macs=0.4"], options=TaskOptions(reward_images=25))
 
 
 def right(network: nn.Module, images: Images) -> float:
@@ -45,7 +46,7 @@ def test_the_model_is_never_changed(splits: Splits) -> None:
     model = load_network("digits_resnet").model.train()
     before = copy.deepcopy(model.state_dict())
     task = Task(model, splits, ["macs=0.4"])
-    task.score(task.graph.least)
+    task.scorer()(task.graph.least)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert model.training
     assert not task.model.training
@@ -54,13 +55,13 @@ def test_the_model_is_never_changed(splits: Splits) -> None:
 def test_a_search_scores_with_a_part_of_the_reward_images(task: Task, splits: Splits) -> None:
     assert len(task.search_images) == 25
     kept_counts = task.budgets.scale(np.ones(len(task.graph.groups)))
-    assert task.score(kept_counts) == pytest.approx(right(task.compact(kept_counts)[0], task.search_images))
+    assert task.scorer()(kept_counts) == pytest.approx(right(task.compact(kept_counts)[0], task.search_images))
     assert task.accuracy(task.model, splits.reward) == pytest.approx(right(task.model, splits.reward))
 
 
 @pytest.mark.parametrize("count", [None, 60, 1000])
 def test_a_search_scores_with_all_of_them_by_default(model: nn.Module, splits: Splits, count: int | None) -> None:
-    assert Task(model, splits, ["macs=0.4"], reward_images=count).search_images is splits.reward
+    assert Task(model, splits, ["macs=0.4"], options=TaskOptions(reward_images=count)).search_images is splits.reward
 
 
 def test_the_test_images_are_not_touched(model: nn.Module, splits: Splits) -> None:
@@ -70,11 +71,11 @@ def test_the_test_images_are_not_touched(model: nn.Module, splits: Splits) -> No
 
     forbidden = Splits(**{**vars(splits), "test": Untouchable()})
     task = Task(model, forbidden, ["macs=0.4"])
-    task.score(task.graph.least)
+    task.scorer()(task.graph.least)
 
 
 def test_only_what_the_user_chose_is_cut(model: nn.Module, splits: Splits) -> None:
-    task = Task(model, splits, ["macs=0.6"], freeze=["stem"], only=["*.conv1", "stem.0"])
+    task = Task(model, splits, ["macs=0.6"], options=TaskOptions(freeze=["stem"], only=["*.conv1", "stem.0"]))
     assert [group.name for group in task.graph.groups] == [f"stages.{index}.conv1" for index in range(6)]
     compact, _ = task.compact(task.graph.least)
     shapes = [compact.get_parameter(f"stages.{index}.conv2.weight").shape[:2] for index in range(6)]
@@ -93,8 +94,8 @@ def test_a_metric_of_ones_own(model: nn.Module, splits: Splits, tmp_path: Path) 
     (tmp_path / "own.py").write_text(
         "def score(model, batches):\n    return -sum(float(model(x).std()) * len(x) for x, _ in batches)\n"
     )
-    task = Task(model, splits, ["macs=0.4"], metric=f"{tmp_path / 'own.py'}:score", reward_images=10)
-    assert task.score(task.graph.least) < 0
+    task = Task(model, splits, ["macs=0.4"], TaskOptions(metric=f"{tmp_path / 'own.py'}:score", reward_images=10))
+    assert task.scorer()(task.graph.least) < 0
 
 
 @pytest.mark.parametrize("build", [lambda: resnet18(num_classes=3), lambda: mobilenet_v3_small(num_classes=3)])
@@ -133,7 +134,7 @@ class Head(nn.Module):
 )
 def test_what_cannot_be_pruned_is_told(network: nn.Module, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
-        prunable_graph(network, torch.zeros(1, 4), **arguments)
+        prunable_graph(network, torch.zeros(1, 4), TaskOptions(**arguments))
     assert "\n" not in str(caught.value)
 
 
@@ -150,16 +151,30 @@ def test_budgets_that_cannot_be_are_told(model: nn.Module, splits: Splits, budge
         Task(model, splits, budgets)
 
 
-def test_a_task_with_another_budget_closes_what_scores_for_both() -> None:
-    closed: list[int] = []
+def test_what_one_scorer_closes_is_open_for_no_other() -> None:
+    closed: list[object] = []
 
     class Noting(SerialEngine):
         def close(self) -> None:
-            closed.append(1)
+            closed.append(self)
 
     splits = load_data("digits", sizes=SplitSizes(calibration=20, reward=20, test=20))
-    task = Task(load_network("digits_resnet").model, splits, ["macs=0.5"], search_recovery="none", engine=Noting)
+    options = TaskOptions(search_recovery="none")
+    task = Task(load_network("digits_resnet").model, splits, ["macs=0.5"], options)
     other = task.with_budgets(["macs=0.3"])
-    other.score(task.graph.full)
-    other.close()
-    assert closed == [1]
+    with task.scorer(Noting) as one, other.scorer(Noting) as another:
+        assert one(task.graph.full) == another(task.graph.full)
+        another.close()
+        assert len(closed) == 1
+        with pytest.raises(ValueError, match="the scorer is closed"):
+            another(task.graph.least)
+        one(task.graph.least)
+    assert len(closed) == 2
+
+
+def test_nothing_of_a_task_changes() -> None:
+    splits = load_data("digits", sizes=SplitSizes(calibration=20, reward=20, test=20))
+    task = Task(load_network("digits_resnet").model, splits, ["macs=0.5"])
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        task.budgets = task.with_budgets(["macs=0.3"]).budgets  # type: ignore[misc]
+    assert task.budgets.limits[0].asked == "macs=0.5"

@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks import coverage
 from benchmarks.coverage_networks import names
+from benchmarks.coverage_page import document
 from benchmarks.coverage_row import row
-from benchmarks.coverage_table import document
 
 
 def test_a_row_of_a_network_that_is_right() -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from amc.compression.compressor import DEFAULT_RECOVERY, RECOVERIES
+from amc.recovery.recoveries import DEFAULT_RECOVERY, RECOVERIES
 from benchmarks import fidelity
 from benchmarks.fidelity import correlation, recommended
 from tests.command import succeed

@@ -16,11 +16,11 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData  # typ
 from tensorboard.summary.writer.record_writer import RecordWriter  # type: ignore[import-untyped]
 from torch.utils.tensorboard import SummaryWriter
 
+from agents.checkpoint import latest_checkpoint
 from agents.report.tensorboard.board import Board
 from agents.report.tensorboard.curves import CHARTS, RESULTS
 from agents.report.tensorboard.hparams import COLUMNS
 from agents.result import Episode
-from agents.search.checkpoint_file import latest_checkpoint
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER
 from amc.graph import PruningGraph
 from amc.networks.sources import load_network

@@ -150,27 +150,30 @@ def test_damaged_files_are_one_line(copied: Path, name: str, content: bytes | st
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("seed", "x", "expected a whole number of 0 or more, got 'x'"),
-        ("seed", None, "expected a whole number of 0 or more, got None"),
-        ("seed", -1, "expected a whole number of 0 or more, got -1"),
-        ("metric", 5, "expected text, got 5"),
-        ("data", ["digits"], r"expected text, got \['digits'\]"),
-        ("image_size", "big", "expected a whole number of 0 or more, got 'big'"),
-        ("mean", ["a"], "expected a number, got 'a'"),
-        ("std", 0.5, "expected a list, got 0.5"),
-        ("test_images", 1.5, "expected a whole number of 0 or more, got 1.5"),
+        ("seed", "x", "Expected `int`, got `str`"),
+        ("seed", None, "Expected `int`, got `null`"),
+        ("seed", -1, "Expected `int` >= 0"),
+        ("metric", 5, "Expected `str`, got `int`"),
+        ("data", ["digits"], "Expected `str`, got `array`"),
+        ("image_size", "big", "Expected `int | null`, got `str`"),
+        ("mean", ["a"], "Expected `float`, got `str`"),
+        ("std", 0.5, "Expected `array | null`, got `float`"),
+        ("test_images", 1.5, "Expected `int | null`, got `float`"),
     ],
 )
 def test_arguments_of_another_form_are_named(copied: Path, name: str, value: object, message: str) -> None:
     change(copied / "summary.json", lambda content: content["arguments"].update({name: value}))
-    assert re.search(f"summary.json is damaged: '{name}': {message}", fail(evaluate, "--run-dir", copied))
+    told = fail(evaluate, "--run-dir", copied)
+    assert f"summary.json is damaged: {message} - at `$.arguments.{name}" in told
 
 
 def test_a_missing_argument_is_named(copied: Path) -> None:
     change(copied / "summary.json", lambda content: content["arguments"].pop("metric"))
-    assert "summary.json is damaged: 'metric' is missing" in fail(evaluate, "--run-dir", copied)
+    message = "summary.json is damaged: Object missing required field `metric` - at `$.arguments`"
+    assert message in fail(evaluate, "--run-dir", copied)
     change(copied / "summary.json", lambda content: content.update(arguments=[1]))
-    assert "summary.json is damaged: 'arguments': expected an object, got [1]" in fail(evaluate, "--run-dir", copied)
+    message = "summary.json is damaged: Expected `object`, got `array` - at `$.arguments`"
+    assert message in fail(evaluate, "--run-dir", copied)
 
 
 def test_weights_of_another_run_are_one_line(copied: Path) -> None:

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import indent
 from typing import NamedTuple
 
 import numpy as np
@@ -14,13 +15,14 @@ from torch import Tensor, nn
 import amc
 from amc.artifacts.policy import Policy, describe_groups, save_compact
 from amc.pruning.masked_network import randomised
-from amc.pruning.slicing import choose, compact, select
+from amc.pruning.slicing import choose_units, compact, make_selection
 from scripts import export, train
 from tests.command import Done, fail, succeed
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTED = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "export.md").read_text(encoding="utf-8"), re.DOTALL)
-ONNX, PROGRAM, OWN = DOCUMENTED
+ONNX, PROGRAM, OWN = (indent(lines, "    ") for lines in DOCUMENTED)
+NETWORKS = {"resnet20": (3, 16, 16), "digits_resnet": (1, 8, 8)}
 
 
 class Exported(NamedTuple):
@@ -47,8 +49,8 @@ def save_run(folder: Path, model: str, shape: tuple[int, ...]) -> nn.Module:
     original = randomised(amc.load_network(model, "none").model, torch.Generator().manual_seed(0)).float()
     graph = amc.analyse(original, torch.zeros(1, *shape))
     kept_counts = np.array([group.choices[len(group.choices) // 2] for group in graph.groups])
-    mask = choose(graph, np.random.default_rng(0).random(graph.unit_count), kept_counts)
-    selection = select(graph, original, mask)
+    mask = choose_units(graph, np.random.default_rng(0).random(graph.unit_count), kept_counts)
+    selection = make_selection(graph, original, mask)
     network = compact(original, selection)
     see_images(network, shape)
     policy = Policy(
@@ -69,10 +71,7 @@ def save_run(folder: Path, model: str, shape: tuple[int, ...]) -> nn.Module:
     return network
 
 
-@pytest.fixture(scope="module", params=[("resnet20", (3, 16, 16)), ("digits_resnet", (1, 8, 8))])
-def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    model, shape = request.param
-    place = tmp_path_factory.mktemp("exported")
+def exported_run(place: Path, model: str, shape: tuple[int, ...]) -> Exported:
     network = save_run(place / "runs" / "my-run", model, shape)
     images = torch.randn(5, *shape, generator=torch.Generator().manual_seed(1))
     images *= torch.tensor([0.1, 0.5, 1.0, 2.0, 3.0])[:, None, None, None]
@@ -80,37 +79,54 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return Exported(place, network, images, succeed(export, "--run-dir", place / "runs" / "my-run"))
 
 
+@pytest.fixture(scope="module")
+def all_exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Exported]:
+    return {model: exported_run(tmp_path_factory.mktemp(model), model, shape) for model, shape in NETWORKS.items()}
+
+
+@pytest.fixture(params=NETWORKS)
+def exported(request: pytest.FixtureRequest, all_exported: dict[str, Exported]) -> Exported:
+    return all_exported[request.param]
+
+
 IN_A_NEW_PROCESS = f"""
-import sys, numpy
-images = numpy.load("images.npy")
+import os, sys, numpy
+for place in sys.argv[1:]:
+    os.chdir(place)
+    images = numpy.load("images.npy")
 {ONNX}
-numpy.save("onnx.npy", output)
+    numpy.save("onnx.npy", output)
 assert "torch" not in sys.modules
 
 import torch
-images = torch.from_numpy(images)
+for place in sys.argv[1:]:
+    os.chdir(place)
+    images = torch.from_numpy(numpy.load("images.npy"))
 {PROGRAM}
-numpy.save("program.npy", output.detach().numpy())
+    numpy.save("program.npy", output.detach().numpy())
 assert "amc" not in sys.modules
 
 sys.path.append({str(ROOT)!r})
+for place in sys.argv[1:]:
+    os.chdir(place)
+    images = torch.from_numpy(numpy.load("images.npy"))
 {OWN}
-numpy.save("safetensors.npy", output.detach().numpy())
+    numpy.save("safetensors.npy", output.detach().numpy())
 """
 
 
-def test_the_documented_lines_run_it_in_a_new_process(exported: Exported) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", IN_A_NEW_PROCESS], cwd=exported.place, capture_output=True, text=True, check=False
-    )
+def test_the_documented_lines_run_it_in_a_new_process(all_exported: dict[str, Exported], tmp_path: Path) -> None:
+    command = [sys.executable, "-c", IN_A_NEW_PROCESS, *(str(exported.place) for exported in all_exported.values())]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    with torch.no_grad():
-        want = exported.network(exported.images).numpy()
-    assert np.ptp(want, axis=0).mean() > 0.05 * np.abs(want).max()  # images make a difference
-    for kind in ("onnx", "program", "safetensors"):
-        output = np.load(exported.place / f"{kind}.npy")
-        assert (output.dtype, output.shape) == (np.float32, want.shape)
-        assert np.abs(output - want).max() <= 1e-5 * np.abs(want).max()
+    for exported in all_exported.values():
+        with torch.no_grad():
+            want = exported.network(exported.images).numpy()
+        assert np.ptp(want, axis=0).mean() > 0.05 * np.abs(want).max()  # images make a difference
+        for kind in ("onnx", "program", "safetensors"):
+            output = np.load(exported.place / f"{kind}.npy")
+            assert (output.dtype, output.shape) == (np.float32, want.shape)
+            assert np.abs(output - want).max() <= 1e-5 * np.abs(want).max()
 
 
 def test_what_is_written_is_printed(exported: Exported) -> None:

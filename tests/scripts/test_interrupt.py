@@ -13,15 +13,16 @@ from scripts.command.signals import raised
 from tests.command import summary
 
 ROOT = Path(__file__).parents[2]
+FAST = ("--recovery", "none", "--search-recovery", "none")
 PATIENCE = 240
 """Seconds that a busy machine may take."""
 
 
 def test_ctrl_c_in_the_middle_of_a_search(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    words = ("--episodes", "100000", "--strategy", "random", "--run-dir", folder)
+    words = ("--episodes", "100000", "--strategy", "random", *FAST)
     process = subprocess.Popen(
-        [sys.executable, "-m", "scripts.train", *words],
+        [sys.executable, "-m", "scripts.train", *words, "--run-dir", folder],
         cwd=ROOT,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,

@@ -12,7 +12,7 @@ from torch import nn
 import amc
 from agents.report.run_record import read_record
 from agents.result import best_of
-from amc.artifacts.portable import onnx_as_it_is
+from amc.artifacts.onnx_conversion import unoptimised_onnx
 from amc.graph.inputs import Example
 from amc.latency.measuring_device import DeviceLostError
 from amc.latency.table import default_path
@@ -21,17 +21,20 @@ from scripts.command import latency_connection
 from tests.amc.latency.pretended import FINGERPRINT, PretendedDevice, milliseconds
 from tests.command import Done, call, fail, succeed, summary
 
-FEW = ("--calibration-images", "50", "--reward-split", "60", "--test-images", "50", "--recovery", "both", "--quiet")
+pytestmark = pytest.mark.usefixtures("operators_are_read_once")
+
+FAST = ("--recovery", "none", "--search-recovery", "none")  # latency is what matters here
+FEW = ("--calibration-images", "50", "--reward-split", "60", "--test-images", "50", *FAST, "--quiet")
 
 
 EXPORTED: dict[bytes, bytes] = {}
 
 
 def exported_once(model: nn.Module, example: Example) -> onnx.ModelProto:
-    """As `onnx_as_it_is`, which takes a second and is asked for the same two networks by every command."""
+    """As `unoptimised_onnx`, which takes a second and is asked for the same two networks by every command."""
     key = hashlib.sha256(b"".join(tensor.numpy().tobytes() for tensor in model.state_dict().values())).digest()
     if key not in EXPORTED:
-        EXPORTED[key] = onnx_as_it_is(model, example).SerializeToString()
+        EXPORTED[key] = unoptimised_onnx(model, example).SerializeToString()
     return onnx.load_from_string(EXPORTED[key])
 
 
@@ -39,7 +42,7 @@ def exported_once(model: nn.Module, example: Example) -> onnx.ModelProto:
 def device(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> PretendedDevice:
     device = PretendedDevice()
     monkeypatch.setattr(latency_connection, "Device", lambda *_: device)
-    monkeypatch.setattr("amc.latency.onnx_slicing.onnx_as_it_is", exported_once)
+    monkeypatch.setattr("amc.latency.onnx_slicing.unoptimised_onnx", exported_once)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "latency-cache"))
     return device
 
@@ -49,7 +52,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("latency") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(latency_connection, "Device", lambda *_: PretendedDevice())
-        patch.setattr("amc.latency.onnx_slicing.onnx_as_it_is", exported_once)
+        patch.setattr("amc.latency.onnx_slicing.unoptimised_onnx", exported_once)
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "latency-cache"))
         succeed(train, *FEW, "--budget", "latency=0.6", "--episodes", "12", "--run-dir", folder)
     return folder
@@ -58,8 +61,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def measured(folder: Path) -> tuple[float, float]:
     """The original and the compact network of a run, as the device takes them."""
     example: Example = torch.zeros(1, 1, 8, 8)
-    networks = amc.load_network("digits_resnet", weights="none").model, amc.load(folder)
-    before, after = (milliseconds(onnx_as_it_is(each, example).SerializeToString()) for each in networks)
+    networks = amc.load_network("digits_resnet").model, amc.load(folder)
+    before, after = (milliseconds(exported_once(each, example).SerializeToString()) for each in networks)
     return before, after
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import amc
-from amc.graph.input_spec import zeros
+from amc.graph.input_spec import zero_inputs
 from amc.graph.inputs import Example, feed
 from amc.utils.user_file import call_function
 from scripts import evaluate, train
@@ -201,7 +201,7 @@ def test_it_is_pruned_scored_and_loaded(file: Path, tmp_path: Path, name: str, d
     compact = amc.load(tmp_path / "run", model=call_function(f"{file}:{name}"))
     before = sum(parameter.numel() for parameter in call_function(f"{file}:{name}").parameters())
     assert sum(parameter.numel() for parameter in compact.parameters()) < 0.9 * before
-    inputs: Example = zeros(SHAPES[data], batch=2)
+    inputs: Example = zero_inputs(SHAPES[data], batch=2)
     assert feed(compact, inputs).shape == (2, 2)
     assert {tensor.dtype for tensor in compact.parameters()} == {torch.float32}
 

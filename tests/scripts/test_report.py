@@ -8,11 +8,11 @@ import pytest
 
 from agents.report import write_report
 from agents.report.run_record import read_record
+from agents.search import search_run
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER
 from envs import PruningProblem
 from scripts import apply, report, train
 from scripts.command.cli import parse
-from scripts.command.session import Session
 from scripts.command.signals import INTERRUPTED
 from tests.command import call, fail, succeed, summary
 from tests.html_page import HtmlPage, expect_self_contained
@@ -122,7 +122,7 @@ def test_an_interrupted_run_shows_its_result_and_how_to_go_on(tmp_path: Path) ->
 
 
 def test_a_run_that_was_killed_before_its_first_episode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Session, "forget", lambda _: None)  # what is killed tidies nothing up
+    monkeypatch.setattr(search_run, "forget", lambda _: None)  # what is killed tidies nothing up
     with pytest.raises(RuntimeError, match="out of memory"):
         interrupted_run(tmp_path, RuntimeError("out of memory"), 0)
     content = write_report(tmp_path).read_text(encoding="utf-8")
@@ -173,7 +173,7 @@ def test_a_damaged_folder_is_told_in_one_line(tmp_path: Path, killed: Path, fini
     del content["test_accuracy_uniform"]
     (tmp_path / "run" / "summary.json").write_text(json.dumps(content))
     message = fail(report, "--run-dir", tmp_path / "run")
-    assert f"the results in {tmp_path / 'run'} are damaged: 'test_accuracy_uniform' is missing" in message
+    assert "summary.json is damaged: Object missing required field `test_accuracy_uniform`" in message
     (tmp_path / "run" / "policy.json").write_text("{")
     assert "policy.json is damaged" in fail(report, "--run-dir", tmp_path / "run")
     assert not (tmp_path / "run" / "report.html").exists()

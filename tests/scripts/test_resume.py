@@ -18,12 +18,12 @@ import pytest
 import torch
 
 import amc
-from agents.search.checkpoint_file import latest_checkpoint, save_checkpoint
+from agents.checkpoint import latest_checkpoint, save_checkpoint
+from agents.search import search_run
 from amc.artifacts.policy import read_policy
 from envs import Outcome, PruningProblem
 from scripts import apply, evaluate, train
 from scripts import report as report_script
-from scripts.command import job
 from tests.command import call, fail, succeed, summary
 from tests.scripts.interrupting import HOLDER
 
@@ -128,7 +128,7 @@ def test_what_a_search_found_is_there_whatever_happens_after_it(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(job, "finish", fails)
+        patch.setattr(search_run, "final_result", fails)
         if isinstance(error, KeyboardInterrupt):
             done = call(train, *FEW, "--episodes", "16", "--run-dir", folder)
             assert done.status == 130
@@ -150,7 +150,7 @@ def test_what_a_search_found_is_there_whatever_happens_after_it(
 
 
 def test_a_kill_at_a_random_moment(tmp_path: Path, whole: Path) -> None:
-    """Many of them are in `benchmarks.kills`."""
+    """Many of them are in `benchmarks.kill_and_resume`."""
     folder = tmp_path / "run"
     words = (*FEW, "--episodes", "16", "--checkpoint-every", "2", "--run-dir", folder)
     workers = ("--workers", "2", "--round-size", "1")
@@ -324,14 +324,29 @@ def test_no_whole_checkpoint_is_a_users_mistake(begun: Path) -> None:
 @pytest.mark.usefixtures("own_file")
 def test_a_users_function_is_not_imported_from_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("more.py").write_text(
+        "import numpy as np\n"
+        "def alike(evidence):\n    return np.ones(evidence.graph.unit_count)\n"
+        "def nothing(network, original, mask):\n    pass\n"
+    )
     words = ("--model", "own.py:build", "--data", "own.py:data", "--round-to", "1", "--episodes", "6")
+    more = ("--criterion", "more.py:alike", "--search-recovery", "more.py:nothing")
     with monkeypatch.context() as patch:
         Interrupting(patch, 4, KeyboardInterrupt())
-        done = call(train, *words, "--budget", "macs=0.5", "--run-dir", "run")
+        done = call(train, *words, *more, "--budget", "macs=0.5", "--run-dir", "run")
     message = fail(train, "--resume", "run")
     assert "--model own.py:build, which is not imported from a run's files; give --model again" in message
     message = fail(train, "--resume", "run", "--model", "own.py:build")
     assert "--data own.py:data, which is not imported from a run's files; give --data again" in message
+    again = ("--model", "own.py:build", "--data", "own.py:data")
+    message = fail(train, "--resume", "run", *again)
+    assert "--criterion more.py:alike, which is not imported from a run's files; give --criterion again" in message
+    message = fail(train, "--resume", "run", *again, "--criterion", "more.py:alike")
+    assert "more.py:nothing, which is not imported from a run's files; give --search-recovery again" in message
+    message = fail(train, "--resume", "run", *again, "--criterion", "l2")
+    assert "--resume goes on with the run's own options; leave --criterion out" in message
+    message = fail(train, "--resume", "run", *again, *more, "--recovery", "more.py:nothing")
+    assert "--resume goes on with the run's own options; leave --recovery out" in message
     program, *printed = shlex.split(done.out.splitlines()[-1].removeprefix("go on with: "))
     assert (program, printed[:2]) == ("python", ["-m", "scripts.train"])
     succeed(train, *printed[2:])

@@ -3,15 +3,18 @@
 import signal
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 
 import amc
+from agents.checkpoint import latest_checkpoint
 from agents.report.page_tables import stages
 from agents.report.run_record import read_record
-from agents.search.checkpoint_file import latest_checkpoint
+from agents.search import stages as search_stages
+from agents.search.stage_tuning import tune
 from amc.artifacts.policy import read_policy
 from amc.scoring.candidates import Candidates
 from amc.scoring.racing import Score
@@ -103,36 +106,28 @@ class Stopping:
             raise error
 
         if at == "tuning":
-            monkeypatch.setattr("agents.search.stages.tune", trained)
+            monkeypatch.setattr(search_stages, "tune", trained)
         else:
             monkeypatch.setattr(Candidates, "score", scored)
 
 
-@pytest.mark.parametrize("at", ["tuning", 3, 9, 16])
-def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(
-    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, at: int | str
+@pytest.mark.parametrize(("at", "left"), [("tuning", 2), (3, 2), (9, 1), (16, 0)])
+def test_a_run_that_was_stopped_ends_as_if_it_had_not_been_and_trains_no_stage_again(
+    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, at: int | str, left: int
 ) -> None:
     with monkeypatch.context() as patch:
         Stopping(patch, at, SystemExit(128 + signal.SIGTERM))
         assert call(train, *STAGED, "--run-dir", tmp_path, "--quiet").status == 143
     assert latest_checkpoint(tmp_path)[0].past.episodes
     assert not (tmp_path / "policy.json").exists()
-    succeed(train, "--resume", tmp_path, "--quiet")
+    tuned = Mock(side_effect=tune)
+    with monkeypatch.context() as patch:
+        patch.setattr(search_stages, "tune", tuned)
+        succeed(train, "--resume", tmp_path, "--quiet")
+    assert tuned.call_count == left
     for name in ("policy.json", "compact.safetensors"):
         assert (tmp_path / name).read_bytes() == (whole / name).read_bytes()
     assert summary(tmp_path)["stages"] == summary(whole)["stages"]
-
-
-def test_what_a_stage_starts_from_is_not_trained_again(
-    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        Stopping(patch, 16, SystemExit(128 + signal.SIGTERM))
-        call(train, *STAGED, "--run-dir", tmp_path, "--quiet")
-    with monkeypatch.context() as patch:
-        patch.setattr("agents.search.stages.tune", lambda *_: pytest.fail("trained again"))
-        succeed(train, "--resume", tmp_path, "--quiet")
-    assert (tmp_path / "policy.json").read_bytes() == (whole / "policy.json").read_bytes()
 
 
 def test_ctrl_c_before_the_last_stage_leaves_a_run_to_go_on_with(

@@ -22,6 +22,7 @@ from scripts.options.network_and_images import ChannelOptions
 from tests.command import succeed, summary
 
 FEW = ("--calibration-images", "50", "--reward-split", "60", "--test-images", "50")
+FAST = (*FEW, "--recovery", "none", "--search-recovery", "none")  # half of the time, where accuracy does not matter
 
 
 def accuracies(folder: Path) -> list[float]:
@@ -99,7 +100,7 @@ def test_the_found_policy_is_no_worse_than_the_uniform_one(finished: Path) -> No
 
 
 def test_what_the_user_freezes_stays_and_the_run_goes_on_with_it(tmp_path: Path) -> None:
-    words = ("--freeze", "stem", "stages.5.conv1", "--only", "stem", "--only", "*conv1", "--budget", "macs=0.6", *FEW)
+    words = ("--freeze", "stem", "stages.5.conv1", "--only", "stem", "--only", "*conv1", "--budget", "macs=0.6", *FAST)
     succeed(train, *words, "--episodes", "3", "--run-dir", tmp_path, "--quiet")
     policy = read_policy(tmp_path / "policy.json")
     assert [group.name for group in policy.groups] == [f"stages.{index}.conv1" for index in range(5)]
@@ -130,7 +131,7 @@ def test_the_same_seed_finds_the_same_policy(tmp_path: Path) -> None:
     ids=" ".join,
 )
 def test_every_strategy_and_setting_keeps_the_budget(tmp_path: Path, words: tuple[str, ...]) -> None:
-    succeed(train, *words, "--episodes", "4", "--run-dir", tmp_path, "--quiet", *FEW)
+    succeed(train, *words, "--episodes", "4", "--run-dir", tmp_path, "--quiet", *FAST)
     found, policy = summary(tmp_path), read_policy(tmp_path / "policy.json")
     assert found["macs_after"] <= 0.25 * found["macs_before"]
     assert found["episodes"] == 4
@@ -141,7 +142,7 @@ def test_every_strategy_and_setting_keeps_the_budget(tmp_path: Path, words: tupl
 
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_keeps_the_budget_and_says_how_many_policies_it_scores(tmp_path: Path, rule: str) -> None:
-    succeed(train, "--strategy", rule, "--episodes", "12", "--run-dir", tmp_path, "--quiet", *FEW)
+    succeed(train, "--strategy", rule, "--episodes", "12", "--run-dir", tmp_path, "--quiet", *FAST)
     found, record = summary(tmp_path), read_record(tmp_path)
     assert 0.24 * found["macs_before"] < found["macs_after"] <= 0.25 * found["macs_before"]
     assert found["episodes"] == len(record.episodes) <= record.asked
@@ -163,7 +164,7 @@ def test_every_rule_keeps_the_budget_and_says_how_many_policies_it_scores(tmp_pa
 def test_budgets_are_all_kept(
     tmp_path: Path, words: tuple[str, ...], budget: list[str], least: tuple[int, int]
 ) -> None:
-    succeed(train, *words, "--strategy", "random", "--episodes", "2", "--run-dir", tmp_path, "--quiet", *FEW)
+    succeed(train, *words, "--strategy", "random", "--episodes", "2", "--run-dir", tmp_path, "--quiet", *FAST)
     found = summary(tmp_path)
     assert found["arguments"]["budget"] == budget
     assert found["macs_after"] <= least[0]
@@ -172,14 +173,14 @@ def test_budgets_are_all_kept(
 
 @pytest.mark.parametrize("reward", ["error_log_macs", "error_log_params", "mnasnet"])
 def test_rewards(tmp_path: Path, reward: str) -> None:
-    succeed(train, "--reward", reward, "--episodes", "4", "--run-dir", tmp_path, "--quiet", *FEW)
+    succeed(train, "--reward", reward, "--episodes", "4", "--run-dir", tmp_path, "--quiet", *FAST)
     policy = read_policy(tmp_path / "policy.json")
     assert policy.budget == (("macs=0.25",) if reward == "mnasnet" else ())
     assert policy.costs["macs"].after <= policy.costs["macs"].before
 
 
 def test_a_metric_of_the_users_own(tmp_path: Path, own_file: Path) -> None:
-    done = succeed(train, "--metric", f"{own_file}:agreement", "--episodes", "2", "--run-dir", tmp_path / "run", *FEW)
+    done = succeed(train, "--metric", f"{own_file}:agreement", "--episodes", "2", "--run-dir", tmp_path / "run", *FAST)
     found = summary(tmp_path / "run")
     assert found["policy_accuracy"] < 0
     assert f"{found['test_accuracy_policy']:.4f}" in done.out
@@ -249,17 +250,28 @@ def test_reward_images_out_of_the_training_images_are_warned_of(tmp_path: Path, 
 
 def test_it_says_where_the_results_are_and_how_to_check_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    done = succeed(train, "--strategy", "uniform", *FEW)
+    done = succeed(train, "--strategy", "uniform", *FAST)
     (folder,) = Path("runs").iterdir()
     assert folder.name.startswith("digits_resnet-")
     assert done.out.endswith(f"results in {folder}\ncheck them with: python -m scripts.evaluate --run-dir {folder}\n")
-    done = succeed(train, "--strategy", "uniform", "--run-dir", "new/two words", *FEW)
+    done = succeed(train, "--strategy", "uniform", "--run-dir", "new/two words", *FAST)
     assert done.out.endswith("--run-dir 'new/two words'\n")
     assert (tmp_path / "new" / "two words" / "summary.json").is_file()
 
 
 def test_a_part_of_the_reward_images_chooses_and_all_of_them_judge(tmp_path: Path) -> None:
-    words = ("--reward-images", "20", "--strategy", "random", "--episodes", "8", "--calibration-images", "50")
+    words = (
+        "--reward-images",
+        "20",
+        "--strategy",
+        "random",
+        "--episodes",
+        "8",
+        "--search-recovery",
+        "none",
+        "--calibration-images",
+        "50",
+    )
     succeed(train, *words, "--run-dir", tmp_path, "--quiet")
     assert summary(tmp_path)["policy_accuracy"] == accuracies(tmp_path)[2]
 
@@ -275,6 +287,6 @@ def test_the_compact_network_outlives_the_folder_it_was_made_in(finished: Path, 
 def test_random_weights_follow_the_seed(tmp_path: Path) -> None:
     policies = []
     for name in ("first", "second"):
-        succeed(train, "--weights", "none", "--episodes", "2", "--quiet", "--run-dir", tmp_path / name, *FEW)
+        succeed(train, "--weights", "none", "--episodes", "2", "--quiet", "--run-dir", tmp_path / name, *FAST)
         policies.append((tmp_path / name / "policy.json").read_text(encoding="utf-8"))
     assert policies[0] == policies[1]

@@ -69,7 +69,7 @@ def accuracy_against_cost(
     Args:
         episodes: One or more.
         kind: A name in `amc.cost.costs.COSTS`.
-        whole: That cost of the whole network.
+        whole: What the whole network costs, of that kind.
         metric: How networks were scored.
         uniform: Units per group of the uniform policy; empty for none.
         original: What the whole network scores.

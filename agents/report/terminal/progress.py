@@ -1,54 +1,41 @@
-"""The live bars of a search and of a training."""
+"""What the progress bars of a search and of a training say."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
-
 from agents.report.number_format import percent, score, score_name
 from agents.result import Episode, best_of, better
 from agents.strategy import OnEpisode
+from amc.utils.progress_bar import ProgressBar, progress_bar
 
 
 @contextmanager
 def search_progress(
     episodes: int, macs: int, quiet: bool, past: Sequence[Episode] = (), metric: str = "top1"
 ) -> Iterator[OnEpisode]:
-    """A bar on standard error with the episode, the best reward, its score by the metric, its cost and the time left.
+    """Show a bar with the episode, the best reward, its score and MACs, and the time left.
 
-    Yields a function to be told of every episode. `macs` are those of the whole network, `past` the
-    episodes before an interruption. Where standard error is no
-    terminal, a line is printed at every tenth of the episodes instead.
+    What it gives is called with every episode. Where standard error is no terminal, a line is printed at every tenth of
+    the episodes instead.
+
+    Args:
+        episodes: How many the search scores in all.
+        macs: The MACs of the whole network, for one image.
+        quiet: Whether nothing is shown.
+        past: The episodes before an interruption.
+        metric: The name of the metric that scores networks.
     """
-    console = Console(stderr=True, quiet=quiet)
-    live = console.is_terminal and not quiet
-    columns = (
-        MofNCompleteColumn(),
-        BarColumn(),
-        TextColumn("{task.description}"),
-        TimeRemainingColumn(),
-    )
     best = best_of(past)
-    with Progress(*columns, console=console, transient=True, disable=not live) as bar:
-        task = bar.add_task("", total=episodes, completed=len(past))
+    with progress_bar(total=episodes, done=len(past), quiet=quiet) as bar:
 
         def told(episode: Episode) -> None:
             nonlocal best
             best = better(best, episode)
-            words = _of_best(best, macs, metric)
-            bar.update(task, advance=1, description=words)
-            if not live and (episode.index + 1) % max(1, episodes // 10) == 0:
-                console.print(f"episode {episode.index + 1}/{episodes}: {words}", highlight=False)
+            number, text = episode.index + 1, _of_best(best, macs, metric)
+            bar.update(number, text=text)
+            bar.print_tenth("episode", number, episodes, text)
 
         yield told
 
@@ -63,29 +50,24 @@ def _of_best(best: Episode | None, macs: int, metric: str) -> str:
 
 
 class TrainingBar:
-    """What `training_progress` yields."""
+    """A bar that `training_progress` shows: it is told of every step and of every epoch."""
 
-    def __init__(self, bar: Progress, console: Console, epochs: int) -> None:
+    def __init__(self, bar: ProgressBar, epochs: int) -> None:
         self._bar = bar
-        self._console = console
         self._epochs = epochs
-        self._task = bar.add_task("", total=1.0)
 
-    def step(self, done: float, words: str) -> None:
-        """One step is done: the share of all that is, and what to say."""
-        self._bar.update(self._task, completed=done, description=words)
+    def step(self, done: float, text: str) -> None:
+        """Show that a step is over, with the share in [0, 1] of all steps that are, and a text."""
+        self._bar.update(done, text=text)
 
-    def epoch(self, number: int, words: str) -> None:
-        """One epoch is over; the first has number 1."""
-        self._bar.update(self._task, description=words)
-        if not self._console.is_terminal and number % max(1, self._epochs // 10) == 0:
-            self._console.print(f"epoch {number}/{self._epochs}: {words}", highlight=False)
+    def epoch(self, number: int, text: str) -> None:
+        """Show that an epoch is over, of which the first has number 1, with a text."""
+        self._bar.update(text=text)
+        self._bar.print_tenth("epoch", number, self._epochs, text)
 
 
 @contextmanager
 def training_progress(epochs: int, quiet: bool) -> Iterator[TrainingBar]:
-    """A bar on standard error; where that is no terminal, a line at every tenth of the epochs instead."""
-    console = Console(stderr=True, quiet=quiet)
-    columns = (TaskProgressColumn(), BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
-        yield TrainingBar(bar, console, epochs)
+    """Show a bar with the share that is done; where there is no terminal, print a line at every tenth of the epochs."""
+    with progress_bar(total=1.0, in_percent=True, quiet=quiet) as bar:
+        yield TrainingBar(bar, epochs)

@@ -1,19 +1,25 @@
-"""The tables that entry points print."""
+"""The tables that tell the result of a search."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from agents.final_result import FinalResult, OnTest
 from agents.report.number_format import is_share, percent, score
-from agents.report.terminal.text_table import Column, print_table
-from agents.search.final import FinalResult, OnTest
+from agents.report.terminal.column_widths import Column
+from agents.report.terminal.text_table import print_table
 from amc.artifacts.policy import CostReached, GroupPolicy, LatencyReached
-from amc.cost.costs import amount
-from amc.graph import Group, PruningGraph
+from amc.cost.costs import format_cost
 
 
 def print_final(final_result: FinalResult, test: OnTest, metric: str) -> None:
-    """Widths before and after, costs, and what the original, the uniform and the found policy score by the metric."""
+    """Print widths and costs before and after, and the scores of the original, the uniform and the found policy.
+
+    Args:
+        final_result: What the search came to.
+        test: The scores on the test split.
+        metric: The name of the metric of all scores.
+    """
     _print_widths(final_result.groups)
     _print_costs(final_result.costs)
     if final_result.latency is not None:
@@ -32,52 +38,6 @@ def print_final(final_result: FinalResult, test: OnTest, metric: str) -> None:
     )
 
 
-def print_graph(graph: PruningGraph, costs: Mapping[str, tuple[int, int]]) -> None:
-    """Groups, costs (whole and least) and what is frozen, with the reasons."""
-    print_table(
-        [
-            Column("group", is_text=True),
-            Column("channels"),
-            Column("may keep", gives_way=1),
-            Column("produced by", is_text=True, gives_way=2),
-            Column("read by", is_text=True, gives_way=3),
-        ],
-        [
-            (
-                group.name,
-                str(group.width),
-                _choices(group),
-                ", ".join(graph.layers[i].name for i in group.producers),
-                ", ".join(graph.layers[i].name for i in group.consumers),
-            )
-            for group in graph.groups
-        ],
-        "channel groups",
-    )
-    if graph.frozen:
-        print_table(
-            [Column("layer", is_text=True), Column("channels", gives_way=1), Column("why", is_text=True)],
-            [(frozen.name, str(frozen.width), frozen.reason) for frozen in graph.frozen],
-            "frozen",
-        )
-    print_table(
-        [Column("cost"), Column("whole network"), Column("least"), Column("least share", gives_way=1)],
-        [
-            (kind, amount(kind, whole), amount(kind, least), percent(least / whole))
-            for kind, (whole, least) in costs.items()
-        ],
-        "costs of one image",
-    )
-
-
-def _choices(group: Group) -> str:
-    """The widths that may stay: multiples of a step, and all of them."""
-    least, *others = (units * group.channels_per_unit for units in group.choices)
-    if len(others) < 2:
-        return f"{least} or {group.width}"
-    return f"{least} to {group.width} by {others[0] - least}"
-
-
 def _print_widths(groups: tuple[GroupPolicy, ...]) -> None:
     print_table(
         [Column("group", is_text=True), Column("channels"), Column("left"), Column("sparsity", gives_way=1)],
@@ -90,7 +50,7 @@ def _print_costs(costs: Mapping[str, CostReached]) -> None:
     print_table(
         [Column("cost"), Column("before"), Column("after"), Column("left", gives_way=1)],
         [
-            (kind, amount(kind, cost.before), amount(kind, cost.after), percent(cost.ratio))
+            (kind, format_cost(kind, cost.before), format_cost(kind, cost.after), percent(cost.ratio))
             for kind, cost in costs.items()
         ],
         "costs of one image",

@@ -12,23 +12,12 @@ from typing import Any
 import torch
 
 from amc.graph.operators.elementwise import identity, pointwise, uninitialised, unknown
+from amc.graph.operators.indexing import pad, put, rearrange, select, slice_axis, split
+from amc.graph.operators.joins import concatenate, stack
 from amc.graph.operators.layers import addmm, bmm, convolution, mm
-from amc.graph.operators.moves import (
-    concatenate,
-    expand,
-    pad,
-    permute,
-    put,
-    rearrange,
-    reshape,
-    restride,
-    select,
-    slice_axis,
-    split,
-    stack,
-)
 from amc.graph.operators.shuffles import channel_shuffle, fold, glu, pixel_shuffle, pixel_unshuffle, repeat, unfold
 from amc.graph.operators.statistics import along, argmax, batch_norm, group_norm, layer_norm, reduction, spatial, unpool
+from amc.graph.operators.views import expand, permute, reshape, restride
 from amc.graph.trace import Call, Trace
 
 Rule = Callable[[Trace, Call], None]
@@ -92,13 +81,13 @@ RULES: dict[str, Rule] = {
 """Rules by operator."""
 
 
-def apply(trace: Trace, func: Any, call: Call) -> None:
+def apply_rule(trace: Trace, func: Any, call: Call) -> None:
     """Note what one operator call did."""
     trace.follow_images(call)
     rule = RULES.get(call.name.rstrip("_"))
     if rule is None and torch.Tag.pointwise in func.tags:
         rule = pointwise
     if rule is not batch_norm:
-        trace.read_elsewhere |= {layer for t in call.tensors() if (layer := trace.seen(t).layer) is not None}
+        trace.read_elsewhere |= {layer for t in call.tensors() if (layer := trace.info(t).layer) is not None}
     (rule or unknown)(trace, call)
-    trace.note_memory(call, is_elementwise=rule in (pointwise, batch_norm))
+    trace.add_memory(call, is_elementwise=rule in (pointwise, batch_norm))

@@ -31,7 +31,7 @@ def pointwise(trace: Trace, call: Call) -> None:
 def identity(trace: Trace, call: Call) -> None:
     """The same tensor under another handle."""
     (out,) = call.outputs()
-    source = trace.seen(call.tensors()[0])
+    source = trace.info(call.tensors()[0])
     trace.label(out, source.labels, source.parameter, source.layer)
 
 

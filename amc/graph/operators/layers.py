@@ -21,7 +21,7 @@ def convolution(trace: Trace, call: Call) -> None:
     trace.freeze((x_labels[0], *x_labels[2:]), f"channels read as positions by {call.where}")
     out_axis, in_axis = (1, 0) if transposed else (0, 1)
     out_label, in_label, x_label = w_labels[out_axis], w_labels[in_axis], x_labels[1]
-    watched = (call.out.shape if not transposed else x.shape)[2:]
+    space = (call.out.shape if not transposed else x.shape)[2:]
     parameter = _stored(trace, weight)
     fixed = None
     if parameter is None or (transposed and groups > 1):
@@ -46,7 +46,7 @@ def convolution(trace: Trace, call: Call) -> None:
             weight.shape[in_axis],
         ),
         out=(out_label, call.out.shape[1]),
-        positions=math.prod(watched) * max(trace.positions(x), 1),
+        positions=math.prod(space) * max(trace.positions(x), 1),
         kernel=tuple(weight.shape[2:]),
         stride=tuple(given["stride"]),
         groups=groups,
@@ -57,8 +57,8 @@ def convolution(trace: Trace, call: Call) -> None:
 
 def _stored(trace: Trace, weight: Tensor) -> str | None:
     """The parameter that a convolution's weight is, None where it is computed or its axes have changed places."""
-    known = trace.seen(weight)
-    stored = trace.named.get(known.parameter or "", ())
+    known = trace.info(weight)
+    stored = trace.stored_labels.get(known.parameter or "", ())
     return known.parameter if all(a is b for a, b in zip(stored, known.labels, strict=False)) else None
 
 
@@ -120,8 +120,8 @@ def bmm(trace: Trace, call: Call) -> None:
 def _linear(trace: Trace, call: Call, x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
     (rows, x_label), (in_label, out_label) = trace.labels(x), trace.labels(weight)
     trace.freeze((rows,), f"channels read as rows by {call.where}")
-    known = trace.seen(weight)
-    stored = trace.named.get(known.parameter or "", ())
+    known = trace.info(weight)
+    stored = trace.stored_labels.get(known.parameter or "", ())
     fixed = None
     if known.parameter is None:
         fixed = f"product with a computed weight: {call.where}"
@@ -168,7 +168,7 @@ def _add_layer(
     labels: Labels,
     **known: Any,
 ) -> None:
-    name = parameter or trace.seen(weight).parameter
+    name = parameter or trace.info(weight).parameter
     out = known["out"][0]
     if bias is not None:
         if out is None:
@@ -180,7 +180,7 @@ def _add_layer(
             name=name.removesuffix(".weight") if name else call.module,
             call=trace.next_call(),
             weight=parameter,
-            bias=trace.seen(bias).parameter if bias is not None else None,
+            bias=trace.info(bias).parameter if bias is not None else None,
             **known,
         )
     )

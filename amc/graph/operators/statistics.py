@@ -19,7 +19,7 @@ def batch_norm(trace: Trace, call: Call) -> None:
         for name in ("weight", "bias", "running_mean", "running_var"):
             if given.get(name) is not None:
                 trace.channels.tie(labels[1], trace.labels(given[name])[0])
-    layer = trace.seen(x).layer
+    layer = trace.info(x).layer
     is_module = trace.is_batch_norm(call.module)
     if is_module:
         trace.norm_runs[call.module] += 1

@@ -10,62 +10,60 @@ from amc.scoring.candidates import Candidates
 from amc.scoring.engines.processes import Workers
 from amc.scoring.engines.ray_cluster import RayWorkers
 from amc.scoring.racing import RaceReference, Score
+from amc.utils.registry import resolve
 
 
 class Engine(Protocol):
-    """Scores policies (`amc.scoring.scorer.ScoreAll`) until it is closed."""
+    """An engine scores policies (`amc.scoring.scorer.ScoreAll`) until it is closed."""
 
     def __call__(self, policies: Sequence[KeptCounts], race_reference: RaceReference | None) -> Iterator[Score]:
-        """The scores in the order of the policies."""
+        """The scores, in the order of the policies; given a reference, bad policies may be given up early."""
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """End processes and give back memory; the engine is not used after that."""
 
 
 MakeEngine = Callable[[Candidates], Engine]
+"""Makes an engine that scores the given candidates."""
 
 
 class SerialEngine:
-    """Scores in this process."""
+    """An engine that scores one policy after the other in this process."""
 
     def __init__(self, candidates: Candidates) -> None:
         self._candidates = candidates
 
     def __call__(self, policies: Sequence[KeptCounts], race_reference: RaceReference | None) -> Iterator[Score]:
-        """See `Engine`."""
+        """The scores, in the order of the policies; each is made when it is asked for."""
         for kept_counts in policies:
             yield self._candidates.score(kept_counts, race_reference)
 
     def close(self) -> None:
-        """See `Engine`."""
+        """Do nothing: the engine holds nothing."""
 
 
-class OnDemand:
-    """An engine that is made when policies are to be scored, and made again when that is after it was closed."""
-
-    def __init__(self, make: Callable[[], Engine]) -> None:
-        self._make = make
-        self._engine: Engine | None = None
-
-    def __call__(self, policies: Sequence[KeptCounts], race_reference: RaceReference | None) -> Iterator[Score]:
-        """See `Engine`."""
-        if self._engine is None:
-            self._engine = self._make()
-        return self._engine(policies, race_reference)
-
-    def close(self) -> None:
-        """See `Engine`."""
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
+MakeWorkers = Callable[[Candidates, int], Engine]
+"""Makes an engine of candidates and a number of workers."""
+ENGINES: dict[str, MakeWorkers] = {"processes": Workers, "ray": RayWorkers}
+"""Engines by name."""
 
 
-ENGINES: dict[str, Callable[[Candidates, int], Engine]] = {"processes": Workers, "ray": RayWorkers}
-"""Engines by name, of candidates and a number of workers."""
+def find_engine(given: str | MakeWorkers) -> MakeWorkers:
+    """The engine of that name, or the user's own: `path/to/file.py:function`, or from Python a `MakeWorkers`.
+
+    Raises:
+        UserError: unknown name, no such function.
+    """
+    return resolve("engine", given, ENGINES)
 
 
-def make_engine(name: str, workers: int) -> MakeEngine:
-    """What makes the engine of that name with so many workers; one process is this one."""
-    if name == "processes" and workers == 1:
+def make_engine(given: str | MakeWorkers, workers: int) -> MakeEngine:
+    """What makes an engine with so many workers, as `find_engine` takes it; one process is this one.
+
+    Raises:
+        UserError: as `find_engine`.
+    """
+    if given == "processes" and workers == 1:
         return SerialEngine
-    return lambda candidates: ENGINES[name](candidates, workers)
+    make = find_engine(given)
+    return lambda candidates: make(candidates, workers)

@@ -1,4 +1,4 @@
-"""What a worker process owes the process that started it: it ends with it, and leaves Ctrl-C to it."""
+"""Worker processes that end with the process that started them, and leave Ctrl-C to it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 
 SECONDS = 5.0
-"""Between two looks, for the case that something else keeps the pipe open whose end is waited for."""
+"""The seconds between two looks at the parent, in case another process holds the pipe open that would tell its end."""
 
 
 def end_with_parent() -> None:
@@ -32,9 +32,9 @@ def _wait() -> None:
 
 @contextlib.contextmanager
 def leaving_ctrl_c() -> Iterator[None]:
-    """Processes that are started within never hear of Ctrl-C, not even while they import: it is the parent's to answer.
+    """A context in which processes are started that never hear of Ctrl-C, not even while they import.
 
-    Here, one that comes meanwhile is answered at the end.
+    A Ctrl-C that comes meanwhile is answered by this process at the end of the context.
     """
     if not hasattr(signal, "pthread_sigmask"):  # not a POSIX system
         yield

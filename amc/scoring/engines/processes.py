@@ -21,16 +21,16 @@ from amc.utils.text import one_line
 
 
 class Workers:
-    """Processes that score the same candidates; images and Gram matrices are in memory once.
+    """An engine of several processes on this machine; images and Gram matrices are in memory once.
 
-    They end with this process, however it ends.
+    The processes end with this one, however it ends.
 
     Args:
-        candidates: What they score.
-        count: How many processes.
+        candidates: Makes and scores the networks.
+        count: The number of processes.
 
     Raises:
-        UserError: there is too little shared memory.
+        UserError: There is too little shared memory.
     """
 
     def __init__(self, candidates: Candidates, count: int) -> None:
@@ -47,10 +47,10 @@ class Workers:
         )
 
     def __call__(self, policies: Sequence[KeptCounts], race_reference: RaceReference | None) -> Iterator[Score]:
-        """The scores, in the order of the policies; see `amc.scoring.scorer.ScoreAll`.
+        """The scores, in the order of the policies; given a reference, bad policies may be given up early.
 
         Raises:
-            UserError: a process died.
+            UserError: A process died.
         """
         try:
             with leaving_ctrl_c():  # the first time, this starts the processes

@@ -23,23 +23,23 @@ from amc.scoring.racing import RaceReference, Score
 from amc.utils.errors import UserError
 
 LEAST_PATIENCE = 10.0
-"""Seconds without a result after which others score what an actor was given."""
+"""The seconds without a result after which other actors score what an actor was given, at the least."""
 PATIENCE = 3
-"""The same in times the longest that a score took."""
+"""The same time as a multiple of the longest that a score took."""
 
 
 class RayWorkers:
-    """Actors that score the same candidates. What they need goes to Ray's object store once.
+    """An engine of actors on a Ray cluster; what they need goes to Ray's object store once.
 
     The cluster is that of `RAY_ADDRESS` where that is set, else one of this machine alone. An actor that is lost is
     started again by Ray, where there is room; until then the others score its policies.
 
     Args:
-        candidates: What they score.
-        count: How many actors.
+        candidates: Makes and scores the networks.
+        count: The number of actors.
 
     Raises:
-        UserError: Ray is not installed, or the cluster can't be reached.
+        UserError: Ray is not installed, or the cluster can't be reached or has too few processors.
     """
 
     def __init__(self, candidates: Candidates, count: int) -> None:
@@ -66,10 +66,10 @@ class RayWorkers:
         self._longest = 0.0
 
     def __call__(self, policies: Sequence[KeptCounts], race_reference: RaceReference | None) -> Iterator[Score]:
-        """The scores, in the order of the policies; see `amc.scoring.scorer.ScoreAll`.
+        """The scores, in the order of the policies; given a reference, bad policies may be given up early.
 
         Raises:
-            UserError: all actors are lost.
+            UserError: All actors are lost.
         """
         waiting = deque(range(len(policies)))
         found: dict[int, Score] = {}
@@ -86,7 +86,7 @@ class RayWorkers:
                 work.index = None
 
     def _wait(self, found: dict[int, Score]) -> list[int]:
-        """Take one result, if any comes; returns the policies that are to be scored by another actor."""
+        """Take one result, if any comes, and return the policies that are to be scored by another actor."""
         ray = self._ray
         if not self._busy:
             raise UserError("all Ray workers are lost; look for the reason in the logs of the Ray cluster")
@@ -108,20 +108,20 @@ class RayWorkers:
         return []
 
     def _late(self, found: Mapping[int, Score]) -> list[int]:
-        """Policies that others may score as well: what an actor was given while Ray starts it again, it keeps."""
+        """The policies that others may score as well: an actor that Ray starts again does not give up what it got."""
         late = [work for work in self._busy.values() if work.index is not None and not work.is_late]
         for work in late:
             work.is_late = True
         return [work.index for work in late if work.index is not None and work.index not in found]
 
     def close(self) -> None:
-        """End the actors."""
+        """End the actors, and the connection to the cluster."""
         self._ray.shutdown()
 
 
 @dataclass
 class _Work:
-    """What an actor does: it scores a policy, or says that it is there once it is."""
+    """The task of an actor: to score a policy, or to say that it is there once it is."""
 
     actor: Any
     index: int | None

@@ -1,4 +1,4 @@
-"""Python objects on their way to other processes: their tensors lie in one block of memory that all may share."""
+"""Python objects pickled for other processes, with their tensors in one block of memory that all may share."""
 
 from __future__ import annotations
 
@@ -14,16 +14,21 @@ from torch import Tensor, nn
 from amc.utils.user_file import user_modules
 
 ALIGNMENT = 64
+"""The bytes that the start of each tensor is a multiple of."""
 _Place = tuple[int, torch.dtype, torch.Size, tuple[int, ...], bool]
-"""First byte, type, shape, strides, whether it is a parameter."""
+"""Where a tensor lies: first byte, type, shape, strides, whether it is a parameter."""
 
 
 @dataclass(frozen=True, eq=False)
 class SharedPickle:
-    """An object that was taken apart: what it is, and the bytes of its tensors `(bytes,)`.
+    """An object that was taken apart into a pickle and the bytes of its tensors.
 
-    What comes out of it shares the memory of `tensors`, and must not be changed. A parcel is made and opened by the
-    same user's processes, and is never read from a file.
+    What comes out of it shares the memory of `tensors`, and must not be changed. It is made and opened by processes of
+    the same user, and is never read from a file.
+
+    Attributes:
+        content: The pickle without the tensors.
+        tensors: The bytes of all tensors, uint8 `(bytes,)`.
     """
 
     content: bytes
@@ -31,7 +36,7 @@ class SharedPickle:
 
     @classmethod
     def of(cls, thing: Any) -> SharedPickle:
-        """Pack an object whose tensors are on the CPU; functions and classes of the user's files go along by value."""
+        """Take an object apart whose tensors are on the CPU; functions and classes of user files go along by value."""
         for module in user_modules():
             cloudpickle.register_pickle_by_value(module)
         stream = io.BytesIO()
@@ -44,7 +49,7 @@ class SharedPickle:
         return cls(stream.getvalue(), block)
 
     def open(self) -> Any:
-        """The object."""
+        """Put the object together again."""
         return _Unpacker(io.BytesIO(self.content), self.tensors).load()
 
 

@@ -1,7 +1,7 @@
-"""A network's list of operators, to be run again without the Python code that it is made of.
+"""A list of operators that computes what any compact network of one network does, without its Python code.
 
-A tape is played for any compact network of one kind, and for any number of images. Where all that comes later follows
-from a single tensor, it can be left and taken up again: a cut.
+It runs for any number of images. Where all that comes later follows from a single tensor, it can be stopped and
+continued: at a split point.
 """
 
 from __future__ import annotations
@@ -12,38 +12,42 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from amc.scoring.executor.operator_trace import Images, Slot, Step, held
+from amc.pruning.slicing import named_tensors
+from amc.scoring.executor.operator_trace import Slot, Step
+from amc.scoring.executor.trace_merging import BatchMultiple
 
 
 class SplitPoint(NamedTuple):
-    """A place on a tape where all that comes later follows from one tensor of as many images as the input.
+    """A place in a program where all that comes later follows from one tensor of as many images as the input.
 
     Attributes:
-        steps: How many are before it.
-        slot: Of the tensor, `(n, c, h, w)`.
-        shape: Of one image in it, for the widest network.
-        names: Parameters and buffers that are read since the cut before it.
-        is_left: Whether no later step can change the tensor.
+        steps: The number of steps before it.
+        slot: The slot of the tensor, `(n, c, h, w)`.
+        shape: The tensor's shape for one image, in the widest network.
+        names: Parameters and buffers that are read between the previous split point and this one.
+        is_final: Whether no later step can change the tensor.
     """
 
     steps: int
     slot: int
     shape: torch.Size
     names: tuple[str, ...]
-    is_left: bool
+    is_final: bool
 
 
 class OperatorProgram:
-    """Plays what networks of one kind run.
+    """The operators of all compact networks of one network.
 
     Args:
         steps: What runs, in order.
         names: Parameters and buffers, which have the first slots; the input has the next one.
-        shapes: Of all tensors, by slot; the images of an input must have the shape of those here.
+        shapes: The shape of every tensor, by slot; the images of an input must have the shape of those here.
         output: The slot of what is returned.
 
     Attributes:
-        cuts: Where it can be left and taken up again, in order.
+        names: As given.
+        image_shape: The shape of one image of the input.
+        split_points: Where the program can be stopped and continued, in order.
     """
 
     def __init__(
@@ -55,9 +59,9 @@ class OperatorProgram:
         self._output = output
         self._count = 1 + max([output, *(slot for step in steps for slot in step.out)])
         self._steps = list(zip(steps, _last_uses(steps, len(names), output), strict=True))
-        self.cuts = list(self._cuts(shapes))
+        self.split_points = list(self._split_points(shapes))
 
-    def _cuts(self, shapes: Mapping[int, torch.Size]) -> Iterator[SplitPoint]:
+    def _split_points(self, shapes: Mapping[int, torch.Size]) -> Iterator[SplitPoint]:
         needed: set[int] = {self._input}
         read: dict[int, None] = {}
         for place, (step, last_used) in enumerate(self._steps):
@@ -68,11 +72,11 @@ class OperatorProgram:
                 count, *image = shapes[slot]
                 if len(image) == 3 and count == shapes[self._input][0]:
                     names = tuple(self.names[each] for each in read)
-                    yield SplitPoint(place + 1, slot, torch.Size(image), names, self._is_left(place + 1, slot))
+                    yield SplitPoint(place + 1, slot, torch.Size(image), names, self._is_final(place + 1, slot))
                     read = {}
 
-    def _is_left(self, begin: int, slot: int) -> bool:
-        """Whether no step from there on can change a tensor, or what may be a view of it."""
+    def _is_final(self, begin: int, slot: int) -> bool:
+        """Whether no step from `begin` on can change a tensor, or what may be a view of it."""
         views = {slot}
         for step, _ in self._steps[begin:]:
             if views.intersection(step.reads):
@@ -82,20 +86,20 @@ class OperatorProgram:
                     views.update(step.out)
         return True
 
-    def of(self, network: nn.Module) -> BoundProgram:
-        """What computes as `network` does."""
+    def bind(self, network: nn.Module) -> BoundProgram:
+        """The program with the parameters and buffers of `network`: it computes what the network does."""
         return BoundProgram(self, network)
 
-    def play(
+    def run(
         self, tensors: Sequence[Tensor], x: Tensor, begin: SplitPoint | None = None, end: SplitPoint | None = None
     ) -> Tensor:
-        """What is at the cut `end`, or at the very end.
+        """Run the steps from one split point to another, and return the tensor at the latter.
 
         Args:
-            tensors: Parameters and buffers, as in `names`.
-            x: The input, or what is at the cut `begin`. It may be changed where a step changes it.
-            begin: Where to take up the tape; None for its beginning.
-            end: Where to leave it; None for its end.
+            tensors: Parameters and buffers, in the order of `names`.
+            x: The input, or the tensor at `begin`. It may be changed where a step changes it.
+            begin: Where to start; None for the first step.
+            end: Where to stop; None for the network's output.
         """
         values: list[Any] = [*tensors, *[None] * (self._count - len(tensors)), len(x)]
         values[self._input if begin is None else begin.slot] = x
@@ -111,7 +115,11 @@ class OperatorProgram:
 
 
 class BoundProgram:
-    """A tape for one network.
+    """A program with the tensors of one network.
+
+    Args:
+        program: The program.
+        network: A network that it computes.
 
     Attributes:
         tensors: The parameters and buffers of the network, by name.
@@ -119,30 +127,30 @@ class BoundProgram:
 
     def __init__(self, program: OperatorProgram, network: nn.Module) -> None:
         self._program, self._network = program, network
-        self.tensors = held(network)
-        self._held = [self.tensors[name] for name in program.names]
+        self.tensors = named_tensors(network)
+        self._ordered = [self.tensors[name] for name in program.names]
 
     def __call__(self, x: Tensor) -> Tensor:
-        """What the network returns. Images of another shape than the tape's are left to the network."""
+        """The network's output for `x`; images of another shape than the program's are run by the network itself."""
         if x.shape[1:] != self._program.image_shape:
             out: Tensor = self._network(x)
             return out
-        return self._program.play(self._held, x)
+        return self._program.run(self._ordered, x)
 
-    def until(self, cut: SplitPoint, x: Tensor) -> Tensor:
-        """What is at a cut, of images that have the tape's shape."""
-        return self._program.play(self._held, x, end=cut)
+    def run_until(self, point: SplitPoint, x: Tensor) -> Tensor:
+        """The tensor at a split point for images `x`, which have the program's shape."""
+        return self._program.run(self._ordered, x, end=point)
 
-    def since(self, cut: SplitPoint, tensor: Tensor) -> Tensor:
-        """What the network returns for what was at a cut; the tensor may be changed unless the cut says otherwise."""
-        return self._program.play(self._held, tensor, begin=cut)
+    def run_from(self, point: SplitPoint, tensor: Tensor) -> Tensor:
+        """The network's output for the tensor at a split point, which may be changed unless the point `is_final`."""
+        return self._program.run(self._ordered, tensor, begin=point)
 
 
 def _filled(argument: Any, values: Sequence[Any]) -> Any:
-    """An argument, or the sequence of all arguments, with what slots stand for; the last of `values` counts images."""
+    """An argument, or the sequence of all arguments, with values for placeholders; the last value counts images."""
     if type(argument) is Slot:
         return values[argument.number]
-    if type(argument) is Images:
+    if type(argument) is BatchMultiple:
         return argument.times * values[-1]
     if type(argument) in (list, tuple):
         return [_filled(each, values) for each in argument]

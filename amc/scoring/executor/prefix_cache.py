@@ -1,8 +1,8 @@
 """Networks that begin alike are computed from where they part.
 
 A search that varies the later groups of a policy makes networks whose first layers are the same to the last bit. What
-those make of the images is kept at one place of the network, and the next network that comes to that place with the
-same weights goes on from there. The answers are those of the whole network.
+those layers make of the images is kept at one split point, and the next network that comes to that point with the same
+weights goes on from there. The answers are those of the whole network.
 """
 
 from __future__ import annotations
@@ -20,63 +20,63 @@ from amc.artifacts.digests import tensor_bytes
 from amc.scoring.executor.operator_program import BoundProgram, OperatorProgram, SplitPoint
 
 Places = Tensor | slice
-"""Of images among all: int64 `(n,)`, or neighbours."""
+"""The positions of some images among all: int64 `(n,)`, or a slice."""
 
 MOST_BYTES = 2**28
-"""That are kept at the most."""
+"""The size of what is kept, at the most."""
 RECENT = 4
 """How many of the latest networks show where the next ones may part."""
 WORTH_MOVING = 2
-"""So many times as much must another place save as the one where something is kept."""
+"""Another split point is taken once it saves so many times as much as the one where something is kept."""
 
 
 class PrefixCache:
-    """Runs networks on images, and keeps what several of them have in common.
+    """Runs networks on images, and computes what consecutive ones have in common once.
 
     Args:
-        tape: Of the networks.
+        program: What the networks run.
         images: All inputs, `(N, c, h, w)`.
 
     Attributes:
-        shared: Of the network that was last asked for: the parameters and buffers that are read before the place where
+        shared: The parameters and buffers of the network that was bound last that are read before the split point where
             something is, or will be, kept.
     """
 
     def __init__(self, program: OperatorProgram, images: Tensor) -> None:
         self._program, self._images = program, images
         most = MOST_BYTES / (len(images) * images.element_size())
-        self._cuts = program.cuts
-        self._gain = np.array([cut.steps * (cut.shape.numel() <= most) for cut in program.cuts])
+        self._points = program.split_points
+        self._gain = np.array([point.steps * (point.shape.numel() <= most) for point in self._points])
         self._recent: deque[Sequence[bytes]] = deque(maxlen=RECENT)
-        self._place = -1  # among the cuts; none yet
+        self._place = -1  # among the split points; none yet
         self._digest = b""
-        self._room = images.new_empty(0)
-        self._kept: Tensor | None = None  # (N, h, w, c), in the room
+        self._memory = images.new_empty(0)
+        self._kept: Tensor | None = None  # (N, h, w, c), in that memory
         self._is_kept = torch.zeros(len(images), dtype=torch.bool)
         self.shared: Set[str] = frozenset()
 
-    def of(self, network: nn.Module) -> Callable[[Places], Tensor]:
-        """What computes as `network` does for the images at given places."""
-        play = self._program.of(network)
-        digests = self._digests(play)
+    def bind(self, network: nn.Module) -> Callable[[Places], Tensor]:
+        """A function that gives the network's output for the images at given places."""
+        bound = self._program.bind(network)
+        digests = self._digests(bound)
         self._choose(digests)
         self._recent.append(digests)
         is_known = self._is_known(digests)
-        before = self._cuts[: self._place + 1] if is_known else []
-        self.shared = frozenset(name for cut in before for name in cut.names)
+        before = self._points[: self._place + 1] if is_known else []
+        self.shared = frozenset(name for point in before for name in point.names)
         if not is_known:
-            return lambda places: play(self._images[places])
-        cut = self._cuts[self._place]
-        return lambda places: self._run(play, cut, places)
+            return lambda places: bound(self._images[places])
+        point = self._points[self._place]
+        return lambda places: self._run(bound, point, places)
 
-    def _run(self, play: BoundProgram, cut: SplitPoint, places: Places) -> Tensor:
+    def _run(self, bound: BoundProgram, point: SplitPoint, places: Places) -> Tensor:
         if self._kept is not None and bool(self._is_kept[places].all()):
             rows = self._kept[places] if isinstance(places, slice) else self._kept.index_select(0, places)
-            is_view = isinstance(places, slice) and not cut.is_left
-            return play.since(cut, (rows.clone() if is_view else rows).permute(0, 3, 1, 2))
-        tensor = play.until(cut, self._images[places])
+            may_be_changed = isinstance(places, slice) and not point.is_final  # a slice is a view of what is kept
+            return bound.run_from(point, (rows.clone() if may_be_changed else rows).permute(0, 3, 1, 2))
+        tensor = bound.run_until(point, self._images[places])
         self._keep(tensor, places)
-        return play.since(cut, tensor)
+        return bound.run_from(point, tensor)
 
     def _keep(self, tensor: Tensor, places: Places) -> None:
         if not tensor.is_contiguous(memory_format=torch.channels_last):
@@ -84,14 +84,14 @@ class PrefixCache:
         rows = tensor.permute(0, 2, 3, 1)
         if self._kept is None:
             count = len(self._images) * rows[0].numel()
-            if len(self._room) < count or self._room.dtype != rows.dtype:
-                self._room = rows.new_empty(count)
-            self._kept = self._room[:count].view(len(self._images), *rows.shape[1:])
+            if len(self._memory) < count or self._memory.dtype != rows.dtype:
+                self._memory = rows.new_empty(count)
+            self._kept = self._memory[:count].view(len(self._images), *rows.shape[1:])
         self._kept[places] = rows
         self._is_kept[places] = True
 
     def _choose(self, digests: Sequence[bytes]) -> None:
-        """Where to keep what networks like this one have in common: it saves steps for as many as begin like it."""
+        """Choose the split point that saves most steps, over all recent networks that begin like this one."""
         alike = sum((np.array([a == b for a, b in zip(digests, each, strict=True)]) for each in self._recent), start=0)
         worth = np.append(self._gain * alike, 0)
         place = int(np.argmax(worth))
@@ -101,16 +101,16 @@ class PrefixCache:
             self._is_kept.zero_()
 
     def _is_known(self, digests: Sequence[bytes]) -> bool:
-        """Whether a network comes to the place with the same weights."""
+        """Whether a network comes to the chosen split point with the same weights."""
         return self._place >= 0 and digests[self._place] == self._digest
 
-    def _digests(self, play: BoundProgram) -> list[bytes]:
-        """At each cut, of all weights that are read before it."""
+    def _digests(self, bound: BoundProgram) -> list[bytes]:
+        """For each split point a digest of all weights that are read before it."""
 
-        def extended(before: bytes, cut: SplitPoint) -> bytes:
+        def extended(before: bytes, point: SplitPoint) -> bytes:
             digest = hashlib.sha256(before)
-            for tensor in (play.tensors[name] for name in cut.names):
+            for tensor in (bound.tensors[name] for name in point.names):
                 digest.update(repr(tensor.shape).encode() + tensor_bytes(tensor))
             return digest.digest()
 
-        return list(accumulate(self._cuts, extended, initial=b""))[1:]
+        return list(accumulate(self._points, extended, initial=b""))[1:]

@@ -1,7 +1,7 @@
-"""Batch-norm statistics of one compact network after the other, on the same images: what `reestimate` finds, sooner.
+"""Batch-norm statistics of one compact network after the other, on the same images.
 
-What the networks run is played from a tape, so that convolutions are computed as in `amc.scoring.executor.fusion`, and
-what networks have in common is computed once, as in `amc.scoring.executor.prefix_cache`.
+They are those of `amc.recovery.batch_norm_statistics.reestimate`, sooner: convolutions are fused with what follows
+them, and what networks have in common is computed once.
 """
 
 from __future__ import annotations
@@ -13,43 +13,42 @@ import torch
 from torch import Tensor, nn
 
 from amc.graph.inputs import Example, batch_size
-from amc.recovery.batch_norm_statistics import Averages, keeps_statistics, normalised, reestimate
-from amc.scoring.executor.fusion import fused_program
+from amc.recovery.batch_norm_statistics import StatisticsAverages, batch_normalised, reestimate, tracks_statistics
+from amc.scoring.executor.fused_program import fused_program
 from amc.scoring.executor.operator_trace import NoProgramError, Step
 from amc.scoring.executor.prefix_cache import PrefixCache
 
 NORM = torch.ops.aten.native_batch_norm.default
 MEAN = 1
-"""Which argument of `StatisticsPass._normed` the running mean is."""
+"""The position of the running mean among the arguments of `StatisticsPass._normed`."""
 
 
 class StatisticsPass:
-    """Takes the statistics of compact networks of one network.
+    """Re-estimates the statistics of compact networks of one network.
 
     Args:
         model: The network, in evaluation mode.
-        networks: The widest and the narrowest compact one; the second may be made when the first is not needed any
-            more.
-        batches: Of inputs.
+        networks: The widest compact network and the narrowest; the second may be made once the first is not needed.
+        batches: The inputs that statistics are taken on, `(n, ...)` each.
     """
 
     def __init__(self, model: nn.Module, networks: Iterable[nn.Module], batches: Sequence[Example]) -> None:
         self._batches = batches
-        self._averages = Averages()
-        self._known: dict[str, Tensor] = {}  # statistics of norms before the place where something is kept
-        self._prefixes = self._recorded(model, networks)
+        self._averages = StatisticsAverages()
+        self._known: dict[str, Tensor] = {}  # statistics of norms before the split point where something is kept
+        self._prefixes = self._prefix_cache(model, networks)
 
     def take(self, network: nn.Module) -> None:
-        """Replace the statistics of a network by those of the batches, in place."""
+        """Replace the statistics of `network`, a compact network of the model, by those of the batches, in place."""
         if self._prefixes is None:
             reestimate(network, self._batches)
             return
-        self._averages = Averages()
+        self._averages = StatisticsAverages()
         with torch.inference_mode():
-            run = self._prefixes.of(network)
+            run = self._prefixes.bind(network)
             for places in pairwise(accumulate(map(batch_size, self._batches), initial=0)):
                 run(slice(*places))
-            self._averages.put()
+            self._averages.write_back()
             self._share(self._prefixes.shared, dict(network.named_buffers()))
 
     def _share(self, shared: Set[str], held: Mapping[str, Tensor]) -> None:
@@ -61,12 +60,12 @@ class StatisticsPass:
             for name in names & self._known.keys():
                 held[name].copy_(self._known[name])
 
-    def _recorded(self, model: nn.Module, networks: Iterable[nn.Module]) -> PrefixCache | None:
-        """What plays the networks, where there is a tape of them."""
+    def _prefix_cache(self, model: nn.Module, networks: Iterable[nn.Module]) -> PrefixCache | None:
+        """A cache over a program whose norms average what they read; None where there is no such program."""
         batches = [batch for batch in self._batches if isinstance(batch, Tensor)]
         if not batches:
             return None
-        norms = {f"{name}.running_mean" for name, module in model.named_modules() if keeps_statistics(module)}
+        norms = {f"{name}.running_mean" for name, module in model.named_modules() if tracks_statistics(module)}
 
         def with_averages(steps: Sequence[Step], names: Sequence[str]) -> list[Step]:
             changed = [self._with_average(step) if step.function == NORM else step for step in steps]
@@ -88,4 +87,4 @@ class StatisticsPass:
         self, x: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None, epsilon: float
     ) -> Tensor:
         self._averages.add(mean, var, x)
-        return normalised(x, mean, var, weight, bias, epsilon)
+        return batch_normalised(x, mean, var, weight, bias, epsilon)

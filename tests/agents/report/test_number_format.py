@@ -8,6 +8,11 @@ def test_percent() -> None:
     assert number_format.percent(0.75, digits=0) == "75 %"
 
 
+def test_a_metric_is_called_by_words_or_as_the_users_function() -> None:
+    names = [number_format.metric_name(metric) for metric in ("top1", "top5", "own.py:agreement")]
+    assert names == ["accuracy", "top-5 accuracy", "agreement"]
+
+
 def test_accuracies_are_percentages() -> None:
     assert [number_format.score(metric, 0.5) for metric in ("top1", "top5")] == ["50.00 %", "50.00 %"]
     assert number_format.score_difference("top1", -0.0123) == "-1.23 points"

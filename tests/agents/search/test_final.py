@@ -8,13 +8,16 @@ from torch import nn
 from agents.result import Episode
 from agents.search.final import final_result, policy_file, score_on_test
 from agents.search.finalists import FINALISTS
-from agents.search.search import make_problem
+from agents.search.invocation import Invocation
+from agents.search.problem import make_problem
+from agents.search.stage import Stage
+from agents.strategies import make_strategy
 from amc.cost.costs import COSTS
 from amc.data.load import Splits, load_data
 from amc.data.splits import SplitSizes
 from amc.graph import KeptCounts
 from amc.networks.sources import load_network
-from amc.task import Task
+from amc.task import Task, TaskOptions
 from envs import PruningProblem
 
 
@@ -30,7 +33,12 @@ def splits() -> Splits:
 
 @pytest.fixture
 def task(model: nn.Module, splits: Splits) -> Task:
-    return Task(model, splits, ["macs=0.3"], reward_images=10)
+    return Task(model, splits, ["macs=0.3"], options=TaskOptions(reward_images=10))
+
+
+def stage_of(task: Task, reward: str = "error") -> Stage:
+    scorer = task.scorer()
+    return Stage(0, task, scorer, make_problem(task, scorer, reward), make_strategy("random"))
 
 
 def episodes(problem: PruningProblem, count: int) -> list[Episode]:
@@ -45,7 +53,7 @@ def episodes(problem: PruningProblem, count: int) -> list[Episode]:
     return found
 
 
-def with_scores(task: Task, monkeypatch: pytest.MonkeyPatch, scores: dict[bytes, float]) -> list[bytes]:
+def with_scores(monkeypatch: pytest.MonkeyPatch, scores: dict[bytes, float]) -> list[bytes]:
     """Let networks of known keeps have these scores on all reward images; the returned list notes who was asked for."""
     asked: list[bytes] = []
 
@@ -55,17 +63,18 @@ def with_scores(task: Task, monkeypatch: pytest.MonkeyPatch, scores: dict[bytes,
         network.register_buffer("score", torch.tensor(scores.get(kept_counts.tobytes(), 0.0), dtype=torch.float64))
         return network, None
 
-    monkeypatch.setattr(task, "compact", compact)
-    monkeypatch.setattr(task, "accuracy", lambda network, _: float(getattr(network, "score", 1.0)))
+    monkeypatch.setattr(Task, "compact", lambda _, kept_counts: compact(kept_counts))
+    monkeypatch.setattr(Task, "accuracy", lambda _, network, __: float(getattr(network, "score", 1.0)))
     return asked
 
 
 def test_of_the_best_on_a_part_the_best_on_all_wins(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    problem = make_problem(task)
+    stage = stage_of(task)
+    problem = stage.problem
     found = episodes(problem, FINALISTS + 2)
     scores = {episode.kept_counts.tobytes(): 0.1 * episode.index for episode in found}
-    asked = with_scores(task, monkeypatch, scores)
-    result = final_result(task, found, problem.reward, 1.0)
+    asked = with_scores(monkeypatch, scores)
+    result = final_result(stage, found, 1.0)
     winner = found[FINALISTS - 1]  # later ones would have scored more, but were not among the best of the search
     assert result.policy.kept_counts.tolist() == winner.kept_counts.tolist()
     assert set(asked) <= {episode.kept_counts.tobytes() for episode in found[:FINALISTS]} | {
@@ -76,54 +85,53 @@ def test_of_the_best_on_a_part_the_best_on_all_wins(task: Task, monkeypatch: pyt
 def test_where_the_search_saw_all_images_its_best_wins(
     model: nn.Module, splits: Splits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    task = Task(model, splits, ["macs=0.3"], recovery="both", search_recovery="both")
-    problem = make_problem(task)
+    task = Task(model, splits, ["macs=0.3"], options=TaskOptions(recovery="both", search_recovery="both"))
+    stage = stage_of(task)
+    problem = stage.problem
     found = episodes(problem, 4)
-    with_scores(task, monkeypatch, {episode.kept_counts.tobytes(): 0.1 * episode.index for episode in found})
-    assert (
-        final_result(task, found[::-1], problem.reward, 1.0).policy.kept_counts.tolist()
-        == found[0].kept_counts.tolist()
-    )
+    with_scores(monkeypatch, {episode.kept_counts.tobytes(): 0.1 * episode.index for episode in found})
+    assert final_result(stage, found[::-1], 1.0).policy.kept_counts.tolist() == found[0].kept_counts.tolist()
 
 
 def test_what_exceeds_the_budget_is_no_finalist(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    problem = make_problem(task)
+    stage = stage_of(task)
+    problem = stage.problem
     within = episodes(problem, 1)
     over = Episode(1, problem.graph.full, 0.0, problem.outcome(problem.graph.full, 1.0))
-    asked = with_scores(task, monkeypatch, {})
-    assert (
-        final_result(task, [*within, over], problem.reward, 1.0).policy.kept_counts.tolist()
-        == within[0].kept_counts.tolist()
-    )
+    asked = with_scores(monkeypatch, {})
+    assert final_result(stage, [*within, over], 1.0).policy.kept_counts.tolist() == within[0].kept_counts.tolist()
     assert over.kept_counts.tobytes() not in asked
 
 
 def test_the_same_policy_is_one_finalist(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    problem = make_problem(task)
+    stage = stage_of(task)
+    problem = stage.problem
     best, other = episodes(problem, 2)
     found = [*[best] * FINALISTS, other]
-    with_scores(task, monkeypatch, {best.kept_counts.tobytes(): 0.2, other.kept_counts.tobytes(): 0.9})
-    assert final_result(task, found, problem.reward, 1.0).policy.kept_counts.tolist() == other.kept_counts.tolist()
+    with_scores(monkeypatch, {best.kept_counts.tobytes(): 0.2, other.kept_counts.tobytes(): 0.9})
+    assert final_result(stage, found, 1.0).policy.kept_counts.tolist() == other.kept_counts.tolist()
 
 
 def test_the_reward_chooses_and_not_the_accuracy(
     model: nn.Module, splits: Splits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    task = Task(model, splits, [], reward_images=10)
-    problem = make_problem(task, "error_log_macs")
+    task = Task(model, splits, [], options=TaskOptions(reward_images=10))
+    stage = stage_of(task, "error_log_macs")
+    problem = stage.problem
     small, large = task.graph.least, task.graph.full
     found = [
         Episode(index, kept_counts, 0.0, problem.outcome(kept_counts, 0.5))
         for index, kept_counts in enumerate((small, large))
     ]
-    with_scores(task, monkeypatch, {small.tobytes(): 0.50, large.tobytes(): 0.52})
-    assert final_result(task, found, problem.reward, 1.0).policy.kept_counts.tolist() == small.tolist()
+    with_scores(monkeypatch, {small.tobytes(): 0.50, large.tobytes(): 0.52})
+    assert final_result(stage, found, 1.0).policy.kept_counts.tolist() == small.tolist()
 
 
 def test_test_images_are_read_at_the_end_and_only_for_the_three_networks(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    problem = make_problem(task)
+    stage = stage_of(task)
+    problem = stage.problem
     read: list[bool] = []
     accuracy = Task.accuracy
 
@@ -132,7 +140,7 @@ def test_test_images_are_read_at_the_end_and_only_for_the_three_networks(
         return accuracy(self, network, images)
 
     monkeypatch.setattr(Task, "accuracy", noted)
-    result = final_result(task, episodes(problem, 3), problem.reward, 1.0)
+    result = final_result(stage, episodes(problem, 3), 1.0)
     assert not any(read)
     on_test = score_on_test(task, result)
     assert sum(read) == 3
@@ -142,9 +150,10 @@ def test_test_images_are_read_at_the_end_and_only_for_the_three_networks(
 
 
 def test_what_an_agent_did_before_it_learned_is_scored_beside_the_result(task: Task) -> None:
-    problem = make_problem(task)
+    stage = stage_of(task)
+    problem = stage.problem
     found = episodes(problem, 3)
-    result = final_result(task, found, problem.reward, 1.0, zero_shot=True)
+    result = final_result(stage, found, 1.0, zero_shot=True)
     assert result.zero_shot is not None
     assert result.zero_shot.kept_counts.tolist() == found[0].kept_counts.tolist()
     expected = task.accuracy(task.compact(found[0].kept_counts)[0], task.splits.reward)
@@ -156,9 +165,10 @@ def test_what_an_agent_did_before_it_learned_is_scored_beside_the_result(task: T
 @pytest.mark.parametrize("budgets", [["macs=0.3", "params=0.25"], []])
 def test_the_uniform_policy_costs_what_the_found_one_may(model: nn.Module, splits: Splits, budgets: list[str]) -> None:
     task = Task(model, splits, budgets)
-    problem = make_problem(task, "error" if budgets else "error_log_macs")
+    stage = stage_of(task, "error" if budgets else "error_log_macs")
+    problem = stage.problem
     kept_counts = task.budgets.scale(np.full(len(task.graph.groups), 0.6))
-    result = final_result(task, [Episode(0, kept_counts, 0.0, problem.outcome(kept_counts, 1.0))], problem.reward, 1.0)
+    result = final_result(stage, [Episode(0, kept_counts, 0.0, problem.outcome(kept_counts, 1.0))], 1.0)
     macs, params = (COSTS[kind](task.graph) for kind in ("macs", "params"))
     if budgets:
         assert macs(result.uniform.kept_counts) <= 0.3 * macs(task.graph.full)
@@ -170,9 +180,10 @@ def test_the_uniform_policy_costs_what_the_found_one_may(model: nn.Module, split
 
 
 def test_the_policy_file_holds_what_was_found(task: Task) -> None:
-    problem = make_problem(task)
-    result = final_result(task, episodes(problem, 2), problem.reward, 1.0)
-    policy = policy_file(task, result.policy, 1.0, "digits_resnet", "random", seed=7)
+    stage = stage_of(task)
+    problem = stage.problem
+    result = final_result(stage, episodes(problem, 2), 1.0)
+    policy = policy_file(task, result.policy, 1.0, Invocation("digits_resnet", "random"), seed=7)
     assert (policy.model, policy.strategy, policy.seed, policy.budget) == ("digits_resnet", "random", 7, ("macs=0.3",))
     assert policy.fingerprint == task.graph.fingerprint
     assert [len(group.kept) for group in policy.groups] == result.policy.kept_counts.tolist()

@@ -11,12 +11,12 @@ import torch
 from stable_baselines3 import SAC
 from torch import Tensor
 
+from agents.checkpoint import Checkpoint, latest_checkpoint, save_checkpoint
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
 from agents.ddpg.settings import PRESETS
 from agents.result import Episode, Past
 from agents.rules import RULES
 from agents.sb3 import StableBaselines
-from agents.search.checkpoint_file import Checkpoint, latest_checkpoint, save_checkpoint
 from agents.strategies import STRATEGIES, Ddpg, Random
 from agents.strategy import NOTHING, Strategy
 from amc.cost.budget import Budgets

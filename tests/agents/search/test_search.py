@@ -7,31 +7,33 @@ import torch
 
 import agents
 from agents import Episode, SearchResult
-from agents.search.search import BestOf, check_reward, make_problem, make_strategy
-from agents.strategies import STRATEGIES, Ddpg
+from agents.search.episode_log import EpisodeLog
+from agents.search.problem import check_reward, make_problem
+from agents.strategies import STRATEGIES, Ddpg, make_strategy
 from amc.cost.budget import Budgets
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
 from amc.networks.sources import load_network
 from amc.scoring.racing import Score
 from amc.scoring.scorer import PolicyScorer
-from amc.task import Task
+from amc.task import Task, TaskOptions
 from amc.utils.errors import UserError
 from envs import Outcome
 from envs.rewards import REWARDS
 from tests.problems import chain
 
 SIZES = SplitSizes(calibration=30, reward=40, test=20)
+FAST = TaskOptions(recovery="none", search_recovery="none")
 
 
 @pytest.fixture(scope="module")
 def task() -> Task:
-    return Task(load_network("digits_resnet").model, load_data("digits", sizes=SIZES), ["macs=0.3"])
+    return Task(load_network("digits_resnet").model, load_data("digits", sizes=SIZES), ["macs=0.3"], FAST)
 
 
 @pytest.fixture(scope="module")
 def free() -> Task:
-    return Task(load_network("digits_resnet").model, load_data("digits", sizes=SIZES), [])
+    return Task(load_network("digits_resnet").model, load_data("digits", sizes=SIZES), [], FAST)
 
 
 def without_network(*budgets: str) -> Task:
@@ -40,11 +42,13 @@ def without_network(*budgets: str) -> Task:
     parts: dict[str, Any] = {
         "graph": graph,
         "budgets": Budgets(graph, budgets),
-        "score": PolicyScorer(lambda policies, _: (Score(float(kept_counts.sum() / 56)) for kept_counts in policies)),
         "group_features": np.full((3, 2), 0.25),
         "compressor": SimpleNamespace(importance=np.arange(56.0)),
     }
     return cast(Task, SimpleNamespace(**parts))
+
+
+SCORER = PolicyScorer(lambda policies, _: (Score(float(kept_counts.sum() / 56)) for kept_counts in policies))
 
 
 def policies(result: SearchResult) -> list[list[int]]:
@@ -59,9 +63,10 @@ def test_a_search_returns_all_episodes_and_the_best(task: Task, strategy: str) -
     assert [episode.index for episode in heard] == list(range(len(heard)))
     assert result.best.reward == max(episode.reward for episode in heard if episode.outcome.within_budget)
     assert task.budgets.allows(result.best.kept_counts)
+    score = task.scorer()
     for episode in heard:
         assert episode.reward == episode.outcome.accuracy - 1
-        assert episode.outcome.accuracy == task.score(episode.kept_counts)
+        assert episode.outcome.accuracy == score(episode.kept_counts)
         assert (episode.outcome.budget_use <= 1) == episode.outcome.within_budget
 
 
@@ -82,9 +87,10 @@ def test_the_first_policy_of_a_search_is_the_uniform_one(task: Task) -> None:
 def test_every_reward_can_be_searched_with(task: Task, free: Task, reward: str) -> None:
     where = task if REWARDS[reward].needs_budget else free
     result = agents.search(where, episodes=3, strategy="random", reward=reward)
-    problem = make_problem(where, reward)
+    score = where.scorer()
+    problem = make_problem(where, score, reward)
     for episode in result.episodes:
-        assert episode.reward == problem.reward(episode.kept_counts, where.score(episode.kept_counts))
+        assert episode.reward == problem.reward(episode.kept_counts, score(episode.kept_counts))
 
 
 def test_without_a_budget_policies_of_all_sizes_are_tried(free: Task) -> None:
@@ -105,13 +111,13 @@ def test_without_a_budget_policies_of_all_sizes_are_tried(free: Task) -> None:
 )
 def test_what_does_not_go_together_is_told(budgets: list[str], reward: str, observation: str, message: str) -> None:
     with pytest.raises(UserError) as raised:
-        make_problem(without_network(*budgets), reward, observation)
+        make_problem(without_network(*budgets), SCORER, reward, observation)
     assert message in str(raised.value)
 
 
 def test_known_names_pass() -> None:
     check_reward("error_log_params", "paper")
-    problem = make_problem(without_network(), "error_log_params", "paper")
+    problem = make_problem(without_network(), SCORER, "error_log_params", "paper")
     assert problem.observation_name == "paper"
 
 
@@ -123,7 +129,7 @@ def test_unknown_strategies_and_settings_are_told() -> None:
 
 
 def test_the_environment_knows_what_the_task_knows_of_the_weights() -> None:
-    problem = make_problem(without_network("macs=0.5"))
+    problem = make_problem(without_network("macs=0.5"), SCORER)
     assert problem.importance.tolist() == list(range(56))
     features = dict(zip(problem.observation.names, problem.begin().observe().tolist(), strict=True))
     assert (features["hint_0"], features["hint_1"]) == (0.25, 0.25)
@@ -133,7 +139,7 @@ def test_the_agent_is_there_once_it_has_searched(task: Task) -> None:
     strategy = make_strategy("ddpg", "paper")
     assert isinstance(strategy, Ddpg)
     assert strategy.agent is None
-    strategy.search(make_problem(task, observation="paper"), 3, 0, lambda _: None)
+    strategy.search(make_problem(task, task.scorer(), observation="paper"), 3, 0, lambda _: None)
     assert strategy.agent is not None
     assert strategy.agent.num_timesteps == 3 * len(task.graph.groups)
     assert isinstance(strategy.agent.actor, torch.nn.Module)
@@ -145,13 +151,13 @@ def episode(index: int, reward: float) -> Episode:
 
 def test_the_best_is_the_first_of_equal_ones() -> None:
     heard: list[tuple[str, int]] = []
-    noted = BestOf(lambda e: heard.append(("one", e.index)), lambda e: heard.append(("two", e.index)))
-    with pytest.raises(ValueError, match="no policy within the budget was scored"):
-        noted.result()
+    noted = EpisodeLog(lambda e: heard.append(("one", e.index)), lambda e: heard.append(("two", e.index)))
+    assert noted.best is None
     for index, reward in enumerate((-3.0, -1.0, -2.0, -1.0)):
         noted(episode(index, reward))
-    assert noted.result().best.index == 1
-    assert len(noted.result().episodes) == 4
+    assert noted.best is not None
+    assert noted.best.index == 1
+    assert len(noted.episodes) == 4
     assert heard[:3] == [("one", 0), ("two", 0), ("one", 1)]
 
 
@@ -160,7 +166,7 @@ def test_what_was_scored_is_kept_when_a_search_is_interrupted(task: Task) -> Non
         if episode.index == 2:
             raise KeyboardInterrupt
 
-    noted = BestOf(stop)
+    noted = EpisodeLog(stop)
     with pytest.raises(KeyboardInterrupt):
-        make_strategy("ddpg").search(make_problem(task), 50, 0, noted)
-    assert [episode.index for episode in noted.result().episodes] == [0, 1, 2]
+        make_strategy("ddpg").search(make_problem(task, task.scorer()), 50, 0, noted)
+    assert [episode.index for episode in noted.episodes] == [0, 1, 2]

@@ -10,7 +10,7 @@ from torchvision.models.convnext import CNBlockConfig
 from amc.analysis.analyse import analyse
 from amc.cost.costs import macs
 from amc.pruning.materialise_weights import materialise_weights
-from amc.pruning.slicing import compact, select
+from amc.pruning.slicing import compact, make_selection
 from tests.oracles import counted, distance, random_mask, randomise, run, run_ignoring
 
 LEAST_SHARE = {
@@ -68,7 +68,7 @@ def test_a_known_network_can_be_cut(name: str) -> None:
     rng = np.random.default_rng(0)
     kept_counts = np.array([rng.choice(group.choices) for group in graph.groups])
     mask = random_mask(graph, kept_counts, 0)
-    small = compact(model, select(graph, model, mask))
+    small = compact(model, make_selection(graph, model, mask))
     got, wanted = run(small.double(), images.double()), run_ignoring(model.double(), graph, mask, images.double())
     assert distance(got, wanted) < 1e-8
     assert counted(small.float(), (images[:1],)) == cost(kept_counts)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from amc.analysis.analyse import analyse
 from amc.cost.costs import macs, memory, params
 from amc.pruning.inference_form import for_inference
-from amc.pruning.slicing import compact, select
+from amc.pruning.slicing import compact, make_selection
 from tests.memory import counted_memory
 from tests.oracles import (
     counted_macs,
@@ -128,7 +128,7 @@ def test_whatever_may_be_cut_is_cut_right(seed: int) -> None:
         rng = np.random.default_rng(number)
         kept_counts = graph.least if number == 0 else np.array([rng.choice(group.choices) for group in graph.groups])
         mask = random_mask(graph, kept_counts, number)
-        small = compact(model, select(graph, model, mask))
+        small = compact(model, make_selection(graph, model, mask))
         assert distance(run(small, x), run_ignoring(model, graph, mask, x)) < 1e-4
         assert distance(run(for_inference(small, graph), x), run(small, x)) < 1e-4
         assert macs(graph)(kept_counts) == counted_macs(small, x)

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from amc.analysis.analyse import analyse
 from amc.graph import PruningGraph, operators, trace_graph
 from amc.graph.channels import Channels, Labels
-from amc.graph.operators import moves, statistics
+from amc.graph.operators import statistics, views
 from amc.graph.reshape import reshape_labels
 from amc.graph.trace import Call, Trace
-from amc.pruning.slicing import compact, select
+from amc.pruning.slicing import compact, make_selection
 from tests.architectures import PRUNABLE, Flattened, Inception, Plain, Projection
 from tests.oracles import distance, random_mask, randomise, run, run_ignoring
 from tests.unusual import Around, ConvNeXt
@@ -92,7 +92,7 @@ def only_these_survive(model: nn.Module, names: list[str]) -> PruningGraph:
     reasons = {frozen.name: frozen.reason for frozen in graph.frozen}
     assert all(reasons[name].startswith(FAILED) for name in before if name not in names)
     mask = random_mask(graph, graph.least, 0)
-    got = run(compact(model, select(graph, model, mask)), IMAGES)
+    got = run(compact(model, make_selection(graph, model, mask)), IMAGES)
     assert distance(got, run_ignoring(model, graph, mask, IMAGES)) < 1e-4
     return graph
 
@@ -113,7 +113,7 @@ def test_channels_flattened_in_the_wrong_order(monkeypatch: pytest.MonkeyPatch) 
             return None, np.tile(labels[1], old[2] * old[3])
         return reshape_labels(channels, labels, old, new, reason)
 
-    monkeypatch.setattr(moves, "reshape_labels", tiled)
+    monkeypatch.setattr(views, "reshape_labels", tiled)
     only_these_survive(randomise(Flattened()), ["conv1", "fc1"])
 
 
@@ -247,7 +247,9 @@ def test_whatever_the_users_forward_does_is_a_reason_not_a_crash(kind: str, name
     graph = analyse(model, IMAGES)
     assert [group.name for group in graph.groups] == names
     assert any(frozen.reason.startswith(reason) for frozen in graph.frozen)
-    compact(model, select(graph, model, random_mask(graph, graph.least, 0)))(IMAGES)  # it can be trained further
+    compact(model, make_selection(graph, model, random_mask(graph, graph.least, 0)))(
+        IMAGES
+    )  # it can be trained further
 
 
 def test_a_failure_names_the_line_that_failed() -> None:

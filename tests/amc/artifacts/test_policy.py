@@ -24,7 +24,7 @@ from amc.artifacts.policy import (
 )
 from amc.networks.sources import load_network
 from amc.networks.weight_files import write_state_dict
-from amc.pruning.slicing import Selection, compact, select
+from amc.pruning.slicing import Selection, compact, make_selection
 from amc.utils.errors import UserError
 
 Content = dict[str, Any]
@@ -67,7 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     mask = np.zeros(graph.unit_count, dtype=np.bool_)
     for group in graph.groups:
         mask[group.first_unit + rng.permutation(group.units)[: group.units // 2]] = True
-    selection = select(graph, model, mask)
+    selection = make_selection(graph, model, mask)
     path = tmp_path_factory.mktemp("policy")
     policy = Policy(**{**vars(POLICY), "selection": selection, "groups": describe_groups(graph, mask)})
     save_compact(path, policy, compact(model, selection))

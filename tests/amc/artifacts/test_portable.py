@@ -17,6 +17,8 @@ from amc.artifacts.portable import TOLERANCE, export_onnx, export_program
 from amc.graph import Example
 from amc.utils.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("operators_are_read_once")
+
 SHAPE = (3, 8, 8)
 IMAGE = torch.zeros(1, *SHAPE)
 Export = Callable[[nn.Module, Example, Path], float]

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from amc.analysis.analyse import analyse
-from amc.compression.compressor import RECOVERIES, Compressor
+from amc.compression.compressor import Compressor
 from amc.graph import PruningGraph
 from amc.pruning.slicing import UnitMask
 from amc.recovery import reconstructor
 from amc.recovery.batch_norm_statistics import reestimate
+from amc.recovery.recoveries import RECOVERIES
 from tests.architectures import PRUNABLE, Plain
 from tests.oracles import distance, prepared, randomise, run, snapshot
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from amc.cost.costs import COSTS, macs, memory, params
 from amc.graph import trace_graph
-from amc.pruning.slicing import compact, select
+from amc.pruning.slicing import compact, make_selection
 from tests.architectures import PRUNABLE
 from tests.oracles import counted_macs, counted_params, prepared, random_mask
 
@@ -18,7 +18,7 @@ from tests.oracles import counted_macs, counted_params, prepared, random_mask
 def test_costs_are_those_counted_on_the_compact_network(name: str, data: st.DataObject, seed: int) -> None:
     model, graph = prepared(name)
     kept_counts = np.array([data.draw(st.sampled_from(group.choices), group.name) for group in graph.groups])
-    small = compact(model, select(graph, model, random_mask(graph, kept_counts, seed)))
+    small = compact(model, make_selection(graph, model, random_mask(graph, kept_counts, seed)))
     assert macs(graph)(kept_counts) == counted_macs(small, PRUNABLE[name].example())
     assert params(graph)(kept_counts) == counted_params(small)
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amc.cost.budget import Budgets, parse_limit
+from amc.cost.budget import Budgets
 from amc.cost.costs import COSTS
+from amc.cost.limit import parse_limit
 from amc.graph import PruningGraph
 from amc.utils.errors import UserError
 from tests.oracles import prepared

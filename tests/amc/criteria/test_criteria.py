@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amc.analysis.analyse import analyse
-from amc.criteria import CRITERIA, Evidence
+from amc.criteria import CRITERIA, Evidence, find_criterion
 from amc.criteria.activations import apoz, lda
 from amc.criteria.gradients import taylor
 from amc.criteria.propagation import nisp
@@ -222,3 +223,23 @@ def test_taylor_says_where_no_gradients_come_through() -> None:
     images = torch.randn(4, 3, 5, 5)
     with pytest.raises(UserError, match=r"taylor needs gradients, .* give another criterion, such as l1"):
         taylor(Evidence(model, analyse(model, images), [images]))
+
+
+def test_a_users_criterion_is_a_function_of_the_evidence(net: Evidence, tmp_path: Path) -> None:
+    (tmp_path / "own_criterion.py").write_text(
+        "import torch\n"
+        "def scale(evidence):\n    return evidence.model.norm.weight.abs()\n"
+        "def short(evidence):\n    return torch.ones(2)\n"
+        "def lost(evidence):\n    return torch.full((evidence.graph.unit_count,), torch.nan)\n"
+        "def failing(evidence):\n    return evidence.nothing\n"
+    )
+    wanted = [0.5, 3.0, 1.0, 0.1, 2.0, 0.7]
+    np.testing.assert_allclose(find_criterion(f"{tmp_path}/own_criterion.py:scale")(net), wanted, rtol=1e-6)
+    np.testing.assert_array_equal(find_criterion(lambda _: np.array(wanted))(net), wanted)
+    for name, message in {
+        "short": r"returned numbers of shape \(2,\); a finite one for each unit is needed, \(6,\)",
+        "lost": r"returned numbers of shape \(6,\); a finite one for each unit",
+        "failing": "failed: AttributeError: ",
+    }.items():
+        with pytest.raises(UserError, match=rf"^criterion .*own_criterion.py:{name} {message}"):
+            find_criterion(f"{tmp_path}/own_criterion.py:{name}")(net)

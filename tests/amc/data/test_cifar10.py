@@ -26,7 +26,7 @@ class FakeCIFAR10:
 
 def test_reward_images_are_taken_out_of_train(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "cache")
-    monkeypatch.setattr(cifar10, "CIFAR10", FakeCIFAR10)
+    monkeypatch.setattr("torchvision.datasets.CIFAR10", FakeCIFAR10)
     splits = load_data("cifar10", None, SplitSizes(calibration=6), seed=0, progress=False)
     assert splits.reward_from_train
     assert splits.class_names == FakeCIFAR10.classes
@@ -50,7 +50,7 @@ def test_a_failed_download_is_one_line(monkeypatch: pytest.MonkeyPatch, error: E
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(cifar10, "CIFAR10", fail)
+    monkeypatch.setattr("torchvision.datasets.CIFAR10", fail)
     with pytest.raises(UserError, match=r"CIFAR-10 can't be downloaded to .*cifar10: .*check the connection") as caught:
         load_data("cifar10", None, SplitSizes(), seed=0, progress=False)
     assert "\n" not in str(caught.value)

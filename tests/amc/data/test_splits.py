@@ -4,13 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amc.data.sampling import Labels
-from amc.data.splits import Part, SplitSizes, partition
+from amc.data.splits import SplitSizes, Subset, partition
 from amc.utils.errors import UserError
 
 counts = st.integers(2, 60)
 
 
-def images(part: Part) -> set[tuple[str, int]]:
+def images(part: Subset) -> set[tuple[str, int]]:
     return {(part.source, int(index)) for index in part.indices}
 
 

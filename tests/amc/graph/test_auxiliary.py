@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from amc.analysis.analyse import analyse
 from amc.cost.costs import macs
-from amc.pruning.slicing import compact, select
+from amc.pruning.slicing import compact, make_selection
 from tests.architectures import PRUNABLE, Plain
 from tests.oracles import counted_macs, randomise, run
 
@@ -51,7 +51,7 @@ def test_an_auxiliary_head_reads_the_channels_that_are_left() -> None:
     ]
     mask = np.ones(graph.unit_count, dtype=np.bool_)
     mask[[1, 2, 6, 9]] = False
-    small = compact(model, select(graph, model, mask))
+    small = compact(model, make_selection(graph, model, mask))
     head = small.get_submodule("auxiliary")
     assert isinstance(head, Auxiliary)
     assert (head.dw.in_channels, head.dw.groups, head.fc1.in_features) == (5, 5, 24)

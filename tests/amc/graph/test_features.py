@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from amc.analysis.analyse import analyse
-from amc.pruning.slicing import compact, select
+from amc.pruning.slicing import compact, make_selection
 from tests.architectures import PRUNABLE
 from tests.oracles import random_mask, randomise, run
 from tests.unusual import Around
@@ -143,7 +143,7 @@ def test_it_is_cut_or_frozen_and_the_rest_is_cut(kind: str) -> None:
     names = {group.name for group in graph.groups}
     assert "conv2" in names
     assert ("conv1" in names) == is_cut
-    run(compact(model, select(graph, model, random_mask(graph, graph.least, 0))), IMAGES)
+    run(compact(model, make_selection(graph, model, random_mask(graph, graph.least, 0))), IMAGES)
 
 
 def test_a_buffer_that_a_forward_pass_moves_is_as_before() -> None:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amc.analysis.analyse import analyse
-from amc.pruning.slicing import compact, select
+from amc.pruning.slicing import compact, make_selection
 from tests.architectures import PRUNABLE
 from tests.oracles import distance, prepared, random_mask, randomise, run, run_ignoring
 from tests.unusual import Around
@@ -94,7 +94,7 @@ def test_what_fixes_channels_is_named_and_the_rest_can_be_cut(kind: str) -> None
     assert reasons["fc"] == "output of the network"
     assert [group.name for group in graph.groups] == ["conv2"]
     mask = random_mask(graph, graph.least, 0)
-    smaller = run(compact(model, select(graph, model, mask)), IMAGES)
+    smaller = run(compact(model, make_selection(graph, model, mask)), IMAGES)
     assert distance(smaller, run_ignoring(model, graph, mask, IMAGES)) < 1e-4
 
 
@@ -143,7 +143,7 @@ def test_what_leaves_channels_alone_freezes_nothing(kind: str) -> None:
     graph = analyse(model, IMAGES)
     assert [(group.name, group.units) for group in graph.groups] == [("conv1", 8), ("conv2", 6)]
     mask = random_mask(graph, graph.least, 0)
-    smaller = run(compact(model, select(graph, model, mask)), IMAGES)
+    smaller = run(compact(model, make_selection(graph, model, mask)), IMAGES)
     assert distance(smaller, run_ignoring(model, graph, mask, IMAGES)) < 1e-4
 
 

@@ -7,7 +7,7 @@ from torch import nn
 from amc.analysis.analyse import analyse
 from amc.graph import PruningGraph
 from amc.graph.group_patterns import choose_groups
-from amc.pruning.slicing import compact, select
+from amc.pruning.slicing import compact, make_selection
 from amc.utils.errors import UserError
 from tests.architectures import PRUNABLE
 from tests.oracles import distance, prepared, random_mask, run, run_ignoring
@@ -61,7 +61,7 @@ def test_the_others_can_be_cut_as_before(name: str) -> None:
     graph = analyse(model, x, freeze=[kept])
     assert [group.name for group in graph.groups] == [group.name for group in whole.groups[1:]]
     mask = random_mask(graph, graph.least, 0)
-    small = compact(model, select(graph, model, mask))
+    small = compact(model, make_selection(graph, model, mask))
     assert distance(run(small, x), run_ignoring(model, graph, mask, x)) < 1e-4
     weight = f"{kept}.weight"
     assert small.get_parameter(weight).shape[0] == model.get_parameter(weight).shape[0]
@@ -93,7 +93,7 @@ def test_the_users_choice_is_not_checked_for_nothing(monkeypatch: pytest.MonkeyP
         checked.extend(group.name for group in graph.groups)
         return {0: "self-check: never"}
 
-    monkeypatch.setattr(sys.modules["amc.analysis.analyse"], "check", check)
+    monkeypatch.setattr(sys.modules["amc.analysis.analyse"], "failed_groups", check)
     graph = analyse(model, torch.zeros(1, 3, 8, 8), only=["conv2"])
     assert checked == ["conv2"]
     assert [frozen.reason for frozen in graph.frozen][1:] == ["not among --only conv2", "self-check: never"]

@@ -8,14 +8,15 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from amc.analysis.analyse import analyse
-from amc.compression.compressor import RECOVERIES, Compressor
+from amc.compression.compressor import Compressor
 from amc.criteria import CRITERIA, Evidence
 from amc.data.load import Splits
-from amc.data.loader import LoaderImages
-from amc.graph.inputs import Example, batch_size, first, tensors
-from amc.pruning.slicing import compact, select
+from amc.data.user_loader import LoaderImages
+from amc.graph.inputs import Example, batch_size, take_first, tensors
+from amc.pruning.slicing import compact, make_selection
+from amc.recovery.recoveries import RECOVERIES
 from amc.scoring.metrics import check_runs
-from amc.task import Task
+from amc.task import Task, TaskOptions
 from amc.utils.errors import UserError
 from tests.oracles import distance, random_mask, randomise, run, run_ignoring
 
@@ -61,7 +62,7 @@ def test_the_compact_network_computes_what_is_left_when_consumers_ignore_the_res
     assert [frozen.name for frozen in graph.frozen] == ["fc"]
     for seed in range(4):
         mask = random_mask(graph, graph.least, seed)
-        small = compact(model, select(graph, model, mask))
+        small = compact(model, make_selection(graph, model, mask))
         assert distance(run(small, batch(3)), run_ignoring(model, graph, mask, batch(3))) < 1e-4
 
 
@@ -101,9 +102,9 @@ class Triples(Dataset[tuple[tuple[Tensor, ...], Tensor]]):
 def test_a_task_on_a_loader_of_several_inputs() -> None:
     train, calibration, reward, test = (LoaderImages(DataLoader(Triples(48, seed), batch_size=16)) for seed in range(4))
     splits = Splits(train, calibration, reward, test, class_names=None, reward_from_train=False)
-    task = Task(network(), splits, ["macs=0.6"], reward_images=20)
+    task = Task(network(), splits, ["macs=0.6"], options=TaskOptions(reward_images=20))
     assert task.accuracy(task.model, task.search_images) == 1.0
-    assert 0 <= task.score(task.budgets.scale(task.graph.full / task.graph.full)) <= 1
+    assert 0 <= task.scorer()(task.budgets.scale(task.graph.full / task.graph.full)) <= 1
     assert task.digests["images"] != task.digests["weights"]
     small, _ = task.compact(task.graph.least)
     assert small(*batch(2)).shape == (2, 3)
@@ -112,7 +113,7 @@ def test_a_task_on_a_loader_of_several_inputs() -> None:
 @pytest.mark.parametrize("inputs", [torch.arange(12.0).reshape(4, 3), (torch.zeros(4, 2), torch.ones(4), 3)])
 def test_parts_of_a_batch(inputs: Example) -> None:
     assert batch_size(inputs) == 4
-    assert [len(tensor) for tensor in tensors(first(inputs, 3))] == [3] * len(tensors(inputs))
+    assert [len(tensor) for tensor in tensors(take_first(inputs, 3))] == [3] * len(tensors(inputs))
 
 
 def test_a_failure_tells_all_shapes() -> None:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amc.analysis.analyse import analyse
-from amc.pruning.slicing import compact, select
+from amc.pruning.slicing import compact, make_selection
 from tests.oracles import distance, random_mask, randomise, run, run_ignoring
 from tests.unusual import Around
 
@@ -82,7 +82,7 @@ def test_a_norm_sees_the_channels_that_are_left(kind: str) -> None:
     for number in range(3):
         rng = np.random.default_rng(number)
         mask = random_mask(graph, np.array([rng.choice(group.choices[:-1]) for group in graph.groups]), number)
-        small = compact(model, select(graph, model, mask))
+        small = compact(model, make_selection(graph, model, mask))
         assert distance(run(small, IMAGES.double()), run_ignoring(model, graph, mask, IMAGES.double())) < 1e-9
         again = analyse(small, IMAGES.double())
         assert {group.name for group in again.groups} <= {"conv1", "conv2"}
@@ -93,7 +93,7 @@ def test_a_layer_norm_takes_mean_and_variance_of_the_channels_that_are_left() ->
     graph = analyse(model, IMAGES)
     mask = np.ones(graph.unit_count, dtype=np.bool_)
     mask[[0, 3, 6]] = False
-    small = compact(model, select(graph, model, mask))
+    small = compact(model, make_selection(graph, model, mask))
     norm = small.get_submodule("middle.norm")
     assert isinstance(norm, nn.LayerNorm)
     assert tuple(norm.normalized_shape) == (5,)
@@ -110,5 +110,5 @@ def test_a_statistic_that_is_compared_with_a_constant_follows_too() -> None:
     model = randomise(Around(lambda x: x - x.sum(1, keepdim=True) / 8, 8)).double()
     graph = analyse(model, IMAGES.double())
     mask = random_mask(graph, graph.least, 0)
-    small = compact(model, select(graph, model, mask))
+    small = compact(model, make_selection(graph, model, mask))
     assert distance(run(small, IMAGES.double()), run_ignoring(model, graph, mask, IMAGES.double())) < 1e-9

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amc.analysis.analyse import analyse
-from amc.pruning.slicing import compact, select
+from amc.pruning.slicing import compact, make_selection
 from tests.oracles import distance, random_mask, randomise, run, run_ignoring
 from tests.unusual import Around
 
@@ -106,10 +106,10 @@ def test_pieces_are_cut_so_that_they_still_fit(kind: str) -> None:
         rng = np.random.default_rng(number)
         kept_counts = np.array([rng.choice(group.choices[:-1]) for group in graph.groups])
         mask = random_mask(graph, kept_counts, number)
-        small = compact(model, select(graph, model, mask))
+        small = compact(model, make_selection(graph, model, mask))
         assert distance(run(small, IMAGES), run_ignoring(model, graph, mask, IMAGES)) < 1e-4
         again = analyse(small, IMAGES)
-        run(compact(small, select(again, small, random_mask(again, again.least, 0))), IMAGES)
+        run(compact(small, make_selection(again, small, random_mask(again, again.least, 0))), IMAGES)
 
 
 def test_a_group_norm_is_taken_over_the_groups_that_are_left() -> None:
@@ -117,7 +117,7 @@ def test_a_group_norm_is_taken_over_the_groups_that_are_left() -> None:
     graph = analyse(model, IMAGES)
     mask = np.ones(graph.unit_count, dtype=np.bool_)
     mask[[0, 2]] = False
-    small = compact(model, select(graph, model, mask))
+    small = compact(model, make_selection(graph, model, mask))
     norm = small.get_submodule("middle")
     assert isinstance(norm, nn.GroupNorm)
     assert (norm.num_groups, norm.num_channels) == (2, 4)
@@ -151,7 +151,7 @@ def test_a_number_of_channels_is_told_from_what_compares_like_one(size: object) 
     model = randomise(Held(size))
     graph = analyse(model, IMAGES)
     assert [group.name for group in graph.groups][:1] == ["conv1"]
-    small = compact(model, select(graph, model, random_mask(graph, graph.least, 0)))
+    small = compact(model, make_selection(graph, model, random_mask(graph, graph.least, 0)))
     assert isinstance(small.size, type(size)) or isinstance(size, np.int64)
     assert small.size != size
     assert small(IMAGES).shape == (2, 5)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from amc.analysis.analyse import analyse
 from amc.cost.costs import macs
 from amc.pruning.masked_network import masked_consumers
-from amc.pruning.slicing import compact, select
+from amc.pruning.slicing import compact, make_selection
 from tests.oracles import counted, distance, random_mask, randomise
 
 
@@ -40,7 +40,7 @@ def test_a_tuple_of_inputs_is_watched_and_checked() -> None:
     for number in range(2):
         kept_counts = np.array([np.random.default_rng(number).choice(group.choices[:-1]) for group in graph.groups])
         mask = random_mask(graph, kept_counts, number)
-        small = compact(model, select(graph, model, mask))
+        small = compact(model, make_selection(graph, model, mask))
         with torch.no_grad(), masked_consumers(model, graph, mask):
             wanted = model(*example)
         with torch.no_grad():

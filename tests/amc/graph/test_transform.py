@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from amc.analysis.analyse import analyse
 from amc.cost.costs import COSTS
 from amc.graph import PruningGraph
-from amc.graph.transform import narrowed
-from amc.pruning.slicing import compact, select
+from amc.graph.transform import compact_graph
+from amc.pruning.slicing import compact, make_selection
 from tests.architectures import PRUNABLE
 from tests.oracles import counted_macs, counted_params, random_mask, randomise
 
@@ -26,7 +26,7 @@ def test_cutting_twice_is_cutting_once(name: str) -> None:
     example = PRUNABLE[name].example()
     graph = analyse(model, example, round_to=1)
     first = some(graph, 0)
-    network, left = compact(model, select(graph, model, first)), narrowed(graph, first)
+    network, left = compact(model, make_selection(graph, model, first)), compact_graph(graph, first)
     assert [group.name for group in left.groups] == [group.name for group in graph.groups]
     assert left.full.tolist() == [int(first[group.slice].sum()) for group in graph.groups]
     for before, after in zip(graph.groups, left.groups, strict=True):
@@ -40,8 +40,8 @@ def test_cutting_twice_is_cutting_once(name: str) -> None:
     second = some(left, 1)
     both = np.zeros_like(first)
     both[np.flatnonzero(first)[second]] = True
-    twice = compact(network, select(left, network, second))
-    once = compact(model, select(graph, model, both))
+    twice = compact(network, make_selection(left, network, second))
+    once = compact(model, make_selection(graph, model, both))
     assert twice.state_dict().keys() == once.state_dict().keys()
     assert all(torch.equal(value, once.state_dict()[key]) for key, value in twice.state_dict().items())
     with torch.no_grad():

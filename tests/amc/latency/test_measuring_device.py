@@ -9,7 +9,7 @@ import pytest
 from amc.latency import connection, measuring_device
 from amc.latency.bootstrap import BOOTSTRAP, bootstrap
 from amc.latency.measuring_device import WAITS, Device, DeviceLostError
-from amc.latency.protocol import Frame, packed, read_frame
+from amc.latency.protocol import Message, encoded, read_message
 from amc.latency.target import Target, parse_target
 from amc.utils.errors import UserError
 from tests.amc.latency.models import multiplications
@@ -100,7 +100,7 @@ def test_a_device_that_stays_away_is_lost() -> None:
         ("exec no-such-python", "t can't be reached: .*no-such-python"),
         ("echo 'sh: 1: python3: not found' >&2; exit 127", "t can't be reached: it has no python3"),
         ("cat > /dev/null & sleep 60", "t can't be reached: it did not answer within 0 s"),
-        ("while true; do echo noise; done", "t can't be reached: expected a frame"),
+        ("while true; do echo noise; done", "t can't be reached: expected a message"),
         (
             f"exec '{sys.executable}' -c 'import sys; sys.modules[\"onnxruntime\"] = None; {BOOTSTRAP}'",
             "t: the device's python3 .* has no package onnxruntime",
@@ -137,9 +137,11 @@ def test_a_measurement_ends_with_whoever_asked_for_it() -> None:
     assert runner.stdin is not None
     assert runner.stdout is not None
     model = multiplications(1)
-    runner.stdin.write(bootstrap(1) + packed(Frame({"sizes": [len(model)], "precision": 0.0, "limit": 600.0}, model)))
+    runner.stdin.write(
+        bootstrap(1) + encoded(Message({"sizes": [len(model)], "precision": 0.0, "limit": 600.0}, model))
+    )
     runner.stdin.flush()
-    assert read_frame(runner.stdout.read).header["fingerprint"]
+    assert read_message(runner.stdout.read).header["fingerprint"]
     with pytest.raises(subprocess.TimeoutExpired):
         runner.wait(timeout=0.5)
     runner.stdin.close()  # as the system does for a process that is killed

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import amc
-from amc.artifacts.portable import onnx_as_it_is
+from amc.artifacts.onnx_conversion import unoptimised_onnx
 from amc.latency.onnx_slicing import Exporter
 from amc.pruning.masked_network import randomised
-from amc.pruning.slicing import UnitMask, choose, compact, select
+from amc.pruning.slicing import UnitMask, choose_units, compact, make_selection
 from tests.architectures import PRUNABLE
+
+pytestmark = pytest.mark.usefixtures("operators_are_read_once")
 
 
 def run(content: bytes, image: Tensor) -> NDArray[np.float32]:
@@ -32,15 +34,15 @@ def prepared(name: str) -> tuple[Exporter, nn.Module, Tensor, UnitMask]:
     graph = amc.analyse(model, example, round_to=1)
     random = np.random.default_rng(1)
     kept_counts = np.array([random.choice(group.choices) for group in graph.groups])
-    mask = choose(graph, random.random(graph.unit_count), kept_counts)
+    mask = choose_units(graph, random.random(graph.unit_count), kept_counts)
     return Exporter(model, graph, example), model, example, mask
 
 
 @pytest.mark.parametrize("name", ["padded", "inverted", "grouped_narrow", "shuffle_v1", "transformer"])
 def test_a_cut_export_computes_what_the_compact_network_does(name: str) -> None:
     exporter, model, image, mask = prepared(name)
-    assert exporter.cuts
-    network = compact(model, select(exporter.graph, model, mask))
+    assert exporter.can_slice
+    network = compact(model, make_selection(exporter.graph, model, mask))
     with torch.no_grad():
         want = network(image).numpy()
     np.testing.assert_allclose(run(exporter.compact(mask), image), want, rtol=1e-3, atol=1e-4 * np.abs(want).max())
@@ -66,10 +68,10 @@ def test_where_cutting_is_not_enough_every_network_is_exported() -> None:
     image = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     graph = amc.analyse(model, image, round_to=1)
     exporter = Exporter(model, graph, image)
-    assert not exporter.cuts
-    mask = choose(graph, np.zeros(graph.unit_count), graph.least)
+    assert not exporter.can_slice
+    mask = choose_units(graph, np.zeros(graph.unit_count), graph.least)
     with torch.no_grad():
-        want = compact(model, select(graph, model, mask))(image).numpy()
+        want = compact(model, make_selection(graph, model, mask))(image).numpy()
     np.testing.assert_allclose(run(exporter.compact(mask), image), want, rtol=1e-3, atol=1e-5)
 
 
@@ -77,7 +79,7 @@ def test_runtimes_fold_the_norms_of_an_export(tmp_path: Path) -> None:
     architecture = PRUNABLE["depthwise"]
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
-    content = onnx_as_it_is(architecture.build(), architecture.example(1)).SerializeToString()
+    content = unoptimised_onnx(architecture.build(), architecture.example(1)).SerializeToString()
     onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     left = {node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node}
     assert left & {"Conv", "FusedConv"}
@@ -85,7 +87,7 @@ def test_runtimes_fold_the_norms_of_an_export(tmp_path: Path) -> None:
 
 
 def test_an_export_is_what_old_runtimes_read() -> None:
-    model = onnx_as_it_is(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), torch.zeros(1, 3, 8, 8))
+    model = unoptimised_onnx(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), torch.zeros(1, 3, 8, 8))
     assert model.ir_version == 8
     assert [(each.domain, each.version) for each in model.opset_import] == [("", 18)]
     names = {each.name for each in model.graph.initializer}

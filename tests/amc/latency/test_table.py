@@ -11,17 +11,20 @@ from hypothesis import strategies as st
 
 from amc.analysis.analyse import analyse
 from amc.latency.device_rounding import device_rounding
-from amc.latency.layer_latency import GRAIN, LayerLatency, corners
+from amc.latency.layer_model import layer_model
+from amc.latency.layer_profile import GRAIN, LayerLatency, corners
+from amc.latency.layer_shapes import LayerShape, shapes_of
 from amc.latency.onnx_slicing import Exporter
 from amc.latency.random_kept_counts import random_kept_counts
-from amc.latency.shapes import LayerShape, shapes_of, small_model
 from amc.latency.table import LatencyTable, default_path, read_table
 from amc.latency.table_building import build, missing
-from amc.pruning.slicing import choose
+from amc.pruning.slicing import choose_units
 from amc.utils.errors import UserError
 from tests.amc.latency.pretended import FINGERPRINT, PretendedDevice, milliseconds
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared
+
+pytestmark = pytest.mark.usefixtures("operators_are_read_once")
 
 NETWORKS = ["plain", "depthwise", "grouped_wide", "squeeze_excite", "flattened"]
 
@@ -47,7 +50,7 @@ def test_every_layer_of_the_network_has_a_shape(exporter: Exporter) -> None:
 def test_small_models_compute_what_the_layers_do(exporter: Exporter) -> None:
     for place, shape in shapes_of(exporter.whole, exporter.graph).items():
         layer = exporter.graph.layers[place]
-        content = small_model(shape, shape.inputs, shape.outputs, exporter.whole)
+        content = layer_model(shape, shape.inputs, shape.outputs, exporter.whole)
         session = onnxruntime.InferenceSession(content)
         (given_to,) = session.get_inputs()
         (out,) = session.run(None, {given_to.name: np.zeros(given_to.shape, dtype=np.float32)})
@@ -61,7 +64,7 @@ def test_the_sum_over_layers_is_that_of_the_compact_network(exporter: Exporter) 
     cost = built(exporter, device).cost(exporter.graph, shapes)
     layers, graph = len(exporter.graph.layers), exporter.graph
     for kept_counts in [graph.full, graph.least, *random_kept_counts(graph, 8, seed=0)]:
-        wanted = milliseconds(exporter.compact(choose(graph, np.zeros(graph.unit_count), kept_counts)))
+        wanted = milliseconds(exporter.compact(choose_units(graph, np.zeros(graph.unit_count), kept_counts)))
         wanted += 0.02 * (layers - 1)  # each small model has what a model takes besides its layers
         assert cost(kept_counts) == pytest.approx(wanted, rel=0.04)
         assert cost.terms(kept_counts).sum() == pytest.approx(cost(kept_counts))

@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from amc.analysis.analyse import analyse
 from amc.pruning.inference_form import for_inference
-from amc.pruning.slicing import compact, select
+from amc.pruning.slicing import compact, make_selection
 from tests.architectures import PRUNABLE
 from tests.oracles import distance, prepared, random_mask, randomise, run, snapshot
 
@@ -31,7 +31,10 @@ def test_it_computes_the_same_and_leaves_the_original_as_it_was(name: str) -> No
 @pytest.mark.parametrize("name", PRUNABLE)
 def test_a_compact_network_is_arranged_by_the_originals_graph(name: str) -> None:
     model, graph = prepared(name)
-    small, x = compact(model, select(graph, model, random_mask(graph, graph.least, 0))), PRUNABLE[name].example()
+    small, x = (
+        compact(model, make_selection(graph, model, random_mask(graph, graph.least, 0))),
+        PRUNABLE[name].example(),
+    )
     fast = for_inference(small, graph)
     assert distance(run(fast, x), run(small, x)) < 1e-4
     assert norms(fast) == norms(for_inference(model, graph))

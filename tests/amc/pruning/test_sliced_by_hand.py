@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from amc.criteria import Evidence
 from amc.criteria.weight_norms import l1
 from amc.pruning import slicing
-from amc.pruning.slicing import choose, compact, select
+from amc.pruning.slicing import choose_units, compact, make_selection
 from tests.architectures import Dense, Flattened, Plain, Projection
 from tests.oracles import prepared
 
@@ -101,7 +101,9 @@ def test_the_compact_network_is_the_one_cut_by_hand(
     state = model.state_dict()
     wanted, kept_counts = by_hand(state)
     wanted.load_state_dict(state)
-    got = compact(model, select(graph, model, choose(graph, l1(Evidence(model, graph, [])), np.array(kept_counts))))
+    got = compact(
+        model, make_selection(graph, model, choose_units(graph, l1(Evidence(model, graph, [])), np.array(kept_counts)))
+    )
     assert repr(got) == repr(wanted)  # types, channels and features of every module
     assert list(got.state_dict()) == list(wanted.state_dict())
     for name, tensor in wanted.state_dict().items():

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from amc.analysis.analyse import analyse
 from amc.compression.compressor import Compressor
 from amc.graph import PruningGraph
-from amc.pruning.slicing import UnitMask, compact, select
+from amc.pruning.slicing import UnitMask, compact, make_selection
 from amc.recovery import asymmetric
 from amc.recovery.asymmetric import Asymmetric
 from tests.architectures import PRUNABLE
@@ -31,7 +31,7 @@ def halved(graph: PruningGraph, seed: int = 0) -> UnitMask:
 
 
 def cut(model: nn.Module, graph: PruningGraph, mask: UnitMask) -> nn.Module:
-    return compact(model, select(graph, model, mask)).eval()
+    return compact(model, make_selection(graph, model, mask)).eval()
 
 
 @pytest.mark.parametrize("name", PRUNABLE)

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amc.recovery.batch_norm_statistics import moments, normalised, reestimate
+from amc.recovery.batch_norm_statistics import batch_normalised, channel_statistics, reestimate
 from tests.architectures import PRUNABLE, Plain
 from tests.oracles import prepared, randomise
 
@@ -26,10 +26,10 @@ def norm_inputs(model: Plain, x: Tensor) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("shape", [(5, 3, 4, 7), (1, 11, 2, 1), (4, 6, 1, 1)])
-def test_moments(shape: tuple[int, ...], layout: torch.memory_format, dtype: torch.dtype) -> None:
+def test_channel_statistics(shape: tuple[int, ...], layout: torch.memory_format, dtype: torch.dtype) -> None:
     x = 3 * torch.randn(shape, generator=torch.Generator().manual_seed(0)) + 5
     x = x.to(dtype).to(memory_format=layout)
-    mean, var = moments(x)
+    mean, var = channel_statistics(x)
     assert mean.dtype == var.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
     torch.testing.assert_close(mean.double(), x.double().mean((0, 2, 3)), rtol=1e-5, atol=0)
     torch.testing.assert_close(var.double(), x.double().var((0, 2, 3), correction=0), rtol=1e-4, atol=0)
@@ -39,12 +39,14 @@ def test_moments(shape: tuple[int, ...], layout: torch.memory_format, dtype: tor
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("affine", [True, False])
 @pytest.mark.parametrize("shape", [(2, 5, 3, 16), (2, 16, 3, 16), (2, 5, 3, 4), (1, 7, 1, 40)])
-def test_normalised(shape: tuple[int, ...], affine: bool, layout: torch.memory_format, dtype: torch.dtype) -> None:
+def test_batch_normalised(
+    shape: tuple[int, ...], affine: bool, layout: torch.memory_format, dtype: torch.dtype
+) -> None:
     generator = torch.Generator().manual_seed(0)
     held = torch.rand(4, shape[1], generator=generator) + 0.5
     mean, var, weight, bias = held.double() if dtype == torch.float64 else held
     x = (3 * torch.randn(shape, generator=generator) + 5).to(dtype).to(memory_format=layout)
-    found = normalised(x, mean, var, weight if affine else None, bias if affine else None, 1e-3)
+    found = batch_normalised(x, mean, var, weight if affine else None, bias if affine else None, 1e-3)
     standard = (x.double() - mean.double()[:, None, None]) / (var.double()[:, None, None] + 1e-3).sqrt()
     wanted = standard * weight[:, None, None] + bias[:, None, None] if affine else standard
     torch.testing.assert_close(found, wanted.to(dtype), rtol=1e-2 if dtype == torch.bfloat16 else 1e-5, atol=1e-5)
@@ -52,9 +54,9 @@ def test_normalised(shape: tuple[int, ...], affine: bool, layout: torch.memory_f
 
 
 @pytest.mark.parametrize("shape", [(6, 4), (6, 4, 5), (2, 4, 3, 5, 2)])
-def test_moments_of_other_shapes(shape: tuple[int, ...]) -> None:
+def test_channel_statistics_of_other_shapes(shape: tuple[int, ...]) -> None:
     x = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    mean, var = moments(x)
+    mean, var = channel_statistics(x)
     flat = x.transpose(0, 1).flatten(1)
     torch.testing.assert_close(mean, flat.mean(1))
     torch.testing.assert_close(var, flat.var(1, correction=0))

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from amc.analysis.analyse import analyse
 from amc.compression.compressor import Compressor
 from amc.graph import PruningGraph
-from amc.pruning.slicing import UnitMask, compact, select
+from amc.pruning.slicing import UnitMask, compact, make_selection
 from amc.recovery.bias_correction import BiasCorrection
 from tests.oracles import distance, randomise, run, snapshot
 
@@ -52,7 +52,7 @@ def test_every_layer_gives_what_the_original_gives_on_average() -> None:
     model, x = normless(), noise(40)
     graph = analyse(model, x)
     mask = halved(graph)
-    network = compact(model, select(graph, model, mask))
+    network = compact(model, make_selection(graph, model, mask))
     before = snapshot(model)
     BiasCorrection(model, graph, [x[:10], x[10:]]).correct(network, mask)
     assert snapshot(model) == before
@@ -65,7 +65,7 @@ def test_images_that_are_read_in_parts_say_nearly_the_same(monkeypatch: pytest.M
     model, x = normless(), noise(40)
     graph = analyse(model, x)
     mask = halved(graph)
-    uncorrected, whole, in_parts = (compact(model, select(graph, model, mask)) for _ in range(3))
+    uncorrected, whole, in_parts = (compact(model, make_selection(graph, model, mask)) for _ in range(3))
     BiasCorrection(model, graph, [x]).correct(whole, mask)
     monkeypatch.setattr(
         "amc.recovery.bias_correction.LARGEST_AT_ONCE", 4 * 8 * 36 * 15

@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from amc.graph import trace_graph
 from amc.recovery import calibration
-from amc.recovery.calibration import POSITIONS_PER_IMAGE, Moments, collect
+from amc.recovery.calibration import POSITIONS_PER_IMAGE, Moments, collect_moments
 from tests.oracles import snapshot
 
 
@@ -20,10 +20,10 @@ def noise(*shape: int) -> Tensor:
 
 def moments_of(model: nn.Module, images: Tensor, batch: int = 4, seed: int = 0) -> dict[str, Moments]:
     graph = trace_graph(model, images[:1])
-    return collect(model.eval(), graph, list(images.split(batch)), len(images), seed)
+    return collect_moments(model.eval(), graph, list(images.split(batch)), len(images), seed)
 
 
-def rows_of(moments: Moments) -> int:
+def row_count(moments: Moments) -> int:
     """The number of rows behind the moments: the square of the column of ones."""
     source = moments.gram if moments.gram is not None else moments.rows
     assert source is not None
@@ -84,7 +84,7 @@ def test_gram_of_a_convolution(kind: str) -> None:
     padded = conv if conv.padding != "same" else nn.Conv2d(6, 5, 3, padding=1)
     rows = with_ones(unfolded(padded, input_of(conv, model, images)))
     torch.testing.assert_close(gram_of(found["2.weight"])[0], rows.T @ rows, rtol=1e-4, atol=1e-3)
-    assert rows_of(found["2.weight"]) == len(rows)
+    assert row_count(found["2.weight"]) == len(rows)
 
 
 def test_gram_of_a_convolution_of_signals() -> None:
@@ -155,7 +155,7 @@ def test_a_weight_used_twice_has_the_sum_over_its_uses(count: int) -> None:
     uses = [part.flatten(2).transpose(1, 2).flatten(0, 1) for part in (x, F.avg_pool2d(x, 3))]
     rows = with_ones(torch.cat(uses))
     found = moments_of(model, images)["shared.weight"]
-    assert rows_of(found) == count * (36 + 4)
+    assert row_count(found) == count * (36 + 4)
     torch.testing.assert_close(gram_of(found)[0], rows.T @ rows, rtol=1e-4, atol=1e-4)
 
 
@@ -176,7 +176,7 @@ def test_of_many_positions_some_are_sampled_and_the_seed_says_which() -> None:
     model = nn.Sequential(nn.Conv2d(3, 6, 1), nn.Tanh(), conv, nn.Conv2d(5, 2, 1))
     images = noise(8, 3, 20, 20)
     first, same, other = (moments_of(model, images, seed=seed)["2.weight"] for seed in (0, 0, 1))
-    assert rows_of(first) == 8 * POSITIONS_PER_IMAGE
+    assert row_count(first) == 8 * POSITIONS_PER_IMAGE
     torch.testing.assert_close(gram_of(first), gram_of(same), rtol=0, atol=0)
     assert not torch.allclose(gram_of(first), gram_of(other))
 
@@ -197,7 +197,7 @@ def test_positions_are_drawn_without_repetition() -> None:
 def test_few_images_give_more_positions_each(images: int, rows: int) -> None:
     model = nn.Sequential(nn.Conv2d(3, 6, 1), nn.Tanh(), nn.Conv2d(6, 5, 5), nn.Conv2d(5, 2, 1))
     found = moments_of(model, noise(images, 3, 20, 20))["2.weight"]  # 151 unknowns
-    assert rows_of(found) == rows
+    assert row_count(found) == rows
     assert (found.split() is None) == (images > 2)
 
 
@@ -207,17 +207,17 @@ def test_what_is_held_out_and_what_is_seen_are_all(monkeypatch: pytest.MonkeyPat
     seen, held = found.split() or (None, None)
     assert seen is not None
     assert held is not None
-    assert (rows_of(seen), rows_of(held)) == (72, 18)
+    assert (row_count(seen), row_count(held)) == (72, 18)
     torch.testing.assert_close(gram_of(seen) + gram_of(held), gram_of(found))
     monkeypatch.setattr(calibration, "LARGEST_GRAM", 1)
     monkeypatch.setattr(calibration, "MOST_ROWS", 50)
     rows = moments_of(model, noise(10, 3, 5, 5), batch=5)["2.weight"]
     assert rows.rows is not None
-    assert rows_of(rows) == 50
+    assert row_count(rows) == 50
     seen, held = rows.split() or (None, None)
     assert seen is not None
     assert held is not None
-    assert (rows_of(seen), rows_of(held)) == (40, 10)
+    assert (row_count(seen), row_count(held)) == (40, 10)
 
 
 def test_batches_make_no_difference() -> None:
@@ -241,7 +241,7 @@ def test_nothing_is_left_behind_when_the_network_raises() -> None:
     graph = trace_graph(model, torch.zeros(1, 3, 4, 4))
     before, shortcut = snapshot(model), torch.backends.mha.get_fastpath_enabled()
     with pytest.raises(ValueError, match="the user's own mistake"):
-        collect(model, graph, [torch.zeros(2, 3, 4, 4), torch.zeros(3, 3, 4, 4)], 5, seed=0)
+        collect_moments(model, graph, [torch.zeros(2, 3, 4, 4), torch.zeros(3, 3, 4, 4)], 5, seed=0)
     assert snapshot(model) == before
     assert _get_current_dispatch_mode() is None
     assert torch.backends.mha.get_fastpath_enabled() == shortcut

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from amc.recovery import reconstruction, reconstructor
-from amc.recovery.calibration import collect
+from amc.recovery.calibration import collect_moments
 from amc.recovery.reconstructor import Reconstructor
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared
@@ -15,7 +15,7 @@ from tests.oracles import prepared
 def half(name: str) -> tuple[Reconstructor, np.ndarray]:
     model, graph = prepared(name)
     images = torch.randn(12, *PRUNABLE[name].input_shape, generator=torch.Generator().manual_seed(0))
-    moments = collect(model, graph, [images], len(images), seed=0)
+    moments = collect_moments(model, graph, [images], len(images), seed=0)
     return Reconstructor(model, graph, moments), np.arange(graph.unit_count) % 2 == 0
 
 

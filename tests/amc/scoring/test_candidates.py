@@ -10,26 +10,25 @@ from amc.data.splits import SplitSizes
 from amc.networks.sources import load_network
 from amc.scoring.candidates import Candidates
 from amc.scoring.racing import RaceReference
-from amc.task import Task
+from amc.task import Task, TaskOptions
 
 
 def digits_task() -> Task:
     splits = load_data("digits", sizes=SplitSizes(calibration=60, reward=130, test=20))
-    task = Task(load_network("digits_resnet").model, splits, ["macs=0.3"], search_recovery="both")
-    task.batch_size = 50  # the last batch is smaller
-    return task
+    task = Task(load_network("digits_resnet").model, splits, ["macs=0.3"], TaskOptions(search_recovery="both"))
+    return task._changed(batch_size=50)  # the last batch is smaller
 
 
-def test_a_tape_scores_what_the_network_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_scores_what_the_network_does(monkeypatch: pytest.MonkeyPatch) -> None:
     task = digits_task()
-    taped = task.candidates
-    assert taped._program is not None
+    fused = task.candidates()
+    assert fused._program is not None
     monkeypatch.setattr("amc.scoring.candidates.fused_program", lambda *_: None)
-    plain = Candidates(*taped.recipe)
+    plain = Candidates(*fused.recipe)
     assert plain._program is None
     for seed in range(3):
         kept_counts = random_policy(np.random.default_rng(seed), task.budgets)
-        one, other = taped.score(kept_counts).answers, plain.score(kept_counts).answers
+        one, other = fused.score(kept_counts).answers, plain.score(kept_counts).answers
         assert one is not None
         assert other is not None
         assert (one == other).mean() > 0.99
@@ -40,7 +39,7 @@ def test_scores_are_in_the_format_of_the_processor(monkeypatch: pytest.MonkeyPat
     """Where that changes next to nothing; one image of 130 is a point in a hundred."""
     task = digits_task()
     kept_counts = random_policy(np.random.default_rng(0), task.budgets)
-    exact = task.candidates
+    exact = task.candidates()
     assert exact.dtype == torch.float32  # too small a network to gain by another
     monkeypatch.setattr("amc.scoring.candidates.LEAST_MACS", 0)
     monkeypatch.setattr("amc.scoring.precision.multiplies_in_bfloat16", lambda _: native)
@@ -53,7 +52,7 @@ def test_scores_are_in_the_format_of_the_processor(monkeypatch: pytest.MonkeyPat
 def test_what_was_kept_of_others_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Policies that begin alike, in the images' order and in that of a race."""
     task = digits_task()
-    caching = task.candidates
+    caching = task.candidates()
     monkeypatch.setattr("amc.scoring.executor.prefix_cache.MOST_BYTES", 0)
     plain = Candidates(*caching.recipe)
     rng = np.random.default_rng(0)
@@ -64,7 +63,7 @@ def test_what_was_kept_of_others_changes_no_answer(monkeypatch: pytest.MonkeyPat
         answers = plain.score(kept_counts).answers
         assert answers is not None
         panel = [answers ^ (rng.random(130) < 0.1) for _ in range(4)]
-        race_reference = RaceReference.of(panel, number) if number % 3 else None
+        race_reference = RaceReference.from_panel(panel, number) if number % 3 else None
         one, other = caching.score(kept_counts, race_reference), plain.score(kept_counts, race_reference)
         assert one.value == other.value
         assert one.share == other.share

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from amc.scoring.racing import ERROR, FEWEST, PANEL, TO_THE_END, Answers, Race, RaceReference, Score, panel_of
+from amc.scoring.racing import ERROR, FEWEST, PANEL, TO_THE_END, Answers, Race, RaceReference, Score, choose_panel
 
 IMAGES = 2000
 
@@ -27,7 +27,7 @@ def field(rng: np.random.Generator, gap: int, seed: int) -> tuple[RaceReference,
     likely = chances(rng)
     panel = [rng.random(IMAGES) < likely for _ in range(12)]
     candidate = with_right(rng.random(IMAGES) < likely, int(panel[0].sum()) - gap, rng)
-    return RaceReference.of(panel, seed), candidate
+    return RaceReference.from_panel(panel, seed), candidate
 
 
 def run(race_reference: RaceReference, candidate: Answers, slice_size: int = 100) -> Race:
@@ -45,7 +45,9 @@ def test_what_is_not_worse_is_hardly_ever_given_up(misled: bool) -> None:
     likely = chances(rng)
     panel = [rng.random(IMAGES) < likely for _ in range(12)]
     candidate = with_right(rng.random(IMAGES) < (1 - likely if misled else likely), int(panel[0].sum()), rng)
-    given_up = [run(RaceReference.of(panel, seed), candidate, slice_size=40).seen < IMAGES for seed in range(400)]
+    given_up = [
+        run(RaceReference.from_panel(panel, seed), candidate, slice_size=40).seen < IMAGES for seed in range(400)
+    ]
     assert sum(given_up) <= 400 * ERROR + 3 * np.sqrt(400 * ERROR)
 
 
@@ -76,7 +78,7 @@ def test_estimates_are_right_on_average() -> None:
     candidate = rng.random(IMAGES) < 0.6
     estimates = []
     for seed in range(400):
-        race_reference = RaceReference.of(panel, seed)
+        race_reference = RaceReference.from_panel(panel, seed)
         race = Race(race_reference)
         race.add(candidate[race_reference.order[:200]])
         estimates.append(race.estimate)
@@ -88,9 +90,9 @@ def test_estimates_are_right_on_average() -> None:
 def test_a_panel_may_be_right_or_wrong_everywhere(everywhere: bool) -> None:
     panel = [np.full(IMAGES, everywhere)] * 8
     right = np.arange(IMAGES) % 5 > 0
-    race = run(RaceReference.of(panel, seed=0), right)
+    race = run(RaceReference.from_panel(panel, seed=0), right)
     assert (race.seen < IMAGES) == everywhere
-    assert run(RaceReference.of(panel, seed=0), panel[0]).estimate == everywhere
+    assert run(RaceReference.from_panel(panel, seed=0), panel[0]).estimate == everywhere
 
 
 def test_images_on_which_the_panel_disagrees_come_first() -> None:
@@ -104,11 +106,11 @@ def test_images_on_which_the_panel_disagrees_come_first() -> None:
 
 def test_the_panel_is_near_the_percentile_and_scored_to_the_end() -> None:
     scores = [Score(value / 100, share=1.0 if value % 2 else 0.3) for value in range(100)]
-    panel = panel_of(scores, 8)
+    panel = choose_panel(scores, 8)
     wanted = 0.95 * 95  # of the 96 known ones
     assert panel[0] == min(range(1, 96, 2), key=lambda value: abs(value - wanted))
     assert len(panel) == PANEL
     assert all(index % 2 for index in panel)
     assert panel == sorted(panel, key=lambda value: abs(value - wanted))
-    assert panel_of(scores[: 2 * FEWEST - 1], 1) == []
-    assert len(panel_of(scores[: 2 * FEWEST], 1)) == FEWEST
+    assert choose_panel(scores[: 2 * FEWEST - 1], 1) == []
+    assert len(choose_panel(scores[: 2 * FEWEST], 1)) == FEWEST

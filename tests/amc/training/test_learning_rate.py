@@ -39,6 +39,6 @@ def test_cosine_is_that_of_torch() -> None:
 
 @given(st.sampled_from(sorted(SCHEDULES)), st.floats(0, 1))
 def test_no_step_is_above_the_peak_or_backwards(name: str, done: float) -> None:
-    pace = SCHEDULES[name](done)
-    assert 0 <= pace.rate <= 1
-    assert 0.85 <= pace.momentum <= 0.95
+    value = SCHEDULES[name](done)
+    assert 0 <= value.rate <= 1
+    assert 0.85 <= value.momentum <= 0.95

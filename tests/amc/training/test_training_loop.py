@@ -8,8 +8,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from amc.data.augment import Augmentation
 from amc.data.images import Images
-from amc.data.loader import LoaderImages
 from amc.data.resident import ResidentImages
+from amc.data.user_loader import LoaderImages
 from amc.training.distillation import Distillation
 from amc.training.training_loop import Recipe, Training
 from amc.utils.errors import UserError

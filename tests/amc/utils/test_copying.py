@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from amc.utils.copying import copied
+from amc.utils.copying import copy_network
 from amc.utils.errors import UserError
 
 
@@ -40,7 +40,7 @@ def test_a_network_that_was_used_is_copied_without_its_history() -> None:
     model = Keeping()
     x = torch.ones(1, 2, 4, 4)
     model(x).sum().backward()
-    other = copied(model)
+    other = copy_network(model)
     assert isinstance(other.seen, dict)
     kept = other.seen["object"].value[0]
     torch.testing.assert_close(kept, model.seen["object"].value[0])
@@ -53,17 +53,17 @@ def test_a_network_that_was_used_is_copied_without_its_history() -> None:
 
 def test_the_copy_shares_no_memory() -> None:
     model = nn.Linear(2, 2)
-    copied(model).weight.data.zero_()  # type: ignore[operator]
+    copy_network(model).weight.data.zero_()  # type: ignore[operator]
     assert model.weight.any()
 
 
 def test_what_stands_for_an_object_is_taken() -> None:
     model, other = nn.Linear(2, 2), nn.Parameter(torch.ones(1, 2))
-    assert copied(model, {id(model.weight): other}).weight is other
+    assert copy_network(model, {id(model.weight): other}).weight is other
 
 
 def test_what_can_not_be_copied_is_told() -> None:
     model = nn.Linear(2, 2)
     model.lock = threading.Lock()  # type: ignore[assignment]
     with pytest.raises(UserError, match=r"can't be copied: .*lock.*; keep open files, locks"):
-        copied(model)
+        copy_network(model)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from amc.utils.errors import UserError
-from amc.utils.files import write_json, write_text, write_whole
+from amc.utils.files import write_atomically, write_json, write_text
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -27,7 +27,7 @@ def test_the_former_file_is_there_until_the_new_one_is_complete(tmp_path: Path) 
         temporary.write_text("new")
         assert target.read_text() == "old"
 
-    write_whole(target, write)
+    write_atomically(target, write)
     assert contents(tmp_path) == {"note.txt": "new"}
 
 
@@ -40,7 +40,7 @@ def test_a_failure_leaves_the_former_file_and_nothing_else(tmp_path: Path) -> No
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_whole(target, write)
+        write_atomically(target, write)
     assert contents(tmp_path) == {"note.txt": "old"}
 
 
@@ -50,7 +50,7 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(UserError, match=r"cannot write .*note.txt: No space left on device; free space"):
-        write_whole(tmp_path / "note.txt", write)
+        write_atomically(tmp_path / "note.txt", write)
     assert contents(tmp_path) == {}
 
 

@@ -1,4 +1,4 @@
-from amc.utils.text import nearest, one_line, shortened
+from amc.utils.text import did_you_mean, one_line, shortened
 
 
 def test_an_error_is_one_line_with_its_type() -> None:
@@ -12,6 +12,6 @@ def test_long_lists_are_counted() -> None:
 
 
 def test_near_names_are_suggested_else_all_are_listed() -> None:
-    assert nearest("resnet65", ["digits", "resnet56"]) == "did you mean resnet56?"
-    assert nearest("vgg", ["resnet56", "digits"]) == "there are digits, resnet56"
-    assert nearest("vgg", []) == "there is none"
+    assert did_you_mean("resnet65", ["digits", "resnet56"]) == "did you mean resnet56?"
+    assert did_you_mean("vgg", ["resnet56", "digits"]) == "there are digits, resnet56"
+    assert did_you_mean("vgg", []) == "there is none"

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 from torch import nn
 
+from agents.final_result import FinalResult, OnTest, Scored
 from agents.report.terminal.result_tables import print_final
-from agents.search.final import FinalResult, OnTest
-from agents.search.finalists import Scored
 from amc.artifacts.policy import CostReached, GroupPolicy
 from amc.pruning.slicing import Selection
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from agents.report.terminal.text_table import Column, print_table, wrapped
+from agents.report.terminal.column_widths import Column
+from agents.report.terminal.text_table import print_table
 
 COLUMNS = (
     Column("group", is_text=True),
@@ -108,17 +109,3 @@ def test_a_title_is_not_cut_either() -> None:
     text = printed([("a", "1", "2", "b")], title)
     assert max(map(len, text.splitlines())) <= 80
     assert title in " ".join(text.split())
-
-
-@pytest.mark.parametrize(
-    ("text", "width", "lines"),
-    [
-        ("", 5, [""]),
-        ("a reason of some words", 8, ["a reason", "of some", "words"]),
-        ("first, second.part.end", 12, ["first,", "second.part.", "end"]),
-        ("runs/long-name/own.py:build", 15, ["runs/long-name/", "own.py:build"]),
-        ("abcdefgh.i", 4, ["abcd", "efgh", ".i"]),
-    ],
-)
-def test_words_are_broken_where_they_may_be(text: str, width: int, lines: list[str]) -> None:
-    assert wrapped(text, width) == lines

@@ -10,7 +10,7 @@ from amc.analysis.analyse import analyse
 from amc.cost.costs import COSTS
 from amc.graph import PruningGraph
 from amc.networks.models import MODELS
-from amc.pruning.slicing import compact, select
+from amc.pruning.slicing import compact, make_selection
 from tests.memory import counted_memory
 from tests.oracles import counted_macs, counted_params, distance, random_mask, randomise, run, run_ignoring
 
@@ -44,7 +44,7 @@ def test_a_compact_network_computes_what_is_left_and_costs_what_was_counted(name
     model, graph = analysed(name)
     assert len(graph.groups) == GROUPS[name]
     mask = random_mask(graph, graph.least, 0)
-    small = compact(model, select(graph, model, mask))
+    small = compact(model, make_selection(graph, model, mask))
     assert distance(run(small, images(name)), run_ignoring(model, graph, mask, images(name))) < 1e-4
     assert COSTS["macs"](graph)(graph.least) == counted_macs(small, images(name))
     assert COSTS["params"](graph)(graph.least) == counted_params(small)

@@ -38,13 +38,13 @@ def test_a_node_that_dies_loses_nothing(cluster: Cluster, monkeypatch: pytest.Mo
     splits = load_data("digits", sizes=SplitSizes(calibration=60, reward=200, test=20))
     task = Task(load_network("digits_resnet").model, splits, ["macs=0.3"])
     policies = [random_policy(np.random.default_rng(seed), task.budgets) for seed in range(8)]
-    engine = RayWorkers(task.candidates, 2)
+    engine = RayWorkers(task.candidates(), 2)
     scores = engine(policies, None)
     found = [next(scores) for _ in range(scored)]
     (node,) = cluster.worker_nodes
     cluster.remove_node(node, allow_graceful=False)
     found += scores
-    here = list(SerialEngine(task.candidates)(policies, None))
+    here = list(SerialEngine(task.candidates())(policies, None))
     assert [score.value for score in found] == pytest.approx([score.value for score in here], abs=0.011)
     engine.close()
 
@@ -54,4 +54,4 @@ def test_more_workers_than_the_cluster_has_room_for() -> None:
     splits = load_data("digits", sizes=SplitSizes(calibration=60, reward=50, test=20))
     task = Task(load_network("digits_resnet").model, splits, ["macs=0.3"])
     with pytest.raises(UserError, match="need more than the Ray cluster's 2 CPUs"):
-        RayWorkers(task.candidates, 4)
+        RayWorkers(task.candidates(), 4)

@@ -1,4 +1,4 @@
-"""Fused steps against the same ones apart."""
+"""Fused steps compute what the same ones do apart."""
 
 import copy
 from collections.abc import Callable
@@ -10,9 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amc.pruning.inference_form import channels_last
-from amc.scoring.executor.fusion import fused, fused_program
+from amc.scoring.executor import fused_program
+from amc.scoring.executor.fusion import fuse_steps
 from amc.scoring.executor.operator_program import OperatorProgram
-from amc.scoring.executor.operator_trace import CONVOLUTION, OperatorTrace
+from amc.scoring.executor.operator_trace import OperatorTrace
+from amc.scoring.executor.sizeless_operators import CONVOLUTION
 from amc.scoring.precision import multiplies_in_bfloat16
 from tests.amc.scoring.executor.test_operator_program import WITHOUT
 from tests.architectures import PRUNABLE
@@ -38,13 +40,13 @@ class Net(nn.Module):
         return self.run(self, x)
 
 
-def played(network: nn.Module, x: Tensor) -> tuple[Tensor, list[str]]:
-    """What the fused tape makes of `x`, and the operators that are left."""
-    recording = OperatorTrace(network, x.clone())
-    steps = fused(recording.steps, recording.shapes, recording.output)
-    program = OperatorProgram(steps, recording.names, recording.shapes, recording.output)
+def run_fused(network: nn.Module, x: Tensor) -> tuple[Tensor, list[str]]:
+    """The output of the fused program for `x`, and the operators that are left."""
+    trace = OperatorTrace(network, x.clone())
+    steps = fuse_steps(trace.steps, trace.shapes, trace.output)
+    program = OperatorProgram(steps, trace.names, trace.shapes, trace.output)
     with torch.inference_mode():
-        return program.of(network)(x.clone()), [getattr(step.function, "__name__", "") for step in steps]
+        return program.bind(network)(x.clone()), [getattr(step.function, "__name__", "") for step in steps]
 
 
 def expected(network: nn.Module, x: Tensor) -> Tensor:
@@ -75,7 +77,7 @@ def expected(network: nn.Module, x: Tensor) -> Tensor:
 def test_neighbours_become_one(run: Forward, steps: int, dtype: torch.dtype) -> None:
     network = channels_last(Net(run).to(dtype))
     x = torch.randn(2, 6, 5, 5, dtype=dtype).contiguous(memory_format=torch.channels_last)
-    found, left = played(network, x)
+    found, left = run_fused(network, x)
     assert len(left) == steps
     torch.testing.assert_close(found, expected(network, x), rtol=0, atol=1e-5 if dtype == torch.float32 else 0.05)
 
@@ -98,7 +100,7 @@ def test_a_narrow_convolution_of_wide_images(
     if size[1] < 2 + kernel[1] * options.get("dilation", 1):
         x = F.pad(x, (4, 4)).contiguous(memory_format=torch.channels_last)
     network = channels_last(nn.Sequential(conv, nn.ReLU()))
-    found, left = played(network, x)
+    found, left = run_fused(network, x)
     assert len(left) == 1
     torch.testing.assert_close(found, expected(network, x), rtol=0, atol=1e-5)
     assert found.is_contiguous(memory_format=torch.channels_last)
@@ -121,7 +123,7 @@ def test_a_narrow_convolution_of_wide_images(
 )
 def test_what_must_stay_apart_does(run: Forward) -> None:
     network, x = Net(run), torch.randn(2, 6, 5, 5)
-    found, left = played(network, x)
+    found, left = run_fused(network, x)
     assert len(left) == len(OperatorTrace(network, x.clone()).steps)
     assert torch.equal(found, expected(network, x))
 
@@ -130,7 +132,7 @@ def test_what_must_stay_apart_does(run: Forward) -> None:
 def test_networks_compute_the_same(name: str) -> None:
     model, _ = prepared(name)
     x = PRUNABLE[name].example(3)
-    found, _ = played(model, x)
+    found, _ = run_fused(model, x)
     wanted = expected(model, x)
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5 * float(wanted.abs().max()))
 
@@ -141,30 +143,30 @@ def test_a_residual_network_is_nothing_but_its_convolutions() -> None:
         for name, child in list(module.named_children()):
             if isinstance(child, nn.BatchNorm2d):
                 setattr(module, name, nn.Identity())
-    recording = OperatorTrace(model, PRUNABLE["resnet20"].example(2))
-    steps = fused(recording.steps, recording.shapes, recording.output)
+    trace = OperatorTrace(model, PRUNABLE["resnet20"].example(2))
+    steps = fuse_steps(trace.steps, trace.shapes, trace.output)
     assert CONVOLUTION not in {step.function for step in steps}
     names = [str(step.function) for step in steps]
     assert not any("relu" in name or "add.Tensor" in name for name in names)
 
 
-def test_a_tape_is_of_two_networks_of_one_kind() -> None:
+def test_a_program_of_two_networks_runs_those_between() -> None:
     torch.manual_seed(0)
     x = torch.randn(2, 3, 4, 4)
     wide, narrow, between = (nn.Sequential(nn.Conv2d(3, width, 3), nn.ReLU(), nn.Flatten()) for width in (8, 2, 5))
     program = fused_program(iter([wide, narrow]), x)
     assert program is not None
-    torch.testing.assert_close(program.of(between)(x), expected(between, x))
+    torch.testing.assert_close(program.bind(between)(x), expected(between, x))
 
 
-def test_there_is_none_where_it_computes_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_is_no_program_where_it_would_compute_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
     x = torch.randn(2, 3, 4, 4)
     networks = [nn.Sequential(nn.Conv2d(3, width, 3), nn.ReLU()) for width in (8, 2)]
     monkeypatch.setattr(
-        "amc.scoring.executor.fusion._convolution", lambda x, weight, *_: 2 * F.relu(F.conv2d(x, weight))
+        "amc.scoring.executor.fusion.fused_convolution", lambda x, weight, *_: 2 * F.relu(F.conv2d(x, weight))
     )
     assert fused_program(networks, x) is None
-    monkeypatch.setattr("amc.scoring.executor.fusion._convolution", torch.ops.mkldnn._convolution_pointwise)
+    monkeypatch.setattr("amc.scoring.executor.fusion.fused_convolution", torch.ops.mkldnn._convolution_pointwise)
     assert fused_program(networks, x) is None  # which raises, given other arguments
     monkeypatch.undo()
     assert fused_program(networks, x) is not None

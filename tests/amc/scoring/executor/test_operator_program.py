@@ -1,4 +1,4 @@
-"""What is played from a tape is what the network computes."""
+"""A program computes what the networks do that it is of."""
 
 from collections.abc import Callable
 
@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amc.graph import KeptCounts, PruningGraph
-from amc.pruning.slicing import compact, select
+from amc.pruning.slicing import compact, make_selection
 from amc.scoring.executor.operator_program import OperatorProgram
-from amc.scoring.executor.operator_trace import NoProgramError, OperatorTrace, joined
+from amc.scoring.executor.operator_trace import NoProgramError, OperatorTrace
+from amc.scoring.executor.trace_merging import merged_steps
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared, random_mask
 
@@ -20,47 +21,47 @@ WITHOUT = {
     "transformer": "attention_for_cpu.default does not follow from its arguments",
     "volume": "_local_scalar_dense.default does not follow from its arguments",
 }
-"""Networks that have no tape, and why."""
+"""Networks that have no program, and why."""
 
 
 def cut(model: nn.Module, graph: PruningGraph, kept_counts: KeptCounts) -> nn.Module:
-    return compact(model, select(graph, model, random_mask(graph, kept_counts, 0)))
+    return compact(model, make_selection(graph, model, random_mask(graph, kept_counts, 0)))
 
 
-def taped(model: nn.Module, graph: PruningGraph, x: Tensor) -> OperatorProgram:
+def general_program(model: nn.Module, graph: PruningGraph, x: Tensor) -> OperatorProgram:
     one, other = (
         OperatorTrace(cut(model, graph, kept_counts), x[:n]) for n, kept_counts in ((2, graph.full), (3, graph.least))
     )
-    return OperatorProgram(joined(one, other), one.names, one.shapes, one.output)
+    return OperatorProgram(merged_steps(one, other), one.names, one.shapes, one.output)
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("name", PRUNABLE)
-def test_a_tape_of_the_widest_and_the_narrowest_plays_all_between(name: str, layout: torch.memory_format) -> None:
+def test_a_program_of_the_widest_and_the_narrowest_runs_all_between(name: str, layout: torch.memory_format) -> None:
     model, graph = prepared(name)
     x = PRUNABLE[name].example(3)
     if x.ndim == 4:
         x = x.contiguous(memory_format=layout)
     if name in WITHOUT:
         with pytest.raises(NoProgramError, match=WITHOUT[name]):
-            taped(model, graph, x)
+            general_program(model, graph, x)
         return
-    program = taped(model, graph, x)
+    program = general_program(model, graph, x)
     rng = np.random.default_rng(0)
     for _ in range(3):
         network = cut(model, graph, np.array([rng.choice(group.choices) for group in graph.groups]))
-        play = program.of(network)
+        bound = program.bind(network)
         for given in (x, -x[:2], torch.cat([x, -x])):
             with torch.inference_mode():
-                assert torch.equal(play(given), network(given))
+                assert torch.equal(bound(given), network(given))
 
 
-def test_images_of_another_size_are_the_networks() -> None:
+def test_images_of_another_size_are_run_by_the_network() -> None:
     model, graph = prepared("projection")
-    play = taped(model, graph, PRUNABLE["projection"].example(3)).of(model)
+    bound = general_program(model, graph, PRUNABLE["projection"].example(3)).bind(model)
     x = F.pad(PRUNABLE["projection"].example(2), (2, 2))
     with torch.no_grad():
-        assert torch.equal(play(x), model(x))
+        assert torch.equal(bound(x), model(x))
 
 
 class Net(nn.Module):
@@ -90,10 +91,10 @@ HIDDEN = torch.ones(1, 1, 1, 1)
         (lambda x: x.split(x.shape[1] // 2 + 1, 1)[0], "other operators|follows from the widths"),
     ],
 )
-def test_what_a_tape_cannot_hold_is_named(then: Callable[[Tensor], Tensor], message: str) -> None:
+def test_what_a_program_cannot_hold_is_named(then: Callable[[Tensor], Tensor], message: str) -> None:
     x = torch.randn(6, 3, 4, 3)
     with pytest.raises(NoProgramError, match=message):
-        joined(OperatorTrace(Net(then, 4), x[:5]), OperatorTrace(Net(then, 2), x))
+        merged_steps(OperatorTrace(Net(then, 4), x[:5]), OperatorTrace(Net(then, 2), x))
 
 
 @pytest.mark.parametrize(
@@ -107,54 +108,54 @@ def test_what_a_tape_cannot_hold_is_named(then: Callable[[Tensor], Tensor], mess
 def test_what_follows_from_the_widths_and_from_how_many_images_there_are(then: Callable[[Tensor], Tensor]) -> None:
     x = torch.randn(9, 3, 4, 4).contiguous(memory_format=torch.channels_last)
     one, other = OperatorTrace(Net(then, 8), x[:2]), OperatorTrace(Net(then, 4), x[:3])
-    program = OperatorProgram(joined(one, other), one.names, one.shapes, one.output)
+    program = OperatorProgram(merged_steps(one, other), one.names, one.shapes, one.output)
     network = Net(then, 6)
     with torch.inference_mode():
-        assert torch.equal(program.of(network)(x), network(x))
+        assert torch.equal(program.bind(network)(x), network(x))
 
 
-def test_tensors_are_let_go_of_once_they_are_not_needed() -> None:
+def test_tensors_are_freed_once_they_are_not_needed() -> None:
     x = torch.randn(2, 3, 4, 4)
     net = Net(lambda x: F.relu(F.relu(x) + 1) * 2)
-    recording = OperatorTrace(net, x)
-    program = OperatorProgram(recording.steps, recording.names, recording.shapes, recording.output)
+    trace = OperatorTrace(net, x)
+    program = OperatorProgram(trace.steps, trace.names, trace.shapes, trace.output)
     freed = sorted(slot for _, slots in program._steps for slot in slots)
-    first = len(recording.names)
-    assert freed == list(range(first, recording.output))
+    first = len(trace.names)
+    assert freed == list(range(first, trace.output))
 
 
 @pytest.mark.parametrize("name", [name for name in PRUNABLE if name not in WITHOUT])
-def test_a_tape_can_be_left_and_taken_up_at_its_cuts(name: str) -> None:
+def test_a_program_can_be_stopped_and_continued_at_its_split_points(name: str) -> None:
     model, graph = prepared(name)
     x = PRUNABLE[name].example(3)
-    program = taped(model, graph, x)
+    program = general_program(model, graph, x)
     network = cut(model, graph, np.array([group.choices[0] for group in graph.groups]))
-    play = program.of(network)
+    bound = program.bind(network)
     with torch.inference_mode():
         wanted = network(x)
-        for each in program.cuts:
-            tensor = play.until(each, x)
+        for each in program.split_points:
+            tensor = bound.run_until(each, x)
             assert tensor.ndim == 4
             assert len(tensor) == len(x)
-            assert torch.equal(play.since(each, tensor.clone()), wanted)
+            assert torch.equal(bound.run_from(each, tensor.clone()), wanted)
 
 
-def test_cuts_are_where_one_tensor_is_all_that_counts() -> None:
+def test_split_points_are_where_one_tensor_is_all_that_counts() -> None:
     x = torch.randn(2, 3, 4, 4)
     net = Net(lambda x: F.relu((y := F.relu(x)) + y.neg()).flatten(1).sum(1))
-    recording = OperatorTrace(net, x)
-    program = OperatorProgram(recording.steps, recording.names, recording.shapes, recording.output)
-    assert [each.steps for each in program.cuts] == [
+    trace = OperatorTrace(net, x)
+    program = OperatorProgram(trace.steps, trace.names, trace.shapes, trace.output)
+    assert [each.steps for each in program.split_points] == [
         1,
         2,
         4,
         5,
     ]  # not between neg and the sum, nor where images are rows
-    assert [each.names for each in program.cuts] == [("conv.weight", "conv.bias"), (), (), ()]
+    assert [each.names for each in program.split_points] == [("conv.weight", "conv.bias"), (), (), ()]
 
 
 @pytest.mark.parametrize(
-    ("then", "is_left"),
+    ("then", "is_final"),
     [
         (lambda x: F.relu(x), True),
         (lambda x: F.relu(x).neg_(), True),
@@ -162,24 +163,24 @@ def test_cuts_are_where_one_tensor_is_all_that_counts() -> None:
         (lambda x: x.flatten(1).neg_(), False),
     ],
 )
-def test_cuts_say_whether_what_is_there_may_be_changed(then: Callable[[Tensor], Tensor], is_left: bool) -> None:
-    """That it may be is said too readily: of an operator that is not known to return something new."""
+def test_split_points_say_whether_their_tensor_is_final(then: Callable[[Tensor], Tensor], is_final: bool) -> None:
+    """An operator that is not known to return something new counts as one that returns a view."""
     net, x = Net(then), torch.randn(2, 3, 4, 4)
-    recording = OperatorTrace(net, x)
-    program = OperatorProgram(recording.steps, recording.names, recording.shapes, recording.output)
-    at_convolution = program.cuts[0]
-    play = program.of(net)
+    trace = OperatorTrace(net, x)
+    program = OperatorProgram(trace.steps, trace.names, trace.shapes, trace.output)
+    at_convolution = program.split_points[0]
+    bound = program.bind(net)
     with torch.inference_mode():
-        tensor = play.until(at_convolution, x)
+        tensor = bound.run_until(at_convolution, x)
         before = tensor.clone()
-        play.since(at_convolution, tensor)
-        assert torch.equal(tensor, before) == is_left
-        assert is_left or not at_convolution.is_left
+        bound.run_from(at_convolution, tensor)
+        assert torch.equal(tensor, before) == is_final
+        assert is_final or not at_convolution.is_final
 
 
-def test_what_only_convolutions_read_is_left() -> None:
+def test_what_only_convolutions_read_is_final() -> None:
     x = torch.randn(2, 3, 4, 4)
     net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 1), nn.ReLU(inplace=True))
-    recording = OperatorTrace(net, x)
-    program = OperatorProgram(recording.steps, recording.names, recording.shapes, recording.output)
-    assert [each.is_left for each in program.cuts] == [True, False, True]
+    trace = OperatorTrace(net, x)
+    program = OperatorProgram(trace.steps, trace.names, trace.shapes, trace.output)
+    assert [each.is_final for each in program.split_points] == [True, False, True]

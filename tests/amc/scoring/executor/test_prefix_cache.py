@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from amc.pruning.inference_form import channels_last
 from amc.scoring.executor import prefix_cache
 from amc.scoring.executor.operator_program import OperatorProgram
-from amc.scoring.executor.operator_trace import CONVOLUTION, OperatorTrace, joined
+from amc.scoring.executor.operator_trace import OperatorTrace
 from amc.scoring.executor.prefix_cache import PrefixCache
+from amc.scoring.executor.sizeless_operators import CONVOLUTION
+from amc.scoring.executor.trace_merging import merged_steps
 from tests.oracles import Calls
 
 BATCH, IMAGES, DEPTH = 4, 14, 6
@@ -42,12 +44,12 @@ def alike(shared: int, other: int) -> nn.Module:
 
 def cache(model: nn.Module | None = None) -> PrefixCache:
     one, other = (OperatorTrace(model or network(*range(DEPTH)), X[:images]) for images in (2, 3))
-    return PrefixCache(OperatorProgram(joined(one, other), one.names, one.shapes, one.output), X)
+    return PrefixCache(OperatorProgram(merged_steps(one, other), one.names, one.shapes, one.output), X)
 
 
 def convolutions(cached: PrefixCache, model: nn.Module, places: Sequence[Tensor | slice] = SLICES) -> int:
     """How many run while it answers; the answers must be those of the model itself."""
-    compute = cached.of(model)
+    compute = cached.bind(model)
     with torch.inference_mode():
         with Calls(*CONVOLUTIONS) as ran:
             found = [compute(each) for each in places]

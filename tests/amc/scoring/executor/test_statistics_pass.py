@@ -1,4 +1,4 @@
-"""The statistics of networks that are played from a tape and begin alike, against those of each by itself."""
+"""Statistics taken by a program with a prefix cache are those of each network by itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from amc.compression.compressor import Compressor
 from amc.graph import KeptCounts
 from amc.recovery.batch_norm_statistics import reestimate
 from amc.scoring.executor.statistics_pass import StatisticsPass
-from amc.scoring.fast_networks import FastNetworks
+from amc.scoring.scoring_network import ScoringNetwork
 from tests.architectures import PRUNABLE
 from tests.oracles import Calls, prepared
 
@@ -30,7 +30,7 @@ def test_policies_that_begin_alike_get_the_statistics_that_each_has_by_itself(na
     model, graph = prepared(name)
     batches = images(name)
     compressor = Compressor(model, graph, batches)
-    fast = FastNetworks(compressor, batches, torch.float32, statistics=True)
+    fast = ScoringNetwork(compressor, batches, torch.float32, statistics=True)
     assert fast._statistics is not None
     rng = np.random.default_rng(0)
     policy = graph.full.copy()
@@ -104,7 +104,7 @@ class OfItsOwn(nn.Module):
 
 
 @pytest.mark.parametrize("build", [NormedTwice, Untracked, Unused, OfItsOwn])
-def test_norms_that_a_tape_cannot_follow(build: type[nn.Module]) -> None:
+def test_norms_that_a_program_cannot_follow(build: type[nn.Module]) -> None:
     one, other = build().eval(), build().eval()
     batches = list(torch.randn(12, 3, 4, 4).split(5))
     StatisticsPass(one, [one, one], batches).take(one)

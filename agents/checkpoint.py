@@ -1,0 +1,47 @@
+"""A search between two episodes as a file (`amc.artifacts.snapshots`).
+
+What the strategy knows, and the episodes so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from agents.history import from_columns, to_columns
+from agents.result import Past
+from amc.artifacts.snapshots import Snapshot, latest_snapshot, part, save_snapshot
+
+UNIT = "episode"
+EPISODES, STATE = "episodes.", "state."
+
+Checkpoint = Snapshot[Past]
+"""A search between two episodes; `groups` in its description has an item for each channel group."""
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
+    """Write a checkpoint into the run folder `folder`, whole or not at all, and remove all but the newest two.
+
+    Raises:
+        UserError: the folder can't be written to.
+    """
+    episodes, groups = checkpoint.past.episodes, len(checkpoint.run["groups"])
+    tensors = {f"{EPISODES}{name}": column for name, column in to_columns(episodes, groups).items()}
+    tensors |= {f"{STATE}{name}": tensor for name, tensor in checkpoint.past.state.items()}
+    return save_snapshot(folder, UNIT, len(episodes), checkpoint.run, tensors)
+
+
+def latest_checkpoint(folder: Path) -> tuple[Checkpoint, tuple[str, ...]]:
+    """The newest whole checkpoint in the run folder `folder`, and what is wrong with newer ones, a line each.
+
+    Raises:
+        UserError: there is none, or all are damaged.
+    """
+    return latest_snapshot(folder, UNIT, _past)
+
+
+def _past(_: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Past:
+    return Past(from_columns(part(tensors, EPISODES)), part(tensors, STATE))

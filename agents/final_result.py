@@ -1,0 +1,54 @@
+"""What the end of a search comes to: the policies that are made as they will be kept, and their scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import nn
+
+from amc.artifacts.policy import CostReached, GroupPolicy, LatencyReached
+from amc.graph import KeptCounts
+from amc.pruning.slicing import Selection
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """A policy with its compact network and what that scores on all reward images, in [0, 1] for accuracies."""
+
+    kept_counts: KeptCounts
+    network: nn.Module
+    selection: Selection
+    reward_accuracy: float
+
+
+@dataclass(frozen=True, eq=False)
+class FinalResult:
+    """The policy that is kept, and beside it what it has to beat; all are scored on all reward images.
+
+    Attributes:
+        original_accuracy: The score of the original network.
+        uniform: The policy that keeps the same share of every group.
+        zero_shot: What a trained agent did before it learned on this network; None where no agent was applied.
+        policy: The policy that is kept.
+        groups: The decisions of that policy.
+        costs: Costs before and after by kind.
+        latency: The measured latency; None where the search did not know it.
+    """
+
+    original_accuracy: float
+    uniform: Scored
+    zero_shot: Scored | None
+    policy: Scored
+    groups: tuple[GroupPolicy, ...]
+    costs: dict[str, CostReached]
+    latency: LatencyReached | None = None
+
+
+class OnTest(NamedTuple):
+    """What the same networks score on the test images, in [0, 1] for accuracies."""
+
+    original: float
+    uniform: float
+    zero_shot: float | None
+    policy: float

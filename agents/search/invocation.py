@@ -1,0 +1,56 @@
+"""How a search was asked for, as its files tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from amc.task import Task
+from amc.utils.registry import name_of
+
+PYTHON = "python"
+"""The program of a search that no command began."""
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """How a search was asked for.
+
+    Attributes:
+        model: The name of the network, as `amc.load_network` takes it.
+        strategy: The name of the strategy.
+        program: The command that began it, `train` or `apply`.
+        words: The words of its command line.
+        arguments: All of its options by name, as later commands read them.
+    """
+
+    model: str
+    strategy: str
+    program: str = PYTHON
+    words: tuple[str, ...] = ()
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+def from_python(task: Task, strategy: str) -> Invocation:
+    """The invocation of a search that no command began, with what later commands need to know of it."""
+    splits, options = task.splits, task.options
+    arguments = {
+        "model": options.name,
+        "weights": "default",
+        "image_size": None,
+        "mean": None,
+        "std": None,
+        "data": splits.source,
+        "calibration_images": len(splits.calibration),
+        "reward_split": len(splits.reward),
+        "test_images": len(splits.test),
+        "metric": task.metric_name,
+        "criterion": name_of(options.criterion),
+        "recovery": name_of(options.recovery),
+        "search_recovery": name_of(options.search_recovery),
+        "seed": options.seed,
+        "strategy": strategy,
+        "budget": [limit.asked for limit in task.budgets.limits],
+    }
+    return Invocation(options.name, strategy, arguments=arguments)

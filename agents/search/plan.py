@@ -1,0 +1,40 @@
+"""What is decided on before a search begins: how many policies, by which strategy, in which stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agents.strategy import Strategy
+from amc.scoring.engines.engine import MakeEngine, SerialEngine
+from envs import PruningProblem
+
+Limits = tuple[str, ...]
+"""Budgets that hold at once, such as `macs=0.5`."""
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """How a search goes about finding the policy of a task.
+
+    Attributes:
+        strategy: Makes the strategy of a stage for its pruning problem.
+        episodes: Policies that are scored at the most, in all stages together.
+        seed: Equal seeds give equal searches.
+        reward: A name in `envs.rewards.REWARDS`, which says what is maximised.
+        observation: A name in `envs.observations.OBSERVATIONS`, which says what an agent sees.
+        stages: Budgets of the stages before the last one, whose budgets are the task's.
+        tune_steps: Steps of training between two stages, 128 images each.
+        zero_shot: Whether the first policy is what a trained agent does before it learns on this network.
+        make_engine: Makes what scores policies.
+    """
+
+    strategy: Callable[[PruningProblem], Strategy]
+    episodes: int = 200
+    seed: int = 0
+    reward: str = "error"
+    observation: str = "scale_free"
+    stages: tuple[Limits, ...] = ()
+    tune_steps: int = 0
+    zero_shot: bool = False
+    make_engine: MakeEngine = SerialEngine

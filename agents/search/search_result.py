@@ -1,0 +1,107 @@
+"""What a search gives back, and the files that it is saved as."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from agents.checkpoint import Checkpoint, save_checkpoint
+from agents.ddpg.agent_file import save_agent
+from agents.ddpg.episodic_ddpg import EpisodicDDPG
+from agents.final_result import FinalResult, OnTest
+from agents.report import write_report
+from agents.report.tensorboard.board import Board
+from agents.result import Episode
+from agents.search.summary import of_stages, summarise
+from amc.artifacts.policy import Policy, save_compact
+from amc.artifacts.run_folder import AGENT_FILE, SUMMARY_FILE, check_new
+from amc.graph import PruningGraph
+from amc.utils.files import write_json
+
+
+@dataclass(frozen=True, eq=False)
+class SearchResult:
+    """What a search came to.
+
+    Attributes:
+        best: The best policy as the search scored it.
+        episodes: All policies that were scored, in order.
+        final: The policy that is kept, chosen among the best, and what it has to beat.
+        on_test: What the networks score on the test images, which are read once.
+        policy: The policy that is kept, as a file holds it.
+        agent: The trained agent; None where the strategy has none.
+        graph: The analysis of the original network.
+        checkpoint: The search as `--resume` would take it up, with a description of it.
+        latencies: Predicted and measured latency in ms of every network that was measured.
+        search_seconds: Seconds that were spent searching.
+        wall_seconds: Seconds that everything took.
+        interrupted: Whether the user ended the search before its time.
+    """
+
+    best: Episode
+    episodes: tuple[Episode, ...]
+    final: FinalResult
+    on_test: OnTest
+    policy: Policy
+    agent: EpisodicDDPG | None
+    graph: PruningGraph
+    checkpoint: Checkpoint
+    latencies: tuple[tuple[float, float], ...]
+    search_seconds: float
+    wall_seconds: float
+    interrupted: bool
+
+    @property
+    def network(self) -> nn.Module:
+        """The compact network that is kept, in evaluation mode."""
+        return self.final.policy.network
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Every number of the search by name, as `summary.json` holds them; accuracies are in [0, 1]."""
+        run = self.checkpoint.run
+        return summarise(self.final, self.on_test, self.episodes, self.search_seconds) | {
+            "seed": self.policy.seed,
+            "arguments": run["arguments"],
+            "stages": of_stages([tuple(limits) for limits in run["stages"]], self.episodes),
+            "interrupted": self.interrupted,
+            "wall_seconds": self.wall_seconds,
+        }
+
+    def save(self, folder: str | Path) -> None:
+        """Write the files that a command leaves, into a folder that is new or empty.
+
+        Raises:
+            UserError: The folder is not free, or can't be written to.
+        """
+        folder = Path(folder)
+        check_new(folder, "the folder")
+        save_checkpoint(folder, self.checkpoint)
+        write_policy(folder, self.policy, self.network, self.agent)
+        board = board_of(folder, self.graph, self.checkpoint.run)
+        for episode in self.episodes:
+            board.episode(episode)
+        self.write_numbers(folder, board)
+
+    def write_numbers(self, folder: Path, board: Board) -> None:
+        """Write the summary and the report into a run folder, and end its TensorBoard events."""
+        summary = self.summary
+        write_json(folder / SUMMARY_FILE, summary)
+        board.close(self.episodes, self.final.policy.kept_counts, summary["arguments"], summary, self.latencies)
+        write_report(folder)
+
+
+def board_of(folder: Path, graph: PruningGraph, run: Mapping[str, Any], past: Sequence[Episode] = ()) -> Board:
+    """The TensorBoard events of a search in its folder, from the description that its checkpoints hold."""
+    return Board(folder, graph, run["whole"], run["asked"], past, metric=run["metric"], uniform=run["uniform"])
+
+
+def write_policy(folder: Path, policy: Policy, network: nn.Module, agent: EpisodicDDPG | None) -> None:
+    """Write the policy, the compact network and the agent of a search into its folder."""
+    save_compact(folder, policy, network)
+    if agent is not None:
+        save_agent(folder / AGENT_FILE, agent)

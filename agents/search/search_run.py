@@ -1,0 +1,208 @@
+"""A search from its first policy to its last file, which commands and Python users both call."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from agents.report.terminal.progress import search_progress
+from agents.result import Past, best_of
+from agents.search.checkpoints import Checkpoints
+from agents.search.episode_log import EpisodeLog
+from agents.search.final import as_searched, final_result, policy_file, score_on_test
+from agents.search.invocation import Invocation
+from agents.search.plan import SearchPlan
+from agents.search.search_result import SearchResult, board_of, write_policy
+from agents.search.stage import Stage
+from agents.search.stages import Stages
+from agents.strategies import Ddpg
+from agents.strategy import OnEpisode
+from amc.analysis.round_trip import check_round_trip
+from amc.artifacts.policy import current_versions, save_compact
+from amc.artifacts.run_folder import forget, keep_input
+from amc.artifacts.snapshots import CHECKPOINT_FOLDER
+from amc.cost.costs import COSTS, LATENCY, CostFunction, macs
+from amc.graph import PruningGraph
+from amc.latency.latency_model import LatencyModel
+from amc.scoring.metrics import moved_inputs
+from amc.task import Task
+from envs.rewards import REWARDS
+
+
+@dataclass(frozen=True, eq=False)
+class SearchRun:
+    """A search over one task, which writes what it finds into a folder as soon as it is known.
+
+    Attributes:
+        task: What is pruned, and to which budgets.
+        plan: How the search goes about it.
+        invocation: How it was asked for, as its files tell it.
+        folder: The run folder; None where nothing is written.
+        original_accuracy: What the original scores on all reward images; None where that is still to be found out.
+        latency_model: Predicts and measures latency, where the search knows it.
+        past: What was found before an interruption.
+        seconds_before: Seconds that were spent on that.
+        checkpoint_every: Episodes after which a checkpoint is written at the latest.
+        inputs: Files that the search starts from, by the names of their copies beside the checkpoints.
+        quiet: Whether no progress is shown.
+        begun: The reading of `time.perf_counter` when the work began.
+    """
+
+    task: Task
+    plan: SearchPlan
+    invocation: Invocation
+    folder: Path | None = None
+    original_accuracy: float | None = None
+    latency_model: LatencyModel | None = None
+    past: Past = field(default_factory=Past)
+    seconds_before: float = 0.0
+    checkpoint_every: int = 10
+    inputs: Mapping[str, Path] = field(default_factory=dict)
+    quiet: bool = True
+    begun: float = field(default_factory=time.perf_counter)
+
+    def run(self, on_episode: OnEpisode | None = None) -> SearchResult:
+        """Search, make the best policies as they will be kept, and write the run folder.
+
+        The policy is on the disk before anything else is tried with it. Ctrl-C ends the search early once there is a
+        policy within the budget, and the result says so.
+
+        Args:
+            on_episode: Told of every policy that is scored.
+
+        Raises:
+            UserError: A plan that does not fit the task, or a network whose result could not be written and loaded.
+            KeyboardInterrupt: The user ended it before there was a policy within the budget.
+        """
+        with Stages(self.task, self.plan, self.folder, latency_of=self._latency_of, quiet=self.quiet) as stages:
+            if not self.past.episodes:
+                self._check_round_trip()
+            run = self._description(stages)
+            board = board_of(self.folder, self.task.graph, run, self.past.episodes) if self.folder else None
+            checkpoints = Checkpoints(
+                self.folder, run, stages.state, self.checkpoint_every, self.past, self.seconds_before
+            )
+            told = [each for each in (board and board.episode, checkpoints, on_episode) if each]
+            log, interrupted = self._searched(stages, told, checkpoints)
+            result = self._result(stages.current, log, checkpoints, interrupted=interrupted)
+        if self.folder and board:
+            result.write_numbers(self.folder, board)
+        return result
+
+    @property
+    def _latency_of(self) -> Callable[[PruningGraph], CostFunction] | None:
+        if self.latency_model is None:
+            return None
+        return partial(self.latency_model.latency_of, measured=REWARDS[self.plan.reward].weighs_cost)
+
+    def _check_round_trip(self) -> None:
+        example = moved_inputs(self.task.splits.calibration.example(1), self.task.device)
+        with tempfile.TemporaryDirectory() as elsewhere:
+            check_round_trip(self.task.model, self.task.graph, example, self.folder or Path(elsewhere))
+
+    def _searched(self, stages: Stages, told: list[OnEpisode], checkpoints: Checkpoints) -> tuple[EpisodeLog, bool]:
+        """All episodes, those of the past included, and whether the user ended the search before its time.
+
+        Raises:
+            KeyboardInterrupt: the user ended it before there was a policy within the budget.
+            DeviceLostError: the device whose latency counts is gone.
+        """
+        past, task = self.past.episodes, self.task
+        whole = macs(task.graph)(task.graph.full)
+        with search_progress(stages.planned, whole, self.quiet, past, task.metric_name) as show:
+            log = EpisodeLog(*told, show, past=past)
+            self._keep_inputs()
+            checkpoints.write()
+            try:
+                stages.search(log, self.past)
+            except KeyboardInterrupt:
+                if log.best is None or log.best.stage < len(self.plan.stages):
+                    raise
+                print("interrupted: saving the best policy so far", file=sys.stderr)
+                return log, True
+            finally:
+                if log.episodes:
+                    checkpoints.attempt()
+                elif self.folder:
+                    forget(self.folder)
+                stages.current.scorer.close()
+        return log, False
+
+    def _keep_inputs(self) -> None:
+        """Copy beside the checkpoints what the search needs to go on: it may be gone by then."""
+        if self.folder is None:
+            return
+        for name, source in self.inputs.items():
+            keep_input(self.folder, name, source)
+        if self.latency_model is not None:
+            self.latency_model.save(self.folder / CHECKPOINT_FOLDER)
+
+    def _result(self, stage: Stage, log: EpisodeLog, checkpoints: Checkpoints, *, interrupted: bool) -> SearchResult:
+        """Make what is kept, and write it as soon as it is known."""
+        seconds, task = checkpoints.seconds, self.task
+        episodes = [episode for episode in log.episodes if episode.stage == stage.number]
+        original = self.original_accuracy
+        if original is None:
+            original = task.accuracy(task.model, task.splits.reward)
+        best = best_of(episodes)
+        assert best is not None, "a strategy scores a policy within the budget"
+        if self.folder:
+            found = as_searched(stage.task, best)
+            save_compact(
+                self.folder, policy_file(stage.task, found, original, self.invocation, self.plan.seed), found.network
+            )
+        final = final_result(stage, episodes, original, zero_shot=self.plan.zero_shot, latency_model=self.latency_model)
+        policy = policy_file(stage.task, final.policy, original, self.invocation, self.plan.seed, final.latency)
+        agent = stage.strategy.agent if isinstance(stage.strategy, Ddpg) else None
+        if self.folder:
+            write_policy(self.folder, policy, final.policy.network, agent)
+        return SearchResult(
+            best=best,
+            episodes=tuple(log.episodes),
+            final=final,
+            on_test=score_on_test(stage.task, final),  # after the policy is safe: reading the images may fail
+            policy=policy,
+            agent=agent,
+            graph=task.graph,
+            checkpoint=checkpoints.latest,
+            latencies=tuple(self.latency_model.pairs) if self.latency_model else (),
+            search_seconds=seconds,
+            wall_seconds=self.seconds_before + time.perf_counter() - self.begun,
+            interrupted=interrupted,
+        )
+
+    def _description(self, stages: Stages) -> dict[str, Any]:
+        """What a checkpoint says of the search."""
+        task, asked = self.task, self.invocation
+        uniform = task.budgets.scale(np.ones(len(task.graph.groups))).tolist() if task.budgets.limits else []
+        whole: dict[str, float] = {kind: make(task.graph)(task.graph.full) for kind, make in COSTS.items()}
+        if self.latency_model is not None:
+            whole[LATENCY] = self.latency_model.original
+        return {
+            "program": asked.program,
+            "words": list(asked.words),
+            "model": asked.model,
+            "strategy": asked.strategy,
+            "seed": self.plan.seed,
+            "budget": list(stages.budgets[-1]),
+            "stages": [list(limits) for limits in stages.budgets],
+            "metric": task.metric_name,
+            "groups": [{"name": each.name, "width": each.width, "units": each.units} for each in task.graph.groups],
+            "whole": whole,
+            "uniform": uniform,
+            "asked": stages.planned,
+            "device": task.device.type,
+            "threads": torch.get_num_threads(),
+            "digests": task.digests,
+            "versions": current_versions(),
+            "arguments": dict(asked.arguments),
+        }

@@ -1,0 +1,91 @@
+"""Running a network for the sake of a check: on small inputs, and without a trace of it in the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from amc.graph import Example, PruningGraph
+from amc.graph.inputs import clone_inputs, feed, random_inputs, tensors
+from amc.graph.trace_forward import output_tensors, preserve_state
+
+SIZES = (32, 64, 128)
+"""Largest heights and widths that are tried before the example's own."""
+
+
+def small_inputs(
+    example: Example, graph: PruningGraph, analysed: Callable[[Example], PruningGraph], generator: torch.Generator
+) -> Iterator[Example]:
+    """Two random inputs like `example`: as small as they are still `analysed` as `graph`, then of its own size."""
+    own = max((size for tensor in tensors(example) for size in tensor.shape[2:]), default=1)
+    for size in SIZES:
+        if size < own:
+            inputs = random_inputs(example, 2, size, generator)
+            if _is_same(graph, analysed, inputs):
+                yield inputs
+                break
+    yield random_inputs(example, 2, own, generator)
+
+
+def _is_same(graph: PruningGraph, analysed: Callable[[Example], PruningGraph], inputs: Example) -> bool:
+    try:
+        found = analysed(inputs)
+    except Exception:  # too small for the network
+        return False
+    return found.fingerprint == graph.fingerprint and _calls(found) == _calls(graph)
+
+
+def _calls(graph: PruningGraph) -> tuple[int, list[tuple[str, int]]]:
+    """How many layers are called, and which calls of operators take statistics."""
+    return len(graph.layers), [(each.operator, each.call) for each in graph.statistics]
+
+
+def float_outputs(model: nn.Module, inputs: Example) -> list[Tensor]:
+    """What the network returns, but for classes and masks: all that they show is in the numbers they come from."""
+    return [out for out in output_tensors(feed(model, clone_inputs(inputs))) if out.is_floating_point()]
+
+
+def is_repeatable(model: nn.Module, inputs: Example) -> bool:
+    """Whether the network returns the same for the same inputs, up to rounding."""
+    with torch.no_grad():
+        pairs = zip(float_outputs(model, inputs), float_outputs(model, inputs), strict=True)
+    return all(torch.allclose(one, other, rtol=1e-3, equal_nan=True) for one, other in pairs)
+
+
+def computes_in_float64(model: nn.Module, inputs: Example) -> bool:
+    """Whether the network computes in float64 when all it is given is; a cast or constant of its own may forbid it."""
+    types = _Types()
+    try:
+        with torch.no_grad(), types:
+            float_outputs(model, inputs)
+    except RuntimeError:  # tensors of two types met
+        return False
+    return types.found == {torch.float64}
+
+
+def training_error(model: nn.Module, inputs: Example) -> Exception | None:
+    """What `model` raises in training mode."""
+    try:
+        with torch.no_grad(), preserve_state(model):
+            float_outputs(model.train(), inputs)
+    except Exception as error:
+        return error
+    return None
+
+
+class _Types(TorchDispatchMode):
+    """Notes the floating-point types of everything that is computed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[torch.dtype] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        self.found |= {leaf.dtype for leaf in tree_leaves(out) if isinstance(leaf, Tensor) and leaf.is_floating_point()}
+        return out

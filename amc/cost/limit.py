@@ -1,0 +1,66 @@
+"""One budget as a user writes it, such as `macs=0.5` or `latency=3.2ms`, and the cost that it limits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from amc.cost.costs import COSTS, LATENCY, MEMORY, CostFunction
+from amc.graph import PruningGraph
+from amc.utils.errors import UserError
+from amc.utils.registry import look_up
+
+_SUFFIXES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+MILLISECONDS = "ms"
+_UNITS = {LATENCY: MILLISECONDS, MEMORY: "[KMG]?B|[KMG]"}  # of others: the suffixes
+_EXAMPLES = {LATENCY: "3.2ms", MEMORY: "4MB"}
+
+Costs = Mapping[str, Callable[[PruningGraph], CostFunction]]
+"""Kinds of cost by name, and what makes each for a graph."""
+
+
+@dataclass(frozen=True, eq=False)
+class Limit:
+    """One budget: a kind of cost, and the most of it that is allowed."""
+
+    kind: str
+    asked: str
+    cost: CostFunction
+    original: float
+    most: float
+
+
+def parse_limit(text: str, graph: PruningGraph, whole: PruningGraph | None = None, costs: Costs = COSTS) -> Limit:
+    """Read `KIND=VALUE`: a share of the original as `macs=0.5`, or an amount.
+
+    An amount is `macs=60M` (K, M, G are powers of 1000), `memory=4MB` or `latency=3.2ms`. `graph` is of the network
+    that is pruned, `whole` of the original one where that is another, `costs` are the kinds that there are.
+
+    Raises UserError for another form, an unknown kind, and values that are not in (0, 1] or above.
+    """
+    kind, _, value = text.partition("=")
+    if not value:
+        raise UserError(f"a budget is KIND=VALUE such as macs=0.5 or params=200K, got {text!r}")
+    make = look_up("budget kind", kind, costs)
+    units = _UNITS.get(kind, "[KMG]")
+    match = re.fullmatch(rf"(\d+\.?\d*|\.\d+)({units})?", value, flags=re.IGNORECASE)
+    number = Fraction(match[1]) if match else Fraction(0)  # exact: 0.29 of 100 is 29
+    unit = (match[2] or "").upper() if match else ""
+    is_share = not unit and number <= 1
+    number *= _SUFFIXES.get(unit.removesuffix("B"), 1)
+    if number <= 0 or not (is_share or (unit if kind == LATENCY else number == int(number))):
+        example = f"{kind}={_EXAMPLES.get(kind, '60M')}"
+        raise UserError(
+            f"budget {text!r}: expected a share of the original in (0, 1] such as {kind}=0.5, "
+            f"or an amount such as {example}, got {value!r}"
+        )
+    cost = make(graph)
+    original = make(whole or graph)((whole or graph).full)
+    return Limit(kind, text, cost, original, float(number * Fraction(original) if is_share else number))
+
+
+def has_unit(kind: str) -> bool:
+    """Whether amounts of this kind of cost have a unit of their own (ms, bytes)."""
+    return kind in _UNITS

@@ -1,0 +1,31 @@
+"""Broken image files are found before anything is computed."""
+
+from pathlib import Path
+
+from amc.data.image_files import FileDataset
+from amc.data.image_headers import check_images
+from amc.data.splits import Partition
+from amc.data.unsplit_data import UnsplitData
+
+MANY = 100_000
+"""Training images beyond which only those for calibration are opened: a search reads no others."""
+
+
+def check_files(unsplit: UnsplitData, parts: Partition, progress: bool) -> None:
+    """Open the image files of all splits; those for training alone only where they are not too many.
+
+    Args:
+        unsplit: the data; sources of anything but image files are passed over.
+        parts: which images make which split.
+        progress: whether a bar is shown on standard error.
+
+    Raises:
+        UserError: some can't be read.
+    """
+    train = parts.train if len(parts.train.indices) <= MANY else parts.calibration
+    paths: list[Path] = []
+    for part in (parts.reward, parts.test, train):
+        source = unsplit.sources[part.source]
+        if isinstance(source, FileDataset):
+            paths += [source.paths[index] for index in part.indices]
+    check_images(paths, "opening image files" if progress else None)

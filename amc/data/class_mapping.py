@@ -1,0 +1,106 @@
+"""Which output of the network each class of the data is."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from amc.data.images import Images
+from amc.data.load import Splits
+from amc.graph.inputs import Example
+from amc.utils.errors import UserError
+from amc.utils.text import shortened
+
+
+def match_classes(
+    outputs: int, network_names: Sequence[str] | None, data_names: Sequence[str] | None
+) -> tuple[int, ...] | None:
+    """Find the network's output for each class of the data, by name.
+
+    Names are compared without regard to case, `_` and `-`. Where none of them is known to the
+    network but the numbers agree, the order is taken to agree too.
+
+    Args:
+        outputs: how many classes the network tells apart.
+        network_names: what its outputs stand for, if known.
+        data_names: the classes of the data by target, if known.
+
+    Returns:
+        The output of each class of the data, or None where targets are outputs as they are.
+
+    Raises:
+        UserError: the numbers differ and names don't help, or only some names are known.
+    """
+    if data_names is None:
+        return None
+    known = _positions(network_names or ())
+    mapping = [known.get(_plain(name)) for name in data_names]
+    found = tuple(output for output in mapping if output is not None)
+    if len(found) == len(data_names) and len(set(found)) == len(found):
+        return None if found == tuple(range(outputs)) else found
+    unknown = [name for name, output in zip(data_names, mapping, strict=True) if output is None]
+    if len(data_names) == outputs and (not found or all(output in (None, i) for i, output in enumerate(mapping))):
+        return None
+    names = (
+        f"the network does not know {shortened(unknown)}" if network_names else "the network's classes have no names"
+    )
+    raise UserError(
+        f"the network tells {outputs} classes apart, the data has {len(data_names)}, and {names};"
+        " give data of the network's classes, in folders named like them"
+    )
+
+
+def map_classes(splits: Splits, outputs: int, network_names: tuple[str, ...] | None) -> Splits:
+    """The splits with each target replaced by the network's output that `match_classes` finds.
+
+    Raises:
+        UserError: as `match_classes`.
+    """
+    mapping = match_classes(outputs, network_names, splits.class_names)
+    if mapping is None:
+        return splits
+    return replace(
+        splits,
+        train=MappedImages(splits.train, mapping),
+        calibration=MappedImages(splits.calibration, mapping),
+        reward=MappedImages(splits.reward, mapping),
+        test=MappedImages(splits.test, mapping),
+        class_names=network_names,
+    )
+
+
+@dataclass(frozen=True)
+class MappedImages:
+    """Images whose targets are replaced: `t` by `mapping[t]`."""
+
+    images: Images
+    mapping: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Example, Tensor]]:
+        """One pass, as `amc.data.images.Images.batches`."""
+        mapping = torch.tensor(self.mapping)
+        for inputs, targets in self.images.batches(size, shuffle_seed):
+            yield inputs, mapping[targets]
+
+    def take(self, count: int, seed: int) -> "MappedImages":
+        """Some of the images, as `amc.data.images.Images.take`."""
+        return MappedImages(self.images.take(count, seed), self.mapping)
+
+    def example(self, count: int = 2) -> Example:
+        """The first inputs [count, C, H, W]."""
+        return self.images.example(count)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", " ", name).strip().casefold()
+
+
+def _positions(names: Sequence[str]) -> dict[str, int]:
+    """Where each name is; one that several outputs share is left out."""
+    plain = [_plain(name) for name in names]
+    return {name: output for output, name in enumerate(plain) if plain.count(name) == 1}

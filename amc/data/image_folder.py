@@ -1,0 +1,64 @@
+"""Image files in folders: PATH/train/<class>/*, and val/, test/ or both alike."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from amc.data.class_folders import class_names, images_of_class, of_passed
+from amc.data.class_order import in_order
+from amc.data.image_files import FileDataset
+from amc.data.preprocess import Preprocess
+from amc.data.split_folders import find_splits
+from amc.data.unsplit_data import UnsplitData
+from amc.utils.errors import UserError
+from amc.utils.text import shortened
+
+
+def image_folder(root: Path, preprocess: Preprocess | None, class_order: str = "name") -> UnsplitData:
+    """Find the images; classes are the folders' names in the order of `class_order`. No image is read.
+
+    Args:
+        root: the folder.
+        preprocess: how an image becomes an input.
+        class_order: a name in `amc.data.class_order.CLASS_ORDERS`.
+
+    Raises:
+        UserError: how images become inputs is unknown, a folder is missing or without images, or
+            the splits have different classes.
+    """
+    if preprocess is None:
+        raise UserError(
+            "how images become inputs is unknown for this network; give --image-size,"
+            " and --mean and --std if they are not ImageNet's"
+        )
+    folders, notes = find_splits(root)
+    passed: Counter[str] = Counter()
+    names = {split: class_names(folder, passed) for split, folder in folders.items()}
+    for split, folder in folders.items():
+        _check_same_classes(names["train"], folders["train"], names[split], folder)
+    classes, warning = in_order(names["train"], class_order)
+    parts = {split: _dataset(folder, classes, preprocess, passed) for split, folder in folders.items()}
+    warnings = [warning] if warning is not None else []
+    return UnsplitData(dict(parts), classes, (*notes, *warnings, *of_passed(passed)))
+
+
+def _check_same_classes(expected: tuple[str, ...], train: Path, found: tuple[str, ...], folder: Path) -> None:
+    lacking = [name for name in expected if name not in found]
+    added = [name for name in found if name not in expected]
+    if lacking or added:
+        faults = [f"lacks {shortened(lacking)}"] * bool(lacking) + [f"adds {shortened(added)}"] * bool(added)
+        raise UserError(
+            f"expected the classes of {train} in {folder}, which {' and '.join(faults)};"
+            " give every split a folder of each class"
+        )
+
+
+def _dataset(folder: Path, classes: tuple[str, ...], preprocess: Preprocess, passed: Counter[str]) -> FileDataset:
+    paths: list[Path] = []
+    labels: list[int] = []
+    for label, name in enumerate(classes):
+        found = images_of_class(folder / name, passed)
+        paths += found
+        labels += [label] * len(found)
+    return FileDataset(tuple(paths), np.asarray(labels, dtype=np.int64), preprocess)

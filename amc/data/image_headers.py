@@ -1,0 +1,117 @@
+"""Whether image files can be read, from a look at their beginnings and ends."""
+
+import os
+from collections.abc import Callable, Sequence
+from io import BufferedReader
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from amc.data.pixels import check_mode
+from amc.utils.errors import UserError
+from amc.utils.progress_bar import progress_bar
+from amc.utils.text import one_line
+
+TAIL = 64  # bytes: files may have a few more behind their end
+STEP = 100  # images between two moves of the bar
+STRIPS, TILES = (273, 279), (324, 325)  # tags of TIFF: where the parts of an image begin, and their bytes
+
+
+def check_images(paths: Sequence[Path], title: str | None) -> None:
+    """Open every file, without decoding its pixels unless its end looks cut off.
+
+    Args:
+        paths: image files.
+        title: what a progress bar says; None for no bar.
+
+    Raises:
+        UserError: some can't be read; it names the first, and says how many others there are.
+    """
+    faults: list[tuple[Path, str]] = []
+    with progress_bar(title or "", len(paths), quiet=title is None) as bar:
+        for start in range(0, len(paths), STEP):
+            step = paths[start : start + STEP]
+            faults += [(path, fault) for path in step if (fault := _fault(path)) is not None]
+            bar.update(start + len(step))
+    if faults:
+        raise unreadable(*faults[0], others=len(faults) - 1)
+
+
+def unreadable(path: Path, fault: str, others: int = 0) -> UserError:
+    """What is told of a file that can't be read as an image, and of how many others likewise."""
+    likewise = f"; {others:,} more can't be read either" if others else ""
+    return UserError(f"{path} can't be read as an image: {fault}; repair or remove the file{likewise}")
+
+
+def why(error: Exception) -> str:
+    """What is wrong with an image file, from what reading it raised."""
+    if isinstance(error, UnidentifiedImageError):
+        return "it holds no image, or only the beginning of one"
+    return str(error) if isinstance(error, UserError) else one_line(error)
+
+
+def _fault(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size == 0:
+                return "it is empty"
+            with Image.open(file) as image:
+                check_mode(image)
+                if _looks_cut_off(image, file, size):
+                    image.load()
+    except Exception as error:  # a damaged file may raise anything
+        return why(error)
+    return None
+
+
+def _looks_cut_off(image: Image.Image, file: BufferedReader, size: int) -> bool:
+    """Whether the end of a file is not what its format has there; True for a whole file is no harm."""
+    place = file.tell()
+    look = LOOKS_CUT_OFF.get(image.format or "", lambda *_: False)
+    result = look(image, file, size)
+    file.seek(place)
+    return result
+
+
+def _lacks(end: bytes) -> Callable[[Image.Image, BufferedReader, int], bool]:
+    """A look for the mark that a format ends with."""
+
+    def look(_: Image.Image, file: BufferedReader, size: int) -> bool:
+        file.seek(max(size - TAIL, 0))
+        return end not in file.read()
+
+    return look
+
+
+def _says_more(begin: int, ahead: int) -> Callable[[Image.Image, BufferedReader, int], bool]:
+    """A look at the size that is written at byte `begin`, which counts all but `ahead` bytes."""
+
+    def look(_: Image.Image, file: BufferedReader, size: int) -> bool:
+        file.seek(begin)
+        return size < int.from_bytes(file.read(4), "little") + ahead
+
+    return look
+
+
+def _tiff_needs(image: Image.Image) -> int:
+    """The bytes up to the end of the last part of a TIFF."""
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    ends = [
+        begin + count
+        for begins, counts in (STRIPS, TILES)
+        for begin, count in zip(tags.get(begins, ()), tags.get(counts, ()), strict=False)
+    ]
+    return max(ends, default=0)
+
+
+LOOKS_CUT_OFF: dict[str, Callable[[Image.Image, BufferedReader, int], bool]] = {
+    "PNG": _lacks(b"IEND"),
+    "JPEG": _lacks(b"\xff\xd9"),
+    "MPO": _lacks(b"\xff\xd9"),
+    "BMP": _says_more(begin=2, ahead=0),
+    "WEBP": _says_more(begin=4, ahead=8),
+    "PPM": lambda image, _, size: size < image.width * image.height * len(image.getbands()),
+    "TIFF": lambda image, _, size: size < _tiff_needs(image),
+}
+"""By format, of the image, its file and the file's size in bytes."""

@@ -1,0 +1,122 @@
+"""Data from the user's own function, `path/to/file.py:function`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from amc.data.fork_safety import ForkSafe
+from amc.data.sampling import Labels
+from amc.data.unsplit_data import Source, UnsplitData
+from amc.data.user_loader import LoaderImages
+from amc.utils.errors import UserError
+from amc.utils.user_file import call_function
+
+
+@dataclass(frozen=True)
+class UserDataset:
+    """A user's map-style dataset of (input, class) pairs, checked as it is read.
+
+    Attributes:
+        dataset: what the user's function returned.
+        labels: the class of each image [N]; all zero where they are unknown.
+        name: what messages call it.
+    """
+
+    dataset: ForkSafe[Any]
+    labels: Labels
+    name: str
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """As `LabelledDataset`.
+
+        Raises:
+            UserError: the item is no pair of a float tensor [C, H, W] and an integer.
+        """
+        item = self.dataset.here[index]
+        if not isinstance(item, tuple | list) or len(item) != 2:
+            raise UserError(f"expected (input, class) pairs from {self.name}, got {type(item).__name__}")
+        image, target = item
+        if not isinstance(image, Tensor) or not image.is_floating_point():
+            got = f"a tensor of {image.dtype}" if isinstance(image, Tensor) else type(image).__name__
+            raise UserError(
+                f"expected float tensors as inputs from {self.name}, got {got}; let the dataset transform its images,"
+                " or return a DataLoader for other inputs"
+            )
+        return image.float(), int(target)
+
+
+def user_data(spec: str) -> UnsplitData:
+    """Call the function and check what it returns.
+
+    It returns a mapping with `train`, and `val`, `test` or both, each a map-style dataset of
+    (input, class) pairs or a `DataLoader`. A dataset may have `targets` (the class of each image)
+    and `classes` (their names), as torchvision's have.
+
+    Raises:
+        UserError: the function failed or returned something else.
+    """
+    content = call_function(spec)
+    if not isinstance(content, Mapping) or not {"train"} < set(content) <= {"train", "val", "test"}:
+        got = f"the keys {sorted(map(str, content))}" if isinstance(content, Mapping) else type(content).__name__
+        raise UserError(f"expected {spec} to return a mapping with train, and val, test or both, got {got}")
+    parts = {name: _source(part, f"{name} of {spec}") for name, part in content.items()}
+    names = _class_names(parts["train"])
+    return UnsplitData(
+        parts,
+        class_names=None if names is None else tuple(map(str, names)),
+        notes=tuple(note for part in parts.values() for note in _notes(part)),
+    )
+
+
+def _source(part: Any, name: str) -> Source:
+    if isinstance(part, DataLoader):
+        _check_map_style(part.dataset, part, name)
+        images = LoaderImages(part)
+        _check_not_empty(len(images), name)
+        return images
+    _check_map_style(part, part, name)
+    unread = ForkSafe(part)
+    _check_not_empty(len(unread.here), name)
+    return UserDataset(unread, _labels(unread.here), name)
+
+
+def _check_map_style(dataset: Any, part: Any, name: str) -> None:
+    if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
+        raise UserError(
+            f"expected {name} to be a map-style dataset (with a length and items by index) or a"
+            f" DataLoader over one, got {type(part).__name__}"
+        )
+
+
+def _check_not_empty(count: int, name: str) -> None:
+    if count == 0:
+        raise UserError(f"expected images in {name}, there are none")
+
+
+def _class_names(part: Source) -> Any:
+    """What the data says that its classes are called; a loader says nothing."""
+    return getattr(part.dataset.here, "classes", None) if isinstance(part, UserDataset) else None
+
+
+def _notes(part: Source) -> list[str]:
+    if not isinstance(part, UserDataset) or part.dataset.fault is None:
+        return []
+    return [
+        f"note: {part.name} can't be copied ({part.dataset.fault}), so it is read by one process; a dataset that opens"
+        " its file at the first access can be read by several"
+    ]
+
+
+def _labels(dataset: Any) -> Labels:
+    targets = getattr(dataset, "targets", None)
+    if targets is None:
+        return np.zeros(len(dataset), dtype=np.int64)
+    return torch.as_tensor(targets).to(torch.int64).numpy()

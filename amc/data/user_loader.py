@@ -1,0 +1,125 @@
+"""A user's `DataLoader`, streamed as it is."""
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence, Sized
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+from torch import Tensor
+from torch.utils._pytree import tree_map
+from torch.utils.data import BatchSampler, DataLoader, SubsetRandomSampler
+
+from amc.data.fork_safety import ForkSafe
+from amc.data.reopened_files import ReopenFiles
+from amc.data.sampling import Indices, stratified
+from amc.graph.inputs import take_first
+from amc.utils.errors import UserError
+
+
+@dataclass(frozen=True)
+class LoaderImages:
+    """Batches pass through: inputs first, then whatever the task has as targets.
+
+    A tuple or list of tensors in place of the inputs are several inputs of the network, in the order of its `forward`;
+    a mapping of tensors are inputs that are passed by name. Numbers of another precision become float32.
+    The loader decides the size and the order of its batches. A selection of its images is read
+    by a loader with the same collation, batch size and workers, in a fixed order. Where the loader can be copied, it
+    is a copy that is read here, see `amc.data.fork_safety`.
+    """
+
+    loader: DataLoader[Any]
+
+    @cached_property
+    def _loader(self) -> DataLoader[Any]:
+        loader = copy.copy(ForkSafe(self.loader).here)
+        loader.worker_init_fn = ReopenFiles(loader.worker_init_fn)
+        return loader
+
+    def __getstate__(self) -> dict[str, Any]:
+        """On the way to another process it is what it was before anything was read."""
+        return {"loader": self.loader}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """See `__getstate__`."""
+        self.__dict__.update(state)
+
+    def __len__(self) -> int:
+        chosen = _chosen(self._loader)
+        return len(cast(Sized, self._loader.dataset)) if chosen is None else len(chosen)
+
+    def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Any, Any]]:  # noqa: ARG002
+        """One pass of the loader, whatever `size` and `shuffle_seed` are."""
+        for batch in self._loader:
+            inputs, targets = batch
+            yield _inputs(inputs), targets
+
+    def take(self, count: int, seed: int) -> "LoaderImages":
+        """Some of the images, drawn at random."""
+        return self.select(stratified(np.zeros(len(self), dtype=np.int64), count, seed))
+
+    def example(self, count: int = 2) -> Any:
+        """The inputs of the first batch, cut to `count` images.
+
+        Raises:
+            UserError: a batch does not begin with a tensor, or a tuple or list of tensors.
+        """
+        batch = next(iter(self._loader))
+        inputs = batch[0] if isinstance(batch, tuple | list) else batch
+        given = _inputs(inputs)
+        parts = [given] if isinstance(given, Tensor) else list(given.values() if isinstance(given, dict) else given)
+        if inputs is batch or not parts or not all(isinstance(part, Tensor) for part in parts):
+            got = {type(part).__name__ for part in parts if not isinstance(part, Tensor)} or {type(batch).__name__}
+            raise UserError(
+                "expected batches of (inputs, targets) from the DataLoader, the inputs a tensor, or a tuple or mapping"
+                f" of tensors, got {', '.join(sorted(got))}"
+            )
+        return take_first(given, count)
+
+    def select(self, indices: Indices) -> "LoaderImages":
+        """The images at these positions among those of the loader."""
+        loader, chosen = self.loader, _chosen(self.loader)
+        places = indices.tolist()
+        return LoaderImages(
+            DataLoader(
+                loader.dataset,  # itself, since the user's worker_init_fn may look for it
+                sampler=places if chosen is None else [chosen[place] for place in places],
+                batch_size=_batch_size(loader),
+                num_workers=loader.num_workers,
+                collate_fn=loader.collate_fn,
+                worker_init_fn=loader.worker_init_fn,
+                timeout=loader.timeout,
+                multiprocessing_context=loader.multiprocessing_context,
+                persistent_workers=loader.persistent_workers,
+                prefetch_factor=loader.prefetch_factor,
+            )
+        )
+
+
+def _inputs(given: Any) -> Any:
+    """What a network takes: a tensor, a tuple or a dictionary, floating-point numbers in it in float32."""
+    if isinstance(given, Mapping):
+        given = dict(given)
+    elif isinstance(given, list):
+        given = tuple(given)
+    return tree_map(_single, given)
+
+
+def _single(leaf: Any) -> Any:
+    return leaf.float() if isinstance(leaf, Tensor) and leaf.is_floating_point() else leaf
+
+
+def _chosen(loader: DataLoader[Any]) -> Sequence[int] | None:
+    """The positions in the dataset that the loader reads; None for all."""
+    sampler: Any = loader.batch_sampler.sampler if isinstance(loader.batch_sampler, BatchSampler) else loader.sampler
+    if isinstance(sampler, SubsetRandomSampler):
+        sampler = sampler.indices
+    return sampler if isinstance(sampler, Sequence) else None
+
+
+def _batch_size(loader: DataLoader[Any]) -> int | None:
+    """Items of a batch; None where the dataset makes batches itself."""
+    if loader.batch_sampler is None:
+        return None
+    return loader.batch_size or getattr(loader.batch_sampler, "batch_size", 1)

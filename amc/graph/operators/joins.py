@@ -1,0 +1,56 @@
+"""Rules of operators that join tensors along an axis."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import Tensor
+
+from amc.graph.channels import Label, Labels
+from amc.graph.trace import Call, Trace
+
+
+def concatenate(trace: Trace, call: Call) -> None:
+    """Labels are joined along the axis; the other axes of all parts are tied."""
+    parts = [tensor for tensor in call.tensors() if tensor.numel()]
+    axis = call.arguments.get("dim", 0) % call.out.ndim
+    columns = zip(*(trace.labels(part) for part in parts), strict=True)
+    trace.label(
+        call.out,
+        tuple(
+            _joined(trace, call, parts, axis) if place == axis else combine(trace, call, labels)
+            for place, labels in enumerate(columns)
+        ),
+    )
+
+
+def stack(trace: Trace, call: Call) -> None:
+    """All axes are tied, and there is a new one."""
+    axis = call.arguments.get("dim", 0) % call.out.ndim
+    columns = zip(*(trace.labels(part) for part in call.tensors()), strict=True)
+    labels = [combine(trace, call, each) for each in columns]
+    trace.label(call.out, (*labels[:axis], None, *labels[axis:]))
+
+
+def _joined(trace: Trace, call: Call, parts: list[Tensor], axis: int) -> Label:
+    """Labels side by side; where some are known, the others are fixed channels."""
+    labels = [trace.labels(part)[axis] for part in parts]
+    if all(label is None for label in labels):
+        return None
+    known = []
+    for label, part in zip(labels, parts, strict=True):
+        if label is None:
+            label = trace.channels.new(part.shape[axis])
+            trace.channels.freeze(label, f"fixed part of {call.where}")
+        known.append(label)
+    return np.concatenate(known)
+
+
+def combine(trace: Trace, call: Call, labels: Labels) -> Label:
+    """One label for an axis of several tensors: tied, or frozen where one is not known."""
+    known = [label for label in labels if label is not None]
+    if len(known) < len(labels):
+        trace.freeze(known, f"combined with a tensor of fixed size by {call.where}")
+        return None
+    for other in known[1:]:
+        trace.channels.tie(known[0], other)
+    return known[0]

@@ -1,0 +1,58 @@
+"""Rules of operators that show the same numbers under another shape or order of axes."""
+
+from __future__ import annotations
+
+from amc.graph.channels import Label
+from amc.graph.operators.elementwise import identity, unknown
+from amc.graph.reshape import reshape_labels
+from amc.graph.trace import Call, Trace
+
+
+def reshape(trace: Trace, call: Call) -> None:
+    """View, flatten, squeeze, unsqueeze: row-major order under another shape, which an attribute may hold."""
+    x = call.tensors()[0]
+    if x.shape == call.out.shape:
+        return identity(trace, call)
+    labels = reshape_labels(trace.channels, trace.labels(x), x.shape, call.out.shape, call.where)
+    if any(label is not None for label in labels):
+        trace.follow_size(call.module, call.out.shape, labels)
+    trace.label(call.out, labels)
+    return None
+
+
+def permute(trace: Trace, call: Call) -> None:
+    """Permute, transpose, t: axes change places."""
+    x = call.tensors()[0]
+    given = call.arguments
+    if "dims" in given:
+        order = [axis % x.ndim for axis in given["dims"]]
+    else:
+        order = list(range(x.ndim))
+        first, second = (given["dim0"], given["dim1"]) if "dim0" in given else (0, -1)
+        if x.ndim > 1:
+            order[first], order[second] = order[second], order[first]
+    known = trace.info(x)
+    trace.label(call.out, tuple(known.labels[axis] for axis in order), known.parameter)
+
+
+def expand(trace: Trace, call: Call) -> None:
+    """Axes of size 1 are repeated, one number for all channels so that they can be of any others; the others stay."""
+    x = call.tensors()[0]
+    fresh: list[Label] = [None] * (call.out.ndim - x.ndim)
+    sizes = call.out.shape[len(fresh) :]
+    labels = [
+        trace.channels.new(size) if label is not None and len(label) < size else label
+        for label, size in zip(trace.labels(x), sizes, strict=True)
+    ]
+    trace.label(call.out, (*fresh, *labels))
+
+
+def restride(trace: Trace, call: Call) -> None:
+    """`as_strided_` to `(batch, channels, 1, 1)`: pooling to one position changes nothing but the memory layout so."""
+    x, out = call.tensors()[0], call.out
+    sizes = [1 if label is None else len(label) for label in trace.labels(x)]
+    same_values = x.stride()[:2] == out.stride()[:2] and out.stride()[1:2] == (1,) and set(out.shape[2:]) <= {1}
+    if same_values and not call.arguments.get("storage_offset") and sizes[1:] == list(out.shape[1:]):
+        identity(trace, call)
+    else:
+        unknown(trace, call)
