@@ -136,7 +136,7 @@ def test_noise_is_held_in_the_warm_up_and_then_decays() -> None:
     agent, seen = train(dataclasses.replace(SMALL["paper"], sigma=0.5, sigma_decay=0.8, sigma_least=0.3), 8)
     expected = [0.5, 0.5, 0.5, 0.5, 0.5, 0.4, 0.32, 0.3]
     assert [episode.details["exploration/sigma"] for episode in seen] == pytest.approx(expected)
-    assert agent.sigma(1000) == 0.3
+    assert agent.explorer.sigma(1000) == 0.3
 
 
 def test_the_baseline_is_a_moving_average_of_the_rewards() -> None:
@@ -239,5 +239,5 @@ def test_some_episodes_in_a_row_leave_the_same_first_groups_of_the_best() -> Non
     assert max(left) >= 4
     assert max(left) <= 8 - 2
     free, seen = train(dataclasses.replace(SMALL["tuned"], free_groups=None), 40, warmup=8, problem=problem)
-    assert free.best is not None
-    assert sum(each.kept_counts[0] == free.best.kept_counts[0] for each in seen[8:]) < 32
+    assert free.explorer.best is not None
+    assert sum(each.kept_counts[0] == free.explorer.best.kept_counts[0] for each in seen[8:]) < 32
