@@ -41,7 +41,7 @@ class Arguments:
     image_size: int = 32
     """Pixels of its images."""
     turns: int = 3
-    """How often each table is built."""
+    """Number of times that each table is built."""
     out: Path = Path("runs/latency-targets.json")
     """File for the numbers."""
 

@@ -31,7 +31,7 @@ from amc.recovery.least_squares import RIDGE
 BATCH = 128
 CALIBRATION_BATCH = 100
 InputRows = NDArray[np.float32]
-"""What a consumer reads at sampled positions, `(n, inputs * kernel)`."""
+"""The inputs of a consumer at sampled positions, `(n, inputs * kernel)`."""
 
 
 class Pictures(Dataset[tuple[Tensor, int]]):

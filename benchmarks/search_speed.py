@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from unittest import mock
 import numpy as np
 import torch
 from scipy.stats import spearmanr
-from torch import Tensor, nn
+from torch import Tensor
 
 import amc.recovery.calibration
 import amc.scoring.candidates
@@ -31,23 +31,21 @@ from agents.strategies import make_strategy
 from amc.compression.compressor import Compressor
 from amc.data.preprocess import Preprocess
 from amc.data.resident import ResidentImages
-from amc.graph import KeptCounts
 from amc.scoring.candidates import STATISTICS_BATCHES, Candidates
 from amc.scoring.executor import StatisticsPass
 from amc.scoring.scoring_network import ScoringNetwork
 from amc.task import CALIBRATION_BATCH, Task
 from amc.utils.errors import UserError
 from amc.utils.files import write_json
+from benchmarks.forward_passes import relative_times
 from benchmarks.paper_style import InputRows, PaperStyle, Pictures
-from benchmarks.part_times import PartTimes, best_of
+from benchmarks.part_times import PartTimes
 from benchmarks.runs import machine
 from benchmarks.search_setup import make_task, peak_of_a_search
 from scripts.command.cli import run
 
 POSITIONS = 30
 """The positions of a convolution's output that are sampled in each of 1,000 images: least squares has 30,000 rows."""
-BATCHES = (32, 64, 128, 256, 500)
-"""The batch sizes of which bare forward passes take the fastest."""
 BEST = 0.05
 """The share of the best candidates, none of which may be given up."""
 BARE = 3
@@ -73,7 +71,7 @@ class Arguments:
     episodes: int = 120
     """Policies that the search scores."""
     paper_episodes: int = 30
-    """How many of its policies are scored the straightforward way, too."""
+    """Number of its policies that are scored the straightforward way, too."""
     seed: int = 0
     """Seed of the search."""
     out: Path = Path("runs/search-speed.json")
@@ -192,7 +190,7 @@ def _speeds(clock: PartTimes, apart: PartTimes, rows: list[dict[str, Any]]) -> d
 
 
 def _repeated(rows: list[dict[str, Any]]) -> list[bool]:
-    """Which policies had been scored to the end before, so that nothing ran for them."""
+    """Whether each policy had been scored to the end before, so that nothing ran for it."""
     known: set[tuple[int, ...]] = set()
     repeated = []
     for row in rows:
@@ -217,54 +215,11 @@ def _faithfulness(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _passes(candidates: Candidates, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The time of an episode relative to its bare forward passes, and theirs to their convolutions alone.
-
-    There is no prefix cache: all that an episode contains is computed.
-    """
+    """The medians of `relative_times` over a few policies, without a prefix cache: all of an episode is computed."""
     with mock.patch("amc.scoring.executor.prefix_cache.MOST_BYTES", 0):
         candidates = Candidates(*candidates.recipe)
-    found = [_bare(candidates, np.array(row["keeps"])) for row in rows[: BARE * 8 : 8]]
+    found = [relative_times(candidates, np.array(row["keeps"])) for row in rows[: BARE * 8 : 8]]
     return {name: float(np.median([each[name] for each in found])) for name in found[0]}
-
-
-def _bare(candidates: Candidates, kept_counts: KeptCounts) -> dict[str, float]:
-    episode = best_of(lambda: candidates.score(kept_counts))
-    with ExitStack() as stack:
-        clock = PartTimes()
-        clock.time_calls(stack, StatisticsPass, "take", "statistics")
-        network = candidates.network(kept_counts)
-    images = torch.cat([inputs for inputs, _ in candidates.batches()])
-    calibration = STATISTICS_BATCHES * CALIBRATION_BATCH
-    size = min(BATCHES, key=lambda each: _pass(network, images[: 4 * each], each) / (4 * each))
-    batch = len(next(candidates.batches())[1])
-    reward = min(_pass(network, images, size), _pass(candidates.fused(network), images, batch))
-    return {
-        "best_batch": size,
-        "overhead_over_forward": episode / (reward * (1 + calibration / len(images))),
-        "statistics_over_reward_pass": clock.seconds["statistics"] / reward,
-        "convolutions_over_forward": _convolutions(network, images[:size]) * len(images) / size / reward,
-    }
-
-
-def _pass(run: Callable[[Tensor], Tensor], images: Tensor, size: int) -> float:
-    """The seconds of a pass over images in batches of that size."""
-    with torch.inference_mode():
-        return best_of(lambda: [run(batch) for batch in images.split(size)])
-
-
-def _convolutions(network: nn.Module, batch: Tensor) -> float:
-    """The seconds of all convolutions of a pass over one batch, each alone on an input of its shape."""
-    inputs: dict[nn.Module, Tensor] = {}
-    hooks = [
-        module.register_forward_pre_hook(lambda module, given: inputs.update({module: given[0].clone()}))
-        for module in network.modules()
-        if isinstance(module, nn.Conv2d)
-    ]
-    with torch.inference_mode():
-        network(batch)
-        for hook in hooks:
-            hook.remove()
-        return sum(best_of(lambda: conv(given), 10) for conv, given in inputs.items())  # noqa: B023
 
 
 def _peak_memory(arguments: Arguments) -> float:

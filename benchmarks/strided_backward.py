@@ -181,7 +181,7 @@ def _gradients(case: Case, tensors: list[Tensor]) -> list[Tensor]:
 
 
 def _last(tensor: Tensor) -> Tensor:
-    """The same numbers with the channels behind the other dimensions in memory."""
+    """A tensor of the same numbers whose channels lie behind the other dimensions in memory."""
     return tensor.movedim(1, -1).contiguous().movedim(-1, 1) if tensor.ndim > 2 else tensor
 
 

@@ -1,4 +1,4 @@
-"""The analysis that everything else builds on, checked."""
+"""The checked pruning graph of a network, on which everything else builds."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ def analyse(
     freeze: Sequence[str] = (),
     only: Sequence[str] = (),
 ) -> PruningGraph:
-    """Watch one run of the model on an example, find its layers and channel groups, and check them.
-
-    Args:
-        model: Any network; it is not changed.
-        example: An input `(batch, ...)`, or a tuple of all that the network is given.
-        round_to: Channels left in a group are a multiple of it; None: the largest of 8, 4, 2, 1 that leaves a group
-            at least 16 choices.
-        max_sparsity: At most this share of a group's channels is cut (0.8 in AMC's code).
-        freeze: Patterns of groups that stay whole (`amc.graph.group_patterns`).
-        only: Patterns of the groups that may be cut; none for all.
+    """Trace one run of the model on an example, find its layers and channel groups, and check them by cutting each.
 
     Groups that do not pass the self-check are frozen, with the reason in `graph.frozen`.
 
+    Args:
+        model: Any network; it is not changed.
+        example: An input `(batch, ...)`, or a tuple or dictionary of all arguments of the network.
+        round_to: Channels left in a group are a multiple of it; None takes the largest of 8, 4, 2, 1 that leaves a
+            group at least 16 choices.
+        max_sparsity: Largest share of a group's channels that is cut, in [0, 1] (0.8 in AMC's code).
+        freeze: Patterns of groups that stay whole (`amc.graph.group_patterns`).
+        only: Patterns of the groups that may be cut; none for all.
+
     Raises:
-        UserError: a pattern that matches nothing.
+        UserError: A pattern matches nothing.
     """
 
     def analysed(model: nn.Module, example: Example) -> PruningGraph:

@@ -1,4 +1,4 @@
-"""Running a network for the sake of a check: on small inputs, and without a trace of it in the network."""
+"""Runs of a network for the sake of a check: on small random inputs, and leaving the network as it was."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIZES = (32, 64, 128)
 def small_inputs(
     example: Example, graph: PruningGraph, analysed: Callable[[Example], PruningGraph], generator: torch.Generator
 ) -> Iterator[Example]:
-    """Two random inputs like `example`: as small as they are still `analysed` as `graph`, then of its own size."""
+    """Yield two random inputs like `example`: the smallest still `analysed` as `graph`, then those of its own size."""
     own = max((size for tensor in tensors(example) for size in tensor.shape[2:]), default=1)
     for size in SIZES:
         if size < own:
@@ -41,24 +41,24 @@ def _is_same(graph: PruningGraph, analysed: Callable[[Example], PruningGraph], i
 
 
 def _calls(graph: PruningGraph) -> tuple[int, list[tuple[str, int]]]:
-    """How many layers are called, and which calls of operators take statistics."""
+    """Return how many layers are called, and which calls of operators take statistics."""
     return len(graph.layers), [(each.operator, each.call) for each in graph.statistics]
 
 
 def float_outputs(model: nn.Module, inputs: Example) -> list[Tensor]:
-    """What the network returns, but for classes and masks: all that they show is in the numbers they come from."""
+    """Return the floating-point tensors that a network returns; classes and masks follow from them."""
     return [out for out in output_tensors(feed(model, clone_inputs(inputs))) if out.is_floating_point()]
 
 
 def is_repeatable(model: nn.Module, inputs: Example) -> bool:
-    """Whether the network returns the same for the same inputs, up to rounding."""
+    """Return whether the network gives the same outputs for the same inputs, up to rounding."""
     with torch.no_grad():
         pairs = zip(float_outputs(model, inputs), float_outputs(model, inputs), strict=True)
     return all(torch.allclose(one, other, rtol=1e-3, equal_nan=True) for one, other in pairs)
 
 
 def computes_in_float64(model: nn.Module, inputs: Example) -> bool:
-    """Whether the network computes in float64 when all it is given is; a cast or constant of its own may forbid it."""
+    """Return whether all that a float64 network computes is float64: a cast or constant of its own may forbid it."""
     types = _Types()
     try:
         with torch.no_grad(), types:
@@ -69,7 +69,7 @@ def computes_in_float64(model: nn.Module, inputs: Example) -> bool:
 
 
 def training_error(model: nn.Module, inputs: Example) -> Exception | None:
-    """What `model` raises in training mode."""
+    """Return what `model` raises in training mode, or None."""
     try:
         with torch.no_grad(), preserve_state(model):
             float_outputs(model.train(), inputs)
@@ -79,7 +79,7 @@ def training_error(model: nn.Module, inputs: Example) -> Exception | None:
 
 
 class _Types(TorchDispatchMode):
-    """Notes the floating-point types of everything that is computed."""
+    """A dispatch mode that collects the floating-point types of everything that is computed."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The proof, before a search, that what it will find can be written and loaded again."""
+"""The proof, before a search, that its result can be written to files and loaded again."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ TOLERANCE = 1e-3
 
 
 def check_round_trip(model: nn.Module, graph: PruningGraph, example: Example, folder: Path) -> None:
-    """Cut every group of `model` by one step, write the compact network into `folder`, load and compare it.
+    """Cut every group of `model` by one step, write the compact network into `folder`, load it and compare the two.
 
     Args:
         model: The analysed network. It is not changed.
-        graph: Its analysis.
-        example: An input `(batch, ...)`.
-        folder: Where results will be written. It is made if it is missing; nothing stays in it.
+        graph: Its pruning graph.
+        example: An input `(batch, ...)`, or all arguments of the network.
+        folder: Where results will be written. It is created if it is missing; nothing stays in it.
 
     Raises:
-        UserError: Any step fails, or the network that was loaded is another.
+        UserError: A step fails, or the loaded network differs.
     """
     mask = choose_units(graph, np.zeros(graph.unit_count), _by_one_step(graph))
     selection = make_selection(graph, model, mask)
@@ -77,12 +77,12 @@ def check_round_trip(model: nn.Module, graph: PruningGraph, example: Example, fo
 
 
 def _by_one_step(graph: PruningGraph) -> KeptCounts:
-    """Kept units of each group, one rounding step fewer than there are, int64 `(groups,)`."""
+    """Return kept counts one rounding step below the full ones, int64 `(groups,)`."""
     return np.array([group.choices[-2] for group in graph.groups], dtype=np.int64)
 
 
 def _blank(model: nn.Module) -> nn.Module:
-    """The same network with zeros in place of everything that a file of weights holds."""
+    """Return a copy of the network with zeros in everything that a file of weights holds."""
     other = copy_network(model)
     with torch.no_grad():
         for module in other.modules():
@@ -94,7 +94,7 @@ def _blank(model: nn.Module) -> nn.Module:
 
 
 def _difference(network: nn.Module, loaded: nn.Module, example: Example) -> str | None:
-    """In what the loaded network is another; None where it is the same."""
+    """Return in what the loaded network differs, or None."""
     own, found = named_tensors(network), named_tensors(loaded)
     for name, tensor in own.items():
         if name not in found or not _equal(tensor, found[name]):

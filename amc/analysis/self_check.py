@@ -33,20 +33,26 @@ from amc.utils.safe_backward import safe_backward
 from amc.utils.text import one_line
 
 TOLERANCES = {torch.float64: 1e-8, torch.float32: 1e-5}
-"""Largest accepted difference, relative to the largest output; they leave about 1e-12 and 1e-6."""
+"""Largest accepted difference, relative to the largest output, by number format; correct cuts leave 1e-12 and 1e-6."""
 RANDOM_KEPT_COUNTS = 2
+"""How many random kept counts are tried after the first cut of one step each."""
 
 
 def failed_groups(
     model: nn.Module, graph: PruningGraph, example: Example, analysed: Callable[[nn.Module, Example], PruningGraph]
 ) -> dict[int, str]:
-    """Cut the groups of `graph` and compare; returns the reason for each group that fails.
+    """Cut the groups of `graph`, compare with the original, and return the reason for each group that fails.
 
     All groups are cut in one pair of forward passes, first by one step each, then to random numbers of units; on
     failure the set is halved until the culprits are alone. Where the original runs in training mode, the compact
-    network must too. Two random inputs like those of `example` are used, as
-    small as those on which it is still `analysed` as `graph`; groups that fail are checked again on inputs of the
-    example's own size.
+    network must too. Two random inputs like those of `example` are used, as small as those on which the network is
+    still `analysed` as `graph`; groups that fail are checked again on inputs of the example's own size.
+
+    Args:
+        model: The traced network; it is not changed.
+        graph: Its graph, before the check.
+        example: An input `(batch, ...)`, or all arguments of the network.
+        analysed: Makes the graph of a network and an example.
     """
     generator = torch.Generator().manual_seed(0)
     randoms = randomised(model, generator)
@@ -63,7 +69,7 @@ def failed_groups(
 
 @dataclass(frozen=True)
 class _Trial:
-    """A network with random numbers in it, inputs, and what it makes of them."""
+    """A network with random numbers in it, inputs, and its outputs' sizes and sensitivities."""
 
     model: nn.Module
     graph: PruningGraph
@@ -74,7 +80,7 @@ class _Trial:
 
     @classmethod
     def of(cls, model: nn.Module, graph: PruningGraph, inputs: Example) -> _Trial:
-        """Run the original; in float32 from here on if it must be."""
+        """Run the original on `inputs`; in float32 if the network can't run in float64."""
         dtype = torch.float64 if computes_in_float64(model, inputs) else torch.float32
         model, inputs = model.to(dtype), cast_floats(inputs, dtype)
         moved = _sensitivity(model, graph, inputs)
@@ -88,7 +94,7 @@ class _Trial:
         return training_error(self.model, self.inputs) is None
 
     def failures(self, groups: Sequence[Group]) -> dict[int, str]:
-        """The reason for each of `groups` that fails."""
+        """Return the reason for each of `groups` that fails."""
         found: dict[int, str] = {}
         a_step = np.array([group.choices[-2] if len(group.choices) > 1 else group.units for group in self.graph.groups])
         self._search(groups, a_step, found)
@@ -103,9 +109,9 @@ class _Trial:
         return found
 
     def _moves(self, group: Group, kept_counts: KeptCounts) -> bool:
-        """Whether ignoring channels of the group moves the output by far more than the tolerance.
+        """Return whether ignoring channels of the group moves the output by far more than the tolerance.
 
-        Where gradients do not say so, for they do not come through every operator, it is tried.
+        It is tried where gradients do not say so, since they do not come through every operator.
         """
         least = 100 * self.tolerance
         if self.moved[group.index] >= least:
@@ -135,7 +141,7 @@ class _Trial:
         self._search(groups[middle:], kept_counts, found, in_training)
 
     def _mask(self, groups: Sequence[Group], kept_counts: KeptCounts) -> UnitMask:
-        """Any `kept_counts[g]` units of each of `groups`, all of the others."""
+        """Return a mask of any `kept_counts[g]` units of each of `groups`, and all units of the others."""
         mask = np.ones(self.graph.unit_count, dtype=np.bool_)
         for group in groups:
             cut = np.random.default_rng(group.index).permutation(group.units)[kept_counts[group.index] :]
@@ -167,9 +173,9 @@ class _Trial:
 
 
 def _sensitivity(model: nn.Module, graph: PruningGraph, inputs: Example) -> NDArray[np.float64]:
-    """For each group, how far ignoring it moves a random projection of the outputs, relative to its size.
+    """Return, for each group, how far ignoring it moves a random projection of the outputs, relative to its size.
 
-    To first order, and never less for what two channels do against each other; 0 where no gradient comes through.
+    It is a first-order estimate in which effects of two channels never cancel; 0 where no gradient comes through.
     """
     parameters = dict(model.requires_grad_(False).named_parameters())
     consumers = {layer.weight: layer for layer in graph.layers if layer.weight and layer.weight_in.is_cuttable}
@@ -198,7 +204,7 @@ def _sensitivity(model: nn.Module, graph: PruningGraph, inputs: Example) -> NDAr
 
 
 def _unreadable(model: nn.Module, selection: Selection) -> str | None:
-    """Why a policy file would not hold how the model is cut."""
+    """Return why a policy file could not hold how the model is cut, or None."""
     try:
         written = json.dumps(vars(StoredSelection.of(selection)))
         check_fits(model, msgspec.json.decode(written, type=StoredSelection).selection, "the network")
@@ -212,5 +218,5 @@ def _largest(values: Tensor) -> float:
 
 
 def _told(error: Exception) -> str:
-    """What was raised, and by which line of the network's code."""
+    """Return what was raised, and by which line of the network's code."""
     return one_line(error) + user_line(error_lines(error))

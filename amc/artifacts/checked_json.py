@@ -20,10 +20,10 @@ T = TypeVar("T")
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a file.
+    """Return the JSON object in a file.
 
     Raises:
-        UserError: no such file, or nothing that can be read as one.
+        UserError: There is no such file, or it holds no JSON object.
     """
     try:
         return parse_object(path.read_bytes(), path)
@@ -34,10 +34,10 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def parse_object(content: bytes, source: object) -> dict[str, Any]:
-    """The JSON object that `content` is, which is from `source`.
+    """Return the JSON object that `content` is; errors call it `source`.
 
     Raises:
-        UserError: it is none.
+        UserError: It is no JSON object.
     """
     try:
         return msgspec.json.decode(content, type=dict[str, Any])
@@ -46,18 +46,22 @@ def parse_object(content: bytes, source: object) -> dict[str, Any]:
 
 
 def check_schema(content: Mapping[str, Any], schema: int, source: object) -> None:
-    """Raise a UserError where the JSON object `content` from `source` is not of the version `schema` of its format."""
+    """Check that the JSON object `content` from `source` is of the version `schema` of its format.
+
+    Raises:
+        UserError: It is of another version.
+    """
     if (found := content.get("schema")) != schema:
         raise UserError(f"{source}: expected schema {schema}, got {reprlib.repr(found)}; it is of another release")
 
 
 def checked(content: Mapping[str, Any], form: type[T], source: object) -> T:
-    """The JSON object `content` from `source` as a `form`, which is a dataclass.
+    """Return the JSON object `content` from `source` as a `form`, which is a dataclass.
 
     Entries that `form` lacks are passed over, so that files of later versions can be read.
 
     Raises:
-        UserError: an entry is missing, or of another type than its field.
+        UserError: An entry is missing, or has another type than its field.
     """
     try:
         return msgspec.convert(content, form, str_keys=True)

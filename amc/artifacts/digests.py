@@ -1,4 +1,4 @@
-"""What tells networks and images apart, so that nobody goes on with others than they began with."""
+"""Digests that tell networks and images apart, so that a run goes on only with those that it began with."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from amc.graph.inputs import tensors
 from amc.pruning.slicing import stored_tensors
 
 LOOKED_AT = 100
-"""Images of a split that are compared."""
+"""Images of a split whose values enter a digest."""
 
 
 def weights_digest(model: nn.Module) -> str:
-    """Of all tensors that a network stores, and their names."""
+    """Return a digest of all tensors that a network stores, and of their names."""
     digest = hashlib.sha256()
     for name, tensor in sorted(stored_tensors(model).items()):
         digest.update(name.encode() + tensor_bytes(tensor))
@@ -24,13 +24,13 @@ def weights_digest(model: nn.Module) -> str:
 
 
 def shapes_digest(model: nn.Module) -> str:
-    """Of the names, shapes and types of all tensors that a network stores, whatever their values."""
+    """Return a digest of the names, shapes and types of all tensors that a network stores, whatever their values."""
     shapes = sorted((name, tuple(tensor.shape), str(tensor.dtype)) for name, tensor in model.state_dict().items())
     return hashlib.sha256(repr(shapes).encode()).hexdigest()[:16]
 
 
 def images_digest(*splits: Images) -> str:
-    """Of the first images of the first split, and the sizes of all."""
+    """Return a digest of the first images of the first split, and of the sizes of all splits."""
     digest = hashlib.sha256()
     for tensor in tensors(splits[0].example(LOOKED_AT)):
         digest.update(tensor_bytes(tensor))
@@ -39,5 +39,5 @@ def images_digest(*splits: Images) -> str:
 
 
 def tensor_bytes(tensor: Tensor) -> bytes:
-    """Its values, in the order of its indices."""
+    """Return the values of a tensor as bytes, in the order of its indices."""
     return tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()

@@ -20,11 +20,11 @@ from amc.utils.text import one_line
 Run = Callable[[Example], list[Tensor]]
 """The outputs that a network, or a file that was read back, computes for a batch."""
 LONGEST = 300
-"""Characters of a reason."""
+"""The most characters of a reason in an error message."""
 
 
 def random_batch(example: Example, size: int, generator: torch.Generator) -> Example:
-    """Random inputs of the shapes and types of `example`."""
+    """Return `size` random inputs of the shapes and types of `example`."""
     whole = random_inputs(example, size, sys.maxsize, generator)
     batch: Example = tree_map(lambda new, old: new.to(old.dtype) if isinstance(new, Tensor) else new, whole, example)
     return batch
@@ -32,7 +32,7 @@ def random_batch(example: Example, size: int, generator: torch.Generator) -> Exa
 
 @contextlib.contextmanager
 def explain_failure(what: str) -> Iterator[None]:
-    """Tell whatever is raised, by exporters or by the user's network, as a UserError: what failed, and why."""
+    """Turn whatever is raised, by exporters or by the user's network, into a UserError: `what`, and why."""
     try:
         yield
     except Exception as error:
@@ -44,7 +44,7 @@ def explain_failure(what: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Leave out what exporters print, and warn of: attributes set in `forward`, and that all inputs share the batch."""
+    """Suppress what exporters print, and their warnings of attributes set in `forward` and of the shared batch axis."""
     with (
         warnings.catch_warnings(),
         contextlib.redirect_stdout(io.StringIO()),

@@ -21,18 +21,19 @@ if TYPE_CHECKING:
     import onnx
 
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+"""Packages that ONNX needs."""
 OLD_OPSET, OLD_FORMAT = 18, 8
-"""The oldest that the exporter writes, and the version of the file that goes with it: onnxruntime 1.14 and later."""
+"""The oldest opset that the exporter writes, and the version of the file for it: onnxruntime 1.14 and later."""
 
 
 def unoptimised_onnx(model: nn.Module, example: Example) -> onnx.ModelProto:
-    """`model` in evaluation mode as ONNX for a batch of one, for onnxruntime 1.14 and later.
+    """Return `model` in evaluation mode as ONNX for a batch of one, for onnxruntime 1.14 and later.
 
-    Nothing is folded or renamed: each parameter and buffer that is used is an initialiser of its name. It is not
-    compared with the network.
+    Nothing is folded or renamed: each parameter and buffer that is used is an initialiser of its name. The result is
+    not compared with the network.
 
     Raises:
-        UserError: packages are missing, or the network can't be exported.
+        UserError: Packages are missing, or the network can't be exported.
     """
     require_onnx()
     network = copy_network(model).cpu().eval()
@@ -60,7 +61,11 @@ def _cast_to_known_types(model: onnx.ModelProto) -> None:
 
 
 def require_onnx() -> None:
-    """Raise a UserError that says what to install where packages for ONNX are missing."""
+    """Check that the packages for ONNX are installed.
+
+    Raises:
+        UserError: One is missing; the message says what to install.
+    """
     try:
         for name in ONNX_PACKAGES:
             importlib.import_module(name)
@@ -71,7 +76,7 @@ def require_onnx() -> None:
 
 
 def to_onnx(program: ExportedProgram, inputs: int) -> bytes:
-    """Serialise an exported program with that many inputs as an ONNX model, whose inputs and outputs have names."""
+    """Return an exported program with `inputs` inputs as the bytes of an ONNX model, with named inputs and outputs."""
     outputs = [spec.arg for spec in program.graph_signature.output_specs if spec.kind is OutputKind.USER_OUTPUT]
     for output in outputs:
         if not isinstance(output, TensorArgument):

@@ -37,7 +37,7 @@ WEIGHTS_FILE = "compact.safetensors"
 
 @dataclass(frozen=True)
 class GroupPolicy:
-    """One decision: units kept of a group. Widths are in channels of its first producer."""
+    """The decision for one group: which of its units stay. Widths are in channels of its first producer."""
 
     name: str
     width: Count
@@ -47,7 +47,7 @@ class GroupPolicy:
     sparsity: float
 
     def __post_init__(self) -> None:
-        """Raise a ValueError where `kept` is no unit, or not in ascending order."""
+        """Check that at least one unit is kept, in ascending order; raise a ValueError otherwise."""
         check_ascending(self.kept, "`kept`")
 
 
@@ -62,9 +62,9 @@ class CostReached:
 
 @dataclass(frozen=True)
 class LatencyReached:
-    """Latency for one image, measured in turn on `target` by `runtime`, and what was predicted of the compact network.
+    """The latency for one image before and after pruning, measured in turns, and what was predicted for after.
 
-    `target` is as in `amc.latency.target`, `runtime` with its version and threads.
+    `target` is the device as in `amc.latency.target`, `runtime` what ran there, with its version and threads.
     """
 
     latency_before_ms: float
@@ -76,7 +76,7 @@ class LatencyReached:
 
 @dataclass(frozen=True)
 class Policy:
-    """What a search found. Accuracies are of the reward split, in [0, 1]."""
+    """The result of a search. Accuracies are on the reward split, in [0, 1]."""
 
     model: str
     inputs: str  # their shapes without the batch, and types (`amc.graph.input_spec`)
@@ -94,7 +94,7 @@ class Policy:
 
 
 def describe_groups(graph: PruningGraph, mask: UnitMask) -> tuple[GroupPolicy, ...]:
-    """The decisions that the mask `mask` over all units stands for."""
+    """Return the decision for each group that `mask`, bool `(graph.unit_count,)`, stands for."""
     decisions = []
     for group in graph.groups:
         kept = np.flatnonzero(mask[group.slice])
@@ -112,23 +112,23 @@ def describe_groups(graph: PruningGraph, mask: UnitMask) -> tuple[GroupPolicy, .
 
 
 def current_versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
+    """Return the versions of Python and of the packages that a result depends on."""
     packages = ("torch", "stable-baselines3", "gymnasium", "numpy")
     return {"python": platform.python_version()} | {name: version(name) for name in packages}
 
 
 def save_compact(folder: Path, policy: Policy, network: nn.Module) -> None:
-    """Write `policy.json` and `compact.safetensors` into `folder`, each whole or not at all.
+    """Write `policy.json` and `compact.safetensors` into `folder`, each of them atomically.
 
     Raises:
-        UserError: the folder can't be written to.
+        UserError: The folder can't be written to.
     """
     write_state_dict(folder / WEIGHTS_FILE, stored_tensors(network))
     write_json(folder / POLICY_FILE, _to_json(policy))
 
 
 def load(run_dir: str | Path, model: nn.Module | None = None) -> nn.Module:
-    """The compact network of a run, in evaluation mode.
+    """Return the compact network of a run, in evaluation mode.
 
     Args:
         run_dir: Folder that a search left.
@@ -136,7 +136,7 @@ def load(run_dir: str | Path, model: nn.Module | None = None) -> nn.Module:
             in a policy file is imported.
 
     Raises:
-        UserError: files that are missing or damaged, or a model that is not the policy's.
+        UserError: Files are missing or damaged, or the model is not the policy's.
     """
     folder = Path(run_dir)
     policy = read_policy(folder / POLICY_FILE)
@@ -150,7 +150,7 @@ def load(run_dir: str | Path, model: nn.Module | None = None) -> nn.Module:
 
 
 def load_compact(model: nn.Module, policy: Policy, weights: Path) -> nn.Module:
-    """Cut `model` (which stays as it is) as `policy` says and fill it with `weights`.
+    """Return a copy of `model`, cut as `policy` says and with the tensors in the file `weights`.
 
     Raises:
         UserError: The model is not the policy's, or the weights do not fit.
@@ -168,7 +168,7 @@ def read_policy(path: Path) -> Policy:
     """Read and check a `policy.json`.
 
     Raises:
-        UserError: no such file, no JSON, another schema, or an entry of another form, which is named.
+        UserError: There is no such file, it is no JSON of this schema, or an entry has another form, which is named.
     """
     content = read_object(path)
     check_schema(content, SCHEMA, path)

@@ -27,33 +27,46 @@ TOLERANCE = 1e-4
 """Largest accepted difference, relative to the largest output; what is exported well leaves about 1e-6."""
 TRACED = 2  # a batch of 1 would be taken for a constant
 COMPARED = (1, 3, 8)
-"""Sizes of the batches: the one that is traced, and those on which file and network are compared."""
+"""Sizes of the batches on which file and network are compared; the traced size is not among them."""
 ADVICE = "an exported network can't branch in Python on the size or the values of a batch, nor draw numbers at random"
 
 
 def export_onnx(model: nn.Module, example: Example, path: Path) -> float:
-    """Write `model` in evaluation mode as ONNX, for batches of any size, with the weights in the one file.
+    """Write `model` in evaluation mode as one ONNX file with its weights, for batches of any size.
 
-    One input is called `input`, several `input_0`, `input_1` and so on; outputs are called likewise.
+    One input is called `input`, several `input_0`, `input_1` and so on; outputs are named likewise.
 
     Args:
         model: Any network; it is not changed.
-        example: What it is given, in a batch of any size; only its shapes and types matter.
+        example: Its arguments, in a batch of any size; only their shapes and types matter.
         path: The file.
 
     Returns:
-        The largest difference to the network in memory, relative to the largest output.
+        The largest difference from the network in memory, relative to the largest output.
 
     Raises:
-        UserError: packages are missing, the network can't be exported, the difference is above `TOLERANCE`, or the
-            file can't be written. None is left then.
+        UserError: Packages are missing, the network can't be exported, the difference is above `TOLERANCE`, or the file
+            can't be written. No file is left then.
     """
     require_onnx()
     return _export("ONNX", model, example, path, to_onnx, read_onnx)
 
 
 def export_program(model: nn.Module, example: Example, path: Path) -> float:
-    """As `export_onnx`, but as a program of `torch.export`, which needs PyTorch alone."""
+    """Write `model` in evaluation mode as a program of `torch.export`, for batches of any size; it needs PyTorch alone.
+
+    Args:
+        model: Any network; it is not changed.
+        example: Its arguments, in a batch of any size; only their shapes and types matter.
+        path: The file.
+
+    Returns:
+        The largest difference from the network in memory, relative to the largest output.
+
+    Raises:
+        UserError: The network can't be exported, the difference is above `TOLERANCE`, or the file can't be written. No
+            file is left then.
+    """
     return _export("a torch.export program", model, example, path, _to_program, _read_program)
 
 
@@ -82,7 +95,7 @@ def _export(
 
 
 def _traced(network: nn.Module, example: Example) -> ExportedProgram:
-    """The network as a program, without the example and the paths of source files, which would be written too."""
+    """Return the network as a program, without the example and the paths of source files, which would be written."""
     given = random_batch(example, TRACED, torch.Generator().manual_seed(0))
     by_place, by_name = arguments(given), keyword_arguments(given)
     dynamic = tree_map(lambda leaf: {0: Dim("batch")} if isinstance(leaf, Tensor) else None, by_name or by_place)
@@ -109,7 +122,7 @@ def _read_program(path: Path) -> Run:
 
 
 def _difference(kind: str, run: Run, network: nn.Module, example: Example) -> float:
-    """The largest difference of `run` to the network in memory; raises a UserError where they do not agree."""
+    """Return the largest difference of `run` from the network in memory; raise a UserError where they do not agree."""
     generator = torch.Generator().manual_seed(0)
     worst = 0.0
     for size in COMPARED:
@@ -133,7 +146,7 @@ def _difference(kind: str, run: Run, network: nn.Module, example: Example) -> fl
 
 
 def _relative(output: Tensor, want: Tensor) -> float:
-    """The largest difference over the largest output; of classes and masks the share that differ."""
+    """Return the largest difference over the largest output; for classes and masks, the share that differ."""
     if not want.numel():
         return 0.0
     if not want.is_floating_point():
@@ -142,5 +155,5 @@ def _relative(output: Tensor, want: Tensor) -> float:
 
 
 def _forms(outputs: list[Tensor]) -> str:
-    """Shapes and types of tensors."""
+    """Return shapes and types of tensors as text."""
     return ", ".join(f"{tuple(output.shape)} {str(output.dtype).removeprefix('torch.')}" for output in outputs)

@@ -1,4 +1,4 @@
-"""The folder of a run."""
+"""The folder of a run: its files, and whether a run can begin or go on in it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ SUMMARY_FILE = "summary.json"
 AGENT_FILE = "agent.zip"
 REPORT_FILE = "report.html"
 LOCK_FILE = "lock"
-"""Beside the checkpoints; one that was left behind is no run."""
+"""The lock beside the checkpoints; one that was left behind makes no run."""
 
 
 def named_after(model: str) -> Path:
-    """A folder under `runs/` that is not there yet, named after a network and the time."""
+    """Return a folder under `runs/` that does not exist yet, named after a network and the time."""
     stem = re.sub(r"\W+", "-", model.rpartition(":")[2])
     folder = Path("runs") / f"{stem}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
     others = (folder.with_name(f"{folder.name}-{number}") for number in itertools.count(2))
@@ -31,21 +31,25 @@ def named_after(model: str) -> Path:
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether the run in `folder` came to its end; Ctrl-C is none.
+    """Return whether the run in `folder` came to its end, which Ctrl-C is not.
 
     Raises:
-        UserError: its summary is damaged.
+        UserError: `summary.json` is damaged.
     """
     return (folder / SUMMARY_FILE).exists() and not read_object(folder / SUMMARY_FILE).get("interrupted")
 
 
 def can_go_on(folder: Path) -> bool:
-    """Whether `folder` holds a run that `--resume` can go on with."""
+    """Return whether `folder` holds a run that `--resume` can continue."""
     return has_snapshot(folder) and not is_finished(folder)
 
 
 def check_new(asked: Path, option: str = "--run-dir") -> None:
-    """Raise a UserError where `asked`, the folder that `option` names, can't become that of a new run."""
+    """Check that `asked`, the folder that `option` names, can become that of a new run.
+
+    Raises:
+        UserError: The folder is not empty, or can't be written to.
+    """
     check_place(asked, option)
     if not _is_empty(asked):
         resume = ", go on with the run in it by --resume" if can_go_on(asked) else ""
@@ -53,7 +57,11 @@ def check_new(asked: Path, option: str = "--run-dir") -> None:
 
 
 def check_place(asked: Path, option: str) -> None:
-    """Raise a UserError where `asked`, which `option` names, is no folder, or none that may be written to."""
+    """Check that `asked`, which `option` names, is a folder that may be written to, or can become one.
+
+    Raises:
+        UserError: There is a file in its place, or it may not be written to.
+    """
     nearest = next(folder for folder in (asked, *asked.absolute().parents) if os.path.lexists(folder))
     if not nearest.is_dir():
         raise UserError(f"expected a folder for {option}, {nearest} is a file")
@@ -62,7 +70,7 @@ def check_place(asked: Path, option: str) -> None:
 
 
 def _is_empty(asked: Path) -> bool:
-    """Whether nothing is there but the lock of a process that was killed before it wrote anything."""
+    """Return whether nothing is there but the lock of a process that was killed before it wrote anything."""
     if not asked.is_dir():
         return True
     checkpoints = asked / CHECKPOINT_FOLDER

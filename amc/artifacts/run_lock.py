@@ -1,4 +1,4 @@
-"""Keeping two processes that write into one run folder apart."""
+"""A lock by which one process alone writes into a run folder."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from amc.artifacts.snapshots import CHECKPOINT_FOLDER
 from amc.utils.errors import UserError
 
 OTHERS_NAME = 200  # bytes that are read of it
+"""Bytes that are read of the name of the process that holds the lock."""
 
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Have the run folder to oneself; what is made for that, and nothing came to lie in, is removed at the end.
+    """Hold the lock of the run folder while the context is open; an empty folder made for it is removed at the end.
 
-    The operating system gives the lock back when this process ends, however it ends: a file that is left behind keeps
-    nobody out. Where folders are shared between machines (NFS), the lock holds as far as the servers pass locks on;
-    where a file system or a platform has none, nobody is kept out.
+    The operating system releases the lock when this process ends, however it ends: a lock file that is left behind
+    keeps nobody out. Where folders are shared between machines (NFS), the lock holds as far as the servers pass locks
+    on; where a file system or a platform has no locks, nobody is kept out.
 
     Raises:
-        UserError: another process writes into the folder, or it can't be written to.
+        UserError: Another process writes into the folder, or it can't be written to.
     """
     path = folder / CHECKPOINT_FOLDER / LOCK_FILE
     new = [each for each in (path.parent, *path.parent.parents) if not each.exists()]
@@ -46,7 +47,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _taken(path: Path) -> int:
-    """The lock file, open and locked by this process."""
+    """Return the descriptor of the lock file, open and locked by this process."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         if not _lock(descriptor):
@@ -62,7 +63,7 @@ def _taken(path: Path) -> int:
 
 
 def _lock(descriptor: int) -> bool:
-    """Lock an open file for this process alone, which processes that it forks do not inherit; False if another has."""
+    """Lock an open file for this process alone, without its forks; return False if another process has it."""
     try:
         import fcntl
     except ImportError:  # not a POSIX system

@@ -1,4 +1,4 @@
-"""How a network is cut, as entries of a JSON object, and whether that fits a network."""
+"""How a network is cut, as entries of a JSON object, and the check that it fits a network."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class StoredSelection:
     positions: tuple[tuple[Count, ...], ...]
 
     def __post_init__(self) -> None:
-        """Raise a ValueError that names an entry which does not go with the others."""
+        """Check that the entries go together; raise a ValueError that names one which does not."""
         for number, positions in enumerate(self.positions):
             check_ascending(positions, f"`positions[{number}]`")
         for tensor, axes in self.tensors.items():
@@ -45,7 +45,7 @@ class StoredSelection:
 
     @classmethod
     def of(cls, selection: Selection) -> StoredSelection:
-        """How `selection` is stored."""
+        """Return the entries that store `selection`."""
         lists: dict[tuple[int, ...], int] = {}
         tensors = {
             name: {dim: lists.setdefault(tuple(positions), len(lists)) for dim, positions in axes.items()}
@@ -55,7 +55,7 @@ class StoredSelection:
 
     @property
     def selection(self) -> Selection:
-        """What is stored."""
+        """The selection that is stored."""
         tensors = {
             name: {dim: self.positions[number] for dim, number in axes.items()} for name, axes in self.tensors.items()
         }
@@ -63,15 +63,16 @@ class StoredSelection:
 
 
 def check_ascending(positions: Sequence[int], name: str) -> None:
-    """Raise a ValueError where the entry `name` is no kept positions: one or more, in ascending order."""
+    """Check that the entry `name` holds kept positions; raise a ValueError unless it has some, in ascending order."""
     if not positions or any(high <= low for low, high in itertools.pairwise(positions)):
         raise ValueError(f"{name}: expected one position or more in ascending order, got {reprlib.repr(positions)}")
 
 
 def check_fits(model: nn.Module, selection: Selection, name: str) -> None:
-    """Raise a UserError where `selection`, of the policy of a network `name`, does not fit `model`.
+    """Check that `selection`, of the policy of the network `name`, fits `model`: only numbers of channels are ever set.
 
-    Nothing else than numbers of channels is ever set.
+    Raises:
+        UserError: A tensor or an attribute is not as in the network that the policy was made for.
     """
     tensors = named_tensors(model)
     for tensor, axes in selection.tensors.items():
@@ -94,7 +95,7 @@ def check_fits(model: nn.Module, selection: Selection, name: str) -> None:
 
 
 def _form(size: Any) -> int | None:
-    """How many whole numbers there are in a list, -1 for one by itself; None for anything else."""
+    """Return how many whole numbers a list has, -1 for a single number, and None for anything else."""
     if isinstance(size, list | tuple) and all(_form(each) == -1 for each in size):
         return len(size)
     return -1 if isinstance(size, Integral) and not isinstance(size, bool) else None

@@ -1,4 +1,4 @@
-"""States of a long piece of work as files, so that it can go on after whatever ended it.
+"""Snapshots of a long piece of work, from which it can go on after whatever ended it.
 
 A snapshot is one safetensors file in the folder `checkpoint` of a run: tensors, and a JSON object in its header. Its
 name says how far the work has come, in a unit such as `episode`, and ends in a digest of its content, so that a file
@@ -36,7 +36,7 @@ Past_co = TypeVar("Past_co", covariant=True)
 
 @dataclass(frozen=True, eq=False)
 class Snapshot(Generic[Past_co]):
-    """A piece of work between two steps.
+    """The state of a piece of work between two steps.
 
     Attributes:
         run: What the work is, as a JSON object.
@@ -48,19 +48,19 @@ class Snapshot(Generic[Past_co]):
 
 
 def save_snapshot(folder: Path, unit: str, done: int, run: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Path:
-    """Write one into the run folder `folder`, whole or not at all, and remove all but the newest two.
+    """Write a snapshot into the run folder `folder`, atomically, and remove all but the newest two.
 
-    Where there is no room for a third, as on a full disk, the older one gives way first.
+    Where there is no room for a third, as on a full disk, the older one is removed first.
 
     Args:
         folder: The run folder.
-        unit: What is counted.
-        done: How many of them.
+        unit: The unit in which progress is counted.
+        done: How many units are done.
         run: What the work is, as a JSON object.
         tensors: How far it has come.
 
     Raises:
-        UserError: the folder can't be written to.
+        UserError: The folder can't be written to.
     """
     copies = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
@@ -84,15 +84,15 @@ def save_snapshot(folder: Path, unit: str, done: int, run: Mapping[str, Any], te
 def latest_snapshot(
     folder: Path, unit: str, read: Callable[[Mapping[str, Any], Mapping[str, Tensor]], Past_co]
 ) -> tuple[Snapshot[Past_co], tuple[str, ...]]:
-    """The newest whole one in the run folder `folder`, and what is wrong with newer ones, a line each.
+    """Return the newest whole snapshot in the run folder `folder`, and a line for each newer one that is damaged.
 
     Args:
         folder: The run folder.
-        unit: What is counted.
-        read: Makes the past from the JSON object and the tensors; raises a ValueError where they are of another form.
+        unit: The unit in which progress is counted.
+        read: Makes the past from the JSON object and the tensors; it raises a ValueError where they have another form.
 
     Raises:
-        UserError: there is none, or all are damaged.
+        UserError: There is no snapshot, or all are damaged.
     """
     faults: list[str] = []
     for path in _newest_first(folder / CHECKPOINT_FOLDER, unit):
@@ -107,23 +107,23 @@ def latest_snapshot(
 
 
 def has_snapshot(folder: Path) -> bool:
-    """Whether the run folder `folder` has any, of whatever unit; it need not be whole."""
+    """Return whether the run folder `folder` has any snapshot, whole or not."""
     return bool(snapshot_names(folder))
 
 
 def snapshot_names(folder: Path) -> frozenset[str]:
-    """Names of the files in the run folder `folder` that are one, of whatever unit; they need not be whole."""
+    """Return the names of the snapshot files in the run folder `folder`, whole or not."""
     found = (folder / CHECKPOINT_FOLDER).glob("*.safetensors")
     return frozenset(path.name for path in found if re.fullmatch(rf"[a-z]+-{DONE_AND_DIGEST}", path.name))
 
 
 def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors whose names begin with `prefix`, by the rest of their names."""
+    """Return the tensors whose names begin with `prefix`, by the rest of their names."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _newest_first(folder: Path, unit: str) -> list[Path]:
-    """Snapshots by how far they have come, the farthest first; of equal ones the one written last."""
+    """Return snapshots by how far they have come, the farthest first; of equal ones, the one written last."""
     name = re.compile(rf"{unit}-{DONE_AND_DIGEST}")
     found = [(match, path) for path in folder.glob(f"{unit}-*") if (match := name.fullmatch(path.name))]
     found.sort(key=lambda each: (int(each[0][1]), each[1].stat().st_mtime_ns), reverse=True)

@@ -1,4 +1,4 @@
-"""From kept counts to a compact network in one call: choose channels, cut them, recover.
+"""Compact networks from kept counts in one call: choose channels, cut them, recover.
 
 Read `compressor` first; `group_features` says what weights and calibration images tell of each group beforehand.
 """

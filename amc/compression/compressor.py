@@ -1,4 +1,4 @@
-"""From keeps to a compact network that is ready to be scored: choose, reconstruct, cut, re-estimate."""
+"""A compact network from kept counts in one call: choose channels, cut them, recover."""
 
 from __future__ import annotations
 
@@ -13,17 +13,26 @@ from amc.pruning.slicing import Selection, UnitMask, choose_units, compact, make
 from amc.recovery.recoveries import DEFAULT_RECOVERY, Adjust, find_recovery
 
 DEFAULT_CRITERION = "l1"
+"""The criterion by which channels are chosen if none is given."""
 
 
 class Compressor:
-    """Prunes one network, without fine-tuning, to any keeps of its groups.
+    """Prunes one network, without fine-tuning, to any kept counts.
 
     Args:
         model: The trained network in evaluation mode. It is never changed.
-        graph: Its analysis.
+        graph: The network's analysis.
         calibration: Batches of inputs, `(n, ...)` each; a sequence, since every pruned network reads them again.
-        criterion: By what channels are chosen, as `amc.criteria.find_criterion` takes it.
-        seed: Which positions of the calibration images are sampled.
+        criterion: The criterion by which channels are chosen (`amc.criteria.find_criterion`).
+        seed: The seed of the positions that are sampled in the calibration images.
+
+    Attributes:
+        model: The network.
+        graph: The analysis.
+        importance: The importance of each unit, float64 `(units,)`.
+
+    Raises:
+        UserError: The criterion is unknown, or fails.
     """
 
     def __init__(
@@ -45,13 +54,18 @@ class Compressor:
         return Compressor(model, graph, self.calibration, self._criterion, self._evidence.seed)
 
     def mask(self, kept_counts: KeptCounts) -> UnitMask:
-        """Which units stay when `kept_counts[g]` of each group do."""
+        """The units that stay when `kept_counts[g]` of each group do, the most important ones, bool `(units,)`."""
         return choose_units(self.graph, self.importance, kept_counts)
 
     def compact(self, mask: UnitMask, recovery: str | Adjust = DEFAULT_RECOVERY) -> tuple[nn.Module, Selection]:
-        """The compact network in evaluation mode in which the units `mask` are left, and how it was cut.
+        """The compact network in evaluation mode in which the units `mask` stay, and its selection.
 
-        `recovery` is what `amc.recovery.recoveries.find_recovery` takes.
+        Args:
+            mask: The units that stay, bool `(units,)`.
+            recovery: The recovery (`amc.recovery.recoveries.find_recovery`).
+
+        Raises:
+            UserError: The recovery is unknown, or fails.
         """
         steps = find_recovery(recovery)
         selection = make_selection(self.graph, self.model, mask)
@@ -60,15 +74,15 @@ class Compressor:
         return network.eval(), selection
 
     def tensors(self, mask: UnitMask, recovery: str | Adjust) -> tuple[dict[str, Tensor], Selection]:
-        """All tensors of the compact network by name, before it is adjusted, and how it was cut."""
+        """All tensors of the compact network by name, before the recovery adjusts it, and its selection."""
         selection = make_selection(self.graph, self.model, mask)
         return slice_tensors(self.model, selection, find_recovery(recovery).replaced(self._evidence, mask)), selection
 
     @property
     def calibration(self) -> Sequence[Example]:
-        """Batches of inputs."""
+        """The batches of calibration inputs, `(n, ...)` each."""
         return self._evidence.calibration
 
     def reconstruction_errors(self, mask: UnitMask) -> dict[str, float]:
-        """Of each consumer that lost inputs, the share of its output energy that is lost for good, by weight."""
+        """The share of output energy that can't be restored, by weight, of each consumer that loses inputs."""
         return self._evidence.reconstructor.errors(mask)

@@ -1,4 +1,4 @@
-"""Lengths of axes as functions of the keeps: linear, since every unit has equally many positions on an axis."""
+"""Lengths of axes as functions of the kept counts: linear, since every unit has equally many positions on an axis."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from amc.graph import Axis, KeptCounts, PruningGraph
 
 
 class AxisLengths:
-    """The lengths of `axes` of a graph.
+    """A function from kept counts to the lengths of some axes of a graph.
 
-    `per_unit` is `(axes, groups)`: positions that a unit of each group has; `fixed` `(axes,)`: those that always stay.
+    Attributes:
+        per_unit: Positions that one unit of each group has on each axis, int64 `(axes, groups)`.
+        fixed: Positions of each axis that always stay, int64 `(axes,)`.
     """
 
     def __init__(self, graph: PruningGraph, axes: Sequence[Axis]) -> None:
@@ -31,7 +33,7 @@ class AxisLengths:
         self._matrix = csr_array(self.per_unit)
 
     def __call__(self, kept_counts: KeptCounts) -> NDArray[np.int64]:
-        """The length of each axis with `kept_counts[..., g]` units of each group left, int64 `(..., axes)`."""
+        """Return the length of each axis with `kept_counts[..., g]` units of each group left, int64 `(..., axes)`."""
         *policies, groups = kept_counts.shape
         lengths = (
             self._matrix @ kept_counts.reshape(math.prod(policies), groups).T

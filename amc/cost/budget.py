@@ -1,10 +1,10 @@
-"""Budgets: what the pruned network may cost, and which keeps leave that reachable.
+"""Budgets: what the pruned network may cost, and which kept counts leave that reachable.
 
-Everything works on integer keeps, after rounding, and from both sides. The largest feasible keep of a group is the
-largest that fits every budget with all later groups at their least; the smallest feasible keep is the largest that fits
-with all later groups full, since one below it would leave room that nothing later could use. So the final network never
-exceeds a budget, and its last decided group could not have taken one more step. This replaces the one-sided wall of
-AMC's Algorithm 1 (He et al. 2018, section 3.2), which leaves networks needlessly far under the budget.
+Everything works on integer counts, after rounding, and from both sides. The largest feasible count of a group is the
+largest that fits every budget with all later groups at their smallest; the smallest feasible count is the largest that
+fits with all later groups full, since one below it would leave room that nothing later could use. So the final network
+never exceeds a budget, and its last decided group could not have taken one more step. This replaces the one-sided bound
+of AMC's Algorithm 1 (He et al. 2018, section 3.2), which leaves networks needlessly far under the budget.
 """
 
 from __future__ import annotations
@@ -25,16 +25,22 @@ _BISECTIONS = 40  # halves the interval of levels below any difference between t
 
 
 class Budgets:
-    """Several limits at once over one graph, and the keeps they allow.
+    """Several limits at once over one graph, and the kept counts that they allow.
 
-    Shares are of the cost of the graph `whole` where that is given, else of `graph`'s own; `costs` are the kinds that
-    there are.
+    Args:
+        graph: The graph of the network that is pruned.
+        limits: Budgets as in `amc.cost.limit.parse_limit`, one of each kind at the most.
+        whole: The graph of the original network, of whose cost shares are, where that is not `graph`.
+        costs: The kinds of cost that there are.
+
+    Raises:
+        UserError: A budget can't be read, or can't be reached; the message names the smallest share that can.
     """
 
     def __init__(
         self, graph: PruningGraph, limits: Sequence[str], whole: PruningGraph | None = None, costs: Costs = COSTS
     ) -> None:
-        """Read `limits`; raises UserError when one can't be reached, with the least share that can."""
+        """Read `limits` and check that each can be reached."""
         self.graph = graph
         self.limits = tuple(parse_limit(text, graph, whole, costs) for text in limits)
         self.choices = [np.array(group.choices, dtype=np.int64) for group in graph.groups]
@@ -57,24 +63,24 @@ class Budgets:
                 )
 
     def allows(self, kept_counts: KeptCounts) -> bool:
-        """Whether no limit is exceeded."""
+        """Return whether the kept counts `(groups,)` exceed no limit."""
         return all(limit.cost(kept_counts) <= limit.most for limit in self.limits)
 
     def allows_each(self, kept_counts: KeptCounts) -> NDArray[np.bool_]:
-        """The same of several networks: keeps `(..., groups)`, the answers `(...)`."""
+        """Return whether each of several networks exceeds no limit: bool `(...)`, for kept counts `(..., groups)`."""
         allowed = np.ones(kept_counts.shape[:-1], dtype=np.bool_)
         for limit in self.limits:
             allowed &= cost_of_each(limit.cost, kept_counts) <= limit.most
         return allowed
 
     def excess(self, kept_counts: KeptCounts) -> float:
-        """By how much the limits are exceeded: shares of the whole network's cost, added up over the limits."""
+        """Return by how much limits are exceeded, in shares of the whole network's cost, summed over the limits."""
         return sum(max(limit.cost(kept_counts) - limit.most, 0.0) / limit.original for limit in self.limits)
 
     def pressure(self, most: KeptCounts, least: KeptCounts) -> NDArray[np.float64]:
-        """Of what can be saved between the keeps `most` and `least`, the share that must be saved, in [0, 1].
+        """Return the share of what can be saved between kept counts `most` and `least` that must be saved, in [0, 1].
 
-        Kept counts are `(..., groups)`, shares `(...)`.
+        Kept counts are `(..., groups)`, the result is `(...)`.
         """
         pressure = np.zeros(most.shape[:-1])
         for limit in self.limits:
@@ -84,20 +90,20 @@ class Budgets:
         return np.minimum(pressure, 1.0)
 
     def interval(self, decided: Sequence[int]) -> tuple[int, int]:
-        """The least and the largest feasible keep of the next group, given those decided so far."""
+        """Return the smallest and the largest feasible count of the next group, given the counts decided so far."""
         index = len(decided)
         rows = np.array([[*decided, *later[index:]] for later in (self.graph.full, self.graph.least)], dtype=np.int64)
         least, largest = self._largest(rows, np.array([index, index])).tolist()
         return (least if self.limits else int(self.choices[index][0])), largest
 
     def intervals(self, kept_counts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The same of every group of several policies, given what each keeps of the groups before it.
+        """Return the feasible interval of every group of several policies, given each policy's earlier groups.
 
         Args:
-            kept_counts: What each keeps of every group, `(policies, groups)`.
+            kept_counts: Kept counts of each policy, `(policies, groups)`.
 
         Returns:
-            Least and largest, `(policies, groups, 2)`.
+            Smallest and largest feasible count, `(policies, groups, 2)`.
         """
         count, groups = kept_counts.shape
         is_decided = np.arange(groups) < np.arange(groups)[:, None]
@@ -109,9 +115,9 @@ class Budgets:
         return np.moveaxis(found, 0, -1)
 
     def _largest(self, rows: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The largest choice of group `places[r]` that fits with the other counts of row `r`; the least if none does.
+        """Return the largest choice of group `places[r]` that fits with the other counts of row `r`, by bisection.
 
-        By bisection, since costs never decrease with a keep.
+        It is the smallest choice where none fits. Costs never decrease with a count, so bisection finds it.
         """
         rows, each = rows.copy(), np.arange(len(rows))
         low, high = np.full(len(rows), -1), self._counts[places] - 1
@@ -125,24 +131,24 @@ class Budgets:
         return largest
 
     def nearest_within(self, index: int, interval: tuple[int, int], sparsity: float) -> int:
-        """The keep of group `index` in `interval`, both ends included, that is nearest to `sparsity` in [0, 1]."""
+        """Return the choice of group `index` in `interval`, both ends included, nearest to `sparsity` in [0, 1]."""
         choices = self.choices[index]
         allowed = choices[(choices >= interval[0]) & (choices <= interval[1])]
         wanted = (1.0 - sparsity) * self.graph.groups[index].units
         return int(allowed[np.argmin(np.abs(allowed - wanted))])
 
     def nearest(self, shares: NDArray[np.float64]) -> KeptCounts:
-        """The choices nearest to the wanted shares `(..., groups)`, each group for itself and whatever the budget."""
+        """Return the choices nearest to the wanted shares `(..., groups)`, whatever the budget."""
         wanted = np.clip(shares, 0.0, 1.0) * self.graph.full
         places = np.argmin(np.abs(self._table - wanted[..., None]), axis=-1)
         return self._table[np.arange(len(self._table)), places]
 
     def scale(self, shares: NDArray[np.float64], decided: Sequence[int] = ()) -> KeptCounts:
-        """Turn the wanted shares `(..., groups)`, all above 0, into keeps that fill the budget.
+        """Turn the wanted shares `(..., groups)`, all above 0, into kept counts that fill the budget.
 
-        All shares of a policy are multiplied by the largest common factor that fits, rounded to the nearest choice; the
-        steps still affordable are handed out in forward order. With equal shares this is the uniform policy. Without
-        limits it is the nearest choices. The first groups keep what is `decided`, whatever their shares.
+        All shares of a policy are multiplied by the largest common factor that fits and rounded to the nearest choice;
+        the steps still affordable are handed out in forward order. Equal shares give the uniform policy. Without
+        limits, the result is the nearest choices. The first groups keep what is `decided`, whatever their shares.
         """
         first = len(decided)
 
@@ -161,10 +167,10 @@ class Budgets:
         most: NDArray[np.float64] | float,
         first: int = 0,
     ) -> KeptCounts:
-        """The keeps at the largest levels up to `most` that fit every budget, filled up.
+        """Return the kept counts at the highest levels up to `most` that fit every budget, filled up.
 
-        `kept_counts_at` gives the kept counts `(..., groups)` of policies at levels `(...)`: the least ones at 0, and
-        never fewer at a higher level. Groups before `first` are not filled up.
+        `kept_counts_at` gives the kept counts `(..., groups)` of policies at levels `(...)`: the smallest ones at 0,
+        and never fewer at a higher level. Groups before `first` are not filled up.
         """
         high = np.asarray(most, dtype=np.float64)
         low = np.zeros_like(high)
@@ -190,7 +196,7 @@ class Budgets:
     def fill(self, kept_counts: KeptCounts, first: int = 0) -> KeptCounts:
         """Hand out the steps that are still affordable, one a group in forward order from `first` on, until none is.
 
-        Kept counts are `(..., groups)`, those of each policy filled up for themselves.
+        Kept counts are `(..., groups)`; each policy is filled up by itself.
         """
         *policies, groups = kept_counts.shape
         rows = kept_counts.reshape(math.prod(policies), groups).copy()

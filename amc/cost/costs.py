@@ -1,7 +1,7 @@
-"""What a network costs as a function of the keeps: MACs, parameters, memory.
+"""The costs of a network as functions of the kept counts: MACs, parameters, memory.
 
-All are made of sums of products of axis lengths, and an axis length is linear in the keeps. They never decrease when a
-group keeps more. One multiply-accumulate is counted as one; a FLOP count is twice that.
+All are sums of products of axis lengths, which are linear in the kept counts. They never decrease when a group keeps
+more units. One multiply-accumulate counts as one; a FLOP count is twice that.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from amc.cost.axis_lengths import AxisLengths
 from amc.graph import Axis, KeptCounts, PruningGraph
 
 CostFunction = Callable[[KeptCounts], float]
-"""A cost as a function of the units kept of each group; it never decreases when a group keeps more."""
+"""A cost as a function of the kept counts; it never decreases when a group keeps more units."""
 MEMORY = "memory"
 """The kind of cost that is in bytes."""
 LATENCY = "latency"
@@ -25,20 +25,20 @@ LATENCY = "latency"
 
 @dataclass(frozen=True, eq=False)
 class Cost:
-    """`sum_t coefficient[t] * prod_i length[factors[t, i]]`, where a factor of -1 is 1."""
+    """The cost `sum_t coefficient[t] * prod_i length[factors[t, i]]`, where a factor of -1 is 1."""
 
     lengths: AxisLengths
     factors: NDArray[np.int64]
     coefficients: NDArray[np.int64]
 
     def __call__(self, kept_counts: KeptCounts) -> int:
-        """The cost with `kept_counts[g]` units of each group left."""
+        """Return the cost with `kept_counts[g]` units of each group left."""
         return int(self.terms(kept_counts).sum())
 
     def terms(self, kept_counts: KeptCounts) -> NDArray[np.int64]:
-        """What each term contributes, int64 `(..., terms)`: of `macs` the layers, of `params` the parameters, in order.
+        """Return what each term contributes, int64 `(..., terms)`, for kept counts `(..., groups)`.
 
-        `kept_counts` may be those of several networks, `(..., groups)`.
+        Terms of `macs` are the layers, those of `params` the parameters, in order.
         """
         lengths = self.lengths(kept_counts)
         lengths = np.concatenate([lengths, np.ones_like(lengths[..., :1])], axis=-1)
@@ -50,7 +50,7 @@ class Cost:
 class PeakMemory:
     """Bytes of the weights, and of the activations at the operator that needs most.
 
-    Activations are needed from operator `made[a]` to `last[a]`, both included.
+    Activation `a` is needed from operator `made[a]` to operator `last[a]`, both included.
     """
 
     weights: Cost
@@ -59,7 +59,7 @@ class PeakMemory:
     last: NDArray[np.int64]
 
     def __call__(self, kept_counts: KeptCounts) -> int:
-        """The bytes with `kept_counts[g]` units of each group left."""
+        """Return the bytes with `kept_counts[g]` units of each group left."""
         sizes = self.activations.terms(kept_counts)
         needed = np.zeros(int(self.last.max(initial=0)) + 2, dtype=np.int64)
         np.add.at(needed, self.made, sizes)
@@ -68,7 +68,7 @@ class PeakMemory:
 
 
 def cost_of_each(cost: CostFunction, kept_counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The costs of several networks, `(...)`, with `kept_counts[..., g]` units of each group left."""
+    """Return the costs of several networks, float64 `(...)`, from their kept counts `(..., groups)`."""
     if isinstance(cost, Cost):
         return cost.terms(kept_counts).sum(axis=-1).astype(np.float64)
     rows = kept_counts.reshape(-1, kept_counts.shape[-1])
@@ -76,28 +76,28 @@ def cost_of_each(cost: CostFunction, kept_counts: NDArray[np.int64]) -> NDArray[
 
 
 def format_cost(kind: str, cost: float) -> str:
-    """A cost of that kind in words, with its unit, if it has one."""
+    """Return a cost of that kind as text, with its unit if it has one."""
     if kind == LATENCY:
         return f"{cost:.4g} ms"
     return f"{int(cost):,} bytes" if kind == MEMORY else f"{int(cost):,}"
 
 
 def macs(graph: PruningGraph) -> Cost:
-    """Multiply-accumulates of convolutions and linear layers, for one image."""
+    """Return the multiply-accumulates of convolutions and linear layers, for one image."""
     return _cost(graph, [(layer.positions * layer.kernel_size, (layer.out, layer.weight_in)) for layer in graph.layers])
 
 
 def params(graph: PruningGraph) -> Cost:
-    """Elements of all parameters (buffers such as running statistics are not counted)."""
+    """Return the elements of all parameters; buffers such as running statistics are not counted."""
     return _cost(graph, [_elements(graph, name) for name in graph.shapes])
 
 
 def memory(graph: PruningGraph) -> PeakMemory:
-    """Bytes of all parameters, and at most of activations at once, for one image.
+    """Return the bytes of all parameters and of the activations that are needed at once at the most, for one image.
 
-    An activation is needed from the operator that makes it to the last one that reads it. What works element by
-    element, and a batch norm, writes into what it reads where nothing reads that again, as runtimes do. Working memory
-    within an operator is not counted.
+    An activation is needed from the operator that makes it to the last one that reads it. Element-wise operators and
+    batch norms write into their input where nothing reads it again, as runtimes do. Working memory within an operator
+    is not counted.
     """
     weights = []
     for name, size in graph.element_sizes.items():
@@ -112,16 +112,16 @@ def memory(graph: PruningGraph) -> PeakMemory:
 
 
 def written_elements(graph: PruningGraph) -> Cost:
-    """Elements that convolutions and linear layers write, for one image."""
+    """Return the elements that convolutions and linear layers write, for one image."""
     return _cost(graph, [(layer.positions, (layer.out,)) for layer in graph.layers])
 
 
 COSTS: dict[str, Callable[[PruningGraph], Cost | PeakMemory]] = {"macs": macs, "params": params, MEMORY: memory}
-"""Kinds of cost that a budget can name."""
+"""The kinds of cost that are counted and that a budget can name."""
 
 
 def _elements(graph: PruningGraph, name: str) -> tuple[int, tuple[Axis, ...]]:
-    """The elements of a parameter: a factor that stays, and axes that may be cut."""
+    """Return the elements of a parameter as a constant factor and the axes that may be cut."""
     axes = graph.tensors.get(name, {})
     rest = [size for dim, size in enumerate(graph.shapes[name]) if dim not in axes]
     return int(np.prod(rest, dtype=np.int64)), tuple(axes.values())

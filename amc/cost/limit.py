@@ -18,12 +18,20 @@ _UNITS = {LATENCY: MILLISECONDS, MEMORY: "[KMG]?B|[KMG]"}  # of others: the suff
 _EXAMPLES = {LATENCY: "3.2ms", MEMORY: "4MB"}
 
 Costs = Mapping[str, Callable[[PruningGraph], CostFunction]]
-"""Kinds of cost by name, and what makes each for a graph."""
+"""Kinds of cost by name; each makes the cost function of a graph."""
 
 
 @dataclass(frozen=True, eq=False)
 class Limit:
-    """One budget: a kind of cost, and the most of it that is allowed."""
+    """One budget: a kind of cost, and how much of it the pruned network may have.
+
+    Attributes:
+        kind: The kind of cost, such as `macs`.
+        asked: The budget as it was written.
+        cost: The cost as a function of the kept counts.
+        original: Cost of the original network.
+        most: Largest cost that is allowed.
+    """
 
     kind: str
     asked: str
@@ -35,10 +43,16 @@ class Limit:
 def parse_limit(text: str, graph: PruningGraph, whole: PruningGraph | None = None, costs: Costs = COSTS) -> Limit:
     """Read `KIND=VALUE`: a share of the original as `macs=0.5`, or an amount.
 
-    An amount is `macs=60M` (K, M, G are powers of 1000), `memory=4MB` or `latency=3.2ms`. `graph` is of the network
-    that is pruned, `whole` of the original one where that is another, `costs` are the kinds that there are.
+    Amounts are `macs=60M` (K, M, G are powers of 1000), `memory=4MB` or `latency=3.2ms`.
 
-    Raises UserError for another form, an unknown kind, and values that are not in (0, 1] or above.
+    Args:
+        text: The budget.
+        graph: The graph of the network that is pruned.
+        whole: The graph of the original network, where that is another.
+        costs: The kinds of cost that there are.
+
+    Raises:
+        UserError: The budget has another form or an unknown kind, or its value is not above 0.
     """
     kind, _, value = text.partition("=")
     if not value:
@@ -62,5 +76,5 @@ def parse_limit(text: str, graph: PruningGraph, whole: PruningGraph | None = Non
 
 
 def has_unit(kind: str) -> bool:
-    """Whether amounts of this kind of cost have a unit of their own (ms, bytes)."""
+    """Return whether amounts of this kind of cost are written with a unit (ms, bytes)."""
     return kind in _UNITS

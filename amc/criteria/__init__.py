@@ -1,4 +1,4 @@
-"""How much each unit of a group matters: the criteria by which channels are chosen.
+"""The criteria by which channels are chosen: how much each unit of a group matters.
 
 A criterion looks at what a channel is to the layers that read it (its consumers) and gives every unit a number of 0 or
 more, `(graph.unit_count,)`, comparable within a group. All consumers of a group count alike
@@ -23,7 +23,7 @@ from amc.utils.errors import UserError
 from amc.utils.registry import UserFunction, resolve
 
 Criterion = Callable[[Evidence], Importance]
-"""A function of a network and what is known of it; the importance of each unit, larger ones stay."""
+"""A function from a network and what is known of it to the importance of each unit; the most important units stay."""
 CRITERIA: dict[str, Criterion] = {
     "l1": l1,
     "l2": l2,
@@ -43,7 +43,8 @@ def find_criterion(given: str | Criterion) -> Criterion:
     """The criterion of that name, or the user's own: `path/to/file.py:function`, or from Python a `Criterion`.
 
     Raises:
-        UserError: unknown name, no such function. What the user's function returns is checked when it is called.
+        UserError: There is no criterion of that name, or no such function. What the function returns is checked when it
+            is called.
     """
     found = resolve("criterion", given, CRITERIA)
     return partial(_checked, found) if isinstance(found, UserFunction) else found

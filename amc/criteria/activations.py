@@ -68,7 +68,7 @@ def _joined(evidence: Evidence, channels: dict[str, Tensor]) -> Importance:
 
 
 def _readings(evidence: Evidence) -> Any:
-    """For each batch: what each consumer reads, `(batch, channels, positions)` by weight, and the predicted classes."""
+    """What each consumer reads, `(batch, channels, positions)` by weight, and predicted classes, for each batch."""
     layers = {layer.call: layer for layer in evidence.consumers()}
     uses = Counter(layer.weight for layer in evidence.graph.layers)
     single = {call: layer for call, layer in layers.items() if uses[layer.weight] == 1}

@@ -17,7 +17,7 @@ Importance = NDArray[np.float64]
 
 
 class Evidence(CalibratedNetwork):
-    """What a criterion is given: a trained network, its analysis and calibration images."""
+    """The input of a criterion: a trained network, its analysis and calibration images."""
 
     @cached_property
     def parameters(self) -> dict[str, Tensor]:

@@ -11,24 +11,23 @@ from amc.utils.errors import UserError
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Which random changes are made, each image by itself.
+    """Random changes to a batch of training images, each image by itself.
 
     Attributes:
-        crop_padding: how far an image may be shifted in each direction, in pixels; its edge is
-            repeated where it leaves a gap.
-        flip: whether half of the images are mirrored left to right.
+        crop_padding: Largest shift of an image in each direction, in pixels; its edge is repeated where a gap is left.
+        flip: Whether half of the images, chosen at random, are mirrored left to right.
     """
 
     crop_padding: int
     flip: bool
 
     def __call__(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
-        """Changed copies of `inputs` [B, C, H, W]; `generator` is on the CPU.
+        """Return changed copies of `inputs` [B, C, H, W]; `generator` is on the CPU.
 
         Inputs of any shape are returned as they are where no changes are asked for.
 
         Raises:
-            UserError: changes are asked for, of inputs that are no images.
+            UserError: Changes are asked for, and the inputs are no images.
         """
         if not (self.crop_padding or self.flip):
             return inputs

@@ -1,4 +1,4 @@
-"""Broken image files are found before anything is computed."""
+"""The check, before anything is computed, that no image file is broken."""
 
 from pathlib import Path
 
@@ -12,15 +12,15 @@ MANY = 100_000
 
 
 def check_files(unsplit: UnsplitData, parts: Partition, progress: bool) -> None:
-    """Open the image files of all splits; those for training alone only where they are not too many.
+    """Open the image files of all splits; those that only training reads just where they are not too many.
 
     Args:
-        unsplit: the data; sources of anything but image files are passed over.
-        parts: which images make which split.
-        progress: whether a bar is shown on standard error.
+        unsplit: The data; sources of anything but image files are passed over.
+        parts: Which images make which split.
+        progress: Whether a bar is shown on standard error.
 
     Raises:
-        UserError: some can't be read.
+        UserError: Some files can't be read.
     """
     train = parts.train if len(parts.train.indices) <= MANY else parts.calibration
     paths: list[Path] = []

@@ -14,12 +14,12 @@ from amc.utils.text import one_line
 
 
 def cifar10(preprocess: Preprocess | None) -> UnsplitData:
-    """50,000 images to train and 10,000 to test, kept in the user's cache folder.
+    """Return 50,000 images to train and 10,000 to test, kept in the user's cache folder.
 
     torchvision compares the checksum of every file with the published one before it reads it.
 
     Raises:
-        UserError: the download failed.
+        UserError: The download failed.
     """
     from torchvision.datasets import CIFAR10  # takes seconds, for these images alone
 
@@ -41,5 +41,5 @@ def cifar10(preprocess: Preprocess | None) -> UnsplitData:
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: `amc` in `$XDG_CACHE_HOME`, which is `~/.cache` by default."""
+    """Return the folder of downloads: `amc` in `$XDG_CACHE_HOME`, which is `~/.cache` by default."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "amc"

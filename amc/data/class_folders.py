@@ -1,4 +1,4 @@
-"""The folders of the classes of a split, and the image files in them."""
+"""The folders of a split's classes, and the image files in them."""
 
 import os
 from collections import Counter
@@ -9,14 +9,14 @@ from amc.data.split_folders import folders_in
 from amc.utils.errors import UserError
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-"""In lower case; the files' own may be in upper case."""
+"""Suffixes of image files in lower case; those of the files may be in upper case."""
 
 
 def class_names(split: Path, passed: Counter[str]) -> tuple[str, ...]:
-    """The names of the folders in the folder of a split; files beside them are added to those passed over.
+    """Return the names of the folders in the folder of a split; files beside them are counted in `passed`.
 
     Raises:
-        UserError: there is none.
+        UserError: There is no such folder.
     """
     names = tuple(folder.name for folder in folders_in(split))
     stray: Counter[str] = Counter()
@@ -31,12 +31,12 @@ def class_names(split: Path, passed: Counter[str]) -> tuple[str, ...]:
 
 
 def images_of_class(folder: Path, passed: Counter[str]) -> list[Path]:
-    """All image files of a class, those in deeper folders too, in sorted order; others are added to those passed over.
+    """Return all image files of a class, in deeper folders too, sorted; other files are counted in `passed`.
 
     Links to folders are followed, each folder once.
 
     Raises:
-        UserError: there is none, or a folder can't be read.
+        UserError: There is no image file, or a folder can't be read.
     """
     found: list[Path] = []
     others: Counter[str] = Counter()
@@ -62,7 +62,7 @@ def images_of_class(folder: Path, passed: Counter[str]) -> list[Path]:
 
 
 def of_passed(passed: Counter[str]) -> list[str]:
-    """One line for the user about all files that were passed over, if there are any."""
+    """Return one line for the user about all files that were passed over, or no line if there are none."""
     count = passed.total()
     if not count:
         return []

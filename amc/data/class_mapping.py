@@ -1,4 +1,4 @@
-"""Which output of the network each class of the data is."""
+"""The matching of the data's classes with the outputs of a network."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -19,19 +19,19 @@ def match_classes(
 ) -> tuple[int, ...] | None:
     """Find the network's output for each class of the data, by name.
 
-    Names are compared without regard to case, `_` and `-`. Where none of them is known to the
-    network but the numbers agree, the order is taken to agree too.
+    Names are compared without regard to case, `_` and `-`. Where none of them is known to the network but the numbers
+    agree, the order is taken to agree too.
 
     Args:
-        outputs: how many classes the network tells apart.
-        network_names: what its outputs stand for, if known.
-        data_names: the classes of the data by target, if known.
+        outputs: How many classes the network tells apart.
+        network_names: Names of its outputs, if known.
+        data_names: Names of the data's classes by target, if known.
 
     Returns:
         The output of each class of the data, or None where targets are outputs as they are.
 
     Raises:
-        UserError: the numbers differ and names don't help, or only some names are known.
+        UserError: The numbers differ and names don't help, or only some names are known.
     """
     if data_names is None:
         return None
@@ -53,10 +53,10 @@ def match_classes(
 
 
 def map_classes(splits: Splits, outputs: int, network_names: tuple[str, ...] | None) -> Splits:
-    """The splits with each target replaced by the network's output that `match_classes` finds.
+    """Return the splits with each target replaced by the network's output that `match_classes` finds.
 
     Raises:
-        UserError: as `match_classes`.
+        UserError: The classes can't be matched, as for `match_classes`.
     """
     mapping = match_classes(outputs, network_names, splits.class_names)
     if mapping is None:
@@ -73,7 +73,7 @@ def map_classes(splits: Splits, outputs: int, network_names: tuple[str, ...] | N
 
 @dataclass(frozen=True)
 class MappedImages:
-    """Images whose targets are replaced: `t` by `mapping[t]`."""
+    """Images whose targets `t` are replaced by `mapping[t]`; it offers what `amc.data.images.Images` does."""
 
     images: Images
     mapping: tuple[int, ...]
@@ -82,17 +82,17 @@ class MappedImages:
         return len(self.images)
 
     def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Example, Tensor]]:
-        """One pass, as `amc.data.images.Images.batches`."""
+        """Yield one pass over all images in batches of `size`, shuffled if a seed is given."""
         mapping = torch.tensor(self.mapping)
         for inputs, targets in self.images.batches(size, shuffle_seed):
             yield inputs, mapping[targets]
 
     def take(self, count: int, seed: int) -> "MappedImages":
-        """Some of the images, as `amc.data.images.Images.take`."""
+        """Return `count` of the images, drawn by `amc.data.sampling.stratified`."""
         return MappedImages(self.images.take(count, seed), self.mapping)
 
     def example(self, count: int = 2) -> Example:
-        """The first inputs [count, C, H, W]."""
+        """Return the first inputs [count, C, H, W]."""
         return self.images.example(count)
 
 
@@ -101,6 +101,6 @@ def _plain(name: str) -> str:
 
 
 def _positions(names: Sequence[str]) -> dict[str, int]:
-    """Where each name is; one that several outputs share is left out."""
+    """Return the output of each name; a name that several outputs share is left out."""
     plain = [_plain(name) for name in names]
     return {name: output for output, name in enumerate(plain) if plain.count(name) == 1}

@@ -1,4 +1,4 @@
-"""In which order the folders of classes are numbered."""
+"""The order in which the folders of classes are numbered."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -10,21 +10,22 @@ from amc.utils.text import shortened
 
 NUMBERED = re.compile(r"(\D*)(\d+(?:\.\d+)?).*", re.DOTALL)
 SHOWN = 5  # classes in a message
+"""Number of classes shown in a message."""
 
 
 def in_order(names: Sequence[str], order: str) -> tuple[tuple[str, ...], str | None]:
-    """The names of folders in the order of their classes.
+    """Return the names of folders in the order of their classes.
 
     Args:
-        names: all of them.
-        order: `name` for the order of text, as torchvision's `ImageFolder` has it, `number` for that of the numbers
+        names: All names.
+        order: `name` for alphabetical order, as in torchvision's `ImageFolder`; `number` for the order of the numbers
             in the names.
 
     Returns:
-        The names, and a warning where the order of text is not that of the numbers.
+        The names, and a warning where alphabetical order is not that of the numbers.
 
     Raises:
-        UserError: an unknown order, or names without numbers.
+        UserError: The order is unknown, or names have no numbers.
     """
     ordered = look_up("class order", order, CLASS_ORDERS)(names)
     if order == "number" or not _numbered(names) or ordered == _by_number(names):
@@ -54,10 +55,11 @@ def _by_number(names: Sequence[str]) -> tuple[str, ...]:
 
 
 CLASS_ORDERS: dict[str, Callable[[Sequence[str]], tuple[str, ...]]] = {"name": _by_name, "number": _by_number}
+"""Orders of classes by name."""
 
 
 def _parts(name: str) -> tuple[str, Decimal] | None:
-    """The text before the first number of a name, and the number; a hyphen is a sign where it is the first letter."""
+    """Return the text before the first number of a name, and the number; a hyphen at the very beginning is a sign."""
     match = NUMBERED.fullmatch(name)
     if match is None:
         return None
@@ -67,7 +69,7 @@ def _parts(name: str) -> tuple[str, Decimal] | None:
 
 
 def _numbered(names: Sequence[str]) -> bool:
-    """Whether every name has a number, behind text that all of them share."""
+    """Return whether every name has a number, after text that all of them share."""
     parts = [_parts(name) for name in names]
     return None not in parts and len({part[0] for part in parts if part is not None}) == 1
 

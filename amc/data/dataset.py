@@ -1,4 +1,4 @@
-"""Images that are read one by one."""
+"""Datasets whose images are read one by one."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,26 +17,26 @@ class LabelledDataset(Protocol):
 
     @property
     def labels(self) -> Labels:
-        """The class of each image [N]; all zero where they are unknown."""
+        """The class of each image [N]; all zero where classes are unknown."""
         ...
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """The input of one image, float32 [C, H, W], and its target."""
+        """Return the input of one image, float32 [C, H, W], and its target."""
         ...
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Some images of a dataset, in the order of `indices`."""
+    """Some images of a dataset, in the order of `indices` [n]."""
 
     dataset: LabelledDataset
     indices: Indices
 
     @property
     def labels(self) -> Labels:
-        """The class of each selected image [N]."""
+        """The class of each selected image [n]."""
         return self.dataset.labels[self.indices]
 
     def __len__(self) -> int:
@@ -51,9 +51,9 @@ class PixelDataset:
     """Images that are in memory as bytes.
 
     Attributes:
-        pixels: [N, H, W] (grey) or [N, H, W, 3] (RGB).
-        labels: the class of each image [N].
-        preprocess: how pixels become an input.
+        pixels: Grey [N, H, W] or RGB [N, H, W, 3], 8 bits.
+        labels: The class of each image [N].
+        preprocess: How pixels become an input.
     """
 
     pixels: npt.NDArray[np.uint8]

@@ -11,13 +11,14 @@ from amc.data.sampling import Labels
 from amc.data.unsplit_data import UnsplitData
 
 LEVELS = 16  # the darkest pixel
+"""The darkest level of grey."""
 
 
 def digits(preprocess: Preprocess | None) -> UnsplitData:
-    """Half of the digits to train, a quarter each for val and test, every class in its share.
+    """Return half of the digits to train, a quarter each for val and test, with every class in its share.
 
-    The division is the same in every run, since the packaged weights were trained on its first
-    half: of each class, in stored order, two digits go to train, one to val and one to test.
+    The division is the same in every run, since the packaged weights were trained on its first half: of each class, in
+    stored order, two digits go to train, one to val and one to test.
     """
     from sklearn.datasets import load_digits  # takes a second, for the digits alone
 
@@ -33,7 +34,7 @@ def digits(preprocess: Preprocess | None) -> UnsplitData:
 
 
 def _order_in_class(labels: Labels) -> Labels:
-    """How many images of the same class come before each image [N]."""
+    """Return how many images of the same class come before each image [N]."""
     order = np.zeros_like(labels)
     for label in np.unique(labels):
         order[labels == label] = np.arange(np.count_nonzero(labels == label))

@@ -1,7 +1,8 @@
-"""A user's dataset as it was handed over, and a copy of it that this process reads.
+"""Datasets that open files, read safely by this process and by worker processes that are forked from it.
 
 Many datasets open their file at the first access. A process that is forked from one that has read shares the position
-in that file, and images come damaged. So this process reads a copy, and worker processes get what nobody has read.
+in that file, and images come damaged. So this process reads a copy, and worker processes get the original, which nobody
+has read.
 """
 
 from __future__ import annotations
@@ -19,20 +20,20 @@ from amc.utils.text import one_line
 
 T = TypeVar("T")
 SHARED = (Tensor, np.ndarray, bytes, FunctionType, ModuleType, type)
-"""What a copy has in common with its original: large, or not to be copied, and without a position."""
+"""Types whose objects a copy shares with its original: large, or not to be copied, and without a file position."""
 
 PLAIN = frozenset({str, int, float, bool, tuple, list, dict, type(None)})
-"""Types of which there may be millions, for a quick answer."""
+"""Types of which there may be millions of objects, recognised first for speed."""
 
 
 class ForkSafe(Generic[T]):
-    """Something that may open files as it is used.
+    """A dataset or loader that may open files as it is used, and the copy of it that this process reads.
 
     Args:
-        original: what was handed over.
+        original: The object as the user handed it over.
 
     Attributes:
-        fault: why it can't be copied, as an open file can't; it is then read by this process alone. None where it can.
+        fault: Why it can't be copied, such as an open file; it is then read by this process alone. None where it can.
     """
 
     def __init__(self, original: T) -> None:
@@ -46,16 +47,16 @@ class ForkSafe(Generic[T]):
 
     @property
     def untouched(self) -> T:
-        """What was handed over: for worker processes."""
+        """The original, for worker processes."""
         return self._original
 
     @property
     def here(self) -> T:
-        """What to read in this process: the copy, or in a worker process of a `DataLoader` the original."""
+        """The object to read in this process: the copy, or in a worker process of a `DataLoader` the original."""
         return self._copy if get_worker_info() is None else self._original
 
     def __reduce__(self) -> tuple[type[ForkSafe[T]], tuple[T]]:
-        """On the way to another process it is what it was before anything was read."""
+        """Send the original to another process, as it was before anything was read."""
         return ForkSafe, (self._original,)
 
 
@@ -74,7 +75,7 @@ class _Pickler(pickle.Pickler):
         self.shared: list[Any] = []
 
     def persistent_id(self, thing: Any) -> int | None:
-        """Shared objects are replaced by their place in a list."""
+        """Replace shared objects by their place in a list."""
         if type(thing) in PLAIN or not isinstance(thing, SHARED):
             return None
         self.shared.append(thing)
@@ -87,5 +88,5 @@ class _Unpickler(pickle.Unpickler):
         self._shared = shared
 
     def persistent_load(self, place: int) -> Any:
-        """The object in that place."""
+        """Return the shared object in that place."""
         return self._shared[place]

@@ -1,4 +1,4 @@
-"""Files and folders that notebooks, file managers and archives leave beside the images."""
+"""Files and folders that are not part of the data: hidden ones, and what file managers and archives leave behind."""
 
 LEFT_BY_PROGRAMS = frozenset(
     {
@@ -15,9 +15,9 @@ LEFT_BY_PROGRAMS = frozenset(
         "thumbs.db",
     }
 )
-"""Names in lower case."""
+"""Names, in lower case, of files and folders that programs leave behind."""
 
 
 def is_ignored(name: str) -> bool:
-    """Whether a file or folder of that name is hidden, or is one that programs leave behind."""
+    """Return whether a file or folder of that name is hidden, or is one that programs leave behind."""
     return name.startswith((".", "~$")) or name.casefold() in LEFT_BY_PROGRAMS

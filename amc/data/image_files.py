@@ -1,4 +1,4 @@
-"""Images that are files."""
+"""A dataset of image files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +13,12 @@ from amc.data.sampling import Labels
 
 @dataclass(frozen=True)
 class FileDataset:
-    """Image files.
+    """Image files with their classes, each decoded when it is asked for.
 
     Attributes:
-        paths: one file for each image.
-        labels: the class of each image [N].
-        preprocess: how an image becomes an input.
+        paths: One file for each image.
+        labels: The class of each image [N].
+        preprocess: How an image becomes an input.
     """
 
     paths: tuple[Path, ...]
@@ -29,10 +29,10 @@ class FileDataset:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """As `LabelledDataset`.
+        """Return the input of one image, float32 [C, H, W], and its class.
 
         Raises:
-            UserError: the file is no image, or is damaged.
+            UserError: The file is no image, or is damaged.
         """
         path = self.paths[index]
         try:

@@ -16,16 +16,16 @@ from amc.utils.text import shortened
 
 
 def image_folder(root: Path, preprocess: Preprocess | None, class_order: str = "name") -> UnsplitData:
-    """Find the images; classes are the folders' names in the order of `class_order`. No image is read.
+    """Find the images of a folder; no image is read. Classes are the folders' names in the order of `class_order`.
 
     Args:
-        root: the folder.
-        preprocess: how an image becomes an input.
-        class_order: a name in `amc.data.class_order.CLASS_ORDERS`.
+        root: The folder.
+        preprocess: How an image becomes an input.
+        class_order: A name in `amc.data.class_order.CLASS_ORDERS`.
 
     Raises:
-        UserError: how images become inputs is unknown, a folder is missing or without images, or
-            the splits have different classes.
+        UserError: How images become inputs is unknown, a folder is missing or without images, or the splits have
+            different classes.
     """
     if preprocess is None:
         raise UserError(

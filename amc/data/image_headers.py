@@ -1,4 +1,4 @@
-"""Whether image files can be read, from a look at their beginnings and ends."""
+"""The check that image files can be read, from a look at their beginnings and ends."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -13,19 +13,22 @@ from amc.utils.progress_bar import progress_bar
 from amc.utils.text import one_line
 
 TAIL = 64  # bytes: files may have a few more behind their end
+"""Bytes at the end of a file among which the mark of its format must lie: some files have a few more after it."""
 STEP = 100  # images between two moves of the bar
+"""Number of images between two updates of the progress bar."""
 STRIPS, TILES = (273, 279), (324, 325)  # tags of TIFF: where the parts of an image begin, and their bytes
+"""Tags of TIFF that hold where the pieces of an image begin, and their bytes."""
 
 
 def check_images(paths: Sequence[Path], title: str | None) -> None:
-    """Open every file, without decoding its pixels unless its end looks cut off.
+    """Open every file; its pixels are decoded only where its end looks cut off.
 
     Args:
-        paths: image files.
-        title: what a progress bar says; None for no bar.
+        paths: Image files.
+        title: Text of a progress bar; None for no bar.
 
     Raises:
-        UserError: some can't be read; it names the first, and says how many others there are.
+        UserError: Some files can't be read; the message names the first, and how many others there are.
     """
     faults: list[tuple[Path, str]] = []
     with progress_bar(title or "", len(paths), quiet=title is None) as bar:
@@ -38,13 +41,13 @@ def check_images(paths: Sequence[Path], title: str | None) -> None:
 
 
 def unreadable(path: Path, fault: str, others: int = 0) -> UserError:
-    """What is told of a file that can't be read as an image, and of how many others likewise."""
+    """Return the error for a file that can't be read as an image, and for the number of `others` likewise."""
     likewise = f"; {others:,} more can't be read either" if others else ""
     return UserError(f"{path} can't be read as an image: {fault}; repair or remove the file{likewise}")
 
 
 def why(error: Exception) -> str:
-    """What is wrong with an image file, from what reading it raised."""
+    """Return what is wrong with an image file, from the exception that reading it raised."""
     if isinstance(error, UnidentifiedImageError):
         return "it holds no image, or only the beginning of one"
     return str(error) if isinstance(error, UserError) else one_line(error)
@@ -66,7 +69,7 @@ def _fault(path: Path) -> str | None:
 
 
 def _looks_cut_off(image: Image.Image, file: BufferedReader, size: int) -> bool:
-    """Whether the end of a file is not what its format has there; True for a whole file is no harm."""
+    """Return whether the end of a file is not what its format has there; True for a whole file does no harm."""
     place = file.tell()
     look = LOOKS_CUT_OFF.get(image.format or "", lambda *_: False)
     result = look(image, file, size)
@@ -75,7 +78,7 @@ def _looks_cut_off(image: Image.Image, file: BufferedReader, size: int) -> bool:
 
 
 def _lacks(end: bytes) -> Callable[[Image.Image, BufferedReader, int], bool]:
-    """A look for the mark that a format ends with."""
+    """Return a check for the mark with which a format ends."""
 
     def look(_: Image.Image, file: BufferedReader, size: int) -> bool:
         file.seek(max(size - TAIL, 0))
@@ -85,7 +88,7 @@ def _lacks(end: bytes) -> Callable[[Image.Image, BufferedReader, int], bool]:
 
 
 def _says_more(begin: int, ahead: int) -> Callable[[Image.Image, BufferedReader, int], bool]:
-    """A look at the size that is written at byte `begin`, which counts all but `ahead` bytes."""
+    """Return a check for the size that is written at byte `begin`, which counts all but `ahead` bytes."""
 
     def look(_: Image.Image, file: BufferedReader, size: int) -> bool:
         file.seek(begin)
@@ -95,7 +98,7 @@ def _says_more(begin: int, ahead: int) -> Callable[[Image.Image, BufferedReader,
 
 
 def _tiff_needs(image: Image.Image) -> int:
-    """The bytes up to the end of the last part of a TIFF."""
+    """Return the bytes up to the end of the last piece of a TIFF."""
     tags = image.tag_v2  # type: ignore[attr-defined]
     ends = [
         begin + count
@@ -114,4 +117,4 @@ LOOKS_CUT_OFF: dict[str, Callable[[Image.Image, BufferedReader, int], bool]] = {
     "PPM": lambda image, _, size: size < image.width * image.height * len(image.getbands()),
     "TIFF": lambda image, _, size: size < _tiff_needs(image),
 }
-"""By format, of the image, its file and the file's size in bytes."""
+"""Checks by format; each gets the image, its file and the file's size in bytes."""

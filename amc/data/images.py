@@ -1,4 +1,4 @@
-"""What every split of the data offers, wherever its images are kept."""
+"""The interface of every split of the data, wherever its images are stored."""
 
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -9,32 +9,32 @@ from torch import Tensor
 class Images(Protocol):
     """Images with their targets, read in batches as often as one likes.
 
-    Inputs are normalised float32 [B, C, H, W], targets int64 [B]; a user's `DataLoader` may have
-    other inputs, several of them, and other targets (`amc.data.user_loader`).
+    Inputs are normalised float32 [B, C, H, W], targets int64 [B]; a user's `DataLoader` may have other inputs, several
+    of them, and other targets (`amc.data.user_loader`).
     """
 
     def __len__(self) -> int:
-        """The number of images."""
+        """Return the number of images."""
         ...
 
     def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Any, Tensor]]:
-        """One pass over all images, `size` at a time; the last batch may be smaller.
+        """Yield one pass over all images, `size` at a time; the last batch may be smaller.
 
-        In their stored order, or in a random one that follows from `shuffle_seed`.
+        The order is the stored one, or a random one that follows from `shuffle_seed`.
 
         Raises:
-            UserError: an image can't be read.
+            UserError: An image can't be read.
         """
         ...
 
     def take(self, count: int, seed: int) -> "Images":
-        """Some of the images, drawn by `amc.data.sampling.stratified`.
+        """Return `count` of the images, drawn by `amc.data.sampling.stratified`.
 
         Raises:
-            UserError: there are fewer than `count`.
+            UserError: There are fewer than `count`.
         """
         ...
 
     def example(self, count: int = 2) -> Any:
-        """The inputs of the first `count` images, without reading the others."""
+        """Return the inputs of the first `count` images, without reading the others."""
         ...

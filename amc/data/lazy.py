@@ -11,15 +11,16 @@ from amc.data.streamed import StreamedImages
 from amc.utils.progress_bar import progress_bar
 
 DECODE_BATCH = 64
+"""Images that are decoded at a time."""
 
 
 class LazyImages:
-    """Reads nothing until its images are needed; then keeps them in memory if they fit.
+    """Images of which nothing is read until they are needed; then they stay in memory if they fit.
 
     Args:
-        streamed: where the images come from.
-        memory_limit_bytes: what the inputs may take; larger ones are streamed in every pass.
-        title: what the progress bar says, on standard error if that is a terminal; None for no bar.
+        streamed: Where the images come from.
+        memory_limit_bytes: Bytes that the inputs may take; larger ones are streamed in every pass.
+        title: Text of the progress bar on standard error; None for no bar.
     """
 
     def __init__(self, streamed: StreamedImages, memory_limit_bytes: int, title: str | None) -> None:
@@ -32,7 +33,7 @@ class LazyImages:
         """The images themselves, read into memory if they fit.
 
         Raises:
-            UserError: an image can't be read.
+            UserError: An image can't be read.
         """
         if self._streamed.input_bytes > self._memory_limit_bytes:
             return self._streamed
@@ -42,17 +43,17 @@ class LazyImages:
         return len(self._streamed)
 
     def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-        """One pass, as `amc.data.images.Images.batches`; the first one reads."""
+        """Yield one pass over all images in batches of `size`, shuffled if a seed is given; the first one reads."""
         return self.loaded.batches(size, shuffle_seed)
 
     def take(self, count: int, seed: int) -> "LazyImages | ResidentImages":
-        """Some of the images, as `amc.data.images.Images.take`; reads nothing."""
+        """Return `count` of the images, drawn by `amc.data.sampling.stratified`, without reading any."""
         if "loaded" in self.__dict__ and isinstance(self.loaded, ResidentImages):
             return self.loaded.take(count, seed)
         return LazyImages(self._streamed.take(count, seed), self._memory_limit_bytes, self._title)
 
     def example(self, count: int = 2) -> Tensor:
-        """The first inputs [count, C, H, W]; reads these alone."""
+        """Return the first inputs [count, C, H, W]; no others are read."""
         return self._streamed.example(count)
 
 

@@ -1,4 +1,4 @@
-"""Data by the words that a user gives for it."""
+"""Data, found by the words that a user gives for it, and its splits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,24 +27,25 @@ from amc.utils.text import did_you_mean
 from amc.utils.user_file import FORM, is_user_function
 
 DATA: dict[str, Callable[[Preprocess | None], UnsplitData]] = {"digits": digits, "cifar10": cifar10}
+"""Functions that return data, by the name that a user gives."""
 IMAGE_FOLDER = "imagefolder:"
 MEMORY_LIMIT_BYTES = 4_000_000_000
+"""Bytes that a split's inputs may take in memory; larger splits are read anew in every pass."""
 
 
 @dataclass(frozen=True)
 class Splits:
-    """The images of one run.
+    """The images of one run, by what they may be used for.
 
     Attributes:
-        train: for training; nothing is read until it is used.
-        calibration: some of `train`, for statistics and least squares.
-        reward: what a search may score networks on; none of them is in `train`.
-        test: for the final score alone; nothing is read until it is used.
-        class_names: by target; None if unknown.
-        reward_from_train: the reward images were taken out of the training images, since the
-            data has no val split: a network that was trained on them flatters itself.
-        notes: what there is to tell of the data, such as files that were passed over, a line each.
-        source: the words that `load_data` found the images by; empty where they came another way.
+        train: Images to train on; nothing is read until they are used.
+        calibration: Some images of `train`, for statistics and least squares.
+        reward: Images on which a search may score networks; none of them is in `train`.
+        test: Images for the final score alone; nothing is read until they are used.
+        class_names: Names of the classes by target; None if unknown.
+        reward_from_train: Whether the reward images were taken out of the training images, since the data has no val
+            split: a network that was trained on them flatters itself.
+        notes: Lines about the data for the user, such as files that were passed over.
     """
 
     train: Images
@@ -71,19 +72,18 @@ def load_data(
     Image files of the other splits are opened too, so that broken ones are found now (`amc.data.broken_files`).
 
     Args:
-        spec: `digits`, `cifar10`, `imagefolder:PATH`, or `path/to/file.py:function`
-            (`amc.data.user_data`).
-        preprocess: how images become inputs; None for the data's own way, which an image folder
-            lacks. A user's function does it itself.
-        sizes: how many images each split shall have.
-        seed: equal seeds make equal splits.
-        progress: whether bars are shown on standard error while images are read.
-        memory_limit_bytes: a split whose inputs take more is read anew in every pass.
-        class_order: how the folders of an image folder's classes are numbered: `name` for the order of text,
-            `number` for that of the numbers in their names.
+        spec: `digits`, `cifar10`, `imagefolder:PATH`, or `path/to/file.py:function` (`amc.data.user_data`).
+        preprocess: How images become inputs; None for the data's own way, which an image folder lacks. A user's
+            function does it itself.
+        sizes: How many images each split shall have.
+        seed: Seed of the random splits.
+        progress: Whether bars are shown on standard error while images are read.
+        memory_limit_bytes: Bytes that a split's inputs may take in memory; larger splits are read anew in every pass.
+        class_order: How the folders of an image folder's classes are numbered: `name` for alphabetical order, `number`
+            for the order of the numbers in their names.
 
     Raises:
-        UserError: unknown data, data that can't be found or read, or splits that can't be made.
+        UserError: The data is unknown, can't be found or read, or can't be split.
     """
     unsplit = _find(spec, preprocess, class_order)
     parts = partition({name: _labels(source) for name, source in unsplit.sources.items()}, sizes, seed)
@@ -120,7 +120,7 @@ def _find(spec: str, preprocess: Preprocess | None, class_order: str) -> Unsplit
 
 
 def _folder(path: str) -> Path:
-    """The folder at `path`, where `~` is the user's own."""
+    """Return the folder at `path`, where `~` is the user's home."""
     if not path:
         raise UserError(f"expected a folder behind {IMAGE_FOLDER}, got none; {IMAGE_FOLDER}. is the one you are in")
     try:

@@ -1,4 +1,4 @@
-"""From an image in any of Pillow's modes to 8 bits of grey or RGB."""
+"""Images in any of Pillow's modes converted to 8 bits of grey or RGB."""
 
 from typing import Any
 
@@ -8,17 +8,19 @@ from PIL import Image
 from amc.utils.errors import UserError
 
 IN_8_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "HSV")
+"""Modes of Pillow with at most 8 bits a channel."""
 SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
+"""Modes of Pillow with 16 bits of grey."""
 READ_AS_16_BITS = ("PNG", "PPM")
 """Formats of at most 16 bits, whose grey Pillow may give as 32-bit integers from 0 to 65,535."""
 BITS_PER_SAMPLE = 258  # a tag of TIFF
 
 
 def check_mode(image: Image.Image) -> None:
-    """Look at the header alone.
+    """Check, from the header alone, that the range of an image's pixels is known.
 
     Raises:
-        UserError: the range of the pixels is unknown, as that of 32-bit integers and of floats.
+        UserError: The range is unknown, as that of 32-bit integers and of floats.
     """
     if image.mode in (*IN_8_BITS, *SIXTEEN_BITS) or _is_16_bits_in_32(image):
         return
@@ -27,14 +29,14 @@ def check_mode(image: Image.Image) -> None:
 
 
 def as_8_bits(image: Image.Image, channels: int) -> Image.Image:
-    """The image as 8-bit grey (1 channel) or RGB (3).
+    """Return the image as 8-bit grey (1 channel) or RGB (3).
 
     16 bits are scaled by 1/257, so that black and white stay what they are. Colour of 16 bits comes from Pillow with
-    its upper 8. Transparency is dropped, palettes are looked up and colours converted as torchvision's `ImageFolder`
-    does it.
+    its upper 8. Transparency is dropped, palettes are looked up and colours converted as in torchvision's
+    `ImageFolder`.
 
     Raises:
-        UserError: as `check_mode`.
+        UserError: The range of the pixels is unknown, as for `check_mode`.
     """
     check_mode(image)
     if image.mode in SIXTEEN_BITS or image.mode == "I":
@@ -50,7 +52,7 @@ def _is_16_bits_in_32(image: Image.Image) -> bool:
 
 
 def _most(image: Image.Image) -> int:
-    """White: 65,535, or less in a TIFF of fewer bits."""
+    """Return the value of white: 65,535, or less in a TIFF of fewer bits."""
     tags: Any = getattr(image, "tag_v2", {})
     (bits,) = tags.get(BITS_PER_SAMPLE, (16,))
     return int(2**bits) - 1

@@ -1,4 +1,4 @@
-"""From an image file to the tensor that a network expects."""
+"""How an image becomes the tensor that a network expects."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -16,18 +16,16 @@ SCALE = "pixels are scaled to [0, 1] first, so divide what is meant for 0 to 255
 
 @dataclass(frozen=True)
 class Preprocess:
-    """How images become inputs: resize, centre crop, scale to [0, 1], normalise.
+    """The steps from an image to an input: resize, centre crop, scale to [0, 1], normalise.
 
-    The steps are those of torchvision's classification weights.
+    They are those of torchvision's classification weights.
 
     Attributes:
-        image_size: height and width of the input, in pixels.
-        mean: subtracted from each channel, in [0, 1]; its length is the number of channels,
-            1 (grey) or 3 (RGB).
-        std: what each channel is then divided by, in [0, 1].
-        resize_size: length of the image's shorter side before the crop, in pixels; None for
-            `image_size`.
-        interpolation: how pixels are resized.
+        image_size: Height and width of the input, in pixels.
+        mean: Number subtracted from each channel, in [0, 1]; there is one (grey) or three (RGB).
+        std: Number by which each channel is then divided, in (0, 1].
+        resize_size: Length of the image's shorter side before the crop, in pixels; None for `image_size`.
+        interpolation: How pixels are resized.
 
     Raises:
         UserError: `mean` and `std` are not both of 1 or 3 numbers in [0, 1], or a size or `std` is not positive.
@@ -54,19 +52,19 @@ class Preprocess:
 
     @property
     def channels(self) -> int:
-        """1 (grey) or 3 (RGB)."""
+        """The number of channels of an input: 1 (grey) or 3 (RGB)."""
         return len(self.mean)
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """The input of one image: channels, height, width."""
+        """The shape of one image's input: channels, height, width."""
         return self.channels, self.image_size, self.image_size
 
     def __call__(self, image: Image.Image) -> Tensor:
-        """The input [C, image_size, image_size] of one image, float32.
+        """Return the input [C, image_size, image_size] of one image, float32.
 
         Raises:
-            UserError: its pixels are of unknown range, see `amc.data.pixels`.
+            UserError: The range of its pixels is unknown (`amc.data.pixels`).
         """
         from torchvision.transforms import InterpolationMode  # seconds, which a search on tensors need not wait for
         from torchvision.transforms import functional as F

@@ -1,4 +1,4 @@
-"""Positions in files are not shared with the process that a worker process was forked from."""
+"""Files that a worker process inherited, opened anew, so that it does not share their positions with its parent."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ STANDARD_ERROR = 2
 
 @dataclass(frozen=True)
 class ReopenFiles:
-    """What a worker process of a `DataLoader` begins with: files of its own, then what the user asks for.
+    """The first work of a worker process of a `DataLoader`: open files anew, then do what the user asks for.
 
     A dataset may keep its open file where no copy of it reaches, as in a global variable.
     """
@@ -22,16 +22,16 @@ class ReopenFiles:
     then: Callable[[int], None] | None = None
 
     def __call__(self, worker: int) -> None:
-        """Begin worker number `worker`."""
+        """Prepare worker number `worker`."""
         reopen_files()
         if self.then is not None:
             self.then(worker)
 
 
 def reopen_files() -> None:
-    """Open every file anew that this process inherited open for reading, at the same place and under the same number.
+    """Open every inherited file for reading anew, at the same place and under the same number.
 
-    Does nothing where processes are not forked, or their open files are not listed.
+    It does nothing where processes are not forked, or their open files are not listed.
     """
     if sys.platform != "linux":
         return

@@ -11,11 +11,11 @@ from amc.data.sampling import stratified
 
 @dataclass(frozen=True)
 class ResidentImages:
-    """All inputs and targets of a split.
+    """All inputs and targets of a split, as tensors in memory.
 
     Attributes:
-        inputs: normalised, float32 [N, C, H, W].
-        targets: int64 [N].
+        inputs: Normalised inputs, float32 [N, C, H, W].
+        targets: Targets, int64 [N].
     """
 
     inputs: Tensor
@@ -25,7 +25,7 @@ class ResidentImages:
         return len(self.inputs)
 
     def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-        """One pass, as `amc.data.images.Images.batches`; in stored order the batches are views."""
+        """Yield one pass over all images in batches of `size`: views in stored order, or shuffled if seeded."""
         if shuffle_seed is None:
             yield from zip(torch.split(self.inputs, size), torch.split(self.targets, size), strict=True)
             return
@@ -35,19 +35,19 @@ class ResidentImages:
             yield part.inputs, part.targets
 
     def take(self, count: int, seed: int) -> "ResidentImages":
-        """Copies of some of the images, as `amc.data.images.Images.take`."""
+        """Return copies of `count` of the images, drawn by `amc.data.sampling.stratified`."""
         return self.at(torch.from_numpy(stratified(self.targets.cpu().numpy(), count, seed)))
 
     def at(self, places: Tensor) -> "ResidentImages":
-        """Copies of the images at `places`, int64 `(n,)`, in that order."""
+        """Return copies of the images at `places`, int64 [n], in that order."""
         return ResidentImages(self.inputs[places], self.targets[places])
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "ResidentImages":
-        """The images on a device and in a number format; images `(n, c, h, w)` with their channels last."""
+        """Return the images on a device and in a number format; inputs [N, C, H, W] get channels last in memory."""
         layout = torch.channels_last if self.inputs.ndim == 4 else torch.preserve_format
         inputs = self.inputs.to(device, dtype, memory_format=layout)
         return ResidentImages(inputs, self.targets.to(device))
 
     def example(self, count: int = 2) -> Tensor:
-        """The first inputs [count, C, H, W]."""
+        """Return the first inputs [count, C, H, W]."""
         return self.inputs[:count]

@@ -1,4 +1,4 @@
-"""Drawing some of many images."""
+"""Random samples in which every class has its share."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,19 +6,21 @@ import numpy.typing as npt
 from amc.utils.errors import UserError
 
 Indices = npt.NDArray[np.int64]
+"""Positions of images, int64 [n]."""
 Labels = npt.NDArray[np.int64]
+"""The class of each image, int64 [N]."""
 
 
 def stratified(labels: Labels, count: int, seed: int) -> Indices:
     """Draw positions such that every class has its share, to within one image.
 
-    Shares are rounded by largest remainders; which images of a class, and the order of all of
-    them, are random.
+    Shares are rounded by largest remainders; which images of a class are drawn, and the order of all of them, is
+    random.
 
     Args:
-        labels: the class of each image [N]; all equal where classes are unknown.
-        count: how many to draw.
-        seed: equal seeds draw equal images.
+        labels: The class of each image [N]; all equal where classes are unknown.
+        count: How many to draw.
+        seed: Seed of the draw.
 
     Returns:
         Positions in `labels`, each at most once [count].

@@ -1,4 +1,4 @@
-"""Which folder of an image folder is which split."""
+"""The folders of an image folder that hold its splits."""
 
 from pathlib import Path
 
@@ -7,8 +7,9 @@ from amc.utils.errors import UserError
 from amc.utils.text import shortened
 
 SPLITS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
-"""Names that the folder of a split may have."""
+"""Names that the folder of each split may have."""
 NAMES = frozenset(name for names in SPLITS.values() for name in names)
+"""All names that are read as splits."""
 MEANT = {
     "train": "train",
     "training": "train",
@@ -26,11 +27,11 @@ MEANT = {
     "testset": "test",
     "test_set": "test",
 }
-"""What folders are probably meant to be, by name in lower case."""
+"""The split that a folder is probably meant to be, by its name in lower case."""
 
 
 def find_splits(root: Path) -> tuple[dict[str, Path], list[str]]:
-    """The folders of `train`, and of `val`, `test` or both, and what is to be said of them.
+    """Return the folders of `train`, and of `val`, `test` or both, and lines about them for the user.
 
     Raises:
         UserError: train is missing, val and test both are, or one of them is there under two names.
@@ -48,10 +49,10 @@ def find_splits(root: Path) -> tuple[dict[str, Path], list[str]]:
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """The folders in a folder without litter, by name.
+    """Return the folders in a folder, sorted by name, without those that are ignored.
 
     Raises:
-        UserError: one of them is a link that leads nowhere, or the folder can't be read.
+        UserError: One of them is a link that leads nowhere, or the folder can't be read.
     """
     try:
         entries = sorted(entry for entry in folder.iterdir() if not is_ignored(entry.name))
@@ -72,7 +73,7 @@ def _folder(root: Path, split: str) -> Path | None:
 
 
 def _renamed(root: Path, taken: set[Path]) -> list[str]:
-    """What to rename where folders are probably meant as splits."""
+    """Return what to rename where folders are probably meant as splits."""
     return [
         f"rename {folder} to {MEANT[folder.name.casefold()]} if that is what it holds"
         for folder in folders_in(root)
@@ -81,7 +82,7 @@ def _renamed(root: Path, taken: set[Path]) -> list[str]:
 
 
 def _advice(root: Path) -> str:
-    """What to do about a folder without train/."""
+    """Return what to do about a folder without train/."""
     if root.is_file():
         return f"{root} is a file: unpack it and give the folder"
     if not root.is_dir():

@@ -1,4 +1,4 @@
-"""Who gets which image: the one place where splits are made."""
+"""The division of images into train, calibration, reward and test: the one place where splits are made."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,9 @@ from amc.data.sampling import Indices, Labels, stratified
 from amc.utils.errors import UserError
 
 CALIBRATION_IMAGES = 1000
+"""How many training images are used for calibration by default."""
 REWARD_SHARE = 0.1  # of the training images, where the data has no val split
+"""Share of the training images that are used for the reward, where the data has no val split."""
 
 
 @dataclass(frozen=True)
@@ -17,10 +19,10 @@ class SplitSizes:
     """How many images each split shall have.
 
     Attributes:
-        calibration: None for 1,000, or all training images where there are fewer.
-        reward: None for all there are; a tenth of the training images where the data has no val
+        calibration: Calibration images; None for 1,000, or all training images where there are fewer.
+        reward: Reward images; None for all there are, or a tenth of the training images where the data has no val
             split.
-        test: None for all there are.
+        test: Test images; None for all there are.
     """
 
     calibration: int | None = None
@@ -30,11 +32,11 @@ class SplitSizes:
 
 @dataclass(frozen=True)
 class Subset:
-    """Some images of one folder of the data.
+    """Some images of one source of the data.
 
     Attributes:
         source: `train`, `val` or `test`.
-        indices: positions in that source [n].
+        indices: Positions in that source [n].
     """
 
     source: str
@@ -43,7 +45,7 @@ class Subset:
 
 @dataclass(frozen=True)
 class Partition:
-    """Which images make which split.
+    """The division of all images into splits.
 
     `calibration` is a part of `train`; apart from that, no image is in two splits.
     """
@@ -56,18 +58,18 @@ class Partition:
 
 
 def partition(labels: Mapping[str, Labels], sizes: SplitSizes, seed: int) -> Partition:
-    """Make the splits.
+    """Divide the images into splits.
 
-    With val and test, those are reward and test. With val alone, its two random halves are. With
-    test alone, the reward images are taken out of the training images.
+    With val and test, those are reward and test. With val alone, its two random halves are. With test alone, the reward
+    images are taken out of the training images.
 
     Args:
-        labels: the classes of all images of `train`, and of `val`, `test` or both [N] each.
-        sizes: how many images each split shall have.
-        seed: equal seeds make equal splits.
+        labels: The classes [N] of all images of `train`, and of `val`, `test` or both.
+        sizes: How many images each split shall have.
+        seed: Seed of the random choices.
 
     Raises:
-        UserError: a split is larger than what there is, or val and test are both missing.
+        UserError: A split is larger than what there is, or val and test are both missing.
     """
     train = _all(labels, "train")
     reward_from_train = "val" not in labels
@@ -104,14 +106,14 @@ def _all(labels: Mapping[str, Labels], source: str) -> Subset:
 
 
 def _divided(labels: Mapping[str, Labels], source: str, count: int, seed: int) -> tuple[Subset, Subset]:
-    """`count` random images and the others, both in their stored order."""
+    """Return `count` random images and the others, both in their stored order."""
     drawn = np.sort(stratified(labels[source], count, seed))
     others = np.setdiff1d(np.arange(len(labels[source])), drawn)
     return Subset(source, drawn), Subset(source, others)
 
 
 def _some(name: str, part: Subset, labels: Mapping[str, Labels], count: int | None, seed: int) -> Subset:
-    """`count` images of the part in random order; all in their stored order for None."""
+    """Return `count` images in random order; all in their stored order for None."""
     available = len(part.indices)
     if count is None or count == available:
         return part

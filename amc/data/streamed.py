@@ -15,7 +15,9 @@ from amc.utils.errors import UserError
 from amc.utils.text import one_line
 
 MAX_WORKERS = 8
+"""The most worker processes that read images."""
 WORKER_THRESHOLD_BYTES = 100_000_000  # less is read before worker processes have started
+"""Bytes of inputs above which worker processes are used: less is read before they have started."""
 
 Item = tuple[Tensor, int]
 Batch = tuple[Tensor, Tensor]
@@ -23,11 +25,11 @@ Batch = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class StreamedImages:
-    """A dataset that is read through torch's `DataLoader`, in worker processes if it is large.
+    """A dataset that is read through PyTorch's `DataLoader`, in worker processes if it is large.
 
     Attributes:
-        dataset: what is read.
-        one_process: whether it is read by this process alone, however large it is.
+        dataset: The dataset.
+        one_process: Whether this process alone reads it, however large it is.
     """
 
     dataset: LabelledDataset
@@ -38,11 +40,11 @@ class StreamedImages:
 
     @property
     def input_bytes(self) -> int:
-        """What all inputs would take in memory, in bytes; reads the first image."""
+        """Bytes that all inputs would take in memory, from the size of the first, which is read."""
         return self.example(1).nbytes * len(self)
 
     def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[Batch]:
-        """One pass, as `amc.data.images.Images.batches`."""
+        """Yield one pass over all images in batches of `size`, shuffled if a seed is given."""
         in_workers = not self.one_process and self.input_bytes > WORKER_THRESHOLD_BYTES
         loader: DataLoader[Batch | UserError] = DataLoader(
             _Guarded(self.dataset),  # type: ignore[arg-type]  # a map-style dataset by its methods
@@ -59,11 +61,11 @@ class StreamedImages:
             yield batch
 
     def take(self, count: int, seed: int) -> "StreamedImages":
-        """Some of the images, as `amc.data.images.Images.take`."""
+        """Return `count` of the images, drawn by `amc.data.sampling.stratified`."""
         return StreamedImages(Selection(self.dataset, stratified(self.dataset.labels, count, seed)), self.one_process)
 
     def example(self, count: int = 2) -> Tensor:
-        """The first inputs [count, C, H, W]."""
+        """Return the first inputs [count, C, H, W]."""
         guarded = _Guarded(self.dataset)
         batch = _collate([guarded[index] for index in range(min(count, len(self)))])
         if isinstance(batch, UserError):
@@ -73,7 +75,7 @@ class StreamedImages:
 
 @dataclass(frozen=True)
 class _Guarded:
-    """A dataset that returns its errors: raised in a worker process they would come as tracebacks."""
+    """A dataset that returns its errors, which a worker process would otherwise turn into tracebacks."""
 
     dataset: LabelledDataset
 
@@ -90,7 +92,7 @@ class _Guarded:
 
 
 def _usable_cores() -> int:
-    """How many cores this process may use, which can be fewer than there are."""
+    """Return how many cores this process may use, which can be fewer than there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -1,4 +1,4 @@
-"""What a provider of data hands over before splits are made."""
+"""Data as its source delivers it, before it is divided into splits."""
 
 from dataclasses import dataclass
 
@@ -6,16 +6,17 @@ from amc.data.dataset import LabelledDataset
 from amc.data.user_loader import LoaderImages
 
 Source = LabelledDataset | LoaderImages
+"""Images of one source, by index or as a loader."""
 
 
 @dataclass(frozen=True)
 class UnsplitData:
-    """The data as it came.
+    """The images of `train`, and of `val`, `test` or both, as they came.
 
     Attributes:
-        sources: `train`, and `val`, `test` or both.
-        class_names: by target; None if unknown.
-        notes: what the user is to be told, a line each.
+        sources: Images by `train`, `val` and `test`.
+        class_names: Names of the classes by target; None if unknown.
+        notes: Lines that the user should read.
     """
 
     sources: dict[str, Source]

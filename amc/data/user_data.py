@@ -22,9 +22,9 @@ class UserDataset:
     """A user's map-style dataset of (input, class) pairs, checked as it is read.
 
     Attributes:
-        dataset: what the user's function returned.
-        labels: the class of each image [N]; all zero where they are unknown.
-        name: what messages call it.
+        dataset: The dataset that the user's function returned.
+        labels: The class of each image [N]; all zero where they are unknown.
+        name: How messages call it.
     """
 
     dataset: ForkSafe[Any]
@@ -35,10 +35,10 @@ class UserDataset:
         return len(self.labels)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """As `LabelledDataset`.
+        """Return the input of one image, float32 [C, H, W], and its class.
 
         Raises:
-            UserError: the item is no pair of a float tensor [C, H, W] and an integer.
+            UserError: The item is no pair of a float tensor [C, H, W] and an integer.
         """
         item = self.dataset.here[index]
         if not isinstance(item, tuple | list) or len(item) != 2:
@@ -54,14 +54,14 @@ class UserDataset:
 
 
 def user_data(spec: str) -> UnsplitData:
-    """Call the function and check what it returns.
+    """Call the user's function and check what it returns.
 
-    It returns a mapping with `train`, and `val`, `test` or both, each a map-style dataset of
-    (input, class) pairs or a `DataLoader`. A dataset may have `targets` (the class of each image)
-    and `classes` (their names), as torchvision's have.
+    It returns a mapping with `train`, and `val`, `test` or both, each a map-style dataset of (input, class) pairs or a
+    `DataLoader`. A dataset may have `targets` (the class of each image) and `classes` (their names), as torchvision's
+    have.
 
     Raises:
-        UserError: the function failed or returned something else.
+        UserError: The function failed or returned something else.
     """
     content = call_function(spec)
     if not isinstance(content, Mapping) or not {"train"} < set(content) <= {"train", "val", "test"}:
@@ -102,7 +102,7 @@ def _check_not_empty(count: int, name: str) -> None:
 
 
 def _class_names(part: Source) -> Any:
-    """What the data says that its classes are called; a loader says nothing."""
+    """Return the names of the data's classes, if it has them; a loader has none."""
     return getattr(part.dataset.here, "classes", None) if isinstance(part, UserDataset) else None
 
 

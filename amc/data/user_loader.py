@@ -1,4 +1,4 @@
-"""A user's `DataLoader`, streamed as it is."""
+"""A user's `DataLoader` as a split of the data, streamed as it is."""
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence, Sized
@@ -20,13 +20,13 @@ from amc.utils.errors import UserError
 
 @dataclass(frozen=True)
 class LoaderImages:
-    """Batches pass through: inputs first, then whatever the task has as targets.
+    """The batches of a user's `DataLoader`: inputs first, then whatever the task has as targets.
 
     A tuple or list of tensors in place of the inputs are several inputs of the network, in the order of its `forward`;
-    a mapping of tensors are inputs that are passed by name. Numbers of another precision become float32.
-    The loader decides the size and the order of its batches. A selection of its images is read
-    by a loader with the same collation, batch size and workers, in a fixed order. Where the loader can be copied, it
-    is a copy that is read here, see `amc.data.fork_safety`.
+    a mapping of tensors are inputs that are passed by name. Numbers of another precision become float32. The loader
+    decides the size and the order of its batches. A selection of its images is read by a loader with the same
+    collation, batch size and workers, in a fixed order. Where the loader can be copied, this process reads a copy of it
+    (`amc.data.fork_safety`).
     """
 
     loader: DataLoader[Any]
@@ -38,11 +38,11 @@ class LoaderImages:
         return loader
 
     def __getstate__(self) -> dict[str, Any]:
-        """On the way to another process it is what it was before anything was read."""
+        """Send the original loader to another process, as it was before anything was read."""
         return {"loader": self.loader}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """See `__getstate__`."""
+        """Restore the loader; it is copied when it is first read."""
         self.__dict__.update(state)
 
     def __len__(self) -> int:
@@ -50,20 +50,20 @@ class LoaderImages:
         return len(cast(Sized, self._loader.dataset)) if chosen is None else len(chosen)
 
     def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Any, Any]]:  # noqa: ARG002
-        """One pass of the loader, whatever `size` and `shuffle_seed` are."""
+        """Yield one pass of the loader, whatever `size` and `shuffle_seed` are."""
         for batch in self._loader:
             inputs, targets = batch
             yield _inputs(inputs), targets
 
     def take(self, count: int, seed: int) -> "LoaderImages":
-        """Some of the images, drawn at random."""
+        """Return `count` of the images, drawn at random."""
         return self.select(stratified(np.zeros(len(self), dtype=np.int64), count, seed))
 
     def example(self, count: int = 2) -> Any:
-        """The inputs of the first batch, cut to `count` images.
+        """Return the inputs of the first batch, cut to `count` images.
 
         Raises:
-            UserError: a batch does not begin with a tensor, or a tuple or list of tensors.
+            UserError: A batch does not begin with a tensor, or a tuple, list or mapping of tensors.
         """
         batch = next(iter(self._loader))
         inputs = batch[0] if isinstance(batch, tuple | list) else batch
@@ -78,7 +78,7 @@ class LoaderImages:
         return take_first(given, count)
 
     def select(self, indices: Indices) -> "LoaderImages":
-        """The images at these positions among those of the loader."""
+        """Return the images at these positions among those of the loader."""
         loader, chosen = self.loader, _chosen(self.loader)
         places = indices.tolist()
         return LoaderImages(
@@ -98,7 +98,7 @@ class LoaderImages:
 
 
 def _inputs(given: Any) -> Any:
-    """What a network takes: a tensor, a tuple or a dictionary, floating-point numbers in it in float32."""
+    """Return what a network takes, a tensor, tuple or dictionary, with floating-point numbers in float32."""
     if isinstance(given, Mapping):
         given = dict(given)
     elif isinstance(given, list):
@@ -111,7 +111,7 @@ def _single(leaf: Any) -> Any:
 
 
 def _chosen(loader: DataLoader[Any]) -> Sequence[int] | None:
-    """The positions in the dataset that the loader reads; None for all."""
+    """Return the positions in the dataset that the loader reads; None for all."""
     sampler: Any = loader.batch_sampler.sampler if isinstance(loader.batch_sampler, BatchSampler) else loader.sampler
     if isinstance(sampler, SubsetRandomSampler):
         sampler = sampler.indices
@@ -119,7 +119,7 @@ def _chosen(loader: DataLoader[Any]) -> Sequence[int] | None:
 
 
 def _batch_size(loader: DataLoader[Any]) -> int | None:
-    """Items of a batch; None where the dataset makes batches itself."""
+    """Return the number of items in a batch; None where the dataset makes batches itself."""
     if loader.batch_sampler is None:
         return None
     return loader.batch_size or getattr(loader.batch_sampler, "batch_size", 1)

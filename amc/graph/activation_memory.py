@@ -1,7 +1,7 @@
-"""Which memory every operator makes and reads while a forward pass is watched.
+"""The memory that activations take during a forward pass: when each piece is made, and when it is last read.
 
-Views share the memory of what they are views of, and an operator that works in place makes none. Parameters and buffers
-are no activations.
+Views share the memory of their base, and an operator that works in place allocates nothing. Parameters and buffers are
+not activations.
 """
 
 from __future__ import annotations
@@ -16,11 +16,16 @@ from amc.graph.channels import Label, Labels
 
 @dataclass
 class Storage:
-    """Memory for an activation, as it was seen.
+    """The memory of one activation.
 
-    `labels` are those of its axes that are known, `bytes` of one position of all of them, for one image. It was made by
-    the operator number `made` and is last read by number `last`. An operator that works element by element could have
-    written into any of `donors` instead.
+    Attributes:
+        labels: Channel labels of the axes that have one.
+        bytes: Bytes of one position of all labelled axes together, for one image.
+        size: Bytes of the whole activation, for one image.
+        made: Number of the operator that made it.
+        last: Number of the operator that reads it last.
+        donors: Storages that an element-wise operator could have written into instead, by index.
+        is_given: Whether it is an input of the network, which is never written to.
     """
 
     labels: tuple[Label, ...]
@@ -33,7 +38,7 @@ class Storage:
 
 
 class ActivationMemory:
-    """The activations of a forward pass, in the order in which they are made."""
+    """The activations of one forward pass, in the order in which they are made."""
 
     def __init__(self) -> None:
         self._all: list[Storage] = []
@@ -41,13 +46,13 @@ class ActivationMemory:
         self._operators = 0
 
     def add_input(self, tensor: Tensor, images: int) -> None:
-        """Note an input of the network."""
+        """Add an input of the network, for a batch of `images`."""
         self._add(tensor, (None,) * tensor.ndim, images, (), is_given=True)
 
     def add_operator(
         self, read: Iterable[Tensor], written: Iterable[tuple[Tensor, Labels, int]], is_elementwise: bool
     ) -> None:
-        """Note an operator: what it reads; what it gives, with the labels and the number of images of each."""
+        """Add an operator: the tensors it reads, and those it writes with their labels and their number of images."""
         read = list(read)
         before = {_address(tensor) for tensor in read}
         known = [self._index_of[address] for address in before if address in self._index_of]
@@ -60,16 +65,16 @@ class ActivationMemory:
         self._operators += 1
 
     def add_outputs(self, outputs: Iterable[Tensor]) -> None:
-        """Note the outputs of the network, which stay until its end."""
+        """Mark the outputs of the network, which stay in memory until its end."""
         for tensor in outputs:
             index = self._index_of.get(_address(tensor))
             if index is not None:
                 self._all[index].last = self._operators
 
     def with_reuse(self) -> list[Storage]:
-        """The storages that a runtime needs: element-wise operators write into what is read for the last time.
+        """Return the storages that a runtime needs, which writes element-wise results over what is not read again.
 
-        That is what runtimes do. What the network was given is never written to.
+        Inputs of the network are never written to.
         """
         stands_for: list[int] = []
         result: list[Storage] = []

@@ -9,15 +9,15 @@ from amc.graph.inputs import Example, batch_size, join_batches, take_first
 from amc.graph.structure import PruningGraph
 
 LARGEST = 2**30
-"""Bytes that the largest activation may take, of all images together: with more, fewer images are used."""
+"""Bytes that the largest activation may take, of all calibration images together; above that, fewer images are used."""
 FEWEST = 100
-"""Images that are used all the same."""
+"""Calibration images that are used however much memory they take."""
 LARGEST_AT_ONCE = 2**27
-"""Bytes that an activation may take where images can be read in parts."""
+"""Bytes that the largest activation may take where the images can be processed in several batches."""
 
 
 def calibration_batch(graph: PruningGraph, calibration: Sequence[Example]) -> Example:
-    """The calibration images as one batch, as many as fit."""
+    """Return the calibration images as one batch: as many as stay within `LARGEST`, and `FEWEST` at the least."""
     most = max(FEWEST, images_that_fit(graph, LARGEST))
     before = accumulate((batch_size(batch) for batch in calibration), initial=0)
     return take_first(
@@ -26,6 +26,6 @@ def calibration_batch(graph: PruningGraph, calibration: Sequence[Example]) -> Ex
 
 
 def images_that_fit(graph: PruningGraph, most: int) -> int:
-    """Of how many images the largest activation takes at most so many bytes; at least one."""
+    """Return for how many images the largest activation (float32) takes at most `most` bytes; at least one."""
     largest = max(layer.positions * max(len(layer.out), len(layer.inputs)) for layer in graph.layers)
     return max(1, most // (4 * largest))

@@ -1,4 +1,4 @@
-"""Ties resolved into parts: the candidates for a channel group."""
+"""Tied channels resolved into classes, and classes into the candidates for channel groups."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from amc.graph.trace import Trace
 
 
 class ChannelClasses:
-    """Classes of tied channels that one layer produces together, and that cost the same, are one part.
+    """Classes of tied channels, and the candidate group of each class.
 
-    Costs are the same where they have the same number of positions in every tensor and in every piece that is split
-    off: what of a layer's outputs only some consumers read is a part of its own.
+    Classes that one layer produces together, and that cost the same, make one candidate. Costs are the same where
+    classes have equally many positions in every tensor and in every piece that is split off: outputs of a layer that
+    only some of its consumers read are a candidate of their own.
 
     Attributes:
-        class_of_atom: class of each atom.
-        candidate_of_class: part of each class.
-        sizes: classes in each part.
-        reasons: why a part is frozen: the first reason given for any of its channels.
-        assumed: the operators that are assumed to follow the number of a part's channels.
+        class_of_atom: The class of each atom, int64 `(atoms,)`.
+        candidate_of_class: The candidate of each class, int64 `(classes,)`.
+        reasons: Why a candidate can't be cut: the first reason given for any of its channels, by candidate.
+        assumed: The operators that are assumed to follow the number of a candidate's channels, by candidate.
     """
 
     def __init__(self, trace: Trace) -> None:
@@ -42,7 +42,7 @@ class ChannelClasses:
                 self.assumed.setdefault(candidate, {})[operator] = None
 
     def _costs(self, labels: Iterable[Atoms], count: int) -> NDArray[np.uint64]:
-        """A number for each class that is equal for equal numbers of positions under every label."""
+        """Return a number for each class, equal for classes with equally many positions under every label."""
         rng = np.random.default_rng(0)
         result = np.zeros(count, dtype=np.uint64)
         for label in labels:
@@ -51,18 +51,18 @@ class ChannelClasses:
         return result
 
     def classes_in(self, label: Label) -> Atoms:
-        """Class of each position, in order; empty for an unknown axis."""
+        """Return the class of each position of an axis, int64 `(positions,)`; empty where the axis has no label."""
         return self.class_of_atom[label] if label is not None else np.empty(0, dtype=np.int64)
 
     def candidates_in(self, label: Label) -> dict[int, int]:
-        """The parts that have positions under `label`, in order of their first ones, and how many they have."""
+        """Return the candidates that have positions on an axis, in order of their first ones, and how many each has."""
         found, first, counts = np.unique(
             self.candidate_of_class[self.classes_in(label)], return_index=True, return_counts=True
         )
         return {int(found[i]): int(counts[i]) for i in np.argsort(first)}
 
     def members(self) -> list[Atoms]:
-        """Classes of each part, ascending."""
+        """Return the classes of each candidate, ascending."""
         order = np.argsort(self.candidate_of_class, kind="stable")
         return np.split(order, np.cumsum(self._sizes)[:-1])
 

@@ -1,9 +1,9 @@
-"""Identities of channels, and what ties or freezes them while a network is watched.
+"""Identities of channels, and what ties or freezes them while a network is traced.
 
-Every channel-like position of a tensor (an output channel of a weight, an entry of a bias, a feature of an
-activation) is an *atom*: an integer. An axis of a tensor is labelled by the array of its atoms, or by None when
-nothing is known of it (batch, space, the input image). Ties are only collected while watching; the classes of
-atoms that must be cut together are resolved once, at the end.
+Every channel-like position of a tensor (an output channel of a weight, an entry of a bias, a feature of an activation)
+is an *atom*: an integer. An axis of a tensor is labelled by the array of its atoms, or by None where nothing is known
+of it (batch, space, the input image). Ties are only collected during the trace; the classes of atoms that must be cut
+together are resolved once, at the end.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 Atoms = NDArray[np.int64]
+"""The atoms of consecutive positions of an axis, int64 `(positions,)`."""
 Label = Atoms | None
+"""The atoms of an axis, or None where its positions are no known channels."""
 Labels = tuple[Label, ...]
+"""One label for each axis of a tensor."""
 
 
 class Channels:
-    """A growing set of atoms with ties between them and reasons for which some can't be cut."""
+    """A growing set of atoms, the ties between them, and the reasons for which some can't be cut."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -28,30 +31,31 @@ class Channels:
         self.assumed: list[tuple[Atoms, str]] = []  # what was taken for granted of the user's code, to be checked
 
     def new(self, size: int) -> Atoms:
-        """`size` fresh atoms, int64 `(size,)`."""
+        """Return `size` fresh atoms, int64 `(size,)`."""
         atoms = np.arange(self.count, self.count + size, dtype=np.int64)
         self.count += size
         return atoms
 
     def tie(self, left: Label, right: Label) -> None:
-        """Position i of `left` and position i of `right` are one channel: both stay or both go."""
+        """Record that position i of `left` and position i of `right` are one channel: both stay or both go."""
         if left is not None and right is not None and left is not right:
             self._ties.append((left, right))
 
     def freeze(self, label: Label, reason: str) -> None:
-        """No atom of `label` can be cut, because of `reason`."""
+        """Record that no atom of `label` can be cut, because of `reason`."""
         if label is not None:
             self._frozen.append((label, reason))
 
     def assume(self, label: Label, operator: str) -> None:
-        """`operator` splits the channels of `label` in a way that follows their number, as far as can be seen."""
+        """Record that `operator` is assumed to split the channels of `label` in a way that follows their number."""
         if label is not None:
             self.assumed.append((label, operator))
 
     def classes(self) -> tuple[Atoms, dict[int, str]]:
-        """Resolve the ties.
+        """Resolve the ties into classes.
 
-        Returns `(class of each atom, int64 (count,))` and the reason of each frozen class: the first one given.
+        Returns:
+            The class of each atom, int64 `(count,)`, and the first reason given for each class that can't be cut.
         """
         if not self.count:
             return np.empty(0, dtype=np.int64), {}
@@ -64,7 +68,7 @@ class Channels:
 
 
 def components(count: int, pairs: list[tuple[Atoms, Atoms]]) -> Atoms:
-    """The connected component of each of `count` nodes under edges given as pairs of equally long arrays."""
+    """Return the connected component of each of `count` nodes, under edges given as pairs of equally long arrays."""
     left = np.concatenate([a for a, _ in pairs]) if pairs else np.empty(0, dtype=np.int64)
     right = np.concatenate([b for _, b in pairs]) if pairs else np.empty(0, dtype=np.int64)
     edges = coo_array((np.ones(len(left), dtype=np.int8), (left, right)), shape=(count, count))

@@ -1,4 +1,4 @@
-"""Groups taken out of a graph."""
+"""Taking groups out of a graph, because they must not be cut."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from amc.graph.transform import map_axes
 
 
 def freeze(graph: PruningGraph, failures: dict[int, str]) -> PruningGraph:
-    """The graph without the groups in `failures`, which are listed as frozen with their reasons."""
+    """Return the graph without the groups in `failures` (reasons by group index), which it lists as frozen."""
     if not failures:
         return graph
     kept: list[Group] = []

@@ -1,4 +1,4 @@
-"""Groups that the user keeps as they are, by patterns on names."""
+"""Choosing by patterns on layer names which groups may be pruned."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from amc.utils.text import did_you_mean
 
 
 def choose_groups(graph: PruningGraph, frozen: Sequence[str], only: Sequence[str]) -> PruningGraph:
-    """The graph without the groups that the user does not want to be pruned; they are listed as frozen.
+    """Return the graph without the groups that the user does not want to be pruned; they are listed as frozen.
 
     A pattern (`*`, `?`, `[...]`) names a group where it matches a layer that produces the group's channels, or a module
     that holds such a layer.
 
     Args:
-        graph: An analysis.
+        graph: The graph of the network.
         frozen: Patterns of groups that stay whole.
-        only: Patterns of the groups that may be pruned, where there are any; `frozen` goes before.
+        only: Patterns of the groups that may be pruned, all where there are none; `frozen` takes precedence.
 
     Raises:
-        UserError: a pattern that matches no layer of the network and no module with layers.
+        UserError: A pattern matches no layer of the network and no module with layers.
     """
     known = set(_names(layer.name for layer in graph.layers))
     for option, pattern in [("freeze", pattern) for pattern in frozen] + [("only", pattern) for pattern in only]:
@@ -51,7 +51,7 @@ def _matches(pattern: str, names: Iterable[str]) -> bool:
 
 
 def _names(layers: Iterable[str]) -> Iterator[str]:
-    """The layers, and the modules that they are in."""
+    """Yield the layers' names and those of the modules that hold them."""
     for name in layers:
         parts = name.split(".")
         yield from (".".join(parts[:count]) for count in range(1, len(parts) + 1))

@@ -1,4 +1,4 @@
-"""From what was watched to channel groups: the decisions an agent takes."""
+"""From a trace to a pruning graph: candidates become channel groups, the decisions of an agent, or are frozen."""
 
 from __future__ import annotations
 
@@ -21,10 +21,17 @@ def build_graph(
     round_to: int | None,
     max_sparsity: float,
 ) -> PruningGraph:
-    """Resolve ties into groups.
+    """Make the pruning graph of `model` from its trace.
 
-    A candidate (`amc.graph.channel_classes`) is a group; it is frozen as a whole where one of its channels is, or where
-    nothing consumes it.
+    Each candidate (`amc.graph.channel_classes`) becomes a group. It is frozen as a whole where one of its channels is,
+    or where no layer consumes it.
+
+    Args:
+        trace: One forward pass of the network.
+        model: The network.
+        inputs: Shapes and types of its inputs (`amc.graph.input_spec`).
+        round_to: Multiple of channels that may stay; None chooses one for each group (`amc.graph.rounding`).
+        max_sparsity: Largest share of a group's units that may be cut, in [0, 1].
     """
     classes = ChannelClasses(trace)
     produced = [classes.candidates_in(call.out[0]) for call in trace.layers]
@@ -104,13 +111,13 @@ def build_graph(
 
 
 def _unique(name: str, groups: list[Group]) -> str:
-    """The name of a layer, numbered where several groups come from it."""
+    """Return the name of a layer, numbered where several groups come from it."""
     before = sum(group.name == name or group.name.startswith(f"{name}#") for group in groups)
     return f"{name}#{before + 1}" if before else name
 
 
 def _layers_by_candidate(layers: list[dict[int, int]]) -> dict[int, list[int]]:
-    """The layers that have something of each candidate, in order."""
+    """Return the indices of the layers that have channels of each candidate, in order."""
     result: dict[int, list[int]] = {}
     for index, found in enumerate(layers):
         for candidate in found:
@@ -133,7 +140,7 @@ def _why_not(
 
 
 def _only_norm(trace: Trace, layer: int) -> str | None:
-    """The batch norm that reads the layer's output, where nothing else does and it reads nothing else."""
+    """Return the batch norm that reads a layer's output, where nothing else does and it reads nothing else."""
     norm = trace.norms.get(layer)
     return None if norm is None or layer in trace.read_elsewhere or trace.norm_runs[norm] > 1 else norm
 

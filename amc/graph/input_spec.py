@@ -1,6 +1,7 @@
 """Shapes and types of a network's inputs, as a user writes them.
 
-Such as `3x224x224`, `3x64x64,10:int64` for two inputs, or `image=3x64x64,boxes=4` for inputs that are passed by name.
+Examples are `3x224x224`, `3x64x64,10:int64` for two inputs, and `image=3x64x64,boxes=4` for inputs that are passed by
+name.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ from amc.graph.inputs import Example, tensors
 from amc.utils.errors import UserError
 
 TYPES = {"float32": torch.float32, "float64": torch.float64, "int32": torch.int32, "int64": torch.int64}
+"""Number formats of inputs, by the names that a user gives."""
 TYPES |= {"uint8": torch.uint8, "bool": torch.bool}
 FORM = re.compile(r"(?:([^\W\d]\w*)=)?([1-9]\d*(?:x[1-9]\d*)*)(?::(\w+))?")
 
 
 def zero_inputs(spec: str, batch: int = 1) -> Example:
-    """Example of these shapes, which leave the batch out, and types, float32 where none is said; all are zero.
+    """Return an example of zeros of the shapes (without the batch) and types (float32 by default) in `spec`.
 
     Raises:
-        UserError: a spec of another form, a type that there is not, or an input that does not fit in memory.
+        UserError: `spec` has another form or an unknown type, or an input does not fit in memory.
     """
     pairs = [_zeros(part.strip(), batch) for part in spec.split(",")]
     named = {name: tensor for name, tensor in pairs if name}
@@ -34,7 +36,7 @@ def zero_inputs(spec: str, batch: int = 1) -> Example:
 
 
 def describe_inputs(inputs: Example) -> str:
-    """The shapes and types of these inputs."""
+    """Return the shapes and types of `inputs` as text, in the form that `zero_inputs` reads."""
     if isinstance(inputs, dict):
         return ",".join(f"{name}={_spec(tensor)}" for name, value in inputs.items() for tensor in tensors((value,)))
     return ",".join(map(_spec, tensors(inputs)))

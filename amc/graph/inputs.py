@@ -1,4 +1,4 @@
-"""What a network is given: one tensor, a tuple of arguments, or arguments by name."""
+"""The arguments of a network: one tensor, a tuple of positional arguments, or a dictionary of named ones."""
 
 from __future__ import annotations
 
@@ -17,46 +17,46 @@ Tensors may lie in lists and dictionaries of an argument, too.
 
 
 def arguments(example: Example) -> tuple[Any, ...]:
-    """The positional arguments of the network."""
+    """Return the positional arguments of the network."""
     if isinstance(example, dict):
         return ()
     return (example,) if isinstance(example, Tensor) else example
 
 
 def keyword_arguments(example: Example) -> dict[str, Any]:
-    """The arguments of the network that are passed by name."""
+    """Return the arguments of the network that are passed by name."""
     return example if isinstance(example, dict) else {}
 
 
 def tensors(example: Example) -> list[Tensor]:
-    """All tensors of the example, in order."""
+    """Return all tensors of the example, in order."""
     return [leaf for leaf in tree_leaves(example) if isinstance(leaf, Tensor)]
 
 
 def feed(model: Callable[..., Any], example: Example) -> Any:
-    """What the network makes of the example."""
+    """Call `model` with the arguments in `example` and return its result."""
     return model(*arguments(example), **keyword_arguments(example))
 
 
 def batch_size(example: Example) -> int:
-    """How many images, or whatever else the network is given, are in the example."""
+    """Return how many images, or other inputs, the example's batch has."""
     return len(tensors(example)[0])
 
 
 def clone_inputs(example: Example) -> Example:
-    """The same inputs in memory of their own."""
+    """Return the same arguments with their tensors copied to memory of their own."""
     result: Example = tree_map(lambda leaf: leaf.clone() if isinstance(leaf, Tensor) else leaf, example)
     return result
 
 
 def take_first(example: Example, count: int) -> Example:
-    """The first `count` of the example's batch."""
+    """Return the first `count` inputs of the example's batch."""
     result: Example = tree_map(lambda leaf: leaf[:count] if isinstance(leaf, Tensor) else leaf, example)
     return result
 
 
 def split_batch(example: Example, most: int) -> Iterator[Example]:
-    """The example's batch, at most so many of it at a time."""
+    """Yield the example's batch in consecutive pieces of at most `most` inputs."""
     for start in range(0, batch_size(example), most):
 
         def part(leaf: Any, start: int = start) -> Any:
@@ -66,7 +66,7 @@ def split_batch(example: Example, most: int) -> Iterator[Example]:
 
 
 def join_batches(examples: Sequence[Example]) -> Example:
-    """All batches as one."""
+    """Return the batches of all examples joined to one."""
 
     def joined(*leaves: Any) -> Any:
         return torch.cat(leaves) if isinstance(leaves[0], Tensor) else leaves[0]
@@ -76,9 +76,9 @@ def join_batches(examples: Sequence[Example]) -> Example:
 
 
 def random_inputs(example: Example, batch: int, largest: int, generator: torch.Generator) -> Example:
-    """Random float64 inputs like those of `example`, `batch` of them, no larger in space than `largest`.
+    """Return `batch` random float64 inputs like those of `example`, in space no larger than `largest`.
 
-    Integers (classes, tokens) stay what the first input has.
+    Integer tensors (classes, tokens) repeat the first input's.
     """
 
     def like(leaf: Any) -> Any:
@@ -94,7 +94,7 @@ def random_inputs(example: Example, batch: int, largest: int, generator: torch.G
 
 
 def cast_floats(example: Example, dtype: torch.dtype) -> Example:
-    """The same inputs with their floating-point tensors in `dtype`."""
+    """Return the same arguments with their floating-point tensors in `dtype`."""
 
     def of(leaf: Any) -> Any:
         return leaf.to(dtype) if isinstance(leaf, Tensor) and leaf.is_floating_point() else leaf

@@ -1,4 +1,4 @@
-"""Forward passes in which operators and layer calls are counted, so that two networks of one make can be compared."""
+"""Forward passes that count operators and layer calls, so that a network and a compact one of it can be compared."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from amc.graph.structure import Layer
 from amc.graph.trace_forward import unfused_operators
 
 LAYERS = ("aten::convolution", "aten::addmm", "aten::mm")
+"""Operators that are calls of layers."""
 NORMS = (
     "aten::native_batch_norm",
     "aten::cudnn_batch_norm",
@@ -22,25 +23,30 @@ NORMS = (
     "aten::_native_batch_norm_legit_no_training",
     "aten::_batch_norm_no_update",
 )
+"""Operators that are batch norms in evaluation mode."""
 ADDITIONS = ("aten::add", "aten::add_")
+"""Operators that add two tensors."""
 
 
 def run_pass(model: nn.Module, inputs: Example, mode: TorchDispatchMode) -> None:
-    """Run the network once, watched by `mode`."""
+    """Run the network once, with `mode` observing every operator."""
     with torch.no_grad(), unfused_operators(model), mode:
         feed(model, inputs)
 
 
 def layer_input(name: str, args: Any) -> Tensor:
-    """What a convolution or linear operator of that name reads, of its arguments; in float32."""
+    """Return the input of a convolution or linear operator, in float32, from the operator's name and arguments."""
     x: Tensor = args[1] if name == "aten::addmm" else args[0]
     return x.float()
 
 
 class LayerPass(TorchDispatchMode):
-    """Counts operators and layer calls; what is done at each is for subclasses.
+    """A dispatch mode that counts operators and layer calls; subclasses act before and after each operator.
 
-    `operator` is the number of the operator that runs, `call` that of the last convolution or linear call.
+    Attributes:
+        layers: The layers of interest, by their place among all convolution and linear calls of a pass.
+        operator: Number of the operator that runs.
+        call: Number of the last convolution or linear call.
     """
 
     def __init__(self, layers: Mapping[int, Layer]) -> None:
@@ -64,16 +70,17 @@ class LayerPass(TorchDispatchMode):
         return out
 
     def before(self, name: str, args: Any, layer: Layer | None) -> None:
-        """Called before each operator; `layer` is the layer that it is a call of."""
+        """Act before an operator; `layer` is the layer of interest that it is a call of, or None."""
 
     def after(self, name: str, args: Any, layer: Layer | None, out: Tensor) -> None:
-        """Called after each operator with its (first) result."""
+        """Act after an operator, given its (first) result."""
 
 
 class ShortcutPass(LayerPass):
-    """Finds which layers' outputs are added to something that was there before, perhaps behind a batch norm.
+    """Finds the layers whose outputs are added to an earlier tensor, directly or behind a batch norm.
 
-    `found` has, by the layer's call, the number of the operator that made the other summand.
+    Attributes:
+        found: The number of the operator that made the other summand, by the layer's call.
     """
 
     def __init__(self, layers: Mapping[int, Layer]) -> None:
@@ -84,7 +91,7 @@ class ShortcutPass(LayerPass):
         self._output = WeakTensorKeyDictionary()  # tensor -> the call whose output it is
 
     def before(self, name: str, args: Any, layer: Layer | None) -> None:
-        """See `LayerPass`."""
+        """Note where a layer begins, and whether an addition takes a layer's output and an earlier tensor."""
         if layer is not None:
             self._begun[self.call] = self.operator
         if name not in ADDITIONS or not all(isinstance(each, Tensor) for each in args[:2]):
@@ -95,7 +102,7 @@ class ShortcutPass(LayerPass):
                 self.found[call] = made
 
     def after(self, name: str, args: Any, layer: Layer | None, out: Tensor) -> None:
-        """See `LayerPass`."""
+        """Note which operator made a tensor, and whether it is a layer's output."""
         call = self.call if layer is not None else None
         if name in NORMS:
             behind = self._output.get(args[0])

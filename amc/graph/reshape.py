@@ -1,4 +1,4 @@
-"""How labels of axes follow a change of shape (view, reshape, flatten, squeeze)."""
+"""How the labels of axes follow a change of shape (view, reshape, flatten, squeeze)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from amc.graph.channels import Atoms, Channels, Label, Labels
 
 
 def reshape_labels(channels: Channels, labels: Labels, old: Sequence[int], new: Sequence[int], where: str) -> Labels:
-    """Labels of a tensor of shape `old` after it is read in row-major order as shape `new`.
+    """Return the labels of a tensor of shape `old` after it is read in row-major order as shape `new`.
 
-    An axis that goes over whole keeps its label; a labelled axis merged with unlabelled ones (flatten) has each
-    atom repeated; an axis split so that its atoms vary along one new axis only (unflatten) labels that axis. An axis
-    split in two (channel shuffles) loses the same channels in each part: the longer of the two is assumed to follow.
-    Anything else moves channels by a fixed position, and they are frozen.
+    An axis that goes over whole keeps its label. A labelled axis merged with unlabelled ones (flatten) has each atom
+    repeated. An axis split so that its atoms vary along one new axis only (unflatten) labels that axis. An axis split
+    in two (channel shuffles) loses the same channels in each piece, and the longer of the two is assumed to follow.
+    Anything else moves channels by a fixed position, and they are frozen with `where` as the reason.
     """
     result: list[Label] = [None] * len(new)
     for old_axes, new_axes in _blocks(old, new):
@@ -43,7 +43,7 @@ def reshape_labels(channels: Channels, labels: Labels, old: Sequence[int], new: 
 
 
 def tie_pieces(channels: Channels, table: Atoms, axis: int) -> Atoms:
-    """Tie what lies at one place along `axis` of `table` `(rows, columns)`; returns an atom for each place."""
+    """Tie the atoms at one place along `axis` of `table` `(rows, columns)`; return one atom for each place."""
     first = table[:1] if axis == 1 else table[:, :1]
     channels.tie(np.broadcast_to(first, table.shape).reshape(-1), table.reshape(-1))
     return first.reshape(-1)
@@ -52,7 +52,7 @@ def tie_pieces(channels: Channels, table: Atoms, axis: int) -> Atoms:
 def _spread(
     labels: Labels, old: Sequence[int], old_axes: Sequence[int], labelled: int, new_sizes: list[int]
 ) -> tuple[int, Label] | None:
-    """The one new axis along which the atoms of axis `labelled` vary, and its label; None where there is none."""
+    """Return the only new axis along which the atoms of axis `labelled` vary, and its label; None if there is none."""
     shape = [old[axis] for axis in old_axes]
     place = old_axes.index(labelled)
     along = [1] * len(shape)
@@ -70,7 +70,7 @@ def _spread(
 
 
 def _blocks(old: Sequence[int], new: Sequence[int]) -> Iterator[tuple[list[int], list[int]]]:
-    """Smallest runs of old and new axes that hold the same number of elements, in order."""
+    """Yield the smallest runs of old and new axes that hold the same number of elements, in order."""
     i = j = 0
     while i < len(old) or j < len(new):
         left, right = [], []

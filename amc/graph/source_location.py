@@ -1,4 +1,4 @@
-"""Which line of a network's own code something happened at."""
+"""The line of a network's own code at which an operator ran or an error was raised."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from types import FrameType
 import torch
 
 TORCH = f"{Path(torch.__file__).parent}{os.sep}"
+"""Folder of PyTorch's own code."""
 OURS = (Path(__file__).parent, Path(__file__).parent.parent)
-"""Folders of the code that runs networks; the networks of this package are in one of their own."""
+"""Folders of the code that runs networks; the networks of this package are in a folder of their own."""
 
 
 def user_line(lines: Iterable[tuple[str, int]]) -> str:
-    """The first of the lines, innermost first, that is not torch's, as ` (file.py:12)`; nothing where it is ours."""
+    """Return the innermost of `lines` that is not PyTorch's, as ` (file.py:12)`; an empty text where it is ours."""
     for file, number in lines:
         if not file.startswith(TORCH):
             return "" if Path(file).parent in OURS else f" ({Path(file).name}:{number})"
@@ -23,14 +24,14 @@ def user_line(lines: Iterable[tuple[str, int]]) -> str:
 
 
 def frame_lines(frame: FrameType | None) -> Iterator[tuple[str, int]]:
-    """The lines that are being run, innermost first."""
+    """Yield file and number of the lines that are being run, innermost first."""
     while frame is not None:
         yield frame.f_code.co_filename, frame.f_lineno
         frame = frame.f_back
 
 
 def error_lines(error: BaseException) -> Iterator[tuple[str, int]]:
-    """The lines that were run when an error was raised, innermost first."""
+    """Yield file and number of the lines that ran when an error was raised, innermost first."""
     found = []
     traceback = error.__traceback__
     while traceback is not None:

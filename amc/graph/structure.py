@@ -1,4 +1,4 @@
-"""What an analysed network is made of: axes, layers, channel groups. Immutable; no torch in it."""
+"""What a traced network is made of: axes, layers and channel groups, as immutable records without tensors."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 KeptCounts = NDArray[np.int64]
-"""How many units of each group stay, int64 `(groups,)`."""
+"""The number of units of each group that stay, int64 `(groups,)`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Axis:
-    """An axis of a tensor whose length follows the keeps.
+    """An axis of a tensor, whose length follows the kept counts.
 
-    `units[i]` is the unit (numbered over all groups) to which position i belongs, or -1 where it can't be cut.
+    Attributes:
+        units: The unit of each position, numbered over all groups, or -1 where the position can't be cut; int64.
     """
 
     units: NDArray[np.int64]
@@ -26,12 +27,12 @@ class Axis:
         return len(self.units)
 
     def kept(self, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Positions that stay, ascending, for the mask `mask` over all units, bool `(units,)`."""
+        """Return the positions that stay, ascending, for a mask over all units, bool `(units,)`."""
         return np.flatnonzero(np.append(mask, True)[self.units])
 
     @property
     def is_cuttable(self) -> bool:
-        """Whether any position of it belongs to a group."""
+        """Whether any position of the axis belongs to a group."""
         return bool((self.units >= 0).any())
 
 
@@ -39,8 +40,8 @@ class Axis:
 class Layer:
     """One call of a convolution or a linear operator.
 
-    MACs for one image are `positions * kernel_size * len(out) * len(weight_in)`. `weight_in` is the axis of the
-    weight that is summed over: `in / groups` long for a grouped convolution.
+    MACs for one image are `positions * kernel_size * len(out) * len(weight_in)`. `weight_in` is the axis of the weight
+    that is summed over: `in / groups` long for a grouped convolution.
     """
 
     name: str
@@ -60,26 +61,27 @@ class Layer:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates for one image, nothing cut."""
+        """Multiply-accumulates for one image, with nothing cut."""
         return self.positions * self.kernel_size * len(self.out) * len(self.weight_in)
 
     @property
     def in_dimension(self) -> int:
-        """Dimension of the stored weight that is summed over."""
+        """The dimension of the stored weight that is summed over."""
         return 0 if self.transposed_weight else 1
 
     @property
     def kernel_size(self) -> int:
-        """Weights per pair of input and output channel."""
+        """The number of weights for each pair of input and output channel."""
         return int(np.prod(self.kernel, dtype=np.int64))
 
 
 @dataclass(frozen=True)
 class Group:
-    """Channels that must be cut together: one decision.
+    """Channels that must be cut together: one decision of the agent.
 
-    A *unit* is the least that can go: one channel in each member, or several where a grouped convolution ties
-    them. `choices` are the numbers of units that may stay, ascending, the last one being all.
+    A *unit* is the least that can be cut: one channel in each tensor of the group, or several where a grouped
+    convolution ties them. `choices` are the numbers of units that may stay, ascending; the last is all of them.
+    Producers and consumers are indices into `PruningGraph.layers`.
     """
 
     index: int
@@ -99,13 +101,13 @@ class Group:
 
     @property
     def slice(self) -> slice:
-        """Its units among all units."""
+        """The group's units among the units of all groups."""
         return slice(self.first_unit, self.first_unit + self.units)
 
 
 @dataclass(frozen=True)
 class Frozen:
-    """Channels that can't be cut, and why."""
+    """Channels that can't be cut, named after the layer that produces them, and the reason."""
 
     name: str
     width: int
@@ -114,7 +116,7 @@ class Frozen:
 
 @dataclass(frozen=True, eq=False)
 class SizeAttribute:
-    """An attribute of a module that says how many channels an operator takes, for each of its pieces."""
+    """An attribute of a module that holds how many channels an operator takes, for each piece of a tensor."""
 
     module: str
     attribute: str
@@ -123,7 +125,7 @@ class SizeAttribute:
 
 @dataclass(frozen=True, eq=False)
 class Statistic:
-    """A norm, mean or other number taken over channels, in a pruned network over those that are left.
+    """A norm, mean or other number taken over channels; in a pruned network it is taken over those that are left.
 
     `axes` are the axes of the operator's input over which it is taken, by dimension.
     """
@@ -137,7 +139,7 @@ class Statistic:
 class Activation:
     """Memory that a forward pass writes and reads: `bytes` times the lengths of `axes`, for one image.
 
-    It is needed from the operator number `made` to number `last`, both included.
+    It is needed from operator number `made` to operator number `last`, both included.
     """
 
     axes: tuple[Axis, ...]
@@ -148,10 +150,10 @@ class Activation:
 
 @dataclass(frozen=True, eq=False)
 class PruningGraph:
-    """Layers and channel groups of one network in forward order.
+    """The layers and channel groups of one network, in forward order.
 
-    `tensors` maps each parameter or buffer that follows the groups to its axes: `{name: {dimension: Axis}}`;
-    `shapes` and `element_sizes` (bytes) are those of every parameter.
+    `tensors` maps each parameter or buffer that follows the groups to its axes, `{name: {dimension: Axis}}`; `shapes`
+    and `element_sizes` (bytes) describe every parameter.
     """
 
     layers: tuple[Layer, ...]
@@ -168,22 +170,22 @@ class PruningGraph:
 
     @property
     def unit_count(self) -> int:
-        """Units over all groups."""
+        """The number of units in all groups."""
         return sum(group.units for group in self.groups)
 
     @property
     def full(self) -> KeptCounts:
-        """The keeps that cut nothing."""
+        """The kept counts that cut nothing, int64 `(groups,)`."""
         return np.array([group.units for group in self.groups], dtype=np.int64)
 
     @property
     def least(self) -> KeptCounts:
-        """The keeps that cut as much as may be cut."""
+        """The kept counts that cut as much as may be cut, int64 `(groups,)`."""
         return np.array([group.choices[0] for group in self.groups], dtype=np.int64)
 
     @property
     def fingerprint(self) -> str:
-        """A digest of everything that a keep means: equal for equal architectures, whatever the weights."""
+        """A digest of groups, axes and shapes: equal for equal architectures, whatever the weights."""
         description = {
             "tensors": {
                 name: {str(dim): axis.units.tolist() for dim, axis in sorted(axes.items())}

@@ -1,4 +1,4 @@
-"""What is noted while a forward pass is watched."""
+"""The record of a forward pass, filled by the rules of `amc.graph.operators` while the network runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from amc.graph.source_location import frame_lines, user_line
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """What is known of a tensor: its labels, the parameter it is (a permutation of), the layer that made it."""
+    """A tensor's labels, the parameter that it is (or a permutation of one), and the layer that made it, by index."""
 
     labels: Labels
     parameter: str | None = None
@@ -30,7 +30,7 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class LayerCall:
-    """A convolution or linear call as it was seen; labels are None where an axis is not known."""
+    """A convolution or linear call as it was traced; each axis is given by its label, or None, and its length."""
 
     name: str
     call: int
@@ -50,7 +50,7 @@ class LayerCall:
 
 @dataclass(frozen=True)
 class Call:
-    """One operator call: its bare name, arguments by the schema's names, result, and where it ran."""
+    """One operator call: its bare name, its arguments by the schema's names, its result, and where it ran."""
 
     name: str
     arguments: dict[str, Any]
@@ -60,21 +60,21 @@ class Call:
 
     @property
     def where(self) -> str:
-        """For reasons: the operator, the module, and the line of the network's own code that asked for it."""
+        """The operator, the module, and the line of the network's own code that called it, for reasons."""
         line = user_line(frame_lines(self.frame))
         return f"aten.{self.name} in {self.module or 'the network itself'}{line}"
 
     def tensors(self) -> list[Tensor]:
-        """All tensors among the arguments, those in lists too."""
+        """Return all tensors among the arguments, in lists too."""
         return [leaf for leaf in tree_leaves(self.arguments) if isinstance(leaf, Tensor)]
 
     def outputs(self) -> list[Tensor]:
-        """All tensors of the result."""
+        """Return all tensors of the result."""
         return [leaf for leaf in tree_leaves(self.out) if isinstance(leaf, Tensor)]
 
 
 class Trace:
-    """Everything noted during one forward pass."""
+    """Everything that one forward pass shows of a network's channels: labels, layers, norms, sizes and memory."""
 
     def __init__(self, model: nn.Module, batch: int) -> None:
         self.channels = Channels()
@@ -98,7 +98,7 @@ class Trace:
         self._calls = 0
 
     def for_another_pass(self, model: nn.Module) -> Trace:
-        """A watch of another forward pass through the same channels."""
+        """Return an empty trace of another forward pass through the same channels."""
         other = Trace(model, self.batch)
         other.channels, other.stored_labels, other.sizes, other._info = (
             self.channels,
@@ -109,7 +109,7 @@ class Trace:
         return other
 
     def info(self, tensor: Tensor) -> TensorInfo:
-        """What is known of `tensor`; a parameter or buffer gets fresh atoms when it is first met."""
+        """Return what is known of `tensor`; a parameter or buffer gets fresh atoms when it is first met."""
         known = self._info.get(tensor)
         if known is None:
             name = self._names.get(id(tensor))
@@ -122,48 +122,48 @@ class Trace:
         return known
 
     def labels(self, tensor: Tensor) -> Labels:
-        """Labels of the axes of `tensor`."""
+        """Return the labels of the axes of `tensor`."""
         return self.info(tensor).labels
 
     def label(self, tensor: Tensor, labels: Labels, parameter: str | None = None, layer: int | None = None) -> None:
-        """Note what is known of an operator's result."""
+        """Record the labels of an operator's result, and the parameter or layer that it is."""
         assert len(labels) == tensor.ndim, f"{len(labels)} labels for a tensor of {tensor.ndim} axes"
         self._info[tensor] = TensorInfo(labels, parameter, layer)
 
     def add_images(self, images: Tensor) -> None:
-        """Note what the network was given."""
+        """Record an input of the network."""
         self._of_images[images] = True
         self.activation_memory.add_input(images, self.batch)
 
     def follow_images(self, call: Call) -> None:
-        """Note whether the result of a call depends on the images."""
+        """Record whether the result of a call depends on the images."""
         if any(tensor in self._of_images for tensor in call.tensors()):
             for out in call.outputs():
                 self._of_images[out] = True
 
     def add_memory(self, call: Call, is_elementwise: bool) -> None:
-        """Note what a call reads and makes, once its results are labelled."""
+        """Record what a call reads and makes, once its results are labelled."""
         written = [(out, self.labels(out), self.batch if out in self._of_images else 1) for out in call.outputs()]
         self.activation_memory.add_operator(call.tensors(), written, is_elementwise)
 
     def positions(self, rows: Tensor) -> int:
-        """How many of the `rows` of a layer's input belong to one image; all where they depend on no image."""
+        """Return how many of the `rows` of a layer's input belong to one image; all where they depend on no image."""
         return rows.shape[0] // self.batch if rows in self._of_images else rows.shape[0]
 
     def add_layer(self, layer: LayerCall) -> int:
-        """Note a layer; returns its index."""
+        """Record a layer and return its index."""
         self.layers.append(layer)
         return len(self.layers) - 1
 
     def freeze(self, labels: Sequence[Label], reason: str) -> None:
-        """No channel under any of `labels` can be cut, because of `reason`."""
+        """Record that no channel under any of `labels` can be cut, because of `reason`."""
         for label in labels:
             self.channels.freeze(label, reason)
 
     def follow_size(self, module: str, size: int | Sequence[int], pieces: Labels) -> bool:
-        """Note which attribute of `module` says the `size` of `pieces`; False where none does.
+        """Record which attribute of `module` holds the `size` of `pieces`; return False where none does.
 
-        Pieces of which nothing is known stay as they are.
+        Pieces without a label get atoms of their own, which stay.
         """
         wanted = size if isinstance(size, int) else list(size)
         for name, value in vars(self.modules[module]).items():
@@ -175,24 +175,24 @@ class Trace:
         return False
 
     def add_statistic(self, call: Call, labels: dict[int, Label]) -> None:
-        """Note a number that is taken over the axes of `labels`, by the dimension of the operator's input."""
+        """Record a number that an operator takes over labelled axes, by the dimension of its input."""
         known = {dim: label for dim, label in labels.items() if label is not None}
         if known:
             self.statistics.append((call.name, self._statistic_calls[call.name], known))
         self._statistic_calls[call.name] += 1
 
     def next_call(self) -> int:
-        """Number of this convolution or linear call among all of the pass."""
+        """Return the number of this convolution or linear call among all of the pass."""
         self._calls += 1
         return self._calls - 1
 
     def is_batch_norm(self, module: str) -> bool:
-        """Whether `module` is a batch norm module (a functional one has no statistics of its own to set)."""
+        """Return whether `module` is a batch-norm module; a functional batch norm has no statistics of its own."""
         return isinstance(self.modules.get(module), _BatchNorm)
 
 
 def _whole_numbers(value: Any) -> int | list[int] | None:
-    """A whole number, or a list of them; None of anything else, and of what only compares like them, such as arrays."""
+    """Return a whole number or a list of them as plain integers; None for anything else, such as equal arrays."""
     if isinstance(value, list | tuple) and all(isinstance(_whole_numbers(each), int) for each in value):
         return [int(each) for each in value]
     return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else None

@@ -1,8 +1,8 @@
-"""Watching one forward pass at the ATen level.
+"""One forward pass traced at the level of ATen operators.
 
 A `TorchDispatchMode` sees every operator that runs, whatever Python the user's `forward` is made of, so there is no
-tracing to fail. Each tensor carries labels (`amc.graph.channels`); `amc.graph.operators` says what each operator
-does to them. Nothing of the model is changed: hooks that tell which module is running are removed at the end.
+symbolic tracing to fail. Each tensor carries labels (`amc.graph.channels`); `amc.graph.operators` says what each
+operator does to them. The model is not changed: the hooks that tell which module is running are removed at the end.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ def _module_stack(trace: Trace) -> Iterator[None]:
 
 @contextmanager
 def unfused_operators(model: nn.Module) -> Iterator[None]:
-    """Within it, the model runs the same operators however many inputs it is given, and whether it is trained or not.
+    """Make `model` run the same operators whatever its batch size and mode, while the context is open.
 
-    Without the fused multi-head attention, which would hide a whole encoder layer in one operator; and with all
-    parameters as if they were trained, since for others a product with a weight is a layer or a product of activations
-    by how its input lies in memory.
+    The fused multi-head attention is off, which would hide a whole encoder layer in one operator. All parameters are as
+    if they were trained: for others, a product with a weight is a layer or a product of activations depending on how
+    its input lies in memory.
     """
     fused = torch.backends.mha.get_fastpath_enabled()
     others = [each for each in model.parameters() if not each.requires_grad and _can_be_trained(each)]
@@ -84,7 +84,7 @@ def _can_be_trained(parameter: nn.Parameter) -> bool:
 
 @contextmanager
 def preserve_state(model: nn.Module) -> Iterator[None]:
-    """Afterwards the model's buffers, the flags of its modules and the global random numbers are as before."""
+    """Restore the model's buffers, the training flags of its modules and the global random numbers at the end."""
     training = {module: module.training for module in model.modules()}
     buffers = {buffer: buffer.clone() for buffer in model.buffers()}
     try:
@@ -99,10 +99,10 @@ def preserve_state(model: nn.Module) -> Iterator[None]:
 
 
 def trace_forward(model: nn.Module, example: Example) -> Trace:
-    """Run `model(example)` once in evaluation mode and note what every operator does to the channels.
+    """Run `model(example)` once in evaluation mode and record what every operator does to the channels.
 
-    Where parameters are left unused, the network is watched in training mode too, if it runs there on inputs alone:
-    auxiliary heads read channels that are cut. Channels of the network's outputs are frozen.
+    Where parameters are left unused, the network is traced in training mode too, if it runs there on inputs alone,
+    because auxiliary heads read channels that are cut. Channels of the network's outputs are frozen.
     """
     trace = Trace(model, len(tensors(example)[0]))
     with preserve_state(model):
@@ -113,9 +113,9 @@ def trace_forward(model: nn.Module, example: Example) -> Trace:
 
 
 def _trace_training(trace: Trace, model: nn.Module, example: Example) -> None:
-    """Note which more layers run while modules made of others are in training mode, and what they read.
+    """Record which more layers run while modules made of others are in training mode, and what they read.
 
-    Dropout and batch norms, which are made of nothing, are left in evaluation mode.
+    Dropout and batch norms, which contain no modules, are left in evaluation mode.
     """
     for module in model.modules():
         module.training = module is model or any(True for _ in module.children())
@@ -143,7 +143,7 @@ def _trace(trace: Trace, model: nn.Module, example: Example) -> None:
 
 
 def output_tensors(out: Any) -> list[Tensor]:
-    """All tensors in what a network returned: in lists, dicts and plain objects too."""
+    """Return all tensors in what a network returned, in lists, dictionaries and plain objects too."""
     found: list[Tensor] = []
     for leaf in tree_leaves(out):
         if isinstance(leaf, Tensor):

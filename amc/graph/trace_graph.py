@@ -1,4 +1,4 @@
-"""The analysis of one network."""
+"""The pruning graph of a network, before its self-check."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ from amc.graph.trace_forward import trace_forward
 def trace_graph(
     model: nn.Module, example: Example, round_to: int | None = None, max_sparsity: float = 0.8
 ) -> PruningGraph:
-    """The analysis without its self-check: enough to count what a network costs, not to prune it."""
+    """Return the pruning graph of `model` without its self-check: enough to count costs, not to prune.
+
+    Args:
+        model: Any network; it is not changed.
+        example: An input `(batch, ...)`, or all arguments of the network.
+        round_to: Multiple of channels that may stay; None chooses one for each group (`amc.graph.rounding`).
+        max_sparsity: Largest share of a group's units that may be cut, in [0, 1].
+    """
     trace = trace_forward(model, example)
     return build_graph(trace, model, describe_inputs(example), round_to, max_sparsity)

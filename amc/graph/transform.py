@@ -1,4 +1,4 @@
-"""Graphs made from other graphs: with renumbered units, or of the compact network that a network was cut to."""
+"""Graphs made from graphs: of the compact network that a network was cut to, or with other axes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from amc.graph.structure import Axis, Group, Layer, PruningGraph
 
 
 def compact_graph(graph: PruningGraph, mask: NDArray[np.bool_]) -> PruningGraph:
-    """The graph of the compact network in which the units `mask`, bool `(graph.unit_count,)`, are left.
+    """Return the graph of the compact network in which the units in `mask`, bool `(graph.unit_count,)`, are left.
 
     It has the same groups, layers and names in the same order. The numbers of units that may stay are those of `graph`
-    that are left, so that rounding and the least keep go on to be those of the whole network.
+    that are left, so that rounding and the smallest counts are still those of the whole network.
     """
     number = np.append(np.cumsum(mask) - 1, -1)  # of each unit among those that are left; -1 stays -1
 
@@ -48,7 +48,7 @@ def compact_graph(graph: PruningGraph, mask: NDArray[np.bool_]) -> PruningGraph:
 
 
 def map_axes(graph: PruningGraph, change: Callable[[Axis], Axis]) -> PruningGraph:
-    """The graph with `change` made to every axis in it; all else stays."""
+    """Return the graph with `change` applied to every axis in it; all else stays."""
 
     def layer(old: Layer) -> Layer:
         return replace(old, inputs=change(old.inputs), weight_in=change(old.weight_in), out=change(old.out))

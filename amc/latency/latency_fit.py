@@ -35,7 +35,7 @@ class MeasuredNetwork:
 
     Attributes:
         kept_counts: The units of each group that it keeps, int64 `(groups,)`.
-        share: Its latency, as a share of the original's.
+        share: The network's latency, as a share of the original's.
     """
 
     kept_counts: KeptCounts

@@ -1,4 +1,4 @@
-"""What runs networks while their latency is measured, by name."""
+"""The runtimes that networks run in while their latency is measured, by name."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from amc.utils.registry import resolve
 
 @dataclass(frozen=True)
 class RuntimeOptions:
-    """Where a runtime runs networks.
+    """The place where a runtime runs networks.
 
     Attributes:
-        target: The machine, as `amc.latency.target.parse_target` takes it.
-        threads: Threads that work on one operator.
-        device: The device of that machine, as `amc.utils.device.find_device` takes it.
+        target: The name of the machine (`amc.latency.target.parse_target`).
+        threads: The number of threads that work on one operator.
+        device: The name of the device of that machine (`amc.utils.device.find_device`).
     """
 
     target: str = LOCAL
@@ -39,30 +39,36 @@ class LatencyRuntime(Protocol):
 
     @property
     def fingerprint(self) -> Mapping[str, Any]:
-        """What they run on: `runtime`, `threads`, `cpu`, and `gpu` where that is used."""
+        """The description of what networks run on: `runtime`, `threads`, `cpu`, and `gpu` where that is used."""
 
     def measure(self, networks: Sequence[nn.Module], example: Example, precision: float, limit: float) -> Timing:
         """Measure networks together on one input, as `amc.latency.timing.measure` does.
 
         Args:
-            networks: In any mode; they are run in evaluation mode, and not changed.
-            example: Their input, or inputs.
+            networks: The networks, in any mode; they are run in evaluation mode, and not changed.
+            example: The input, or inputs, of all.
             precision: The wanted half-width of the intervals, relative to what is measured.
-            limit: Seconds after which it ends in any case.
+            limit: The seconds after which measuring ends in any case.
 
         Raises:
-            UserError: a network that can't be run.
+            UserError: A network can't be run.
         """
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """End connections and give back memory; the runtime is not used after that."""
 
 
 class OnnxRuntime:
-    """ONNX Runtime, here or on another machine; networks are exported as they are.
+    """ONNX Runtime on this or another machine; networks are exported as they are.
+
+    Args:
+        options: Where networks run.
+
+    Attributes:
+        fingerprint: The description of machine and runtime.
 
     Raises:
-        UserError: the target can't be reached, or lacks what it needs.
+        UserError: The target can't be reached, or lacks what the runner needs.
     """
 
     def __init__(self, options: RuntimeOptions) -> None:
@@ -72,7 +78,7 @@ class OnnxRuntime:
     def measure(
         self, networks: Sequence[nn.Module], example: Example, precision: float = 0.01, limit: float = 30.0
     ) -> Timing:
-        """Measure networks together; see `LatencyRuntime.measure` for arguments and errors."""
+        """Measure networks together on one input, with arguments and errors as in `LatencyRuntime.measure`."""
         models = [unoptimised_onnx(network, example).SerializeToString() for network in networks]
         return self._device.measure(models, precision, limit)
 
@@ -82,10 +88,10 @@ class OnnxRuntime:
 
 
 def eager(options: RuntimeOptions) -> Eager:
-    """PyTorch's eager mode on this machine.
+    """The runtime that is PyTorch's eager mode on this machine.
 
     Raises:
-        UserError: another machine, or no such device.
+        UserError: The target is another machine, or there is no such device.
     """
     if options.target != LOCAL:
         raise UserError(f"--runtime torch measures on this machine only, got --target {options.target}")
@@ -93,6 +99,7 @@ def eager(options: RuntimeOptions) -> Eager:
 
 
 MakeRuntime = Callable[[RuntimeOptions], LatencyRuntime]
+"""Makes a runtime from the place where networks run."""
 RUNTIMES: dict[str, MakeRuntime] = {"onnxruntime": OnnxRuntime, "torch": eager}
 """Runtimes by name."""
 
@@ -101,6 +108,6 @@ def find_runtime(given: str | MakeRuntime) -> MakeRuntime:
     """The runtime of that name, or the user's own: `path/to/file.py:function`, or from Python a `MakeRuntime`.
 
     Raises:
-        UserError: unknown name, no such function.
+        UserError: There is no runtime of that name, or no such function.
     """
     return resolve("runtime", given, RUNTIMES)

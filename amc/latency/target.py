@@ -30,7 +30,7 @@ class Target:
     """A machine that latency is measured on.
 
     Attributes:
-        name: Its name, as the user gave it.
+        name: The name that the user gave.
         command: The command that starts Python with `BOOTSTRAP` there.
     """
 

@@ -1,4 +1,4 @@
-"""From the network that a user holds to the one that can be pruned: unwrapped, in float32, with numbers in it."""
+"""From the network that a user holds to the one that can be pruned: unwrapped, in float32, with known weights."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from amc.utils.text import one_line
 WRAPPERS = (DataParallel, DistributedDataParallel, AveragedModel)
 """Modules that compute what their `module` does."""
 COMPILED = "_orig_mod"
-"""What `torch.compile` calls the module that it compiled."""
+"""The attribute in which `torch.compile` keeps the module that it compiled."""
 
 
 def admit(model: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
-    """The network inside of `model` that can be pruned, in evaluation mode, and what was done to it, a line each.
+    """Return the network inside `model` that can be pruned, in evaluation mode, and a line for each change made to it.
 
-    What wraps it, or modules in it, for several devices, for averaging or for compilation is taken off, and numbers of
+    Wrappers for several devices, averaging or compilation are taken off, also from modules inside, and weights of
     another precision are cast to float32. Modules of `model` are changed in place.
 
     Raises:
-        UserError: A network that can't be pruned for what it is: compiled to TorchScript, quantised, or without
-            numbers in its weights yet.
+        UserError: The network can't be pruned: it is compiled to TorchScript, quantised, or has no numbers in its
+            weights.
     """
     model = _unwrapped(model)
     _refuse(model)
@@ -52,7 +52,7 @@ def _unwrapped(model: nn.Module) -> nn.Module:
 
 
 def _inside(module: nn.Module) -> nn.Module | None:
-    """What a wrapper wraps; None for any other module."""
+    """Return the module that a wrapper wraps; None for any other module."""
     if isinstance(module, torch.jit.ScriptModule):
         return None
     return module._modules.get("module" if isinstance(module, WRAPPERS) else COMPILED)
@@ -81,7 +81,7 @@ def _refuse(model: nn.Module) -> None:
 
 
 def _cast(model: nn.Module) -> tuple[str, ...]:
-    """Cast a network of another precision to float32, in place; says so."""
+    """Cast a network of another precision to float32, in place; return a line that says so."""
     others = {parameter.dtype for parameter in model.parameters() if parameter.is_floating_point()} - {torch.float32}
     if not others:
         return ()

@@ -1,4 +1,4 @@
-"""What a file of weights is, from its content: a suffix says little, and what is none gets a line of its own."""
+"""The kind of a weights file, told by its content, with advice for what is none: a suffix says little."""
 
 import tarfile
 import zipfile
@@ -37,6 +37,7 @@ STARTS: tuple[tuple[bytes, str, str], ...] = (
     (b"\xff\xd8\xff", "an image", "give a weights file"),
     (b"%PDF", "a PDF document", "give a weights file"),
 )
+"""First bytes of files that hold no PyTorch weights, with what they are and what to do."""
 ONNX_FIELDS = b"\x12\x1a\x22\x28\x32\x3a\x42"  # what may follow the version that an ONNX file begins with
 SSTABLE_END = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"
 TORCH_TAR = {"sys_info", "pickle", "storages", "tensors"}
@@ -45,10 +46,10 @@ WEB = ("<!doctype", "<html", "<head", "<?xml", "<error", "<script", "<!--")
 
 
 def format_of(path: Path) -> str:
-    """`SAFETENSORS` or `TORCH` (a zip archive or older pickles of `torch.save`), whatever the file's name.
+    """Return `SAFETENSORS`, or `TORCH` (a zip archive or older pickles of `torch.save`), whatever the file's name.
 
     Raises:
-        UserError: no such file, or something else, named with what to do about it.
+        UserError: There is no such file, or it is something else, which is named with what to do about it.
     """
     if path.is_dir():
         raise _refusal(path, *_folder(path))
@@ -126,7 +127,7 @@ def _tar(path: Path) -> tuple[str, str]:
 
 
 def _text(head: bytes) -> tuple[str, str] | None:
-    """What a file of text is; None if it is none."""
+    """Return what a text file is and what to do; None if the file is no text."""
     try:
         text = head.decode("utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig", errors="strict")
     except UnicodeDecodeError as error:

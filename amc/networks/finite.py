@@ -1,4 +1,4 @@
-"""Networks whose weights are numbers."""
+"""The check that a network's weights are finite numbers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ STATISTICS = ("running_mean", "running_var")
 
 
 def check_finite(model: nn.Module, source: str) -> None:
-    """Raise a UserError that names the first tensor of `model` that isn't finite; `source` stands for its weights.
+    """Check that no parameter and no running statistic of `model` holds NaN or infinity.
 
-    No parameter and no running statistic may hold NaN or infinity. Other buffers may hold infinity, as masks do.
+    Other buffers may hold infinity, as masks do.
+
+    Raises:
+        UserError: A tensor is not finite or has no values; it is named, and `source` stands for the weights.
     """
     for name, tensor, infinity in _tensors(model):
         if tensor.is_meta:
@@ -30,7 +33,7 @@ def check_finite(model: nn.Module, source: str) -> None:
 
 
 def _tensors(model: nn.Module) -> Iterator[tuple[str, Tensor, bool]]:
-    """The name of each tensor, itself, and whether infinity is allowed in it."""
+    """Yield the name of each tensor, the tensor, and whether infinity is allowed in it."""
     for name, parameter in model.named_parameters():
         if not is_lazy(parameter):
             yield name, parameter.detach(), False

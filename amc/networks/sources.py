@@ -1,4 +1,4 @@
-"""Trained networks, by the words that a user gives for them."""
+"""Trained networks, found by the words that a user gives for them."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +30,7 @@ PREPROCESS: dict[str, Preprocess] = {
     "mobilenet_v1": IMAGENET,
     "shufflenet_v1": IMAGENET,
 }
+"""How images become inputs of each network that comes with the tool."""
 WEIGHTS_FOLDER = Path(__file__).parent / "models" / "weights"
 TORCHVISION = "torchvision:"
 TIMM = "timm:"
@@ -40,11 +41,11 @@ class Network:
     """A network and what is known about it.
 
     Attributes:
-        model: in eval mode, on the CPU.
-        name: the words it was asked for with.
-        preprocess: how the images of its weights were made into inputs, if known.
-        class_names: what its outputs stand for, in order, if known.
-        notes: what was done to it that the user should know, each a line.
+        model: The network, in evaluation mode, on the CPU.
+        name: The words by which it was asked for.
+        preprocess: How the images of its training were made into inputs, if known.
+        class_names: Names of its outputs, in order, if known.
+        notes: Lines that tell the user what was done to it.
     """
 
     model: nn.Module
@@ -58,16 +59,15 @@ def load_network(spec: str, weights: str = "default") -> Network:
     """Build a network and load its weights; convolutions that compute their weights become plain ones.
 
     Args:
-        spec: a name in `amc.networks.models.MODELS`, `torchvision:NAME` (image classification), `timm:NAME` (with the
-        extra
-            `timm`), or `path/to/file.py:function` (a function without arguments that returns an `nn.Module`).
-        weights: `default` (the packaged weights, torchvision's best, timm's, or what the user's function
-            returned), `none` (as built: random for a name), or a file, also as `FILE:KEY`, that
+        spec: A name in `amc.networks.models.MODELS`, `torchvision:NAME` (image classification), `timm:NAME` (with the
+            extra `timm`), or `path/to/file.py:function` (a function without arguments that returns an `nn.Module`).
+        weights: `default` (the packaged weights, torchvision's best, timm's, or what the user's function returned),
+            `none` (as built: random for a name), or a file, also as `FILE:KEY`, that
             `amc.networks.weight_files.load_weights` reads.
 
     Raises:
-        UserError: an unknown name, weights that are missing, do not fit, are not finite or can't be downloaded,
-            or a function that fails or returns something else.
+        UserError: The name is unknown, weights are missing, do not fit, are not finite or can't be downloaded, or the
+            function fails or returns something else.
     """
     if is_user_function(spec):
         network = _user_network(spec)

@@ -19,9 +19,9 @@ class StoredTensor:
     """A tensor in a file.
 
     Attributes:
-        tensor: itself.
-        container: the path of the mapping or list that holds it.
-        name: its name there.
+        tensor: The tensor.
+        container: Path of the mapping or list that holds it.
+        name: Its key there.
     """
 
     tensor: Tensor
@@ -30,7 +30,7 @@ class StoredTensor:
 
 
 def find_tensors(tree: object) -> dict[str, StoredTensor]:
-    """All tensors of nested mappings and lists, by their paths: the keys on the way, joined by dots."""
+    """Return all tensors of nested mappings and lists by their paths: the keys that lead to them, joined by dots."""
     found: dict[str, StoredTensor] = {}
     paths: Counter[int] = Counter()
     waiting: deque[tuple[str, int, object]] = deque([("", 0, tree)])
@@ -47,12 +47,12 @@ def find_tensors(tree: object) -> dict[str, StoredTensor]:
 
 
 def join_path(path: str, key: str) -> str:
-    """A key behind those that lead to it."""
+    """Return the path of the entry `key` of the container at `path`."""
     return f"{path}.{key}" if path else key
 
 
 def _entries(container: object) -> Iterator[tuple[str, object]]:
-    """The tensors and containers in a container, by key."""
+    """Yield the tensors and containers in a container, by key."""
     if isinstance(container, Mapping):
         pairs: Iterator[tuple[object, object]] = iter(container.items())
     elif isinstance(container, list | tuple):

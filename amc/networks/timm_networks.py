@@ -1,4 +1,4 @@
-"""Networks of timm, which is an optional extra."""
+"""Networks of timm, which is an optional dependency."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from amc.utils.text import did_you_mean, one_line
 
 
 def timm_network(name: str, pretrained: bool) -> tuple[nn.Module, Preprocess]:
-    """A network by timm's name, and how the images of its weights were made into inputs.
+    """Return a network by timm's name, and how the images of its weights were made into inputs.
 
     Raises:
-        UserError: timm is not installed, an unknown name, or weights that do not exist or can't be downloaded.
+        UserError: timm is not installed, the name is unknown, or the weights do not exist or can't be downloaded.
     """
     try:
         timm = importlib.import_module("timm")

@@ -1,4 +1,4 @@
-"""Files of `torch.save`, read without executing anything: tensors and plain containers, nothing else."""
+"""Files of `torch.save`, read without executing anything: tensors and plain containers only."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ OF_MODULES = "torch.nn.modules."
 
 
 class Content(NamedTuple):
-    """What a file holds.
+    """The content of a file.
 
     Attributes:
-        tree: mappings, lists and tensors in each other; a `SkippedObject` in place of every other object.
-        classes: names of those objects' classes and functions, in the file's order.
+        tree: Nested mappings, lists and tensors, with a `SkippedObject` in place of every other object.
+        classes: Names of those objects' classes and functions, in the file's order.
     """
 
     tree: object
@@ -40,36 +40,36 @@ class Content(NamedTuple):
 
 
 class SkippedObject(list[Any]):
-    """Stands for an object that is not made, whatever its class: it takes what the pickle gives and forgets it."""
+    """The stand-in for an object that is not created: it accepts what the pickle gives to it and drops it."""
 
     __hash__ = object.__hash__  # type: ignore[assignment]
     __eq__ = object.__eq__
 
     def __new__(cls, *_: object) -> SkippedObject:
-        """Made like any object, of any arguments."""
+        """Create the stand-in, whatever the arguments."""
         return super().__new__(cls)
 
     def __init__(self, *_: object) -> None:
-        """Empty, whatever the arguments."""
+        """Create it empty, whatever the arguments."""
         super().__init__()
 
     def __setstate__(self, _: object) -> None:
-        """Forget the state."""
+        """Drop the state."""
 
 
 class SkippedMapping:
-    """As `SkippedObject`, for classes of mappings: their entries are read into a plain one."""
+    """The stand-in for an object of a mapping class: its entries are read into a plain mapping."""
 
     def __new__(cls, *_: object) -> Counter[Any]:  # type: ignore[misc]
-        """A mapping to which the unpickler adds entries."""
+        """Return a mapping to which the unpickler adds entries."""
         return Counter()
 
 
 def read_torch(source: Path | BinaryIO, name: str | Path) -> object:
-    """What `torch.save` wrote, onto the CPU, without executing anything; `name` stands for it in errors.
+    """Read what `torch.save` wrote, onto the CPU, without executing anything; errors call the source `name`.
 
     Raises:
-        UserError: a damaged file, or a pickle that would have to execute code.
+        UserError: The file is damaged, or its pickle would have to execute code.
     """
     try:
         return _load(source)
@@ -82,13 +82,13 @@ def read_torch(source: Path | BinaryIO, name: str | Path) -> object:
 
 
 def read_content(path: Path) -> Content:
-    """What `torch.save` wrote, with objects that are neither tensors nor plain containers left out.
+    """Read what `torch.save` wrote, with objects that are neither tensors nor plain containers left out.
 
-    A training's checkpoint often holds its options, paths or figures of NumPy beside the weights. Their classes are
-    neither imported nor called: an object of this module stands for each of them.
+    A training checkpoint often holds options, paths or NumPy numbers beside the weights. Their classes are neither
+    imported nor called: a stand-in of this module takes the place of each object.
 
     Raises:
-        UserError: a damaged file, or one that can't be read without executing code.
+        UserError: The file is damaged, or can't be read without executing code.
     """
     try:
         return Content(_load(path), ())
@@ -99,12 +99,12 @@ def read_content(path: Path) -> Content:
 
 
 def holds_module(classes: tuple[str, ...]) -> bool:
-    """Whether objects of these classes are whole networks, or parts of them."""
+    """Return whether objects of these classes are whole networks, or modules of them."""
     return any(name.startswith(OF_MODULES) for name in classes)
 
 
 def unread_error(path: Path, classes: tuple[str, ...]) -> UserError:
-    """The error for a file whose weights lie in objects that are not read."""
+    """Return the error for a file whose weights lie in objects that are not read."""
     own = [name for name in classes if not name.startswith("torch.")] or list(classes)
     what = "a whole pickled module" if holds_module(classes) else "objects"
     return UserError(f"{path} holds {what} ({shortened(own, 3)}), which to read would execute code; {ALONE}")
@@ -152,7 +152,7 @@ def _is_plain(name: str) -> bool:
 
 
 def _globals(path: Path) -> tuple[int, tuple[str, ...]]:
-    """The protocol of a file's pickle and the names that it imports, read without importing any."""
+    """Return the protocol of a file's pickle and the names that it imports, read without importing any."""
     protocol, names = 0, dict[str, None]()
     for code, argument in _opcodes(path):
         if code == "PROTO":

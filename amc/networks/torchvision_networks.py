@@ -16,12 +16,12 @@ from amc.utils.text import did_you_mean, one_line
 
 
 def is_torchvision(name: str) -> bool:
-    """Whether torchvision has a classification network of that name."""
+    """Return whether torchvision has a classification network of that name."""
     return name in models.list_models(module=models)
 
 
 def torchvision_network(name: str, pretrained: bool) -> tuple[nn.Module, Preprocess, tuple[str, ...] | None]:
-    """A classification network of torchvision, what its images become, and its classes where it was trained.
+    """Return a classification network of torchvision, its preprocessing, and the names of its classes where pretrained.
 
     Raises:
         UserError: torchvision has no such network, or its weights can't be downloaded.
@@ -46,7 +46,7 @@ def torchvision_network(name: str, pretrained: bool) -> tuple[nn.Module, Preproc
 
 
 def _arrange_as_published(model: nn.Module) -> None:
-    """What torchvision does to two networks when it loads their weights, done whatever the weights.
+    """Do to two networks what torchvision does when it loads their weights, whatever the weights.
 
     So a network is the same for downloaded weights, for the same weights from a file, and when only a policy is left.
     """

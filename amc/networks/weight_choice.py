@@ -1,4 +1,4 @@
-"""Which of the sets of weights in a file is taken, and what a user should know about the others."""
+"""The choice among several sets of weights in one file, and what a user should know about the others."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ from amc.utils.errors import UserError
 from amc.utils.text import shortened
 
 AVERAGES = {"ema", "average", "averaged", "avg", "swa", "shadow", "teacher", "polyak", "momentum", "target"}
-"""Words in the names of what follows the weights of a training slowly."""
+"""Words in the names of running averages of a network's weights."""
 AVERAGED = "n_averaged"  # lies beside the weights of torch's AveragedModel
 USUAL = {"state_dict", "model_state_dict", "state", "model", "module", "net", "network", "weights", "params", "student"}
+"""Keys under which files usually hold the weights of a network."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What was found in a file.
+    """The set of weights that is taken from a file, or why none fits.
 
     Attributes:
-        place: the weights that are taken; None if none fit.
-        source: the file, and where in it.
-        faults: what keeps the nearest set from fitting, where none fits.
-        is_near: whether that one has any name of the network.
-        notes: what the user should know.
+        place: The set that is taken; None if none fits.
+        source: The file, and the place in it.
+        faults: What keeps the nearest set from fitting, where none fits.
+        is_near: Whether the nearest set has any tensor name of the network.
+        notes: Lines that the user should read.
     """
 
     place: WeightSet | None
@@ -42,19 +43,19 @@ class Choice:
 
 
 def choose_weights(file: Mapping[str, StoredTensor], wanted: NetworkTensors, path: Path, key: str | None) -> Choice:
-    """Find a network's weights in a file: a place where each of its tensors lies, by its name and with its shape.
+    """Find a network's weights in a file: a set that has each of its tensors, by name and with its shape.
 
-    Of several places with different weights, one that is no running average is taken, then one with a usual name, then
-    the outermost, then the first.
+    Of several sets that differ, one that is no running average is taken, then one with a usual name, then the
+    outermost, then the first.
 
     Args:
-        file: all tensors of the file, by path.
-        wanted: those of the network.
-        path: the file.
-        key: the path of the place, or a part of it; None for any.
+        file: All tensors of the file, by path.
+        wanted: The tensors of the network.
+        path: The file.
+        key: The path of the set, or consecutive keys of it; None for any.
 
     Raises:
-        UserError: there is no tensor at that key.
+        UserError: There is no tensor at that key.
     """
     candidates = find_weight_sets(file, wanted)
     fitting = [place for place in candidates if place.fits]
@@ -76,7 +77,7 @@ def choose_weights(file: Mapping[str, StoredTensor], wanted: NetworkTensors, pat
 
 
 def _rank(place: WeightSet, file: Mapping[str, StoredTensor]) -> tuple[bool, bool, int]:
-    """What is taken first comes first."""
+    """Return a sort key: the set that is taken first comes first."""
     words = place.path.split(".") if place.path else []
     above = place.path.rpartition(".")[0]
     parts = {part.lower() for word in words for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", word)}
@@ -85,13 +86,13 @@ def _rank(place: WeightSet, file: Mapping[str, StoredTensor]) -> tuple[bool, boo
 
 
 def _named(paths: Sequence[str], key: str) -> list[str]:
-    """Those of `paths` that begin with a key, else those that have it further in."""
+    """Return the paths that begin with a key, else those that have it further in."""
     begin = [path for path in paths if f"{path}.".startswith(f"{key}.")]
     return begin or [path for path in paths if f".{key}." in f".{path}."]
 
 
 def _known(file: Mapping[str, StoredTensor], fitting: Sequence[WeightSet]) -> str:
-    """The keys that there are."""
+    """Return a hint that names the keys in the file."""
     if any(place.path for place in fitting):
         return f"what fits the network lies at {shortened([place.path or 'the outermost level' for place in fitting])}"
     containers = dict.fromkeys(each.container for each in file.values() if each.container)
@@ -99,7 +100,7 @@ def _known(file: Mapping[str, StoredTensor], fitting: Sequence[WeightSet]) -> st
 
 
 def _largest(file: Mapping[str, StoredTensor], key: str | None) -> dict[str, Tensor]:
-    """The mapping with the most tensors, where no name in the file is the network's."""
+    """Return the mapping with the most tensors, where no name in the file is the network's."""
     paths = list(file) if key is None else _named(list(file), key)
     ((container, _),) = Counter(file[path].container for path in paths).most_common(1)
     return {each.name: each.tensor for each in file.values() if each.container == container}

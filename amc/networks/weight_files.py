@@ -1,4 +1,4 @@
-"""Weights in files: read without executing anything, loaded as a whole or not at all."""
+"""Weights in files: read without executing anything, and loaded as a whole or not at all."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,19 +21,19 @@ REMEDY = "give the weights of this very architecture"
 
 
 def load_weights(model: nn.Module, spec: str) -> tuple[str, ...]:
-    """Load the weights that a file holds for `model`, wherever they lie in it: all of them or nothing.
+    """Load the weights for `model` from a file, wherever they lie in it: all of them or nothing.
 
-    They are found by what fits, as `amc.networks.weight_choice.choose_weights` says, whatever the file is called.
+    They are found by what fits (`amc.networks.weight_choice.choose_weights`), whatever the file is called.
 
     Args:
-        model: the network that is changed.
-        spec: `FILE`, or `FILE:KEY` with the dotted path of one of several sets of weights, or a part of that path.
+        model: The network that is changed.
+        spec: `FILE`, or `FILE:KEY` with the dotted path of one of several sets of weights, or a run of its keys.
 
     Returns:
-        What the user should know: which of several sets was taken, what was left out.
+        Lines that the user should read: which of several sets was taken, and what was left out.
 
     Raises:
-        UserError: no such file or key, a file that holds no weights, or none that fit; it says why.
+        UserError: There is no such file or key, or the file holds no weights that fit; the message says why.
     """
     path, key = split_key(spec)
     content = _content(path)
@@ -52,7 +52,7 @@ def load_weights(model: nn.Module, spec: str) -> tuple[str, ...]:
 
 
 def split_key(spec: str) -> tuple[Path, str | None]:
-    """The file and the key of `FILE` or `FILE:KEY`; a file whose name has a colon comes before a key."""
+    """Return the file and the key of `FILE` or `FILE:KEY`; a file whose name has a colon comes before a key."""
     end = len(spec)
     while not Path(spec[:end]).exists() and ":" in spec[:end]:
         end = spec.rindex(":", 0, end)
@@ -62,10 +62,10 @@ def split_key(spec: str) -> tuple[Path, str | None]:
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a safetensors file, as `write_state_dict` writes it, onto the CPU.
+    """Read the tensors of a safetensors file onto the CPU.
 
     Raises:
-        UserError: no such file, another kind, or a damaged one.
+        UserError: There is no such file, or it is of another kind or damaged.
     """
     if format_of(path) != SAFETENSORS:
         raise UserError(f"expected a safetensors file at {path}, got one of torch.save; write it by safetensors")
@@ -76,12 +76,10 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
 
 def write_state_dict(path: Path, state: Mapping[str, Tensor]) -> None:
-    """Write tensors as a safetensors file, whole or not at all.
-
-    Tensors that share memory are written as copies.
+    """Write tensors as a safetensors file, atomically; tensors that share memory are written as copies.
 
     Raises:
-        UserError: the disk is full, or the folder can't be written to.
+        UserError: The disk is full, or the folder can't be written to.
     """
     copies = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()
@@ -92,15 +90,15 @@ def write_state_dict(path: Path, state: Mapping[str, Tensor]) -> None:
 def load_state(model: nn.Module, state: Mapping[str, Tensor], source: str | Path) -> None:
     """Copy `state` into `model`, all of it or nothing.
 
-    Batch norms' `num_batches_tracked`, which older files lack, may be missing.
+    The batch norms' `num_batches_tracked`, which older files lack, may be missing.
 
     Args:
-        model: the network that is changed.
-        state: tensors by name.
-        source: where the tensors come from, named in the error.
+        model: The network that is changed.
+        state: Tensors by name.
+        source: Where the tensors come from, named in the error.
 
     Raises:
-        UserError: entries are missing, unexpected, of another shape or of a kind that is not taken; it names them all.
+        UserError: Entries are missing, unexpected, of another shape or of a kind that is not taken; all are named.
     """
     faults = NetworkTensors(model).faults(state)
     if faults:

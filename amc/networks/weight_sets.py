@@ -1,4 +1,4 @@
-"""Which tensors of a file are the weights of a network: found by what fits, whatever keys and prefixes lead to them."""
+"""The sets of tensors in a file that may be a network's weights, whatever keys and prefixes lead to them."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from amc.utils.errors import UserError
 from amc.utils.text import shortened
 
 WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
-"""Names that torch's DataParallel, compile, FSDP and activation checkpointing put before those of a module's own."""
+"""Names that DataParallel, compile, FSDP and activation checkpointing of PyTorch put before those of a module's own."""
 OF_LAYERS = {"weight", "bias", "running_mean", "running_var"}
+"""Last part of the names of tensors that belong to a layer."""
 COUNTER = "num_batches_tracked"  # of batch norms, which older files lack
 
 
 class NetworkTensors:
-    """The tensors that a network needs.
+    """The tensors that a network needs, and how tensors of a file compare with them.
 
     Args:
-        model: the network.
+        model: The network.
 
     Attributes:
-        own: they, by name.
+        own: The network's parameters and persistent buffers, by name.
 
     Raises:
-        UserError: a layer has no shape before its first input.
+        UserError: A layer has no shape before its first input.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -47,14 +48,14 @@ class NetworkTensors:
         self._twins = _shared(model)
 
     def name(self, words: list[str]) -> str | None:
-        """The network's name for a tensor whose name in a file has these parts; None where there is none."""
+        """Return the network's name for a tensor whose name in a file has these words; None where there is none."""
         name = ".".join(words)
         if name in self.own:
             return name
         return None if words[0] in WRAPPERS else self._plain.get(unwrapped(name))
 
     def faults(self, state: Mapping[str, Tensor]) -> list[str]:
-        """What keeps tensors by the network's names from being its weights, all of them and nothing else."""
+        """Return what keeps the tensors in `state` from being the network's weights, all of them and nothing else."""
         titles = {
             "missing": [name for name in self.own if self._lacks(name, state)],
             "unexpected": [name for name in state if name not in self.own],
@@ -72,11 +73,11 @@ class NetworkTensors:
         return [f"{title}: {shortened(names)}" for title, names in titles.items() if names]
 
     def are_all_among(self, names: Container[str]) -> bool:
-        """Whether no tensor is missing from these names."""
+        """Return whether no tensor of the network is missing from these names."""
         return not any(self._lacks(name, names) for name in self.own)
 
     def is_of_a_layer(self, name: str) -> bool:
-        """Whether a tensor that the network lacks belongs to one of its layers, as a bias that it was built without."""
+        """Return whether a tensor that the network lacks would belong to one of its layers, such as a missing bias."""
         module, _, leaf = unwrapped(name).rpartition(".")
         return leaf in OF_LAYERS and module in self._modules
 
@@ -86,13 +87,13 @@ class NetworkTensors:
 
 @dataclass(frozen=True, eq=False)
 class WeightSet:
-    """A part of a file that may be a network's weights.
+    """Tensors of a file that may be a network's weights.
 
     Attributes:
-        path: what stands before the network's names: keys, prefixes, or both, joined by dots.
-        tensors: names in the network, and the paths in the file.
-        file: all tensors of the file.
-        wanted: those of the network.
+        path: What stands before the network's names: keys, prefixes, or both, joined by dots.
+        tensors: Paths in the file, by the names in the network.
+        file: All tensors of the file, by path.
+        wanted: The tensors of the network.
     """
 
     path: str
@@ -102,19 +103,19 @@ class WeightSet:
 
     @cached_property
     def state(self) -> dict[str, Tensor]:
-        """The network's weights, as this place has them."""
+        """The weights by the network's names."""
         return {name: self.file[path].tensor for name, path in self.tensors.items()}
 
     @cached_property
     def beyond(self) -> dict[str, StoredTensor]:
-        """What lies in the same mappings and is not the network's, by path."""
+        """Tensors in the same mappings that are not the network's, by path."""
         containers = {self.file[path].container for path in self.tensors.values()}
         used = set(self.tensors.values())
         return {path: each for path, each in self.file.items() if each.container in containers and path not in used}
 
     @property
     def fits(self) -> bool:
-        """Whether every tensor of the network is here, and nothing more of its layers."""
+        """Whether every tensor of the network is in the set, and nothing more of its layers."""
         if not self.wanted.are_all_among(self.tensors):
             return False
         more = {name: tensor for name, tensor in self._unexpected() if self.wanted.is_of_a_layer(name)}
@@ -122,7 +123,7 @@ class WeightSet:
 
     @property
     def faults(self) -> list[str]:
-        """What keeps it from fitting, and what else there is."""
+        """What keeps the set from fitting, and what else there is."""
         return self.wanted.faults(self.state | dict(self._unexpected()))
 
     def _unexpected(self) -> Iterator[tuple[str, Tensor]]:
@@ -133,7 +134,7 @@ class WeightSet:
 
 
 def find_weight_sets(file: Mapping[str, StoredTensor], wanted: NetworkTensors) -> list[WeightSet]:
-    """Everywhere in a file where a tensor has a name of the network, those with the most such names first."""
+    """Return everything in a file that has tensor names of the network, the sets with the most such names first."""
     found: dict[str, dict[str, str]] = {}
     for path in file:
         words = path.split(".")
@@ -148,7 +149,7 @@ def find_weight_sets(file: Mapping[str, StoredTensor], wanted: NetworkTensors) -
 
 
 def why_unusable(tensor: Tensor, own: Tensor) -> str | None:
-    """Why a tensor's values can't become those of a network's tensor; None if they can."""
+    """Return why a tensor's values can't become those of a network's tensor; None if they can."""
     if tensor.is_meta:
         return "without values"
     if tensor.is_quantized or (own.is_floating_point() and tensor.is_floating_point() and tensor.element_size() < 2):
@@ -163,7 +164,7 @@ def why_unusable(tensor: Tensor, own: Tensor) -> str | None:
 
 
 def same_weights(one: WeightSet, other: WeightSet) -> bool:
-    """Whether two places hold the same weights."""
+    """Return whether two sets hold the same weights."""
     return one.tensors.keys() == other.tensors.keys() and all(
         tensor is twin or (tensor.dtype == twin.dtype and torch.equal(tensor, twin))
         for tensor, twin in ((tensor, other.state[name]) for name, tensor in one.state.items())
@@ -171,12 +172,12 @@ def same_weights(one: WeightSet, other: WeightSet) -> bool:
 
 
 def unwrapped(name: str) -> str:
-    """A tensor's name without what wrappers put into it."""
+    """Return a tensor's name without the words that wrappers put into it."""
     return ".".join(word for word in name.split(".") if word not in WRAPPERS)
 
 
 def _shared(model: nn.Module) -> dict[str, tuple[str, ...]]:
-    """The names of each parameter that has several: a file may hold it by any one of them."""
+    """Return the names of each parameter that has several: a file may hold it by any one of them."""
     names: dict[int, tuple[str, ...]] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
         names[id(parameter)] = (*names.get(id(parameter), ()), name)

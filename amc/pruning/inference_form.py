@@ -1,4 +1,4 @@
-"""The same network, arranged for fast inference: batch norms folded into convolutions, channels last."""
+"""A network arranged for fast inference: batch norms folded into convolutions, channels last in memory."""
 
 from __future__ import annotations
 
@@ -16,10 +16,14 @@ from amc.utils.copying import copy_network
 
 
 def for_inference(model: nn.Module, graph: PruningGraph) -> nn.Module:
-    """A copy of `model` (the analysed network or a compact one of it) in evaluation mode that computes the same.
+    """Return a copy of `model` in evaluation mode that computes the same, faster.
 
     A batch norm is folded only where the graph knows that it and a convolution have each other to themselves, and that
     the convolution runs once with the weight that it stores.
+
+    Args:
+        model: The traced network, or a compact one of it; it is not changed.
+        graph: The graph of the traced network.
     """
     network = copy_network(model)
     for fold in find_folds(model, graph):
@@ -39,7 +43,7 @@ class Fold(NamedTuple):
 
 
 def find_folds(model: nn.Module, graph: PruningGraph) -> list[Fold]:
-    """What can be folded in a network or in a compact one of it."""
+    """Return the batch norms that can be folded in the traced network, or in a compact one of it."""
     modules = dict(model.named_modules())
     runs = Counter(layer.name for layer in graph.layers)
     found = []
@@ -52,7 +56,7 @@ def find_folds(model: nn.Module, graph: PruningGraph) -> list[Fold]:
 
 
 def channels_last(model: nn.Module) -> nn.Module:
-    """Lay out what a network for images holds with its channels last, in place; returns the network."""
+    """Lay out the 4-dimensional tensors of a network with their channels last, in place; return the network."""
     for tensor in (*model.parameters(), *model.buffers()):
         if tensor.ndim == 4:  # the layout is of images alone
             tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""What a compact network is checked against: the original, randomised, whose consumers ignore the cut channels."""
+"""The reference for a compact network: the randomised original, whose consumers ignore the channels that are cut."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from amc.utils.copying import copy_network
 
 
 def randomised(model: nn.Module, generator: torch.Generator) -> nn.Module:
-    """A float64 copy in evaluation mode whose parameters and statistics are random and keep activations O(1)."""
+    """Return a float64 copy of `model` on the CPU, in evaluation mode, with random parameters and statistics.
+
+    Weights are scaled by their number of inputs, so that activations stay O(1).
+    """
     with torch.no_grad():
         model = copy_network(model).cpu().double().eval()
         stored = model.state_dict().keys()  # other buffers are constants of the architecture
@@ -34,9 +37,10 @@ def randomised(model: nn.Module, generator: torch.Generator) -> nn.Module:
 
 @contextmanager
 def masked_consumers(model: nn.Module, graph: PruningGraph, mask: UnitMask) -> Iterator[None]:
-    """Within it, the consumers of `model` have zero weight wherever they meet a unit that is not `mask`.
+    """Zero the consumers' weights for every unit that is not in `mask`, while the context is open.
 
-    Norms and statistics over channels are taken over those that are alive.
+    Norms and other statistics over channels are taken over the units in `mask`. The weights of `model` are restored at
+    the end.
     """
     parameters = dict(model.named_parameters())
     saved: list[tuple[Tensor, int, Tensor, Tensor]] = []

@@ -1,4 +1,4 @@
-"""Norms and statistics over channels, taken over some of them: what they are in a network from which others are cut."""
+"""Norms and statistics taken over some of the channels, as in a network from which the others are cut."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from amc.graph import PruningGraph
 from amc.pruning.slicing import UnitMask
 
 Places = dict[int, Tensor]
-"""Positions along some dimensions of a tensor."""
+"""Positions along some dimensions of a tensor, by dimension."""
 
 
 class MaskedStatistics(TorchDispatchMode):
-    """Within it, every statistic of the graph is taken over the channels that are `mask`, in the whole network.
+    """A dispatch mode in which every statistic of the graph is taken over the channels in `mask`, in the whole network.
 
     The operator runs on those channels alone; a norm leaves zeros in place of the others.
     """
@@ -67,7 +67,7 @@ def _take(whole: Tensor, places: Places) -> Tensor:
 
 
 def _put(part: Tensor, whole: Tensor, places: Places) -> Tensor:
-    """`part` where it was taken from, zeros elsewhere."""
+    """Return `part` at the places that it was taken from, with zeros elsewhere."""
     for dim, each in places.items():
         shape = [*part.shape[:dim], whole.shape[dim], *part.shape[dim + 1 :]]
         part = part.new_zeros(shape).index_copy_(dim, each, part)

@@ -1,6 +1,6 @@
-"""Convolutions whose weights are computed on every run become plain ones with what is computed.
+"""Convolutions that compute their weight on every run are replaced by plain ones that store it.
 
-A standardised or normed weight depends on all inputs of its channel, so that none of them could be cut.
+A standardised or normed weight depends on all inputs of its channel, so none of them could be cut.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from torch.nn.modules.conv import _ConvNd
 from torch.utils._python_dispatch import TorchDispatchMode
 
 PLAIN: dict[int, type[nn.Conv1d | nn.Conv2d | nn.Conv3d]] = {3: nn.Conv1d, 4: nn.Conv2d, 5: nn.Conv3d}
-"""By the dimensions of the weight."""
+"""The plain convolution class for each number of dimensions of the weight."""
 
 
 class SamePadded(nn.Conv2d):
-    """A convolution that adds the zeros that its input's size asks for, as TensorFlow's "SAME" does.
+    """A convolution that adds the zeros that its input's size asks for, as TensorFlow's "SAME" padding does.
 
     The output is `ceil(size / stride)` high and wide; of an odd number of zeros, the one more is at the end.
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """See `nn.Conv2d`."""
+        """Pad the input [B, C, H, W] and convolve it to [B, O, ceil(H / stride), ceil(W / stride)]."""
         zeros = []
         geometry = zip(input.shape[2:], self.kernel_size, self.stride, self.dilation, strict=True)
         for size, kernel, stride, dilation in reversed(list(geometry)):
@@ -37,8 +37,8 @@ class SamePadded(nn.Conv2d):
 def materialise_weights(model: nn.Module) -> None:
     """Replace, in place, every convolution of `model` (in evaluation mode) that computes its weight.
 
-    It is replaced only where a plain one, or one that is `SamePadded`, gives the same result, and can't be trained as
-    before. One that pads by another rule of its own is left, and so is one whose weight depends on its input.
+    It is replaced only where a plain one, or a `SamePadded` one, gives the same result; it can't be trained as before.
+    A convolution that pads by another rule, or whose weight depends on its input, is left as it is.
     """
     modules = dict(model.named_modules(remove_duplicate=False))
     found = {module: plain for module in set(modules.values()) if (plain := _plain(module)) is not None}
@@ -49,7 +49,7 @@ def materialise_weights(model: nn.Module) -> None:
 
 
 def _plain(module: nn.Module) -> nn.Module | None:
-    """The convolution with a stored weight that does what `module` does; None where it is one, or there is none."""
+    """Return the convolution with a stored weight that equals `module`; None where `module` is one, or none does."""
     if not isinstance(module, _ConvNd) or module.transposed:
         return None
     plain = PLAIN[len(module.kernel_size) + 2]
@@ -74,7 +74,7 @@ def _plain(module: nn.Module) -> nn.Module | None:
 
 
 def _samples(module: _ConvNd) -> list[Tensor]:
-    """Inputs of every size that a stride tells apart."""
+    """Return random inputs of every size that a stride tells apart."""
     generator = torch.Generator().manual_seed(0)
     device = next(module.parameters()).device
     space = [3 * step * size for size, step in zip(module.kernel_size, module.dilation, strict=True)]
@@ -85,7 +85,7 @@ def _samples(module: _ConvNd) -> list[Tensor]:
 
 
 def _built(build: type[nn.Conv1d | nn.Conv2d | nn.Conv3d], module: _ConvNd, call: _Call) -> _ConvNd:
-    """A convolution of another class that holds the weight that `module` computed in a call."""
+    """Return a convolution of class `build` that holds the weight that `module` computed in a call."""
     convolution: Any = build
     weight, bias = call.weight, call.bias
     other: _ConvNd = convolution(
@@ -109,7 +109,7 @@ def _equal(got: Tensor, wanted: Any) -> bool:
 
 
 class _Call(NamedTuple):
-    """The arguments of a convolution but for its input."""
+    """The arguments of a convolution other than its input."""
 
     weight: Tensor
     bias: Tensor | None
@@ -120,7 +120,7 @@ class _Call(NamedTuple):
 
 
 class _Calls(TorchDispatchMode):
-    """Notes the convolutions that are run."""
+    """A dispatch mode that collects the convolutions that run."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""One copy of a network that takes the shape of compact networks, one after the other, instead of a copy for each."""
+"""One copy of a network that takes the tensors of one compact network after the other, instead of a copy for each."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from amc.pruning.slicing import set_attributes
 from amc.utils.copying import copy_network
 
 Attributes = Mapping[str, Mapping[str, Any]]
+"""Values of module attributes, `{module: {attribute: value}}`."""
 
 
 class ReusableNetwork:
-    """Holds what it was last filled with.
+    """A copy of a network into which the tensors of any compact network of it can be loaded.
 
     Args:
         model: The network; it is copied once.
 
     Attributes:
-        network: The copy, in evaluation mode.
+        network: The copy, in evaluation mode, with what was loaded last.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -37,9 +38,9 @@ class ReusableNetwork:
                         self._places.setdefault(names[id(tensor)], []).append((held, key))
 
     def load(self, tensors: Mapping[str, Tensor], attributes: Attributes) -> nn.Module:
-        """Put in `tensors` by name, and the attributes of modules; attributes of the last filling are taken back.
+        """Put tensors by name and module attributes into the network, and return it.
 
-        Gradients are not wanted of it. Returns the network.
+        Attributes that the last load changed get their original values first. Parameters take no gradients.
         """
         for name, tensor in tensors.items():
             for held, key in self._places[name]:
@@ -54,6 +55,6 @@ class ReusableNetwork:
 
 
 def to_channels_last(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    """A tensor of a network for images in `dtype`, with its channels last; whole numbers stay what they are."""
+    """Return a tensor of a network with its channels last, in `dtype` unless it holds whole numbers."""
     tensor = tensor.detach().to(dtype) if tensor.is_floating_point() else tensor.detach()
     return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor

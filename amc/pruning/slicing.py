@@ -1,4 +1,4 @@
-"""Keep indices to a new, physically smaller network. The caller's model is never touched."""
+"""From a mask of units to a new, physically smaller network. The caller's model is never changed."""
 
 from __future__ import annotations
 
@@ -19,28 +19,30 @@ from amc.utils.copying import copy_network
 from amc.utils.errors import UserError
 
 UnitMask = NDArray[np.bool_]
-"""Which units stay, over all groups: bool `(graph.unit_count,)`."""
+"""A mask of the units that stay, over all groups: bool `(graph.unit_count,)`."""
 LARGE = 2**28
-"""Bytes; larger tensors are sliced a part at a time."""
+"""Bytes of a tensor above which it is sliced in several steps."""
 
 
 def choose_units(graph: PruningGraph, importance: NDArray[np.float64], kept_counts: KeptCounts) -> UnitMask:
-    """The `kept_counts[g]` most important units of each group; of equal ones the first.
+    """Return the mask of the `kept_counts[g]` most important units of each group; of equal ones the first.
 
     `importance` is `(graph.unit_count,)`.
     """
     mask = np.zeros(graph.unit_count, dtype=np.bool_)
-    for group, keep in zip(graph.groups, kept_counts, strict=True):
+    for group, count in zip(graph.groups, kept_counts, strict=True):
         order = np.argsort(-importance[group.slice], kind="stable")
-        mask[group.first_unit + order[:keep]] = True
+        mask[group.first_unit + order[:count]] = True
     return mask
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Everything a compact network differs in: positions kept per tensor, and the attributes that follow.
+    """The difference between a compact network and the original: kept positions, and attributes that follow from them.
 
-    `tensors` is `{tensor: {dimension: kept positions}}`, `attributes` `{module: {attribute: value}}`.
+    Attributes:
+        tensors: Kept positions, `{tensor: {dimension: positions}}`.
+        attributes: New values of module attributes, `{module: {attribute: value}}`.
     """
 
     tensors: Mapping[str, Mapping[int, Sequence[int]]]
@@ -48,9 +50,12 @@ class Selection:
 
 
 def make_selection(graph: PruningGraph, model: nn.Module, mask: UnitMask) -> Selection:
-    """What keeping the units `mask` does to `model`: every group must keep at least one unit.
+    """Return the kept positions and the changed attributes of `model` for the units in `mask`.
 
     `groups`, channel and feature counts of modules are derived from the shapes that are left.
+
+    Raises:
+        ValueError: A group keeps none of its units.
     """
     for group in graph.groups:
         if not mask[group.slice].any():
@@ -78,7 +83,7 @@ def make_selection(graph: PruningGraph, model: nn.Module, mask: UnitMask) -> Sel
 
 
 def _sizes(graph: PruningGraph, model: nn.Module, mask: UnitMask) -> dict[str, dict[str, Any]]:
-    """What the attributes that count the channels of an operator's pieces must say."""
+    """Return the new values of the attributes that hold the channels of an operator's pieces, by module."""
     result: dict[str, dict[str, Any]] = {}
     for size in graph.sizes:
         kept = [len(piece.kept(mask)) for piece in size.pieces]
@@ -90,7 +95,7 @@ def _sizes(graph: PruningGraph, model: nn.Module, mask: UnitMask) -> dict[str, d
 def _attributes(
     module: nn.Module, name: str, shapes: Mapping[str, Sequence[int]], inputs: Mapping[str, int]
 ) -> dict[str, Any]:
-    """What the sizes kept in `module` must say, for the module types that keep them."""
+    """Return the attributes of `module` that follow from the shapes of its tensors, for module types that have some."""
     prefix = f"{name}." if name else ""
     weight = shapes.get(f"{prefix}weight")
     if isinstance(module, _ConvNd) and module.transposed and weight is not None:
@@ -114,7 +119,7 @@ def _attributes(
 
 
 def _differs(held: Any, value: Any) -> bool:
-    """Whether an attribute has to be set; a tuple of the same numbers is as good as a list."""
+    """Return whether an attribute has to be set; a tuple of the same numbers is as good as a list."""
     return bool((list(held) if isinstance(held, tuple) and isinstance(value, list) else held) != value)
 
 
@@ -138,10 +143,13 @@ def compact(model: nn.Module, selection: Selection, weights: Mapping[str, Tensor
 def slice_tensors(
     model: nn.Module, selection: Selection, weights: Mapping[str, Tensor] | None = None
 ) -> dict[str, Tensor]:
-    """All parameters and buffers of the compact network by name; they share no memory with those of `model`.
+    """Return all parameters and buffers of the compact network by name; they share no memory with those of `model`.
 
-    `weights` replaces whole tensors before they are sliced (reconstructed consumers), each of the original's shape
-    but along the sliced input axis, which is taken as it comes when it already has the final size.
+    Args:
+        model: The original network.
+        selection: The positions that stay.
+        weights: Tensors that replace those of `model` before they are sliced (reconstructed consumers), in the
+            original's shape; along the sliced input axis they may have the final size already.
     """
     replaced = weights or {}
     result = {}
@@ -158,7 +166,7 @@ def slice_tensors(
 
 
 def _taken(source: Tensor, positions: Mapping[int, Tensor]) -> Tensor:
-    """The positions along each dimension; of a large tensor a part at a time, so that nothing else gets as large."""
+    """Return the positions along each dimension; of a large tensor in steps, so that nothing else gets as large."""
     if len(positions) > 1 and source.nbytes > LARGE:
         (dim, first), *others = positions.items()
         shape = [len(positions[each]) if each in positions else size for each, size in enumerate(source.shape)]
@@ -173,7 +181,11 @@ def _taken(source: Tensor, positions: Mapping[int, Tensor]) -> Tensor:
 
 
 def set_attributes(model: nn.Module, attributes: Mapping[str, Mapping[str, Any]]) -> None:
-    """Set module attributes in place: `{module: {attribute: value}}`."""
+    """Set module attributes, `{module: {attribute: value}}`, in place.
+
+    Raises:
+        UserError: The model has no module of such a name.
+    """
     modules = dict(model.named_modules())
     for name, values in attributes.items():
         if name not in modules:
@@ -184,17 +196,21 @@ def set_attributes(model: nn.Module, attributes: Mapping[str, Mapping[str, Any]]
 
 
 def named_tensors(model: nn.Module) -> dict[str, Tensor]:
-    """All parameters and buffers by name."""
+    """Return all parameters and buffers by name."""
     return {**dict(model.named_parameters()), **dict(model.named_buffers())}
 
 
 def stored_tensors(model: nn.Module) -> dict[str, Tensor]:
-    """Parameters and persistent buffers by name, as `state_dict` has them, without whatever else a module stores."""
+    """Return parameters and persistent buffers by name, as in `state_dict`, without whatever else a module stores."""
     return {name: value for name, value in model.state_dict().items() if isinstance(value, Tensor)}
 
 
 def restore_tensors(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Copy all that `stored_tensors` gave into a network of the same kind, in place."""
+    """Copy all tensors that `stored_tensors` returned into a network of the same kind, in place.
+
+    Raises:
+        ValueError: The network has other tensors.
+    """
     own = stored_tensors(model)
     if own.keys() != tensors.keys():
         raise ValueError(f"expected the tensors {sorted(own)}, got {sorted(tensors)}")

@@ -1,4 +1,4 @@
-"""A trained network with what its calibration images say of it: what criteria and recoveries work with."""
+"""A trained network and its calibration images: what criteria and recoveries work with."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CalibratedNetwork:
 
     Attributes:
         model: The network in evaluation mode. It is never changed.
-        graph: Its analysis.
+        graph: The network's analysis.
         calibration: Batches of inputs, `(n, ...)` each; a sequence, since they are read again and again.
         seed: The seed of everything that is drawn, such as positions of the images.
     """
@@ -37,21 +37,21 @@ class CalibratedNetwork:
 
     @cached_property
     def moments(self) -> dict[str, Moments]:
-        """Second moments of what each consumer reads, by its weight."""
+        """The second moments of what each consumer reads, by its weight."""
         images = sum(map(batch_size, self.calibration))
         return collect_moments(self.model, self.graph, self.calibration, images, self.seed)
 
     @cached_property
     def reconstructor(self) -> Reconstructor:
-        """What solves consumers by least squares on what they read in this network."""
+        """The solver of consumers by least squares on what they read in this network."""
         return Reconstructor(self.model, self.graph, self.moments)
 
     @cached_property
     def asymmetric(self) -> Asymmetric:
-        """What solves the layers of a compact network one after the other, on what they read there."""
+        """The solver of a compact network's layers, one after the other, on what they read there."""
         return Asymmetric(self.model, self.graph, self.calibration, self.seed)
 
     @cached_property
     def bias_correction(self) -> BiasCorrection:
-        """What moves the biases of a compact network until its layers give the means that they give here."""
+        """The correction of a compact network's biases, so that its layers give the means that they give here."""
         return BiasCorrection(self.model, self.graph, self.calibration)

@@ -116,5 +116,5 @@ class Reconstructor:
 
 
 def _stored(weight: Tensor, layer: Layer) -> Tensor:
-    """From `(out, inputs, ...)` to the order that the layer's weight is stored in, or back."""
+    """The weight in the order of dimensions that the layer stores, from `(out, inputs, ...)`, or back."""
     return weight.transpose(0, 1) if layer.transposed_weight else weight

@@ -1,4 +1,4 @@
-"""Ways of recovery: what is done so that a network which lost channels computes nearly what it did."""
+"""Ways of recovery: the steps after which a network that lost channels computes nearly what it did."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from amc.recovery.calibrated_network import CalibratedNetwork
 from amc.utils.registry import UserFunction, resolve
 
 Replace = Callable[[CalibratedNetwork, UnitMask], dict[str, Tensor]]
-"""Tensors that are cut in place of the original's, by name: along inputs cut already, along outputs whole."""
+"""A function that gives the tensors to cut in place of the original's, by name.
+
+They are cut along their inputs already, and are whole along their outputs."""
 Adjust = Callable[[nn.Module, CalibratedNetwork, UnitMask], object]
-"""Changes in place the compact network, in evaluation mode, in which the units of the mask are left of the original."""
+"""A function that changes a compact network, in which the units of the mask stay, in place and in evaluation mode."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,8 @@ class Recovery:
     """One way of recovery; without any of its two steps the network is only sliced.
 
     Attributes:
-        replace: The step before the cut, which needs no pass over images.
-        adjust: The step after it.
+        replace: The step before the cut, which needs no pass over images; None for none.
+        adjust: The step after the cut; None for none.
     """
 
     replace: Replace | None = None
@@ -36,7 +38,7 @@ class Recovery:
         return {} if self.replace is None else self.replace(original, mask)
 
     def __call__(self, network: nn.Module, original: CalibratedNetwork, mask: UnitMask) -> None:
-        """Adjust the compact network in which the units `mask` are left, in place, without gradients."""
+        """Adjust the compact network in which the units `mask` stay, in place, without gradients."""
         if self.adjust is not None:
             with torch.no_grad():
                 self.adjust(network, original, mask)
@@ -55,27 +57,27 @@ class Recovery:
 
 
 def least_squares(original: CalibratedNetwork, mask: UnitMask) -> dict[str, Tensor]:
-    """Consumers solved by least squares on the original's inputs; batch norms behind them keep their statistics."""
+    """Weights of consumers, solved by least squares on the original's inputs; batch norms are left as they are."""
     return original.reconstructor.weights(mask, norms_follow=False)
 
 
 def least_squares_before_statistics(original: CalibratedNetwork, mask: UnitMask) -> dict[str, Tensor]:
-    """As `least_squares`, with batch norms that absorb a constant shift, since their statistics are taken again."""
+    """Weights of consumers, solved by least squares, where batch norms absorb a constant shift afterwards."""
     return original.reconstructor.weights(mask, norms_follow=True)
 
 
 def least_squares_with_statistics(original: CalibratedNetwork, mask: UnitMask) -> dict[str, Tensor]:
-    """As `least_squares`, with the statistics of batch norms behind solved consumers in closed form."""
+    """Weights of consumers, solved by least squares, and statistics of the batch norms behind them in closed form."""
     return least_squares_before_statistics(original, mask) | original.reconstructor.statistics(mask)
 
 
 def least_squares_of_the_rest(original: CalibratedNetwork, mask: UnitMask) -> dict[str, Tensor]:
-    """As `least_squares`, of the consumers that `layer_after_layer` does not solve."""
+    """Weights of the consumers that `layer_after_layer` does not solve, by least squares."""
     return original.reconstructor.weights(mask, norms_follow=True, but=original.asymmetric.weights)
 
 
 def take_statistics(network: nn.Module, original: CalibratedNetwork, mask: UnitMask) -> None:
-    """Take batch-norm statistics again; in a network without any, correct biases."""
+    """Take batch-norm statistics again on the calibration images; in a network without any, correct biases."""
     if has_tracked_statistics(network):
         reestimate(network, original.calibration)
     else:
@@ -83,7 +85,7 @@ def take_statistics(network: nn.Module, original: CalibratedNetwork, mask: UnitM
 
 
 def layer_after_layer(network: nn.Module, original: CalibratedNetwork, mask: UnitMask) -> None:
-    """Solve all layers one after the other, on what they then read (`amc.recovery.asymmetric`)."""
+    """Solve all layers one after the other, each on what it then reads (`amc.recovery.asymmetric`)."""
     original.asymmetric.refit(network, mask)
 
 
@@ -105,10 +107,10 @@ SEARCH_RECOVERY = "both"
 def find_recovery(given: str | Adjust) -> Recovery:
     """The recovery of that name, or the user's own: `path/to/file.py:function`, or from Python the object.
 
-    A function, `Adjust`, is the recovery that does nothing before the cut.
+    A function, `Adjust`, is a recovery that does nothing before the cut.
 
     Raises:
-        UserError: unknown name, no such function. One that fails is told when it is called.
+        UserError: There is no recovery of that name, or no such function. One that fails is told when it is called.
     """
     found = resolve("recovery", given, RECOVERIES, Recovery)
     return Recovery(adjust=found) if isinstance(found, UserFunction) else found

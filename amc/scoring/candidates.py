@@ -27,7 +27,7 @@ from amc.utils.copying import copy_network
 STATISTICS_BATCHES = 3
 """The number of calibration batches that batch-norm statistics are taken on."""
 LOOKS = 20
-"""How often a race looks whether a candidate is given up, at the most."""
+"""The number of times that a race looks whether a candidate is given up, at the most."""
 MOST_MOVED = 1e-3
 """The accuracy of the original must move by less than this, in [0, 1], for a faster number format to be taken."""
 LEAST_MACS = 10**7
@@ -42,9 +42,9 @@ class Candidates:
     less than `MOST_MOVED`.
 
     Args:
-        compressor: What prunes the original.
-        recovery: What is done after channels are cut, as `amc.recovery.recoveries.find_recovery` takes it.
-        metric: How networks are scored, as `amc.scoring.metrics.find_metric` takes it.
+        compressor: Prunes the original.
+        recovery: The recovery of networks (`amc.recovery.recoveries.find_recovery`).
+        metric: The metric (`amc.scoring.metrics.find_metric`).
         images: The images that networks are scored on.
         batch_size: The number of images of a forward pass.
         device: Where networks run.

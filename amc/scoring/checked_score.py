@@ -49,7 +49,7 @@ def checked_score(
     Args:
         network: The network, on the device.
         images: The images; all are scored.
-        metric: How it is scored, as `amc.scoring.metrics.find_metric` takes it.
+        metric: The metric (`amc.scoring.metrics.find_metric`).
         batch_size: The number of images of a forward pass.
         device: Where images are moved.
 
@@ -83,7 +83,7 @@ class _Observer:
         self._finite: dict[str, Tensor] = {}
 
     def noted(self, batches: Batches) -> Iterator[tuple[Any, Any]]:
-        """The same batches, whose targets are noted where they are classes."""
+        """Pass batches on, and note their targets where they are classes."""
         for inputs, targets in batches:
             if self._k is not None:
                 self._targets.append(targets)

@@ -48,7 +48,7 @@ class TopK:
     k: int
 
     def __call__(self, model: nn.Module, batches: Batches) -> float:
-        """The share of the images of `batches`."""
+        """The share of the images in `batches` whose class is among the `k` largest outputs, in [0, 1]."""
         right = answered_right(model, batches, self.k)
         return int(right.sum()) / len(right)
 
@@ -77,10 +77,10 @@ class UserMetric:
     function: UserFunction
 
     def __call__(self, model: nn.Module, batches: Batches) -> float:
-        """What the user's function returns.
+        """The number that the user's function returns.
 
         Raises:
-            UserError: it fails, or returns something else than a finite number.
+            UserError: The function fails, or returns something else than a finite number.
         """
         with torch.no_grad(), self.function.blamed():
             value = float(self.function(model, batches))

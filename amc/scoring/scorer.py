@@ -80,12 +80,12 @@ class PolicyScorer:
 class Scorer(PolicyScorer):
     """Scores the policies of one task and owns what that takes: processes, caches, the number format.
 
-    A context manager. Its engine begins with the first policy, and ends when the context is left; it scores nothing
-    after that.
+    It is a context manager. Its engine begins with the first policy, and ends when the context is left; nothing is
+    scored after that.
 
     Args:
-        make_candidates: Makes what makes and scores networks in this process.
-        make_engine: Makes what scores them, in processes or elsewhere.
+        make_candidates: Makes the candidates of this process.
+        make_engine: Makes the engine that scores them, in processes or elsewhere.
         can_race: Whether policies can be compared with a reference.
     """
 
@@ -100,7 +100,7 @@ class Scorer(PolicyScorer):
 
     @cached_property
     def candidates(self) -> Candidates:
-        """What makes and scores networks in this process."""
+        """The candidates of this process; they are made at the first use."""
         return self._make_candidates()
 
     def _score(self, policies: Sequence[KeptCounts], race_reference: RaceReference | None) -> Iterator[Score]:

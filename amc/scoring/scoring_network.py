@@ -27,7 +27,7 @@ class ScoringNetwork:
     """A network in inference form that the tensors of one compact network after the other are loaded into.
 
     Args:
-        compressor: What prunes the original.
+        compressor: Prunes the original.
         calibration: Batches of inputs, on which batch-norm statistics are taken.
         dtype: The number format of convolutions; batch norms that can't be folded compute in float32.
         statistics: Whether batch-norm statistics are taken anew for each compact network.
@@ -46,7 +46,7 @@ class ScoringNetwork:
         self._folded = ReusableNetwork(for_inference(model, graph))
         self._statistics = None
         if statistics:
-            extremes = (self._with_norms(*cut) for cut in self._extremes())
+            extremes = (self._with_norms(*each) for each in self._extremes())
             self._statistics = StatisticsPass(model, extremes, [cast_floats(batch, dtype) for batch in calibration])
 
     def load(self, tensors: Mapping[str, Tensor], selection: Selection) -> nn.Module:
@@ -54,7 +54,7 @@ class ScoringNetwork:
 
         Args:
             tensors: All its tensors by name (`Compressor.tensors`), which may be changed.
-            selection: How it was cut.
+            selection: The channels that were left of the original's tensors.
 
         Returns:
             The network itself, in evaluation mode; it is the same module for all compact networks.
@@ -65,8 +65,8 @@ class ScoringNetwork:
 
     def widest_and_narrowest(self) -> Iterator[nn.Module]:
         """The network with the shape of the original, then with that of the narrowest compact network."""
-        for cut in self._extremes():
-            yield self._without_norms(*cut)
+        for tensors, selection in self._extremes():
+            yield self._without_norms(tensors, selection)
 
     def _extremes(self) -> Iterator[tuple[dict[str, Tensor], Selection]]:
         graph = self._compressor.graph

@@ -1,4 +1,5 @@
-"""What every other room uses: errors in one line, text, devices, copies of networks, files written whole, user's code.
+"""What every other room uses: errors in one line, devices, copies of networks, atomic files, the user's own code.
 
-The modules do not build on each other, but for `errors` and `text`, which come first.
+Read `errors` and `text` first, then `user_file` and `registry` (how users add parts of their own by name, file or
+object); the other modules stand alone.
 """

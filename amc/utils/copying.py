@@ -1,4 +1,4 @@
-"""Copies of networks as they are found: after training, too, when they still hold what they computed."""
+"""Copies of networks, also of networks that have been run and still hold what they computed."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from amc.utils.errors import UserError
 from amc.utils.text import one_line
 
 OPAQUE = (str, bytes, int, float, type, FunctionType, MethodType, ModuleType)
-"""Types of objects that hold no tensors, or none that are copied."""
+"""Types whose objects are not searched for tensors: they hold none, or are shared by a copy and its original."""
 
 
 def copy_network(model: nn.Module, memo: Mapping[int, Any] | None = None) -> nn.Module:
-    """A deep copy of `model`, without the gradients of its parameters.
+    """Return a deep copy of `model`, without the gradients of its parameters.
 
-    Tensors that the network computed and kept in its attributes, which torch refuses to copy while they belong to a
-    graph of gradients, are copied as plain numbers.
+    PyTorch refuses to copy tensors that an earlier forward pass left in a network's attributes with their autograd
+    history; the copy holds their values.
 
     Args:
         model: The network. It is not changed.
-        memo: What stands in the copy for an object of the network, by the `id` of that object.
+        memo: Replacements in the copy for objects of the network, by the `id` of the object.
 
     Raises:
-        UserError: The network holds something that can't be copied.
+        UserError: The network holds something that can't be copied, such as an open file.
     """
     known = {id(tensor): tensor.detach().clone() for tensor in _computed(model, set())} | dict(memo or {})
     try:
@@ -40,7 +40,7 @@ def copy_network(model: nn.Module, memo: Mapping[int, Any] | None = None) -> nn.
 
 
 def _computed(thing: Any, visited: set[int]) -> Iterator[Tensor]:
-    """Tensors anywhere in `thing` that have a history of gradients; `visited` holds what was looked at, by `id`."""
+    """Yield the tensors in `thing`, however deep, that have an autograd history, without what was `visited`."""
     if id(thing) in visited or isinstance(thing, OPAQUE):
         return
     visited.add(id(thing))

@@ -1,4 +1,4 @@
-"""Where tensors are computed."""
+"""The device on which tensors are computed."""
 
 import torch
 
@@ -7,7 +7,7 @@ from amc.utils.text import one_line
 
 
 def find_device(name: str) -> torch.device:
-    """The device of that name; for `auto` the first GPU if PyTorch finds one, else the CPU.
+    """Return the device called `name`; `auto` is the first GPU where PyTorch finds one, else the CPU.
 
     Raises:
         UserError: PyTorch has no such device, or can't use it.

@@ -1,8 +1,8 @@
-"""The one error that is the user's to mend."""
+"""The error that tells a user what to change."""
 
 
 class UserError(Exception):
-    """A user's mistake, told in one line: what was expected, what came, what to do.
+    """A user's mistake, described in one line: what was expected, what came, and what to do.
 
-    Entry points print the message without a traceback and exit with status 2.
+    Commands print the message without a traceback and exit with status 2.
     """

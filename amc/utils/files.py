@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Atomic writing of files: a reader finds the old file or the new one, never a part."""
 
 import contextlib
 import dataclasses
@@ -12,14 +12,14 @@ from amc.utils.errors import UserError
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a file so that nobody ever sees a part of it, even after a power cut.
+    """Write a file so that no reader ever finds a part of it, even after a power cut.
 
-    `write` fills a temporary file in the folder of `path` (made if missing) with the same
-    suffix; the file is then synced to the disk and renamed over `path`. Whatever goes wrong,
-    the temporary file is removed and a former file at `path` is left as it was.
+    `write` fills a temporary file in the folder of `path` (created if missing) with the same suffix; the file is synced
+    to the disk and renamed to `path`. Whatever goes wrong, the temporary file is removed and a former file at `path`
+    stays as it was.
 
     Raises:
-        UserError: the disk is full, or the folder can't be written to (an `OSError` of `write`).
+        UserError: The disk is full, or the folder can't be written to (an `OSError` raised by `write`).
     """
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{path.suffix}")
     try:
@@ -39,7 +39,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write bytes by `write_atomically`."""
+    """Write bytes to a file atomically; the errors are those of `write_atomically`."""
 
     def write(temporary: Path) -> None:
         temporary.write_bytes(data)
@@ -48,17 +48,17 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text, in UTF-8 with the line ends as they are, by `write_atomically`."""
+    """Write text in UTF-8 to a file atomically, line ends unchanged; the errors are those of `write_atomically`."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:
-    """Write an indented JSON object by `write_atomically`; dataclasses in it become objects.
+    """Write an indented JSON object to a file atomically; dataclasses in it become objects.
 
     Raises:
-        UserError: as `write_atomically`.
-        ValueError: a number is not finite, which JSON can't hold.
-        TypeError: a value has no JSON form.
+        UserError: The file can't be written, as for `write_atomically`.
+        ValueError: A number is not finite, which JSON can't hold.
+        TypeError: A value has no JSON form.
     """
     write_text(path, json.dumps(content, indent=2, allow_nan=False, default=dataclasses.asdict) + "\n")
 

@@ -1,4 +1,4 @@
-"""The bar on standard error that is shown while something takes long: reading, searching, training, measuring."""
+"""A progress bar on standard error for whatever takes long: reading, searching, training, measuring."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.progress import (
 
 
 class ProgressBar:
-    """A bar that `progress_bar` shows.
+    """The handle by which the progress shown by `progress_bar` is updated.
 
     Args:
         bar: The bar of `rich`, with one task.
@@ -29,7 +29,7 @@ class ProgressBar:
         self._console = console
 
     def update(self, done: float | None = None, total: float | None = None, text: str | None = None) -> None:
-        """Show how much is done, of how much in all, and what is said of it; what is None stays as it was."""
+        """Show how much is done, of how much in all, and a text; what is None stays as it was."""
         self._bar.update(self._bar.task_ids[0], completed=done, total=total, description=text)
 
     def print_tenth(self, unit: str, number: int, total: int, text: str) -> None:

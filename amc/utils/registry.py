@@ -1,4 +1,4 @@
-"""What a user asks for by name in a visible table, or brings along: from a file, or as an object of Python."""
+"""The way in which users choose a part by name, or bring their own: from a file, or as a Python object."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ T = TypeVar("T")
 
 
 def look_up(what: str, name: str, table: Mapping[str, T]) -> T:
-    """The entry of `table` called `name`.
+    """Return the entry of `table` called `name`.
 
     Raises:
-        UserError: there is none; `what` says what was looked for.
+        UserError: There is no such entry; the message calls it a `what`, such as "criterion", and suggests similar
+            names.
     """
     if name not in table:
         raise UserError(f"unknown {what} {name!r}; {did_you_mean(name, table)}")
@@ -27,11 +28,11 @@ def look_up(what: str, name: str, table: Mapping[str, T]) -> T:
 
 @dataclass(frozen=True)
 class UserFunction:
-    """A callable that a user brought along; what it raises is told in one line.
+    """A callable that a user brought along; whatever it raises becomes an error of one line.
 
     Attributes:
         what: What it is used as, such as `metric`.
-        name: How messages and files name it, as `name_of` does.
+        name: How messages and files name it, as given by `name_of`.
         function: The callable itself.
     """
 
@@ -43,14 +44,14 @@ class UserFunction:
         """Call the function.
 
         Raises:
-            UserError: it raised an exception.
+            UserError: The function raised an exception.
         """
         with self.blamed():
             return self.function(*args)
 
     @contextmanager
     def blamed(self) -> Iterator[None]:
-        """Tell any exception from within as one of this function."""
+        """Turn any exception raised while the context is open into a UserError that names this function."""
         try:
             yield
         except UserError:
@@ -62,19 +63,19 @@ class UserFunction:
 def resolve(
     what: str, given: str | Callable[..., Any], table: Mapping[str, T], kind: type[T] | None = None
 ) -> T | UserFunction:
-    """What was asked for: the entry of `table` by that name, else the user's own callable.
+    """Return what was asked for: the entry of `table` by that name, else the user's own callable.
 
     This is the one way in which users extend the program: a name, `path/to/file.py:function`, or from Python the
     callable itself.
 
     Args:
         what: What is looked for, such as `metric`, for messages.
-        given: As the user gave it.
+        given: The name, the path or the object, as the user gave it.
         table: The entries that have names.
         kind: The class of the entries, where they have one in common; objects of it are returned as they are.
 
     Raises:
-        UserError: an unknown name, no such file or function, or an object that can't be called.
+        UserError: The name is unknown, there is no such file or function, or the object can't be called.
     """
     if isinstance(given, str):
         if not is_user_function(given):
@@ -92,7 +93,7 @@ def resolve(
 
 
 def name_of(given: object) -> str:
-    """How messages and files name what a user gave: a text as it is, else by the qualified name of it or its class."""
+    """Return how messages and files name what a user gave: text as it is, else its or its class's qualified name."""
     if isinstance(given, str):
         return given
     if isinstance(given, UserFunction):

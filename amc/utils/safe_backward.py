@@ -29,12 +29,12 @@ _library: Library | None = None  # takes the place of PyTorch's kernel while it 
 
 @contextmanager
 def safe_backward() -> Iterator[None]:
-    """Within it the backward passes of strided 1x1 convolutions on a processor write nothing past their memory.
+    """Keep the backward passes of strided 1x1 convolutions on a CPU inside their memory, while the context is open.
 
     The pixels that such a convolution reads are picked by a slice, and the gradients are those of a convolution with
     stride 1: the same numbers but for rounding. Only what runs backward has to be inside, such as `loss.backward()`; a
-    whole training loop may be. Forward passes, other convolutions and GPUs are as they were. It can be nested, and
-    holds for all threads of the process while one of them is inside.
+    whole training loop may be. Forward passes, other convolutions and GPUs are not affected. Contexts can be nested,
+    and one holds for all threads of the process.
 
         with amc.safe_backward():
             loss.backward()

@@ -21,18 +21,18 @@ FORM = "path/to/file.py:function"
 
 
 def is_user_function(spec: str) -> bool:
-    """Whether `spec` has the form `path/to/file.py:function`."""
+    """Return whether `spec` has the form `path/to/file.py:function`."""
     return spec.rpartition(":")[0].endswith(".py")
 
 
 def load_function(spec: str) -> Callable[..., Any]:
     """Import the file of `path/to/file.py:function` and return the function.
 
-    A file is executed once a process, however many of its functions are asked for. Its folder
-    is put at the end of `sys.path`, so that it can import its neighbours.
+    A file is executed once per process, however many of its functions are asked for. Its folder is appended to
+    `sys.path`, so that it can import its neighbours.
 
     Raises:
-        UserError: another form, no such file, no such function, or the file failed to import.
+        UserError: `spec` has another form, there is no such file or function, or the file fails to import.
     """
     file, _, name = spec.rpartition(":")
     if not is_user_function(spec) or not name:
@@ -49,10 +49,10 @@ def load_function(spec: str) -> Callable[..., Any]:
 
 
 def call_function(spec: str) -> Any:
-    """Call the function of `path/to/file.py:function` without arguments.
+    """Call the function of `path/to/file.py:function` without arguments and return its result.
 
     Raises:
-        UserError: as `load_function`, or the function raised an exception.
+        UserError: The function can't be loaded, as for `load_function`, or it raised an exception.
     """
     function = load_function(spec)
     try:
@@ -65,7 +65,7 @@ def call_function(spec: str) -> Any:
 
 
 def user_modules() -> list[ModuleType]:
-    """The modules of the user's files that are imported."""
+    """Return the imported modules of the user's files."""
     return [module for module in _imported if sys.modules.get(module.__name__) is module]
 
 
@@ -74,7 +74,7 @@ _imported: list[ModuleType] = []
 
 @contextmanager
 def _torch_as_it_is() -> Iterator[None]:
-    """Afterwards PyTorch's number format, device and gradients are as before: a file may set its own for all."""
+    """Restore PyTorch's default number format, device and gradient mode at the end, since a file may set its own."""
     dtype, device, gradients = torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled()
     try:
         yield

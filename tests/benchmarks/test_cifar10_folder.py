@@ -115,6 +115,6 @@ def test_a_failed_download_is_one_line(tmp_path: Path, monkeypatch: pytest.Monke
     def fails(*_: object, **__: object) -> None:
         raise OSError("no route")
 
-    monkeypatch.setattr("amc.data.cifar10.CIFAR10", fails)
+    monkeypatch.setattr("torchvision.datasets.CIFAR10", fails)
     assert "CIFAR-10 can't be downloaded to" in fail(cifar10_folder, "--out", tmp_path / "images")
     assert not (tmp_path / "images").exists()

@@ -1,7 +1,8 @@
 """What each ATen operator does to the labels of its tensors.
 
-`RULES` maps an operator's bare name (in-place underscore dropped) to its rule. Operators that torch itself tags as
-pointwise need no entry. Whatever has no rule freezes every labelled channel that it reads, and is named as the reason.
+`RULES` maps an operator's bare name (in-place underscore dropped) to its rule. Operators that PyTorch itself tags as
+pointwise need no entry. An operator without a rule freezes every labelled channel that it reads, and is named as the
+reason. Read `layers` and `elementwise` first, then `views`, `joins`, `indexing`, `statistics` and `shuffles`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from amc.graph.operators.views import expand, permute, reshape, restride
 from amc.graph.trace import Call, Trace
 
 Rule = Callable[[Trace, Call], None]
+"""A function that records in a trace what one operator call does to channels."""
 
 RULES: dict[str, Rule] = {
     name: rule
@@ -78,11 +80,11 @@ RULES: dict[str, Rule] = {
     )
     for name in names.split()
 }
-"""Rules by operator."""
+"""The rule of each operator, by its bare name."""
 
 
 def apply_rule(trace: Trace, func: Any, call: Call) -> None:
-    """Note what one operator call did."""
+    """Record in `trace` what one operator call did, by the rule of its operator."""
     trace.follow_images(call)
     rule = RULES.get(call.name.rstrip("_"))
     if rule is None and torch.Tag.pointwise in func.tags:

@@ -1,4 +1,4 @@
-"""Operators that work element by element, or hand a tensor on."""
+"""Rules of operators that work element by element, or return their input."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from amc.graph.trace import Call, Trace
 
 
 def pointwise(trace: Trace, call: Call) -> None:
-    """Axes that are combined are tied; one combined with an axis that nothing is known of is frozen."""
+    """Tie the axes that are combined; freeze an axis that is combined with one without a label."""
     out = call.outputs()[0]
     result: list[Label] = [None] * out.ndim
     operands = [tensor for tensor in call.tensors() if tensor.ndim]
@@ -29,20 +29,20 @@ def pointwise(trace: Trace, call: Call) -> None:
 
 
 def identity(trace: Trace, call: Call) -> None:
-    """The same tensor under another handle."""
+    """Give the result the labels of the input: it is the same tensor under another handle."""
     (out,) = call.outputs()
     source = trace.info(call.tensors()[0])
     trace.label(out, source.labels, source.parameter, source.layer)
 
 
 def uninitialised(trace: Trace, call: Call) -> None:
-    """Memory that is about to be written to: it has the channels of whatever is copied there."""
+    """Label new memory with fresh atoms, which whatever is copied there will be tied to."""
     trace.label(
         call.out, tuple(trace.channels.new(n) if i == 1 and n > 1 else None for i, n in enumerate(call.out.shape))
     )
 
 
 def unknown(trace: Trace, call: Call) -> None:
-    """Freeze all that it reads."""
+    """Freeze all channels that an operator without a rule reads."""
     for tensor in call.tensors():
         trace.freeze(trace.labels(tensor), f"no rule for {call.where}")

@@ -11,7 +11,7 @@ from amc.graph.trace import Call, Trace
 
 
 def pad(trace: Trace, call: Call) -> None:
-    """Padding: the positions are fixed, so the axes that change are frozen where they are labelled."""
+    """Freeze the labelled axes that padding changes, because the added positions are fixed."""
     x = call.tensors()[0]
     labels = trace.labels(x)
     changed = [axis for axis in range(x.ndim) if call.out.shape[axis] != x.shape[axis]]
@@ -20,7 +20,7 @@ def pad(trace: Trace, call: Call) -> None:
 
 
 def slice_axis(trace: Trace, call: Call) -> None:
-    """A run of an axis: it is followed where attributes of the module say how far it goes, else frozen."""
+    """Follow a run of an axis where attributes of the module hold its bounds; else freeze the axis."""
     x, given = call.tensors()[0], call.arguments
     axis = given.get("dim", 0) % x.ndim
     labels = list(trace.labels(x))
@@ -39,7 +39,10 @@ def slice_axis(trace: Trace, call: Call) -> None:
 
 
 def split(trace: Trace, call: Call) -> None:
-    """Split, chunk: pieces of one size lose the same channels; others are followed where an attribute has the sizes."""
+    """Follow the pieces of an axis (split, chunk): those of one size lose the same channels.
+
+    Pieces of different sizes are followed where an attribute of the module holds the sizes; else the axis is frozen.
+    """
     x, given = call.tensors()[0], call.arguments
     axis = given.get("dim", 0) % x.ndim
     labels = trace.labels(x)
@@ -64,7 +67,7 @@ def split(trace: Trace, call: Call) -> None:
 
 
 def select(trace: Trace, call: Call) -> None:
-    """One position of an axis, or each by itself: the axis goes away."""
+    """Freeze an axis of which one position, or each by itself, is taken; it is gone from the result."""
     x = call.tensors()[0]
     labels = list(trace.labels(x))
     label = labels.pop(call.arguments.get("dim", 0) % x.ndim)
@@ -74,7 +77,7 @@ def select(trace: Trace, call: Call) -> None:
 
 
 def rearrange(trace: Trace, call: Call) -> None:
-    """Roll, flip: positions of some axes (all, where none is given) change places."""
+    """Freeze the axes whose positions change places (roll, flip); all axes where none is given."""
     x = call.tensors()[0]
     axes = {axis % x.ndim for axis in call.arguments["dims"]} if call.arguments.get("dims") else set(range(x.ndim))
     labels = trace.labels(x)
@@ -83,7 +86,7 @@ def rearrange(trace: Trace, call: Call) -> None:
 
 
 def put(trace: Trace, call: Call) -> None:
-    """Rows of the first axis are written; a table of numbers that nothing is known of gets the channels of the rows."""
+    """Follow rows that are written into a table; a table without labels gets the channels of the rows."""
     table, rows, indices = call.arguments["self"], call.arguments["values"], call.arguments["indices"]
     width = table.ndim - 1
     if len(indices) > 1 or not width or rows.shape[-width:] != table.shape[1:] or trace.info(table).parameter:

@@ -10,7 +10,7 @@ from amc.graph.trace import Call, Trace
 
 
 def concatenate(trace: Trace, call: Call) -> None:
-    """Labels are joined along the axis; the other axes of all parts are tied."""
+    """Join the labels along the axis, and tie the other axes of all tensors."""
     parts = [tensor for tensor in call.tensors() if tensor.numel()]
     axis = call.arguments.get("dim", 0) % call.out.ndim
     columns = zip(*(trace.labels(part) for part in parts), strict=True)
@@ -24,7 +24,7 @@ def concatenate(trace: Trace, call: Call) -> None:
 
 
 def stack(trace: Trace, call: Call) -> None:
-    """All axes are tied, and there is a new one."""
+    """Tie all axes of the tensors; the new axis has no label."""
     axis = call.arguments.get("dim", 0) % call.out.ndim
     columns = zip(*(trace.labels(part) for part in call.tensors()), strict=True)
     labels = [combine(trace, call, each) for each in columns]
@@ -32,7 +32,7 @@ def stack(trace: Trace, call: Call) -> None:
 
 
 def _joined(trace: Trace, call: Call, parts: list[Tensor], axis: int) -> Label:
-    """Labels side by side; where some are known, the others are fixed channels."""
+    """Return the labels side by side; where some are known, the others get fresh atoms that can't be cut."""
     labels = [trace.labels(part)[axis] for part in parts]
     if all(label is None for label in labels):
         return None
@@ -46,7 +46,7 @@ def _joined(trace: Trace, call: Call, parts: list[Tensor], axis: int) -> Label:
 
 
 def combine(trace: Trace, call: Call, labels: Labels) -> Label:
-    """One label for an axis of several tensors: tied, or frozen where one is not known."""
+    """Return one label for an axis of several tensors: tied, or frozen and None where one of them has no label."""
     known = [label for label in labels if label is not None]
     if len(known) < len(labels):
         trace.freeze(known, f"combined with a tensor of fixed size by {call.where}")

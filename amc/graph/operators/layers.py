@@ -1,4 +1,4 @@
-"""Convolutions and linear operators: they consume channels and produce new ones."""
+"""Rules of convolutions and linear operators, which consume channels and produce new ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from amc.graph.trace import Call, LayerCall, Trace
 
 
 def convolution(trace: Trace, call: Call) -> None:
-    """`aten.convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups)`."""
+    """Record a convolution: `aten.convolution(input, weight, bias, stride, padding, ..., transposed, ..., groups)`."""
     given = call.arguments
     x, weight, bias = given["input"], given["weight"], given["bias"]
     transposed, groups = given["transposed"], given["groups"]
@@ -56,17 +56,17 @@ def convolution(trace: Trace, call: Call) -> None:
 
 
 def _stored(trace: Trace, weight: Tensor) -> str | None:
-    """The parameter that a convolution's weight is, None where it is computed or its axes have changed places."""
+    """Return the name of the parameter that a weight is; None where it is computed or its axes have changed places."""
     known = trace.info(weight)
     stored = trace.stored_labels.get(known.parameter or "", ())
     return known.parameter if all(a is b for a, b in zip(stored, known.labels, strict=False)) else None
 
 
 def _is_even(out: int, inputs: int, groups: int) -> bool:
-    """Whether a grouped convolution loses the same number in each group (else: whole groups).
+    """Return whether a grouped convolution loses equally many channels in each group, rather than whole groups.
 
-    The choice that leaves more ways to cut: `groups` of them when whole groups go, as many as a group has channels
-    when each group loses the same number. A depthwise convolution loses whole groups.
+    It is the choice that leaves more ways to cut: `groups` of them when whole groups go, as many as a group has
+    channels when each group loses the same number. A depthwise convolution loses whole groups.
     """
     return min(out // groups, inputs // groups) > groups
 
@@ -101,17 +101,17 @@ def _contract_grouped(
 
 
 def addmm(trace: Trace, call: Call) -> None:
-    """`aten.addmm(bias, x, weight)`: x (rows, in), weight (in, out)."""
+    """Record a linear layer with bias, `aten.addmm(bias, x, weight)`: x (rows, in), weight (in, out)."""
     _linear(trace, call, call.arguments["mat1"], call.arguments["mat2"], call.arguments["self"])
 
 
 def mm(trace: Trace, call: Call) -> None:
-    """`aten.mm(x, weight)`: a linear layer without bias, or a product of two activations."""
+    """Record `aten.mm(x, weight)`: a linear layer without bias, or a product of two activations."""
     _linear(trace, call, call.arguments["self"], call.arguments["mat2"], None)
 
 
 def bmm(trace: Trace, call: Call) -> None:
-    """`aten.bmm(left, right)`, a product of activations: rows and columns stay, what is summed over is frozen."""
+    """Keep rows and columns of a product of activations, `aten.bmm(left, right)`, and freeze what is summed over."""
     left, right = trace.labels(call.arguments["self"]), trace.labels(call.arguments["mat2"])
     trace.freeze((left[0], right[0], left[2], right[1]), f"product of activations: {call.where}")
     trace.label(call.out, (None, left[1], right[2]))
@@ -150,7 +150,7 @@ def _linear(trace: Trace, call: Call, x: Tensor, weight: Tensor, bias: Tensor | 
 
 
 def _contract(trace: Trace, x: Label, weight_in: Label, call: Call) -> None:
-    """Channel i of the input meets row i of the weight and goes no further."""
+    """Tie channel i of the input to row i of the weight, where both end."""
     if x is None:
         trace.channels.freeze(weight_in, f"fixed input of {call.where}")
     elif weight_in is None:

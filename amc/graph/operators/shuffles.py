@@ -1,4 +1,4 @@
-"""Operators that take channels apart by a number and put them together again."""
+"""Rules of operators that take channels apart by a number and put them together again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from amc.graph.trace import Call, Trace
 
 
 def channel_shuffle(trace: Trace, call: Call) -> None:
-    """`(groups, width)` becomes `(width, groups)`: every group loses the same channels."""
+    """Follow channels from `(groups, width)` to `(width, groups)`: every group loses the same channels."""
     labels, groups = trace.labels(call.tensors()[0]), call.arguments["groups"]
     label = labels[1]
     if label is not None:
@@ -21,7 +21,7 @@ def channel_shuffle(trace: Trace, call: Call) -> None:
 
 
 def pixel_shuffle(trace: Trace, call: Call) -> None:
-    """The `factor ** 2` channels that one channel is made of go together."""
+    """Tie the `factor ** 2` channels that one channel of the result is made of."""
     *batch, label, _, _ = trace.labels(call.tensors()[0])
     if label is not None:
         label = tie_pieces(trace.channels, label.reshape(-1, call.arguments["upscale_factor"] ** 2), axis=0)
@@ -30,7 +30,7 @@ def pixel_shuffle(trace: Trace, call: Call) -> None:
 
 
 def pixel_unshuffle(trace: Trace, call: Call) -> None:
-    """Each channel becomes `factor ** 2` of them, side by side."""
+    """Repeat each channel `factor ** 2` times, side by side."""
     *batch, label, _, _ = trace.labels(call.tensors()[0])
     if label is not None:
         label = np.repeat(label, call.arguments["downscale_factor"] ** 2)
@@ -38,7 +38,7 @@ def pixel_unshuffle(trace: Trace, call: Call) -> None:
 
 
 def unfold(trace: Trace, call: Call) -> None:
-    """Patches `(batch, channels * kernel, positions)`: each channel becomes as many as the kernel has places."""
+    """Repeat each channel once for every place of the kernel: the result is `(batch, channels * kernel, positions)`."""
     labels = trace.labels(call.tensors()[0])
     trace.freeze(labels[2:], f"channels read as positions by {call.where}")
     label = labels[1]
@@ -48,7 +48,7 @@ def unfold(trace: Trace, call: Call) -> None:
 
 
 def fold(trace: Trace, call: Call) -> None:
-    """The way back from patches: the rows that one channel is made of go together."""
+    """Tie the rows of patches that one channel of the result is made of."""
     labels = trace.labels(call.tensors()[0])
     trace.freeze(labels[2:], f"channels read as positions by {call.where}")
     label = labels[1]
@@ -58,7 +58,7 @@ def fold(trace: Trace, call: Call) -> None:
 
 
 def glu(trace: Trace, call: Call) -> None:
-    """One half gates the other: both lose the same channels."""
+    """Tie the two halves of an axis, one of which gates the other: both lose the same channels."""
     x = call.tensors()[0]
     axis = call.arguments.get("dim", -1) % x.ndim
     labels = list(trace.labels(x))
@@ -69,7 +69,7 @@ def glu(trace: Trace, call: Call) -> None:
 
 
 def repeat(trace: Trace, call: Call) -> None:
-    """Each axis several times over."""
+    """Repeat the labels as often as each axis is repeated."""
     x = call.tensors()[0]
     times = call.arguments["repeats"]
     fresh: list[Label] = [None] * (len(times) - x.ndim)

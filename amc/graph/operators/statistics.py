@@ -1,4 +1,4 @@
-"""Norms, pooling and reductions: numbers over some axes of a tensor."""
+"""Rules of norms, pooling and reductions: numbers taken over some axes of a tensor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from amc.graph.trace import Call, Trace
 
 
 def batch_norm(trace: Trace, call: Call) -> None:
-    """Each channel is scaled and shifted by its own numbers."""
+    """Tie the channels to the norm's parameters and statistics, and record which layer the norm follows."""
     given = call.arguments
     x: Tensor = given["input"]
     labels = trace.labels(x)
@@ -31,9 +31,9 @@ def batch_norm(trace: Trace, call: Call) -> None:
 
 
 def group_norm(trace: Trace, call: Call) -> None:
-    """Statistics are taken over each group of channels: whole groups may go, and leave those of the others alone.
+    """Tie the channels of each group, so that whole groups are cut; the statistics of the others do not change.
 
-    With one group they are taken over the channels that are left.
+    With a single group, statistics are taken over the channels that are left.
     """
     given = call.arguments
     x, groups = given["input"], given["group"]
@@ -52,7 +52,7 @@ def group_norm(trace: Trace, call: Call) -> None:
 
 
 def layer_norm(trace: Trace, call: Call) -> None:
-    """Statistics are taken over the last axes: of channels, over those that are left."""
+    """Record that statistics are taken over the last axes; where those are channels, over the ones that are left."""
     given = call.arguments
     x, shape = given["input"], list(given["normalized_shape"])
     labels = trace.labels(x)
@@ -69,7 +69,7 @@ def layer_norm(trace: Trace, call: Call) -> None:
 
 
 def spatial(trace: Trace, call: Call) -> None:
-    """Pooling, resizing: works within each channel of `(batch, channels, ...)`."""
+    """Pass channels through pooling or resizing, which work within each channel of `(batch, channels, ...)`."""
     x = call.tensors()[0]
     labels = trace.labels(x)
     trace.freeze(labels[2:], f"channels read as positions by {call.where}")
@@ -78,7 +78,7 @@ def spatial(trace: Trace, call: Call) -> None:
 
 
 def unpool(trace: Trace, call: Call) -> None:
-    """Values go back to where the largest ones were found, each channel with its own places."""
+    """Tie the channels of values and of the places to which they return (max unpooling)."""
     values, places = call.tensors()
     for left, right in zip(trace.labels(values), trace.labels(places), strict=True):
         trace.channels.tie(left, right)
@@ -86,7 +86,7 @@ def unpool(trace: Trace, call: Call) -> None:
 
 
 def reduction(trace: Trace, call: Call) -> None:
-    """Mean, sum, maximum: over channels, it is taken over those that are left."""
+    """Record a mean, sum or maximum; over channels, it is taken over the ones that are left."""
     x = call.tensors()[0]
     axes = _axes(call.arguments.get("dim"), x.ndim)
     labels = trace.labels(x)
@@ -95,7 +95,7 @@ def reduction(trace: Trace, call: Call) -> None:
 
 
 def argmax(trace: Trace, call: Call) -> None:
-    """Where the largest value lies: a number that means another channel once some are gone."""
+    """Freeze the axis in which the largest value is found: its position means another channel once some are cut."""
     x = call.tensors()[0]
     axes = _axes(call.arguments.get("dim"), x.ndim)
     labels = trace.labels(x)
@@ -117,7 +117,7 @@ def _label_rest(trace: Trace, call: Call, axes: Sequence[int]) -> None:
 
 
 def along(trace: Trace, call: Call) -> None:
-    """Softmax, running sum, sorting: one axis is read as a whole, which is frozen."""
+    """Freeze the axis that is read as a whole (softmax, running sum, sorting)."""
     x = call.tensors()[0]
     axes = _axes(call.arguments.get("dim", -1), x.ndim)
     labels = trace.labels(x)

@@ -9,7 +9,7 @@ from amc.graph.trace import Call, Trace
 
 
 def reshape(trace: Trace, call: Call) -> None:
-    """View, flatten, squeeze, unsqueeze: row-major order under another shape, which an attribute may hold."""
+    """Carry labels to another shape in row-major order (view, flatten, squeeze), which an attribute may hold."""
     x = call.tensors()[0]
     if x.shape == call.out.shape:
         return identity(trace, call)
@@ -21,7 +21,7 @@ def reshape(trace: Trace, call: Call) -> None:
 
 
 def permute(trace: Trace, call: Call) -> None:
-    """Permute, transpose, t: axes change places."""
+    """Reorder the labels as the axes are reordered (permute, transpose, t)."""
     x = call.tensors()[0]
     given = call.arguments
     if "dims" in given:
@@ -36,7 +36,7 @@ def permute(trace: Trace, call: Call) -> None:
 
 
 def expand(trace: Trace, call: Call) -> None:
-    """Axes of size 1 are repeated, one number for all channels so that they can be of any others; the others stay."""
+    """Repeat axes of size 1: their one number serves any channels, so they get fresh atoms; the other axes stay."""
     x = call.tensors()[0]
     fresh: list[Label] = [None] * (call.out.ndim - x.ndim)
     sizes = call.out.shape[len(fresh) :]
@@ -48,7 +48,7 @@ def expand(trace: Trace, call: Call) -> None:
 
 
 def restride(trace: Trace, call: Call) -> None:
-    """`as_strided_` to `(batch, channels, 1, 1)`: pooling to one position changes nothing but the memory layout so."""
+    """Pass labels through `as_strided_` to `(batch, channels, 1, 1)`, by which pooling changes the layout alone."""
     x, out = call.tensors()[0], call.out
     sizes = [1 if label is None else len(label) for label in trace.labels(x)]
     same_values = x.stride()[:2] == out.stride()[:2] and out.stride()[1:2] == (1,) and set(out.shape[2:]) <= {1}

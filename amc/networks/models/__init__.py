@@ -1,4 +1,7 @@
-"""The networks that come with the tool, by the name that a user gives."""
+"""The networks that come with the tool, one module each, by the names that a user gives.
+
+`convolution` has the block that most of them are built from.
+"""
 
 from collections.abc import Callable
 
@@ -26,3 +29,4 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "mobilenet_v1": mobilenet_v1,
     "shufflenet_v1": shufflenet_v1,
 }
+"""Constructors of the networks by name; each takes the number of classes where it can vary."""

@@ -1,8 +1,8 @@
-"""The residual networks for 32 x 32 images of He et al. 2016 (arXiv:1512.03385, section 4.2).
+"""Residual networks for 32 x 32 images, as in He et al. 2016 (arXiv:1512.03385, section 4.2).
 
-Three stages of 16, 32 and 64 channels with n blocks each, 6 n + 2 layers with weights. The
-shortcuts have no parameters (option A): where a stage begins they take every second pixel and
-pad the channels with zeros, half of the new ones on each side.
+There are three stages of 16, 32 and 64 channels with n blocks each, 6 n + 2 layers with weights. The shortcuts have no
+parameters (option A): where a stage begins they take every second pixel and pad the channels with zeros, half of the
+new ones on each side.
 """
 
 import torch.nn.functional as F
@@ -38,7 +38,7 @@ class BasicBlock(nn.Module):
 
 
 class CifarResNet(nn.Module):
-    """[B, 3, 32, 32] -> logits [B, num_classes]."""
+    """A residual network with `blocks` blocks in each of three stages: [B, 3, 32, 32] to logits [B, num_classes]."""
 
     def __init__(self, blocks: int, num_classes: int) -> None:
         super().__init__()
@@ -65,25 +65,25 @@ def _stage(in_width: int, out_width: int, blocks: int, stride: int) -> nn.Sequen
 
 
 def resnet20(num_classes: int = 10) -> CifarResNet:
-    """ResNet-20: 3 blocks a stage, 40.55 M MACs, 0.27 M parameters."""
+    """Return ResNet-20: 3 blocks a stage, 40.55 M MACs, 0.27 M parameters."""
     return CifarResNet(3, num_classes)
 
 
 def resnet32(num_classes: int = 10) -> CifarResNet:
-    """ResNet-32: 5 blocks a stage, 68.86 M MACs, 0.46 M parameters."""
+    """Return ResNet-32: 5 blocks a stage, 68.86 M MACs, 0.46 M parameters."""
     return CifarResNet(5, num_classes)
 
 
 def resnet44(num_classes: int = 10) -> CifarResNet:
-    """ResNet-44: 7 blocks a stage, 97.17 M MACs, 0.66 M parameters."""
+    """Return ResNet-44: 7 blocks a stage, 97.17 M MACs, 0.66 M parameters."""
     return CifarResNet(7, num_classes)
 
 
 def resnet56(num_classes: int = 10) -> CifarResNet:
-    """ResNet-56: 9 blocks a stage, 125.49 M MACs, 0.85 M parameters."""
+    """Return ResNet-56: 9 blocks a stage, 125.49 M MACs, 0.85 M parameters."""
     return CifarResNet(9, num_classes)
 
 
 def resnet110(num_classes: int = 10) -> CifarResNet:
-    """ResNet-110: 18 blocks a stage, 252.89 M MACs, 1.73 M parameters."""
+    """Return ResNet-110: 18 blocks a stage, 252.89 M MACs, 1.73 M parameters."""
     return CifarResNet(18, num_classes)

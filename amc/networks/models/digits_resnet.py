@@ -1,7 +1,7 @@
 """A small residual network for scikit-learn's 8 x 8 handwritten digits.
 
-Small enough to ship with its weights, with what larger networks have: three stages, batch norm,
-residual adds, and projections (1 x 1 convolution and batch norm) where a stage begins.
+It is small enough to ship with its weights and has what larger networks have: three stages, batch norm, residual adds,
+and projections (1 x 1 convolution and batch norm) where a stage begins.
 """
 
 import torch.nn.functional as F
@@ -32,7 +32,7 @@ class ProjectionBlock(nn.Module):
 
 
 class DigitsResNet(nn.Module):
-    """[B, 1, 8, 8] -> logits [B, 10]."""
+    """The network for digits: images [B, 1, 8, 8] to logits [B, 10]."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,5 +53,5 @@ class DigitsResNet(nn.Module):
 
 
 def digits_resnet() -> DigitsResNet:
-    """13 layers deep, 0.93 M MACs, 0.10 M parameters (400 kB)."""
+    """Return the network for digits: 13 layers deep, 0.93 M MACs, 0.10 M parameters (400 kB)."""
     return DigitsResNet()

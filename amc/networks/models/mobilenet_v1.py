@@ -15,12 +15,12 @@ BLOCKS = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)]
 
 
 class MobileNetV1(nn.Module):
-    """[B, 3, H, W] -> logits [B, num_classes].
+    """MobileNet-V1: images [B, 3, H, W] to logits [B, num_classes].
 
     Args:
-        num_classes: Outputs.
+        num_classes: Number of outputs.
         width: The width multiplier of section 3.3; each width is rounded down.
-        first_stride: Of the first convolution.
+        first_stride: Stride of the first convolution.
     """
 
     def __init__(self, num_classes: int, width: float, first_stride: int) -> None:
@@ -38,7 +38,7 @@ class MobileNetV1(nn.Module):
 
 
 def _separable(in_width: int, out_width: int, stride: int) -> nn.Sequential:
-    """A 3 x 3 depthwise convolution and a 1 x 1 convolution, each with batch norm and ReLU (figure 3)."""
+    """Return a 3 x 3 depthwise and a 1 x 1 convolution, each with batch norm and ReLU (figure 3)."""
     return nn.Sequential(
         *conv_norm(in_width, in_width, 3, stride, groups=in_width),
         nn.ReLU(),
@@ -48,10 +48,10 @@ def _separable(in_width: int, out_width: int, stride: int) -> nn.Sequential:
 
 
 def mobilenet_v1(num_classes: int = 1000, width: float = 1.0) -> MobileNetV1:
-    """For 224 x 224 images: 568.74 M MACs, 4.23 M parameters at width 1."""
+    """Return MobileNet-V1 for 224 x 224 images: 568.74 M MACs, 4.23 M parameters at width 1."""
     return MobileNetV1(num_classes, width, first_stride=2)
 
 
 def mobilenet_v1_cifar(num_classes: int = 10, width: float = 1.0) -> MobileNetV1:
-    """For 32 x 32 images: 46.35 M MACs, 3.22 M parameters at width 1."""
+    """Return MobileNet-V1 for 32 x 32 images: 46.35 M MACs, 3.22 M parameters at width 1."""
     return MobileNetV1(num_classes, width, first_stride=1)

@@ -10,7 +10,7 @@ from amc.networks.models.convolution import conv_norm
 
 FIRST, LAST = 32, 1280
 STAGES = [(1, 16, 1, 1), (6, 24, 2, 1), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)]
-"""Expansion t, width c, blocks n and the first one's stride s of each stage."""
+"""Expansion t, width c, number of blocks n, and stride s of the first block, for each stage."""
 
 
 class InvertedResidual(nn.Module):
@@ -37,7 +37,7 @@ class InvertedResidual(nn.Module):
 
 
 class MobileNetV2Cifar(nn.Module):
-    """[B, 3, 32, 32] -> logits [B, num_classes]."""
+    """MobileNet-V2 for small images: [B, 3, 32, 32] to logits [B, num_classes]."""
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
@@ -56,5 +56,5 @@ class MobileNetV2Cifar(nn.Module):
 
 
 def mobilenet_v2_cifar(num_classes: int = 10) -> MobileNetV2Cifar:
-    """87.98 M MACs, 2.24 M parameters."""
+    """Return MobileNet-V2 for 32 x 32 images: 87.98 M MACs, 2.24 M parameters."""
     return MobileNetV2Cifar(num_classes)

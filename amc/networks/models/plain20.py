@@ -12,7 +12,7 @@ CONVOLUTIONS = 6
 
 
 class Plain20(nn.Module):
-    """[B, 3, 32, 32] -> logits [B, num_classes]."""
+    """Plain-20, a network of convolutions without shortcuts: images [B, 3, 32, 32] to logits [B, num_classes]."""
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
@@ -34,5 +34,5 @@ class Plain20(nn.Module):
 
 
 def plain20(num_classes: int = 10) -> Plain20:
-    """40.55 M MACs, 0.27 M parameters: as ResNet-20."""
+    """Return Plain-20: 40.55 M MACs and 0.27 M parameters, as ResNet-20."""
     return Plain20(num_classes)

@@ -8,7 +8,7 @@ from amc.networks.models.convolution import conv_norm
 
 FIRST = 24
 UNITS = (4, 8, 4)
-"""Units of stages 2, 3 and 4, the first one of each with stride 2."""
+"""Number of units in stages 2, 3 and 4; the first unit of each has stride 2."""
 WIDTHS = {1: 144, 2: 200, 3: 240, 4: 272, 8: 384}
 """Width of stage 2 by the number of groups; each later stage is twice as wide."""
 BOTTLENECK = 4  # a unit's inner width is a quarter of its output
@@ -43,12 +43,12 @@ class ShuffleUnit(nn.Module):
 
 
 def _shuffled(x: Tensor, groups: int) -> Tensor:
-    """Channel i of group g moves to place i * groups + g (section 3.1)."""
+    """Move channel i of group g to place i * groups + g (section 3.1)."""
     return x.unflatten(1, (groups, -1)).transpose(1, 2).flatten(1, 2)
 
 
 class ShuffleNetV1(nn.Module):
-    """[B, 3, H, W] -> logits [B, num_classes]."""
+    """ShuffleNet V1: images [B, 3, H, W] to logits [B, num_classes]."""
 
     def __init__(self, num_classes: int, groups: int) -> None:
         super().__init__()
@@ -70,5 +70,8 @@ class ShuffleNetV1(nn.Module):
 
 
 def shufflenet_v1(num_classes: int = 1000, groups: int = 3) -> ShuffleNetV1:
-    """ShuffleNet 1x for 224 x 224 images and 1, 2, 3, 4 or 8 groups: 137.46 M MACs, 1.87 M parameters with 3."""
+    """Return ShuffleNet 1x for 224 x 224 images and 1, 2, 3, 4 or 8 groups.
+
+    With 3 groups it has 137.46 M MACs and 1.87 M parameters.
+    """
     return ShuffleNetV1(num_classes, groups)

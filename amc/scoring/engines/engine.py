@@ -52,16 +52,16 @@ def find_engine(given: str | MakeWorkers) -> MakeWorkers:
     """The engine of that name, or the user's own: `path/to/file.py:function`, or from Python a `MakeWorkers`.
 
     Raises:
-        UserError: unknown name, no such function.
+        UserError: There is no engine of that name, or no such function.
     """
     return resolve("engine", given, ENGINES)
 
 
 def make_engine(given: str | MakeWorkers, workers: int) -> MakeEngine:
-    """What makes an engine with so many workers, as `find_engine` takes it; one process is this one.
+    """A function that makes an engine (`find_engine`) with that many workers; a single process is this one.
 
     Raises:
-        UserError: as `find_engine`.
+        UserError: There is no engine of that name, or no such function.
     """
     if given == "processes" and workers == 1:
         return SerialEngine

@@ -25,7 +25,7 @@ from amc.utils.errors import UserError
 LEAST_PATIENCE = 10.0
 """The seconds without a result after which other actors score what an actor was given, at the least."""
 PATIENCE = 3
-"""The same time as a multiple of the longest that a score took."""
+"""The time without a result after which others score it, as a multiple of the longest that a score took."""
 
 
 class RayWorkers:

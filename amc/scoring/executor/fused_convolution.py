@@ -21,7 +21,7 @@ WIDE = 32
 
 @dataclass(frozen=True)
 class ConvolutionOptions:
-    """How a convolution over images runs, and the activation behind it.
+    """The options of a convolution over images, and the activation behind it.
 
     Attributes:
         stride: Steps along height and width.

@@ -1,4 +1,4 @@
-"""From two compact networks of one network to a program that runs all of them."""
+"""A program that runs all compact networks of one network, made from two of them."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class OperatorProgram:
         output: The slot of what is returned.
 
     Attributes:
-        names: As given.
+        names: Parameters and buffers, in the order of their slots.
         image_shape: The shape of one image of the input.
         split_points: Where the program can be stopped and continued, in order.
     """
@@ -158,7 +158,7 @@ def _filled(argument: Any, values: Sequence[Any]) -> Any:
 
 
 def _last_uses(steps: Sequence[Step], first: int, output: int) -> list[list[int]]:
-    """For each step the slots, from `first` on, that no later one reads."""
+    """The slots, from `first` on, that no later step reads, for each step."""
     last = {slot: place for place, step in enumerate(steps) for slot in (*step.out, *step.reads)}
     uses: list[list[int]] = [[] for _ in steps]
     for slot, place in last.items():

@@ -1,4 +1,4 @@
-"""What one forward pass of a network runs, as a list of ATen operators over numbered tensors."""
+"""The ATen operators that one forward pass of a network runs, as a list of steps over numbered tensors."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class OperatorTrace(TorchDispatchMode):
 
     Args:
         network: The network in evaluation mode; it returns one tensor.
-        x: Its input, `(n, ...)`.
+        x: The network's input, `(n, ...)`.
 
     Attributes:
         steps: What ran, in order.

@@ -25,7 +25,7 @@ Places = Tensor | slice
 MOST_BYTES = 2**28
 """The size of what is kept, at the most."""
 RECENT = 4
-"""How many of the latest networks show where the next ones may part."""
+"""The number of latest networks that show where the next ones may part."""
 WORTH_MOVING = 2
 """Another split point is taken once it saves so many times as much as the one where something is kept."""
 
@@ -34,7 +34,7 @@ class PrefixCache:
     """Runs networks on images, and computes what consecutive ones have in common once.
 
     Args:
-        program: What the networks run.
+        program: The operators of the networks.
         images: All inputs, `(N, c, h, w)`.
 
     Attributes:
@@ -105,7 +105,7 @@ class PrefixCache:
         return self._place >= 0 and digests[self._place] == self._digest
 
     def _digests(self, bound: BoundProgram) -> list[bytes]:
-        """For each split point a digest of all weights that are read before it."""
+        """The digests of all weights that are read before each split point."""
 
         def extended(before: bytes, point: SplitPoint) -> bytes:
             digest = hashlib.sha256(before)

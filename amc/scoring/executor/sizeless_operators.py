@@ -23,7 +23,7 @@ def without_sizes(func: Any, args: Any, slot_args: Any) -> tuple[Callable[..., A
 
     Args:
         func: The operator that is called.
-        args: Its arguments.
+        args: The arguments of the call.
         slot_args: The same with placeholders for tensors, which are what is returned.
     """
     if func is aten.as_strided_.default and args[1:] == (list(args[0].shape), _strides(*args[0].shape)):

@@ -27,8 +27,8 @@ def test_the_interval_is_the_one_defined(problem: Problem, data: st.DataObject) 
         choices = graph.groups[len(decided)].choices
         decided.append(data.draw(st.sampled_from([choice for choice in choices if low <= choice <= high])))
 
-    def with_later(keep: int, later: KeptCounts) -> KeptCounts:
-        return np.array([*decided, keep, *later[index + 1 :]])
+    def with_later(count: int, later: KeptCounts) -> KeptCounts:
+        return np.array([*decided, count, *later[index + 1 :]])
 
     choices = graph.groups[index].choices
     largest = max(each for each in choices if fits(graph, texts, with_later(each, graph.least)))
@@ -74,7 +74,7 @@ def test_every_policy_that_fills_the_budget_can_be_reached(problem: Problem) -> 
 
 @many
 @given(problems(), st.floats(0.0, 1.0), st.data())
-def test_the_nearest_feasible_keep_is_taken(problem: Problem, sparsity: float, data: st.DataObject) -> None:
+def test_the_nearest_feasible_count_is_taken(problem: Problem, sparsity: float, data: st.DataObject) -> None:
     graph, texts = problem
     budgets = Budgets(graph, texts)
     decided: list[int] = []
@@ -84,10 +84,10 @@ def test_the_nearest_feasible_keep_is_taken(problem: Problem, sparsity: float, d
     group = graph.groups[len(decided)]
     low, high = budgets.interval(decided)
     allowed = [choice for choice in group.choices if low <= choice <= high]
-    keep = budgets.nearest_within(group.index, (low, high), sparsity)
-    assert keep in allowed
+    count = budgets.nearest_within(group.index, (low, high), sparsity)
+    assert count in allowed
     wanted = (1 - sparsity) * group.units
-    assert abs(keep - wanted) <= min(abs(choice - wanted) for choice in allowed) + 1e-9
+    assert abs(count - wanted) <= min(abs(choice - wanted) for choice in allowed) + 1e-9
 
 
 def rounded(graph: PruningGraph, shares: list[float]) -> KeptCounts:
@@ -113,7 +113,7 @@ def filled(graph: PruningGraph, texts: tuple[str, ...], kept_counts: KeptCounts)
 
 
 def scaled(graph: PruningGraph, texts: tuple[str, ...], shares: list[float]) -> KeptCounts:
-    """The largest common factor that fits, by trying one between any two at which some keep changes."""
+    """The largest common factor that fits, by trying one between any two at which some kept count changes."""
     turns = {0.0, 1.0 / min(shares)}
     for group, share in zip(graph.groups, shares, strict=True):
         pairs = itertools.pairwise(group.choices)

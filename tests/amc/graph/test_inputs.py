@@ -111,7 +111,7 @@ def test_a_task_on_a_loader_of_several_inputs() -> None:
 
 
 @pytest.mark.parametrize("inputs", [torch.arange(12.0).reshape(4, 3), (torch.zeros(4, 2), torch.ones(4), 3)])
-def test_parts_of_a_batch(inputs: Example) -> None:
+def test_a_batch_is_split_into_pieces(inputs: Example) -> None:
     assert batch_size(inputs) == 4
     assert [len(tensor) for tensor in tensors(take_first(inputs, 3))] == [3] * len(tensors(inputs))
 

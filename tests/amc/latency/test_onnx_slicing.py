@@ -39,7 +39,7 @@ def prepared(name: str) -> tuple[Exporter, nn.Module, Tensor, UnitMask]:
 
 
 @pytest.mark.parametrize("name", ["padded", "inverted", "grouped_narrow", "shuffle_v1", "transformer"])
-def test_a_cut_export_computes_what_the_compact_network_does(name: str) -> None:
+def test_a_sliced_export_computes_what_the_compact_network_does(name: str) -> None:
     exporter, model, image, mask = prepared(name)
     assert exporter.can_slice
     network = compact(model, make_selection(exporter.graph, model, mask))
@@ -63,7 +63,7 @@ class Written(nn.Module):
         return out
 
 
-def test_where_cutting_is_not_enough_every_network_is_exported() -> None:
+def test_where_slicing_is_not_enough_every_network_is_exported() -> None:
     model = randomised(Written(lambda x: torch.cat(x.chunk(2, 1)[::-1], 1)), torch.Generator().manual_seed(0)).float()
     image = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     graph = amc.analyse(model, image, round_to=1)

@@ -10,7 +10,7 @@ from tests.amc.latency.conftest import Server
 from tests.amc.latency.models import multiplications
 
 
-def test_a_cut_connection_loses_nothing(server: Server) -> None:
+def test_a_lost_connection_loses_nothing(server: Server) -> None:
     with Device(parse_target(server.target)) as device:
         before = device.measure([multiplications(2)], limit=0.1)
         (session,) = server.sessions()

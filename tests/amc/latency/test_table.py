@@ -148,8 +148,8 @@ def test_a_surface_never_falls(seed: int, noise: float) -> None:
     least = (4, 6)
     points = {(i, 40): i / 24 for i in (4, 10, 14)} | {(24, o): o / 40 for o in (6, 23, 30)}
     points |= {(i, o): i * o / 960 for i, o in corners(CONV, least)}
-    surface = LayerLatency(CONV, {point: share * (1 + noise * rng.normal()) for point, share in points.items()}, least)
-    values = np.array([[surface(i, o) for o in range(6, 41)] for i in range(4, 25)])
+    latency = LayerLatency(CONV, {point: share * (1 + noise * rng.normal()) for point, share in points.items()}, least)
+    values = np.array([[latency(i, o) for o in range(6, 41)] for i in range(4, 25)])
     assert (np.diff(values, axis=0) >= -1e-9).all()
     assert (np.diff(values, axis=1) >= -1e-9).all()
     assert values[-1, -1] == pytest.approx(1.0)
@@ -162,10 +162,10 @@ def test_stairs_of_both_axes_are_stairs_everywhere() -> None:
 
     points = {(i, 40): share(i, 40) for i in range(4, 24)} | {(24, o): share(24, o) for o in range(6, 40)}
     points |= {point: share(*point) for point in corners(CONV, (4, 6))}
-    surface = LayerLatency(CONV, points, (4, 6))
+    latency = LayerLatency(CONV, points, (4, 6))
     for i in range(4, 25):
         for o in range(6, 41):
-            assert surface(i, o) == pytest.approx(share(i, o))
+            assert latency(i, o) == pytest.approx(share(i, o))
 
 
 def test_rounding_is_learned_from_the_stairs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ def halved(graph: PruningGraph, seed: int = 0) -> UnitMask:
     return mask
 
 
-def cut(model: nn.Module, graph: PruningGraph, mask: UnitMask) -> nn.Module:
+def compact_network(model: nn.Module, graph: PruningGraph, mask: UnitMask) -> nn.Module:
     return compact(model, make_selection(graph, model, mask)).eval()
 
 
@@ -40,7 +40,7 @@ def test_a_network_that_is_not_pruned_stays_as_it_is(name: str) -> None:
     before = snapshot(model)
     x = images(name)
     refit = Asymmetric(model, graph, [x[:40], x[40:]], seed=0)
-    network = cut(model, graph, np.ones(graph.unit_count, dtype=np.bool_))
+    network = compact_network(model, graph, np.ones(graph.unit_count, dtype=np.bool_))
     refit.refit(network, np.ones(graph.unit_count, dtype=np.bool_))
     assert distance(run(network, x), run(model, x)) < 1e-4
     assert snapshot(model) == before
@@ -50,13 +50,13 @@ def test_a_network_that_is_not_pruned_stays_as_it_is(name: str) -> None:
 def test_pruned_networks_come_nearer_to_the_original(name: str) -> None:
     model, graph = prepared(name)
     x, mask = images(name, 256), halved(graph)
-    network = cut(model, graph, mask)
+    network = compact_network(model, graph, mask)
     untouched = distance(run(network, x), run(model, x))
     Asymmetric(model, graph, [x], seed=0).refit(network, mask)
     assert all(torch.isfinite(out).all() for out in run(network, x))
     assert distance(run(network, x), run(model, x)) < untouched
     assert not any(module.training for module in network.modules())
-    again = cut(model, graph, mask)
+    again = compact_network(model, graph, mask)
     Asymmetric(model, graph, [x], seed=0).refit(again, mask)
     assert distance(run(again, x), run(network, x)) == 0
 
@@ -88,7 +88,7 @@ def test_each_layer_is_the_least_squares_fit_of_what_it_reads_to_what_the_origin
     x = torch.randn(200, 2, 5, 5)
     graph = analyse(model, x[:2])
     mask = halved(graph)
-    network = cut(model, graph, mask)
+    network = compact_network(model, graph, mask)
     Asymmetric(model, graph, [x], seed=0).refit(network, mask)
     seen: dict[str, list[Tensor]] = {}
 
@@ -150,7 +150,7 @@ def test_the_drift_of_a_shortcut_is_made_up_for() -> None:
     assert 0 < mask.sum() < len(mask)
     errors = []
     for without in (False, True):
-        network = cut(model, graph, mask)
+        network = compact_network(model, graph, mask)
         refit = Asymmetric(model, graph, [x], seed=0)
         assert len(refit.shortcuts) == 1
         if without:
@@ -170,7 +170,7 @@ def test_the_statistics_of_a_norm_that_no_layer_is_fitted_to_move_as_what_it_rea
     x = torch.randn(50, 3, 4, 4)
     graph = analyse(model, x[:2])
     mask = halved(graph)
-    network = cut(model, graph, mask)
+    network = compact_network(model, graph, mask)
     Asymmetric(model, graph, [x], seed=0).refit(network, mask)
     with torch.no_grad():
         moments = [each.get_submodule("0")(x).transpose(0, 1).flatten(1).double() for each in (model, network)]
@@ -193,7 +193,7 @@ def test_few_images_and_dead_channels_stay_finite() -> None:
     with torch.no_grad():
         next(dead.parameters()).zero_()
     x, mask = images("plain", 2), halved(graph)
-    network = cut(dead, graph, mask)
+    network = compact_network(dead, graph, mask)
     Asymmetric(dead, graph, [x], seed=0).refit(network, mask)
     assert all(torch.isfinite(out).all() for out in run(network, x))
 

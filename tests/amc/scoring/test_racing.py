@@ -23,7 +23,7 @@ def with_right(answers: Answers, right: int, rng: np.random.Generator) -> Answer
 
 
 def field(rng: np.random.Generator, gap: int, seed: int) -> tuple[RaceReference, Answers]:
-    """A yardstick of networks alike, and a candidate with `gap` right answers fewer than its reference."""
+    """A reference among networks alike, and a candidate with `gap` right answers fewer than its reference."""
     likely = chances(rng)
     panel = [rng.random(IMAGES) < likely for _ in range(12)]
     candidate = with_right(rng.random(IMAGES) < likely, int(panel[0].sum()) - gap, rng)

@@ -35,7 +35,7 @@ def test_each_policy_is_scored_once_on_its_own_compact_network() -> None:
 
 
 class Scored:
-    """Scores keeps by their sum on 100 images, those below a reference on a tenth of them; notes what it is asked."""
+    """Scores policies by their sum on 100 images, those under a reference on a tenth of them; notes calls."""
 
     def __init__(self) -> None:
         self.asked: list[int] = []
@@ -67,7 +67,7 @@ def test_what_was_raced_is_no_score_of_a_network() -> None:
     for right in range(FEWEST + ROUND):
         list(score.all([policy(right)], race=True))
     (early,) = score.all([policy(3)], race=True)
-    assert early.share == 1  # it was scored before there was a yardstick
+    assert early.share == 1  # it was scored before there was a reference
     scored.asked.clear()
     (bad,) = score.all([np.array([0, 5])], race=True)
     assert bad.share == 0.1

@@ -24,13 +24,14 @@ WITHOUT = {
 """Networks that have no program, and why."""
 
 
-def cut(model: nn.Module, graph: PruningGraph, kept_counts: KeptCounts) -> nn.Module:
+def compact_network(model: nn.Module, graph: PruningGraph, kept_counts: KeptCounts) -> nn.Module:
     return compact(model, make_selection(graph, model, random_mask(graph, kept_counts, 0)))
 
 
 def general_program(model: nn.Module, graph: PruningGraph, x: Tensor) -> OperatorProgram:
     one, other = (
-        OperatorTrace(cut(model, graph, kept_counts), x[:n]) for n, kept_counts in ((2, graph.full), (3, graph.least))
+        OperatorTrace(compact_network(model, graph, kept_counts), x[:n])
+        for n, kept_counts in ((2, graph.full), (3, graph.least))
     )
     return OperatorProgram(merged_steps(one, other), one.names, one.shapes, one.output)
 
@@ -49,7 +50,7 @@ def test_a_program_of_the_widest_and_the_narrowest_runs_all_between(name: str, l
     program = general_program(model, graph, x)
     rng = np.random.default_rng(0)
     for _ in range(3):
-        network = cut(model, graph, np.array([rng.choice(group.choices) for group in graph.groups]))
+        network = compact_network(model, graph, np.array([rng.choice(group.choices) for group in graph.groups]))
         bound = program.bind(network)
         for given in (x, -x[:2], torch.cat([x, -x])):
             with torch.inference_mode():
@@ -129,7 +130,7 @@ def test_a_program_can_be_stopped_and_continued_at_its_split_points(name: str) -
     model, graph = prepared(name)
     x = PRUNABLE[name].example(3)
     program = general_program(model, graph, x)
-    network = cut(model, graph, np.array([group.choices[0] for group in graph.groups]))
+    network = compact_network(model, graph, np.array([group.choices[0] for group in graph.groups]))
     bound = program.bind(network)
     with torch.inference_mode():
         wanted = network(x)
