@@ -14,7 +14,8 @@ from agents.result import Past
 from agents.rules import RULES
 from agents.sb3 import ALGORITHMS, PREFIX, Algorithm, StableBaselines, check_algorithm
 from agents.strategy import NOTHING, OnEpisode, Scores, Strategy
-from amc.utils.registry import look_up
+from amc.utils.errors import UserError
+from amc.utils.registry import look_up, name_of, resolve
 from envs import PruningProblem
 
 
@@ -65,25 +66,39 @@ class Ddpg(Strategy):
         return self.agent.state() if self.agent else {}
 
 
-def _stable_baselines(algorithm: Algorithm) -> Callable[[DDPGSettings, int], Strategy]:
+MakeStrategy = Callable[[DDPGSettings, int], Strategy]
+"""Makes a strategy of an agent's settings and the number of policies that are scored together."""
+
+
+def _stable_baselines(algorithm: Algorithm) -> MakeStrategy:
     return lambda _, round_size: StableBaselines(algorithm, round_size)
 
 
-STRATEGIES: dict[str, Callable[[DDPGSettings, int], Strategy]] = {
+STRATEGIES: dict[str, MakeStrategy] = {
     "ddpg": lambda settings, round_size: Ddpg(settings, round_size=round_size),
     "random": lambda _, round_size: Random(round_size),
     **{name: lambda *_, make=make: make() for name, make in RULES.items()},
     **{f"{PREFIX}{name}": _stable_baselines(algorithm) for name, algorithm in ALGORITHMS.items()},
 }
-"""Strategies by name, of an agent's settings and the number of policies that are scored together."""
+"""Strategies by name."""
 
 
-def make_strategy(name: str, settings: str = "tuned", round_size: int = 1) -> Strategy:
-    """The strategy of that name; where it may, it decides on `round_size` policies before they are scored.
+def make_strategy(given: str | Strategy | MakeStrategy, settings: str = "tuned", round_size: int = 1) -> Strategy:
+    """The strategy of that name, or the user's own: `path/to/file.py:function`, or from Python what makes it, or it.
+
+    Args:
+        given: As the user gave it.
+        settings: The name of the settings of an agent.
+        round_size: How many policies it decides on before they are scored, where it may.
 
     Raises:
-        UserError: unknown strategy or settings.
+        UserError: Unknown strategy or settings, no such function, or one that fails or makes no strategy.
     """
-    if name.startswith(PREFIX):
-        check_algorithm(name.removeprefix(PREFIX))
-    return look_up("strategy", name, STRATEGIES)(look_up("settings", settings, PRESETS), round_size)
+    if isinstance(given, Strategy):
+        return given
+    if isinstance(given, str) and given.startswith(PREFIX):
+        check_algorithm(given.removeprefix(PREFIX))
+    strategy = resolve("strategy", given, STRATEGIES)(look_up("settings", settings, PRESETS), round_size)
+    if not isinstance(strategy, Strategy):
+        raise UserError(f"strategy {name_of(given)} made {strategy!r}, which is no agents.strategy.Strategy")
+    return strategy

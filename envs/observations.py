@@ -6,7 +6,9 @@ far. All features are about [0, 1].
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -15,6 +17,8 @@ from numpy.typing import NDArray
 from amc.cost.budget import Budgets
 from amc.cost.costs import cost_of_each, macs
 from amc.graph import Group, KeptCounts, PruningGraph
+from amc.utils.errors import UserError
+from amc.utils.registry import UserFunction, resolve
 
 Features = NDArray[np.float32]
 
@@ -43,10 +47,9 @@ class Decisions:
 class Observation(Protocol):
     """An observation set."""
 
-    version: ClassVar[int]
-    """Changes with the meaning of any feature."""
-
-    def __init__(self, graph: PruningGraph, budgets: Budgets, group_features: NDArray[np.float64]) -> None: ...
+    @property
+    def version(self) -> int:
+        """A number that changes with the meaning of any feature."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -158,11 +161,48 @@ class ScaleFreeObservation:
         return np.array(saved, dtype=np.float64)
 
 
-OBSERVATIONS: dict[str, type[Observation]] = {
+MakeObservation = Callable[[PruningGraph, Budgets, NDArray[np.float64]], Observation]
+"""Makes an observation set of a graph, its budgets and `group_features`; the class of one does."""
+OBSERVATIONS: dict[str, type[PaperObservation] | type[ScaleFreeObservation]] = {
     "scale_free": ScaleFreeObservation,
     "paper": PaperObservation,
 }
 """Observation sets by name."""
+
+
+def find_observation(given: str | MakeObservation) -> MakeObservation:
+    """The observation set of that name, or the user's own: `path/to/file.py:function`, or from Python the class.
+
+    Raises:
+        UserError: There is no set of that name, or no such function. What it observes is checked when it does.
+    """
+    found = resolve("observation set", given, OBSERVATIONS)
+    return partial(_CheckedObservation, found) if isinstance(found, UserFunction) else found
+
+
+class _CheckedObservation:
+    """An observation set of the user's own, whose features have to be finite numbers, as many as it has names."""
+
+    def __init__(
+        self, make: UserFunction, graph: PruningGraph, budgets: Budgets, group_features: NDArray[np.float64]
+    ) -> None:
+        self._make = make
+        self._own: Observation = make(graph, budgets, group_features)
+        with make.blamed():
+            self.version = self._own.version
+            self.names = tuple(self._own.names)
+
+    def __call__(self, decisions: Decisions) -> Features:
+        """The features of the next group, float32 `(rows, len(names))`."""
+        with self._make.blamed():
+            features = np.asarray(self._own(decisions), dtype=np.float32)
+        expected = (len(decisions.index), len(self.names))
+        if features.shape != expected or not np.isfinite(features).all():
+            raise UserError(
+                f"observation set {self._make.name} returned features of shape {features.shape};"
+                f" finite ones are needed, a row for each episode and a column for each name, {expected}"
+            )
+        return features
 
 
 def _shape_features(graph: PruningGraph, group: Group) -> tuple[float, ...]:

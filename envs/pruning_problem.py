@@ -13,9 +13,10 @@ from amc.cost.costs import COSTS, LATENCY, CostFunction
 from amc.criteria import Importance
 from amc.graph import KeptCounts
 from amc.scoring.racing import Score
-from envs.observations import OBSERVATIONS, Decisions, Features
+from amc.utils.registry import name_of
+from envs.observations import Decisions, Features, MakeObservation, find_observation
 from envs.partial_policy import Interval, PartialPolicy
-from envs.rewards import REWARDS, Outcome
+from envs.rewards import Outcome, RewardFunction, find_reward
 
 Act = Callable[[Features, Interval], float]
 """An actor: the sparsity for an observation and the feasible interval."""
@@ -53,8 +54,8 @@ class PruningProblem:
         group_features: What the weights say of each group, `(groups, group_features)` in [0, 1]; none by default.
         importance: How much each unit matters, `(graph.unit_count,)`, for rules that compare channels; all alike by
             default.
-        reward: A name in `envs.rewards.REWARDS`.
-        observation: A name in `envs.observations.OBSERVATIONS`.
+        reward: What is maximised, as `envs.rewards.find_reward` takes it.
+        observation: What an agent sees, as `envs.observations.find_observation` takes it.
         latency: The latency in ms of the network that given kept counts leave, measured or predicted; none by default.
         accuracies: What scores several networks at once (`amc.scoring.scorer.PolicyScorer.all`); by default
             `accuracy`, one after the other.
@@ -66,8 +67,8 @@ class PruningProblem:
         accuracy: Callable[[KeptCounts], float],
         group_features: NDArray[np.float64] | None = None,
         importance: Importance | None = None,
-        reward: str = "error",
-        observation: str = "scale_free",
+        reward: str | RewardFunction = "error",
+        observation: str | MakeObservation = "scale_free",
         latency: CostFunction | None = None,
         accuracies: Accuracies | None = None,
     ) -> None:
@@ -76,14 +77,14 @@ class PruningProblem:
         if group_features is None:
             group_features = np.zeros((len(self.graph.groups), 0))
         self.importance = np.ones(self.graph.unit_count) if importance is None else importance
-        self.observation_name = observation
-        self.observation = OBSERVATIONS[observation](self.graph, budgets, group_features)
+        self.observation_name = name_of(observation)
+        self.observation = find_observation(observation)(self.graph, budgets, group_features)
         self._accuracy = accuracy
         self._accuracies = accuracies or (
             lambda policies, **_: (Score(accuracy(kept_counts)) for kept_counts in policies)
         )
-        self._reward = REWARDS[reward].function
-        self._may_race = not REWARDS[reward].weighs_cost
+        self._reward = find_reward(reward)
+        self._may_race = not self._reward.weighs_cost
         self._costs = {kind: make(self.graph) for kind, make in COSTS.items()}
         self._measures = latency is not None
         self._latency = latency or (lambda _: 0.0)

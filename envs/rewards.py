@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+
+from amc.utils.errors import UserError
+from amc.utils.registry import UserFunction, resolve
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,10 @@ class Outcome:
     images: float = 1.0
 
 
+RewardFunction = Callable[[Outcome], float]
+"""A function of what a policy led to; larger is better."""
+
+
 @dataclass(frozen=True)
 class Reward:
     """A reward, and what it needs.
@@ -34,10 +42,14 @@ class Reward:
     `weighs_cost`: it is of the cost, and not of the accuracy alone.
     """
 
-    function: Callable[[Outcome], float]
+    function: RewardFunction
     needs_budget: bool
     needs_latency: bool = False
     weighs_cost: bool = True
+
+    def __call__(self, outcome: Outcome) -> float:
+        """The reward of what a policy led to."""
+        return self.function(outcome)
 
 
 def error(outcome: Outcome) -> float:
@@ -73,3 +85,24 @@ REWARDS: dict[str, Reward] = {
     "mnasnet": Reward(mnasnet, needs_budget=True),
 }
 """Rewards by name."""
+
+
+def find_reward(given: str | RewardFunction) -> Reward:
+    """The reward of that name, or the user's own: `path/to/file.py:function`, or from Python the object.
+
+    A function is the reward that needs a budget, no latency, and may be of the cost; another one is given as `Reward`.
+
+    Raises:
+        UserError: There is no reward of that name, or no such function. What it returns is checked when it is called.
+    """
+    found = resolve("reward", given, REWARDS, Reward)
+    return Reward(partial(_checked, found), needs_budget=True) if isinstance(found, UserFunction) else found
+
+
+def _checked(reward: UserFunction, outcome: Outcome) -> float:
+    """What a user's reward returns, a finite number."""
+    with reward.blamed():
+        value = float(reward(outcome))
+    if not math.isfinite(value):
+        raise UserError(f"reward {reward.name} returned {value}; a finite number is needed, larger being better")
+    return value

@@ -24,7 +24,7 @@ from scripts.command.cli import run
 from scripts.command.job import Job, run_job
 from scripts.command.session import Session, searched
 from scripts.options.cli_arguments import replaced
-from scripts.options.network_and_images import DataOptions, NetworkOptions
+from scripts.options.network_and_images import DataOptions, NetworkOptions, not_imported
 from scripts.options.search_options import SearchOptions
 
 AGENT, POLICY = "agent.zip", "policy.json"
@@ -34,8 +34,8 @@ AGENT, POLICY = "agent.zip", "policy.json"
 class Arguments:
     """Prune a network by what was learned on another, and leave a run folder as a search does.
 
-    With --agent: a trained agent decides for this network, and goes on learning here if episodes are given. With
-    --policy: the same counts for the same architecture with other weights; the channels are chosen anew.
+    With --agent, a trained agent decides for this network, and goes on learning here if episodes are given. With
+    --policy, the same architecture with other weights gets the same channel counts, and its channels are chosen anew.
     """
 
     network: tyro.conf.OmitArgPrefixes[NetworkOptions] = field(default_factory=NetworkOptions)
@@ -49,6 +49,8 @@ class Arguments:
     """Policies that the agent tries after its first one, to learn this network; 0: its first one is the result."""
     settings: str = "tuned"
     """Settings for going on learning: tuned (ours) or paper (He et al. 2018)."""
+    observation: str | None = None
+    """What the agent sees, where it was trained on path/to/file.py:function: that again. Default: as it was trained."""
 
     def check(self) -> None:
         """Raise a UserError for what can be told without reading anything."""
@@ -59,11 +61,15 @@ class Arguments:
         if self.policy is not None and self.episodes:
             raise UserError("a policy has nothing to learn; leave --episodes out, or give --agent")
         look_up("settings", self.settings, PRESETS)
-        self.search.check("scale_free")
+        self.search.check(self.observation or "scale_free")
 
 
 def apply(arguments: Arguments) -> None:
-    """Begin or go on, and apply."""
+    """Begin the run that the arguments describe, or resume it, and write its run folder.
+
+    Raises:
+        UserError: Arguments that do not fit each other or what they name.
+    """
     arguments.check()
     with searched("apply", arguments) as session:
         run_job(_policy_job(session) if session.arguments.policy else _agent_job(session))
@@ -74,6 +80,7 @@ def _agent_job(session: Session[Arguments, Past]) -> Job:
     assert arguments.agent is not None, "checked"
     source = session.source(AGENT, arguments.agent)
     agent = read_agent(source)
+    observation = arguments.observation or not_imported(agent.observation, "--observation", given=False)
     settings = dataclasses.replace(PRESETS[arguments.settings], hidden=agent.hidden)
 
     def strategy(problem: PruningProblem) -> Strategy:
@@ -87,7 +94,7 @@ def _agent_job(session: Session[Arguments, Past]) -> Job:
         options=arguments.search,
         strategy=strategy,
         strategy_name="agent",
-        observation=agent.observation,
+        observation=observation,
         budgets=(arguments.search.limits,),
         episodes=1 + arguments.episodes,
         zero_shot=arguments.episodes > 0,
@@ -152,7 +159,7 @@ def _check_fits(policy: Policy, graph: PruningGraph, model: str, source: Path) -
 
 
 def main() -> None:
-    """Run as a command."""
+    """Apply an agent or a policy as the command line asks for; the function behind the command."""
     run(apply, Arguments)
 
 

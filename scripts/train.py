@@ -1,4 +1,4 @@
-"""Search for a pruning policy: the main job."""
+"""The main command: it searches for a pruning policy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from scripts.options.stage_options import StageOptions
 class Arguments:
     """Search for the policy that keeps the most accuracy within a budget; leave it and the compact network in a folder.
 
-    Without options: the packaged digits network.
+    Without options, the packaged digits network is searched on.
     """
 
     network: tyro.conf.OmitArgPrefixes[NetworkOptions] = field(default_factory=NetworkOptions)
@@ -33,11 +33,12 @@ class Arguments:
     strategy: str = "ddpg"
     """How policies are found: ddpg, an algorithm of Stable-Baselines3 (sb3:SAC, sb3:TD3, sb3:PPO, sb3:DDPG, sb3:A2C),
     random, or a rule, which knows its one policy (uniform, shallow, deep, cp, global) or first measures single groups
-    (sensitivity, greedy)."""
+    (sensitivity, greedy); or path/to/file.py:function (of settings and round size)."""
     settings: str = "tuned"
     """Settings of the DDPG agent: tuned (ours) or paper (He et al. 2018)."""
     observation: str = "scale_free"
-    """What the agent sees: scale_free (ours) or paper (the 11 features of He et al. 2018)."""
+    """What the agent sees: scale_free (ours), paper (the 11 features of He et al. 2018) or
+    path/to/file.py:function (of graph, budgets and what the weights say of each group)."""
 
     def check(self) -> None:
         """Raise a UserError for what can be told without reading anything."""
@@ -49,7 +50,11 @@ class Arguments:
 
 
 def train(arguments: Arguments) -> None:
-    """Begin or go on, and search."""
+    """Begin the search that the arguments describe, or resume it, and write its run folder.
+
+    Raises:
+        UserError: Arguments that do not fit each other or what they name.
+    """
     arguments.check()
     with searched("train", arguments) as session:
         run_job(_job(session))
@@ -72,7 +77,7 @@ def _job(session: Session[Arguments, Past]) -> Job:
 
 
 def main() -> None:
-    """Run as a command."""
+    """Search as the command line asks for; the function behind the command."""
     run(train, Arguments)
 
 

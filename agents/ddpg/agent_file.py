@@ -44,7 +44,8 @@ class AgentFile:
 
     Attributes:
         path: Where it came from.
-        observation: Name of the observation set that it was trained on.
+        observation: Name of the observation set that it was trained on; one of the user's own has to be given again.
+        version: The version of that set.
         features: Names of the set's features, in order.
         hidden: Sizes of the hidden layers.
         weights: Of actor, critic and their targets, by their names in Stable-Baselines3's policy.
@@ -52,6 +53,7 @@ class AgentFile:
 
     path: Path
     observation: str
+    version: int
     features: tuple[str, ...]
     hidden: tuple[int, ...]
     weights: Mapping[str, Tensor]
@@ -60,6 +62,7 @@ class AgentFile:
         """Raise a UserError where the agent was trained on other features than `problem` has."""
         have, needs = problem.observation.names, self.features
         if have == needs:
+            self.check_version(problem.observation.version)
             return
         lacking, more = [n for n in needs if n not in have], [n for n in have if n not in needs]
         words = "; ".join(
@@ -70,6 +73,14 @@ class AgentFile:
         raise UserError(
             f"the agent in {self.path} needs other features ({words or 'in another order'}); train a new one"
         )
+
+    def check_version(self, own: int) -> None:
+        """Raise a UserError where the agent was trained on another version of its observation set than `own`."""
+        if self.version != own:
+            raise UserError(
+                f"the agent in {self.path} needs version {self.version} of observation set {self.observation}, this"
+                f" release has version {own}; train a new agent, or use the release that it was trained with"
+            )
 
 
 @dataclass(frozen=True)
@@ -114,18 +125,17 @@ def read_agent(path: Path) -> AgentFile:
     content = parse_object(description, source)
     check_schema(content, SCHEMA, source)
     found = checked(content, _Description, source)
-    if found.observation not in OBSERVATIONS:
+    is_ours = found.observation in OBSERVATIONS
+    if not is_ours and found.observation.isidentifier():  # the user's own have a file or a module in their names
         raise UserError(
             f"the agent in {path} needs observation set {found.observation!r}, which this release does not have;"
             f" {did_you_mean(found.observation, OBSERVATIONS)}"
         )
-    if found.version != (own := OBSERVATIONS[found.observation].version):
-        raise UserError(
-            f"the agent in {path} needs version {found.version} of observation set {found.observation}, this release"
-            f" has version {own}; train a new agent, or use the release that it was trained with"
-        )
     tensors = _checked(weights, len(found.features), found.hidden, path)
-    return AgentFile(path, found.observation, found.features, found.hidden, tensors)
+    agent = AgentFile(path, found.observation, found.version, found.features, found.hidden, tensors)
+    if is_ours:
+        agent.check_version(OBSERVATIONS[found.observation].version)
+    return agent
 
 
 def _members(path: Path) -> tuple[bytes, bytes]:

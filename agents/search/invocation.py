@@ -32,7 +32,7 @@ class Invocation:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
-def from_python(task: Task, strategy: str) -> Invocation:
+def from_python(task: Task, strategy: object, reward: object = "error") -> Invocation:
     """The invocation of a search that no command began, with what later commands need to know of it."""
     splits, options = task.splits, task.options
     arguments = {
@@ -50,7 +50,8 @@ def from_python(task: Task, strategy: str) -> Invocation:
         "recovery": name_of(options.recovery),
         "search_recovery": name_of(options.search_recovery),
         "seed": options.seed,
-        "strategy": strategy,
+        "strategy": name_of(strategy),
+        "reward": name_of(reward),
         "budget": [limit.asked for limit in task.budgets.limits],
     }
-    return Invocation(options.name, strategy, arguments=arguments)
+    return Invocation(options.name, name_of(strategy), arguments=arguments)

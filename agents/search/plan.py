@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from agents.strategy import Strategy
 from amc.scoring.engines.engine import MakeEngine, SerialEngine
 from envs import PruningProblem
+from envs.observations import MakeObservation
+from envs.rewards import RewardFunction
 
 Limits = tuple[str, ...]
 """Budgets that hold at once, such as `macs=0.5`."""
@@ -21,8 +23,8 @@ class SearchPlan:
         strategy: Makes the strategy of a stage for its pruning problem.
         episodes: Policies that are scored at the most, in all stages together.
         seed: Equal seeds give equal searches.
-        reward: A name in `envs.rewards.REWARDS`, which says what is maximised.
-        observation: A name in `envs.observations.OBSERVATIONS`, which says what an agent sees.
+        reward: What is maximised, as `envs.rewards.find_reward` takes it.
+        observation: What an agent sees, as `envs.observations.find_observation` takes it.
         stages: Budgets of the stages before the last one, whose budgets are the task's.
         tune_steps: Steps of training between two stages, 128 images each.
         zero_shot: Whether the first policy is what a trained agent does before it learns on this network.
@@ -32,8 +34,8 @@ class SearchPlan:
     strategy: Callable[[PruningProblem], Strategy]
     episodes: int = 200
     seed: int = 0
-    reward: str = "error"
-    observation: str = "scale_free"
+    reward: str | RewardFunction = "error"
+    observation: str | MakeObservation = "scale_free"
     stages: tuple[Limits, ...] = ()
     tune_steps: int = 0
     zero_shot: bool = False

@@ -8,18 +8,19 @@ from agents.search.invocation import from_python
 from agents.search.plan import SearchPlan
 from agents.search.search_result import SearchResult
 from agents.search.search_run import SearchRun
-from agents.strategies import make_strategy
-from agents.strategy import OnEpisode
+from agents.strategies import MakeStrategy, make_strategy
+from agents.strategy import OnEpisode, Strategy
 from amc.artifacts.run_folder import check_new
 from amc.task import Task
+from envs.rewards import RewardFunction
 
 
 def search(
     task: Task,
     episodes: int = 200,
     seed: int = 0,
-    strategy: str = "ddpg",
-    reward: str = "error",
+    strategy: str | Strategy | MakeStrategy = "ddpg",
+    reward: str | RewardFunction = "error",
     on_episode: OnEpisode | None = None,
     *,
     folder: str | Path | None = None,
@@ -33,8 +34,8 @@ def search(
         task: What is pruned, and to which budgets.
         episodes: How many policies are scored at the most.
         seed: Equal seeds give equal searches.
-        strategy: A name in `agents.strategies.STRATEGIES`.
-        reward: A name in `envs.rewards.REWARDS`.
+        strategy: How policies are found, as `agents.strategies.make_strategy` takes it.
+        reward: What is maximised, as `envs.rewards.find_reward` takes it.
         on_episode: Told of every policy that is scored.
         folder: A new folder, to which all is written as it is found; None to write nothing (`SearchResult.save`).
 
@@ -44,5 +45,5 @@ def search(
     if folder is not None:
         check_new(Path(folder), "the folder")
     plan = SearchPlan(lambda _: make_strategy(strategy), episodes, seed, reward)
-    run = SearchRun(task, plan, from_python(task, strategy), None if folder is None else Path(folder))
+    run = SearchRun(task, plan, from_python(task, strategy, reward), None if folder is None else Path(folder))
     return run.run(on_episode)

@@ -35,7 +35,7 @@ from amc.graph import PruningGraph
 from amc.latency.latency_model import LatencyModel
 from amc.scoring.metrics import moved_inputs
 from amc.task import Task
-from envs.rewards import REWARDS
+from envs.rewards import find_reward
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,7 @@ class SearchRun:
     def _latency_of(self) -> Callable[[PruningGraph], CostFunction] | None:
         if self.latency_model is None:
             return None
-        return partial(self.latency_model.latency_of, measured=REWARDS[self.plan.reward].weighs_cost)
+        return partial(self.latency_model.latency_of, measured=find_reward(self.plan.reward).weighs_cost)
 
     def _check_round_trip(self) -> None:
         example = moved_inputs(self.task.splits.calibration.example(1), self.task.device)

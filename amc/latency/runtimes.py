@@ -45,7 +45,7 @@ class LatencyRuntime(Protocol):
         """Measure networks together on one input, as `amc.latency.timing.measure` does.
 
         Args:
-            networks: The networks, in any mode; they are run in evaluation mode, and not changed.
+            networks: The networks, in evaluation mode; they are not changed.
             example: The input, or inputs, of all.
             precision: The wanted half-width of the intervals, relative to what is measured.
             limit: The seconds after which measuring ends in any case.

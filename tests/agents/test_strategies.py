@@ -1,12 +1,15 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from agents.result import Episode
 from agents.rules import RULES
 from agents.search.episode_log import EpisodeLog
-from agents.strategies import STRATEGIES, make_strategy
+from agents.strategies import STRATEGIES, Random, make_strategy
 from amc.cost.budget import Budgets
 from amc.graph import KeptCounts
+from amc.utils.errors import UserError
 from envs import PruningProblem
 from tests.problems import chain
 
@@ -97,3 +100,36 @@ def test_the_best_is_within_the_budget_even_where_others_score_more() -> None:
     seen(under)
     assert over.reward > under.reward
     assert seen.best is under
+
+
+OWN = """
+from agents.rules import OnePolicy
+
+class Whole(OnePolicy):
+    def __init__(self, settings, round_size):
+        super().__init__(lambda problem: problem.graph.full)
+        self.round_size = round_size
+
+def nothing(settings, round_size):
+    return settings.hidden
+
+def failing(settings):
+    pass
+"""
+
+
+def test_a_users_strategy_is_made_as_those_with_names_are(tmp_path: Path) -> None:
+    (tmp_path / "own_strategy.py").write_text(OWN)
+    problem, accuracy = pruning_problem()
+    mine = make_strategy(f"{tmp_path}/own_strategy.py:Whole", round_size=3)
+    assert getattr(mine, "round_size", None) == 3
+    mine.search(problem, EPISODES, 0, EpisodeLog())
+    assert accuracy.asked == [[16, 24, 16]]
+    assert make_strategy(mine) is mine
+    assert isinstance(make_strategy(lambda *_: Random(5)), Random)
+    for name, message in {
+        "nothing": r"made \(300, 300\), which is no agents.strategy.Strategy",
+        "failing": "failed: TypeError",
+    }.items():
+        with pytest.raises(UserError, match=f"^strategy .*own_strategy.py:{name} {message}"):
+            make_strategy(f"{tmp_path}/own_strategy.py:{name}")

@@ -1,11 +1,13 @@
 """What the agent sees of the plain network: 3 -> conv1 (8) -> conv2 (12, stride 2) -> 5 classes, 8 x 8 images."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from amc.cost.budget import Budgets
+from amc.utils.errors import UserError
 from envs import PruningProblem
 from envs.observations import OBSERVATIONS
 from tests.oracles import prepared
@@ -103,3 +105,58 @@ def test_what_depends_on_the_budget_changes_with_it() -> None:
     (tight, *_), (loose, *_) = trajectory("scale_free", ("macs=0.3",), ()), trajectory("scale_free", ("macs=0.9",), ())
     assert {key for key in tight if tight[key] != loose[key]} == {"pressure", "lowest_sparsity", "highest_sparsity"}
     assert tight["pressure"] > loose["pressure"]
+
+
+OWN = """
+import numpy as np
+
+class Position:
+    version = 7
+    names = ("index", "previous")
+
+    def __init__(self, graph, budgets, group_features):
+        self.groups = len(graph.groups)
+
+    def __call__(self, decisions):
+        return np.column_stack([decisions.index / self.groups, decisions.previous])
+
+class Narrow(Position):
+    def __call__(self, decisions):
+        return decisions.previous
+
+class Nameless(Position):
+    names = property(lambda self: self.nothing)
+
+def made(graph, budgets, group_features):
+    return Position(graph, budgets, group_features)
+"""
+
+
+def test_a_users_observation_set_is_what_an_agent_sees(tmp_path: Path) -> None:
+    (tmp_path / "own_observation.py").write_text(OWN)
+    _, graph = prepared("plain")
+    for name in ("Position", "made"):
+        given = f"{tmp_path}/own_observation.py:{name}"
+        problem = PruningProblem(Budgets(graph, ["macs=0.5"]), lambda _: 0.0, observation=given)
+        found = problem.rollout(lambda *_: 0.5)
+        assert problem.observation_name == given
+        assert (problem.observation.version, problem.observation.names) == (7, ("index", "previous"))
+        assert found.observations.dtype == np.float32
+        np.testing.assert_allclose(found.observations, [[0, 0], [0.5, found.sparsities[0]], [0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Narrow", r"returned features of shape \(1,\); finite ones are needed, .*, \(1, 2\)$"),
+        ("Nameless", "failed: AttributeError: "),
+        ("OWN", "has no function 'OWN'"),
+    ],
+)
+def test_what_is_wrong_with_a_users_observation_set_is_one_line(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "own_observation.py").write_text(OWN)
+    _, graph = prepared("plain")
+    with pytest.raises(UserError, match=message):
+        PruningProblem(
+            Budgets(graph, ()), lambda _: 0.0, observation=f"{tmp_path}/own_observation.py:{name}"
+        ).begin().observe()

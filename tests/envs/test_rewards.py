@@ -1,12 +1,14 @@
 import dataclasses
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from amc.cost.budget import Budgets
+from amc.utils.errors import UserError
 from envs import Outcome, PruningProblem
-from envs.rewards import REWARDS
+from envs.rewards import REWARDS, Reward, find_reward
 from tests.oracles import prepared
 
 OUTCOME = Outcome(accuracy=0.9, macs=20_000, params=500, budget_use=0.8, latency=2.5)
@@ -70,3 +72,40 @@ def test_of_a_latency_budget_the_use_is_of_the_latency_that_was_measured() -> No
     problem = PruningProblem(budgets, accuracy=lambda _: 0.0, latency=lambda kept_counts: float(kept_counts.sum()))
     outcome = problem.outcome(np.array([5, 7]), 0.25)
     assert (outcome.latency, outcome.budget_use, outcome.within_budget) == (12.0, 3.0, True)
+
+
+OWN = """
+from envs.rewards import Reward
+
+def margin(outcome):
+    return outcome.accuracy - 0.5
+
+def lost(outcome):
+    return float("nan")
+
+def failing(outcome):
+    return outcome.energy
+
+alone = Reward(margin, needs_budget=False)
+"""
+
+
+def test_a_users_reward_is_a_function_or_says_what_it_needs(tmp_path: Path) -> None:
+    (tmp_path / "own_reward.py").write_text(OWN)
+    margin, alone = (find_reward(f"{tmp_path}/own_reward.py:{name}") for name in ("margin", "alone"))
+    assert margin(OUTCOME) == alone(OUTCOME) == pytest.approx(0.4)
+    assert (margin.needs_budget, margin.needs_latency, margin.weighs_cost) == (True, False, True)
+    assert not alone.needs_budget
+    assert find_reward(lambda outcome: outcome.params)(OUTCOME) == 500
+    mine = Reward(lambda outcome: outcome.latency, needs_budget=True, needs_latency=True)
+    assert find_reward(mine) is mine
+    with pytest.raises(UserError, match=r"^reward .*own_reward.py:failing failed: AttributeError: .*energy"):
+        find_reward(f"{tmp_path}/own_reward.py:failing")(OUTCOME)
+    with pytest.raises(UserError, match=r"^reward .*own_reward.py:lost returned nan; a finite number is needed"):
+        find_reward(f"{tmp_path}/own_reward.py:lost")(OUTCOME)
+
+
+def test_a_problem_is_worth_what_the_users_reward_says() -> None:
+    _, graph = prepared("plain")
+    problem = PruningProblem(Budgets(graph, ()), accuracy=lambda _: 0.25, reward=lambda outcome: -outcome.params)
+    assert problem.score(np.array([5, 7]))[0] == -PARAMS

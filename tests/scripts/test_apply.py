@@ -13,7 +13,7 @@ import amc
 from amc.artifacts.policy import read_policy
 from amc.networks.sources import load_network
 from amc.networks.weight_files import write_state_dict
-from scripts import apply, evaluate
+from scripts import apply, evaluate, train
 from tests.command import fail, succeed, summary
 
 FAST = ("--recovery", "none", "--search-recovery", "none")  # half of the time, for the same policies
@@ -183,3 +183,39 @@ def test_a_policy_of_another_architecture_is_refused(
     message = fail(apply, "--policy", finished / "policy.json", *words)
     assert "is of another architecture (digits_resnet) than this network; --agent can be applied to any" in message
     assert not (tmp_path / "run").exists()
+
+
+OBSERVATION = """
+import numpy as np
+
+class Position:
+    version = 1
+    names = ("position", "previous")
+
+    def __init__(self, graph, budgets, group_features):
+        self.groups = len(graph.groups)
+
+    def __call__(self, decisions):
+        return np.column_stack([decisions.index / self.groups, decisions.previous])
+
+class Later(Position):
+    version = 2
+"""
+
+
+def test_an_agent_of_a_users_observation_needs_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("seen.py").write_text(OBSERVATION)
+    words = (*FEW, "--observation", "seen.py:Position", "--episodes", "5", "--run-dir", "trained", "--quiet")
+    succeed(train, *words)
+    again = (*FEW, "--agent", "trained/agent.zip", "--budget", "macs=0.4", "--quiet")
+    message = fail(apply, *again, "--run-dir", "run")
+    assert (
+        "used --observation seen.py:Position, which is not imported from a run's files; give --observation" in message
+    )
+    message = fail(apply, *again, "--observation", "seen.py:Later", "--run-dir", "run")
+    assert "needs version 1 of observation set seen.py:Position, this release has version 2" in message
+    message = fail(apply, *again, "--observation", "paper", "--run-dir", "run")
+    assert "needs other features (missing here: position, previous" in message
+    succeed(apply, *again, "--observation", "seen.py:Position", "--run-dir", "run")
+    assert summary(Path("run"))["arguments"]["observation"] == "seen.py:Position"

@@ -8,7 +8,7 @@ import torch
 import agents
 from agents import Episode, SearchResult
 from agents.search.episode_log import EpisodeLog
-from agents.search.problem import check_reward, make_problem
+from agents.search.problem import make_problem
 from agents.strategies import STRATEGIES, Ddpg, make_strategy
 from amc.cost.budget import Budgets
 from amc.data.load import load_data
@@ -116,7 +116,6 @@ def test_what_does_not_go_together_is_told(budgets: list[str], reward: str, obse
 
 
 def test_known_names_pass() -> None:
-    check_reward("error_log_params", "paper")
     problem = make_problem(without_network(), SCORER, "error_log_params", "paper")
     assert problem.observation_name == "paper"
 
