@@ -1,4 +1,4 @@
-"""What every search strategy is, and how those score policies that learn nothing."""
+"""The interface of search strategies, and the scoring that those share which learn nothing."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from amc.utils.errors import UserError
 from envs import PruningProblem
 
 OnEpisode = Callable[[Episode], None]
+"""A listener that is called with every scored policy."""
 NOTHING = Past()
+"""The past of a new search."""
 NO_DETAILS: Mapping[str, float] = MappingProxyType({})
 
 
 class Strategy(ABC):
-    """Searches a pruning problem and tells of every scored policy."""
+    """A way of searching a pruning problem for the policy with the largest reward."""
 
     @abstractmethod
     def search(
@@ -27,29 +29,42 @@ class Strategy(ABC):
     ) -> None:
         """Score policies until there are `episodes` at the most, those of `past` included.
 
+        Args:
+            problem: The pruning problem.
+            episodes: How many policies may be scored.
+            seed: The seed of everything that is drawn.
+            on_episode: Called with every policy that is scored, but not with those of the past.
+            past: The past of an interrupted search, which is continued as if it had not been.
+
         Raises:
-            UserError: too few episodes for it, or a past of another search.
-            ValueError: a state that is not of this strategy.
+            UserError: There are too few episodes for the strategy, or the past is of another search.
+            ValueError: The state of the past is not of this strategy.
         """
 
     def planned(self, problem: PruningProblem, episodes: int) -> int:
-        """How many policies it scores in `problem` when it may score `episodes`: never more than that.
+        """The number of policies that `search` scores when it may score `episodes`: that or fewer.
 
         Raises:
-            UserError: too few episodes for it.
+            UserError: There are too few episodes for the strategy.
         """
         del problem
         return episodes
 
     def state(self) -> dict[str, Tensor]:
-        """What it knows when it tells of an episode, besides the episodes: what `Past` holds for it to go on."""
+        """The tensors, by name, that `Past.state` has to hold besides the episodes so that the search can be continued.
+
+        They are asked for in `on_episode`; strategies that decide by scores alone have none.
+        """
         return {}
 
 
 class Scores:
-    """Scores policies and tells of each episode; those of the past are looked up instead.
+    """Scores policies in order and reports each as an episode; the scores of the past are looked up instead.
 
-    So whoever decides by nothing but scores goes on after an interruption by beginning again.
+    A strategy that decides by nothing but scores therefore continues after an interruption by beginning again.
+
+    Attributes:
+        count: The number of policies so far, those of the past included.
     """
 
     def __init__(self, problem: PruningProblem, on_episode: OnEpisode, past: Past) -> None:
@@ -59,10 +74,10 @@ class Scores:
         self.count = 0
 
     def __call__(self, kept_counts: KeptCounts) -> float:
-        """The accuracy with `kept_counts` `(groups,)`, whether or not they are within the budget.
+        """The accuracy of the policy `kept_counts` `(groups,)`, whether or not it is within the budget.
 
         Raises:
-            UserError: the past has another policy here.
+            UserError: The past has another policy in this place.
         """
         return self.all([kept_counts])[0]
 
@@ -70,7 +85,7 @@ class Scores:
         """The accuracies of several policies, scored together; with `race` those of bad ones may be estimates.
 
         Raises:
-            UserError: the past has other policies here.
+            UserError: The past has another policy in one of these places.
         """
         return [episode.outcome.accuracy for episode in self.episodes(policies, race=race)]
 
