@@ -14,7 +14,7 @@ from amc.graph import KeptCounts
 
 
 def warmup_of(episodes: int) -> int:
-    """How many of a search's `episodes` explore before an agent learns from them."""
+    """The number of a search's `episodes` that explore before an agent learns from them."""
     return min(100, episodes // 4)
 
 

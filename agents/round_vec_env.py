@@ -1,4 +1,4 @@
-"""A round of episodes as Stable-Baselines3's vector of environments."""
+"""The environments of a round of episodes, as a vector of environments of Stable-Baselines3."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from amc.graph import KeptCounts
 from envs import ChannelPruningEnv, PruningProblem
 
 ScoreRound = Callable[[Sequence[KeptCounts]], Sequence[Episode]]
+"""A function that scores the policies of a round and gives their episodes, in order."""
 
 
 class RoundVecEnv(DummyVecEnv):
@@ -25,8 +26,8 @@ class RoundVecEnv(DummyVecEnv):
     Stable-Baselines3's Gaussian policies want it, and stands for the sparsity `(action + 1) / 2`.
 
     Args:
-        problem: What is searched.
-        round_size: How many environments there are.
+        problem: The pruning problem that is searched.
+        round_size: The number of environments.
         score: Scores the policies of a round, in order. When it returns fewer episodes than there are policies, as at
             the end of a search, the others get the reward 0.
     """

@@ -1,4 +1,4 @@
-"""Any algorithm of Stable-Baselines3 with continuous actions as a search strategy."""
+"""The strategy that searches by any algorithm of Stable-Baselines3 with continuous actions."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ Algorithm = type[OnPolicyAlgorithm] | type[OffPolicyAlgorithm]
 
 PREFIX = "sb3:"
 ALGORITHMS: dict[str, Algorithm] = {"A2C": A2C, "DDPG": DDPG, "PPO": PPO, "SAC": SAC, "TD3": TD3}
-"""Algorithms by name: those of Stable-Baselines3 with continuous actions, as sparsities are."""
+"""The algorithms by name: those of Stable-Baselines3 with continuous actions, as sparsities are."""
 
 NOISE = 0.3
-"""Standard deviation of the noise that explores around a deterministic actor's action, in [-1, 1]."""
+"""The standard deviation of the noise that explores around a deterministic actor's action, in [-1, 1]."""
 EPISODES_PER_UPDATE = 8
-"""Episodes that an on-policy algorithm collects before it learns, at the least."""
+"""The least number of episodes that an on-policy algorithm collects before it learns."""
 
 
 def check_algorithm(name: str) -> None:
@@ -44,17 +44,20 @@ def check_algorithm(name: str) -> None:
 
 
 class StableBaselines(Strategy):
-    """An algorithm of Stable-Baselines3 on the pruning environment; `agent` is the algorithm once a search has begun.
+    """An algorithm of Stable-Baselines3 as a strategy, which learns on the pruning environment.
 
-    The algorithm decides by nothing but its seed and the scores. So a search that goes on after an interruption begins
-    again, and looks the scores of the past up.
+    The algorithm decides by nothing but its seed and the scores. A search that is resumed therefore begins again, and
+    looks up the scores of the past.
 
     Args:
         algorithm: A class such as `stable_baselines3.SAC`, or one of a library that builds on Stable-Baselines3.
-        round_size: Episodes that run side by side, and whose policies are scored together.
-        callback: What Stable-Baselines3 calls while the algorithm learns; it can end the search.
-        logger: Where the algorithm logs; nowhere by default.
+        round_size: The number of episodes that run side by side, and whose policies are scored together.
+        callback: A callback that Stable-Baselines3 calls while the algorithm learns; it can end the search.
+        logger: The logger of the algorithm; none by default.
         settings: Arguments of the algorithm, in place of `default_settings`.
+
+    Attributes:
+        agent: The algorithm once a search has begun; None before.
     """
 
     def __init__(
@@ -95,14 +98,14 @@ class StableBaselines(Strategy):
         self.agent.learn(rounds * self._round_size * steps, callbacks)
 
     def _losses(self) -> dict[str, float]:
-        """What the last update logged."""
+        """The numbers that the last update logged, by name."""
         assert self.agent is not None, "the search has begun"
         logged = self.agent.logger.name_to_value
         return {name: float(value) for name, value in logged.items() if name.startswith("train/")}
 
 
 def default_settings(algorithm: Algorithm, steps: int, episodes: int, round_size: int) -> dict[str, Any]:
-    """Arguments of an algorithm that searches for `episodes` episodes of `steps` steps, `round_size` side by side.
+    """The arguments of an algorithm that searches `episodes` episodes of `steps` steps, `round_size` side by side.
 
     Stable-Baselines3's own are for millions of steps. Here an algorithm learns after whole rounds, and the only reward,
     that of the last step, counts undiscounted for all steps.
@@ -129,7 +132,7 @@ def default_settings(algorithm: Algorithm, steps: int, episodes: int, round_size
 
 
 class _While(BaseCallback):
-    """Ends learning when a condition no longer holds."""
+    """A callback that ends learning when a condition no longer holds."""
 
     def __init__(self, condition: Callable[[], bool]) -> None:
         super().__init__()

@@ -23,15 +23,19 @@ class Random(Strategy):
     """Random policies within the budget, as DDPG's warm-up draws them; `round_size` of them are scored at once."""
 
     def __init__(self, round_size: int = 1) -> None:
-        self._together = round_size
+        self._round_size = round_size
 
     def search(
         self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
     ) -> None:
-        """See `Strategy`."""
+        """Score random policies until there are `episodes`, those of `past` included.
+
+        Raises:
+            UserError: The past is of another search.
+        """
         score = Scores(problem, on_episode, past)
-        for start in range(0, episodes, self._together):
-            indices = range(start, min(start + self._together, episodes))
+        for start in range(0, episodes, self._round_size):
+            indices = range(start, min(start + self._round_size, episodes))
             score.all(
                 [random_policy(np.random.default_rng((seed, each)), problem.budgets) for each in indices], race=True
             )
@@ -51,28 +55,38 @@ class Ddpg(Strategy):
 
     def __init__(self, settings: DDPGSettings, start: Mapping[str, Tensor] | None = None, round_size: int = 1) -> None:
         self.settings = settings
-        self._together = round_size
+        self._round_size = round_size
         self.agent: EpisodicDDPG | None = None
         self._start = start
 
     def search(
         self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
     ) -> None:
-        """See `Strategy`."""
+        """Train an agent until it has scored `episodes` policies, those of `past` included.
+
+        Raises:
+            ValueError: The past is of another agent.
+        """
         self.agent = EpisodicDDPG(
-            problem, self.settings, warmup_of(episodes), seed, on_episode, start=self._start, round_size=self._together
+            problem,
+            self.settings,
+            warmup_of(episodes),
+            seed,
+            on_episode,
+            start=self._start,
+            round_size=self._round_size,
         )
         if past.episodes:
             self.agent.restore(past)
         self.agent.search(episodes)
 
     def state(self) -> dict[str, Tensor]:
-        """See `Strategy`."""
+        """The agent's networks, optimisers, replay and baseline, as tensors by name; none before a search."""
         return self.agent.state() if self.agent else {}
 
 
 MakeStrategy = Callable[[DDPGSettings, int], Strategy]
-"""Makes a strategy of an agent's settings and the number of policies that are scored together."""
+"""A function that makes a strategy, of an agent's settings and the number of policies that are scored together."""
 
 
 def _stable_baselines(algorithm: Algorithm) -> MakeStrategy:
@@ -85,19 +99,20 @@ STRATEGIES: dict[str, MakeStrategy] = {
     **{name: lambda *_, make=make: make() for name, make in RULES.items()},
     **{f"{PREFIX}{name}": _stable_baselines(algorithm) for name, algorithm in ALGORITHMS.items()},
 }
-"""Strategies by name."""
+"""The strategies by name."""
 
 
 def make_strategy(given: str | Strategy | MakeStrategy, settings: str = "tuned", round_size: int = 1) -> Strategy:
-    """The strategy of that name, or the user's own: `path/to/file.py:function`, or from Python what makes it, or it.
+    """The strategy that a user asks for.
 
     Args:
-        given: As the user gave it.
+        given: A name in `STRATEGIES`, `path/to/file.py:function`, or from Python a strategy or a function that makes
+            one.
         settings: The name of the settings of an agent.
-        round_size: How many policies it decides on before they are scored, where it may.
+        round_size: How many policies the strategy decides on before they are scored, where it can.
 
     Raises:
-        UserError: Unknown strategy or settings, no such function, or one that fails or makes no strategy.
+        UserError: An unknown strategy or unknown settings, no such function, or one that fails or makes no strategy.
     """
     if isinstance(given, Strategy):
         return given

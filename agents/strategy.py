@@ -18,6 +18,7 @@ OnEpisode = Callable[[Episode], None]
 NOTHING = Past()
 """The past of a new search."""
 NO_DETAILS: Mapping[str, float] = MappingProxyType({})
+"""The details of an episode about which a strategy has nothing to say."""
 
 
 class Strategy(ABC):
@@ -92,7 +93,13 @@ class Scores:
     def episodes(
         self, policies: Sequence[KeptCounts], *, race: bool = False, details: Mapping[str, float] = NO_DETAILS
     ) -> list[Episode]:
-        """The episodes that end with `policies`, each with `details`; otherwise as `all`."""
+        """The episodes that end with `policies`, which are scored together, each with `details`.
+
+        With `race` the accuracies of bad policies may be estimates.
+
+        Raises:
+            UserError: The past has another policy in one of these places.
+        """
         found = list(self._past[self.count : self.count + len(policies)])
         for kept_counts, episode in zip(policies, found, strict=False):
             if episode.kept_counts.tolist() != kept_counts.tolist():

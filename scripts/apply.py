@@ -50,10 +50,10 @@ class Arguments:
     settings: str = "tuned"
     """Settings for going on learning: tuned (ours) or paper (He et al. 2018)."""
     observation: str | None = None
-    """What the agent sees, where it was trained on path/to/file.py:function: that again. Default: as it was trained."""
+    """Observation set of the agent, given again where it is path/to/file.py:function. Default: as it was trained."""
 
     def check(self) -> None:
-        """Raise a UserError for what can be told without reading anything."""
+        """Raise a UserError for what can be seen without reading anything."""
         if self.search.resume is None and (self.agent is None) == (self.policy is None):
             raise UserError("expected --agent agent.zip or --policy policy.json, one of them")
         if self.episodes < 0:

@@ -52,7 +52,7 @@ class Arguments:
     seed: int | None = None
     """Seed of the splits; default: that of the run, else 0."""
     device: str = "auto"
-    """Where the network runs: cpu, cuda, or auto for a GPU if there is one."""
+    """Device that the network runs on: cpu, cuda, or auto for a GPU if there is one."""
 
 
 def evaluate(arguments: Arguments) -> None:

@@ -60,14 +60,14 @@ class Arguments:
     metric: str | None = None
     """How networks are scored: top1, top5 or path/to/file.py:function; default: as in the run."""
     device: str = "auto"
-    """Where networks run: cpu, cuda, or auto for a GPU if there is one."""
+    """Device that networks run on: cpu, cuda, or auto for a GPU if there is one."""
     resume: Path | None = None
     """Folder of a fine-tuning that was interrupted: go on with it, with its own options."""
     quiet: bool = False
     """Print nothing but mistakes."""
 
     def check(self) -> None:
-        """Raise a UserError for what can be told without reading anything."""
+        """Raise a UserError for what can be seen without reading anything."""
         self.training.check()
         if (self.run_dir is None) == (self.resume is None):
             raise UserError("expected --run-dir of a finished run or --resume of a fine-tuning, one of them")

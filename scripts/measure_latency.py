@@ -39,14 +39,14 @@ class Arguments:
     run_dir: Path | None = None
     """Folder of a finished run."""
     target: str = LOCAL
-    """Where it is measured: local, or ssh:[user@]host[:port], a machine with Python, numpy and onnxruntime."""
+    """Machine that measures: local, or ssh:[user@]host[:port], with Python, numpy and onnxruntime."""
     runtime: str = ONNXRUNTIME
     """What runs the network: onnxruntime, torch (eager mode, only local) or path/to/file.py:function (which is
     given the target, the threads and the device)."""
     threads: int = 1
     """Threads of the runtime."""
     device: str = "cpu"
-    """Where --runtime torch runs: cpu, cuda, or auto for a GPU if there is one."""
+    """Device of --runtime torch: cpu, cuda, or auto for a GPU if there is one."""
     precision: float = 0.01
     """Wanted half-width of the interval, relative to the latency, or to the ratio where two are compared."""
     seconds: float = 30.0

@@ -66,14 +66,14 @@ class Arguments:
     seed: int = 0
     """Seed of the random weights, the splits, and the order and changes of the images."""
     device: str = "auto"
-    """Where to train: cpu, cuda, or auto for a GPU if there is one."""
+    """Device that the network is trained on: cpu, cuda, or auto for a GPU if there is one."""
 
     resume: Path | None = None
     """Folder of a training that was interrupted, NAME-training beside NAME.safetensors: go on with it, with its own
     options."""
 
     def check(self) -> None:
-        """Raise a UserError for what can be told without reading anything."""
+        """Raise a UserError for what can be seen without reading anything."""
         self.training.check()
         check_seed(self.seed)
         if (self.out is None) == (self.resume is None):

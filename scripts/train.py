@@ -41,7 +41,7 @@ class Arguments:
     path/to/file.py:function (of graph, budgets and what the weights say of each group)."""
 
     def check(self) -> None:
-        """Raise a UserError for what can be told without reading anything."""
+        """Raise a UserError for what can be seen without reading anything."""
         if self.episodes < 1:
             raise UserError(f"expected --episodes above 0, got {self.episodes}")
         make_strategy(self.strategy, self.settings)

@@ -1,6 +1,6 @@
 """Deep deterministic policy gradient (Lillicrap et al. 2016) on Stable-Baselines3, by episodes as AMC uses it.
 
-Written as the difference to Stable-Baselines3's `DDPG`: episodes are collected whole, every transition gets the
+It is written as the difference to Stable-Baselines3's `DDPG`: episodes are collected whole, every transition gets the
 episode's reward, the executed action goes into the replay with the interval that was feasible, and the updates run at
 the end of the episode. An episode is a function of the actor's weights, the best policy so far, the seed and its index.
 """
@@ -32,18 +32,18 @@ LOSSES = ("loss/critic", "loss/actor")
 
 
 class EpisodicDDPG(DDPG):
-    """DDPG whose unit is the episode.
+    """DDPG that collects and learns from whole episodes, each of which is one pruned network.
 
     Args:
-        problem: What is searched; Stable-Baselines3 is given the environment over it.
-        settings: Hyperparameters.
-        warmup: Episodes before the actor is trained.
-        seed: Seed of the networks, the exploration and the replay.
-        device: Where actor and critic live.
-        on_episode: Told of every episode.
+        problem: The pruning problem that is searched; Stable-Baselines3 is given the environment over it.
+        settings: The hyperparameters.
+        warmup: The number of episodes before the actor is trained.
+        seed: The seed of the networks, the exploration and the replay.
+        on_episode: Called with every scored episode.
+        device: The device of actor and critic.
         start: Weights of an agent that was trained elsewhere, by their names in `policy`: it begins with what that
             agent would do, where a new one begins with the uniform policy. None for a new agent.
-        round_size: Episodes of a round: one actor decides on all of them, and learns when all are scored.
+        round_size: The number of episodes in a round: one actor decides on all of them, and learns when all are scored.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class EpisodicDDPG(DDPG):
         self.steps = steps
         self.settings = settings
         self.on_episode = on_episode
-        self._together = round_size
+        self._round_size = round_size
         self._of_round: tuple[Episode, ...] = ()
         self.baseline: float | None = None
         self.losses: dict[str, float] = {}
@@ -100,11 +100,11 @@ class EpisodicDDPG(DDPG):
         """Run episodes until there are `episodes`, those before an interruption included."""
         updates_due = self.num_timesteps > self.learning_starts and not self._of_round
         if updates_due:  # only where it goes on: the state that was kept is that before them
-            self.train(self.settings.updates_per_step * self.steps * self._together, self.batch_size)
+            self.train(self.settings.updates_per_step * self.steps * self._round_size, self.batch_size)
         self.learn((episodes - self._episode_num) * self.steps, reset_num_timesteps=False)
 
     def state(self) -> dict[str, Tensor]:
-        """What the agent knows besides the episodes, when one is told of: that is before the updates that follow it."""
+        """The tensors, by name, of all that the agent knows besides the episodes, before the updates that are due."""
         assert isinstance(self.replay_buffer, EpisodeReplay)
         assert self.baseline is not None, "there is nothing to know before the first episode"
         state = {f"policy.{name}": tensor.clone() for name, tensor in self.policy.state_dict().items()}
@@ -114,7 +114,7 @@ class EpisodicDDPG(DDPG):
         return state | {"baseline": torch.tensor(self.baseline, dtype=torch.float64)}
 
     def restore(self, past: Past) -> None:
-        """Be as one that has run these episodes.
+        """Take over the state of an agent that has run the episodes of `past`.
 
         Raises:
             ValueError: a state that is not of this agent.
@@ -138,14 +138,14 @@ class EpisodicDDPG(DDPG):
         self.num_timesteps = self._episode_num * self.steps
 
     def _excluded_save_params(self) -> list[str]:
-        """What `save` leaves out: all that is not Stable-Baselines3's, so that its `load` needs no class of ours."""
+        """The attributes that `save` leaves out: all of ours, so that Stable-Baselines3's `load` needs none of them."""
         ours = vars(self).keys() - self._stock
         return [*super()._excluded_save_params(), *ours, "replay_buffer_class"]
 
     @property
     def _begin_of_round(self) -> int:
-        """The first episode of the round that the next episode is of."""
-        return self._episode_num // self._together * self._together
+        """The index of the first episode in the round of the next episode."""
+        return self._episode_num // self._round_size * self._round_size
 
     @property
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
@@ -154,14 +154,14 @@ class EpisodicDDPG(DDPG):
     # -- collecting ---------------------------------------------------------------------------------------------
 
     def collect_rollouts(self, env: Any, callback: Any, *args: Any, **kwargs: Any) -> RolloutReturn:
-        """Run what is left of a round of episodes, put them into the replay and tell of them.
+        """Run what is left of a round of episodes, put them into the replay and call the listeners.
 
         All are decided on before any is scored, by what was known when the round began.
         """
         self.policy.set_training_mode(False)
         callback.on_rollout_start()
         begin = self._begin_of_round
-        end = min(begin + self._together, -(-self._total_timesteps // self.steps))
+        end = min(begin + self._round_size, -(-self._total_timesteps // self.steps))
         trajectories = [self.explorer.trajectory(index) for index in range(self._episode_num, end)]
         for episode in self._of_round:  # of one that was interrupted
             self.explorer.remember(episode)
@@ -199,7 +199,7 @@ class EpisodicDDPG(DDPG):
         return float(np.clip(action[0], *interval))
 
     def _values(self, trajectories: Sequence[Trajectory]) -> NDArray[np.float64]:
-        """What the critic expects of whole policies: the mean of its values along each episode, `(trajectories,)`."""
+        """The critic's expectation of whole policies: the mean of its values along each episode, `(trajectories,)`."""
         observations = np.concatenate([trajectory.observations[:-1] for trajectory in trajectories])
         actions = np.concatenate([_scaled(trajectory.sparsities) for trajectory in trajectories])
         with torch.no_grad():
@@ -261,7 +261,7 @@ class EpisodicDDPG(DDPG):
 
 
 def _scaled(sparsities: NDArray[np.float64]) -> NDArray[np.float32]:
-    """From [0, 1] to Stable-Baselines3's [-1, 1]."""
+    """The sparsities in [0, 1] as Stable-Baselines3's actions in [-1, 1]."""
     return (2.0 * sparsities - 1.0).astype(np.float32)
 
 
@@ -270,7 +270,7 @@ def _below(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """What Adam knows of each parameter; nothing before the first update."""
+    """Adam's moments of each parameter, by name; none before the first update."""
     state = optimizer.state_dict()["state"]
     return {f"{index}.{name}": tensor for index, known in state.items() for name, tensor in known.items()}
 

@@ -1,6 +1,7 @@
-"""How the agent's episodes explore.
+"""The exploration of the DDPG agent.
 
-Each is a function of the actor's and the critic's weights, the best policy so far, the seed and the episode's index.
+Each exploring episode is a function of the actor's and the critic's weights, the best policy so far, the seed and the
+episode's index.
 """
 
 from __future__ import annotations
@@ -18,22 +19,22 @@ from envs import PruningProblem
 from envs.pruning_problem import Act, Trajectory
 
 GOLDEN = (5**0.5 - 1) / 2
-"""Multiples of it, less their whole parts, are spread evenly over [0, 1]."""
+"""The golden ratio less 1: its multiples, without their whole parts, are spread evenly over [0, 1]."""
 
 Values = Callable[[Sequence[Trajectory]], NDArray[np.float64]]
-"""What a critic expects of whole policies, `(trajectories,)`."""
+"""A function that gives the critic's expectation of the reward of whole policies, `(trajectories,)`."""
 
 
 class Explorer:
-    """Decides the policies that an agent has scored.
+    """Decides which policies an agent tries, around those of its actor and the best one so far.
 
     Args:
-        problem: What is searched.
-        settings: Hyperparameters.
-        warmup: Episodes before the actor is trained, in which a new agent draws policies at random.
-        seed: Seed of all that is drawn.
-        actor: The actor's sparsity for an observation and the feasible interval.
-        values: What the critic expects of whole policies.
+        problem: The pruning problem that is searched.
+        settings: The hyperparameters of the agent.
+        warmup: The number of episodes before the actor is trained, in which a new agent draws policies at random.
+        seed: The seed of everything that is drawn.
+        actor: Gives the actor's sparsity for an observation and the feasible interval.
+        values: Gives the critic's expectation of whole policies.
         begins_trained: Whether the agent was trained elsewhere, so that its first policy is the actor's.
 
     Attributes:
@@ -63,17 +64,17 @@ class Explorer:
         self._groups = len(problem.graph.groups)
 
     def remember(self, episode: Episode) -> None:
-        """Note a scored episode, which later ones are varied from or differ from."""
+        """Remember a scored episode: later policies are varied from the best one, and differ from all."""
         self.best = better(self.best, episode)
         self._known.add(episode.kept_counts.tobytes())
 
     def sigma(self, episode: int) -> float:
-        """Exploration noise in an episode: held during the warm-up, then decaying."""
+        """The deviation of the exploration noise in an episode: held during the warm-up, then decaying."""
         decayed = self._settings.sigma * self._settings.sigma_decay ** max(0, episode - self._warmup)
         return max(decayed, self._settings.sigma_least)
 
     def trajectory(self, index: int) -> Trajectory:
-        """The exploring episode number `index`, to be scored."""
+        """The exploring episode number `index`, which is still to be scored."""
         rng = np.random.default_rng((self._seed, index))
         if index == 0 and self._begins_trained:
             return self._problem.rollout(self._actor)
@@ -86,10 +87,10 @@ class Explorer:
         return trajectories[0] if len(trajectories) == 1 else trajectories[int(np.argmax(self._values(trajectories)))]
 
     def _candidates(self, rng: np.random.Generator, index: int) -> list[KeptCounts]:
-        """Whole policies, of which one is scored: new ones, if there are any.
+        """The whole policies of which one is scored, all of them new if there are new ones.
 
-        A new agent begins with the uniform one, then random ones in the warm-up, then variations. One that was trained
-        elsewhere has no warm-up.
+        A new agent begins with the uniform policy, then takes random ones in the warm-up, then variations. An agent
+        that was trained elsewhere has no warm-up.
         """
         budgets = self._problem.budgets
         if index == 0:
@@ -106,7 +107,7 @@ class Explorer:
         return varied
 
     def _kept_groups(self, index: int) -> int:
-        """How many groups, from the first on, stay as in the best policy so far: the same for some episodes in a row.
+        """The number of first groups that stay as in the best policy so far, the same for some episodes in a row.
 
         To return to where the best one was and to explore from there is the idea of Go-Explore (Ecoffet et al. 2021).
         Here it saves time, too: networks that begin alike are computed from where they part
@@ -119,7 +120,7 @@ class Explorer:
         return int(share**2 * (max(self._groups - self._settings.free_groups, 0) + 1))
 
     def _varied_kept_counts(self, rng: np.random.Generator, kept: int) -> KeptCounts:
-        """What is varied: the best policy so far, or the first `kept` groups of it and what the actor does then."""
+        """The policy that is varied: the best so far, or its first `kept` groups and the actor's choices after them."""
         if self.best is None:
             return self._problem.rollout(self._actor).kept_counts
         if rng.random() < self._settings.best_share:

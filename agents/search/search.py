@@ -35,7 +35,7 @@ def search(
         episodes: How many policies are scored at the most.
         seed: The seed of everything that is drawn; equal seeds give equal searches.
         strategy: How policies are found, as `agents.strategies.make_strategy` takes it.
-        reward: What is maximised, as `envs.rewards.find_reward` takes it.
+        reward: The reward that is maximised, as `envs.rewards.find_reward` takes it.
         on_episode: Called with every policy that is scored.
         folder: A new folder, to which all is written as it is found; None to write nothing (`SearchResult.save`).
 

@@ -91,8 +91,8 @@ class SearchRun:
             checkpoints = Checkpoints(
                 self.folder, run, stages.state, self.checkpoint_every, self.past, self.seconds_before
             )
-            told = [each for each in (board and board.episode, checkpoints, on_episode) if each]
-            log, interrupted = self._searched(stages, told, checkpoints)
+            listeners = [each for each in (board and board.episode, checkpoints, on_episode) if each]
+            log, interrupted = self._searched(stages, listeners, checkpoints)
             result = self._result(stages.current, log, checkpoints, interrupted=interrupted)
         if self.folder and board:
             result.write_numbers(self.folder, board)
@@ -109,7 +109,9 @@ class SearchRun:
         with tempfile.TemporaryDirectory() as elsewhere:
             check_round_trip(self.task.model, self.task.graph, example, self.folder or Path(elsewhere))
 
-    def _searched(self, stages: Stages, told: list[OnEpisode], checkpoints: Checkpoints) -> tuple[EpisodeLog, bool]:
+    def _searched(
+        self, stages: Stages, listeners: list[OnEpisode], checkpoints: Checkpoints
+    ) -> tuple[EpisodeLog, bool]:
         """All episodes, those of the past included, and whether the user ended the search before its time.
 
         Raises:
@@ -119,7 +121,7 @@ class SearchRun:
         past, task = self.past.episodes, self.task
         whole = macs(task.graph)(task.graph.full)
         with search_progress(stages.planned, whole, self.quiet, past, task.metric_name) as show:
-            log = EpisodeLog(*told, show, past=past)
+            log = EpisodeLog(*listeners, show, past=past)
             self._keep_inputs()
             checkpoints.write()
             try:

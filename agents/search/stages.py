@@ -99,7 +99,7 @@ class Stages:
         """
         episodes = list(past.episodes)
 
-        def told(episode: Episode) -> None:
+        def on_stage_episode(episode: Episode) -> None:
             found = dataclasses.replace(episode, index=len(episodes), stage=self.current.number)
             episodes.append(found)
             on_episode(found)
@@ -113,7 +113,7 @@ class Stages:
                 self.current.scorer.tell(
                     (each.kept_counts, Score(each.outcome.accuracy, each.outcome.images)) for each in own.episodes
                 )
-                self.current.strategy.search(self.current.problem, share, self._plan.seed, told, own)
+                self.current.strategy.search(self.current.problem, share, self._plan.seed, on_stage_episode, own)
 
     def state(self) -> dict[str, Tensor]:
         """The state of the current stage's strategy, as tensors by name, for a checkpoint."""

@@ -28,7 +28,7 @@ class LatencyOptions:
     folder."""
 
     def check(self) -> None:
-        """Raise a UserError for what can be told without reaching anything."""
+        """Raise a UserError for what can be seen without reaching anything."""
         parse_target(self.target)
         if self.target_threads < 1:
             raise UserError(f"expected --target-threads of 1 or more, got {self.target_threads}")

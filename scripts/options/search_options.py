@@ -30,7 +30,7 @@ class SearchOptions:
     K, M, G), memory=4MB, latency=3.2ms; one of each kind. Default: macs=0.25 for rewards that need a budget; that of
     the policy where one is applied."""
     reward: str = "error"
-    """What is maximised: error, error_log_macs, error_log_params, error_log_latency, mnasnet or
+    """Reward that is maximised: error, error_log_macs, error_log_params, error_log_latency, mnasnet or
     path/to/file.py:function (of what a policy led to; larger is better)."""
     metric: str = "top1"
     """How a network is scored: top1, top5 or path/to/file.py:function (of a model and batches; larger is better)."""
@@ -52,11 +52,11 @@ class SearchOptions:
     seed: int = 0
     """Seed of everything that is drawn."""
     device: str = "auto"
-    """Where networks run: cpu, cuda, or auto for a GPU if there is one."""
+    """Device that networks run on: cpu, cuda, or auto for a GPU if there is one."""
     workers: int = 1
     """Processes that score policies, each with its share of the threads."""
     engine: str = "processes"
-    """Where workers run: processes (of this machine), ray (the cluster of RAY_ADDRESS, or one of this machine) or
+    """Engine that runs workers: processes (of this machine), ray (the cluster of RAY_ADDRESS, or one here) or
     path/to/file.py:function (of candidates and --workers)."""
     round_size: int | None = None
     """Policies that are decided on before any of them is scored. The result depends on it, and not on the workers.
@@ -71,7 +71,7 @@ class SearchOptions:
     """Print nothing but mistakes."""
 
     def check(self, observation: str) -> None:
-        """Raise a UserError for what can be told without reading anything."""
+        """Raise a UserError for what can be seen without reading anything."""
         for name in ("reward_images", "checkpoint_every", "workers", "round_size"):
             value = getattr(self, name)
             if value is not None and value < 1:
