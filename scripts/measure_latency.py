@@ -41,8 +41,8 @@ class Arguments:
     target: str = LOCAL
     """Where it is measured: local, or ssh:[user@]host[:port], a machine with Python, numpy and onnxruntime."""
     runtime: str = ONNXRUNTIME
-    """What runs the network: onnxruntime, torch (eager mode, only local) or path/to/file.py:function (of what --target,
-    --threads and --device say)."""
+    """What runs the network: onnxruntime, torch (eager mode, only local) or path/to/file.py:function (of the
+    target, threads and device)."""
     threads: int = 1
     """Threads of the runtime."""
     device: str = "cpu"
