@@ -1,4 +1,4 @@
-"""Search strategies over the environment: DDPG on Stable-Baselines3, what it has to beat, and the search itself."""
+"""Strategies that search for a pruning policy, among them DDPG on Stable-Baselines3, and the search that runs them."""
 
 from agents.result import Episode
 from agents.search.plan import SearchPlan

@@ -1,7 +1,4 @@
-"""A search between two episodes as a file (`amc.artifacts.snapshots`).
-
-What the strategy knows, and the episodes so far.
-"""
+"""Checkpoints of a search between two episodes: the episodes so far, and what the strategy knows after them."""
 
 from __future__ import annotations
 
@@ -19,14 +16,14 @@ UNIT = "episode"
 EPISODES, STATE = "episodes.", "state."
 
 Checkpoint = Snapshot[Past]
-"""A search between two episodes; `groups` in its description has an item for each channel group."""
+"""A search between two episodes (`amc.artifacts.snapshots`); its description has an item in `groups` for each group."""
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     """Write a checkpoint into the run folder `folder`, whole or not at all, and remove all but the newest two.
 
     Raises:
-        UserError: the folder can't be written to.
+        UserError: The folder can't be written to.
     """
     episodes, groups = checkpoint.past.episodes, len(checkpoint.run["groups"])
     tensors = {f"{EPISODES}{name}": column for name, column in to_columns(episodes, groups).items()}
@@ -38,7 +35,7 @@ def latest_checkpoint(folder: Path) -> tuple[Checkpoint, tuple[str, ...]]:
     """The newest whole checkpoint in the run folder `folder`, and what is wrong with newer ones, a line each.
 
     Raises:
-        UserError: there is none, or all are damaged.
+        UserError: There is none, or all are damaged.
     """
     return latest_snapshot(folder, UNIT, _past)
 

@@ -1,7 +1,7 @@
-"""How policies are varied: step by step around an actor's output, or as whole policies scaled to the budget.
+"""Random variations of policies: step by step around an actor's output, or as whole policies scaled to the budget.
 
-Noise drawn step by step meets the budget's wall late: the first groups stay free and the last are forced. A whole
-policy that is varied and then scaled by one common factor treats all groups alike.
+Noise that is drawn step by step feels the budget late, so that the first groups stay free and the last are forced. A
+whole policy that is varied and then scaled by one common factor treats all groups alike.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from amc.graph import KeptCounts
 
 
 def truncated_normal(rng: np.random.Generator, mean: float, sigma: float, low: float, high: float) -> float:
-    """A draw around `mean` with deviation `sigma`, given that it falls into [low, high]."""
+    """A draw from the normal distribution with `mean` and deviation `sigma`, truncated to [low, high]."""
     if sigma <= 0 or high <= low:
         return float(np.clip(mean, low, high))
     a, b = (low - mean) / sigma, (high - mean) / sigma
@@ -22,9 +22,10 @@ def truncated_normal(rng: np.random.Generator, mean: float, sigma: float, low: f
 
 
 def random_policy(rng: np.random.Generator, budgets: Budgets) -> KeptCounts:
-    """A whole policy at random: shares with a random trend over depth and noise of random strength, then scaled.
+    """The kept counts `(groups,)` of a random policy that is scaled to the budgets.
 
-    Without budgets the shares are taken as they come, around a random level.
+    The kept shares have a random trend over depth, and noise of random strength. Without budgets they are taken as they
+    come, around a random level.
     """
     groups = len(budgets.graph.groups)
     depth = np.linspace(-1.0, 1.0, groups)
@@ -39,8 +40,8 @@ def varied_policies(
 ) -> KeptCounts:
     """The policy `kept_counts`, varied `count` times from group `first` on and scaled back to the budget there.
 
-    A random number of groups (from one to all, small numbers as likely as large ones on a log scale) change by factors
-    of deviation `sigma`.
+    A random number of groups (from one to all, uniform on a log scale) change by factors whose logarithm has the
+    deviation `sigma`.
 
     Returns:
         Kept counts, `(count, groups)`.

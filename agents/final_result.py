@@ -1,4 +1,4 @@
-"""What the end of a search comes to: the policies that are made as they will be kept, and their scores."""
+"""The final policies of a search, with their networks as they will be kept, and the scores of these."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from amc.pruning.slicing import Selection
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """A policy with its compact network and what that scores on all reward images, in [0, 1] for accuracies."""
+    """A policy with its compact network and the score of that on all reward images.
+
+    Attributes:
+        kept_counts: How many units of each group are kept, `(groups,)`.
+        network: The compact network, in evaluation mode.
+        selection: The tensors' indices by which the original was cut.
+        reward_accuracy: The score on all reward images, in [0, 1] for accuracies.
+    """
 
     kept_counts: KeptCounts
     network: nn.Module
@@ -24,15 +31,15 @@ class Scored:
 
 @dataclass(frozen=True, eq=False)
 class FinalResult:
-    """The policy that is kept, and beside it what it has to beat; all are scored on all reward images.
+    """The policy that is kept, and beside it the ones it has to beat; all are scored on all reward images.
 
     Attributes:
         original_accuracy: The score of the original network.
         uniform: The policy that keeps the same share of every group.
-        zero_shot: What a trained agent did before it learned on this network; None where no agent was applied.
+        zero_shot: The policy of a trained agent before it learned on this network; None where no agent was applied.
         policy: The policy that is kept.
         groups: The decisions of that policy.
-        costs: Costs before and after by kind.
+        costs: The costs before and after, by kind.
         latency: The measured latency; None where the search did not know it.
     """
 
@@ -46,7 +53,7 @@ class FinalResult:
 
 
 class OnTest(NamedTuple):
-    """What the same networks score on the test images, in [0, 1] for accuracies."""
+    """The scores of the networks of a `FinalResult` on the test images, in [0, 1] for accuracies."""
 
     original: float
     uniform: float

@@ -1,4 +1,4 @@
-"""Episodes as columns of numbers, to be written into a file and read back."""
+"""Conversion of episodes into columns of numbers, which a file can hold, and back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OUTCOME = {
 
 
 def to_columns(episodes: Sequence[Episode], groups: int) -> dict[str, Tensor]:
-    """One tensor for each number of an episode, `(episodes,)`; the kept counts are `(episodes, groups)`.
+    """The episodes as tensors by name: kept counts `(episodes, groups)`, every other number `(episodes,)`.
 
     Details that an episode lacks are NaN.
     """
@@ -46,7 +46,7 @@ def from_columns(columns: Mapping[str, Tensor]) -> tuple[Episode, ...]:
     """The episodes that `to_columns` was given.
 
     Raises:
-        ValueError: a column is missing, or has another length or type.
+        ValueError: A column is missing, or has another length or type.
     """
     for name, dtype in {KEPT_COUNTS: torch.int64, REWARD: torch.float64, STAGE: torch.int64, **OUTCOME}.items():
         if name not in columns:

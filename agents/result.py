@@ -1,4 +1,4 @@
-"""What a search returns, and what is told of every episode while it runs."""
+"""The episodes of a search, the best of them, and the past of a search that was interrupted."""
 
 from __future__ import annotations
 
@@ -13,9 +13,15 @@ from envs.rewards import Outcome
 
 @dataclass(frozen=True, eq=False)
 class Episode:
-    """One scored policy. `details` are numbers of the strategy's own (losses, exploration) by readable name.
+    """One scored policy.
 
-    `stage` is that of a search in stages; 0 for the first.
+    Attributes:
+        index: The number of policies that were scored before it.
+        kept_counts: How many units of each group are kept, `(groups,)`.
+        reward: The reward of the policy, which the search maximises.
+        outcome: The accuracy and the costs that the policy led to.
+        details: Numbers of the strategy's own (losses, exploration) by readable name.
+        stage: The stage of the search that scored it, from 0.
     """
 
     index: int
@@ -27,7 +33,7 @@ class Episode:
 
 
 def better(best: Episode | None, episode: Episode) -> Episode | None:
-    """The one of the later stage, of one stage that with the larger reward; of equal ones `best`, which came first.
+    """The better of two episodes: a later stage counts first, then a larger reward; of equals, `best` stays.
 
     An episode that exceeds the budget is never better.
     """
@@ -36,12 +42,12 @@ def better(best: Episode | None, episode: Episode) -> Episode | None:
 
 
 def best_of(episodes: Iterable[Episode]) -> Episode | None:
-    """That of the last stage with the largest reward within the budget, the first of equal ones; None of none."""
+    """The episode within the budget with the largest reward in the last stage, the first of equals; None if none is."""
     return [None, *best_so_far(episodes)][-1]
 
 
 def best_so_far(episodes: Iterable[Episode]) -> Iterator[Episode | None]:
-    """After each episode the best until then."""
+    """Yield after each episode the best one until then; None while none was within the budget."""
     best = None
     for episode in episodes:
         best = better(best, episode)
@@ -50,7 +56,12 @@ def best_so_far(episodes: Iterable[Episode]) -> Iterator[Episode | None]:
 
 @dataclass(frozen=True, eq=False)
 class Past:
-    """A search that was interrupted: its episodes in order, and what its strategy knew after them, by name."""
+    """The past of a search that was interrupted; without arguments, the past of a new one, which is empty.
+
+    Attributes:
+        episodes: The episodes in order.
+        state: What the strategy knew after them, as tensors by name.
+    """
 
     episodes: tuple[Episode, ...] = ()
     state: Mapping[str, Tensor] = field(default_factory=dict)

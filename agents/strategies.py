@@ -1,4 +1,4 @@
-"""The search strategies behind one interface, by name."""
+"""The search strategies by name, and the two that draw at random: DDPG and random policies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from envs import PruningProblem
 
 
 class Random(Strategy):
-    """Policies as DDPG's warm-up draws them, `round_size` of them scored at once."""
+    """Random policies within the budget, as DDPG's warm-up draws them; `round_size` of them are scored at once."""
 
     def __init__(self, round_size: int = 1) -> None:
         self._together = round_size
@@ -37,10 +37,15 @@ class Random(Strategy):
 
 
 class Ddpg(Strategy):
-    """DDPG with the given settings; `agent` is the trained agent once a search has begun.
+    """The DDPG agent of AMC (He et al. 2018) as a strategy.
 
-    `start` are the weights of an agent that was trained elsewhere, see `EpisodicDDPG`; `round_size` episodes are run by
-    one actor and scored at once.
+    Args:
+        settings: The hyperparameters.
+        start: Weights of an agent that was trained elsewhere (`EpisodicDDPG`); None for a new agent.
+        round_size: Episodes that one actor decides on before they are scored together.
+
+    Attributes:
+        agent: The trained agent once a search has begun; None before.
     """
 
     def __init__(self, settings: DDPGSettings, start: Mapping[str, Tensor] | None = None, round_size: int = 1) -> None:

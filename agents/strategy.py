@@ -1,4 +1,4 @@
-"""What every search strategy is, and how those score policies that learn nothing."""
+"""The interface of search strategies, and the scoring that those share which learn nothing."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from amc.graph import KeptCounts
 from envs import PruningProblem
 
 OnEpisode = Callable[[Episode], None]
+"""A listener that is called with every scored policy."""
 NOTHING = Past()
+"""The past of a new search."""
 
 
 class Strategy(ABC):
-    """Searches a pruning problem and tells of every scored policy."""
+    """A way of searching a pruning problem for the policy with the largest reward."""
 
     @abstractmethod
     def search(
@@ -24,29 +26,42 @@ class Strategy(ABC):
     ) -> None:
         """Score policies until there are `episodes` at the most, those of `past` included.
 
+        Args:
+            problem: The pruning problem.
+            episodes: How many policies may be scored.
+            seed: The seed of everything that is drawn.
+            on_episode: Called with every policy that is scored, but not with those of the past.
+            past: The past of an interrupted search, which is continued as if it had not been.
+
         Raises:
-            UserError: too few episodes for it.
-            ValueError: a past of another search.
+            UserError: There are too few episodes for the strategy.
+            ValueError: The past is of another search.
         """
 
     def planned(self, problem: PruningProblem, episodes: int) -> int:
-        """How many policies it scores in `problem` when it may score `episodes`: never more than that.
+        """The number of policies that `search` scores when it may score `episodes`: that or fewer.
 
         Raises:
-            UserError: too few episodes for it.
+            UserError: There are too few episodes for the strategy.
         """
         del problem
         return episodes
 
     def state(self) -> dict[str, Tensor]:
-        """What it knows when it tells of an episode, besides the episodes: what `Past` holds for it to go on."""
+        """The tensors, by name, that `Past.state` has to hold besides the episodes so that the search can be continued.
+
+        They are asked for in `on_episode`; strategies that decide by scores alone have none.
+        """
         return {}
 
 
 class Scores:
-    """Scores policies one after the other and tells of each; those of the past are looked up instead.
+    """Scores policies in order and reports each as an episode; the scores of the past are looked up instead.
 
-    So whoever decides by nothing but scores goes on after an interruption by beginning again.
+    A strategy that decides by nothing but scores therefore continues after an interruption by beginning again.
+
+    Attributes:
+        count: The number of policies so far, those of the past included.
     """
 
     def __init__(self, problem: PruningProblem, on_episode: OnEpisode, past: Past) -> None:
@@ -56,10 +71,10 @@ class Scores:
         self.count = 0
 
     def __call__(self, kept_counts: KeptCounts) -> float:
-        """The accuracy with `kept_counts` `(groups,)`, whether or not they are within the budget.
+        """The accuracy of the policy `kept_counts` `(groups,)`, whether or not it is within the budget.
 
         Raises:
-            ValueError: the past has other keeps here.
+            ValueError: The past has another policy in this place.
         """
         return self.all([kept_counts])[0]
 
@@ -67,7 +82,7 @@ class Scores:
         """The accuracies of several policies, scored together; with `race` those of bad ones may be estimates.
 
         Raises:
-            ValueError: the past has other keeps here.
+            ValueError: The past has another policy in one of these places.
         """
         past = self._past[self.count : self.count + len(policies)]
         for kept_counts, episode in zip(policies, past, strict=False):

@@ -1,4 +1,4 @@
-"""Channel pruning of trained vision networks to a budget. Knows nothing of reinforcement learning."""
+"""Channel pruning of trained vision networks to a budget; nothing here knows of reinforcement learning."""
 
 from amc.analysis.analyse import analyse
 from amc.artifacts.policy import load, read_policy

@@ -44,29 +44,30 @@ from amc.utils.errors import UserError
 from amc.utils.registry import name_of
 
 BATCH_BYTES = 2**21
-"""Inputs of a batch take about this much: small enough that a small network's activations stay in the cache."""
+"""The size in bytes of a scored batch's inputs, about: a small network's activations then stay in the cache."""
 LEAST_BATCH = 16
+"""The least number of images in a scored batch, however large they are."""
 CALIBRATION_BATCH = 100
-"""Images over which a batch norm sees one mean and variance while its statistics are re-estimated."""
+"""The number of images in a calibration batch, over which a batch norm sees one mean and variance."""
 
 
 @dataclass(frozen=True)
 class TaskOptions:
-    """How the networks of a task are pruned, made whole again and scored; the defaults suit most networks.
+    """The way in which the networks of a task are pruned, recovered and scored; the defaults suit most networks.
 
     Attributes:
-        metric: How a network is scored, as `amc.scoring.metrics.find_metric` takes it.
+        metric: The metric that networks are scored by, as `amc.scoring.metrics.find_metric` takes it.
         reward_images: How many reward images a search scores with; None for all.
-        round_to: Widths are multiples of it; None for what suits each group.
+        round_to: The number of channels that widths are multiples of; None for what suits each group.
         max_sparsity: The largest share of a group that may be cut, in (0, 1).
         freeze: Patterns of groups that stay whole (`amc.graph.group_patterns`).
         only: Patterns of the groups that may be cut; none for all.
-        criterion: By what channels are chosen, as `amc.criteria.find_criterion` takes it.
-        recovery: What is done after channels are cut, as `amc.recovery.recoveries.find_recovery` takes it.
-        search_recovery: Likewise, for the networks that a search scores.
+        criterion: The criterion by which channels are chosen, as `amc.criteria.find_criterion` takes it.
+        recovery: The recovery of accuracy after channels are cut, as `amc.recovery.recoveries.find_recovery` takes it.
+        search_recovery: The recovery for the networks that a search scores, in the same form.
         seed: The seed of everything that is drawn.
-        device: Where networks run; None for the CPU.
-        costs: Kinds of cost that a budget can name.
+        device: The device that networks run on; None for the CPU.
+        costs: The kinds of cost that a budget can name.
         name: The name of the network in the files of a search: one that `amc.load_network` knows, or any other, and
             then `amc.load` has to be given the original.
     """
@@ -88,32 +89,32 @@ class TaskOptions:
 
 @dataclass(frozen=True, eq=False, init=False)
 class Task:
-    """What is pruned: a network with its analysis, its images and the budgets that it has to meet.
+    """A pruning task: a network with its analysis, its images and the budgets that it has to meet.
 
-    Nothing of it changes once it is made, and it holds no processes and no cache: those are its scorer's.
+    Nothing in a task changes once it is made. It holds no processes and no cache, which belong to its scorer.
 
     Args:
         model: The trained network, as `amc.networks.admission` takes it. It is never changed.
         splits: The images.
         budgets: Limits such as `macs=0.5`, `macs=60M` or `params=0.6`; none for a reward without a budget.
-        options: How networks are pruned, made whole again and scored.
+        options: The way in which networks are pruned, recovered and scored.
 
     Attributes:
-        model: A copy of the network, on its device.
-        graph: What of it can be pruned.
+        model: A copy of the network, on the task's device.
+        graph: The analysis of the network: its layers, and the channel groups that can be pruned.
         splits: The images.
-        budgets: Which kept counts are affordable.
+        budgets: The budgets, which say what kept counts are affordable.
         compressor: Makes compact networks from kept counts.
         metric: The function of a network and batches that scores it.
         search_images: The reward images that a search scores with.
-        batch_size: Images that are scored at once.
-        device: Where networks run.
-        options: As given.
-        origin: The task of the original network; itself unless it is one that `next_stage` made.
+        batch_size: The number of images that are scored at once.
+        device: The device that networks run on.
+        options: The options that the task was made with.
+        origin: The task of the original network, which is this one unless `next_stage` made it.
 
     Raises:
-        UserError: a budget that is no budget or can't be reached, a pattern that matches nothing, a network without a
-            group that can be pruned.
+        UserError: A budget that can't be read or reached, a pattern that matches nothing, a network without a group
+            that can be pruned.
     """
 
     model: nn.Module
@@ -167,24 +168,31 @@ class Task:
         )
 
     def _changed(self, **changes: Any) -> Task:
-        """A task that is this one but for some attributes; whatever was worked out of the others is forgotten."""
+        """A copy of the task with some attributes changed, without the properties that were computed and cached."""
         other = object.__new__(Task)
         vars(other).update({each.name: vars(self)[each.name] for each in fields(self)} | changes)
         return other
 
     def with_budgets(self, budgets: Sequence[str]) -> Task:
-        """The same task with other budgets; shares are of the original network's costs."""
+        """A copy of the task with other budgets, in which shares are of the original network's costs.
+
+        Raises:
+            UserError: A budget that can't be read or reached.
+        """
         return self._changed(budgets=Budgets(self.graph, budgets, self.origin.graph, self.options.costs))
 
     def next_stage(self, network: nn.Module, kept_counts: KeptCounts, budgets: Sequence[str]) -> Task:
-        """The task that prunes further what this one came to.
+        """The task of pruning further a compact network that this task led to.
 
-        Its groups are those of this task in the same order, and kept counts are in the same units.
+        It has the same groups in the same order, and kept counts are in the same units.
 
         Args:
             network: The compact network with `kept_counts[g]` units of each group, which may have been trained since.
             kept_counts: How many units of each group were kept, `(groups,)`.
-            budgets: Limits; shares are of the original network's costs.
+            budgets: The limits of the new task, in which shares are of the original network's costs.
+
+        Raises:
+            UserError: A budget that can't be read or reached.
         """
         model = channels_last(copy_network(network).eval().to(self.device))
         graph = compact_graph(self.graph, self.compressor.mask(kept_counts))
@@ -203,7 +211,7 @@ class Task:
 
     @cached_property
     def group_features(self) -> NDArray[np.float64]:
-        """What the weights and the calibration images say of each group before anything is pruned, in [0, 1]."""
+        """Features of each group from the weights and the calibration images, `(groups, features)` in [0, 1]."""
         return group_features(self.compressor)
 
     @cached_property
@@ -216,34 +224,36 @@ class Task:
         }
 
     def batches(self, images: Images) -> Iterable[tuple[Example, Tensor]]:
-        """One pass over images, on the device."""
+        """One pass over images in batches of inputs and targets, on the task's device."""
         return moved(images.batches(self.batch_size), self.device)
 
     def accuracy(self, network: nn.Module, images: Images) -> float:
-        """The metric of the original network or a compact one of it, in [0, 1] for accuracies."""
+        """The score of the original network, or of a compact one of it, on all `images`; in [0, 1] for accuracies."""
         return self.metric(for_inference(network, self.graph), self.batches(images))
 
     def mask(self, kept_counts: KeptCounts) -> UnitMask:
-        """Which units of the original stay when `kept_counts[g]` of each group do, bool `(units,)`."""
+        """The mask, bool `(units,)`, of the original's units that stay when `kept_counts[g]` of each group do."""
         mask = np.zeros_like(self._left)
         mask[np.flatnonzero(self._left)[self.compressor.mask(kept_counts)]] = True
         return mask
 
     def compact(self, kept_counts: KeptCounts, recovery: str | Adjust | None = None) -> tuple[nn.Module, Selection]:
-        """The compact network that keeps `kept_counts[g]` units of each group, and what the original was cut by.
+        """The compact network that keeps `kept_counts[g]` units of each group, and the indices that cut the original.
 
-        `recovery` is what `amc.recovery.recoveries.find_recovery` takes; None for that of the task.
+        Args:
+            kept_counts: How many units of each group are kept, `(groups,)`.
+            recovery: The recovery, as `amc.recovery.recoveries.find_recovery` takes it; None for that of the task.
         """
         network, _ = self.compressor.compact(self.compressor.mask(kept_counts), recovery or self.options.recovery)
         return network, make_selection(self.origin.graph, self.origin.model, self.mask(kept_counts))
 
     @property
     def underdetermined(self) -> list[str]:
-        """Layers of which the calibration images give fewer rows than least squares has unknowns, with both numbers."""
+        """The layers where least squares has more unknowns than the calibration images give rows, with both numbers."""
         return underdetermined(self.graph, len(self.splits.calibration))
 
     def candidates(self) -> Candidates:
-        """What makes and scores the networks of a search in this process."""
+        """The maker and scorer of a search's networks in this process."""
         return Candidates(
             self.compressor,
             self.options.search_recovery,
@@ -254,21 +264,21 @@ class Task:
         )
 
     def scorer(self, make_engine: MakeEngine = SerialEngine) -> Scorer:
-        """What scores the policies of a search: a context manager that ends its processes when it is left."""
+        """The scorer of a search's policies: a context manager that ends its processes when it is left."""
         can_race = top_k(self.metric) is not None and isinstance(self.search_images, ResidentImages)
         return Scorer(self.candidates, make_engine, can_race=can_race)
 
 
 def scoring_batch(example: Example) -> int:
-    """How many images are scored at once, by the inputs of one."""
+    """The number of images that are scored at once, from the inputs `example` of one image."""
     return max(LEAST_BATCH, BATCH_BYTES // max(sum(tensor.nbytes for tensor in tensors(example)), 1))
 
 
 def prunable_graph(model: nn.Module, example: Example, options: TaskOptions = TaskOptions()) -> PruningGraph:
-    """The analysis of a network that can be pruned, as far as its `options` let it be.
+    """The analysis of a network, with the channel groups that `options` let be pruned; there is at least one.
 
     Raises:
-        UserError: the network does not run on the example, a pattern matches nothing, or nothing can be pruned.
+        UserError: The network does not run on the example, a pattern matches nothing, or nothing can be pruned.
     """
     round_to, max_sparsity = options.round_to, options.max_sparsity
     if not 0 < max_sparsity < 1:

@@ -58,6 +58,9 @@ def row(name: str) -> dict[str, Any]:
         inputs = next(small_inputs(example, graph, partial(trace_graph, model), torch.Generator().manual_seed(0)))
         dtype = torch.float64 if computes_in_float64(model, inputs) else torch.float32
         model, inputs = model.to(dtype), cast_floats(inputs, dtype)
+        if len(trace_graph(model, inputs).layers) != len(graph.layers):  # recurrent ones: the oracle counts calls
+            dtype = torch.float32
+            model, inputs = model.to(dtype), cast_floats(inputs, dtype)
         small, selection, result["max_relative_error"] = _cut(model, graph, inputs)
         if result["max_relative_error"] > TOLERANCES[dtype]:
             failures.append(f"outputs differ by {result['max_relative_error']:.1e}")

@@ -16,7 +16,7 @@ Action = NDArray[np.float32]
 
 
 class ChannelPruningEnv(gym.Env[Features, Action]):
-    """Walks the channel groups of a network in forward order and prunes each.
+    """An environment that decides the channel groups of a network in forward order, one in each step.
 
     ## Action space
     | Num | Action                                     | Min | Max |
@@ -64,13 +64,13 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Features, dict[str, Any]]:
-        """Start an episode with the whole network."""
+        """Start an episode with the whole network; the observation `(features,)`, and `interval` in the info."""
         super().reset(seed=seed, options=options)
         self.policy = self.problem.begin()
         return self.policy.observe(), {"interval": self.policy.interval}
 
     def step(self, action: Action) -> tuple[Features, float, bool, bool, dict[str, Any]]:
-        """Decide the next group; the last decision scores the network."""
+        """Decide the next group by an action `(1,)` in [0, 1]; the last decision scores the network."""
         info = self.decide(action)
         if not self.policy.complete:
             return self.policy.observe(), 0.0, False, False, info
@@ -78,6 +78,6 @@ class ChannelPruningEnv(gym.Env[Features, Action]):
         return self.policy.observe(), reward, True, False, info | {"outcome": outcome}
 
     def decide(self, action: Action) -> dict[str, Any]:
-        """Decide the next group without scoring anything; returns the info of the step, which lacks the outcome."""
+        """Decide the next group without scoring anything; the info of the step, which lacks the outcome."""
         sparsity = self.policy.decide(float(np.asarray(action).reshape(-1)[0]))
         return {"sparsity": sparsity, "kept_counts": self.policy.kept_counts, "interval": self.policy.interval}

@@ -1,4 +1,4 @@
-"""What the agent sees before it decides a group.
+"""The observations of an agent before it decides a group.
 
 An observation set is built once for a network; for each step it then only fills in what depends on the decisions so
 far. All features are about [0, 1].
@@ -25,12 +25,12 @@ Features = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Decisions:
-    """Where episodes stand, a row each.
+    """The decisions so far in several episodes, a row each.
 
     Attributes:
-        keeps: Those before the next group are decided, `(rows, groups)`.
-        index: Of the next group, `(rows,)`.
-        intervals: Of sparsities that are feasible for it, `(rows, 2)`.
+        kept_counts: The kept counts, of which those before the next group are decided, `(rows, groups)`.
+        index: The index of the next group, `(rows,)`.
+        intervals: The least and the largest feasible sparsity of that group, `(rows, 2)`.
         previous: The sparsity of the group before it, `(rows,)`.
     """
 
@@ -40,12 +40,12 @@ class Decisions:
     previous: NDArray[np.float64]
 
     def followed_by(self, later: KeptCounts) -> NDArray[np.int64]:
-        """The keeps when the groups to come keep `later`, `(rows, groups)`."""
+        """The kept counts `(rows, groups)` when the groups still to be decided keep `later` `(groups,)`."""
         return np.where(np.arange(len(later)) < self.index[:, None], self.kept_counts, later)
 
 
 class Observation(Protocol):
-    """An observation set."""
+    """An observation set, built for one network: the features of any group, given the decisions before it."""
 
     @property
     def version(self) -> int:
@@ -53,10 +53,10 @@ class Observation(Protocol):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the features, in order."""
+        """The names of the features, in order."""
 
     def __call__(self, decisions: Decisions) -> Features:
-        """Features of the next group, float32 `(rows, len(names))`."""
+        """The features of the next group, float32 `(rows, len(names))`."""
 
 
 class PaperObservation:
@@ -79,7 +79,7 @@ class PaperObservation:
         self._own = np.array([_own_macs(graph, group) for group in graph.groups])
 
     def __call__(self, decisions: Decisions) -> Features:
-        """See `Observation`."""
+        """The features of the next group, float32 `(rows, len(names))`."""
         reduced = self._whole - cost_of_each(self._macs, decisions.followed_by(self._graph.full))
         rest = self._own.sum() - np.cumsum(self._own)[decisions.index]
         changing = [reduced / self._whole, rest / self._whole, decisions.previous]
@@ -138,7 +138,7 @@ class ScaleFreeObservation:
         )
 
     def __call__(self, decisions: Decisions) -> Features:
-        """See `Observation`."""
+        """The features of the next group, float32 `(rows, len(names))`."""
         with_full, with_least = (decisions.followed_by(later) for later in (self._graph.full, self._graph.least))
         most, least = (cost_of_each(self._macs, kept_counts) for kept_counts in (with_full, with_least))
         changing = [
@@ -152,7 +152,7 @@ class ScaleFreeObservation:
         return np.clip(rows, 0.0, 1.0).astype(np.float32)
 
     def _savings(self) -> NDArray[np.float64]:
-        """MACs saved by cutting each group alone as far as may be, `(groups,)`."""
+        """The MACs that are saved by cutting each group alone as far as it can be, `(groups,)`."""
         saved = []
         for group in self._graph.groups:
             kept_counts = self._graph.full
@@ -162,12 +162,12 @@ class ScaleFreeObservation:
 
 
 MakeObservation = Callable[[PruningGraph, Budgets, NDArray[np.float64]], Observation]
-"""Makes an observation set of a graph, its budgets and `group_features`; the class of one does."""
+"""A function that makes an observation set of a graph, its budgets and `group_features`, such as the set's class."""
 OBSERVATIONS: dict[str, type[PaperObservation] | type[ScaleFreeObservation]] = {
     "scale_free": ScaleFreeObservation,
     "paper": PaperObservation,
 }
-"""Observation sets by name."""
+"""The observation sets by name."""
 
 
 def find_observation(given: str | MakeObservation) -> MakeObservation:
@@ -206,7 +206,7 @@ class _CheckedObservation:
 
 
 def _shape_features(graph: PruningGraph, group: Group) -> tuple[float, ...]:
-    """(t, n, c, h, w, stride, k) of the group's first producer, and the MACs of all its producers."""
+    """The features (t, n, c, h, w, stride, k) of the group's first producer, and the MACs of all its producers."""
     layer = graph.layers[group.producers[0]]
     height = layer.input_size[0] if layer.input_size else 1
     width = layer.input_size[-1] if layer.input_size else 1
@@ -216,5 +216,5 @@ def _shape_features(graph: PruningGraph, group: Group) -> tuple[float, ...]:
 
 
 def _own_macs(graph: PruningGraph, group: Group) -> int:
-    """MACs of the layers that produce the group, nothing cut."""
+    """The MACs of the layers that produce the group when nothing is cut."""
     return sum(graph.layers[index].macs for index in group.producers)

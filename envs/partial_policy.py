@@ -1,4 +1,4 @@
-"""A policy on the way: its first groups are decided, the others are not."""
+"""The policy of an unfinished episode: its first groups are decided, the others are not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ Interval = tuple[float, float]
 
 
 class PartialPolicy:
-    """Decides the channel groups of a network in forward order, so that the whole policy lands on the budget."""
+    """A policy whose groups are decided in forward order, so that the whole of it lands on the budget.
+
+    Args:
+        budgets: The budgets, which bound what each group may keep.
+        observation: The observation set, which says what an agent sees.
+    """
 
     def __init__(self, budgets: Budgets, observation: Observation) -> None:
         self._budgets = budgets
@@ -52,7 +57,7 @@ class PartialPolicy:
         return features
 
     def decide(self, sparsity: float) -> float:
-        """Prune the next group to the feasible number of units nearest to `sparsity`; returns the executed sparsity."""
+        """Prune the next group to the feasible number of units nearest to `sparsity`; gives the executed sparsity."""
         index = len(self._decided)
         keep = self._budgets.nearest_within(index, self._allowed, float(np.clip(sparsity, 0.0, 1.0)))
         self._decided.append(keep)

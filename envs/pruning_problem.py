@@ -1,4 +1,4 @@
-"""The pruning problem: which policies there are, what an agent sees on the way to one, and what each is worth."""
+"""The pruning problem: the policies of a network, the observations on the way to each, and its reward."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Act = Callable[[Features, Interval], float]
 
 
 class Accuracies(Protocol):
-    """Scores several networks at once, bad ones perhaps by an estimate."""
+    """A function that scores several networks at once, bad ones perhaps by an estimate."""
 
     def __call__(self, policies: Sequence[KeptCounts], *, race: bool) -> Iterable[Score]:
         """The scores in the order of the policies; with `race` those of bad ones may be estimates."""
@@ -46,19 +46,20 @@ class Trajectory(NamedTuple):
 
 
 class PruningProblem:
-    """One network, its budgets, and what a pruned network is worth; it never changes, whatever is asked of it.
+    """The problem of pruning one network to its budgets, with the reward of every policy; it never changes.
 
     Args:
         budgets: The limits over the analysed network; without any the sparsities are not bounded.
         accuracy: The accuracy in [0, 1] of the network that given kept counts leave.
-        group_features: What the weights say of each group, `(groups, group_features)` in [0, 1]; none by default.
+        group_features: Features of each group from its weights, `(groups, group_features)` in [0, 1]; none by default.
         importance: How much each unit matters, `(graph.unit_count,)`, for rules that compare channels; all alike by
             default.
-        reward: What is maximised, as `envs.rewards.find_reward` takes it.
-        observation: What an agent sees, as `envs.observations.find_observation` takes it.
+        reward: The reward that is maximised, as `envs.rewards.find_reward` takes it.
+        observation: The observation set, which says what an agent sees, as `envs.observations.find_observation` takes
+            it.
         latency: The latency in ms of the network that given kept counts leave, measured or predicted; none by default.
-        accuracies: What scores several networks at once (`amc.scoring.scorer.PolicyScorer.all`); by default
-            `accuracy`, one after the other.
+        accuracies: Scores several networks at once (`amc.scoring.scorer.PolicyScorer.all`); by default `accuracy`
+            scores one after the other.
     """
 
     def __init__(
@@ -106,7 +107,7 @@ class PruningProblem:
             yield float(self._reward(outcome)), outcome
 
     def outcome(self, kept_counts: KeptCounts, accuracy: float, images: float = 1.0) -> Outcome:
-        """What the policy `kept_counts` led to, its accuracy being of the share `images` of the images."""
+        """The outcome of the policy `kept_counts` `(groups,)`, with an accuracy on the share `images` of all images."""
         latency = self._latency(kept_counts)
         use = 1.0
         if self.budgets.limits:
@@ -119,13 +120,13 @@ class PruningProblem:
         )
 
     def reward(self, kept_counts: KeptCounts, accuracy: float) -> float:
-        """The reward of the policy `kept_counts` when its network has this accuracy."""
+        """The reward of the policy `kept_counts` `(groups,)` when its network has this accuracy."""
         return float(self._reward(self.outcome(kept_counts, accuracy)))
 
     # -- the way to a policy ------------------------------------------------------------------------------------
 
     def begin(self) -> PartialPolicy:
-        """A policy of which nothing is decided: the begin of an episode."""
+        """A policy of which nothing is decided, as at the beginning of an episode."""
         return PartialPolicy(self.budgets, self.observation)
 
     def rollout(self, act: Act) -> Trajectory:
@@ -139,7 +140,7 @@ class PruningProblem:
         return Trajectory(policy.kept_counts, np.array(executed), np.stack(observations), np.array(intervals))
 
     def trajectories(self, policies: Sequence[KeptCounts]) -> list[Trajectory]:
-        """The episodes that end with `policies`, which must be feasible, without scoring them; all at once."""
+        """The episodes that end with `policies`, each `(groups,)` and feasible; none is scored."""
         kept_counts = np.stack(policies)
         count, groups = kept_counts.shape
         sparsities = self.sparsities(kept_counts)

@@ -13,11 +13,18 @@ from amc.utils.registry import UserFunction, resolve
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an episode led to: accuracy in [0, 1], costs left, and the cost over the budget (1: exactly at it).
+    """The outcome of an episode: the accuracy of the pruned network and the costs that are left.
 
-    `latency` is in ms, 0 where nothing asks for it; `memory` in bytes. `images`: the share of the images that the
-    accuracy is of; below 1 it is an estimate, of a network that is surely worse than a good one. `within_budget`: no
-    limit is exceeded, so that it may be the result of a search.
+    Attributes:
+        accuracy: The score of the network, in [0, 1] for accuracies.
+        macs: The multiply-accumulates for one image.
+        params: The number of parameters.
+        budget_use: The cost over the first budget: 1 exactly at it, more above it.
+        within_budget: Whether no limit is exceeded, so that the policy may be the result of a search.
+        latency: The latency in ms; 0 where nothing asks for it.
+        memory: The memory in bytes.
+        images: The share of the images that were scored; below 1 the accuracy is an estimate, of a network that is
+            surely worse than a good one.
     """
 
     accuracy: float
@@ -31,15 +38,18 @@ class Outcome:
 
 
 RewardFunction = Callable[[Outcome], float]
-"""A function of what a policy led to; larger is better."""
+"""A function that gives the reward of an outcome; larger is better."""
 
 
 @dataclass(frozen=True)
 class Reward:
-    """A reward, and what it needs.
+    """A reward function, and what it needs.
 
-    `needs_budget`: the budget bounds the actions while it is searched for. `needs_latency`: it is of the latency.
-    `weighs_cost`: it is of the cost, and not of the accuracy alone.
+    Attributes:
+        function: The reward of an outcome, which a search maximises.
+        needs_budget: Whether a budget has to bound the policies of the search.
+        needs_latency: Whether the reward depends on the latency.
+        weighs_cost: Whether the reward depends on a cost, and not on the accuracy alone.
     """
 
     function: RewardFunction
@@ -48,32 +58,32 @@ class Reward:
     weighs_cost: bool = True
 
     def __call__(self, outcome: Outcome) -> float:
-        """The reward of what a policy led to."""
+        """The reward of the outcome of a policy."""
         return self.function(outcome)
 
 
 def error(outcome: Outcome) -> float:
-    """Resource-constrained protocol: `R_err = -Error` (He et al. 2018, section 3.3); the budget is a wall."""
+    """The resource-constrained reward, for a budget that has to be met: `-Error` (He et al. 2018, section 3.3)."""
     return outcome.accuracy - 1.0
 
 
 def error_log_macs(outcome: Outcome) -> float:
-    """Accuracy-guaranteed protocol: `R_FLOPs = -Error * log(MACs)` (He et al. 2018, section 3.3)."""
+    """The accuracy-guaranteed reward for MACs: `R_FLOPs = -Error * log(MACs)` (He et al. 2018, section 3.3)."""
     return (outcome.accuracy - 1.0) * math.log(max(outcome.macs, 1))
 
 
 def error_log_params(outcome: Outcome) -> float:
-    """Accuracy-guaranteed protocol: `R_Param = -Error * log(#Param)` (He et al. 2018, section 3.3)."""
+    """The accuracy-guaranteed reward for parameters: `R_Param = -Error * log(#Param)` (He et al. 2018, section 3.3)."""
     return (outcome.accuracy - 1.0) * math.log(max(outcome.params, 1))
 
 
 def error_log_latency(outcome: Outcome) -> float:
-    """`-Error * log(latency)`, as `R_FLOPs` (He et al. 2018, section 3.3); in microseconds, which are above 1."""
+    """The accuracy-guaranteed reward for latency: `-Error * log(latency)`, with the latency in microseconds."""
     return (outcome.accuracy - 1.0) * math.log(max(1000 * outcome.latency, 1.0))
 
 
 def mnasnet(outcome: Outcome) -> float:
-    """`Accuracy * (cost / budget) ** -0.07` (Tan et al. 2019, equation 2), of the first budget."""
+    """The reward `Accuracy * (cost / budget) ** -0.07` (Tan et al. 2019, equation 2), with the first budget."""
     return float(outcome.accuracy * outcome.budget_use**-0.07)
 
 
@@ -84,13 +94,14 @@ REWARDS: dict[str, Reward] = {
     "error_log_latency": Reward(error_log_latency, needs_budget=False, needs_latency=True),
     "mnasnet": Reward(mnasnet, needs_budget=True),
 }
-"""Rewards by name."""
+"""The rewards by name."""
 
 
 def find_reward(given: str | RewardFunction) -> Reward:
     """The reward of that name, or the user's own: `path/to/file.py:function`, or from Python the object.
 
-    A function is the reward that needs a budget, no latency, and may be of the cost; another one is given as `Reward`.
+    A plain function becomes a reward that needs a budget and no latency, and may depend on a cost; for any other needs,
+    a `Reward` is given.
 
     Raises:
         UserError: There is no reward of that name, or no such function. What it returns is checked when it is called.
@@ -100,7 +111,7 @@ def find_reward(given: str | RewardFunction) -> Reward:
 
 
 def _checked(reward: UserFunction, outcome: Outcome) -> float:
-    """What a user's reward returns, a finite number."""
+    """The finite number that a user's reward returns for an outcome."""
     with reward.blamed():
         value = float(reward(outcome))
     if not math.isfinite(value):

@@ -34,8 +34,8 @@ AGENT, POLICY = "agent.zip", "policy.json"
 class Arguments:
     """Prune a network by what was learned on another, and leave a run folder as a search does.
 
-    With --agent: a trained agent decides for this network, and goes on learning here if episodes are given. With
-    --policy: the same counts for the same architecture with other weights; the channels are chosen anew.
+    With --agent, a trained agent decides for this network, and goes on learning here if episodes are given. With
+    --policy, the same architecture with other weights gets the same channel counts, and its channels are chosen anew.
     """
 
     network: tyro.conf.OmitArgPrefixes[NetworkOptions] = field(default_factory=NetworkOptions)
@@ -65,7 +65,11 @@ class Arguments:
 
 
 def apply(arguments: Arguments) -> None:
-    """Begin or go on, and apply."""
+    """Begin the run that the arguments describe, or resume it, and write its run folder.
+
+    Raises:
+        UserError: Arguments that do not fit each other or what they name.
+    """
     arguments.check()
     with searched("apply", arguments) as session:
         run_job(_policy_job(session) if session.arguments.policy else _agent_job(session))
@@ -155,7 +159,7 @@ def _check_fits(policy: Policy, graph: PruningGraph, model: str, source: Path) -
 
 
 def main() -> None:
-    """Run as a command."""
+    """Apply an agent or a policy as the command line asks for; the function behind the command."""
     run(apply, Arguments)
 
 

@@ -1,4 +1,4 @@
-"""Show what of a network can be pruned, without any data."""
+"""The command that shows what of a network can be pruned, which takes no data."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ class Arguments:
 
 
 def describe(arguments: Arguments) -> None:
-    """Analyse and print."""
+    """Analyse the network and print its channel groups and costs.
+
+    Raises:
+        UserError: A network that can't be loaded or run, or of which nothing can be pruned.
+    """
     channels = arguments.channels
     network = arguments.network.load()
     options = TaskOptions(
@@ -40,7 +44,7 @@ def describe(arguments: Arguments) -> None:
 
 
 def main() -> None:
-    """Run as a command."""
+    """Describe the network that the command line names; the function behind the command."""
     run(describe, Arguments)
 
 

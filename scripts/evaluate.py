@@ -1,4 +1,4 @@
-"""Score an original or a compact network from its files."""
+"""The command that scores an original or a compact network from its files."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ TIMED_SECONDS = 1.0
 class Arguments:
     """Print accuracy, MACs, parameters and time per image of a network.
 
-    With --run-dir: of the compact network of that run, on the data of that run unless other data is given. Without: of
-    an original network, by default the packaged one on digits (auto).
+    With --run-dir, the network is the compact one of that run, on the data of that run unless other data is given.
+    Without it, the network is an original, by default the packaged one on digits (auto).
     """
 
     network: tyro.conf.OmitArgPrefixes[NetworkOptions] = field(default_factory=lambda: NetworkOptions(model=AUTO))
@@ -56,7 +56,11 @@ class Arguments:
 
 
 def evaluate(arguments: Arguments) -> None:
-    """Load, count, score, time, print."""
+    """Load the network and its images, then print score, costs and times per image.
+
+    Raises:
+        UserError: Arguments that do not fit each other or what they name.
+    """
     if arguments.split not in SPLITS:
         raise UserError(f"unknown split {arguments.split!r}; {did_you_mean(arguments.split, SPLITS)}")
     if arguments.seed is not None:
@@ -95,7 +99,7 @@ def evaluate(arguments: Arguments) -> None:
 
 
 def _milliseconds(network: nn.Module, batch: Example) -> float:
-    """Median time per image, in ms."""
+    """The median time per image in ms, over at least five runs and one second."""
     times: list[float] = []
     device = tensors(batch)[0].device
     begin = time.perf_counter()
@@ -111,7 +115,7 @@ def _milliseconds(network: nn.Module, batch: Example) -> float:
 
 
 def main() -> None:
-    """Run as a command."""
+    """Evaluate the network that the command line names; the function behind the command."""
     run(evaluate, Arguments)
 
 

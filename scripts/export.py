@@ -1,4 +1,4 @@
-"""Write the compact network of a run in forms that run without this project."""
+"""The command that writes the compact network of a run in formats that run without this project."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Export = Callable[[nn.Module, Example, Path], float]
 ONNX: dict[str, Export] = {"compact.onnx": export_onnx}
 PROGRAM: dict[str, Export] = {"compact.pt2": export_program}
 FORMATS = {"onnx": ONNX, "program": PROGRAM, "both": ONNX | PROGRAM}
-"""What is written for each --format."""
+"""The file names, and the functions that write them, for each value of --format."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,15 @@ class Arguments:
     format: str = "both"
     """What is written: onnx (compact.onnx), program (compact.pt2, for torch.export.load) or both."""
     model: str | None = None
-    """path/to/file.py:function, where the run was on such a network; it is not imported from the run's files."""
+    """Needed where the run was on a path/to/file.py:function: give it again, since a run's files import nothing."""
 
 
 def export(arguments: Arguments) -> None:
-    """Load, write, check, print."""
+    """Load the compact network, write and check each file, and print its size and its difference from the network.
+
+    Raises:
+        UserError: An unknown format, a run that can't be read, or a file that differs from the network.
+    """
     exports = look_up("format", arguments.format, FORMATS)
     if export_onnx in exports.values():
         require_onnx()
@@ -58,7 +62,7 @@ def export(arguments: Arguments) -> None:
 
 
 def _original(policy: Policy, arguments: Arguments) -> nn.Module | None:
-    """The network that was pruned, where it is the user's own."""
+    """The network that was pruned where it is the user's own function; None where its name is enough."""
     asked = not_imported(arguments.model or policy.model, "--model", given=arguments.model is not None)
     if is_user_function(policy.model):
         return load_network(asked, "none").model
@@ -68,7 +72,7 @@ def _original(policy: Policy, arguments: Arguments) -> nn.Module | None:
 
 
 def main() -> None:
-    """Run as a command."""
+    """Export the run that the command line names; the function behind the command."""
     run(export, Arguments)
 
 

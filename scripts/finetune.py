@@ -1,4 +1,4 @@
-"""Train the compact network of a run on, so that it gains back what pruning cost."""
+"""The command that trains the compact network of a run further, so that it gains back what pruning cost."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PROGRAM = "finetune"
 
 @dataclass(frozen=True)
 class Arguments:
-    """Fine-tune the compact network of a run; leave it in a new folder that the other commands read like that of a run.
+    """Fine-tune the compact network of a run; leave it in a new folder, which the other commands read as a run's own.
 
     It learns from the training images and from the outputs of the original network. The epoch that is best on the
     reward images is kept. The data, the splits and the seed are those of the run.
@@ -52,11 +52,11 @@ class Arguments:
     run_dir: Path | None = None
     """Folder of a finished run, whose compact network is fine-tuned."""
     out: Path | None = None
-    """Folder for the results, new or empty; default: that of the run with -tuned behind its name."""
+    """Folder for the results, new or empty; default: the run's folder with -tuned behind its name."""
     distillation: float = 0.9
     """Share of the loss that the original network's outputs have as soft targets, from 0 (none) to 1."""
     temperature: float = 4.0
-    """What outputs are divided by for soft targets: the higher, the more the less likely classes count."""
+    """Divisor of the outputs for soft targets: the higher, the more the less likely classes count."""
     metric: str | None = None
     """How networks are scored: top1, top5 or path/to/file.py:function; default: as in the run."""
     device: str = "auto"
@@ -78,7 +78,11 @@ class Arguments:
 
 
 def finetune(arguments: Arguments) -> None:
-    """Begin or go on, and train."""
+    """Begin the fine-tuning that the arguments describe, or resume it, and write its folder.
+
+    Raises:
+        UserError: Arguments that do not fit each other or what they name.
+    """
     arguments.check()
     with opened(PROGRAM, arguments, _folder(arguments), "out", latest_tuning, None) as session:
         _finetune(session)
@@ -150,7 +154,7 @@ def _finetune(session: Session[Arguments, Past | None]) -> None:
 
 
 def main() -> None:
-    """Run as a command."""
+    """Fine-tune the run that the command line names; the function behind the command."""
     run(finetune, Arguments)
 
 

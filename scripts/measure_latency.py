@@ -1,4 +1,4 @@
-"""Measure how long a network takes, here or on another machine."""
+"""The command that measures how long a network takes, here or on another machine."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ ONNXRUNTIME = "onnxruntime"
 class Arguments:
     """Print the latency of a network for one input, in ms with its 95 % interval.
 
-    With --run-dir: of the compact network of that run and of its original, measured in turn, and their ratio. With
-    --layers: of each layer over its numbers of channels, as a search on latency knows it.
+    With --run-dir, the compact network of that run and its original are measured in turn, and their ratio is printed.
+    With --layers, each layer is measured over its numbers of channels, as a search on latency knows it.
     """
 
     network: tyro.conf.OmitArgPrefixes[NetworkOptions] = field(default_factory=lambda: NetworkOptions(model=AUTO))
@@ -41,8 +41,8 @@ class Arguments:
     target: str = LOCAL
     """Where it is measured: local, or ssh:[user@]host[:port], a machine with Python, numpy and onnxruntime."""
     runtime: str = ONNXRUNTIME
-    """What runs the network: onnxruntime, torch (eager mode, only local) or path/to/file.py:function (of the
-    target, threads and device)."""
+    """What runs the network: onnxruntime, torch (eager mode, only local) or path/to/file.py:function (which is
+    given the target, the threads and the device)."""
     threads: int = 1
     """Threads of the runtime."""
     device: str = "cpu"
@@ -50,18 +50,22 @@ class Arguments:
     precision: float = 0.01
     """Wanted half-width of the interval, relative to the latency, or to the ratio where two are compared."""
     seconds: float = 30.0
-    """Time after which it ends in any case."""
+    """Time in seconds after which measuring ends in any case."""
     layers: bool = False
     """Build and print the latency table of the network's layers."""
     latency_table: Path | None = None
-    """With --layers: the table's file, built further where layers are missing; default: one in the user's cache
+    """Latency table that --layers reads, and completes where layers are missing; default: one in the user's cache
     folder."""
     plot: Path | None = None
-    """With --layers: folder for a picture of each layer, channels against ms."""
+    """Folder for the pictures of --layers, one for each layer: channels against ms."""
 
 
 def measure_latency(arguments: Arguments) -> None:
-    """Load, measure, print."""
+    """Load the network, measure it and print its latency in ms.
+
+    Raises:
+        UserError: Arguments that do not fit each other, or a device that can't be reached.
+    """
     _check(arguments)
     if arguments.layers:
         _layers(arguments)
@@ -125,7 +129,7 @@ def _shown(estimate: Estimate) -> str:
 
 
 def main() -> None:
-    """Run as a command."""
+    """Measure the network that the command line names; the function behind the command."""
     run(measure_latency, Arguments)
 
 

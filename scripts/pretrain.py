@@ -1,4 +1,4 @@
-"""Train a network, so that there is something to prune."""
+"""The command that trains a network, so that there is something to prune."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ PROGRAM = "pretrain"
 EVALUATION_BATCH = 256
 SUFFIX = ".safetensors"
 ENDING = "-training"
-"""Of the name of the folder that a training has while it runs."""
+"""The end of the name of the folder that a training has while it runs."""
 
 
 @dataclass(frozen=True)
 class Arguments:
     """Train a network by SGD and write the weights: from random weights, or from those that your own function returns.
 
-    The splits are those of a search with the same data and seed: images that it scores networks
-    on are never trained on. The epoch that is best on them is kept.
+    The splits are those of a search with the same data and seed: the images that a search scores networks on are never
+    trained on. The epoch that is best on them is kept.
     """
 
     out: Path | None = None
-    """File that the weights are written to (.safetensors): those of the epoch that is best on val/, or on the images
-    that stand for it."""
+    """File that the weights are written to (.safetensors), from the epoch that is best on val/, or on the images that
+    stand for it."""
     model: str = "digits_resnet"
     """Network: a name (digits_resnet, resnet56, mobilenet_v1, ...), torchvision:NAME, timm:NAME or
     path/to/file.py:function."""
@@ -64,7 +64,7 @@ class Arguments:
         default_factory=lambda: TrainingOptions(label_smoothing=0.1, precision="float32")
     )
     seed: int = 0
-    """Of the random weights, the splits, and the order and changes of the images."""
+    """Seed of the random weights, the splits, and the order and changes of the images."""
     device: str = "auto"
     """Where to train: cpu, cuda, or auto for a GPU if there is one."""
 
@@ -83,7 +83,11 @@ class Arguments:
 
 
 def pretrain(arguments: Arguments) -> None:
-    """Begin or go on, and train."""
+    """Begin the training that the arguments describe, or resume it, and write the weights of the best epoch.
+
+    Raises:
+        UserError: Arguments that do not fit each other or what they name.
+    """
     arguments.check()
     folder = arguments.resume or _folder(arguments.out)
     with opened(PROGRAM, arguments, folder, "out", latest_tuning, None) as session:
@@ -91,13 +95,13 @@ def pretrain(arguments: Arguments) -> None:
 
 
 def _folder(out: Path | None) -> Path:
-    """That of the training, while it runs."""
+    """The folder that the training has while it runs, beside the file of the weights."""
     assert out is not None, "checked"
     return out.with_name(f"{out.stem}{ENDING}")
 
 
 def _weights_file(folder: Path) -> Path:
-    """What the training in a folder writes, `--out`; it stays beside the folder wherever that is moved."""
+    """The file `--out` of the training in a folder; it stays beside the folder wherever that is moved."""
     place = folder if folder.name else folder.resolve()  # such as `.`
     return place.with_name(f"{place.name.removesuffix(ENDING)}{SUFFIX}")
 
@@ -146,10 +150,10 @@ def _pretrain(session: Session[Arguments, Past | None]) -> None:
 
 
 class _Scoring(Scoring):
-    """Of networks as they are: what is trained may be nothing that can be pruned."""
+    """Scores networks as they are: what is trained may be nothing that can be pruned."""
 
     def __call__(self, network: nn.Module, images: Images) -> Score:
-        """The accuracy on all images."""
+        """The accuracy on all images, in [0, 1]."""
 
         def run_as_it_is(*inputs: Any) -> Any:
             with torch.inference_mode(False), torch.no_grad():  # what a network keeps is of use in its training
@@ -160,7 +164,7 @@ class _Scoring(Scoring):
 
 
 def _tidy(session: Session[Arguments, Past | None], tuning: Tuning) -> None:
-    """Remove the folder of a training that is over: the weights are all that is wanted of it."""
+    """Remove the folder of a training that is over, of which only the weights are wanted."""
     with contextlib.suppress(UserError):  # events that a full disk had no room for
         tuning.close({})
     for path in session.folder.glob("events.out.tfevents.*"):
@@ -169,7 +173,7 @@ def _tidy(session: Session[Arguments, Past | None], tuning: Tuning) -> None:
 
 
 def main() -> None:
-    """Run from the command line."""
+    """Train the network that the command line names; the function behind the command."""
     run(pretrain, Arguments)
 
 

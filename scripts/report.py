@@ -1,4 +1,4 @@
-"""A run as one HTML page that needs nothing else."""
+"""The command that writes a run as one HTML page, which needs no other file."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ class Arguments:
 
 
 def report(arguments: Arguments) -> None:
-    """Write it and say where."""
+    """Write the report and print its path.
+
+    Raises:
+        UserError: A folder without a run, or one that can't be written to.
+    """
     print(write_report(arguments.run_dir))
 
 
 def main() -> None:
-    """Run as a command."""
+    """Report on the run that the command line names; the function behind the command."""
     run(report, Arguments)
 
 

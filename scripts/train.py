@@ -1,4 +1,4 @@
-"""Search for a pruning policy: the main job."""
+"""The main command: it searches for a pruning policy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from scripts.options.stage_options import StageOptions
 class Arguments:
     """Search for the policy that keeps the most accuracy within a budget; leave it and the compact network in a folder.
 
-    Without options: the packaged digits network.
+    Without options, the packaged digits network is searched on.
     """
 
     network: tyro.conf.OmitArgPrefixes[NetworkOptions] = field(default_factory=NetworkOptions)
@@ -49,7 +49,11 @@ class Arguments:
 
 
 def train(arguments: Arguments) -> None:
-    """Begin or go on, and search."""
+    """Begin the search that the arguments describe, or resume it, and write its run folder.
+
+    Raises:
+        UserError: Arguments that do not fit each other or what they name.
+    """
     arguments.check()
     with searched("train", arguments) as session:
         run_job(_job(session))
@@ -72,7 +76,7 @@ def _job(session: Session[Arguments, Past]) -> Job:
 
 
 def main() -> None:
-    """Run as a command."""
+    """Search as the command line asks for; the function behind the command."""
     run(train, Arguments)
 
 

@@ -1,4 +1,4 @@
-"""The trained agent as a file, and its weights back from one.
+"""The file of a trained agent, and the reading of its weights from one.
 
 `agent.zip` is Stable-Baselines3's own format, so that `stable_baselines3.DDPG.load` opens it, with one more member:
 `amc.json`, which says what the agent's observation means. Stable-Baselines3 unpickles parts of such a file; here only
@@ -35,21 +35,21 @@ from envs.observations import OBSERVATIONS
 DESCRIPTION, WEIGHTS = "amc.json", "policy.pth"
 SCHEMA = 1
 MOST_BYTES = {DESCRIPTION: 2**20, WEIGHTS: 2**28}
-"""Members of an agent file may unpack to this much: far more than an agent needs, less than a machine has."""
+"""The largest size of each member of an agent file, unpacked: far more than an agent needs, less than a machine has."""
 LARGEST_LAYER = 4096
 
 
 @dataclass(frozen=True, eq=False)
 class AgentFile:
-    """An agent from a file.
+    """A trained agent as its file holds it.
 
     Attributes:
-        path: Where it came from.
-        observation: Name of the observation set that it was trained on; one of the user's own has to be given again.
+        path: The file that it was read from.
+        observation: The name of the observation set that it was trained on; a user's own has to be given again.
         version: The version of that set.
-        features: Names of the set's features, in order.
-        hidden: Sizes of the hidden layers.
-        weights: Of actor, critic and their targets, by their names in Stable-Baselines3's policy.
+        features: The names of the set's features, in order.
+        hidden: The sizes of the hidden layers.
+        weights: The weights of actor, critic and their targets, by their names in Stable-Baselines3's policy.
     """
 
     path: Path
@@ -86,7 +86,7 @@ class AgentFile:
 
 @dataclass(frozen=True)
 class _Description:
-    """What an agent file says of the agent: its observation set and that set's version, and sizes of its networks."""
+    """The description of an agent in its file: its observation set and that set's version, and its hidden layers."""
 
     observation: str
     version: Count
@@ -100,7 +100,7 @@ def save_agent(path: Path, agent: EpisodicDDPG) -> None:
     Nothing but Stable-Baselines3's own classes goes into the file.
 
     Raises:
-        UserError: the file can't be written.
+        UserError: The file can't be written.
     """
     problem = agent.problem
     plain = DDPG(
@@ -127,7 +127,7 @@ def read_agent(path: Path) -> AgentFile:
     """Read an agent without unpickling or executing anything.
 
     Raises:
-        UserError: no such file, a damaged one, one without our description, an observation set or version that this
+        UserError: No such file, a damaged one, one without our description, an observation set or version that this
             release does not have, or weights that are not those of such an agent.
     """
     description, weights = _members(path)

@@ -1,4 +1,4 @@
-"""Actions projected into what is feasible, with a gradient that lets them come back."""
+"""The projection of actions into their feasible interval, with a gradient that lets them come back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Project(torch.autograd.Function):
 
 
 def project(actions: Tensor, intervals: Tensor) -> Tensor:
-    """`actions` `(n, 1)` clamped to `intervals` `(n, 2)`.
+    """The `actions` `(n, 1)`, clamped to `intervals` `(n, 2)` of least and largest feasible action.
 
     A plain clamp has no gradient outside, so that an actor that left the interval would stay there. Here the gradient
     passes where a step of descent leads back in.

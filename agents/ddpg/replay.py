@@ -1,4 +1,4 @@
-"""A replay of whole episodes that also knows which actions were feasible."""
+"""The replay of whole episodes, which also knows which actions were feasible."""
 
 from __future__ import annotations
 
@@ -12,19 +12,29 @@ from stable_baselines3.common.buffers import ReplayBuffer
 from torch import Tensor
 
 HELD = ("observations", "actions", "intervals", "rewards", "next_observations", "next_intervals", "dones")
-"""Arrays of the replay, a row for each transition."""
+"""The names of the replay's arrays, which have a row for each transition."""
 
 
 class Transitions(NamedTuple):
-    """A batch of `n` transitions; actions and their intervals are in [-1, 1], as Stable-Baselines3 scales them."""
+    """A batch of `n` transitions; actions and their intervals are in [-1, 1], as Stable-Baselines3 scales them.
 
-    observations: Tensor  # (n, features)
-    actions: Tensor  # (n, 1), as executed
-    intervals: Tensor  # (n, 2), least and largest feasible action
-    rewards: Tensor  # (n, 1), of the whole episode
-    next_observations: Tensor  # (n, features)
-    next_intervals: Tensor  # (n, 2)
-    dones: Tensor  # (n, 1), 1 at the last step of an episode
+    Attributes:
+        observations: What the agent saw before each step, `(n, features)`.
+        actions: The actions that were executed, `(n, 1)`.
+        intervals: The least and the largest feasible action, `(n, 2)`.
+        rewards: The reward of the whole episode that each step belongs to, `(n, 1)`.
+        next_observations: What the agent saw after each step, `(n, features)`.
+        next_intervals: The feasible actions after each step, `(n, 2)`.
+        dones: 1 at the last step of an episode, else 0, `(n, 1)`.
+    """
+
+    observations: Tensor
+    actions: Tensor
+    intervals: Tensor
+    rewards: Tensor
+    next_observations: Tensor
+    next_intervals: Tensor
+    dones: Tensor
 
 
 class EpisodeReplay(ReplayBuffer):
@@ -45,9 +55,13 @@ class EpisodeReplay(ReplayBuffer):
         intervals: NDArray[np.float32],
         reward: float,
     ) -> None:
-        """Add `n` steps, each with the reward of the episode.
+        """Add the `n` steps of an episode, each with the reward of the whole.
 
-        Observations `(n + 1, features)`, actions `(n,)` and intervals `(n + 1, 2)`, the latter two in [-1, 1].
+        Args:
+            observations: What the agent saw before each step and after the last, `(n + 1, features)`.
+            actions: The executed actions in [-1, 1], `(n,)`.
+            intervals: The feasible actions in [-1, 1] before each step and after the last, `(n + 1, 2)`.
+            reward: The reward of the episode.
         """
         steps = len(actions)
         for step in range(steps):
@@ -59,15 +73,16 @@ class EpisodeReplay(ReplayBuffer):
             )
 
     def columns(self) -> dict[str, Tensor]:
-        """All that is held, and the place of the next transition, by name."""
+        """Copies of all arrays by name, and the place of the next transition as `position`."""
         held = {name: torch.as_tensor(getattr(self, name)[: self.size()].copy()) for name in HELD}
         return held | {"position": torch.tensor(self.pos)}
 
     def restore(self, columns: Mapping[str, Tensor]) -> None:
-        """Hold what `columns` gave of a replay of the same size.
+        """Take over the contents that `columns` gave of a replay of the same size.
 
         Raises:
-            ValueError: columns that are missing or do not fit.
+            ValueError: Columns that do not fit.
+            KeyError: Columns that are missing.
         """
         for name in HELD:
             held, column = getattr(self, name), columns[name].numpy()
@@ -78,11 +93,11 @@ class EpisodeReplay(ReplayBuffer):
         self.full = len(columns[HELD[0]]) == self.buffer_size
 
     def reward_deviation(self) -> float:
-        """Standard deviation of the rewards held."""
+        """The standard deviation of the rewards in the replay."""
         return float(self.rewards[: self.size()].std())
 
     def draw(self, rng: np.random.Generator, batch: int) -> Transitions:
-        """`batch` transitions, drawn with replacement."""
+        """A batch of `batch` transitions, drawn with replacement by the generator `rng`."""
         places = rng.integers(0, self.size(), size=batch)
         columns = (
             self.observations[places, 0],

@@ -1,4 +1,4 @@
-"""Settings of the DDPG agent: the paper's, and ours."""
+"""The settings of the DDPG agent: the paper's, and ours."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ class DDPGSettings:
     """Hyperparameters; the defaults are the paper's (He et al. 2018, section 4.1, and the released code).
 
     Attributes:
-        hidden: Sizes of the hidden layers of actor and critic.
-        actor_rate: Learning rate of the actor (Adam).
-        critic_rate: Learning rate of the critic (Adam).
-        gamma: Discount.
-        tau: Share of the new weights in the target networks per update.
-        batch_size: Transitions per update.
-        replay_size: Transitions kept.
-        sigma: Deviation of the exploration noise; of sparsities step by step, of log shares for whole policies.
-        sigma_decay: Factor of sigma per episode after the warm-up.
-        sigma_least: Sigma never falls below it.
-        baseline_decay: Of the moving average of rewards that is subtracted from them.
-        updates_per_step: Updates after an episode, per step of it.
-        whole_policies: Explore by varying whole policies (else step by step around the actor's output).
-        best_share: With whole policies: the share of episodes that vary the best policy so far (else the actor's).
-        free_groups: With whole policies: so many groups are varied at the least, while the first ones stay as in the
-            best policy so far; None: all are varied.
-        kept_episodes: How many episodes in a row leave the same groups.
-        candidates: With whole policies: variations per episode, of which the one that the critic values most is scored.
-        monte_carlo: The critic learns the episode's reward itself (else a bootstrapped target).
-        standardised: Rewards less the baseline are divided by the deviation of the rewards in the replay.
+        hidden: The sizes of the hidden layers of actor and critic.
+        actor_rate: The learning rate of the actor (Adam).
+        critic_rate: The learning rate of the critic (Adam).
+        gamma: The discount of later values.
+        tau: The share of the new weights in the target networks per update.
+        batch_size: The number of transitions per update.
+        replay_size: The number of transitions that the replay holds.
+        sigma: The deviation of the exploration noise, which is added to sparsities step by step, or to the logarithms
+            of shares of whole policies.
+        sigma_decay: The factor of sigma per episode after the warm-up.
+        sigma_least: The value that sigma never falls below.
+        baseline_decay: The decay of the moving average of rewards that is subtracted from them.
+        updates_per_step: The number of updates after an episode, per step of it.
+        whole_policies: Whether whole policies are varied, instead of the actor's output step by step.
+        best_share: The share of episodes that vary the best policy so far, and not the actor's, of whole policies.
+        free_groups: The least number of last groups that are varied in a whole policy, while the first ones stay as in
+            the best policy so far; None to vary all.
+        kept_episodes: The number of episodes in a row in which the same groups stay.
+        candidates: The number of varied whole policies per episode, of which the one that the critic values most is
+            scored.
+        monte_carlo: Whether the critic learns the episode's reward itself, instead of a bootstrapped target.
+        standardised: Whether rewards less the baseline are divided by the deviation of the rewards in the replay.
     """
 
     hidden: tuple[int, ...] = (300, 300)
@@ -69,4 +71,4 @@ PRESETS: dict[str, DDPGSettings] = {
         standardised=True,
     ),
 }
-"""Settings by name."""
+"""The settings by the name that `--settings` takes."""

@@ -1,4 +1,4 @@
-"""Threads of small computations."""
+"""The number of threads for small computations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Within it PyTorch computes in one thread: on small matrices several take longer, waiting for each other."""
+    """A context in which PyTorch computes in one thread, since several take longer on small matrices."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

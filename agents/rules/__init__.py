@@ -1,4 +1,4 @@
-"""Rules that an agent has to beat. They draw nothing, so one run says all."""
+"""Strategies by rules, which an agent has to beat. They draw nothing at random, so one run says all."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ RULES: dict[str, Callable[[], Rule]] = {
     "sensitivity": Sensitivity,
     "greedy": Greedy,
 }
-"""Rules by name."""
+"""The functions that make the rules, by name."""
 
 __all__ = ["RULES", "OnePolicy", "Rule"]

@@ -1,4 +1,4 @@
-"""Cut step by step, each time where it costs least accuracy for what it saves."""
+"""The greedy rule: cut step by step, each time where it costs least accuracy for what it saves."""
 
 from __future__ import annotations
 
@@ -21,20 +21,25 @@ class _Point:
 
 
 class Greedy(Rule):
-    """From the whole network to the budget in rounds, as NetAdapt (Yang et al. 2018) but without fine-tuning.
+    """Prunes the whole network to the budget in rounds, as NetAdapt (Yang et al. 2018) but without fine-tuning.
 
     A round tries to cut each group alone by as much as saves the round's share of what is still too much, scores all
     of these networks, and takes the one that loses least accuracy for what it saves. There are as many rounds as the
-    episodes allow: more episodes, smaller steps. What is left or too much at the end is one common factor's.
+    episodes allow, so that more episodes make smaller steps. At the end all groups are scaled by one common factor that
+    meets the budget.
     """
 
     def planned(self, problem: PruningProblem, episodes: int) -> int:
-        """See `Strategy`."""
+        """All `episodes` at the most, in as many rounds as they allow.
+
+        Raises:
+            UserError: There are too few episodes to cut each group once.
+        """
         check_enough("greedy", problem, episodes)
         return episodes
 
     def follow(self, problem: PruningProblem, episodes: int, score: Scores) -> None:
-        """See `Rule`."""
+        """Score the whole network, the cuts of each round, and at last the policy that the rounds lead to."""
         budgets = problem.budgets
         whole = problem.graph.full
         now = _Point(whole, score(whole), budgets.excess(whole))
@@ -57,9 +62,9 @@ class Greedy(Rule):
 
 
 def _cut(budgets: Budgets, kept_counts: KeptCounts, index: int, target: float) -> KeptCounts:
-    """`kept_counts` with the largest smaller keep of a group whose excess is down to `target`.
+    """`kept_counts` with the group `index` cut as little as brings the excess down to `target`.
 
-    Or else with its least one.
+    Where no cut of the group does, it is cut as far as it can be.
     """
     smaller = [choice for choice in budgets.choices[index] if choice < kept_counts[index]]
     cut = kept_counts.copy()

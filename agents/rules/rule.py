@@ -1,4 +1,4 @@
-"""Strategies that follow a rule: nothing is drawn, and nothing is known besides scores."""
+"""The base of strategies that follow a rule: they draw nothing at random and know nothing but scores."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from amc.utils.errors import UserError
 from envs import PruningProblem
 
 Choose = Callable[[PruningProblem], KeptCounts]
+"""A function that gives the kept counts `(groups,)` of a rule's policy for a pruning problem."""
 
 
 class Rule(Strategy):
@@ -20,29 +21,38 @@ class Rule(Strategy):
     def search(
         self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
     ) -> None:
-        """See `Strategy`."""
+        """Follow the rule from its beginning; policies of the past are looked up instead of scored.
+
+        Raises:
+            UserError: There are too few episodes for the rule.
+            ValueError: The past is of another search.
+        """
         del seed
         self.planned(problem, episodes)  # raises where they are too few
         self.follow(problem, episodes, Scores(problem, on_episode, past))
 
     @abstractmethod
     def follow(self, problem: PruningProblem, episodes: int, score: Scores) -> None:
-        """Score policies, `episodes` at the most; the last one is what the rule comes to."""
+        """Score policies, `episodes` at the most; the last one is the result of the rule."""
 
 
 class OnePolicy(Rule):
-    """A rule that knows its policy without scoring any other, see `agents.rules`."""
+    """A rule that knows its policy without scoring any other.
+
+    Args:
+        choose: Gives the policy for a pruning problem.
+    """
 
     def __init__(self, choose: Choose) -> None:
         self._choose = choose
 
     def planned(self, problem: PruningProblem, episodes: int) -> int:
-        """See `Strategy`: one, however many it may score."""
+        """One, however many policies may be scored."""
         del problem
         return min(episodes, 1)
 
     def follow(self, problem: PruningProblem, episodes: int, score: Scores) -> None:
-        """See `Rule`."""
+        """Score the one policy."""
         if episodes:
             score(self._choose(problem))
 

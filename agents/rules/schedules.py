@@ -1,4 +1,4 @@
-"""Rules that look at where a group is in the network: a share for each, scaled to the budget by one factor."""
+"""Rules that look at a group's place in the network: each group's share is scaled to the budget by one factor."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from amc.graph import Group, KeptCounts, PruningGraph
 from envs import PruningProblem
 
 STEEPEST = 0.5
-"""Share of the first (or last) group over that of the group at the other end."""
+"""The kept share of the group at one end of the network over that of the group at the other end."""
 DEEPER_SHARE = 1.5
-"""What the last stage but one keeps over what the stages before it do."""
+"""The kept share of the last stage but one over that of the stages before it."""
 
 
 def uniform(problem: PruningProblem) -> KeptCounts:
-    """The same share of every group."""
+    """Keep the same share of every group, within the budget; kept counts `(groups,)`."""
     return problem.budgets.scale(np.ones(len(problem.graph.groups)))
 
 
 def shallow(problem: PruningProblem) -> KeptCounts:
-    """Shares that rise from the first group to the last: the shallow layers are cut more (He et al. 2018, table 2)."""
+    """Keep shares that rise from the first group to the last: shallow layers are cut more (He et al. 2018, table 2)."""
     return problem.budgets.scale(np.linspace(STEEPEST, 1.0, len(problem.graph.groups)))
 
 
 def deep(problem: PruningProblem) -> KeptCounts:
-    """Shares that fall from the first group to the last: the deep layers are cut more (He et al. 2018, table 2)."""
+    """Keep shares that fall from the first group to the last: deep layers are cut more (He et al. 2018, table 2)."""
     return problem.budgets.scale(np.linspace(1.0, STEEPEST, len(problem.graph.groups)))
 
 
 def channel_pruning(problem: PruningProblem) -> KeptCounts:
-    """Fixed ratios by stage (He, Zhang, Sun 2017, section 4.1.2, for VGG-16).
+    """Keep fixed ratios by stage (He, Zhang, Sun 2017, section 4.1.2, for VGG-16).
 
     A stage is the groups with maps of one size. The last stage is whole, the one before it keeps 1.5 times the share of
     all earlier ones. Only where those can't be cut far enough for the budget, the last one is cut, too.
@@ -41,7 +41,7 @@ def channel_pruning(problem: PruningProblem) -> KeptCounts:
     top = 1.0 / ratios[~last].min() if (~last).any() else 0.0
 
     def kept_counts_at(level: NDArray[np.float64]) -> KeptCounts:
-        """First the last stage grows from nothing, up to level 1, then all others."""
+        """The kept counts at a level: the last stage grows from nothing up to level 1, then all others do."""
         return problem.budgets.nearest(np.where(last, np.minimum(level, 1.0), others * np.maximum(level - 1.0, 0.0)))
 
     return problem.budgets.fit(kept_counts_at, 1.0 + top)
@@ -57,6 +57,6 @@ def _ratios(graph: PruningGraph) -> NDArray[np.float64]:
 
 
 def _map_size(graph: PruningGraph, group: Group) -> int:
-    """Positions of the maps that a group's first producer makes; 0 for a linear layer."""
+    """The number of positions of the maps that a group's first producer makes; 0 for a linear layer."""
     layer = graph.layers[group.producers[0]]
     return layer.positions if layer.kernel else 0

@@ -1,4 +1,4 @@
-"""Per-layer sensitivity: what each group loses when it alone is cut."""
+"""The rule of per-layer sensitivity: the accuracy that is lost when each group alone is cut."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ from amc.graph import KeptCounts
 from envs import PruningProblem
 
 MOST_PROBES = 9
-"""Sparsities at which a group is measured at the most."""
+"""The largest number of sparsities at which a group is measured."""
 
 
 class Sensitivity(Rule):
-    """Measure the accuracy with each group alone cut to a few widths, then cut all to one common loss (Li et al. 2017).
+    """Measures the accuracy with each group alone cut to a few widths, and cuts all to a common loss (Li et al. 2017).
 
     Between the measured widths the loss is interpolated; it never falls where more is cut. The common loss is the
     smallest with which the network fits the budget.
     """
 
     def planned(self, problem: PruningProblem, episodes: int) -> int:
-        """See `Strategy`."""
+        """The measured widths of all groups, the whole network and the final policy together.
+
+        Raises:
+            UserError: There are too few episodes to measure each group once.
+        """
         return 2 + sum(map(len, _probes(problem, episodes)))
 
     def follow(self, problem: PruningProblem, episodes: int, score: Scores) -> None:
-        """See `Rule`."""
+        """Score the whole network, each group cut alone, and at last the policy of the common loss."""
         whole = score(problem.graph.full)
         lost = [
             _curve(choices, probes, whole - np.array(score.all([_alone(problem, index, keep) for keep in probes])))
@@ -49,7 +53,7 @@ class Sensitivity(Rule):
 
 
 def _probes(problem: PruningProblem, episodes: int) -> list[NDArray[np.int64]]:
-    """For each group the keeps at which it is measured, ascending: equally far apart, the least one among them."""
+    """For each group the kept counts at which it is measured, ascending and equally far apart from the least one on."""
     check_enough("sensitivity", problem, episodes)
     count = min(MOST_PROBES, (episodes - 2) // len(problem.graph.groups))
     places = (np.unique(np.rint(np.linspace(0, len(each) - 1, count + 1)))[:-1] for each in problem.budgets.choices)
@@ -63,6 +67,6 @@ def _alone(problem: PruningProblem, index: int, keep: int) -> KeptCounts:
 
 
 def _curve(choices: NDArray[np.int64], probes: NDArray[np.int64], losses: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The loss at every choice `(choices,)`, from those at the probes; 0 for the whole group."""
+    """The loss at every choice `(choices,)`, interpolated between the probes; 0 for the whole group."""
     monotone = np.maximum.accumulate(np.append(losses, 0.0)[::-1])[::-1]
     return np.interp(choices, np.append(probes, choices[-1]), monotone)

@@ -1,4 +1,4 @@
-"""One threshold on the importance of all channels, whatever group they are in."""
+"""The rule of a global threshold on the importance of all channels, whatever group they are in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from envs import PruningProblem
 
 
 def global_threshold(problem: PruningProblem) -> KeptCounts:
-    """Keep the units that are most important over all groups; as many as the budget allows."""
+    """Keep the units that are most important over all groups, as many as the budget allows; kept counts `(groups,)`."""
     graph = problem.graph
     group_of_unit = np.repeat(np.arange(len(graph.groups)), graph.full)
     ranked = group_of_unit[np.argsort(-comparable(graph, problem.importance), kind="stable")]
@@ -24,10 +24,10 @@ def global_threshold(problem: PruningProblem) -> KeptCounts:
 
 
 def comparable(graph: PruningGraph, importance: Importance) -> Importance:
-    """Importance `(graph.unit_count,)` over its mean in each group.
+    """The importance of each unit over the mean of its group, `(graph.unit_count,)`, comparable between groups.
 
-    That is how torch-pruning compares groups (DepGraph, Fang et al. 2023). Over the L2 norm (Molchanov et al. 2017,
-    equation 9) wide groups would look unimportant: their channels share one sum.
+    This is how torch-pruning compares groups (DepGraph, Fang et al. 2023). Over the L2 norm (Molchanov et al. 2017,
+    equation 9) wide groups would look unimportant, since their channels share one sum.
     """
     normalised = importance.copy()
     for group in graph.groups:

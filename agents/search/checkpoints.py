@@ -1,4 +1,4 @@
-"""Checkpoints while a search runs."""
+"""The writing of checkpoints while a search runs."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from agents.result import Episode, Past
 from amc.utils.errors import UserError
 
 LONGEST = 60.0
-"""Seconds of work that may be lost, or one episode where that takes longer."""
+"""Seconds after which a checkpoint is written at the latest, so that no more work than this can be lost."""
 
 
 class Checkpoints:
-    """Told of every episode, it notes what the strategy knows then, and writes it from time to time.
+    """A listener that remembers the state of the search after each episode, and writes it from time to time.
 
-    What was noted last can be written at any moment, also while the strategy is in the middle of something.
+    The remembered state is whole, and can be written at any moment, also while the strategy is at work on the next one.
 
     Args:
         folder: The run folder; None where nothing is written.
-        run: What the search is, as a JSON object.
-        state: What the strategy knows, asked for after each episode.
+        run: The description of the search that checkpoints hold, as a JSON object.
+        state: Gives what the strategy knows; it is called after each episode.
         every: Episodes after which a checkpoint is written at the latest.
-        past: How far the search has come.
-        seconds: Spent on that.
+        past: How far the search came before an interruption; empty for a new one.
+        seconds: Seconds that were spent before the interruption.
     """
 
     def __init__(
@@ -52,33 +52,33 @@ class Checkpoints:
 
     @property
     def seconds(self) -> float:
-        """Spent searching, before an interruption and since."""
+        """Seconds that were spent searching, before an interruption and since."""
         return self._seconds + time.perf_counter() - self._start
 
     @property
     def latest(self) -> Checkpoint:
-        """The search as it was noted last."""
+        """The checkpoint of the search after its last episode."""
         return Checkpoint({**self._run, "seconds": self.seconds}, self._past)
 
     def __call__(self, episode: Episode) -> None:
-        """Note one episode and the state after it."""
+        """Remember one episode and the state after it, and write a checkpoint if one is due."""
         self._past = Past((*self._past.episodes, episode), self._state())
         due = len(self._past.episodes) % self._every == 0 or time.perf_counter() - self._written > LONGEST
         if due:
             self.attempt()
 
     def attempt(self) -> None:
-        """Write as `write`; where that fails, as on a full disk, the search goes on, and is told so."""
+        """Write a checkpoint; where that fails, as on a full disk, a warning is printed and the search goes on."""
         try:
             self.write()
         except UserError as error:
             print(f"warning: no checkpoint was written: {error}", file=sys.stderr)
 
     def write(self) -> None:
-        """Write what was noted last, unless that is done.
+        """Write the latest checkpoint, unless it is written already.
 
         Raises:
-            UserError: it can't be written.
+            UserError: The folder can't be written to.
         """
         if self._folder is None or self._saved == len(self._past.episodes):
             return

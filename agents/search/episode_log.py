@@ -1,4 +1,4 @@
-"""All episodes of a search, and the best of them, noted while it runs."""
+"""The list of all episodes of a search, kept while it runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from agents.strategy import OnEpisode
 
 
 class EpisodeLog:
-    """Remembers every episode, those of the past included, and the best of them; passes each new one on."""
+    """A listener that remembers all episodes and the best of them, and passes each new one on to other listeners.
+
+    Attributes:
+        episodes: All episodes in order, those of the past included.
+        best: The best episode so far; None while none is within the budget.
+    """
 
     def __init__(self, *listeners: OnEpisode, past: Sequence[Episode] = ()) -> None:
         self.episodes = list(past)
@@ -17,7 +22,7 @@ class EpisodeLog:
         self._listeners = listeners
 
     def __call__(self, episode: Episode) -> None:
-        """Note one episode."""
+        """Add one episode."""
         self.episodes.append(episode)
         self.best = better(self.best, episode)
         for listener in self._listeners:

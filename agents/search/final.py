@@ -1,4 +1,4 @@
-"""The end of a search: the best policies scored on all reward images; then the test images are read, once."""
+"""The end of a search: the best policies are scored on all reward images, then the test images are read, once."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def final_result(
     zero_shot: bool = False,
     latency_model: LatencyModel | None = None,
 ) -> FinalResult:
-    """Choose among the best episodes by their reward on all reward images, and score beside it what it has to beat.
+    """The policy with the best reward on all reward images among the best episodes, and scores of what it has to beat.
 
     Args:
         stage: The last stage of the search.
         episodes: The policies that were scored in it.
-        original_accuracy: What the original network scores on the reward images.
+        original_accuracy: The score of the original network on the reward images.
         zero_shot: Whether the first episode is what a trained agent did before it learned; it is scored as well.
         latency_model: Measures latency, where the search knows it.
     """
@@ -55,7 +55,7 @@ def final_result(
 
 
 def score_on_test(task: Task, result: FinalResult) -> OnTest:
-    """Read the test images: the one time that it is done."""
+    """The scores on the test images, which are read here and nowhere else in a search."""
     return OnTest(
         original=task.accuracy(task.origin.model, task.splits.test),
         uniform=task.accuracy(result.uniform.network, task.splits.test),
@@ -73,7 +73,7 @@ def _uniform(task: Task, policy: KeptCounts) -> KeptCounts:
 
 
 def _costs(task: Task, kept_counts: KeptCounts) -> dict[str, CostReached]:
-    """Costs of the original network of `task` and of the one that keeps `kept_counts[g]` units of each group."""
+    """The costs of the original network of `task` and of the one that keeps `kept_counts[g]` units of each group."""
     reached = {}
     for kind, make in COSTS.items():
         cost = make(task.graph)
@@ -83,7 +83,7 @@ def _costs(task: Task, kept_counts: KeptCounts) -> dict[str, CostReached]:
 
 
 def as_searched(task: Task, episode: Episode) -> Scored:
-    """The policy of an episode with the very network that the search scored, for which it made no file."""
+    """The policy of an episode with the network that the search scored, made anew by the search's own recovery."""
     network, selection = task.compact(episode.kept_counts, task.options.search_recovery)
     return Scored(episode.kept_counts, network, selection, episode.outcome.accuracy)
 
@@ -96,7 +96,16 @@ def policy_file(
     seed: int,
     latency: LatencyReached | None = None,
 ) -> Policy:
-    """A found policy as it is written to `policy.json`."""
+    """The contents of `policy.json` for a policy that was found.
+
+    Args:
+        task: The task of the stage that found it.
+        found: The policy with its network and score.
+        original_accuracy: The score of the original network on the reward images.
+        invocation: How the search was asked for.
+        seed: The seed of the search.
+        latency: The measured latency; None where the search did not know it.
+    """
     return Policy(
         model=invocation.model,
         inputs=task.origin.graph.inputs,

@@ -1,4 +1,4 @@
-"""The choice among the best policies of a search: scored as they would be kept, on all reward images."""
+"""The choice among the best policies of a search, which are scored as they would be kept, on all reward images."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from amc.graph import KeptCounts
 from amc.task import Task
 
 FINALISTS = 5
-"""Policies of the search that are scored as they would be kept, on all reward images."""
+"""How many policies of a search are scored as they would be kept, on all reward images."""
 
 
 def choose(stage: Stage, episodes: Sequence[Episode], *others: Scored) -> Scored:
-    """The best by the reward on all reward images: of the best episodes, and of `others`, which were scored before."""
+    """The policy with the largest reward on all reward images, among the best episodes and `others`, scored before."""
     finalists = [*(scored(stage.task, kept_counts) for kept_counts in _finalists(stage, episodes)), *others]
     return max(finalists, key=lambda each: stage.problem.reward(each.kept_counts, each.reward_accuracy))
 

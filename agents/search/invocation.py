@@ -1,4 +1,4 @@
-"""How a search was asked for, as its files tell it."""
+"""The record in a search's files of how it was asked for."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from amc.task import Task
 from amc.utils.registry import name_of
 
 PYTHON = "python"
-"""The program of a search that no command began."""
+"""The name of the program in the files of a search that was begun from Python."""
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """How a search was asked for.
+    """The way in which a search was asked for, so that its files tell it.
 
     Attributes:
         model: The name of the network, as `amc.load_network` takes it.
         strategy: The name of the strategy.
-        program: The command that began it, `train` or `apply`.
-        words: The words of its command line.
-        arguments: All of its options by name, as later commands read them.
+        program: The command that began the search, `train` or `apply`, or `python`.
+        words: The arguments of its command line; none from Python.
+        arguments: All options of the search by name, as later commands read them.
     """
 
     model: str
@@ -33,7 +33,7 @@ class Invocation:
 
 
 def from_python(task: Task, strategy: object, reward: object = "error") -> Invocation:
-    """The invocation of a search that no command began, with what later commands need to know of it."""
+    """The invocation of a search that was begun from Python, with the options that later commands read."""
     splits, options = task.splits, task.options
     arguments = {
         "model": options.name,

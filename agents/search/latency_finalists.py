@@ -1,4 +1,4 @@
-"""The choice among the best policies where latency has a budget: what was predicted to fit is measured."""
+"""The choice among the best policies where latency has a budget: those that are predicted to fit are measured."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ from amc.latency.latency_model import LatencyModel
 from amc.task import Task
 
 TOLERANCE = 0.01
-"""By how much of the budget a measured latency may exceed it: as much as measurements differ."""
+"""The share of the budget by which a measured latency may exceed it: as much as measurements differ."""
 TRIES = 6
+"""How many networks are measured at the most before the best one is kept although it exceeds the budget."""
 
 
 def choose_measured(stage: Stage, episodes: Sequence[Episode], latency_model: LatencyModel, *others: Scored) -> Scored:
-    """The best as `choose` finds it, of policies that are measured to be within the latency budget.
+    """The policy with the largest reward, as `choose` finds it, whose measured latency is within the budget.
 
     Where the best one takes more than was predicted, the prediction is fitted again to all that was measured, the
     budget is tightened by what it is still off, and the best within that is measured in turn. Episodes that are over
-    it now are scaled down to it: a search looks where the prediction was too low, so what fits by chance is poor.
+    it now are scaled down to it: a search looks where the prediction was too low, so what fits by chance is poor. Where
+    no policy fits after a few tries, the last one is given back.
     """
     task = stage.task
     limit = latency_limit(task)
@@ -48,7 +50,7 @@ def choose_measured(stage: Stage, episodes: Sequence[Episode], latency_model: La
 
 
 def latency_reached(latency_model: LatencyModel, task: Task, kept_counts: KeptCounts) -> LatencyReached:
-    """The latency of the network with `kept_counts`, predicted by the task's budget where it has one, and measured."""
+    """The latency in ms of the network with `kept_counts` `(groups,)`, both predicted and measured."""
     limit = latency_limit(task)
     predict = limit.cost if limit else latency_model.cost(task.graph)
     return LatencyReached(
@@ -66,14 +68,14 @@ def latency_limit(task: Task) -> Limit | None:
 
 
 def with_latency(task: Task, milliseconds: float) -> tuple[str, ...]:
-    """The budgets of a task with another latency."""
+    """The budgets of a task, in which that of the latency is `milliseconds`."""
     return tuple(
         f"{LATENCY}={milliseconds:.9f}ms" if limit.kind == LATENCY else limit.asked for limit in task.budgets.limits
     )
 
 
 def _within(task: Task, episode: Episode) -> Episode:
-    """The episode, of which only the policy counts, with its keeps scaled down to the task's budgets."""
+    """The episode with its policy scaled down to the task's budgets; its other numbers are left as they are."""
     if task.budgets.allows(episode.kept_counts):
         return episode
     return dataclasses.replace(episode, kept_counts=task.budgets.scale(episode.kept_counts / task.graph.full))

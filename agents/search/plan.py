@@ -1,4 +1,4 @@
-"""What is decided on before a search begins: how many policies, by which strategy, in which stages."""
+"""The plan that a search follows: how many policies it scores, by which strategy, in which stages."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ Limits = tuple[str, ...]
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """How a search goes about finding the policy of a task.
+    """The plan by which a search finds the policy of a task.
 
     Attributes:
         strategy: Makes the strategy of a stage for its pruning problem.
-        episodes: Policies that are scored at the most, in all stages together.
-        seed: Equal seeds give equal searches.
-        reward: What is maximised, as `envs.rewards.find_reward` takes it.
-        observation: What an agent sees, as `envs.observations.find_observation` takes it.
+        episodes: The number of policies that are scored at the most, in all stages together.
+        seed: The seed of everything that is drawn; equal seeds give equal searches.
+        reward: The reward that is maximised, as `envs.rewards.find_reward` takes it.
+        observation: The observation set, which says what an agent sees, as `envs.observations.find_observation` takes
+            it.
         stages: Budgets of the stages before the last one, whose budgets are the task's.
         tune_steps: Steps of training between two stages, 128 images each.
         zero_shot: Whether the first policy is what a trained agent does before it learns on this network.
-        make_engine: Makes what scores policies.
+        make_engine: Makes the engine that scores policies, in this process, in several, or on a cluster.
     """
 
     strategy: Callable[[PruningProblem], Strategy]

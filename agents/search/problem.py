@@ -19,10 +19,17 @@ def make_problem(
     observation: str | MakeObservation = "scale_free",
     latency: CostFunction | None = None,
 ) -> PruningProblem:
-    """The pruning problem of a task whose policies `scorer` scores; `latency` in ms for rewards that weigh it.
+    """The pruning problem of a task.
+
+    Args:
+        task: The network, its images and its budgets.
+        scorer: Scores the policies.
+        reward: The reward that is maximised, as `envs.rewards.find_reward` takes it.
+        observation: The observation set, as `envs.observations.find_observation` takes it.
+        latency: The latency in ms of kept counts, for rewards that weigh it.
 
     Raises:
-        UserError: an unknown reward or observation set, or a reward that does not go with the task's budgets.
+        UserError: An unknown reward or observation set, or a reward that does not go with the task's budgets.
     """
     asked, name = find_reward(reward), name_of(reward)
     if asked.needs_budget and not task.budgets.limits:

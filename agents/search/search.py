@@ -1,4 +1,4 @@
-"""The one call that searches."""
+"""The search of Python users, with defaults for all that most need not choose."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def search(
     an agent sees) is decided by a `SearchPlan`, which `SearchRun` takes.
 
     Args:
-        task: What is pruned, and to which budgets.
+        task: The network that is pruned, with its images and budgets.
         episodes: How many policies are scored at the most.
-        seed: Equal seeds give equal searches.
+        seed: The seed of everything that is drawn; equal seeds give equal searches.
         strategy: How policies are found, as `agents.strategies.make_strategy` takes it.
         reward: What is maximised, as `envs.rewards.find_reward` takes it.
-        on_episode: Told of every policy that is scored.
+        on_episode: Called with every policy that is scored.
         folder: A new folder, to which all is written as it is found; None to write nothing (`SearchResult.save`).
 
     Raises:

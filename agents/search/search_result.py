@@ -1,4 +1,4 @@
-"""What a search gives back, and the files that it is saved as."""
+"""The result of a search, and the files that it is saved as."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from amc.utils.files import write_json
 
 @dataclass(frozen=True, eq=False)
 class SearchResult:
-    """What a search came to.
+    """The result of a search: the policy that is kept, its network, and all numbers on the way to it.
 
     Attributes:
         best: The best policy as the search scored it.
         episodes: All policies that were scored, in order.
-        final: The policy that is kept, chosen among the best, and what it has to beat.
-        on_test: What the networks score on the test images, which are read once.
-        policy: The policy that is kept, as a file holds it.
+        final: The policy that is kept, chosen among the best, and the ones that it has to beat.
+        on_test: The scores of these networks on the test images, which are read once.
+        policy: The policy that is kept, as `policy.json` holds it.
         agent: The trained agent; None where the strategy has none.
         graph: The analysis of the original network.
-        checkpoint: The search as `--resume` would take it up, with a description of it.
-        latencies: Predicted and measured latency in ms of every network that was measured.
+        checkpoint: The last checkpoint, from which `--resume` would go on, with a description of the search.
+        latencies: The predicted and the measured latency in ms of every network that was measured.
         search_seconds: Seconds that were spent searching.
         wall_seconds: Seconds that everything took.
         interrupted: Whether the user ended the search before its time.
@@ -96,7 +96,7 @@ class SearchResult:
 
 
 def board_of(folder: Path, graph: PruningGraph, run: Mapping[str, Any], past: Sequence[Episode] = ()) -> Board:
-    """The TensorBoard events of a search in its folder, from the description that its checkpoints hold."""
+    """The TensorBoard events of a search in its folder, made from the description `run` that its checkpoints hold."""
     return Board(folder, graph, run["whole"], run["asked"], past, metric=run["metric"], uniform=run["uniform"])
 
 

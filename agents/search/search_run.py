@@ -43,14 +43,14 @@ class SearchRun:
     """A search over one task, which writes what it finds into a folder as soon as it is known.
 
     Attributes:
-        task: What is pruned, and to which budgets.
-        plan: How the search goes about it.
-        invocation: How it was asked for, as its files tell it.
+        task: The network that is pruned, with its images and budgets.
+        plan: The strategy, the number of episodes and the stages.
+        invocation: How the search was asked for, as its files tell it.
         folder: The run folder; None where nothing is written.
-        original_accuracy: What the original scores on all reward images; None where that is still to be found out.
-        latency_model: Predicts and measures latency, where the search knows it.
-        past: What was found before an interruption.
-        seconds_before: Seconds that were spent on that.
+        original_accuracy: The score of the original on all reward images; None for the search to work it out.
+        latency_model: Predicts and measures latency; None where the search does not know it.
+        past: The past of the search before an interruption; empty for a new one.
+        seconds_before: Seconds that were spent before the interruption.
         checkpoint_every: Episodes after which a checkpoint is written at the latest.
         inputs: Files that the search starts from, by the names of their copies beside the checkpoints.
         quiet: Whether no progress is shown.
@@ -77,11 +77,11 @@ class SearchRun:
         policy within the budget, and the result says so.
 
         Args:
-            on_episode: Told of every policy that is scored.
+            on_episode: Called with every policy that is scored.
 
         Raises:
             UserError: A plan that does not fit the task, or a network whose result could not be written and loaded.
-            KeyboardInterrupt: The user ended it before there was a policy within the budget.
+            KeyboardInterrupt: The user ended the search before there was a policy within the budget.
         """
         with Stages(self.task, self.plan, self.folder, latency_of=self._latency_of, quiet=self.quiet) as stages:
             if not self.past.episodes:
@@ -113,8 +113,8 @@ class SearchRun:
         """All episodes, those of the past included, and whether the user ended the search before its time.
 
         Raises:
-            KeyboardInterrupt: the user ended it before there was a policy within the budget.
-            DeviceLostError: the device whose latency counts is gone.
+            KeyboardInterrupt: The user ended the search before there was a policy within the budget.
+            DeviceLostError: The device whose latency counts is gone.
         """
         past, task = self.past.episodes, self.task
         whole = macs(task.graph)(task.graph.full)
@@ -138,7 +138,7 @@ class SearchRun:
         return log, False
 
     def _keep_inputs(self) -> None:
-        """Copy beside the checkpoints what the search needs to go on: it may be gone by then."""
+        """Copy the files that the search needs to be resumed beside its checkpoints, since they may be gone by then."""
         if self.folder is None:
             return
         for name, source in self.inputs.items():
@@ -147,7 +147,7 @@ class SearchRun:
             self.latency_model.save(self.folder / CHECKPOINT_FOLDER)
 
     def _result(self, stage: Stage, log: EpisodeLog, checkpoints: Checkpoints, *, interrupted: bool) -> SearchResult:
-        """Make what is kept, and write it as soon as it is known."""
+        """Make the network that is kept, and write each part of the result as soon as it is known."""
         seconds, task = checkpoints.seconds, self.task
         episodes = [episode for episode in log.episodes if episode.stage == stage.number]
         original = self.original_accuracy
@@ -181,7 +181,7 @@ class SearchRun:
         )
 
     def _description(self, stages: Stages) -> dict[str, Any]:
-        """What a checkpoint says of the search."""
+        """The description of the search that its checkpoints hold, as a JSON object."""
         task, asked = self.task, self.invocation
         uniform = task.budgets.scale(np.ones(len(task.graph.groups))).tolist() if task.budgets.limits else []
         whole: dict[str, float] = {kind: make(task.graph)(task.graph.full) for kind, make in COSTS.items()}

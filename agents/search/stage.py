@@ -1,4 +1,4 @@
-"""One stage of a search: what it prunes, what scores its policies and what chooses them."""
+"""One stage of a search: its task, its scorer and its strategy."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from envs import PruningProblem
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """One stage of a search.
+    """One stage of a search, which finds the policy for one of the budgets on the way.
 
     Attributes:
-        number: Its place among the stages, from 0.
-        task: What it prunes, with its own budgets.
-        scorer: Scores its policies; it is closed when the next stage begins.
-        problem: The pruning problem that its strategy decides on.
-        strategy: Finds its policies.
+        number: The place of the stage among all, from 0.
+        task: The network that is pruned, with the budgets of the stage.
+        scorer: Scores the policies of the stage; it is closed when the next stage begins.
+        problem: The pruning problem that the strategy decides on.
+        strategy: Finds the policies of the stage.
     """
 
     number: int
@@ -30,7 +30,7 @@ class Stage:
 
     @property
     def scores_what_is_kept(self) -> bool:
-        """Whether its scores are those of the networks that would be kept: in float32, on all reward images."""
+        """Whether the search scores networks just as they would be kept: in float32, on all reward images."""
         options = self.task.options
         same = options.recovery == options.search_recovery and self.task.search_images is self.task.splits.reward
         return same and self.scorer.candidates.is_exact

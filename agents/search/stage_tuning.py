@@ -1,4 +1,4 @@
-"""A little training between two stages of a search."""
+"""The short training between two stages of a search."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ LEARNING_RATE = 0.02
 WEIGHT_DECAY = 5e-4
 TEMPERATURE = 4.0
 SOFT = 0.9
-"""Share of the original network's outputs in the loss."""
+"""The share that the original network's outputs have in the loss."""
 
 
 def tune(network: nn.Module, task: Task, steps: int, seed: int) -> None:
     """Train a compact network of `task` on the training images, in place; it ends in evaluation mode.
 
-    It learns from the outputs of the original network, too.
+    The network learns from the outputs of the original network, too.
 
     Args:
         network: A classifier.
-        task: Where its images are.
-        steps: Batches of 128 images: a part of an epoch, or several.
-        seed: Of the order of the images, and of which there are where it is a part.
+        task: The task that the network was pruned in, which has the images and the original network.
+        steps: The number of batches of 128 images: a part of an epoch, or several epochs.
+        seed: The seed of the order of the images, and of the choice of images for a part of an epoch.
 
     Raises:
-        UserError: the loss is no longer finite, or it is no classifier.
+        UserError: The loss is no longer finite, or the network is no classifier.
     """
     torch.manual_seed(seed)  # of dropout
     images = task.splits.train

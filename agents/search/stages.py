@@ -37,25 +37,26 @@ KEPT_COUNTS, NETWORK = "keeps", "network."
 
 
 class Stages:
-    """One search after the other, each with a strategy of its own.
+    """The stages of a search one after the other, each with a strategy of its own.
 
-    A context manager: the scorer of the stage that is under way is closed when it is left. What a stage starts from is
-    kept beside the checkpoints, where there is a folder, so that a run which goes on does not train again.
+    This is a context manager, which closes the scorer of the current stage when it is left. The network that a stage
+    starts from is written beside the checkpoints, where there is a folder, so that a resumed run does not train again.
 
     Args:
         task: The task of the original network, at the budgets of the last stage.
-        plan: How the search goes about it; each stage gets the same share of the episodes, later ones what is left.
-        folder: The run folder; None where nothing is kept.
-        latency_of: Makes what tells the latency in ms of kept counts of a graph, where the search knows it.
-        quiet: Whether nothing is said of a stage's end.
+        plan: The plan of the search; each stage gets the same share of the episodes, later ones the remainder.
+        folder: The run folder; None where nothing is written.
+        latency_of: Makes the function that gives the latency in ms of kept counts of a graph, where the search knows
+            it.
+        quiet: Whether nothing is printed at a stage's end.
 
     Attributes:
         budgets: The budgets of each stage.
-        current: The stage that is under way.
+        current: The stage that is being searched.
         planned: How many policies are scored in all stages.
 
     Raises:
-        UserError: fewer episodes than stages, too few for the strategy, or a reward that does not go with the budgets.
+        UserError: Fewer episodes than stages, too few for the strategy, or a reward that does not go with the budgets.
     """
 
     def __init__(
@@ -92,9 +93,9 @@ class Stages:
         self.current.scorer.close()
 
     def search(self, on_episode: OnEpisode, past: Past) -> None:
-        """Score policies, those of `past` included, until the last stage is over.
+        """Search all stages to the end, or what is left of them after `past`.
 
-        `on_episode` is told of all of them as of one search, with their stages.
+        `on_episode` is called with every newly scored policy; its index counts through all stages.
         """
         episodes = list(past.episodes)
 
@@ -115,7 +116,7 @@ class Stages:
                 self.current.strategy.search(self.current.problem, share, self._plan.seed, told, own)
 
     def state(self) -> dict[str, Tensor]:
-        """What the strategy of the stage that is under way knows."""
+        """The state of the current stage's strategy, as tensors by name, for a checkpoint."""
         return self.current.strategy.state()
 
     def _entered(self, number: int, task: Task) -> Stage:
@@ -133,7 +134,7 @@ class Stages:
         self.current = self._entered(number, before.task.next_stage(network, kept_counts, self.budgets[number]))
 
     def _start(self, path: Path | None, episodes: Sequence[Episode]) -> tuple[nn.Module, KeptCounts]:
-        """The network that the next stage starts from, which is kept in `path`."""
+        """The network that the next stage starts from, which is written to `path`, and its kept counts."""
         stage, plan = self.current, self._plan
         best = choose(stage, episodes)
         if not self._quiet:
@@ -160,7 +161,7 @@ class Stages:
 
 
 def _within(past: Past, stage: int) -> Past:
-    """What the search of one stage, the last one that was begun or a later one, knows of its own past."""
+    """The part of a search's past that belongs to one stage, the last one that was begun or a later one."""
     own = [episode for episode in past.episodes if episode.stage == stage]
     episodes = (dataclasses.replace(episode, index=index, stage=0) for index, episode in enumerate(own))
     return Past(tuple(episodes), past.state) if own else Past()

@@ -1,4 +1,4 @@
-"""The numbers of a finished search, by name."""
+"""The numbers of a finished search by the names that they have in `summary.json`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agents.search.plan import Limits
 
 
 def of_stages(budgets: Sequence[Limits], episodes: Sequence[Episode]) -> list[dict[str, Any]]:
-    """What each stage of a search came to, as the search scored it; all of them must have scored policies."""
+    """The best policy of each stage in numbers, as the search scored it; every stage must have scored policies."""
     found = []
     for number, limits in enumerate(budgets):
         own = [episode for episode in episodes if episode.stage == number]
@@ -33,7 +33,7 @@ def of_stages(budgets: Sequence[Limits], episodes: Sequence[Episode]) -> list[di
 
 
 def summarise(result: FinalResult, on_test: OnTest, episodes: Sequence[Episode], seconds: float) -> dict[str, Any]:
-    """Everything that a search prints; accuracies in [0, 1], `seconds` spent searching."""
+    """The results of a search by name, with accuracies in [0, 1]; `seconds` were spent searching."""
     summary = {
         "original_accuracy": result.original_accuracy,
         "uniform_accuracy": result.uniform.reward_accuracy,

@@ -1,4 +1,4 @@
-"""What all entry points share: the command line is read, mistakes are told in one line."""
+"""The frame of every entry point: it reads the command line and prints a user's mistakes in one line."""
 
 import contextlib
 import io
@@ -16,7 +16,8 @@ from scripts.command.signals import INTERRUPTED, raised
 
 Arguments = TypeVar("Arguments")
 
-MISTAKE = 2  # exit status
+MISTAKE = 2
+"""Exit status after a user's mistake."""
 
 ANSI_CODE = re.compile(r"\x1b\[[0-9;]*m")
 RULE = re.compile(r"[-─╰╯]+")
@@ -29,9 +30,9 @@ def run(work: Callable[[Arguments], None], arguments: type[Arguments], argv: Seq
     `UserError`, with status 130 if the user interrupts, with 128 and the signal's number after SIGTERM or SIGHUP.
 
     Args:
-        work: what the entry point does.
-        arguments: the dataclass that `work` takes; each field's docstring is its help.
-        argv: the words after the program's name; None for those of this process.
+        work: What the entry point does.
+        arguments: The dataclass that `work` takes; each field's docstring is its help.
+        argv: The command-line arguments after the program's name; None for those of this process.
     """
     try:
         with raised():
@@ -45,10 +46,10 @@ def run(work: Callable[[Arguments], None], arguments: type[Arguments], argv: Seq
 
 
 def parse(arguments: type[Arguments], argv: Sequence[str] | None) -> Arguments:
-    """Read a dataclass of arguments from words, by default those of this process.
+    """The dataclass `arguments` with the values that `argv` gives; None for the command line of this process.
 
     Raises:
-        UserError: words that it does not have, in one line.
+        UserError: Options that it does not have or values that they do not take, in one line.
     """
     printed = io.StringIO()
     try:
@@ -61,9 +62,9 @@ def parse(arguments: type[Arguments], argv: Sequence[str] | None) -> Arguments:
 
 
 def _condensed(box: str) -> str:
-    """One line from the box that tyro prints: its first section, and the option it suggests.
+    """One line made from the box that tyro prints: its first section, and the option that it suggests.
 
-    A title, perhaps a rule below it, then sections with rules in between; drawn with lines where
+    The box has a title, perhaps a rule below it, then sections with rules in between. They are drawn with lines where
     the terminal has them, else with hyphens.
     """
     rows = [line.strip("│ ") for line in ANSI_CODE.sub("", box).splitlines()[1:]]

@@ -20,13 +20,18 @@ BATCH = 250
 
 
 class Score(NamedTuple):
-    """A score, and for top1 and top5 whether each image was answered right, `(images,)` bool."""
+    """A score, in [0, 1] for accuracies, and for top1 and top5 whether each image was answered right.
+
+    Attributes:
+        value: The value of the metric.
+        right: Whether each image was answered right, `(images,)` bool; None for metrics other than top1 and top5.
+    """
 
     value: float
     right: Tensor | None
 
     def drop_to(self, other: Score) -> Drop | None:
-        """By how much another network scores less, in [-1, 1]; None for metrics other than top1 and top5."""
+        """How much less another network scores, in [-1, 1], with its interval; None for other metrics."""
         if self.right is None or other.right is None:
             return None
         return paired_drop(self.right, other.right)
@@ -34,12 +39,12 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Scoring:
-    """How networks are scored.
+    """Scores networks of one architecture, pruned or not, on a device.
 
     Attributes:
-        metric: As `--metric` names it.
+        metric: The metric, by the name that `--metric` takes.
         example: An input `(1, ...)` on the device.
-        device: Where networks are.
+        device: The device that the networks are on.
     """
 
     metric: str
@@ -47,11 +52,11 @@ class Scoring:
     device: torch.device
 
     def ready(self, network: nn.Module) -> nn.Module:
-        """A copy for fast inference."""
+        """A copy of a network in the form that is fastest for inference."""
         return for_inference(network, trace_graph(network, self.example))
 
     def __call__(self, network: nn.Module, images: Images) -> Score:
-        """The score on all images."""
+        """The score of a network on all images."""
         batches = moved(images.batches(BATCH), self.device)
         metric = find_metric(self.metric)
         k = top_k(metric)
@@ -61,5 +66,5 @@ class Scoring:
         return Score(int(right.sum()) / len(right), right)
 
     def shown(self, value: float) -> str:
-        """A score as it is printed."""
+        """A score as it is printed, in percent for accuracies."""
         return number_format.score(self.metric, value)

@@ -1,4 +1,4 @@
-"""What a fine-tuning comes to: the original, the pruned and the tuned network side by side."""
+"""The result of a fine-tuning: the original, the pruned and the tuned network side by side."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ ORIGINAL, PRUNED, TUNED = "original", "pruned", "tuned"
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Scores by network.
+    """The scores of the original, the pruned and the tuned network, by name.
 
     Attributes:
-        reward: On the reward images.
-        test: On the test images.
+        reward: Scores on the reward images.
+        test: Scores on the test images.
     """
 
     reward: Mapping[str, float]
@@ -31,11 +31,11 @@ class Comparison:
 
     @property
     def drops(self) -> dict[str, Drop | None]:
-        """What the others lose against the original on the test images."""
+        """What the pruned and the tuned network lose against the original on the test images, by name."""
         return {name: self.test[ORIGINAL].drop_to(self.test[name]) for name in (PRUNED, TUNED)}
 
     def summary(self) -> dict[str, Any]:
-        """As `summary.json` holds it."""
+        """The numbers of the comparison by the names that they have in `summary.json`."""
         return {
             **{f"{name}_accuracy": value for name, value in self.reward.items()},
             **{f"test_accuracy_{name}": score.value for name, score in self.test.items()},
@@ -43,7 +43,7 @@ class Comparison:
         }
 
     def print(self, scoring: Scoring) -> None:
-        """Print it as a table."""
+        """Print a table with one row for each network."""
         rows = []
         for name, score in self.test.items():
             drop = self.drops.get(name)
@@ -61,9 +61,15 @@ def compare(
     tuned: nn.Module,
     reward: tuple[float, float, float],
 ) -> Comparison:
-    """Score the networks on the test images: the one time that they are read.
+    """Score the three networks on the test images, which is the one time that these are read.
 
-    `reward` has the scores of the three on the reward images, which are known.
+    Args:
+        scoring: The metric, and where the networks are.
+        splits: The images.
+        original: The network before pruning.
+        pruned: The compact network before fine-tuning.
+        tuned: The compact network after fine-tuning.
+        reward: The known scores of the three on the reward images, in this order.
     """
     networks = {ORIGINAL: original, PRUNED: pruned, TUNED: tuned}
     return Comparison(

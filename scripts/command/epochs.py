@@ -1,4 +1,4 @@
-"""A training, epoch by epoch: the best network is kept, and everything is written down to go on from."""
+"""A training that keeps its best epoch, and writes checkpoints from which it can be resumed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TRAINING, BEST = "training.", "best."
 
 @dataclass(frozen=True)
 class Epoch:
-    """Mean loss of an epoch, and the score on the reward images after it."""
+    """The mean loss of an epoch, and the score on the reward images after it."""
 
     loss: float
     score: float
@@ -41,10 +41,10 @@ class Past:
     """How far a training has come.
 
     Attributes:
-        before: Score of the network before it, on the reward images; 0 where that is not the one to beat.
-        epochs: Those that are over.
-        training: State of the training; empty at its beginning.
-        best: Tensors of the network with the best score so far, by name.
+        before: The score of the untrained network on the reward images; 0 where that is not the one to beat.
+        epochs: The epochs that are over.
+        training: The state of the training; empty at its beginning.
+        best: The tensors of the network with the best score so far, by name.
     """
 
     before: float
@@ -54,20 +54,24 @@ class Past:
 
     @property
     def best_score(self) -> float:
-        """That of `best`."""
+        """The score of the network that `best` holds."""
         return max([self.before, *(epoch.score for epoch in self.epochs)])
 
 
 @dataclass(frozen=True)
 class _Progress:
-    """What a checkpoint of a training says in JSON of how far it has come."""
+    """How far a training has come, as its checkpoint holds it in JSON."""
 
     before: float
     epochs: tuple[Epoch, ...]
 
 
 def latest_tuning(folder: Path) -> tuple[Snapshot[Past], tuple[str, ...]]:
-    """The newest whole checkpoint in `folder`, as `amc.artifacts.snapshots.latest_snapshot`."""
+    """The newest whole checkpoint of a training in `folder`, and what is wrong with newer ones, a line each.
+
+    Raises:
+        UserError: There is none, or all are damaged.
+    """
     return latest_snapshot(folder, UNIT, _past)
 
 
@@ -77,17 +81,17 @@ def _past(run: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Past:
 
 
 class Tuning:
-    """Trains a network to the end and keeps the best of it.
+    """Trains a network to the last epoch and keeps the best one, with events and checkpoints in a run folder.
 
     Args:
         folder: The run folder, for events and checkpoints.
-        run: What the run is, as a JSON object.
-        network: The network that is trained; it is that of `training`.
-        training: Its training, at its beginning.
-        scoring: How it is scored.
-        images: On what: the reward images.
-        past: How far an earlier stretch has come, or a beginning.
-        seconds: Spent on that.
+        run: The description of the run that its checkpoints hold, as a JSON object.
+        network: The network that is trained, which `training` trains.
+        training: The training of it, at its beginning.
+        scoring: Scores the network after each epoch.
+        images: The reward images, on which it is scored.
+        past: How far the training came before an interruption; no epochs for a new one.
+        seconds: Seconds that were spent before the interruption.
 
     Attributes:
         past: How far it has come: the whole epochs, and the best network of them.
@@ -120,14 +124,14 @@ class Tuning:
 
     @property
     def seconds(self) -> float:
-        """Spent before an interruption and since."""
+        """Seconds that were spent before an interruption and since."""
         return self._seconds + time.perf_counter() - self._start
 
     def finish(self, epochs: int, bar: TrainingBar) -> Past:
-        """Take what is left of `epochs` epochs; the network is then the best one.
+        """Train for what is left of `epochs` epochs, and put the best weights into the network.
 
         Raises:
-            UserError: as `Training.rest_of_epoch`.
+            UserError: The loss is no longer finite, or the network is no classifier.
         """
         training = self._training
         while training.epoch < epochs:
@@ -143,10 +147,10 @@ class Tuning:
         return self.past
 
     def close(self, summary: Mapping[str, Any]) -> None:
-        """Write the summary into the events, as their end.
+        """Write the summary into the TensorBoard events, and end them.
 
         Raises:
-            UserError: some events could not be written.
+            UserError: Some events could not be written.
         """
         text = f"```json\n{json.dumps(summary, indent=2)}\n```"
         self._events.close(lambda: self._events.writer.add_text("summary", text, self._training.steps))
@@ -171,7 +175,7 @@ class Tuning:
         return f"loss {loss:.3f}, best on reward images {self._scoring.shown(self.past.best_score)}"
 
     def _checkpoint(self) -> None:
-        """Write one; where that fails, as on a full disk, the training goes on, and it is told so."""
+        """Write a checkpoint; where that fails, as on a full disk, a warning is printed and the training goes on."""
         past = self.past
         run = {**self._run, "before": past.before, "epochs": list(map(asdict, past.epochs)), "seconds": self.seconds}
         tensors = {f"{TRAINING}{name}": tensor for name, tensor in self._training.state().items()}
@@ -184,5 +188,5 @@ class Tuning:
 
 
 def cloned(network: nn.Module) -> dict[str, Tensor]:
-    """Copies of all tensors that a network stores."""
+    """Copies of all tensors that a network stores, by name."""
     return {name: tensor.clone() for name, tensor in stored_tensors(network).items()}

@@ -1,4 +1,4 @@
-"""What a finished run tells later commands: its arguments, and its compact network."""
+"""The arguments and the compact network of a finished run, for the commands that start from one."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from scripts.options.cli_arguments import options_of, replaced
 from scripts.options.network_and_images import NetworkOptions, not_imported
 
 AUTO = "auto"
-"""Stands for what the run recorded, where an option has another default in a search."""
+"""The value of an option that stands for what the run recorded, where a search has another default."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class RecordedArguments:
-    """Arguments of a run that later commands take over; summaries of earlier versions lack those with a default."""
+    """The arguments of a run that later commands take over; summaries of earlier versions lack those with a default."""
 
     model: str
     weights: str
@@ -45,16 +45,16 @@ class RecordedArguments:
 
 @dataclass(frozen=True)
 class _WithArguments:
-    """What summaries, and checkpoints of searches, have in common."""
+    """The part that summaries have in common with checkpoints of searches."""
 
     arguments: RecordedArguments
 
 
 def recorded_arguments(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
-    """The arguments of the run in `run_dir`, which has found a policy; it may not have been finished.
+    """The arguments, by name, of the run in `run_dir`, which has found a policy and may have been interrupted since.
 
     Raises:
-        UserError: no such run, a damaged file, or another network than the one that is `asked` for.
+        UserError: No such run, a damaged file, or another network than the one that is `asked` for.
     """
     model = read_policy(run_dir / POLICY_FILE).model
     if asked.model not in (AUTO, model) and not is_user_function(model):
@@ -69,10 +69,10 @@ def recorded_arguments(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
 
 
 def without_weights(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
-    """As `recorded_arguments`, with no weights to load: the compact network's are in the folder.
+    """The arguments of a run, with no weights of the original to load, since the compact network has its own.
 
     Raises:
-        UserError: as there, or --weights is given.
+        UserError: What `recorded_arguments` raises, or --weights is given.
     """
     if asked.weights != NetworkOptions.weights:
         raise UserError(f"the compact network in {run_dir} has weights of its own; leave --weights out")
@@ -80,10 +80,10 @@ def without_weights(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
 
 
 def filled(options: T, recorded: Mapping[str, Any]) -> T:
-    """The options with what a run recorded, else a search's defaults, wherever nothing was given.
+    """The options, filled in with what a run recorded, else with a search's defaults, wherever nothing was given.
 
     Raises:
-        UserError: a user's function that only the run names.
+        UserError: The run recorded a user's function, which has to be given again.
     """
     changes = {}
     for name, value, default in options_of(options):
@@ -98,7 +98,7 @@ def compact_network(run_dir: Path, original: Network) -> nn.Module:
     """The compact network of a run on `original`, in evaluation mode.
 
     Raises:
-        UserError: files that are missing or damaged, or another original.
+        UserError: Files that are missing or damaged, or another original.
     """
     policy = read_policy(run_dir / POLICY_FILE)
     return load(run_dir, original.model if is_user_function(policy.model) else None)

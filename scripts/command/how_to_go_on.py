@@ -1,4 +1,4 @@
-"""What is said when a run ends before its end: what is there, what is missing, and how to go on."""
+"""The message of a run that is stopped early: which files are there, which are missing, and how to resume it."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from scripts.command.signals import INTERRUPTED
 OF_EVERY_RUN = (WEIGHTS_FILE, POLICY_FILE, SUMMARY_FILE)
 OF_SEARCHES = (*OF_EVERY_RUN, REPORT_FILE)
 RESULTS = {"train": OF_SEARCHES, "apply": OF_SEARCHES, "finetune": OF_EVERY_RUN}
-"""Files that a run of each program ends with; searches of an agent also with its file."""
+"""The files that a finished run of each program has; searches by an agent have its file as well."""
 
 
 @contextlib.contextmanager
 def told(program: str, folder: Path, resume_command: str, *, quiet: bool) -> Iterator[None]:
-    """Whatever ends the work within is told with how to go on, where there is something to go on with.
+    """Whatever stops the work in this context is reported with the command that resumes it, if there is a checkpoint.
 
     Args:
-        program: What runs.
+        program: The program that does the work.
         folder: Its run folder, in which it writes a checkpoint before it computes anything that is worth keeping.
-        resume_command: What goes on with it.
+        resume_command: The command that resumes it.
         quiet: Whether nothing but mistakes is printed.
 
     Raises:
-        UserError: one from within, with what is there, what is missing and how to go on where the work was begun.
+        UserError: The work raised it; its message gains what is there, what is missing and how to resume.
     """
     snapshots, results = snapshot_names(folder), _results(folder)
 
@@ -67,7 +67,7 @@ def told(program: str, folder: Path, resume_command: str, *, quiet: bool) -> Ite
 
 
 def _results(folder: Path) -> dict[str, Any]:
-    """What tells the results in a folder from those that replace them, by name."""
+    """An identity of each result file in a folder, by name, which changes when the file is replaced."""
     paths = [folder / name for name in (*OF_SEARCHES, AGENT_FILE)]
     return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths if path.is_file()}
 

@@ -1,4 +1,4 @@
-"""The straight line of a search command: options, network, images, one call, tables."""
+"""The work of a search command: it loads network and images, calls the search, and prints the tables."""
 
 from __future__ import annotations
 
@@ -44,16 +44,18 @@ class Job:
     """A search that a command asks for.
 
     Attributes:
-        session: Its folder, and how far it has come.
-        network, images, options: Its arguments.
+        session: The run folder, and how far the search has come.
+        network: The options that say which network is pruned.
+        images: The options that say which images it is pruned on.
+        options: The options that say how it is searched.
         strategy: Makes the strategy of a stage for its pruning problem.
-        strategy_name: The strategy as it is written into the results.
-        observation: What an agent sees.
+        strategy_name: The name of the strategy in the files of the run.
+        observation: The name of the observation set, which says what an agent sees.
         budgets: The budgets of each stage, the last ones being those of the result.
         episodes: Policies that may be scored in all.
         tune_steps: Steps of training between two stages.
         zero_shot: Whether the first policy is what a trained agent does before it learns on this network.
-        inputs: Files that it starts from, by the names of their copies in the run folder.
+        inputs: Files that the search starts from, by the names of their copies in the run folder.
     """
 
     session: Session[Any, Past]
@@ -71,7 +73,7 @@ class Job:
 
 
 def run_job(job: Job) -> None:
-    """Load, search, write the run folder, print the table.
+    """Load the network and its images, search, write the run folder and print the table of results.
 
     Raises:
         UserError: Arguments that do not fit each other or what they name.
@@ -152,7 +154,7 @@ def _invocation(job: Job) -> Invocation:
 
 
 def _say(job: Job, task: Task, result: SearchResult, latency_model: LatencyModel | None) -> None:
-    """Print what a person wants to know of a search that has ended."""
+    """Print the results of a search that has ended, and what to do next."""
     folder, summary = job.session.folder, result.summary
     _warn_of_underdetermined_layers(task)
     if latency_model is not None:
@@ -186,7 +188,7 @@ def _warn_of_underdetermined_layers(task: Task) -> None:
 
 
 def _warn_of_latency(latency_model: LatencyModel, task: Task, result: SearchResult) -> None:
-    """Say what of the latency is not as wished."""
+    """Warn of a latency over its budget, and of layers that lost channels and no time."""
     latency, limit = result.final.latency, latency_limit(task)
     assert latency is not None, "it was measured"
     after = latency.latency_after_ms

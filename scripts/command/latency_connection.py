@@ -1,4 +1,4 @@
-"""What a search needs to know latency: a connection to the device, its table, and a calibration."""
+"""The connection of a search to the device whose latency counts, with its latency table and a calibration."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from scripts.options.search_options import SearchOptions
 
 @contextlib.contextmanager
 def opened(options: SearchOptions, model: nn.Module, example: Example, folder: Path) -> Iterator[LatencyModel]:
-    """The stopwatch of a search in the run folder `folder`, ready to predict.
+    """The calibrated latency model of a search in the run folder `folder`; the connection ends with the context.
 
-    A search that goes on has the table and the calibration that it began with.
+    A search that is resumed has the table and the calibration that it began with.
 
     Raises:
-        UserError: a device that can't be reached, or measures nothing; a network that can't be exported.
+        UserError: A device that can't be reached, or measures nothing; a network that can't be exported.
     """
     model = model.eval().cpu()
     channels = options.channels
@@ -62,7 +62,7 @@ def opened(options: SearchOptions, model: nn.Module, example: Example, folder: P
 
 
 def _limits(options: SearchOptions, latency_model: LatencyModel) -> list[Limit]:
-    """The latency budget, if there is one that can be reached."""
+    """The latency budget in a list, which is empty where there is none or it can't be reached."""
     graph = latency_model.exporter.graph
     asked = [limit for limit in options.limits if limit.partition("=")[0] == LATENCY]
     limits = [parse_limit(limit, graph, costs=latency_model.costs) for limit in asked]
@@ -80,10 +80,10 @@ def _how_well(latency_model: LatencyModel) -> str:
 def built_table(path: Path, device: Device, exporter: Exporter, *, quiet: bool) -> LatencyTable:
     """The latency table in a file, with the layers of the exported network, which are measured where it lacks them.
 
-    It is written after each measurement: one that is interrupted goes on.
+    The file is written after each batch of measurements, so that an interrupted call loses little.
 
     Raises:
-        UserError: a table of another device; what `Device.measure` raises.
+        UserError: A table of another device, or what `Device.measure` raises.
     """
     table = read_table(path, device.fingerprint) if path.is_file() else LatencyTable(device.fingerprint)
     shapes = shapes_of(exporter.whole, exporter.graph)
@@ -100,9 +100,10 @@ def built_table(path: Path, device: Device, exporter: Exporter, *, quiet: bool) 
 
 
 def learned_rounding(options: SearchOptions, latency_model: LatencyModel | None) -> int | None:
-    """The step of `--round-to` in channels, None for auto; learned from the table where that is asked for.
+    """The step of `--round-to` in channels; None where each group gets the step that suits it.
 
-    Where latency counts, auto is what the table is measured in.
+    With `--round-to device` the step is read from the latency table; with auto, and where latency counts, it is the
+    grain of that table.
     """
     if options.channels.round_to != DEVICE:
         return rounding(options.channels.round_to) or (GRAIN if latency_model else None)

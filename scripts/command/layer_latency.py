@@ -20,13 +20,13 @@ from scripts.command.latency_connection import built_table
 
 
 def show_layers(device: Device, exporter: Exporter, path: Path | None, pictures: Path | None) -> None:
-    """Build what the table lacks, print it, and draw each layer where a folder for the pictures is given.
+    """Measure what the latency table lacks, print it, and draw each layer where a folder for pictures is given.
 
     Args:
-        device: Where it is measured.
-        exporter: Of the network.
+        device: The device that measures.
+        exporter: Exports the network and its layers.
         path: The table's file; None for the one in the user's cache folder.
-        pictures: Folder; None for no pictures.
+        pictures: The folder for the pictures; None for no pictures.
     """
     path = path or default_path(device.fingerprint)
     table = built_table(path, device, exporter, quiet=False)

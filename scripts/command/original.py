@@ -1,4 +1,4 @@
-"""The first figure that commands print: what the network scores before anything is done to it."""
+"""The first figure that commands print: the score of the network before anything is done to it."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from scripts.options.network_and_images import NetworkOptions
 def score_original(
     network: Network, options: NetworkOptions, images: Images, metric: str, device: str, *, quiet: bool
 ) -> float:
-    """Score the original on the reward images and say so, with a warning where it is near chance.
+    """The score of the original on the reward images, which is printed, with a warning where it is near chance.
 
     Args:
         network: The original, in evaluation mode. It is left as it is.
-        options: It was loaded by.
+        options: The options that it was loaded by.
         images: The reward images.
-        metric: As `--metric` names it.
-        device: As `--device` names it.
-        quiet: Whether nothing is said.
+        metric: The metric, by the name that `--metric` takes.
+        device: The device, by the name that `--device` takes.
+        quiet: Whether nothing is printed.
 
     Raises:
-        UserError: as `amc.scoring.checked_score.checked_score`.
+        UserError: What `amc.scoring.checked_score.checked_score` raises.
     """
     where = find_device(device)
     model = copy_network(network.model).to(where)  # which may keep what it computes
@@ -42,14 +42,14 @@ def score_original(
 
 
 def say(found: CheckedScore, options: NetworkOptions, network: str, split: str) -> None:
-    """Print a score on standard output at once, and what may be wrong on standard error."""
+    """Print a score on standard output at once, and on standard error a warning where it is near chance."""
     words = f"{found.metric} {number_format.score(found.metric, found.value)} on {found.images:,} {split} images"
     print(f"{network}: {words}", flush=True)
     warn_near_chance(found, options)
 
 
 def warn_near_chance(found: CheckedScore, options: NetworkOptions) -> None:
-    """Say what usually is wrong where a network that was loaded by `options` hardly does better than chance."""
+    """Print what usually is wrong where a network that was loaded by `options` hardly does better than chance."""
     if not found.is_near_chance:
         return
     assert found.chance is not None, "it is near it"

@@ -1,4 +1,4 @@
-"""Where a search or a fine-tuning begins: in a new run folder, or in that of one that was interrupted."""
+"""The beginning of a search or a training: in a new run folder, or in the folder of one that was interrupted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from scripts.options.cli_arguments import flat, given, replaced, to_words
 from scripts.options.network_and_images import not_imported
 
 FREE = ("model", "weights", "data", "metric", "device", "target", "quiet")
-"""Options that may be given again with `--resume`, as are all that name a user's function: where things are now."""
+"""Options that may change with `--resume`, since things may lie elsewhere; so may all that name a user's function."""
 DIGESTS = {
     "architecture": "layers (--model)",
     "weights": "weights (--weights)",
@@ -45,12 +45,12 @@ class Session(Generic[Arguments, P]):
     """One stretch of a run, from its start or from a checkpoint on.
 
     Attributes:
-        program: `train`, `apply`, `finetune` or `pretrain`.
+        program: The command: `train`, `apply`, `finetune` or `pretrain`.
         folder: The run folder.
-        arguments: With the recorded ones in place where it goes on.
-        words: Those arguments as the words that the run was begun with.
-        past: What was there before.
-        seconds: Spent on that.
+        arguments: The arguments of the run; where it is resumed, the recorded ones and what was given anew.
+        words: The command-line arguments that the run was begun with.
+        past: How far the run had come when this stretch began.
+        seconds: Seconds that were spent before this stretch.
     """
 
     program: str
@@ -63,16 +63,16 @@ class Session(Generic[Arguments, P]):
 
     @property
     def resume_command(self) -> str:
-        """What goes on with the run."""
+        """The command that resumes the run."""
         return resume_command(self.program, self.folder, flat(self.arguments))
 
     def source(self, name: str, asked: Path) -> Path:
-        """The file to start from: `asked`, or its copy where the run has one."""
+        """The file to start from: the run's copy of that name where there is one, else `asked`."""
         copy = self.folder / CHECKPOINT_FOLDER / name
         return copy if copy.is_file() else asked
 
     def description(self, device: torch.device, digests: Mapping[str, str]) -> dict[str, Any]:
-        """What a checkpoint says of the run, so that `--resume` can go on with it."""
+        """The description of the run that its checkpoints hold as JSON, so that `--resume` can go on with it."""
         return {
             "program": self.program,
             "words": list(self.words),
@@ -102,18 +102,18 @@ def opened(
 ) -> Iterator[Session[Arguments, P]]:
     """A new session, or the one that `--resume` asks for; no other process has its folder meanwhile.
 
-    Whatever ends the work before its end is told with how to go on.
+    Whatever stops the work early is reported with the command that resumes it.
 
     Args:
-        program: `train`, `apply`, `finetune` or `pretrain`.
-        arguments: As given on the command line.
-        folder: The run folder, that of the run that goes on if `--resume` is given.
-        option: Names the folder of a new run.
+        program: The command: `train`, `apply`, `finetune` or `pretrain`.
+        arguments: The arguments as they were given on the command line.
+        folder: The run folder; if `--resume` is given, the folder of the run that is resumed.
+        option: The name of the option that gives the folder of a new run, without hyphens before it.
         latest: Reads the newest checkpoint of a folder, and says what is wrong with newer ones.
-        past: That of a new run.
+        past: The past of a new run, in which nothing has been done.
 
     Raises:
-        UserError: a folder that is not free, is in use, or holds no run that can go on; options that can't be changed.
+        UserError: A folder that is not free, is in use, or holds no run that can go on; options that can't be changed.
     """
     options = flat(arguments)
     resumed = options["resume"] is not None
@@ -132,7 +132,11 @@ def opened(
 
 
 def searched(program: str, arguments: Arguments) -> contextlib.AbstractContextManager[Session[Arguments, Past]]:
-    """As `opened`, of a search."""
+    """The session of a search, in `--run-dir`, in the folder of `--resume`, or in a new folder under `runs/`.
+
+    Raises:
+        UserError: A folder that is not free, is in use, or holds no run that can go on; options that can't be changed.
+    """
     options = flat(arguments)
     asked = options["resume"] or options["run_dir"]
     folder = Path(asked) if asked is not None else named_after(options["model"])
@@ -141,7 +145,7 @@ def searched(program: str, arguments: Arguments) -> contextlib.AbstractContextMa
 
 @dataclass(frozen=True)
 class _Begun:
-    """What a checkpoint says of the run (`Session.description`), and the seconds that were spent on it."""
+    """The description of a run in its checkpoint (`Session.description`), and the seconds that were spent on it."""
 
     program: str
     words: tuple[str, ...]

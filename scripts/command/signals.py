@@ -1,6 +1,6 @@
-"""How a command answers when it is told to end: by Ctrl-C, by SIGTERM, or by a terminal that is closed.
+"""The answer of a command to signals that end it: Ctrl-C, SIGTERM, or SIGHUP of a terminal that is closed.
 
-Nothing heavy is imported here: the answer to Ctrl-C must be there before torch and all the others are.
+Nothing heavy is imported here, since the answer to Ctrl-C must be there before torch and all the others are.
 """
 
 from __future__ import annotations
@@ -14,33 +14,34 @@ from pathlib import Path
 from types import FrameType
 
 INTERRUPTED = 130
-"""Exit status: 128 + SIGINT, as of every program that Ctrl-C ends."""
+"""Exit status after Ctrl-C: 128 + SIGINT, as is the custom of programs."""
 ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""The signals besides Ctrl-C that ask a process to end."""
 COMMANDS = "amc-"
-"""What the names of the installed commands begin with."""
+"""The prefix of the names of the installed commands."""
 
 
 def is_program() -> bool:
-    """Whether Python was started for a command of this package, which is asked while the package is imported.
+    """Whether Python was started for a command of this package, and not for a test, a notebook or a user's own program.
 
-    It is not where something else imports the package: a test, a notebook, a user's own program.
+    The answer is right only while the package is being imported.
     """
     started = sys.argv[0] if sys.argv else ""
     return started == "-m" or Path(started).name.startswith(COMMANDS)  # `-m` while Python looks for what follows it
 
 
 def end_at_ctrl_c() -> None:
-    """From now on Ctrl-C ends this process with a word and without a traceback, unless it is ignored."""
+    """Make Ctrl-C end this process with one word and without a traceback, unless the process ignores it."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupted)
 
 
 @contextlib.contextmanager
 def raised() -> Iterator[None]:
-    """Within, what would end the process is an exception instead, so that what is known is still written.
+    """A context in which signals that would end the process raise exceptions, so that what is known is still written.
 
-    Ctrl-C is a KeyboardInterrupt. SIGTERM and SIGHUP are a SystemExit with 128 and the signal's number, unless they are
-    ignored, as `nohup` has it.
+    Ctrl-C raises KeyboardInterrupt. SIGTERM and SIGHUP raise SystemExit with 128 and the signal's number, unless they
+    are ignored, as `nohup` has it.
     """
     former = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDING)}
     if former[signal.SIGINT] is _interrupted:

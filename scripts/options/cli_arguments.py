@@ -1,4 +1,4 @@
-"""Arguments as words of a command line: what a run writes down so that it can be begun again."""
+"""Dataclasses of options as flat names and values, and as the command line that a run writes down to be resumed by."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def options_of(arguments: Any, usual: Any = None) -> Iterator[tuple[str, Any, Any]]:
-    """Name, value and default of every option; `usual` holds the defaults, by default those of the class."""
+    """Yield name, value and default of every option; the defaults are those of `usual`, else those of the class."""
     for field in dataclasses.fields(arguments):
         value = getattr(arguments, field.name)
         if usual is not None:
@@ -25,17 +25,17 @@ def options_of(arguments: Any, usual: Any = None) -> Iterator[tuple[str, Any, An
 
 
 def flat(arguments: Any) -> dict[str, Any]:
-    """All options by name, those of nested dataclasses beside the others, as JSON holds them."""
+    """All options by name, with those of nested dataclasses beside the others and paths as text, ready for JSON."""
     return {name: str(value) if isinstance(value, Path) else value for name, value, _ in options_of(arguments)}
 
 
 def given(arguments: Any) -> dict[str, Any]:
-    """The options that differ from their defaults."""
+    """The options that differ from their defaults, by name."""
     return {name: value for name, value, default in options_of(arguments) if value != default}
 
 
 def to_words(arguments: Any) -> tuple[str, ...]:
-    """The command line that these arguments are read from again."""
+    """The command-line arguments from which these options are read again."""
     words: list[str] = []
     for name, value in given(arguments).items():
         option = name.replace("_", "-")
@@ -49,7 +49,7 @@ def to_words(arguments: Any) -> tuple[str, ...]:
 
 
 def replaced(arguments: T, changes: Mapping[str, Any]) -> T:
-    """The arguments with other values for some options, wherever they are nested."""
+    """A copy of the options with other values for some of them, in whichever nested dataclass they are."""
     values: dict[str, Any] = {}
     for field in dataclasses.fields(arguments):  # type: ignore[arg-type]
         value = getattr(arguments, field.name)

@@ -1,4 +1,4 @@
-"""Options of a search that knows latency."""
+"""The options of a search that knows latency."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from amc.utils.errors import UserError
 from envs.rewards import find_reward
 
 DEVICE = "device"
-"""The value of --round-to that asks for what the latency table says."""
+"""The value of --round-to that takes the rounding from the latency table."""
 
 
 @dataclass(frozen=True)
 class LatencyOptions:
-    """Where latency is measured, for a budget latency=..., the reward error_log_latency and --round-to device."""
+    """The machine whose latency counts, for a budget latency=..., the reward error_log_latency, --round-to device."""
 
     target: str = LOCAL
     """Machine whose latency counts: local, or ssh:[user@]host[:port], with Python, numpy and onnxruntime."""
     target_threads: int = 1
-    """Threads of ONNX Runtime there."""
+    """Threads of ONNX Runtime on the target."""
     latency_table: Path | None = None
-    """The latency table of that machine's layers, built further where layers are missing; default: one in the user's
-    cache folder."""
+    """Latency table of the target's layers, completed where layers are missing; default: one in the user's cache
+    folder."""
 
     def check(self) -> None:
         """Raise a UserError for what can be told without reaching anything."""

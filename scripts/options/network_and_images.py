@@ -1,4 +1,4 @@
-"""Options that several entry points share, and what they stand for."""
+"""The options that choose the network, its images and its channels, and the objects that are loaded by them."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from amc.utils.user_file import is_user_function
 T = TypeVar("T")
 CLASS_ORDER = "name"
 Repeated = Annotated[tuple[tuple[str, ...], ...], tyro.conf.UseAppendAction]
-"""An option that takes several words, and may be given several times."""
+"""The type of an option that takes several values, and may be given several times."""
 
 
 @dataclass(frozen=True)
 class ImageOptions:
-    """How images become inputs, where that differs from what is known of the network."""
+    """The preparation of images as inputs, where it differs from what is known of the network."""
 
     image_size: int | None = None
     """Height and width of the input, in pixels; default: that of the pretrained weights."""
@@ -41,7 +41,11 @@ class ImageOptions:
     """Standard deviation of each colour channel, of pixels in [0, 1]; default: that of the pretrained weights."""
 
     def preprocess(self, own: Preprocess | None) -> Preprocess | None:
-        """What is known of the network, with what was asked for in its place; None where neither is there."""
+        """The network's `own` preprocessing with what was asked for in its place; None where there is neither.
+
+        Raises:
+            UserError: Values without an image size, of another number of colours, or an image size below 1.
+        """
         asked: dict[str, Any] = {"image_size": self.image_size, "mean": self.mean, "std": self.std}
         changes = {name: value for name, value in asked.items() if value is not None}
         if not changes:
@@ -63,21 +67,25 @@ class ImageOptions:
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """Which network."""
+    """The network and its weights."""
 
     model: str = "digits_resnet"
     """Network: a name (digits_resnet, resnet56, mobilenet_v1, ...), torchvision:NAME, timm:NAME or
     path/to/file.py:function."""
     weights: str = "default"
-    """Its weights: a file of safetensors or torch.save, FILE:KEY for one of several sets of weights in it, default for
+    """Weights: a file of safetensors or torch.save, FILE:KEY for one of several sets of weights in it, default for
     the packaged or torchvision's pretrained ones (for a function: as it returns them), none for random ones."""
     preparation: tyro.conf.OmitArgPrefixes[ImageOptions] = field(default_factory=ImageOptions)
     input_spec: str | None = None
     """Shapes of the inputs without the batch, as 3x224x224, or 3x64x64,10:int64 where there are two; default: one image
-    of --image-size. Data says the shapes of its inputs itself, which are then compared."""
+    of --image-size. Where there is data, its inputs must have these shapes."""
 
     def example(self, network: Network) -> Example:
-        """An input, or several, for an analysis without data."""
+        """An input of zeros `(1, ...)`, or several, for an analysis without data.
+
+        Raises:
+            UserError: The size of the input is not known, or is given twice.
+        """
         if self.input_spec is not None:
             if self.preparation.image_size is not None:
                 raise UserError("--input-spec says the whole shape of each input; leave --image-size out")
@@ -92,9 +100,12 @@ class NetworkOptions:
             raise UserError(f"the data gives inputs of {describe_inputs(example)}, got --input-spec {self.input_spec}")
 
     def load(self, *, quiet: bool = False) -> Network:
-        """The network with its weights, and its preprocessing with what was asked for in place of its own.
+        """The network with its weights, and with the preprocessing that was asked for in place of its own.
 
-        What there is to know of the weights is printed on standard error unless `quiet`.
+        Notes on the weights are printed on standard error unless `quiet`.
+
+        Raises:
+            UserError: An unknown network, or weights that can't be read or do not fit.
         """
         network = load_network(self.model, self.weights)
         for note in () if quiet else network.notes:
@@ -104,7 +115,7 @@ class NetworkOptions:
 
 @dataclass(frozen=True)
 class DataOptions:
-    """Which images."""
+    """The images and their splits."""
 
     data: str = "digits"
     """Images: digits, cifar10, imagefolder:PATH (with train/, and val/, test/ or both) or path/to/file.py:function."""
@@ -119,9 +130,12 @@ class DataOptions:
     ImageFolder), or number, by the numbers in their names; default: name."""
 
     def load(self, network: Network, metric: str, seed: int, progress: bool) -> Splits:
-        """The splits, with targets that are the network's outputs where the metric compares them.
+        """The splits, with labels in the order of the network's classes where the metric compares them.
 
-        With `progress`, bars are shown while images are read, and what there is to tell of the data is printed.
+        With `progress`, bars are shown while images are read, and notes on the data are printed.
+
+        Raises:
+            UserError: Data that can't be read, or classes that the network does not have.
         """
         sizes = SplitSizes(self.calibration_images, self.reward_split, self.test_images)
         splits = load_data(
@@ -136,11 +150,11 @@ class DataOptions:
 
 @dataclass(frozen=True)
 class ChannelOptions:
-    """Which channels may be cut, and in what steps."""
+    """The channels that may be cut, and the steps in which they are."""
 
     round_to: str = "auto"
-    """Widths are multiples of this many channels; auto: the largest of 8, 4, 2, 1 that leaves a group 16 choices;
-    device: what costs --target no time, by its latency table."""
+    """Number of channels that widths are multiples of; auto: the largest of 8, 4, 2, 1 that leaves a group 16 choices;
+    device: widths that use --target to the full, by its latency table."""
     max_sparsity: float = 0.8
     """Largest share of a group's channels that is cut, between 0 and 1."""
     freeze: Repeated = ()
@@ -150,13 +164,13 @@ class ChannelOptions:
 
 
 def print_notes(splits: Splits) -> None:
-    """Tell the user on standard error what there is to tell of the data."""
+    """Print the notes on the data on standard error."""
     for note in splits.notes:
         print(note, file=sys.stderr)
 
 
 def joined(repeated: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    """All words of a repeated option."""
+    """All values of a repeated option in one tuple."""
     return tuple(word for words in repeated for word in words)
 
 
@@ -167,7 +181,11 @@ def check_seed(seed: int) -> None:
 
 
 def rounding(round_to: str) -> int | None:
-    """`--round-to` as a number; None for auto."""
+    """The number of channels that `--round-to` gives; None for auto.
+
+    Raises:
+        UserError: Neither auto nor a whole number above 0.
+    """
     if round_to == "auto":
         return None
     if not round_to.isdecimal() or int(round_to) < 1:
@@ -176,7 +194,11 @@ def rounding(round_to: str) -> int | None:
 
 
 def not_imported(value: T, option: str, *, given: bool) -> T:
-    """Refuse a user's function that only a run's file names."""
+    """The value of an option, which must be `given` on the command line where it names a user's function.
+
+    Raises:
+        UserError: Only the file of a run names the function, which is not reason enough to import it.
+    """
     if isinstance(value, str) and is_user_function(value) and not given:
         raise UserError(f"the run used {option} {value}, which is not imported from a run's files; give {option} again")
     return value

@@ -1,4 +1,4 @@
-"""Options of every search, and their checks."""
+"""The options of every search, and their checks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DEFAULT_BUDGET = ("macs=0.25",)
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """What a search is for, and how its networks are made and scored."""
+    """The goal of a search, and the way in which its networks are made and scored."""
 
     budget: Repeated = ()
     """What may be left: macs=0.5, params=0.5, memory=0.5 or latency=0.5 (shares of the original), macs=60M (absolute;
@@ -44,19 +44,19 @@ class SearchOptions:
     recovery: str = DEFAULT_RECOVERY
     """What is done after the channels of the network that is kept are cut: asymmetric (least squares layer after layer,
     on what the pruned network reads), both (least squares on what the original reads, then batch-norm statistics),
-    closed_form (likewise, but statistics without a pass), reconstruction, statistics or none; or
+    closed_form (as both, but statistics without a pass), reconstruction, statistics or none; or
     path/to/file.py:function (of the compact network, the original and the mask; it changes the former)."""
     search_recovery: str = SEARCH_RECOVERY
-    """Likewise, of the networks that the search scores."""
+    """What is done after the channels of the networks that the search scores are cut: as --recovery."""
     latency: tyro.conf.OmitArgPrefixes[LatencyOptions] = field(default_factory=LatencyOptions)
     seed: int = 0
-    """Of everything that is drawn."""
+    """Seed of everything that is drawn."""
     device: str = "auto"
     """Where networks run: cpu, cuda, or auto for a GPU if there is one."""
     workers: int = 1
     """Processes that score policies, each with its share of the threads."""
     engine: str = "processes"
-    """Where they run: processes (of this machine), ray (the cluster of RAY_ADDRESS, or one of this machine) or
+    """Where workers run: processes (of this machine), ray (the cluster of RAY_ADDRESS, or one of this machine) or
     path/to/file.py:function (of candidates and --workers)."""
     round_size: int | None = None
     """Policies that are decided on before any of them is scored. The result depends on it, and not on the workers.
@@ -90,7 +90,7 @@ class SearchOptions:
 
     @property
     def episodes_at_once(self) -> int:
-        """Policies that are decided on before any of them is scored."""
+        """The number of policies that are decided on before any of them is scored."""
         return self.round_size or (1 if self.workers == 1 else 2 * self.workers)
 
     @property
@@ -100,7 +100,7 @@ class SearchOptions:
 
     @property
     def limits(self) -> tuple[str, ...]:
-        """The budgets, the default one included."""
+        """The budgets that were asked for, else the default one where the reward needs a budget."""
         if self.budget:
             return joined(self.budget)
         return DEFAULT_BUDGET if find_reward(self.reward).needs_budget else ()

@@ -1,4 +1,4 @@
-"""Options of a search in stages."""
+"""The options of a search in stages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scripts.options.search_options import SearchOptions
 
 @dataclass(frozen=True)
 class StageOptions:
-    """By which steps a search comes to its budget."""
+    """The stages by which a search comes to its budget."""
 
     stages: str | None = None
     """Search in stages, each from the network that the one before it found: what is left after each, as shares of the
@@ -22,10 +22,10 @@ class StageOptions:
     """Steps of training between two stages, 128 training images each; 0: the network is searched on as it was cut."""
 
     def budgets(self, search: SearchOptions) -> tuple[Limits, ...]:
-        """Those of each stage; of the only one where no stages are asked for.
+        """The budgets of each stage; a search without stages has a single one.
 
         Raises:
-            UserError: stages that do not descend to the budget, or training that is not between stages or can't be.
+            UserError: Stages that do not descend to the budget, or training that is not between stages or can't be.
         """
         if self.tune_steps < 0:
             raise UserError(f"expected --tune-steps of 0 or more, got {self.tune_steps}")
@@ -62,7 +62,7 @@ def _shares(stages: str) -> tuple[float, ...]:
 
 
 def _ending_at(shares: tuple[float, ...], budget: str) -> tuple[float, ...]:
-    """`shares` with that of the budget as the last one."""
+    """The shares, with the share of the budget as the last one."""
     try:
         last = float(budget.partition("=")[2])
     except ValueError:

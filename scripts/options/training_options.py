@@ -1,4 +1,4 @@
-"""Options of every training, and their checks."""
+"""The options of every training, and their checks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from amc.utils.registry import look_up
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How a network is trained."""
+    """The recipe by which a network is trained."""
 
     epochs: int = 100
     """Passes over the training images."""
@@ -31,14 +31,14 @@ class TrainingOptions:
     label_smoothing: float = 0.0
     """Share of each target that is spread over all classes, from 0 to 1."""
     crop_padding: int = 1
-    """How far training images are shifted at random, in pixels (4 is common for CIFAR-10)."""
+    """Largest random shift of training images, in pixels (4 is common for CIFAR-10)."""
     flip: bool = False
     """Mirror half of the training images left to right (for photographs)."""
     precision: str = "auto"
-    """Of the forward pass: float32, bfloat16, or auto for bfloat16 on processors and GPUs with instructions for it."""
+    """Number format of the forward pass: float32, bfloat16, or auto for bfloat16 where the machine computes with it."""
 
     def check(self) -> None:
-        """Raise a UserError for what makes no sense."""
+        """Raise a UserError for a value that is out of its range or not known."""
         for name in ("epochs", "batch_size", "lr"):
             if not getattr(self, name) > 0:
                 raise UserError(f"expected --{name.replace('_', '-')} above 0, got {getattr(self, name)}")
@@ -51,7 +51,7 @@ class TrainingOptions:
         find_precision(self.precision, torch.device("cpu"))
 
     def recipe(self, seed: int) -> Recipe:
-        """What they stand for."""
+        """The recipe that these options describe, with the seed of its random numbers."""
         return Recipe(
             epochs=self.epochs,
             batch_size=self.batch_size,
