@@ -13,6 +13,11 @@ from amc.cost.budget import Budgets
 from amc.graph import KeptCounts
 
 
+def warmup_of(episodes: int) -> int:
+    """How many of a search's `episodes` explore before an agent learns from them."""
+    return min(100, episodes // 4)
+
+
 def truncated_normal(rng: np.random.Generator, mean: float, sigma: float, low: float, high: float) -> float:
     """A draw from the normal distribution with `mean` and deviation `sigma`, truncated to [low, high]."""
     if sigma <= 0 or high <= low:

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
 from agents.ddpg.settings import PRESETS, DDPGSettings
-from agents.exploration import random_policy
+from agents.exploration import random_policy, warmup_of
 from agents.result import Past
 from agents.rules import RULES
+from agents.sb3 import ALGORITHMS, PREFIX, Algorithm, StableBaselines, check_algorithm
 from agents.strategy import NOTHING, OnEpisode, Scores, Strategy
 from amc.utils.errors import UserError
 from amc.utils.registry import look_up, name_of, resolve
@@ -58,9 +59,8 @@ class Ddpg(Strategy):
         self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
     ) -> None:
         """See `Strategy`."""
-        warmup = min(100, episodes // 4)
         self.agent = EpisodicDDPG(
-            problem, self.settings, warmup, seed, on_episode, start=self._start, round_size=self._together
+            problem, self.settings, warmup_of(episodes), seed, on_episode, start=self._start, round_size=self._together
         )
         if past.episodes:
             self.agent.restore(past)
@@ -73,10 +73,17 @@ class Ddpg(Strategy):
 
 MakeStrategy = Callable[[DDPGSettings, int], Strategy]
 """Makes a strategy of an agent's settings and the number of policies that are scored together."""
+
+
+def _stable_baselines(algorithm: Algorithm) -> MakeStrategy:
+    return lambda _, round_size: StableBaselines(algorithm, round_size)
+
+
 STRATEGIES: dict[str, MakeStrategy] = {
     "ddpg": lambda settings, round_size: Ddpg(settings, round_size=round_size),
     "random": lambda _, round_size: Random(round_size),
     **{name: lambda *_, make=make: make() for name, make in RULES.items()},
+    **{f"{PREFIX}{name}": _stable_baselines(algorithm) for name, algorithm in ALGORITHMS.items()},
 }
 """Strategies by name."""
 
@@ -94,6 +101,8 @@ def make_strategy(given: str | Strategy | MakeStrategy, settings: str = "tuned",
     """
     if isinstance(given, Strategy):
         return given
+    if isinstance(given, str) and given.startswith(PREFIX):
+        check_algorithm(given.removeprefix(PREFIX))
     strategy = resolve("strategy", given, STRATEGIES)(look_up("settings", settings, PRESETS), round_size)
     if not isinstance(strategy, Strategy):
         raise UserError(f"strategy {name_of(given)} made {strategy!r}, which is no agents.strategy.Strategy")

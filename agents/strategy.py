@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from torch import Tensor
 
 from agents.result import Episode, Past
 from amc.graph import KeptCounts
+from amc.utils.errors import UserError
 from envs import PruningProblem
 
 OnEpisode = Callable[[Episode], None]
 """A listener that is called with every scored policy."""
 NOTHING = Past()
 """The past of a new search."""
+NO_DETAILS: Mapping[str, float] = MappingProxyType({})
 
 
 class Strategy(ABC):
@@ -34,8 +37,8 @@ class Strategy(ABC):
             past: The past of an interrupted search, which is continued as if it had not been.
 
         Raises:
-            UserError: There are too few episodes for the strategy.
-            ValueError: The past is of another search.
+            UserError: There are too few episodes for the strategy, or the past is of another search.
+            ValueError: The state of the past is not of this strategy.
         """
 
     def planned(self, problem: PruningProblem, episodes: int) -> int:
@@ -74,7 +77,7 @@ class Scores:
         """The accuracy of the policy `kept_counts` `(groups,)`, whether or not it is within the budget.
 
         Raises:
-            ValueError: The past has another policy in this place.
+            UserError: The past has another policy in this place.
         """
         return self.all([kept_counts])[0]
 
@@ -82,17 +85,25 @@ class Scores:
         """The accuracies of several policies, scored together; with `race` those of bad ones may be estimates.
 
         Raises:
-            ValueError: The past has another policy in one of these places.
+            UserError: The past has another policy in one of these places.
         """
-        past = self._past[self.count : self.count + len(policies)]
-        for kept_counts, episode in zip(policies, past, strict=False):
+        return [episode.outcome.accuracy for episode in self.episodes(policies, race=race)]
+
+    def episodes(
+        self, policies: Sequence[KeptCounts], *, race: bool = False, details: Mapping[str, float] = NO_DETAILS
+    ) -> list[Episode]:
+        """The episodes that end with `policies`, each with `details`; otherwise as `all`."""
+        found = list(self._past[self.count : self.count + len(policies)])
+        for kept_counts, episode in zip(policies, found, strict=False):
             if episode.kept_counts.tolist() != kept_counts.tolist():
-                raise ValueError(f"episode {episode.index} is of another search")
-        found = [episode.outcome.accuracy for episode in past]
-        self.count += len(past)
-        new = policies[len(past) :]
+                raise UserError(
+                    f"episode {episode.index} of the interrupted search has another policy than this search has there;"
+                    " go on where it was begun, or begin a new one"
+                )
+        self.count += len(found)
+        new = policies[len(found) :]
         for kept_counts, (reward, outcome) in zip(new, self._problem.score_all(new, race=race), strict=True):
-            self._on_episode(Episode(self.count, kept_counts, reward, outcome))
+            found.append(Episode(self.count, kept_counts, reward, outcome, dict(details)))
+            self._on_episode(found[-1])
             self.count += 1
-            found.append(outcome.accuracy)
         return found

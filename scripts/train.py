@@ -31,8 +31,9 @@ class Arguments:
     episodes: int = 200
     """Policies that are scored at the most, in all stages together."""
     strategy: str = "ddpg"
-    """How policies are found: ddpg, random, or a rule, which knows its one policy (uniform, shallow, deep, cp, global)
-    or first measures single groups (sensitivity, greedy); or path/to/file.py:function (of settings and round size)."""
+    """How policies are found: ddpg, an algorithm of Stable-Baselines3 (sb3:SAC, sb3:TD3, sb3:PPO, sb3:DDPG, sb3:A2C),
+    random, or a rule, which knows its one policy (uniform, shallow, deep, cp, global) or first measures single groups
+    (sensitivity, greedy); or path/to/file.py:function (of settings and round size)."""
     settings: str = "tuned"
     """Settings of the DDPG agent: tuned (ours) or paper (He et al. 2018)."""
     observation: str = "scale_free"

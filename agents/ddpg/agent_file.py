@@ -19,7 +19,6 @@ import msgspec
 import numpy as np
 import torch
 from gymnasium import spaces
-from stable_baselines3 import DDPG
 from stable_baselines3.td3.policies import TD3Policy
 from torch import Tensor
 
@@ -29,7 +28,7 @@ from amc.networks.torch_file import read_torch
 from amc.utils.errors import UserError
 from amc.utils.files import write_bytes
 from amc.utils.text import did_you_mean, one_line, shortened
-from envs import ChannelPruningEnv, PruningProblem
+from envs import PruningProblem
 from envs.observations import OBSERVATIONS
 
 DESCRIPTION, WEIGHTS = "amc.json", "policy.pth"
@@ -95,23 +94,14 @@ class _Description:
 
 
 def save_agent(path: Path, agent: EpisodicDDPG) -> None:
-    """Write the agent's networks, whole or not at all.
-
-    Nothing but Stable-Baselines3's own classes goes into the file.
+    """Write the agent, whole or not at all.
 
     Raises:
         UserError: The file can't be written.
     """
     problem = agent.problem
-    plain = DDPG(
-        "MlpPolicy",
-        ChannelPruningEnv(problem),
-        buffer_size=1,
-        policy_kwargs={"net_arch": list(agent.settings.hidden)},
-    )
-    plain.policy.load_state_dict(agent.policy.state_dict())
     archive = io.BytesIO()
-    plain.save(archive)
+    agent.save(archive)
     with zipfile.ZipFile(archive, "a") as file:
         description = _Description(
             observation=problem.observation_name,

@@ -18,20 +18,17 @@ from stable_baselines3.common.type_aliases import RolloutReturn
 from torch import Tensor
 from torch.nn import functional as F
 
+from agents.ddpg.explorer import Explorer
 from agents.ddpg.projection import project
 from agents.ddpg.replay import EpisodeReplay
 from agents.ddpg.settings import DDPGSettings
 from agents.ddpg.threads import one_thread
-from agents.exploration import random_policy, truncated_normal, varied_policies
-from agents.result import Episode, Past, best_of, better
-from amc.graph import KeptCounts
+from agents.result import Episode, Past
 from envs import ChannelPruningEnv, PruningProblem
 from envs.pruning_problem import Trajectory
 from envs.rewards import Outcome
 
 LOSSES = ("loss/critic", "loss/actor")
-GOLDEN = (5**0.5 - 1) / 2
-"""Multiples of it, less their whole parts, are spread evenly over [0, 1]."""
 
 
 class EpisodicDDPG(DDPG):
@@ -41,12 +38,12 @@ class EpisodicDDPG(DDPG):
         problem: What is searched; Stable-Baselines3 is given the environment over it.
         settings: Hyperparameters.
         warmup: Episodes before the actor is trained.
-        seed: Of the networks, the exploration and the replay.
+        seed: Seed of the networks, the exploration and the replay.
         device: Where actor and critic live.
         on_episode: Told of every episode.
         start: Weights of an agent that was trained elsewhere, by their names in `policy`: it begins with what that
             agent would do, where a new one begins with the uniform policy. None for a new agent.
-        together: Episodes of a round: one actor decides on all of them, and learns when all are scored.
+        round_size: Episodes of a round: one actor decides on all of them, and learns when all are scored.
     """
 
     def __init__(
@@ -60,12 +57,12 @@ class EpisodicDDPG(DDPG):
         start: Mapping[str, Tensor] | None = None,
         round_size: int = 1,
     ) -> None:
-        self.steps = len(problem.graph.groups)
+        steps = len(problem.graph.groups)
         super().__init__(
             "MlpPolicy",
             ChannelPruningEnv(problem),
             buffer_size=settings.replay_size,
-            learning_starts=warmup * self.steps,
+            learning_starts=warmup * steps,
             batch_size=settings.batch_size,
             tau=settings.tau,
             gamma=settings.gamma,
@@ -75,17 +72,18 @@ class EpisodicDDPG(DDPG):
             seed=seed,
             device=device,
         )
+        self._stock = tuple(vars(self))
         self.problem = problem
+        self.steps = steps
         self.settings = settings
-        self.warmup = warmup
         self.on_episode = on_episode
-        self.best: Episode | None = None
-        self._known: set[bytes] = set()  # keeps of the episodes before this round
         self._together = round_size
         self._of_round: tuple[Episode, ...] = ()
         self.baseline: float | None = None
         self.losses: dict[str, float] = {}
-        self.begins_greedy = start is not None
+        self.explorer = Explorer(
+            problem, settings, warmup, seed, self.greedy, self._values, begins_trained=start is not None
+        )
         if start is not None:
             self.policy.load_state_dict(start)
         self._set_rates()
@@ -106,7 +104,7 @@ class EpisodicDDPG(DDPG):
         self.learn((episodes - self._episode_num) * self.steps, reset_num_timesteps=False)
 
     def state(self) -> dict[str, Tensor]:
-        """What it knows when an episode is told of, that is before the updates that follow; besides the episodes."""
+        """What the agent knows besides the episodes, when one is told of: that is before the updates that follow it."""
         assert isinstance(self.replay_buffer, EpisodeReplay)
         assert self.baseline is not None, "there is nothing to know before the first episode"
         state = {f"policy.{name}": tensor.clone() for name, tensor in self.policy.state_dict().items()}
@@ -132,12 +130,17 @@ class EpisodicDDPG(DDPG):
             raise ValueError(f"the state is not of this agent: {error}") from error
         self._episode_num = len(past.episodes)
         begin = self._begin_of_round
-        self.best = best_of(past.episodes[:begin])
-        self._known = {episode.kept_counts.tobytes() for episode in past.episodes[:begin]}
+        for episode in past.episodes[:begin]:
+            self.explorer.remember(episode)
         self._of_round = past.episodes[begin:]
         if self._of_round:
             self.losses = {name: value for name, value in past.episodes[-1].details.items() if name in LOSSES}
         self.num_timesteps = self._episode_num * self.steps
+
+    def _excluded_save_params(self) -> list[str]:
+        """What `save` leaves out: all that is not Stable-Baselines3's, so that its `load` needs no class of ours."""
+        ours = vars(self).keys() - self._stock
+        return [*super()._excluded_save_params(), *ours, "replay_buffer_class"]
 
     @property
     def _begin_of_round(self) -> int:
@@ -150,7 +153,7 @@ class EpisodicDDPG(DDPG):
 
     # -- collecting ---------------------------------------------------------------------------------------------
 
-    def collect_rollouts(self, env: Any, callback: Any, *args: Any, **kwargs: Any) -> RolloutReturn:  # noqa: ARG002
+    def collect_rollouts(self, env: Any, callback: Any, *args: Any, **kwargs: Any) -> RolloutReturn:
         """Run what is left of a round of episodes, put them into the replay and tell of them.
 
         All are decided on before any is scored, by what was known when the round began.
@@ -159,14 +162,16 @@ class EpisodicDDPG(DDPG):
         callback.on_rollout_start()
         begin = self._begin_of_round
         end = min(begin + self._together, -(-self._total_timesteps // self.steps))
-        trajectories = [self._trajectory(index) for index in range(self._episode_num, end)]
+        trajectories = [self.explorer.trajectory(index) for index in range(self._episode_num, end)]
         for episode in self._of_round:  # of one that was interrupted
-            self._remember(episode)
+            self.explorer.remember(episode)
         self._of_round = ()
         scores = self.problem.score_all([trajectory.kept_counts for trajectory in trajectories], race=True)
         for trajectory, (reward, outcome) in zip(trajectories, scores, strict=True):
             self._note(trajectory, reward, outcome)
-            callback.on_step()
+            callback.update_locals(locals())
+            if not callback.on_step():
+                return RolloutReturn(0, 0, continue_training=False)
         callback.on_rollout_end()
         return RolloutReturn(self.settings.updates_per_step * self.steps * (end - begin), end - begin, True)
 
@@ -178,86 +183,20 @@ class EpisodicDDPG(DDPG):
         )
         decay = self.settings.baseline_decay
         self.baseline = reward if self.baseline is None else decay * self.baseline + (1 - decay) * reward
-        details = {"exploration/sigma": self.sigma(index), "reward/baseline": self.baseline} | self.losses
+        details = {"exploration/sigma": self.explorer.sigma(index), "reward/baseline": self.baseline} | self.losses
         episode = Episode(index, trajectory.kept_counts, reward, outcome, details)
-        self._remember(episode)
+        self.explorer.remember(episode)
         self._episode_num += 1
         self.num_timesteps += self.steps
+        for name, value in (details | {"rollout/reward": reward}).items():
+            self.logger.record(name, value)
+        self.logger.dump(self.num_timesteps)
         self.on_episode(episode)
-
-    def _remember(self, episode: Episode) -> None:
-        self.best = better(self.best, episode)
-        self._known.add(episode.kept_counts.tobytes())
-
-    def sigma(self, episode: int) -> float:
-        """Exploration noise in an episode: held during the warm-up, then decaying."""
-        decayed = self.settings.sigma * self.settings.sigma_decay ** max(0, episode - self.warmup)
-        return max(decayed, self.settings.sigma_least)
 
     def greedy(self, observation: NDArray[np.float32], interval: tuple[float, float]) -> float:
         """The actor's sparsity for an observation, within the feasible interval."""
         action, _ = self.predict(observation, deterministic=True)
         return float(np.clip(action[0], *interval))
-
-    def _trajectory(self, index: int) -> Trajectory:
-        """One exploring episode, to be scored."""
-        rng = np.random.default_rng((self.seed or 0, index))
-        if index == 0 and self.begins_greedy:
-            return self.problem.rollout(self.greedy)
-        if not self.settings.whole_policies:
-            sigma = self.sigma(index)
-            return self.problem.rollout(
-                lambda observation, interval: truncated_normal(rng, self.greedy(observation, interval), sigma, 0, 1)
-            )
-        trajectories = self.problem.trajectories(self._candidates(rng, index))
-        return trajectories[0] if len(trajectories) == 1 else trajectories[int(np.argmax(self._values(trajectories)))]
-
-    def _candidates(self, rng: np.random.Generator, index: int) -> list[KeptCounts]:
-        """Whole policies, of which one is scored: new ones, if there are any.
-
-        A new agent begins with the uniform one, then random ones in the warm-up, then variations. One that was trained
-        elsewhere has no warm-up.
-        """
-        budgets = self.problem.budgets
-        if index == 0:
-            return [budgets.scale(np.ones(self.steps))]
-        if index < self.warmup and not self.begins_greedy:
-            return [random_policy(rng, budgets)]
-        sigma = self.sigma(index)
-        for kept in (self._kept_groups(index), 0):
-            kept_counts = self._varied_kept_counts(rng, kept)
-            varied = list(varied_policies(rng, budgets, kept_counts, sigma, self.settings.candidates, kept))
-            new = [each for each in varied if each.tobytes() not in self._known]
-            if new:
-                return new
-        return varied
-
-    def _kept_groups(self, index: int) -> int:
-        """How many groups, from the first on, stay as in the best policy so far: the same for some episodes in a row.
-
-        To return to where the best one was and to explore from there is the idea of Go-Explore (Ecoffet et al. 2021).
-        Here it saves time, too: networks that begin alike are computed from where they part
-        (`amc.scoring.executor.prefix_cache`).
-        """
-        if self.best is None or self.settings.free_groups is None:
-            return 0
-        offset = np.random.default_rng((self.seed or 0, 2)).random()
-        share = (offset + GOLDEN * (index // self.settings.kept_episodes)) % 1.0  # even, however few there are
-        return int(share**2 * (max(self.steps - self.settings.free_groups, 0) + 1))
-
-    def _varied_kept_counts(self, rng: np.random.Generator, kept: int) -> KeptCounts:
-        """What is varied: the best policy so far, or the first `kept` groups of it and what the actor does then."""
-        if self.best is None:
-            return self.problem.rollout(self.greedy).kept_counts
-        if rng.random() < self.settings.best_share:
-            return self.best.kept_counts
-        begin = iter(self.problem.sparsities(self.best.kept_counts)[:kept].tolist())
-
-        def act(observation: NDArray[np.float32], interval: tuple[float, float]) -> float:
-            sparsity = next(begin, None)
-            return self.greedy(observation, interval) if sparsity is None else sparsity
-
-        return self.problem.rollout(act).kept_counts
 
     def _values(self, trajectories: Sequence[Trajectory]) -> NDArray[np.float64]:
         """What the critic expects of whole policies: the mean of its values along each episode, `(trajectories,)`."""

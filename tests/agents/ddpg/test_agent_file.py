@@ -17,7 +17,7 @@ from agents.ddpg.settings import PRESETS
 from amc.analysis.analyse import analyse
 from amc.cost.budget import Budgets
 from amc.utils.errors import UserError
-from envs import PruningProblem
+from envs import ChannelPruningEnv, PruningProblem
 from tests.architectures import Plain
 
 
@@ -56,6 +56,16 @@ def test_stable_baselines_opens_it_and_acts_as_the_agent_did(agent: EpisodicDDPG
     assert not np.array_equal(loaded.predict(seen)[0], np.zeros_like(seen[:, :1]))
     for name, value in agent.policy.state_dict().items():
         assert torch.equal(loaded.policy.state_dict()[name], value), name
+
+
+def test_stable_baselines_goes_on_learning_with_it(agent: EpisodicDDPG, path: Path) -> None:
+    loaded = DDPG.load(path, env=ChannelPruningEnv(agent.problem), device="cpu")
+    assert loaded.num_timesteps == agent.num_timesteps
+    ours, theirs = (each.critic.optimizer.state_dict()["state"] for each in (agent, loaded))
+    assert ours[0]["step"] == theirs[0]["step"] > 0
+    before = loaded.critic.state_dict()["qf0.0.weight"].clone()
+    loaded.learn(3 * agent.steps, reset_num_timesteps=False)
+    assert not torch.equal(loaded.critic.state_dict()["qf0.0.weight"], before)
 
 
 def test_no_class_of_ours_is_needed(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from stable_baselines3.common.logger import KVWriter, Logger
 from torch import Tensor
 
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
@@ -42,6 +43,16 @@ def train(
 
 def weights(agent: EpisodicDDPG) -> list[Tensor]:
     return [parameter.detach().clone() for parameter in agent.policy.parameters()]
+
+
+class Writer(KVWriter):
+    """Keeps what a logger is given."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+
+    def write(self, key_values: dict[str, Any], *_: object) -> None:
+        self.rows.append(dict(key_values))
 
 
 @pytest.mark.parametrize("preset", SMALL)
@@ -125,7 +136,7 @@ def test_noise_is_held_in_the_warm_up_and_then_decays() -> None:
     agent, seen = train(dataclasses.replace(SMALL["paper"], sigma=0.5, sigma_decay=0.8, sigma_least=0.3), 8)
     expected = [0.5, 0.5, 0.5, 0.5, 0.5, 0.4, 0.32, 0.3]
     assert [episode.details["exploration/sigma"] for episode in seen] == pytest.approx(expected)
-    assert agent.sigma(1000) == 0.3
+    assert agent.explorer.sigma(1000) == 0.3
 
 
 def test_the_baseline_is_a_moving_average_of_the_rewards() -> None:
@@ -141,6 +152,18 @@ def test_whole_policies_begin_with_the_uniform_one() -> None:
     _, seen = train(SMALL["tuned"], 3, problem=problem)
     assert seen[0].kept_counts.tolist() == problem.budgets.scale(np.ones(3)).tolist()
     assert seen[1].kept_counts.tolist() != seen[0].kept_counts.tolist()
+
+
+def test_a_callback_can_end_the_search_and_a_logger_gets_each_episode() -> None:
+    seen: list[Episode] = []
+    agent = EpisodicDDPG(pruning_problem(), SMALL["tuned"], 4, 0, seen.append, round_size=4)
+    writer = Writer()
+    agent.set_logger(Logger(None, [writer]))
+    agent.learn(40 * agent.steps, callback=lambda found, _: found["self"].num_timesteps < 10 * agent.steps)
+    assert len(seen) == 10
+    assert [values["rollout/reward"] for values in writer.rows] == [episode.reward for episode in seen]
+    assert [values.get("loss/critic") for values in writer.rows] == [each.details.get("loss/critic") for each in seen]
+    assert "loss/critic" in writer.rows[-1]
 
 
 @pytest.mark.parametrize("preset", SMALL)
@@ -216,5 +239,5 @@ def test_some_episodes_in_a_row_leave_the_same_first_groups_of_the_best() -> Non
     assert max(left) >= 4
     assert max(left) <= 8 - 2
     free, seen = train(dataclasses.replace(SMALL["tuned"], free_groups=None), 40, warmup=8, problem=problem)
-    assert free.best is not None
-    assert sum(each.kept_counts[0] == free.best.kept_counts[0] for each in seen[8:]) < 32
+    assert free.explorer.best is not None
+    assert sum(each.kept_counts[0] == free.explorer.best.kept_counts[0] for each in seen[8:]) < 32

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from stable_baselines3 import SAC
 from torch import Tensor
 
 from agents.checkpoint import Checkpoint, latest_checkpoint, save_checkpoint
@@ -15,10 +16,12 @@ from agents.ddpg.episodic_ddpg import EpisodicDDPG
 from agents.ddpg.settings import PRESETS
 from agents.result import Episode, Past
 from agents.rules import RULES
+from agents.sb3 import StableBaselines
 from agents.strategies import STRATEGIES, Ddpg, Random
 from agents.strategy import NOTHING, Strategy
 from amc.cost.budget import Budgets
 from amc.graph import KeptCounts
+from amc.utils.errors import UserError
 from envs import PruningProblem
 from tests.problems import chain
 
@@ -56,6 +59,8 @@ def strategies(name: str) -> Strategy:
         return Ddpg(SMALL["tuned"], round_size=3)
     if name == "random in rounds":
         return Random(round_size=5)
+    if name == "sb3:SAC in rounds":
+        return StableBaselines(SAC, round_size=5)
     if name in SMALL:
         return Ddpg(SMALL[name])
     return STRATEGIES[name](SMALL["tuned"], 1)
@@ -89,7 +94,19 @@ def facts(episodes: list[Episode]) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize(
-    "name", ["tuned", "paper", "transferred", "in rounds", "random", "random in rounds", "sensitivity", "greedy"]
+    "name",
+    [
+        "tuned",
+        "paper",
+        "transferred",
+        "in rounds",
+        "random",
+        "random in rounds",
+        "sensitivity",
+        "greedy",
+        "sb3:PPO",
+        "sb3:SAC in rounds",
+    ],
 )
 @pytest.mark.parametrize("stop", [1, 3, 4, 8])
 def test_it_ends_as_if_it_had_never_stopped(tmp_path: Path, name: str, stop: int) -> None:
@@ -115,11 +132,11 @@ def test_what_a_rule_has_scored_is_not_scored_twice(name: str) -> None:
     assert facts(found) == facts(whole)
 
 
-@pytest.mark.parametrize("name", ["random", "greedy"])
+@pytest.mark.parametrize("name", ["random", "greedy", "sb3:PPO"])
 def test_a_past_of_another_search_is_refused(name: str) -> None:
     begun, _, _ = run(name, stop=3)
     others = (*begun[:2], dataclasses.replace(begun[2], kept_counts=np.array([1, 2, 3])))
-    with pytest.raises(ValueError, match="episode 2 is of another search"):
+    with pytest.raises(UserError, match="episode 2 of the interrupted search has another policy"):
         run(name, Past(others))
 
 

@@ -1,0 +1,54 @@
+"""A round of episodes as Stable-Baselines3's vector of environments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import cast
+
+import numpy as np
+from gymnasium import spaces
+from stable_baselines3.common.vec_env import DummyVecEnv
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
+
+from agents.result import Episode
+from amc.graph import KeptCounts
+from envs import ChannelPruningEnv, PruningProblem
+
+ScoreRound = Callable[[Sequence[KeptCounts]], Sequence[Episode]]
+
+
+class RoundVecEnv(DummyVecEnv):
+    """Environments of one pruning problem whose policies are scored together.
+
+    All episodes have a step for each channel group, so they end together. An action is in [-1, 1], as
+    Stable-Baselines3's Gaussian policies want it, and stands for the sparsity `(action + 1) / 2`.
+
+    Args:
+        problem: What is searched.
+        round_size: How many environments there are.
+        score: Scores the policies of a round, in order. When it returns fewer episodes than there are policies, as at
+            the end of a search, the others get the reward 0.
+    """
+
+    def __init__(self, problem: PruningProblem, round_size: int, score: ScoreRound) -> None:
+        super().__init__([partial(ChannelPruningEnv, problem)] * round_size)
+        self._round = cast(list[ChannelPruningEnv], self.envs)
+        self.action_space = spaces.Box(-1.0, 1.0, (1,), np.float32)
+        self._score = score
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """Decide the next group of each policy; after the last group, score all policies and begin anew."""
+        sparsities = (self.actions + 1.0) / 2.0
+        infos = [env.decide(sparsity) for env, sparsity in zip(self._round, sparsities, strict=True)]
+        observations = np.stack([env.policy.observe() for env in self._round])
+        rewards = np.zeros(self.num_envs, dtype=np.float32)
+        done = self._round[0].policy.complete
+        if done:
+            for info, observation in zip(infos, observations, strict=True):
+                info["terminal_observation"] = observation
+            for place, episode in enumerate(self._score([info["kept_counts"] for info in infos])):
+                rewards[place] = episode.reward
+                infos[place]["outcome"] = episode.outcome
+            observations = np.asarray(self.reset())
+        return observations, rewards, np.full(self.num_envs, done), infos
