@@ -13,7 +13,7 @@ from amc.pruning.slicing import Selection
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class ScoredPolicy:
     """A policy with its compact network and the score of that on all reward images.
 
     Attributes:
@@ -44,9 +44,9 @@ class FinalResult:
     """
 
     original_accuracy: float
-    uniform: Scored
-    zero_shot: Scored | None
-    policy: Scored
+    uniform: ScoredPolicy
+    zero_shot: ScoredPolicy | None
+    policy: ScoredPolicy
     groups: tuple[GroupPolicy, ...]
     costs: dict[str, CostReached]
     latency: LatencyReached | None = None

@@ -34,7 +34,7 @@ from amc.utils.errors import UserError
 from amc.utils.files import write_text
 from benchmarks.latency_page import Row, document
 from scripts.command.cli import run
-from scripts.command.latency_connection import built_table
+from scripts.command.latency_connection import complete_table
 
 SIZES = {"resnet56": 32, "mobilenet_v1": 224, "torchvision:resnet50": 224}
 """The size of the images in pixels, by network."""
@@ -91,7 +91,7 @@ def _row(name: str, target: str) -> Row:
     exporter = Exporter(model, graph, example)
     with tempfile.TemporaryDirectory() as folder, Device(parse_target(target)) as device:
         start = time.perf_counter()
-        table = built_table(Path(folder) / "table.json", device, exporter, quiet=False)
+        table = complete_table(Path(folder) / "table.json", device, exporter, quiet=False)
         table_seconds = time.perf_counter() - start
         latency_model = LatencyModel(device, exporter, table)
         latency_model.calibrate(seed=0)

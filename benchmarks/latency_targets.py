@@ -27,7 +27,7 @@ from amc.task import TaskOptions, prunable_graph
 from amc.utils.files import write_json
 from benchmarks.runs import machine
 from scripts.command.cli import run
-from scripts.command.latency_connection import built_table
+from scripts.command.latency_connection import complete_table
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def latency_targets(arguments: Arguments) -> None:
 
 def _table(target: str, exporter: Exporter) -> LatencyTable:
     with tempfile.TemporaryDirectory() as folder, Device(parse_target(target)) as device:
-        return built_table(Path(folder) / "table.json", device, exporter, quiet=True)
+        return complete_table(Path(folder) / "table.json", device, exporter, quiet=True)
 
 
 def _compared(table: LatencyTable, first: LatencyTable) -> dict[str, Any]:

@@ -22,9 +22,9 @@ from amc.utils.text import shortened
 from envs import PruningProblem
 from scripts.command.cli import run
 from scripts.command.job import Job, run_job
-from scripts.command.session import Session, searched
-from scripts.options.cli_arguments import replaced
-from scripts.options.network_and_images import DataOptions, NetworkOptions, not_imported
+from scripts.command.session import Session, open_search
+from scripts.options.cli_arguments import replace_options
+from scripts.options.network_and_images import DataOptions, NetworkOptions, require_given
 from scripts.options.search_options import SearchOptions
 
 AGENT, POLICY = "agent.zip", "policy.json"
@@ -71,7 +71,7 @@ def apply(arguments: Arguments) -> None:
         UserError: Arguments that do not fit each other or what they name.
     """
     arguments.check()
-    with searched("apply", arguments) as session:
+    with open_search("apply", arguments) as session:
         run_job(_policy_job(session) if session.arguments.policy else _agent_job(session))
 
 
@@ -80,7 +80,7 @@ def _agent_job(session: Session[Arguments, Past]) -> Job:
     assert arguments.agent is not None, "checked"
     source = session.source(AGENT, arguments.agent)
     agent = read_agent(source)
-    observation = arguments.observation or not_imported(agent.observation, "--observation", given=False)
+    observation = arguments.observation or require_given(agent.observation, "--observation", given=False)
     settings = dataclasses.replace(PRESETS[arguments.settings], hidden=agent.hidden)
 
     def strategy(problem: PruningProblem) -> Strategy:
@@ -108,7 +108,7 @@ def _policy_job(session: Session[Arguments, Past]) -> Job:
     source = session.source(POLICY, arguments.policy)
     policy = read_policy(source)
     most = max((group.sparsity for group in policy.groups), default=0.0)
-    options = replaced(
+    options = replace_options(
         arguments.search,
         {
             "budget": arguments.search.budget or (policy.budget,) * bool(policy.budget),

@@ -10,7 +10,7 @@ from agents.report.terminal.graph_tables import print_graph
 from amc.cost.costs import COSTS
 from amc.task import TaskOptions, prunable_graph
 from scripts.command.cli import run
-from scripts.options.network_and_images import ChannelOptions, NetworkOptions, joined, rounding
+from scripts.options.network_and_images import ChannelOptions, NetworkOptions, join_repeated, parse_rounding
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ def describe(arguments: Arguments) -> None:
     channels = arguments.channels
     network = arguments.network.load()
     options = TaskOptions(
-        round_to=rounding(channels.round_to),
+        round_to=parse_rounding(channels.round_to),
         max_sparsity=channels.max_sparsity,
-        freeze=joined(channels.freeze),
-        only=joined(channels.only),
+        freeze=join_repeated(channels.freeze),
+        only=join_repeated(channels.only),
     )
     graph = prunable_graph(network.model, arguments.network.example(network), options)
     costs = {}

@@ -24,9 +24,9 @@ from amc.utils.device import find_device
 from amc.utils.errors import UserError
 from amc.utils.text import did_you_mean
 from scripts.command.cli import run
-from scripts.command.finished_run import AUTO, compact_network, filled, without_weights
+from scripts.command.finished_run import AUTO, arguments_without_weights, compact_network, fill_from_run
 from scripts.command.original import warn_near_chance
-from scripts.options.network_and_images import DataOptions, NetworkOptions, check_seed, not_imported
+from scripts.options.network_and_images import DataOptions, NetworkOptions, check_seed, require_given
 
 SPLITS = ("reward", "test")
 BATCH = 250
@@ -65,15 +65,15 @@ def evaluate(arguments: Arguments) -> None:
         raise UserError(f"unknown split {arguments.split!r}; {did_you_mean(arguments.split, SPLITS)}")
     if arguments.seed is not None:
         check_seed(arguments.seed)
-    recorded = without_weights(arguments.run_dir, arguments.network) if arguments.run_dir else {}
+    recorded = arguments_without_weights(arguments.run_dir, arguments.network) if arguments.run_dir else {}
     metric_name = arguments.metric or recorded.get("metric", "top1")
-    find_metric(not_imported(metric_name, "--metric", given=arguments.metric is not None))
+    find_metric(require_given(metric_name, "--metric", given=arguments.metric is not None))
     seed = recorded.get("seed", 0) if arguments.seed is None else arguments.seed
     device = find_device(arguments.device)
 
-    options = filled(arguments.network, recorded)
+    options = fill_from_run(arguments.network, recorded)
     network = options.load()
-    splits = filled(arguments.images, recorded).load(network, metric_name, seed, progress=True)
+    splits = fill_from_run(arguments.images, recorded).load(network, metric_name, seed, progress=True)
     model = (compact_network(arguments.run_dir, network) if arguments.run_dir else network.model).to(device)
     images = splits.test if arguments.split == "test" else splits.reward
     arguments.network.check_inputs(images.example(1))

@@ -18,7 +18,7 @@ from amc.utils.errors import UserError
 from amc.utils.registry import look_up
 from amc.utils.user_file import is_user_function
 from scripts.command.cli import run
-from scripts.options.network_and_images import not_imported
+from scripts.options.network_and_images import require_given
 
 Export = Callable[[nn.Module, Example, Path], float]
 
@@ -63,7 +63,7 @@ def export(arguments: Arguments) -> None:
 
 def _original(policy: Policy, arguments: Arguments) -> nn.Module | None:
     """The network that was pruned where it is the user's own function; None where its name is enough."""
-    asked = not_imported(arguments.model or policy.model, "--model", given=arguments.model is not None)
+    asked = require_given(arguments.model or policy.model, "--model", given=arguments.model is not None)
     if is_user_function(policy.model):
         return load_network(asked, "none").model
     if asked != policy.model:

@@ -25,12 +25,12 @@ from amc.utils.files import write_json
 from scripts.command.cli import run
 from scripts.command.compared_scores import BATCH, Scoring
 from scripts.command.comparison import compare
-from scripts.command.epochs import Past, Tuning, cloned, latest_tuning
-from scripts.command.finished_run import AUTO, compact_network, filled, recorded_arguments
-from scripts.command.original import say
-from scripts.command.session import Session, opened
-from scripts.options.cli_arguments import flat
-from scripts.options.network_and_images import DataOptions, NetworkOptions, not_imported
+from scripts.command.finished_run import AUTO, compact_network, fill_from_run, recorded_arguments
+from scripts.command.original import print_score
+from scripts.command.session import Session, open_session
+from scripts.command.training_run import TrainingProgress, TrainingRun, clone_tensors, latest_training
+from scripts.options.cli_arguments import flat_options
+from scripts.options.network_and_images import DataOptions, NetworkOptions, require_given
 from scripts.options.training_options import TrainingOptions
 
 PROGRAM = "finetune"
@@ -84,7 +84,7 @@ def finetune(arguments: Arguments) -> None:
         UserError: Arguments that do not fit each other or what they name.
     """
     arguments.check()
-    with opened(PROGRAM, arguments, _folder(arguments), "out", latest_tuning, None) as session:
+    with open_session(PROGRAM, arguments, _folder(arguments), "out", latest_training, None) as session:
         _finetune(session)
 
 
@@ -95,16 +95,19 @@ def _folder(arguments: Arguments) -> Path:
     return arguments.out or arguments.run_dir.parent / f"{arguments.run_dir.resolve().name}-tuned"
 
 
-def _finetune(session: Session[Arguments, Past | None]) -> None:
+def _finetune(session: Session[Arguments, TrainingProgress | None]) -> None:
     start = time.perf_counter()
     arguments, folder = session.arguments, session.folder
     assert arguments.run_dir is not None, "checked"
     device = find_device(arguments.device)
     recorded = recorded_arguments(arguments.run_dir, arguments.network)
-    metric = not_imported(arguments.metric or recorded["metric"], "--metric", given=arguments.metric is not None)
+    metric = require_given(arguments.metric or recorded["metric"], "--metric", given=arguments.metric is not None)
     seed = recorded["seed"]
     torch.manual_seed(seed)
-    network_options, data_options = filled(arguments.network, recorded), filled(arguments.images, recorded)
+    network_options, data_options = (
+        fill_from_run(arguments.network, recorded),
+        fill_from_run(arguments.images, recorded),
+    )
     network = network_options.load(quiet=arguments.quiet)
     splits = data_options.load(network, metric, seed, progress=not arguments.quiet)
     example = splits.calibration.example(1)
@@ -123,20 +126,20 @@ def _finetune(session: Session[Arguments, Past | None]) -> None:
     session.check_same(digests)
     first = checked_score(scoring.ready(original), splits.reward, metric, BATCH, device)
     if not arguments.quiet:
-        say(first, network_options, "original", "reward")
+        print_score(first, network_options, "original", "reward")
     soft = Distillation(scoring.ready(original), arguments.temperature, arguments.distillation)
     recipe = arguments.training.recipe(seed)
     training = Training(tuned, splits.train, recipe, device, soft if soft.weight else None)
-    past = session.past or Past(scoring(tuned, splits.reward).value, (), {}, cloned(tuned))
+    past = session.past or TrainingProgress(scoring(tuned, splits.reward).value, (), {}, clone_tensors(tuned))
     run_of_it = session.description(device, digests)
-    tuning = Tuning(folder, run_of_it, tuned, training, scoring, splits.reward, past, session.seconds)
+    tuning = TrainingRun(folder, run_of_it, tuned, training, scoring, splits.reward, past, session.seconds)
     with training_progress(recipe.epochs, arguments.quiet) as bar:
         past = tuning.finish(recipe.epochs, bar)
     seconds = tuning.seconds
     save_compact(folder, dataclasses.replace(policy, accuracy=past.best_score, versions=current_versions()), tuned)
     compared = compare(scoring, splits, original, pruned, tuned, (first.value, past.before, past.best_score))
-    taken_over = flat(network_options) | flat(data_options) | {"metric": metric, "seed": seed}
-    options = flat(arguments) | taken_over | {"out": None, "resume": None}
+    taken_over = flat_options(network_options) | flat_options(data_options) | {"metric": metric, "seed": seed}
+    options = flat_options(arguments) | taken_over | {"out": None, "resume": None}
     summary = compared.summary() | {
         "epochs": list(map(dataclasses.asdict, past.epochs)),
         "arguments": options,

@@ -20,7 +20,7 @@ from amc.latency.timing import Estimate
 from amc.task import prunable_graph
 from amc.utils.errors import UserError
 from scripts.command.cli import run
-from scripts.command.finished_run import AUTO, compact_network, filled, without_weights
+from scripts.command.finished_run import AUTO, arguments_without_weights, compact_network, fill_from_run
 from scripts.command.layer_latency import show_layers
 from scripts.options.network_and_images import NetworkOptions
 
@@ -76,8 +76,8 @@ def measure_latency(arguments: Arguments) -> None:
 
 
 def _measure(arguments: Arguments, runtime: LatencyRuntime) -> None:
-    recorded = without_weights(arguments.run_dir, arguments.network) if arguments.run_dir else {}
-    options = filled(arguments.network, recorded)
+    recorded = arguments_without_weights(arguments.run_dir, arguments.network) if arguments.run_dir else {}
+    options = fill_from_run(arguments.network, recorded)
     original = options.load()
     networks = {"original": original.model}
     if arguments.run_dir is not None:

@@ -28,8 +28,8 @@ from amc.utils.device import find_device
 from amc.utils.errors import UserError
 from scripts.command.cli import run
 from scripts.command.compared_scores import Score, Scoring
-from scripts.command.epochs import Past, Tuning, cloned, latest_tuning
-from scripts.command.session import Session, opened
+from scripts.command.session import Session, open_session
+from scripts.command.training_run import TrainingProgress, TrainingRun, clone_tensors, latest_training
 from scripts.options.network_and_images import CLASS_ORDER, ImageOptions, check_seed, print_notes
 from scripts.options.training_options import TrainingOptions
 
@@ -90,7 +90,7 @@ def pretrain(arguments: Arguments) -> None:
     """
     arguments.check()
     folder = arguments.resume or _folder(arguments.out)
-    with opened(PROGRAM, arguments, folder, "out", latest_tuning, None) as session:
+    with open_session(PROGRAM, arguments, folder, "out", latest_training, None) as session:
         _pretrain(session)
 
 
@@ -106,7 +106,7 @@ def _weights_file(folder: Path) -> Path:
     return place.with_name(f"{place.name.removesuffix(ENDING)}{SUFFIX}")
 
 
-def _pretrain(session: Session[Arguments, Past | None]) -> None:
+def _pretrain(session: Session[Arguments, TrainingProgress | None]) -> None:
     arguments, folder = session.arguments, session.folder
     out = _weights_file(folder)
     device = find_device(arguments.device)
@@ -130,9 +130,9 @@ def _pretrain(session: Session[Arguments, Past | None]) -> None:
     session.check_same(digests)
     scoring = _Scoring("top1", splits.calibration.example(1), device)
     training = Training(model, splits.train, arguments.training.recipe(arguments.seed), device)
-    past = session.past or Past(0.0, (), {}, cloned(model))
+    past = session.past or TrainingProgress(0.0, (), {}, clone_tensors(model))
     description = session.description(device, digests)
-    tuning = Tuning(folder, description, model, training, scoring, splits.reward, past, session.seconds)
+    tuning = TrainingRun(folder, description, model, training, scoring, splits.reward, past, session.seconds)
     try:
         with training_progress(arguments.training.epochs, quiet=False) as bar:
             tuning.finish(arguments.training.epochs, bar)
@@ -163,7 +163,7 @@ class _Scoring(Scoring):
         return Score(int(right.sum()) / len(right), right)
 
 
-def _tidy(session: Session[Arguments, Past | None], tuning: Tuning) -> None:
+def _tidy(session: Session[Arguments, TrainingProgress | None], tuning: TrainingRun) -> None:
     """Remove the folder of a training that is over, of which only the weights are wanted."""
     with contextlib.suppress(UserError):  # events that a full disk had no room for
         tuning.close({})

@@ -11,7 +11,7 @@ from agents.strategies import make_strategy
 from amc.utils.errors import UserError
 from scripts.command.cli import run
 from scripts.command.job import Job, run_job
-from scripts.command.session import Session, searched
+from scripts.command.session import Session, open_search
 from scripts.options.network_and_images import DataOptions, NetworkOptions
 from scripts.options.search_options import SearchOptions
 from scripts.options.stage_options import StageOptions
@@ -56,7 +56,7 @@ def train(arguments: Arguments) -> None:
         UserError: Arguments that do not fit each other or what they name.
     """
     arguments.check()
-    with searched("train", arguments) as session:
+    with open_search("train", arguments) as session:
         run_job(_job(session))
 
 

@@ -14,7 +14,7 @@ from agents.checkpoint import Checkpoint, save_checkpoint
 from agents.result import Episode, Past
 from amc.utils.errors import UserError
 
-LONGEST = 60.0
+CHECKPOINT_SECONDS = 60.0
 """Seconds after which a checkpoint is written at the latest, so that no more work than this can be lost."""
 
 
@@ -63,7 +63,7 @@ class Checkpoints:
     def __call__(self, episode: Episode) -> None:
         """Remember one episode and the state after it, and write a checkpoint if one is due."""
         self._past = Past((*self._past.episodes, episode), self._state())
-        due = len(self._past.episodes) % self._every == 0 or time.perf_counter() - self._written > LONGEST
+        due = len(self._past.episodes) % self._every == 0 or time.perf_counter() - self._written > CHECKPOINT_SECONDS
         if due:
             self.attempt()
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from agents.final_result import FinalResult, OnTest, Scored
+from agents.final_result import FinalResult, OnTest, ScoredPolicy
 from agents.result import Episode
-from agents.search.finalists import choose, scored
+from agents.search.finalists import choose_best, score_policy
 from agents.search.invocation import Invocation
 from agents.search.latency_finalists import choose_measured, latency_reached
 from agents.search.stage import Stage
@@ -38,14 +38,16 @@ def final_result(
         latency_model: Measures latency, where the search knows it.
     """
     task, origin = stage.task, stage.task.origin
-    first = scored(task, episodes[0].kept_counts) if zero_shot else None
+    first = score_policy(task, episodes[0].kept_counts) if zero_shot else None
     others = [first] if first else []
     best = (
-        choose_measured(stage, episodes, latency_model, *others) if latency_model else choose(stage, episodes, *others)
+        choose_measured(stage, episodes, latency_model, *others)
+        if latency_model
+        else choose_best(stage, episodes, *others)
     )
     return FinalResult(
         original_accuracy=original_accuracy,
-        uniform=scored(origin, _uniform(origin, best.kept_counts)),
+        uniform=score_policy(origin, _uniform(origin, best.kept_counts)),
         zero_shot=first,
         policy=best,
         groups=describe_groups(origin.graph, task.mask(best.kept_counts)),
@@ -82,15 +84,15 @@ def _costs(task: Task, kept_counts: KeptCounts) -> dict[str, CostReached]:
     return reached
 
 
-def as_searched(task: Task, episode: Episode) -> Scored:
+def policy_as_searched(task: Task, episode: Episode) -> ScoredPolicy:
     """The policy of an episode with the network that the search scored, made anew by the search's own recovery."""
     network, selection = task.compact(episode.kept_counts, task.options.search_recovery)
-    return Scored(episode.kept_counts, network, selection, episode.outcome.accuracy)
+    return ScoredPolicy(episode.kept_counts, network, selection, episode.outcome.accuracy)
 
 
 def policy_file(
     task: Task,
-    found: Scored,
+    found: ScoredPolicy,
     original_accuracy: float,
     invocation: Invocation,
     seed: int,

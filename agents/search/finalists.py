@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agents.final_result import Scored
+from agents.final_result import ScoredPolicy
 from agents.result import Episode
 from agents.search.stage import Stage
 from amc.graph import KeptCounts
@@ -14,16 +14,16 @@ FINALISTS = 5
 """How many policies of a search are scored as they would be kept, on all reward images."""
 
 
-def choose(stage: Stage, episodes: Sequence[Episode], *others: Scored) -> Scored:
+def choose_best(stage: Stage, episodes: Sequence[Episode], *others: ScoredPolicy) -> ScoredPolicy:
     """The policy with the largest reward on all reward images, among the best episodes and `others`, scored before."""
-    finalists = [*(scored(stage.task, kept_counts) for kept_counts in _finalists(stage, episodes)), *others]
+    finalists = [*(score_policy(stage.task, kept_counts) for kept_counts in _finalists(stage, episodes)), *others]
     return max(finalists, key=lambda each: stage.problem.reward(each.kept_counts, each.reward_accuracy))
 
 
-def scored(task: Task, kept_counts: KeptCounts) -> Scored:
+def score_policy(task: Task, kept_counts: KeptCounts) -> ScoredPolicy:
     """The policy with its compact network, scored on all reward images."""
     network, selection = task.compact(kept_counts)
-    return Scored(kept_counts, network, selection, task.accuracy(network, task.splits.reward))
+    return ScoredPolicy(kept_counts, network, selection, task.accuracy(network, task.splits.reward))
 
 
 def _finalists(stage: Stage, episodes: Sequence[Episode]) -> list[KeptCounts]:

@@ -21,18 +21,18 @@ class Invocation:
         model: The name of the network, as `amc.load_network` takes it.
         strategy: The name of the strategy.
         program: The command that began the search, `train` or `apply`, or `python`.
-        words: The arguments of its command line; none from Python.
+        argv: The arguments of its command line; none from Python.
         arguments: All options of the search by name, as later commands read them.
     """
 
     model: str
     strategy: str
     program: str = PYTHON
-    words: tuple[str, ...] = ()
+    argv: tuple[str, ...] = ()
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
-def from_python(task: Task, strategy: object, reward: object = "error") -> Invocation:
+def python_invocation(task: Task, strategy: object, reward: object = "error") -> Invocation:
     """The invocation of a search that was begun from Python, with the options that later commands read."""
     splits, options = task.splits, task.options
     arguments = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from agents.final_result import Scored
+from agents.final_result import ScoredPolicy
 from agents.result import Episode
-from agents.search.finalists import choose
+from agents.search.finalists import choose_best
 from agents.search.stage import Stage
 from amc.artifacts.policy import LatencyReached
 from amc.cost.costs import LATENCY
@@ -22,8 +22,10 @@ TRIES = 6
 """How many networks are measured at the most before the best one is kept although it exceeds the budget."""
 
 
-def choose_measured(stage: Stage, episodes: Sequence[Episode], latency_model: LatencyModel, *others: Scored) -> Scored:
-    """The policy with the largest reward, as `choose` finds it, whose measured latency is within the budget.
+def choose_measured(
+    stage: Stage, episodes: Sequence[Episode], latency_model: LatencyModel, *others: ScoredPolicy
+) -> ScoredPolicy:
+    """The policy with the largest reward, as `choose_best` finds it, whose measured latency is within the budget.
 
     Where the best one takes more than was predicted, the prediction is fitted again to all that was measured, the
     budget is tightened by what it is still off, and the best within that is measured in turn. Episodes that are over
@@ -32,7 +34,7 @@ def choose_measured(stage: Stage, episodes: Sequence[Episode], latency_model: La
     """
     task = stage.task
     limit = latency_limit(task)
-    best = choose(stage, episodes, *others)
+    best = choose_best(stage, episodes, *others)
     if limit is None:
         return best
     for _ in range(TRIES):
@@ -45,7 +47,7 @@ def choose_measured(stage: Stage, episodes: Sequence[Episode], latency_model: La
         if most < latency_model.cost(task.graph)(task.graph.least):
             break
         tightened = task.with_budgets(with_latency(task, most))
-        best = choose(dataclasses.replace(stage, task=tightened), [_within(tightened, each) for each in episodes])
+        best = choose_best(dataclasses.replace(stage, task=tightened), [_within(tightened, each) for each in episodes])
     return best
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agents.search.invocation import from_python
+from agents.search.invocation import python_invocation
 from agents.search.plan import SearchPlan
 from agents.search.search_result import SearchResult
 from agents.search.search_run import SearchRun
@@ -45,5 +45,5 @@ def search(
     if folder is not None:
         check_new(Path(folder), "the folder")
     plan = SearchPlan(lambda _: make_strategy(strategy), episodes, seed, reward)
-    run = SearchRun(task, plan, from_python(task, strategy, reward), None if folder is None else Path(folder))
+    run = SearchRun(task, plan, python_invocation(task, strategy, reward), None if folder is None else Path(folder))
     return run.run(on_episode)

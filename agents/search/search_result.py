@@ -16,7 +16,7 @@ from agents.final_result import FinalResult, OnTest
 from agents.report import write_report
 from agents.report.tensorboard.board import Board
 from agents.result import Episode
-from agents.search.summary import of_stages, summarise
+from agents.search.summary import summarise, summarise_stages
 from amc.artifacts.policy import Policy, save_compact
 from amc.artifacts.run_folder import AGENT_FILE, SUMMARY_FILE, check_new
 from amc.graph import PruningGraph
@@ -67,7 +67,7 @@ class SearchResult:
         return summarise(self.final, self.on_test, self.episodes, self.search_seconds) | {
             "seed": self.policy.seed,
             "arguments": run["arguments"],
-            "stages": of_stages([tuple(limits) for limits in run["stages"]], self.episodes),
+            "stages": summarise_stages([tuple(limits) for limits in run["stages"]], self.episodes),
             "interrupted": self.interrupted,
             "wall_seconds": self.wall_seconds,
         }

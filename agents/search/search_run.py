@@ -18,7 +18,7 @@ from agents.report.terminal.progress import search_progress
 from agents.result import Past, best_of
 from agents.search.checkpoints import Checkpoints
 from agents.search.episode_log import EpisodeLog
-from agents.search.final import as_searched, final_result, policy_file, score_on_test
+from agents.search.final import final_result, policy_as_searched, policy_file, score_on_test
 from agents.search.invocation import Invocation
 from agents.search.plan import SearchPlan
 from agents.search.search_result import SearchResult, board_of, write_policy
@@ -156,7 +156,7 @@ class SearchRun:
         best = best_of(episodes)
         assert best is not None, "a strategy scores a policy within the budget"
         if self.folder:
-            found = as_searched(stage.task, best)
+            found = policy_as_searched(stage.task, best)
             save_compact(
                 self.folder, policy_file(stage.task, found, original, self.invocation, self.plan.seed), found.network
             )
@@ -189,7 +189,7 @@ class SearchRun:
             whole[LATENCY] = self.latency_model.original
         return {
             "program": asked.program,
-            "words": list(asked.words),
+            "words": list(asked.argv),
             "model": asked.model,
             "strategy": asked.strategy,
             "seed": self.plan.seed,

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from agents.report.number_format import score
 from agents.result import Episode, Past
-from agents.search.finalists import choose
+from agents.search.finalists import choose_best
 from agents.search.plan import SearchPlan
 from agents.search.problem import make_problem
 from agents.search.stage import Stage
@@ -136,7 +136,7 @@ class Stages:
     def _start(self, path: Path | None, episodes: Sequence[Episode]) -> tuple[nn.Module, KeptCounts]:
         """The network that the next stage starts from, which is written to `path`, and its kept counts."""
         stage, plan = self.current, self._plan
-        best = choose(stage, episodes)
+        best = choose_best(stage, episodes)
         if not self._quiet:
             then = f"; {plan.tune_steps} steps of training follow" * bool(plan.tune_steps)
             asked = " ".join(self.budgets[stage.number])

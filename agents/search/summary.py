@@ -12,7 +12,7 @@ from agents.result import Episode, best_of
 from agents.search.plan import Limits
 
 
-def of_stages(budgets: Sequence[Limits], episodes: Sequence[Episode]) -> list[dict[str, Any]]:
+def summarise_stages(budgets: Sequence[Limits], episodes: Sequence[Episode]) -> list[dict[str, Any]]:
     """The best policy of each stage in numbers, as the search scored it; every stage must have scored policies."""
     found = []
     for number, limits in enumerate(budgets):

@@ -17,8 +17,8 @@ from amc.artifacts.snapshots import has_snapshot
 from amc.networks.sources import Network
 from amc.utils.errors import UserError
 from amc.utils.user_file import is_user_function
-from scripts.options.cli_arguments import options_of, replaced
-from scripts.options.network_and_images import NetworkOptions, not_imported
+from scripts.options.cli_arguments import options_of, replace_options
+from scripts.options.network_and_images import NetworkOptions, require_given
 
 AUTO = "auto"
 """The value of an option that stands for what the run recorded, where a search has another default."""
@@ -68,7 +68,7 @@ def recorded_arguments(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
     return vars(found.arguments)
 
 
-def without_weights(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
+def arguments_without_weights(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
     """The arguments of a run, with no weights of the original to load, since the compact network has its own.
 
     Raises:
@@ -79,7 +79,7 @@ def without_weights(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
     return recorded_arguments(run_dir, asked) | {"weights": "none"}
 
 
-def filled(options: T, recorded: Mapping[str, Any]) -> T:
+def fill_from_run(options: T, recorded: Mapping[str, Any]) -> T:
     """The options, filled in with what a run recorded, else with a search's defaults, wherever nothing was given.
 
     Raises:
@@ -90,8 +90,8 @@ def filled(options: T, recorded: Mapping[str, Any]) -> T:
         if value in (None, AUTO, "default"):
             if name == "data" and recorded.get(name) == "":
                 raise UserError("the images of this run came from Python, and no name finds them; give --data")
-            changes[name] = not_imported(recorded.get(name, default), f"--{name}", given=False)
-    return replaced(options, changes)
+            changes[name] = require_given(recorded.get(name, default), f"--{name}", given=False)
+    return replace_options(options, changes)
 
 
 def compact_network(run_dir: Path, original: Network) -> nn.Module:

@@ -34,8 +34,8 @@ from scripts.command import latency_connection
 from scripts.command.original import score_original
 from scripts.command.session import Session
 from scripts.command.signals import INTERRUPTED
-from scripts.options.cli_arguments import flat
-from scripts.options.network_and_images import DataOptions, NetworkOptions, joined
+from scripts.options.cli_arguments import flat_options
+from scripts.options.network_and_images import DataOptions, NetworkOptions, join_repeated
 from scripts.options.search_options import SearchOptions
 
 
@@ -86,7 +86,7 @@ def run_job(job: Job) -> None:
     example = splits.calibration.example(1)
     job.network.check_inputs(example)
     original = score_original(network, job.network, splits.reward, options.metric, options.device, quiet=options.quiet)
-    measured = latency_connection.opened(options, network.model, example, session.folder)
+    measured = latency_connection.connect(options, network.model, example, session.folder)
     with measured if options.wants_latency else nullcontext() as latency_model:
         task = _task(job, network, splits, latency_model)
         del network, measured  # the task has a copy, which may be large
@@ -118,10 +118,10 @@ def _task(job: Job, network: Network, splits: Splits, latency_model: LatencyMode
     how = TaskOptions(
         metric=options.metric,
         reward_images=options.reward_images,
-        round_to=latency_connection.learned_rounding(options, latency_model),
+        round_to=latency_connection.rounding_step(options, latency_model),
         max_sparsity=options.channels.max_sparsity,
-        freeze=joined(options.channels.freeze),
-        only=joined(options.channels.only),
+        freeze=join_repeated(options.channels.freeze),
+        only=join_repeated(options.channels.only),
         criterion=options.criterion,
         recovery=options.recovery,
         search_recovery=options.search_recovery,
@@ -149,8 +149,8 @@ def _plan(job: Job) -> SearchPlan:
 
 def _invocation(job: Job) -> Invocation:
     session = job.session
-    arguments = flat(session.arguments) | {"budget": list(job.budgets[-1]), "run_dir": None, "resume": None}
-    return Invocation(job.network.model, job.strategy_name, session.program, session.words, arguments)
+    arguments = flat_options(session.arguments) | {"budget": list(job.budgets[-1]), "run_dir": None, "resume": None}
+    return Invocation(job.network.model, job.strategy_name, session.program, session.argv, arguments)
 
 
 def _say(job: Job, task: Task, result: SearchResult, latency_model: LatencyModel | None) -> None:

@@ -26,12 +26,12 @@ from amc.latency.table_building import build, missing
 from amc.latency.target import parse_target
 from amc.utils.progress_bar import progress_bar
 from scripts.options.latency_options import DEVICE
-from scripts.options.network_and_images import joined, rounding
+from scripts.options.network_and_images import join_repeated, parse_rounding
 from scripts.options.search_options import SearchOptions
 
 
 @contextlib.contextmanager
-def opened(options: SearchOptions, model: nn.Module, example: Example, folder: Path) -> Iterator[LatencyModel]:
+def connect(options: SearchOptions, model: nn.Module, example: Example, folder: Path) -> Iterator[LatencyModel]:
     """The calibrated latency model of a search in the run folder `folder`; the connection ends with the context.
 
     A search that is resumed has the table and the calibration that it began with.
@@ -41,8 +41,10 @@ def opened(options: SearchOptions, model: nn.Module, example: Example, folder: P
     """
     model = model.eval().cpu()
     channels = options.channels
-    step = GRAIN if channels.round_to == DEVICE else rounding(channels.round_to) or GRAIN
-    graph = analyse(model, example, step, channels.max_sparsity, joined(channels.freeze), joined(channels.only))
+    step = GRAIN if channels.round_to == DEVICE else parse_rounding(channels.round_to) or GRAIN
+    graph = analyse(
+        model, example, step, channels.max_sparsity, join_repeated(channels.freeze), join_repeated(channels.only)
+    )
     begun = folder / CHECKPOINT_FOLDER
     with Device(parse_target(options.latency.target), options.latency.target_threads) as device:
         exporter = Exporter(model, graph, example)
@@ -51,7 +53,7 @@ def opened(options: SearchOptions, model: nn.Module, example: Example, folder: P
             latency_model.read(begun / MEASURED_FILE)
         else:
             path = options.latency.latency_table or default_path(device.fingerprint)
-            latency_model = LatencyModel(device, exporter, built_table(path, device, exporter, quiet=options.quiet))
+            latency_model = LatencyModel(device, exporter, complete_table(path, device, exporter, quiet=options.quiet))
             with progress_bar("calibrating latency", quiet=options.quiet) as bar:
                 latency_model.calibrate(options.seed, bar.update)
                 for limit in _limits(options, latency_model):
@@ -77,7 +79,7 @@ def _how_well(latency_model: LatencyModel) -> str:
     )
 
 
-def built_table(path: Path, device: Device, exporter: Exporter, *, quiet: bool) -> LatencyTable:
+def complete_table(path: Path, device: Device, exporter: Exporter, *, quiet: bool) -> LatencyTable:
     """The latency table in a file, with the layers of the exported network, which are measured where it lacks them.
 
     The file is written after each batch of measurements, so that an interrupted call loses little.
@@ -99,13 +101,13 @@ def built_table(path: Path, device: Device, exporter: Exporter, *, quiet: bool) 
     return table
 
 
-def learned_rounding(options: SearchOptions, latency_model: LatencyModel | None) -> int | None:
+def rounding_step(options: SearchOptions, latency_model: LatencyModel | None) -> int | None:
     """The step of `--round-to` in channels; None where each group gets the step that suits it.
 
     With `--round-to device` the step is read from the latency table; with auto, and where latency counts, it is the
     grain of that table.
     """
     if options.channels.round_to != DEVICE:
-        return rounding(options.channels.round_to) or (GRAIN if latency_model else None)
+        return parse_rounding(options.channels.round_to) or (GRAIN if latency_model else None)
     assert latency_model is not None, "the search wants latency"
     return device_rounding(latency_model.exporter.graph, latency_model.cost(latency_model.exporter.graph))

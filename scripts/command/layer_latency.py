@@ -16,7 +16,7 @@ from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter
 from amc.latency.table import LatencyTable, default_path
 from amc.utils.files import write_bytes
-from scripts.command.latency_connection import built_table
+from scripts.command.latency_connection import complete_table
 
 
 def show_layers(device: Device, exporter: Exporter, path: Path | None, pictures: Path | None) -> None:
@@ -29,7 +29,7 @@ def show_layers(device: Device, exporter: Exporter, path: Path | None, pictures:
         pictures: The folder for the pictures; None for no pictures.
     """
     path = path or default_path(device.fingerprint)
-    table = built_table(path, device, exporter, quiet=False)
+    table = complete_table(path, device, exporter, quiet=False)
     shapes = shapes_of(exporter.whole, exporter.graph)
     _print_times(table, shapes)
     print(f"{table.points} small networks measured in all, in {path}; {device.runtime}, {device.fingerprint['cpu']}")

@@ -37,11 +37,11 @@ def score_original(
     check_runs(model, moved_inputs(images.example(1), where))
     found = checked_score(model, images, metric, scoring_batch(images.example(1)), where)
     if not quiet:
-        say(found, options, "original", "reward")
+        print_score(found, options, "original", "reward")
     return found.value
 
 
-def say(found: CheckedScore, options: NetworkOptions, network: str, split: str) -> None:
+def print_score(found: CheckedScore, options: NetworkOptions, network: str, split: str) -> None:
     """Print a score on standard output at once, and on standard error a warning where it is near chance."""
     words = f"{found.metric} {number_format.score(found.metric, found.value)} on {found.images:,} {split} images"
     print(f"{network}: {words}", flush=True)

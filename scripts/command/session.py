@@ -23,11 +23,11 @@ from amc.artifacts.snapshots import CHECKPOINT_FOLDER, Snapshot, has_snapshot
 from amc.utils.errors import UserError
 from amc.utils.user_file import is_user_function
 from scripts.command.cli import parse
-from scripts.command.how_to_go_on import told
-from scripts.options.cli_arguments import flat, given, replaced, to_words
-from scripts.options.network_and_images import not_imported
+from scripts.command.resume_hint import with_resume_hint
+from scripts.options.cli_arguments import changed_options, flat_options, replace_options, to_argv
+from scripts.options.network_and_images import require_given
 
-FREE = ("model", "weights", "data", "metric", "device", "target", "quiet")
+CHANGEABLE = ("model", "weights", "data", "metric", "device", "target", "quiet")
 """Options that may change with `--resume`, since things may lie elsewhere; so may all that name a user's function."""
 DIGESTS = {
     "architecture": "layers (--model)",
@@ -48,7 +48,7 @@ class Session(Generic[Arguments, P]):
         program: The command: `train`, `apply`, `finetune` or `pretrain`.
         folder: The run folder.
         arguments: The arguments of the run; where it is resumed, the recorded ones and what was given anew.
-        words: The command-line arguments that the run was begun with.
+        argv: The command-line arguments that the run was begun with.
         past: How far the run had come when this stretch began.
         seconds: Seconds that were spent before this stretch.
     """
@@ -56,7 +56,7 @@ class Session(Generic[Arguments, P]):
     program: str
     folder: Path
     arguments: Arguments
-    words: tuple[str, ...]
+    argv: tuple[str, ...]
     past: P
     seconds: float
     _digests: Mapping[str, str]
@@ -64,7 +64,7 @@ class Session(Generic[Arguments, P]):
     @property
     def resume_command(self) -> str:
         """The command that resumes the run."""
-        return resume_command(self.program, self.folder, flat(self.arguments))
+        return resume_command(self.program, self.folder, flat_options(self.arguments))
 
     def source(self, name: str, asked: Path) -> Path:
         """The file to start from: the run's copy of that name where there is one, else `asked`."""
@@ -75,7 +75,7 @@ class Session(Generic[Arguments, P]):
         """The description of the run that its checkpoints hold as JSON, so that `--resume` can go on with it."""
         return {
             "program": self.program,
-            "words": list(self.words),
+            "words": list(self.argv),
             "device": device.type,
             "threads": torch.get_num_threads(),
             "digests": digests,
@@ -92,7 +92,7 @@ class Session(Generic[Arguments, P]):
 
 
 @contextlib.contextmanager
-def opened(
+def open_session(
     program: str,
     arguments: Arguments,
     folder: Path,
@@ -115,32 +115,32 @@ def opened(
     Raises:
         UserError: A folder that is not free, is in use, or holds no run that can go on; options that can't be changed.
     """
-    options = flat(arguments)
+    options = flat_options(arguments)
     resumed = options["resume"] is not None
     if resumed and not has_snapshot(folder):
         raise UserError(f"no checkpoint in {folder}; give the folder of a run that was begun")
     check_place(folder, "--resume" if resumed else f"--{option}")
     with locked(folder):
         if resumed:
-            session = _gone_on(program, arguments, folder, latest)
+            session = _resumed(program, arguments, folder, latest)
         else:
             check_new(folder, f"--{option}")
-            words = to_words(replaced(arguments, {option.replace("-", "_"): None}))
-            session = Session(program, folder, arguments, words, past, 0.0, {})
-        with told(program, folder, session.resume_command, quiet=bool(options.get("quiet"))):
+            argv = to_argv(replace_options(arguments, {option.replace("-", "_"): None}))
+            session = Session(program, folder, arguments, argv, past, 0.0, {})
+        with with_resume_hint(program, folder, session.resume_command, quiet=bool(options.get("quiet"))):
             yield session
 
 
-def searched(program: str, arguments: Arguments) -> contextlib.AbstractContextManager[Session[Arguments, Past]]:
+def open_search(program: str, arguments: Arguments) -> contextlib.AbstractContextManager[Session[Arguments, Past]]:
     """The session of a search, in `--run-dir`, in the folder of `--resume`, or in a new folder under `runs/`.
 
     Raises:
         UserError: A folder that is not free, is in use, or holds no run that can go on; options that can't be changed.
     """
-    options = flat(arguments)
+    options = flat_options(arguments)
     asked = options["resume"] or options["run_dir"]
     folder = Path(asked) if asked is not None else named_after(options["model"])
-    return opened(program, arguments, folder, "run-dir", latest_checkpoint, Past())
+    return open_session(program, arguments, folder, "run-dir", latest_checkpoint, Past())
 
 
 @dataclass(frozen=True)
@@ -156,15 +156,15 @@ class _Begun:
     versions: Mapping[str, str]
 
 
-def _gone_on(
+def _resumed(
     program: str,
     arguments: Arguments,
     folder: Path,
     latest: Callable[[Path], tuple[Snapshot[P], tuple[str, ...]]],
 ) -> Session[Arguments, P]:
-    changes = {name: value for name, value in given(arguments).items() if name != "resume"}
+    changes = {name: value for name, value in changed_options(arguments).items() if name != "resume"}
     for name, value in changes.items():
-        if name not in FREE and not _is_users(value):
+        if name not in CHANGEABLE and not _is_users(value):
             _refuse_change(name)
     checkpoint, faults = latest(folder)
     for fault in faults:
@@ -182,15 +182,15 @@ def _gone_on(
         print("warning: begun with other versions of Python or packages; the result may differ", file=sys.stderr)
     torch.set_num_threads(begun.threads)
     recorded = parse(type(arguments), begun.words)
-    for name, value in flat(recorded).items():
+    for name, value in flat_options(recorded).items():
         if _is_users(value):
-            not_imported(value, f"--{name.replace('_', '-')}", given=name in changes)
-        elif name not in FREE and name in changes:
+            require_given(value, f"--{name.replace('_', '-')}", given=name in changes)
+        elif name not in CHANGEABLE and name in changes:
             _refuse_change(name)
     return Session(
         program,
         folder,
-        replaced(recorded, {"device": begun.device} | changes),
+        replace_options(recorded, {"device": begun.device} | changes),
         begun.words,
         checkpoint.past,
         begun.seconds,

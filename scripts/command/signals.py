@@ -37,7 +37,7 @@ def end_at_ctrl_c() -> None:
 
 
 @contextlib.contextmanager
-def raised() -> Iterator[None]:
+def raise_on_signals() -> Iterator[None]:
     """A context in which signals that would end the process raise exceptions, so that what is known is still written.
 
     Ctrl-C raises KeyboardInterrupt. SIGTERM and SIGHUP raise SystemExit with 128 and the signal's number, unless they

@@ -24,20 +24,20 @@ def options_of(arguments: Any, usual: Any = None) -> Iterator[tuple[str, Any, An
             yield field.name, value, default
 
 
-def flat(arguments: Any) -> dict[str, Any]:
+def flat_options(arguments: Any) -> dict[str, Any]:
     """All options by name, with those of nested dataclasses beside the others and paths as text, ready for JSON."""
     return {name: str(value) if isinstance(value, Path) else value for name, value, _ in options_of(arguments)}
 
 
-def given(arguments: Any) -> dict[str, Any]:
+def changed_options(arguments: Any) -> dict[str, Any]:
     """The options that differ from their defaults, by name."""
     return {name: value for name, value, default in options_of(arguments) if value != default}
 
 
-def to_words(arguments: Any) -> tuple[str, ...]:
+def to_argv(arguments: Any) -> tuple[str, ...]:
     """The command-line arguments from which these options are read again."""
     words: list[str] = []
-    for name, value in given(arguments).items():
+    for name, value in changed_options(arguments).items():
         option = name.replace("_", "-")
         if isinstance(value, bool):
             words.append(f"--{option}" if value else f"--no-{option}")
@@ -48,12 +48,12 @@ def to_words(arguments: Any) -> tuple[str, ...]:
     return tuple(words)
 
 
-def replaced(arguments: T, changes: Mapping[str, Any]) -> T:
+def replace_options(arguments: T, changes: Mapping[str, Any]) -> T:
     """A copy of the options with other values for some of them, in whichever nested dataclass they are."""
     values: dict[str, Any] = {}
     for field in dataclasses.fields(arguments):  # type: ignore[arg-type]
         value = getattr(arguments, field.name)
         values[field.name] = (
-            replaced(value, changes) if dataclasses.is_dataclass(value) else changes.get(field.name, value)
+            replace_options(value, changes) if dataclasses.is_dataclass(value) else changes.get(field.name, value)
         )
     return type(arguments)(**values)

@@ -169,7 +169,7 @@ def print_notes(splits: Splits) -> None:
         print(note, file=sys.stderr)
 
 
-def joined(repeated: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+def join_repeated(repeated: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     """All values of a repeated option in one tuple."""
     return tuple(word for words in repeated for word in words)
 
@@ -180,7 +180,7 @@ def check_seed(seed: int) -> None:
         raise UserError(f"expected --seed of 0 or more, and below 2^32, got {seed}")
 
 
-def rounding(round_to: str) -> int | None:
+def parse_rounding(round_to: str) -> int | None:
     """The number of channels that `--round-to` gives; None for auto.
 
     Raises:
@@ -193,7 +193,7 @@ def rounding(round_to: str) -> int | None:
     return int(round_to)
 
 
-def not_imported(value: T, option: str, *, given: bool) -> T:
+def require_given(value: T, option: str, *, given: bool) -> T:
     """The value of an option, which must be `given` on the command line where it names a user's function.
 
     Raises:

@@ -16,7 +16,7 @@ from amc.utils.errors import UserError
 from envs.observations import find_observation
 from envs.rewards import find_reward
 from scripts.options.latency_options import DEVICE, LatencyOptions, wants_latency
-from scripts.options.network_and_images import ChannelOptions, Repeated, check_seed, joined, rounding
+from scripts.options.network_and_images import ChannelOptions, Repeated, check_seed, join_repeated, parse_rounding
 
 DEFAULT_BUDGET = ("macs=0.25",)
 
@@ -83,7 +83,7 @@ class SearchOptions:
         find_metric(self.metric)
         self.latency.check()
         if self.channels.round_to != DEVICE:
-            rounding(self.channels.round_to)
+            parse_rounding(self.channels.round_to)
         find_criterion(self.criterion)
         find_recovery(self.recovery)
         find_recovery(self.search_recovery)
@@ -102,5 +102,5 @@ class SearchOptions:
     def limits(self) -> tuple[str, ...]:
         """The budgets that were asked for, else the default one where the reward needs a budget."""
         if self.budget:
-            return joined(self.budget)
+            return join_repeated(self.budget)
         return DEFAULT_BUDGET if find_reward(self.reward).needs_budget else ()

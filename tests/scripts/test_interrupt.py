@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import amc
-from scripts.command.signals import raised
+from scripts.command.signals import raise_on_signals
 from tests.command import summary
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +74,7 @@ def test_ctrl_c_while_the_command_imports_is_one_word(tmp_path: Path, command: l
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_command_that_is_told_to_end_ends_by_an_exception(number: signal.Signals) -> None:
     former = signal.getsignal(number)
-    with pytest.raises(SystemExit) as stop, raised():
+    with pytest.raises(SystemExit) as stop, raise_on_signals():
         os.kill(os.getpid(), number)
     assert stop.value.code == 128 + number
     assert signal.getsignal(number) is former
@@ -83,7 +83,7 @@ def test_a_command_that_is_told_to_end_ends_by_an_exception(number: signal.Signa
 def test_nohup_is_heeded() -> None:
     former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with raised():
+        with raise_on_signals():
             os.kill(os.getpid(), signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, former)

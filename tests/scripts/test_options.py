@@ -17,7 +17,7 @@ from amc.data.preprocess import IMAGENET_MEAN, Preprocess
 from amc.networks.sources import Network
 from amc.utils.errors import UserError
 from scripts import apply, describe, evaluate, export, finetune, measure_latency, pretrain, report, train
-from scripts.options.network_and_images import DataOptions, ImageOptions, NetworkOptions, check_seed, rounding
+from scripts.options.network_and_images import DataOptions, ImageOptions, NetworkOptions, check_seed, parse_rounding
 from tests.command import call
 
 ENTRY_POINTS = (train, apply, finetune, evaluate, describe, export, pretrain, report, measure_latency)
@@ -73,13 +73,13 @@ def test_the_installed_commands_are_the_entry_points() -> None:
 
 
 def test_rounding() -> None:
-    assert rounding("auto") is None
-    assert rounding("8") == 8
+    assert parse_rounding("auto") is None
+    assert parse_rounding("8") == 8
     for wrong in ("0", "-8", "8.0", "", "Auto", "²"):
         with pytest.raises(
             UserError, match="expected --round-to auto, device or a whole number of channels above 0, got"
         ):
-            rounding(wrong)
+            parse_rounding(wrong)
 
 
 def test_seeds() -> None:

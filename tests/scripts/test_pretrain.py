@@ -60,7 +60,7 @@ def test_an_interrupted_training_keeps_its_best_epoch_and_comes_to_the_same(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, whole: Path, at: int, is_there: bool
 ) -> None:
     out, folder = tmp_path / "net.safetensors", tmp_path / "net-training"
-    monkeypatch.setattr("scripts.command.epochs.LONGEST", 0.0)
+    monkeypatch.setattr("scripts.command.training_run.CHECKPOINT_SECONDS", 0.0)
     with monkeypatch.context() as patch:
         Interrupting(patch, at, KeyboardInterrupt())
         done = command.call(pretrain, "--out", out, *FEW)
@@ -78,7 +78,7 @@ def test_the_best_epoch_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     first, both = tmp_path / "first.safetensors", tmp_path / "both.safetensors"
     words = ("--schedule", "cosine", "--batch-size", "64")
     with monkeypatch.context() as patch:
-        patch.setattr("scripts.command.epochs.LONGEST", 0.0)
+        patch.setattr("scripts.command.training_run.CHECKPOINT_SECONDS", 0.0)
         Interrupting(patch, 16, KeyboardInterrupt())  # 15 steps each
         with pytest.raises(SystemExit):
             call(patch, "--out", first, "--epochs", "2", *words)

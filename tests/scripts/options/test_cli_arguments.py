@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from scripts import apply, train
 from scripts.command.cli import parse
-from scripts.options.cli_arguments import flat, replaced, to_words
-from scripts.options.cli_arguments import given as options_given
+from scripts.options.cli_arguments import changed_options, flat_options, replace_options, to_argv
 from scripts.options.network_and_images import ChannelOptions, DataOptions, ImageOptions, NetworkOptions
 from scripts.options.search_options import SearchOptions
 
@@ -46,24 +45,24 @@ arguments = st.builds(
 
 @given(arguments)
 def test_the_words_are_read_as_the_arguments_that_they_were_made_from(wanted: train.Arguments) -> None:
-    assert parse(train.Arguments, to_words(wanted)) == wanted
+    assert parse(train.Arguments, to_argv(wanted)) == wanted
 
 
 def test_defaults_need_no_words() -> None:
-    assert to_words(train.Arguments()) == ()
-    assert to_words(apply.Arguments(agent=Path("agent.zip"), episodes=3)) == ("--agent", "agent.zip", "--episodes", "3")
+    assert to_argv(train.Arguments()) == ()
+    assert to_argv(apply.Arguments(agent=Path("agent.zip"), episodes=3)) == ("--agent", "agent.zip", "--episodes", "3")
 
 
 def test_flat_has_every_option_as_json_holds_it() -> None:
-    found = flat(train.Arguments(search=SearchOptions(run_dir=Path("runs/a")), episodes=7))
+    found = flat_options(train.Arguments(search=SearchOptions(run_dir=Path("runs/a")), episodes=7))
     assert found["model"] == "digits_resnet"
     assert found["run_dir"] == "runs/a"
     assert found["episodes"] == 7
-    assert options_given(train.Arguments(episodes=7)) == {"episodes": 7}
+    assert changed_options(train.Arguments(episodes=7)) == {"episodes": 7}
 
 
 def test_replaced_reaches_nested_options() -> None:
-    found = replaced(train.Arguments(episodes=7), {"model": "resnet20", "quiet": True, "episodes": 8})
+    found = replace_options(train.Arguments(episodes=7), {"model": "resnet20", "quiet": True, "episodes": 8})
     assert (found.network.model, found.search.quiet, found.episodes) == ("resnet20", True, 8)
     assert found.images == DataOptions()
 
@@ -80,4 +79,4 @@ class Switches:
 
 @pytest.mark.parametrize("switches", [Switches(), Switches(on=False), Switches(off=True, rest=(1, 2))])
 def test_switches_are_turned_both_ways(switches: Switches) -> None:
-    assert parse(Switches, to_words(switches)) == switches
+    assert parse(Switches, to_argv(switches)) == switches

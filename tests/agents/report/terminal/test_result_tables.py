@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from torch import nn
 
-from agents.final_result import FinalResult, OnTest, Scored
+from agents.final_result import FinalResult, OnTest, ScoredPolicy
 from agents.report.terminal.result_tables import print_final
 from amc.artifacts.policy import CostReached, GroupPolicy
 from amc.pruning.slicing import Selection
 
 
-def scored(accuracy: float) -> Scored:
-    return Scored(np.array([3]), nn.Identity(), Selection({}, {}), accuracy)
+def scored(accuracy: float) -> ScoredPolicy:
+    return ScoredPolicy(np.array([3]), nn.Identity(), Selection({}, {}), accuracy)
 
 
 FINISH = FinalResult(

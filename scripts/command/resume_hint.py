@@ -23,7 +23,7 @@ RESULTS = {"train": OF_SEARCHES, "apply": OF_SEARCHES, "finetune": OF_EVERY_RUN}
 
 
 @contextlib.contextmanager
-def told(program: str, folder: Path, resume_command: str, *, quiet: bool) -> Iterator[None]:
+def with_resume_hint(program: str, folder: Path, resume_command: str, *, quiet: bool) -> Iterator[None]:
     """Whatever stops the work in this context is reported with the command that resumes it, if there is a checkpoint.
 
     Args:

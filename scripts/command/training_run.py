@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from agents.report.tensorboard.event_file import EventFile
 from agents.report.terminal.progress import TrainingBar
-from agents.search.checkpoints import LONGEST
+from agents.search.checkpoints import CHECKPOINT_SECONDS
 from amc.artifacts.snapshots import Snapshot, latest_snapshot, part, save_snapshot
 from amc.data.images import Images
 from amc.pruning.slicing import restore_tensors, stored_tensors
@@ -37,7 +37,7 @@ class Epoch:
 
 
 @dataclass(frozen=True, eq=False)
-class Past:
+class TrainingProgress:
     """How far a training has come.
 
     Attributes:
@@ -66,7 +66,7 @@ class _Progress:
     epochs: tuple[Epoch, ...]
 
 
-def latest_tuning(folder: Path) -> tuple[Snapshot[Past], tuple[str, ...]]:
+def latest_training(folder: Path) -> tuple[Snapshot[TrainingProgress], tuple[str, ...]]:
     """The newest whole checkpoint of a training in `folder`, and what is wrong with newer ones, a line each.
 
     Raises:
@@ -75,12 +75,12 @@ def latest_tuning(folder: Path) -> tuple[Snapshot[Past], tuple[str, ...]]:
     return latest_snapshot(folder, UNIT, _past)
 
 
-def _past(run: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Past:
+def _past(run: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TrainingProgress:
     progress = msgspec.convert(run, _Progress)
-    return Past(progress.before, progress.epochs, part(tensors, TRAINING), part(tensors, BEST))
+    return TrainingProgress(progress.before, progress.epochs, part(tensors, TRAINING), part(tensors, BEST))
 
 
-class Tuning:
+class TrainingRun:
     """Trains a network to the last epoch and keeps the best one, with events and checkpoints in a run folder.
 
     Args:
@@ -105,7 +105,7 @@ class Tuning:
         training: Training,
         scoring: Scoring,
         images: Images,
-        past: Past,
+        past: TrainingProgress,
         seconds: float,
     ) -> None:
         self._folder = folder
@@ -127,7 +127,7 @@ class Tuning:
         """Seconds that were spent before an interruption and since."""
         return self._seconds + time.perf_counter() - self._start
 
-    def finish(self, epochs: int, bar: TrainingBar) -> Past:
+    def finish(self, epochs: int, bar: TrainingBar) -> TrainingProgress:
         """Train for what is left of `epochs` epochs, and put the best weights into the network.
 
         Raises:
@@ -138,7 +138,7 @@ class Tuning:
             for loss in training.rest_of_epoch():
                 self._point({"loss": loss, "learning rate": training.learning_rate})
                 bar.step(training.done, self._words(training.mean_loss))
-                if time.perf_counter() - self._written > LONGEST:
+                if time.perf_counter() - self._written > CHECKPOINT_SECONDS:
                     self._checkpoint()
             self._end_epoch()
             bar.epoch(training.epoch, self._words(self.past.epochs[-1].loss))
@@ -159,8 +159,8 @@ class Tuning:
         score, past = self._scoring(self._network, self._images).value, self.past
         best = past.best
         if score > past.best_score:
-            best = cloned(self._network)
-        self.past = Past(past.before, (*past.epochs, Epoch(self._training.mean_loss, score)), {}, best)
+            best = clone_tensors(self._network)
+        self.past = TrainingProgress(past.before, (*past.epochs, Epoch(self._training.mean_loss, score)), {}, best)
         self._point({"score on the reward images": score})
         self._training.next_epoch()
 
@@ -187,6 +187,6 @@ class Tuning:
         self._written = time.perf_counter()
 
 
-def cloned(network: nn.Module) -> dict[str, Tensor]:
+def clone_tensors(network: nn.Module) -> dict[str, Tensor]:
     """Copies of all tensors that a network stores, by name."""
     return {name: tensor.clone() for name, tensor in stored_tensors(network).items()}
