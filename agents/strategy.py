@@ -109,7 +109,8 @@ class Scores:
                 )
         self.count += len(found)
         new = policies[len(found) :]
-        for kept_counts, (reward, outcome) in zip(new, self._problem.score_all(new, race=race), strict=True):
+        scores = self._problem.score_all(new, race=race, before=len(found))
+        for kept_counts, (reward, outcome) in zip(new, scores, strict=True):
             found.append(Episode(self.count, kept_counts, reward, outcome, dict(details)))
             self._on_episode(found[-1])
             self.count += 1

@@ -25,8 +25,11 @@ Act = Callable[[Features, Interval], float]
 class Accuracies(Protocol):
     """A function that scores several networks at once, bad ones perhaps by an estimate."""
 
-    def __call__(self, policies: Sequence[KeptCounts], *, race: bool) -> Iterable[Score]:
-        """The scores in the order of the policies; with `race` those of bad ones may be estimates."""
+    def __call__(self, policies: Sequence[KeptCounts], *, race: bool, before: int) -> Iterable[Score]:
+        """The scores in the order of the policies; with `race` those of bad ones may be estimates.
+
+        `before` policies of the same round were scored before an interruption.
+        """
 
 
 class Trajectory(NamedTuple):
@@ -97,9 +100,14 @@ class PruningProblem:
         outcome = self.outcome(kept_counts, self._accuracy(kept_counts))
         return float(self._reward(outcome)), outcome
 
-    def score_all(self, policies: Sequence[KeptCounts], *, race: bool = False) -> Iterator[tuple[float, Outcome]]:
-        """The reward and outcome of each policy; with `race` bad ones are estimated, where reward is accuracy alone."""
-        scores = self._accuracies(policies, race=race and self._may_race)
+    def score_all(
+        self, policies: Sequence[KeptCounts], *, race: bool = False, before: int = 0
+    ) -> Iterator[tuple[float, Outcome]]:
+        """The reward and outcome of each policy; with `race` bad ones are estimated, where reward is accuracy alone.
+
+        `before` policies of the same round were scored before an interruption.
+        """
+        scores = self._accuracies(policies, race=race and self._may_race, before=before)
         if self._measures:  # while latency is measured, nothing else may run
             scores = list(scores)
         for kept_counts, score in zip(policies, scores, strict=True):

@@ -165,8 +165,9 @@ class EpisodicDDPG(DDPG):
         trajectories = [self.explorer.trajectory(index) for index in range(self._episode_num, end)]
         for episode in self._of_round:  # of one that was interrupted
             self.explorer.remember(episode)
+        policies = [trajectory.kept_counts for trajectory in trajectories]
+        scores = self.problem.score_all(policies, race=True, before=len(self._of_round))
         self._of_round = ()
-        scores = self.problem.score_all([trajectory.kept_counts for trajectory in trajectories], race=True)
         for trajectory, (reward, outcome) in zip(trajectories, scores, strict=True):
             self._note(trajectory, reward, outcome)
             callback.update_locals(locals())

@@ -38,13 +38,18 @@ class PolicyScorer:
         (score,) = self.all([kept_counts])
         return score.value
 
-    def all(self, policies: Sequence[KeptCounts], *, race: bool = False) -> Iterator[Score]:
-        """The scores of several policies, in their order; with `race`, scores of bad policies may be estimates."""
+    def all(self, policies: Sequence[KeptCounts], *, race: bool = False, before: int = 0) -> Iterator[Score]:
+        """The scores of several policies, in their order; with `race`, scores of bad policies may be estimates.
+
+        `before` policies of the same round were scored before an interruption: the reference is that of the round.
+        """
         race = race and self._can_race
         new = {
             kept_counts.tobytes(): kept_counts for kept_counts in policies if kept_counts.tobytes() not in self._known
         }
-        race_reference = self._race_reference(len(policies)) if race and new else None
+        race_reference = (
+            self._race_reference(len(policies) + before, len(self._past) - before) if race and new else None
+        )
         coming = iter(self._score_all(list(new.values()), race_reference)) if new else iter(())
         found: dict[bytes, Score] = {}
         for kept_counts in policies:
@@ -63,10 +68,10 @@ class PolicyScorer:
         self._past = list(past)
         self._known = {kept_counts.tobytes(): score for kept_counts, score in self._past if score.share == 1}
 
-    def _race_reference(self, round_size: int) -> RaceReference | None:
-        """The reference now; it is chosen anew every `ROUND` scores, and never within policies scored together."""
+    def _race_reference(self, round_size: int, begin: int) -> RaceReference | None:
+        """The reference of a round that began after `begin` scores; it is chosen anew every `ROUND` scores."""
         period = -(-ROUND // round_size) * round_size
-        panel = [self._past[index][0] for index in choose_panel([score for _, score in self._past], period)]
+        panel = [self._past[index][0] for index in choose_panel([score for _, score in self._past[:begin]], period)]
         if not panel:
             return None
         unknown = [kept_counts for kept_counts in panel if self._known[kept_counts.tobytes()].answers is None]
@@ -74,7 +79,7 @@ class PolicyScorer:
             found = self._score_all(unknown, None)
             self._known |= {kept_counts.tobytes(): score for kept_counts, score in zip(unknown, found, strict=True)}
         answers = [self._known[kept_counts.tobytes()].answers for kept_counts in panel]
-        return RaceReference.from_panel([each for each in answers if each is not None], seed=len(self._past) // period)
+        return RaceReference.from_panel([each for each in answers if each is not None], seed=begin // period)
 
 
 class Scorer(PolicyScorer):

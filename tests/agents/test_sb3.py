@@ -37,7 +37,8 @@ class Scorer:
     def __init__(self) -> None:
         self.asked: list[tuple[int, bool]] = []
 
-    def __call__(self, policies: Sequence[KeptCounts], *, race: bool) -> Iterable[Score]:
+    def __call__(self, policies: Sequence[KeptCounts], *, race: bool, before: int) -> Iterable[Score]:
+        del before
         self.asked.append((len(policies), race))
         return [Score(accuracy(kept_counts)) for kept_counts in policies]
 

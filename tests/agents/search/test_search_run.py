@@ -3,14 +3,17 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 import agents
 import amc
 from agents.report.run_record import read_record
+from agents.rules import OnePolicy
 from amc.artifacts.policy import read_policy
 from amc.data.splits import SplitSizes
+from amc.recovery.recoveries import RECOVERIES
 from amc.utils.errors import UserError
 from scripts import evaluate, train
 from tests.command import fail, succeed
@@ -57,6 +60,29 @@ def test_what_was_saved_is_loaded_and_scored_again(tmp_path: Path) -> None:
         result.save(tmp_path / "run")
     with pytest.raises(UserError, match="is not empty"):
         searched(folder=tmp_path / "run")
+
+
+class Half(OnePolicy):
+    """A strategy of the user's own."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda problem: problem.budgets.scale(np.ones(len(problem.graph.groups))))
+
+
+def test_what_is_given_as_an_object_is_recorded_by_its_name() -> None:
+    options = amc.TaskOptions(metric=lambda *_: 0.25, recovery=RECOVERIES["none"], search_recovery=forgetful)
+    splits = amc.load_data("digits", sizes=SIZES)
+    task = amc.Task(amc.load_network("digits_resnet").model, splits, ["macs=0.3"], options)
+    result = agents.search(task, 1, strategy=Half(), reward=lambda outcome: 2 * outcome.accuracy)
+    assert result.best.reward == 0.5
+    recorded, here = result.summary["arguments"], __name__
+    assert recorded["metric"].startswith(f"{here}.test_what_is_given")
+    assert (recorded["strategy"], recorded["search_recovery"]) == (f"{here}.Half", f"{here}.forgetful")
+    assert recorded["criterion"] == "l1"
+
+
+def forgetful(*_: object) -> None:
+    """Recover nothing."""
 
 
 def test_a_command_says_what_it_needs_of_a_run_from_python(tmp_path: Path) -> None:

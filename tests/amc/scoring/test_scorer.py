@@ -1,6 +1,7 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -39,7 +40,7 @@ class Scored:
 
     def __init__(self) -> None:
         self.asked: list[int] = []
-        self.yardsticks: list[tuple[int, bytes, bytes] | None] = []
+        self.references: list[tuple[int, bytes, bytes] | None] = []
 
     def __call__(self, policies: Sequence[KeptCounts], race_reference: RaceReference | None) -> Iterator[Score]:
         known = (
@@ -47,7 +48,7 @@ class Scored:
             if race_reference
             else None
         )
-        self.yardsticks.append(known)
+        self.references.append(known)
         for kept_counts in policies:
             right = int(kept_counts.sum())
             self.asked.append(right)
@@ -75,13 +76,13 @@ def test_what_was_raced_is_no_score_of_a_network() -> None:
     assert scored.asked == [5, 5]
 
 
-def test_the_yardstick_is_frozen_within_a_round_and_the_same_after_an_interruption() -> None:
+def test_the_reference_is_frozen_within_a_round_and_the_same_after_an_interruption() -> None:
     rights = np.random.default_rng(0).permutation(90)[: FEWEST + 3 * ROUND].tolist()
     scored = Scored()
     score = PolicyScorer(scored, can_race=True)
     told = [(policy(right), found) for right in rights for found in score.all([policy(right)], race=True)]
-    assert scored.yardsticks[:FEWEST] == [None] * FEWEST
-    rounds = [set(scored.yardsticks[start : start + ROUND]) for start in range(FEWEST, len(rights), ROUND)]
+    assert scored.references[:FEWEST] == [None] * FEWEST
+    rounds = [set(scored.references[start : start + ROUND]) for start in range(FEWEST, len(rights), ROUND)]
     assert [len(each) for each in rounds] == [1, 1, 1]
     for done in (FEWEST + 3, FEWEST + ROUND + 1):
         again = Scored()
@@ -89,13 +90,35 @@ def test_the_yardstick_is_frozen_within_a_round_and_the_same_after_an_interrupti
         later.tell((kept_counts, Score(found.value, found.share)) for kept_counts, found in told[:done])
         for right in rights[done:]:
             list(later.all([policy(right)], race=True))
-        assert [each for each in again.yardsticks if each is not None] == scored.yardsticks[done:]
+        assert [each for each in again.references if each is not None] == scored.references[done:]
 
 
-def test_policies_that_are_scored_together_have_one_yardstick() -> None:
+def test_policies_that_are_scored_together_have_one_reference() -> None:
     scored = Scored()
     score = PolicyScorer(scored, can_race=True)
     for start in range(0, 60, 6):
         list(score.all([policy(right) for right in range(start, start + 6)], race=True))
-    assert len(scored.yardsticks) == 10
-    assert scored.yardsticks[: -(-FEWEST // 12) * 2] == [None] * (-(-FEWEST // 12) * 2)
+    assert len(scored.references) == 10
+    assert scored.references[: -(-FEWEST // 12) * 2] == [None] * (-(-FEWEST // 12) * 2)
+
+
+@pytest.mark.parametrize("done", [17, 26, 29, 31])
+def test_a_round_that_was_interrupted_goes_on_with_its_own_reference(done: int) -> None:
+    """Rounds of five policies, and a last one of two."""
+    rights = np.random.default_rng(1).permutation(90)[:32].tolist()
+    rounds = [rights[start : start + 5] for start in range(0, 32, 5)]
+    scored = Scored()
+    score = PolicyScorer(scored, can_race=True)
+    told = [
+        (policy(right), found)
+        for together in rounds
+        for right, found in zip(together, score.all([policy(each) for each in together], race=True), strict=True)
+    ]
+    again = Scored()
+    later = PolicyScorer(again, can_race=True)
+    later.tell((kept_counts, Score(found.value, found.share)) for kept_counts, found in told[:done])
+    before = done % 5
+    for together in (rights[done : done + 5 - before], *rounds[done // 5 + 1 :]):
+        list(later.all([policy(right) for right in together], race=True, before=before))
+        before = 0
+    assert [each for each in again.references if each is not None] == scored.references[done // 5 :]
