@@ -18,7 +18,7 @@ from stable_baselines3.common.vec_env import VecMonitor, VecNormalize
 from agents.exploration import warmup_of
 from agents.result import Episode, Past
 from agents.round_vec_env import RoundVecEnv
-from agents.strategy import NOTHING, OnEpisode, Scores, Strategy
+from agents.strategy import NO_PAST, OnEpisode, Scores, Strategy
 from amc.graph import KeptCounts
 from amc.utils.errors import UserError
 from envs import PruningProblem
@@ -76,7 +76,7 @@ class StableBaselines(Strategy):
         self._settings = settings
 
     def search(
-        self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
+        self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NO_PAST
     ) -> None:
         """Let the algorithm learn until `episodes` policies are scored, those of `past` included."""
         scores = Scores(problem, on_episode, past)

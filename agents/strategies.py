@@ -13,7 +13,7 @@ from agents.exploration import random_policy, warmup_of
 from agents.result import Past
 from agents.rules import RULES
 from agents.sb3 import ALGORITHMS, PREFIX, Algorithm, StableBaselines, check_algorithm
-from agents.strategy import NOTHING, OnEpisode, Scores, Strategy
+from agents.strategy import NO_PAST, OnEpisode, Scores, Strategy
 from amc.utils.errors import UserError
 from amc.utils.registry import look_up, name_of, resolve
 from envs import PruningProblem
@@ -26,7 +26,7 @@ class Random(Strategy):
         self._round_size = round_size
 
     def search(
-        self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
+        self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NO_PAST
     ) -> None:
         """Score random policies until there are `episodes`, those of `past` included.
 
@@ -60,7 +60,7 @@ class Ddpg(Strategy):
         self._start = start
 
     def search(
-        self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
+        self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NO_PAST
     ) -> None:
         """Train an agent until it has scored `episodes` policies, those of `past` included.
 

@@ -15,7 +15,7 @@ from envs import PruningProblem
 
 OnEpisode = Callable[[Episode], None]
 """A listener that is called with every scored policy."""
-NOTHING = Past()
+NO_PAST = Past()
 """The past of a new search."""
 NO_DETAILS: Mapping[str, float] = MappingProxyType({})
 """The details of an episode about which a strategy has nothing to say."""
@@ -26,7 +26,7 @@ class Strategy(ABC):
 
     @abstractmethod
     def search(
-        self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
+        self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NO_PAST
     ) -> None:
         """Score policies until there are `episodes` at the most, those of `past` included.
 

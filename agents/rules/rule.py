@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 
 from agents.result import Past
-from agents.strategy import NOTHING, OnEpisode, Scores, Strategy
+from agents.strategy import NO_PAST, OnEpisode, Scores, Strategy
 from amc.graph import KeptCounts
 from amc.utils.errors import UserError
 from envs import PruningProblem
@@ -19,7 +19,7 @@ class Rule(Strategy):
     """A strategy that scores the same policies whatever the seed."""
 
     def search(
-        self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NOTHING
+        self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NO_PAST
     ) -> None:
         """Follow the rule from its beginning; policies of the past are looked up instead of scored.
 

@@ -18,7 +18,7 @@ from agents.result import Episode, Past
 from agents.rules import RULES
 from agents.sb3 import StableBaselines
 from agents.strategies import STRATEGIES, Ddpg, Random
-from agents.strategy import NOTHING, Strategy
+from agents.strategy import NO_PAST, Strategy
 from amc.cost.budget import Budgets
 from amc.graph import KeptCounts
 from amc.utils.errors import UserError
@@ -67,7 +67,7 @@ def strategies(name: str) -> Strategy:
 
 
 def run(
-    name: str, past: Past = NOTHING, stop: int = EPISODES
+    name: str, past: Past = NO_PAST, stop: int = EPISODES
 ) -> tuple[list[Episode], list[dict[str, Tensor]], Strategy]:
     """Episodes, the state after each, and the strategy; ends after `stop` episodes as a kill would."""
     strategy = strategies(name)
