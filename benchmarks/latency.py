@@ -22,7 +22,7 @@ from amc.cost.costs import LATENCY
 from amc.graph import KeptCounts
 from amc.latency.latency_fit import MeasuredNetwork, relative_errors
 from amc.latency.latency_model import LatencyModel
-from amc.latency.layer_profile import GRAIN
+from amc.latency.layer_latency import GRAIN
 from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter
 from amc.latency.random_kept_counts import random_kept_counts

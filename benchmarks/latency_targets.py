@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from amc.latency.layer_profile import GRAIN
+from amc.latency.layer_latency import GRAIN
 from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter
 from amc.latency.table import LatencyTable

@@ -85,7 +85,7 @@ def search_speed(arguments: Arguments) -> None:
         task, preprocess = _task(arguments)
         assert task.group_features.size, "which reads the rows"
     scorer = task.scorer()
-    whole = Candidates(*scorer.candidates.recipe)  # the number format of both is chosen before the clock starts
+    whole = Candidates(*scorer.candidates.arguments)  # the number format of both is chosen before the clock starts
     paper = _paper(task, preprocess, {name: torch.cat(parts).numpy() for name, parts in rows.items()})
     clock, apart = PartTimes(), PartTimes()
     every = max(arguments.episodes // arguments.paper_episodes, 1)
@@ -217,7 +217,7 @@ def _faithfulness(rows: list[dict[str, Any]]) -> dict[str, Any]:
 def _passes(candidates: Candidates, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The medians of `relative_times` over a few policies, without a prefix cache: all of an episode is computed."""
     with mock.patch("amc.scoring.executor.prefix_cache.MOST_BYTES", 0):
-        candidates = Candidates(*candidates.recipe)
+        candidates = Candidates(*candidates.arguments)
     found = [relative_times(candidates, np.array(row["keeps"])) for row in rows[: BARE * 8 : 8]]
     return {name: float(np.median([each[name] for each in found])) for name in found[0]}
 

@@ -21,7 +21,7 @@ from amc.task import prunable_graph
 from amc.utils.errors import UserError
 from scripts.command.cli import run
 from scripts.command.finished_run import AUTO, arguments_without_weights, compact_network, fill_from_run
-from scripts.command.layer_latency import show_layers
+from scripts.command.layer_table import show_layers
 from scripts.options.network_and_images import NetworkOptions
 
 ONNXRUNTIME = "onnxruntime"

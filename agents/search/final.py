@@ -90,7 +90,7 @@ def policy_as_searched(task: Task, episode: Episode) -> ScoredPolicy:
     return ScoredPolicy(episode.kept_counts, network, selection, episode.outcome.accuracy)
 
 
-def policy_file(
+def make_policy(
     task: Task,
     found: ScoredPolicy,
     original_accuracy: float,
@@ -98,7 +98,7 @@ def policy_file(
     seed: int,
     latency: LatencyReached | None = None,
 ) -> Policy:
-    """The contents of `policy.json` for a policy that was found.
+    """Return the contents of `policy.json` for a policy that was found.
 
     Args:
         task: The task of the stage that found it.

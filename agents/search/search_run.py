@@ -18,7 +18,7 @@ from agents.report.terminal.progress import search_progress
 from agents.result import Past, best_of
 from agents.search.checkpoints import Checkpoints
 from agents.search.episode_log import EpisodeLog
-from agents.search.final import final_result, policy_as_searched, policy_file, score_on_test
+from agents.search.final import final_result, make_policy, policy_as_searched, score_on_test
 from agents.search.invocation import Invocation
 from agents.search.plan import SearchPlan
 from agents.search.search_result import SearchResult, board_of, write_policy
@@ -160,10 +160,10 @@ class SearchRun:
         if self.folder:
             found = policy_as_searched(stage.task, best)
             save_compact(
-                self.folder, policy_file(stage.task, found, original, self.invocation, self.plan.seed), found.network
+                self.folder, make_policy(stage.task, found, original, self.invocation, self.plan.seed), found.network
             )
         final = final_result(stage, episodes, original, zero_shot=self.plan.zero_shot, latency_model=self.latency_model)
-        policy = policy_file(stage.task, final.policy, original, self.invocation, self.plan.seed, final.latency)
+        policy = make_policy(stage.task, final.policy, original, self.invocation, self.plan.seed, final.latency)
         agent = stage.strategy.agent if isinstance(stage.strategy, Ddpg) else None
         if self.folder:
             write_policy(self.folder, policy, final.policy.network, agent)

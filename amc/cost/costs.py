@@ -83,21 +83,24 @@ def format_cost(kind: str, cost: float) -> str:
 
 
 def macs(graph: PruningGraph) -> Cost:
-    """Return the multiply-accumulates of convolutions and linear layers, for one image."""
+    """Return the MACs of convolutions and linear layers for one image, as a function of the kept counts."""
     return _cost(graph, [(layer.positions * layer.kernel_size, (layer.out, layer.weight_in)) for layer in graph.layers])
 
 
 def params(graph: PruningGraph) -> Cost:
-    """Return the elements of all parameters; buffers such as running statistics are not counted."""
+    """Return the number of parameters, as a function of the kept counts.
+
+    Buffers such as running statistics are not counted.
+    """
     return _cost(graph, [_elements(graph, name) for name in graph.shapes])
 
 
 def memory(graph: PruningGraph) -> PeakMemory:
-    """Return the bytes of all parameters and of the activations that are needed at once at the most, for one image.
+    """Return the memory in bytes for one image, as a function of the kept counts.
 
-    An activation is needed from the operator that makes it to the last one that reads it. Element-wise operators and
-    batch norms write into their input where nothing reads it again, as runtimes do. Working memory within an operator
-    is not counted.
+    It is that of all parameters and of the activations that are needed at once at the most. An activation is needed
+    from the operator that makes it to the last one that reads it. Element-wise operators and batch norms write into
+    their input where nothing reads it again, as runtimes do. Working memory within an operator is not counted.
     """
     weights = []
     for name, size in graph.element_sizes.items():
@@ -112,12 +115,17 @@ def memory(graph: PruningGraph) -> PeakMemory:
 
 
 def written_elements(graph: PruningGraph) -> Cost:
-    """Return the elements that convolutions and linear layers write, for one image."""
+    """Return the elements that convolutions and linear layers write for one image, as a function of the kept counts."""
     return _cost(graph, [(layer.positions, (layer.out,)) for layer in graph.layers])
 
 
 COSTS: dict[str, Callable[[PruningGraph], Cost | PeakMemory]] = {"macs": macs, "params": params, MEMORY: memory}
-"""The kinds of cost that are counted and that a budget can name."""
+"""The kinds of cost that are counted and that a budget can name.
+
+A new kind needs more than an entry here: a field of `Outcome` in `envs/rewards.py`, its number format among `OUTCOME`
+in `agents/history.py`, its name in print among `COST_NAMES` in `agents/report/number_format.py`, and, where it has a
+unit, the way to write one in `amc/cost/limit.py` and to print one in `format_cost`.
+"""
 
 
 def _elements(graph: PruningGraph, name: str) -> tuple[int, tuple[Axis, ...]]:

@@ -3,6 +3,6 @@
 Read `load` first (`load_data`), then `images` (what every split offers), `splits` and `sampling` (who gets what).
 Sources: `digits`, `cifar10`, `image_folder` (with `split_folders`, `class_folders`, `class_order`, `ignored_files`),
 `user_data` and `user_loader` (with `fork_safety`, `reopened_files`); each gives `unsplit_data`. Reading: `dataset`,
-`image_files`, `pixels`, `preprocess`, `streamed`, `resident`, `lazy`, `augment`; `broken_files`, `image_headers` find
+`image_files`, `pixels`, `preprocess`, `streamed`, `resident`, `lazy`, `augment`; `broken_files`, `image_check` find
 damage early, `class_mapping` matches classes with a network's outputs.
 """

@@ -15,7 +15,7 @@ class Augmentation:
 
     Attributes:
         crop_padding: Largest shift of an image in each direction, in pixels; its edge is repeated where a gap is left.
-        flip: Whether half of the images, chosen at random, are mirrored left to right.
+        flip: Whether each image is mirrored left to right with probability 1/2.
     """
 
     crop_padding: int

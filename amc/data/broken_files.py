@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from amc.data.image_check import check_images
 from amc.data.image_files import FileDataset
-from amc.data.image_headers import check_images
 from amc.data.splits import Partition
 from amc.data.unsplit_data import UnsplitData
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 from torch import Tensor
 
-from amc.data.image_headers import unreadable, why
+from amc.data.image_check import unreadable, why
 from amc.data.preprocess import Preprocess
 from amc.data.sampling import Labels
 

@@ -1,4 +1,4 @@
-"""From a trace to a pruning graph: candidates become channel groups, the decisions of an agent, or are frozen."""
+"""From a trace to a pruning graph: candidates become channel groups, with one kept count each, or are frozen."""
 
 from __future__ import annotations
 

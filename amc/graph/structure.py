@@ -40,15 +40,31 @@ class Axis:
 class Layer:
     """One call of a convolution or a linear operator.
 
-    MACs for one image are `positions * kernel_size * len(out) * len(weight_in)`. `weight_in` is the axis of the weight
-    that is summed over: `in / groups` long for a grouped convolution.
+    MACs for one image are `positions * kernel_size * len(out) * len(weight_in)`.
+
+    Attributes:
+        name: The name of the weight without `.weight`, or of the module where the weight is no parameter.
+        call: The place of this call among all convolution and linear calls of a forward pass.
+        weight: The name of the weight's parameter; None where the weight is computed.
+        bias: The name of the bias's parameter; None where there is none.
+        transposed_weight: Whether the weight is stored as `(in, out, ...)` rather than `(out, in, ...)`.
+        inputs: The channels of the input.
+        weight_in: The axis of the weight that is summed over, `in / groups` long.
+        out: The channels of the output.
+        positions: The number of places in one image at which the weight is applied: pixels of the output, pixels of the
+            input for a transposed convolution, rows for a linear layer.
+        kernel: The spatial size of the weight; empty for a linear layer.
+        stride: The stride along each spatial axis; empty for a linear layer.
+        groups: The number of groups of a grouped convolution; 1 for any other layer.
+        input_size: The spatial size of the input; empty for a linear layer.
+        norm: The module of the batch norm that reads this output and is alone in it; None where there is none.
     """
 
     name: str
-    call: int  # its place among all convolution and linear calls of a forward pass
-    weight: str | None  # name of the parameter, None where the weight is computed
+    call: int
+    weight: str | None
     bias: str | None
-    transposed_weight: bool  # True where the weight is stored (in, out, ...)
+    transposed_weight: bool
     inputs: Axis
     weight_in: Axis
     out: Axis
@@ -56,8 +72,8 @@ class Layer:
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
     groups: int
-    input_size: tuple[int, ...]  # spatial size of the input
-    norm: str | None  # module of the batch norm that reads this output, and is alone in it
+    input_size: tuple[int, ...]
+    norm: str | None
 
     @property
     def macs(self) -> int:
@@ -77,22 +93,32 @@ class Layer:
 
 @dataclass(frozen=True)
 class Group:
-    """Channels that must be cut together: one decision of the agent.
+    """Channels that must be cut together; they share one kept count.
 
     A *unit* is the least that can be cut: one channel in each tensor of the group, or several where a grouped
-    convolution ties them. `choices` are the numbers of units that may stay, ascending; the last is all of them.
-    Producers and consumers are indices into `PruningGraph.layers`.
+    convolution ties them.
+
+    Attributes:
+        index: The place of the group in `PruningGraph.groups`.
+        name: The name of the first producer, numbered where several groups come from it.
+        width: The number of channels of the first producer that belong to the group.
+        units: The number of units.
+        first_unit: The number of the group's first unit, counted over all groups.
+        choices: The numbers of units that may stay, ascending; the last is all of them.
+        producers: The layers that make the channels, as indices into `PruningGraph.layers`.
+        consumers: The layers that read the channels, as indices into `PruningGraph.layers`.
+        assumed: The operators that are assumed to follow the number of channels.
     """
 
     index: int
     name: str
-    width: int  # channels of the first producer
+    width: int
     units: int
-    first_unit: int  # number of its first unit over all groups
+    first_unit: int
     choices: tuple[int, ...]
-    producers: tuple[int, ...]  # indices into `PruningGraph.layers`
+    producers: tuple[int, ...]
     consumers: tuple[int, ...]
-    assumed: tuple[str, ...] = ()  # operators that are assumed to follow its number of channels
+    assumed: tuple[str, ...] = ()
 
     @property
     def channels_per_unit(self) -> int:
@@ -127,11 +153,14 @@ class SizeAttribute:
 class Statistic:
     """A norm, mean or other number taken over channels; in a pruned network it is taken over those that are left.
 
-    `axes` are the axes of the operator's input over which it is taken, by dimension.
+    Attributes:
+        operator: The bare name of the ATen operator.
+        call: The place of this call among all calls of that operator in a forward pass.
+        axes: The axes of the operator's input that hold channels and over which it is taken, by dimension.
     """
 
     operator: str
-    call: int  # its place among all calls of that operator in a forward pass
+    call: int
     axes: dict[int, Axis]
 
 
@@ -152,12 +181,22 @@ class Activation:
 class PruningGraph:
     """The layers and channel groups of one network, in forward order.
 
-    `tensors` maps each parameter or buffer that follows the groups to its axes, `{name: {dimension: Axis}}`; `shapes`
-    and `element_sizes` (bytes) describe every parameter.
+    Attributes:
+        layers: The layers that run in evaluation mode.
+        auxiliary: The layers that run in training mode only: they are cut, but not counted.
+        groups: The channel groups.
+        frozen: The channels that can't be cut, each with the reason.
+        tensors: The axes of each parameter or buffer that follows the groups, `{name: {dimension: Axis}}`.
+        shapes: The shape of every parameter, by name.
+        element_sizes: The bytes of one element of every parameter, by name.
+        sizes: The attributes of modules that hold numbers of channels and change with the groups.
+        statistics: The norms, means and the like that are taken over channels of groups.
+        activations: The memory of the activations, for one image.
+        inputs: The shapes of the inputs without the batch, and their types, as text (`amc.graph.input_spec`).
     """
 
     layers: tuple[Layer, ...]
-    auxiliary: tuple[Layer, ...]  # run in training mode only: cut, but not counted
+    auxiliary: tuple[Layer, ...]
     groups: tuple[Group, ...]
     frozen: tuple[Frozen, ...]
     tensors: dict[str, dict[int, Axis]] = field(repr=False)
@@ -166,7 +205,7 @@ class PruningGraph:
     sizes: tuple[SizeAttribute, ...]
     statistics: tuple[Statistic, ...]
     activations: tuple[Activation, ...] = field(repr=False)
-    inputs: str  # their shapes without the batch, and types (`amc.graph.input_spec`)
+    inputs: str
 
     @property
     def unit_count(self) -> int:

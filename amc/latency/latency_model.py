@@ -98,7 +98,11 @@ class LatencyModel:
         return {**COSTS, LATENCY: self.cost}
 
     def cost(self, graph: PruningGraph) -> PredictedLatency:
-        """The predicted latency of `graph`: that of the original, or of what it was pruned to."""
+        """Return the predicted latency in ms, as a function of the kept counts of `graph`.
+
+        Args:
+            graph: The graph of the original, or of a network that it was pruned to.
+        """
         whole = self._terms(self.exporter.graph.full)
         return PredictedLatency(self._terms_of(graph), whole, self.original, self._factors)
 

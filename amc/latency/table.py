@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from amc.artifacts.checked_json import check_schema, checked, read_object
 from amc.cost.axis_lengths import AxisLengths
 from amc.graph import KeptCounts, PruningGraph
-from amc.latency.layer_profile import LayerLatency, Point, bilinear
+from amc.latency.layer_latency import LayerLatency, Point, bilinear
 from amc.latency.layer_shapes import LayerShape
 from amc.utils.errors import UserError
 from amc.utils.files import write_json

@@ -11,8 +11,8 @@ import numpy as np
 
 from amc.cost.axis_lengths import AxisLengths
 from amc.graph import KeptCounts, PruningGraph
-from amc.latency.layer_model import layer_model
-from amc.latency.layer_profile import GRAIN, Point, between, corners
+from amc.latency.layer_latency import GRAIN, Point, between, corners
+from amc.latency.layer_onnx import layer_onnx
 from amc.latency.layer_shapes import LayerShape
 from amc.latency.measuring_device import Device
 from amc.latency.table import LatencyTable, LayerTimes
@@ -83,7 +83,7 @@ def build(
     least = least_widths(graph, shapes, graph.least)
     new = [shape for shape in wanted if shape not in table.layers]
     for layers in _batches(new):
-        models = [layer_model(shape, shape.inputs, shape.outputs, like) for shape in layers]
+        models = [layer_onnx(shape, shape.inputs, shape.outputs, like) for shape in layers]
         timing = device.measure(models, PRECISION, SECONDS * len(models))
         for shape, latency in zip(layers, timing.latencies, strict=True):
             table.layers[shape] = LayerTimes(latency.value, least[shape])
@@ -95,7 +95,7 @@ def build(
         tolerance = max(WANTED * total / (counts[shape] * times.milliseconds), NOISE)
         for points in _rounds(shape, times, tolerance):
             for batch in _batches(points):
-                models = [layer_model(shape, *point, like) for point in ((shape.inputs, shape.outputs), *batch)]
+                models = [layer_onnx(shape, *point, like) for point in ((shape.inputs, shape.outputs), *batch)]
                 ratios = device.measure(models, PRECISION, SECONDS * len(models)).ratios[1:]
                 times.points |= {point: ratio.value for point, ratio in zip(batch, ratios, strict=True)}
                 on_batch(done - 1)

@@ -1,4 +1,9 @@
-"""Batch-norm statistics of a pruned network, taken again on calibration images (EagleEye, Li et al. 2020)."""
+"""Batch-norm statistics of a pruned network, taken again on calibration images (EagleEye, Li et al. 2020).
+
+Statistics come about in three other places: a search takes the same ones faster
+(`amc/scoring/executor/statistics_pass.py`), the asymmetric reconstruction takes them as it goes from layer to layer
+(`amc/recovery/asymmetric.py`), and least squares have them in closed form (`amc/recovery/reconstruction.py`).
+"""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class Candidates:
         self._prefixes = PrefixCache(self._program, self._held.inputs) if self._program and self._held else None
 
     @property
-    def recipe(self) -> tuple[Any, ...]:
+    def arguments(self) -> tuple[Any, ...]:
         """The arguments with which another process makes the same candidates, the chosen number format included."""
         given = self._images, self._batch_size, self._device, self.dtype
         return self._compressor, self._recovery, self._metric, *given
@@ -98,9 +98,16 @@ class Candidates:
         return self.dtype == torch.float32 and len(self._compressor.calibration) <= STATISTICS_BATCHES
 
     def score(self, kept_counts: KeptCounts, race_reference: RaceReference | None = None) -> Score:
-        """The score of the compact network with `kept_counts[g]` units of each group, int64 `(groups,)`.
+        """Return the score of the compact network that some kept counts stand for.
 
-        Given a reference, a network that is surely worse is not scored on all images, which must be in memory.
+        Args:
+            kept_counts: The number of units of each group that stay, int64 `(groups,)`.
+            race_reference: The answers of a good network. Scoring may stop once the network is surely worse; the score
+                is then an estimate, and its share of the images is below 1. The reference is ignored unless the images
+                are in memory and the metric is a top-k accuracy.
+
+        Raises:
+            UserError: The user's own metric fails, or returns something else than a finite number.
         """
         network = self._network(kept_counts)
         if self._top is None:

@@ -17,7 +17,7 @@ from amc.cost.limit import Limit, parse_limit
 from amc.graph.inputs import Example
 from amc.latency.device_rounding import device_rounding
 from amc.latency.latency_model import MEASURED_FILE, TABLE_FILE, LatencyModel
-from amc.latency.layer_profile import GRAIN
+from amc.latency.layer_latency import GRAIN
 from amc.latency.layer_shapes import shapes_of
 from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter

@@ -1,6 +1,7 @@
 """The answer of a command to signals that end it: Ctrl-C, SIGTERM, or SIGHUP of a terminal that is closed.
 
-Nothing heavy is imported here, since the answer to Ctrl-C must be there before torch and all the others are.
+Nothing heavy is imported here, since the answer to Ctrl-C must be there before torch and all the others are. A search
+that has a policy catches Ctrl-C itself and ends early (`agents/search/search_run.py`).
 """
 
 from __future__ import annotations

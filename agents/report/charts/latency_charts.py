@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from agents.report.charts.style import BLUE, INK, ORANGE, add_legend, new_figure
-from amc.latency.layer_profile import LayerLatency
+from amc.latency.layer_latency import LayerLatency
 from amc.latency.layer_shapes import LayerShape
 from amc.latency.table import LayerTimes
 

@@ -3,6 +3,15 @@
 `RULES` maps an operator's bare name (in-place underscore dropped) to its rule. Operators that PyTorch itself tags as
 pointwise need no entry. An operator without a rule freezes every labelled channel that it reads, and is named as the
 reason. Read `layers` and `elementwise` first, then `views`, `joins`, `indexing`, `statistics` and `shuffles`.
+
+- atom: the identity of one channel, an integer (`amc.graph.channels`).
+- label: the atoms of one axis of a tensor, or None where the axis holds no known channels.
+- tie: to record that the channels of two labels, position by position, stay or go together.
+- freeze: to record that no channel of a label can be cut, and why.
+
+Some operators must be named elsewhere too: one that is a layer in `LAYERS` and a batch norm in `NORMS`, both of
+`amc/graph/layer_calls.py`. A norm whose arguments tell its number of channels in another way than layer norm and group
+norm do needs a case in `amc/pruning/masked_statistics.py`.
 """
 
 from __future__ import annotations

@@ -13,7 +13,12 @@ from amc.graph.trace import Call, LayerCall, Trace
 
 
 def convolution(trace: Trace, call: Call) -> None:
-    """Record a convolution: `aten.convolution(input, weight, bias, stride, padding, ..., transposed, ..., groups)`."""
+    """Record a layer, tie its input channels to the weight's input axis, and label its output as the weight's outputs.
+
+    The operator is `aten.convolution(input, weight, bias, stride, padding, ..., transposed, ..., groups)`. A grouped
+    convolution also ties channels of its input, and of its output, to each other. Channels are frozen where the weight
+    is computed, or the convolution is transposed and grouped.
+    """
     given = call.arguments
     x, weight, bias = given["input"], given["weight"], given["bias"]
     transposed, groups = given["transposed"], given["groups"]

@@ -69,7 +69,10 @@ def layer_norm(trace: Trace, call: Call) -> None:
 
 
 def spatial(trace: Trace, call: Call) -> None:
-    """Pass channels through pooling or resizing, which work within each channel of `(batch, channels, ...)`."""
+    """Keep the labels of axes 0 and 1 through an operator that works within each channel, as pooling and resizing do.
+
+    The axes behind them are space: channels that are found there are frozen.
+    """
     x = call.tensors()[0]
     labels = trace.labels(x)
     trace.freeze(labels[2:], f"channels read as positions by {call.where}")

@@ -4,7 +4,7 @@ from torch import nn
 
 
 def conv_norm(in_width: int, out_width: int, kernel: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
-    """Return a convolution without bias and a batch norm, as the modules of a sequence.
+    """Return two modules: a convolution that has no bias, then its batch norm.
 
     For odd kernels, [B, in_width, H, W] becomes [B, out_width, ceil(H / stride), ceil(W / stride)].
     """

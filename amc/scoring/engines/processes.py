@@ -34,7 +34,7 @@ class Workers:
     """
 
     def __init__(self, candidates: Candidates, count: int) -> None:
-        shared_pickle = SharedPickle.of(candidates.recipe)
+        shared_pickle = SharedPickle.of(candidates.arguments)
         # The content does not fit into a pipe, whose reader imports first: starting would wait for one after the other.
         content = torch.frombuffer(bytearray(shared_pickle.content), dtype=torch.uint8)
         _share(content, shared_pickle.tensors)

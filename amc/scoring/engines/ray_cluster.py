@@ -48,7 +48,7 @@ class RayWorkers:
         except ImportError as error:
             raise UserError("--engine ray needs Ray: pip install 'amc-pruning[ray]'") from error
         self._ray = ray
-        shared_pickle = SharedPickle.of(candidates.recipe)
+        shared_pickle = SharedPickle.of(candidates.arguments)
         try:
             ray.init(ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError) as error:

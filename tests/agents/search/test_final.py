@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from agents.result import Episode
-from agents.search.final import final_result, policy_file, score_on_test
+from agents.search.final import final_result, make_policy, score_on_test
 from agents.search.finalists import FINALISTS
 from agents.search.invocation import Invocation
 from agents.search.problem import make_problem
@@ -183,7 +183,7 @@ def test_the_policy_file_holds_what_was_found(task: Task) -> None:
     stage = stage_of(task)
     problem = stage.problem
     result = final_result(stage, episodes(problem, 2), 1.0)
-    policy = policy_file(task, result.policy, 1.0, Invocation("digits_resnet", "random"), seed=7)
+    policy = make_policy(task, result.policy, 1.0, Invocation("digits_resnet", "random"), seed=7)
     assert (policy.model, policy.strategy, policy.seed, policy.budget) == ("digits_resnet", "random", 7, ("macs=0.3",))
     assert policy.fingerprint == task.graph.fingerprint
     assert [len(group.kept) for group in policy.groups] == result.policy.kept_counts.tolist()

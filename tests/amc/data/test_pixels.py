@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from amc.data.image_headers import check_images
+from amc.data.image_check import check_images
 from amc.data.preprocess import Preprocess
 from amc.utils.errors import UserError
 

@@ -10,7 +10,7 @@ import pytest
 
 from amc.analysis.analyse import analyse
 from amc.latency.latency_model import LatencyModel
-from amc.latency.layer_profile import GRAIN
+from amc.latency.layer_latency import GRAIN
 from amc.latency.layer_shapes import shapes_of
 from amc.latency.onnx_slicing import Exporter
 from amc.latency.random_kept_counts import random_kept_counts

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from amc.analysis.analyse import analyse
 from amc.latency.device_rounding import device_rounding
-from amc.latency.layer_model import layer_model
-from amc.latency.layer_profile import GRAIN, LayerLatency, corners
+from amc.latency.layer_latency import GRAIN, LayerLatency, corners
+from amc.latency.layer_onnx import layer_onnx
 from amc.latency.layer_shapes import LayerShape, shapes_of
 from amc.latency.onnx_slicing import Exporter
 from amc.latency.random_kept_counts import random_kept_counts
@@ -50,7 +50,7 @@ def test_every_layer_of_the_network_has_a_shape(exporter: Exporter) -> None:
 def test_small_models_compute_what_the_layers_do(exporter: Exporter) -> None:
     for place, shape in shapes_of(exporter.whole, exporter.graph).items():
         layer = exporter.graph.layers[place]
-        content = layer_model(shape, shape.inputs, shape.outputs, exporter.whole)
+        content = layer_onnx(shape, shape.inputs, shape.outputs, exporter.whole)
         session = onnxruntime.InferenceSession(content)
         (given_to,) = session.get_inputs()
         (out,) = session.run(None, {given_to.name: np.zeros(given_to.shape, dtype=np.float32)})

@@ -24,7 +24,7 @@ def test_a_program_scores_what_the_network_does(monkeypatch: pytest.MonkeyPatch)
     fused = task.candidates()
     assert fused._program is not None
     monkeypatch.setattr("amc.scoring.candidates.fused_program", lambda *_: None)
-    plain = Candidates(*fused.recipe)
+    plain = Candidates(*fused.arguments)
     assert plain._program is None
     for seed in range(3):
         kept_counts = random_policy(np.random.default_rng(seed), task.budgets)
@@ -43,7 +43,7 @@ def test_scores_are_in_the_format_of_the_processor(monkeypatch: pytest.MonkeyPat
     assert exact.dtype == torch.float32  # too small a network to gain by another
     monkeypatch.setattr("amc.scoring.candidates.LEAST_MACS", 0)
     monkeypatch.setattr("amc.scoring.precision.multiplies_in_bfloat16", lambda _: native)
-    found = Candidates(*exact.recipe[:-1])
+    found = Candidates(*exact.arguments[:-1])
     assert found.dtype == (torch.bfloat16 if native else torch.float32)
     assert {parameter.dtype for parameter in found.network(kept_counts).parameters()} == {found.dtype}
     assert found.score(kept_counts).value == pytest.approx(exact.score(kept_counts).value, abs=0.02 if native else 0)
@@ -54,7 +54,7 @@ def test_what_was_kept_of_others_changes_no_answer(monkeypatch: pytest.MonkeyPat
     task = digits_task()
     caching = task.candidates()
     monkeypatch.setattr("amc.scoring.executor.prefix_cache.MOST_BYTES", 0)
-    plain = Candidates(*caching.recipe)
+    plain = Candidates(*caching.arguments)
     rng = np.random.default_rng(0)
     policy = random_policy(rng, task.budgets)
     kept = []

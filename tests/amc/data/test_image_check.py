@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from amc.data.image_headers import check_images
+from amc.data.image_check import check_images
 from amc.utils.errors import UserError
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8))

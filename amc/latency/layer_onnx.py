@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import onnx
 
 
-def layer_model(shape: LayerShape, inputs: int, outputs: int, like: onnx.ModelProto) -> bytes:
+def layer_onnx(shape: LayerShape, inputs: int, outputs: int, like: onnx.ModelProto) -> bytes:
     """A layer with any numbers of channels and random weights, as a serialised ONNX model.
 
     Args:

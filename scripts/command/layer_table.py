@@ -10,7 +10,7 @@ from pathlib import Path
 from agents.report import charts
 from agents.report.terminal.column_widths import Column
 from agents.report.terminal.text_table import print_table
-from amc.latency.layer_profile import LayerLatency
+from amc.latency.layer_latency import LayerLatency
 from amc.latency.layer_shapes import LayerShape, shapes_of
 from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter
