@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
+from agents.episode import Past
 from agents.history import from_columns, to_columns
-from agents.result import Past
 from amc.artifacts.snapshots import Snapshot, latest_snapshot, part, save_snapshot
 
 UNIT = "episode"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from agents.result import Episode
+from agents.episode import Episode
 from envs.rewards import Outcome
 
 KEPT_COUNTS, REWARD, STAGE, DETAIL = "keeps", "reward", "stage", "detail."

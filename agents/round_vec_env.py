@@ -11,7 +11,7 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
-from agents.result import Episode
+from agents.episode import Episode
 from amc.graph import KeptCounts
 from envs import ChannelPruningEnv, PruningProblem
 

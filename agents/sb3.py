@@ -15,8 +15,8 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecMonitor, VecNormalize
 
+from agents.episode import Episode, Past
 from agents.exploration import warmup_of
-from agents.result import Episode, Past
 from agents.round_vec_env import RoundVecEnv
 from agents.strategy import NO_PAST, OnEpisode, Scores, Strategy
 from amc.graph import KeptCounts

@@ -1,4 +1,7 @@
-"""The search strategies by name, and the two that draw at random: DDPG and random policies."""
+"""The search strategies by name, and two of them: DDPG and random policies.
+
+Both draw policies at random, and so do the algorithms of Stable-Baselines3 (`agents.sb3`).
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from torch import Tensor
 
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
 from agents.ddpg.settings import PRESETS, DDPGSettings
+from agents.episode import Past
 from agents.exploration import random_policy, warmup_of
-from agents.result import Past
 from agents.rules import RULES
 from agents.sb3 import ALGORITHMS, PREFIX, Algorithm, StableBaselines, check_algorithm
 from agents.strategy import NO_PAST, OnEpisode, Scores, Strategy

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from torch import Tensor
 
-from agents.result import Episode, Past
+from agents.episode import Episode, Past
 from amc.graph import KeptCounts
 from amc.utils.errors import UserError
 from envs import PruningProblem

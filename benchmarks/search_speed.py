@@ -24,7 +24,7 @@ from torch import Tensor
 import amc.recovery.calibration
 import amc.scoring.candidates
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
-from agents.result import Episode
+from agents.episode import Episode
 from agents.search.episode_log import EpisodeLog
 from agents.search.problem import make_problem
 from agents.strategies import make_strategy

@@ -188,13 +188,13 @@ class _CheckedObservation:
     ) -> None:
         self._make = make
         self._own: Observation = make(graph, budgets, group_features)
-        with make.blamed():
+        with make.errors_named():
             self.version = self._own.version
             self.names = tuple(self._own.names)
 
     def __call__(self, decisions: Decisions) -> Features:
         """The features of the next group, float32 `(rows, len(names))`."""
-        with self._make.blamed():
+        with self._make.errors_named():
             features = np.asarray(self._own(decisions), dtype=np.float32)
         expected = (len(decisions.index), len(self.names))
         if features.shape != expected or not np.isfinite(features).all():

@@ -112,7 +112,7 @@ def find_reward(given: str | RewardFunction) -> Reward:
 
 def _checked(reward: UserFunction, outcome: Outcome) -> float:
     """The finite number that a user's reward returns for an outcome."""
-    with reward.blamed():
+    with reward.errors_named():
         value = float(reward(outcome))
     if not math.isfinite(value):
         raise UserError(f"reward {reward.name} returned {value}; a finite number is needed, larger being better")

@@ -10,11 +10,12 @@ import tyro
 
 from agents.ddpg.agent_file import read_agent
 from agents.ddpg.settings import PRESETS
-from agents.result import Past
+from agents.episode import Past
 from agents.rules import OnePolicy
 from agents.strategies import Ddpg
 from agents.strategy import Strategy
-from amc.artifacts.policy import Policy, read_policy
+from amc.artifacts.policy import POLICY_FILE, Policy, read_policy
+from amc.artifacts.run_folder import AGENT_FILE
 from amc.graph import KeptCounts, PruningGraph
 from amc.utils.errors import UserError
 from amc.utils.registry import look_up
@@ -26,8 +27,6 @@ from scripts.command.session import Session, open_search
 from scripts.options.cli_arguments import replace_options
 from scripts.options.network_and_images import DataOptions, NetworkOptions, require_given
 from scripts.options.search_options import SearchOptions
-
-AGENT, POLICY = "agent.zip", "policy.json"
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def apply(arguments: Arguments) -> None:
 def _agent_job(session: Session[Arguments, Past]) -> Job:
     arguments = session.arguments
     assert arguments.agent is not None, "checked"
-    source = session.source(AGENT, arguments.agent)
+    source = session.source(AGENT_FILE, arguments.agent)
     agent = read_agent(source)
     observation = arguments.observation or require_given(agent.observation, "--observation", given=False)
     settings = dataclasses.replace(PRESETS[arguments.settings], hidden=agent.hidden)
@@ -98,14 +97,14 @@ def _agent_job(session: Session[Arguments, Past]) -> Job:
         budgets=(arguments.search.limits,),
         episodes=1 + arguments.episodes,
         zero_shot=arguments.episodes > 0,
-        inputs={AGENT: source},
+        inputs={AGENT_FILE: source},
     )
 
 
 def _policy_job(session: Session[Arguments, Past]) -> Job:
     arguments = session.arguments
     assert arguments.policy is not None, "checked"
-    source = session.source(POLICY, arguments.policy)
+    source = session.source(POLICY_FILE, arguments.policy)
     policy = read_policy(source)
     most = max((group.sparsity for group in policy.groups), default=0.0)
     options = replace_options(
@@ -138,7 +137,7 @@ def _policy_job(session: Session[Arguments, Past]) -> Job:
         observation="scale_free",
         budgets=(options.limits,),
         episodes=1,
-        inputs={POLICY: source},
+        inputs={POLICY_FILE: source},
     )
 
 

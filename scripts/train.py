@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import tyro
 
-from agents.result import Past
+from agents.episode import Past
 from agents.strategies import make_strategy
 from amc.utils.errors import UserError
 from scripts.command.cli import run

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from agents.episode import Episode
 from agents.report.run_record import GroupShape, RunRecord
-from agents.result import Episode
 from envs.rewards import Outcome
 
 

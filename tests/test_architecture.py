@@ -42,7 +42,7 @@ scripts.options        options of the commands
 scripts.command        what commands share
 scripts                entry points
 """
-"""One row a room, from the bottom to the top of the house: a room imports itself and those above it in this table.
+"""One row a room, from the bottom to the top of the house: a room imports itself and the rooms in the rows before it.
 
 A folder below a room belongs to it, unless it has a row of its own; so may a module have.
 """

@@ -23,7 +23,7 @@ from agents.ddpg.projection import project
 from agents.ddpg.replay import EpisodeReplay
 from agents.ddpg.settings import DDPGSettings
 from agents.ddpg.threads import one_thread
-from agents.result import Episode, Past
+from agents.episode import Episode, Past
 from envs import ChannelPruningEnv, PruningProblem
 from envs.pruning_problem import Trajectory
 from envs.rewards import Outcome

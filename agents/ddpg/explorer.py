@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.ddpg.settings import DDPGSettings
+from agents.episode import Episode, better
 from agents.exploration import random_policy, truncated_normal, varied_policies
-from agents.result import Episode, better
 from amc.graph import KeptCounts
 from envs import PruningProblem
 from envs.pruning_problem import Act, Trajectory

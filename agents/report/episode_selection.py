@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from agents.result import Episode
+from agents.episode import Episode
 
 
 def pareto_frontier(episodes: Sequence[Episode], kind: str) -> list[Episode]:

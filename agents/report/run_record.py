@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agents.checkpoint import latest_checkpoint
+from agents.episode import Episode
 from agents.report.run_summary import RunSummary
-from agents.result import Episode
 from amc.artifacts.checked_json import Count, checked, read_object
 from amc.artifacts.policy import POLICY_FILE, Policy, read_policy
 from amc.artifacts.run_folder import SUMMARY_FILE

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agents.episode import Episode, best_of
 from agents.report.episode_selection import episode_of_policy
 from agents.report.number_format import COST_NAMES
 from agents.report.run_record import RunRecord
-from agents.result import Episode, best_of
 from amc.cost.costs import COSTS
 
 ORIGINAL, UNIFORM, FOUND = "original", "uniform policy", "found policy"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 
-from agents.result import Past
+from agents.episode import Past
 from agents.strategy import NO_PAST, OnEpisode, Scores, Strategy
 from amc.graph import KeptCounts
 from amc.utils.errors import UserError

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from agents.checkpoint import Checkpoint, save_checkpoint
-from agents.result import Episode, Past
+from agents.episode import Episode, Past
 from amc.utils.errors import UserError
 
 CHECKPOINT_SECONDS = 60.0

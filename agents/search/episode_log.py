@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agents.result import Episode, best_of, better
+from agents.episode import Episode, best_of, better
 from agents.strategy import OnEpisode
 
 

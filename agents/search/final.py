@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from agents.episode import Episode
 from agents.final_result import FinalResult, OnTest, ScoredPolicy
-from agents.result import Episode
 from agents.search.finalists import choose_best, score_policy
 from agents.search.invocation import Invocation
 from agents.search.latency_finalists import choose_measured, latency_reached

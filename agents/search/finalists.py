@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agents.episode import Episode
 from agents.final_result import ScoredPolicy
-from agents.result import Episode
 from agents.search.stage import Stage
 from amc.graph import KeptCounts
 from amc.task import Task

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from agents.episode import Episode
 from agents.final_result import ScoredPolicy
-from agents.result import Episode
 from agents.search.finalists import choose_best
 from agents.search.stage import Stage
 from amc.artifacts.policy import LatencyReached

@@ -1,4 +1,7 @@
-"""The plan that a search follows: how many policies it scores, by which strategy, in which stages."""
+"""The plan that a search follows: how many policies it scores, by which strategy, in which stages.
+
+How the episodes are split over the stages is in `agents.search.stages`.
+"""
 
 from __future__ import annotations
 

@@ -12,10 +12,10 @@ from torch import nn
 from agents.checkpoint import Checkpoint, save_checkpoint
 from agents.ddpg.agent_file import save_agent
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
+from agents.episode import Episode
 from agents.final_result import FinalResult, OnTest
 from agents.report import write_report
 from agents.report.tensorboard.board import Board
-from agents.result import Episode
 from agents.search.summary import summarise, summarise_stages
 from amc.artifacts.policy import Policy, save_compact
 from amc.artifacts.run_folder import AGENT_FILE, SUMMARY_FILE, check_new

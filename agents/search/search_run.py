@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from agents.episode import Past, best_of
 from agents.report.terminal.progress import search_progress
-from agents.result import Past, best_of
 from agents.search.checkpoints import Checkpoints
 from agents.search.episode_log import EpisodeLog
 from agents.search.final import final_result, make_policy, policy_as_searched, score_on_test

@@ -16,8 +16,8 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from agents.episode import Episode, Past
 from agents.report.number_format import score
-from agents.result import Episode, Past
 from agents.search.finalists import choose_best
 from agents.search.plan import SearchPlan
 from agents.search.problem import make_problem

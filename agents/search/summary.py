@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
+from agents.episode import Episode, best_of
 from agents.final_result import FinalResult, OnTest
-from agents.result import Episode, best_of
 from agents.search.plan import Limits
 
 

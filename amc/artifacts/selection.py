@@ -23,9 +23,10 @@ class StoredSelection:
     Kept positions recur in many tensors: each list is written once, and referred to by its number.
 
     Attributes:
-        attributes: `{module: {attribute: number of channels, or several}}`.
-        tensors: `{tensor: {dimension: place in positions}}`.
-        positions: Kept positions of a dimension, in ascending order.
+        attributes: The number of channels that an attribute of a module is set to, or a list of such numbers, as
+            `{module: {attribute: size}}`.
+        tensors: Which list of `positions` is kept along a dimension of a tensor, as `{tensor: {dimension: place}}`.
+        positions: Lists of kept positions, each in ascending order.
     """
 
     attributes: Mapping[str, Mapping[str, Size | list[Size]]]
@@ -69,7 +70,12 @@ def check_ascending(positions: Sequence[int], name: str) -> None:
 
 
 def check_fits(model: nn.Module, selection: Selection, name: str) -> None:
-    """Check that `selection`, of the policy of the network `name`, fits `model`: only numbers of channels are ever set.
+    """Check that `selection` fits `model`, and that the attributes it sets are numbers of channels there.
+
+    Args:
+        model: The network that is to be cut.
+        selection: How it is to be cut.
+        name: The network that the policy was made for, as errors call it.
 
     Raises:
         UserError: A tensor or an attribute is not as in the network that the policy was made for.

@@ -52,7 +52,7 @@ def find_criterion(given: str | Criterion) -> Criterion:
 
 def _checked(criterion: UserFunction, evidence: Evidence) -> Importance:
     """The importance that a user's criterion gives each unit, as float64."""
-    with torch.no_grad(), criterion.blamed():
+    with torch.no_grad(), criterion.errors_named():
         importance = np.asarray(criterion(evidence), dtype=np.float64)
     expected = (evidence.graph.unit_count,)
     if importance.shape != expected or not np.isfinite(importance).all():

@@ -12,11 +12,11 @@ SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".
 """Suffixes of image files in lower case; those of the files may be in upper case."""
 
 
-def class_names(split: Path, passed: Counter[str]) -> tuple[str, ...]:
-    """Return the names of the folders in the folder of a split; files beside them are counted in `passed`.
+def class_names(split: Path, skipped: Counter[str]) -> tuple[str, ...]:
+    """Return the names of the folders in the folder of a split; files beside them are counted in `skipped`.
 
     Raises:
-        UserError: There is no such folder.
+        UserError: There is no class folder in the split.
     """
     names = tuple(folder.name for folder in folders_in(split))
     stray: Counter[str] = Counter()
@@ -26,12 +26,12 @@ def class_names(split: Path, passed: Counter[str]) -> tuple[str, ...]:
     if not names:
         beside = f", but {_listed(stray)}; move the images of each class into a folder of its own" if stray else ""
         raise UserError(f"expected one folder for each class in {split}, there is none{beside}")
-    passed.update(stray)
+    skipped.update(stray)
     return names
 
 
-def images_of_class(folder: Path, passed: Counter[str]) -> list[Path]:
-    """Return all image files of a class, in deeper folders too, sorted; other files are counted in `passed`.
+def images_of_class(folder: Path, skipped: Counter[str]) -> list[Path]:
+    """Return all image files of a class, in deeper folders too, sorted; other files are counted in `skipped`.
 
     Links to folders are followed, each folder once.
 
@@ -57,16 +57,16 @@ def images_of_class(folder: Path, passed: Counter[str]) -> list[Path]:
     if not found:
         but = f", but {_listed(others)}" if others else "; add some, or remove the folder in every split"
         raise UserError(f"expected images in {folder}, there are none that end in {', '.join(SUFFIXES)}{but}")
-    passed.update(others)
+    skipped.update(others)
     return sorted(found)
 
 
-def of_passed(passed: Counter[str]) -> list[str]:
+def skipped_files_notes(skipped: Counter[str]) -> list[str]:
     """Return one line for the user about all files that were passed over, or no line if there are none."""
-    count = passed.total()
+    count = skipped.total()
     if not count:
         return []
-    return [f"note: {count:,} {'file is' if count == 1 else 'files are'} passed over: {_listed(passed)}"]
+    return [f"note: {count:,} {'file is' if count == 1 else 'files are'} passed over: {_listed(skipped)}"]
 
 
 def _is_image(name: str) -> bool:

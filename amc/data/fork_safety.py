@@ -46,12 +46,12 @@ class ForkSafe(Generic[T]):
             self.fault = one_line(error)
 
     @property
-    def untouched(self) -> T:
+    def for_workers(self) -> T:
         """The original, for worker processes."""
         return self._original
 
     @property
-    def here(self) -> T:
+    def for_this_process(self) -> T:
         """The object to read in this process: the copy, or in a worker process of a `DataLoader` the original."""
         return self._copy if get_worker_info() is None else self._original
 

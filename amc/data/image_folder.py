@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from amc.data.class_folders import class_names, images_of_class, of_passed
+from amc.data.class_folders import class_names, images_of_class, skipped_files_notes
 from amc.data.class_order import in_order
 from amc.data.image_files import FileDataset
 from amc.data.preprocess import Preprocess
@@ -33,14 +33,14 @@ def image_folder(root: Path, preprocess: Preprocess | None, class_order: str = "
             " and --mean and --std if they are not ImageNet's"
         )
     folders, notes = find_splits(root)
-    passed: Counter[str] = Counter()
-    names = {split: class_names(folder, passed) for split, folder in folders.items()}
+    skipped: Counter[str] = Counter()
+    names = {split: class_names(folder, skipped) for split, folder in folders.items()}
     for split, folder in folders.items():
         _check_same_classes(names["train"], folders["train"], names[split], folder)
     classes, warning = in_order(names["train"], class_order)
-    parts = {split: _dataset(folder, classes, preprocess, passed) for split, folder in folders.items()}
+    parts = {split: _dataset(folder, classes, preprocess, skipped) for split, folder in folders.items()}
     warnings = [warning] if warning is not None else []
-    return UnsplitData(dict(parts), classes, (*notes, *warnings, *of_passed(passed)))
+    return UnsplitData(dict(parts), classes, (*notes, *warnings, *skipped_files_notes(skipped)))
 
 
 def _check_same_classes(expected: tuple[str, ...], train: Path, found: tuple[str, ...], folder: Path) -> None:
@@ -54,11 +54,11 @@ def _check_same_classes(expected: tuple[str, ...], train: Path, found: tuple[str
         )
 
 
-def _dataset(folder: Path, classes: tuple[str, ...], preprocess: Preprocess, passed: Counter[str]) -> FileDataset:
+def _dataset(folder: Path, classes: tuple[str, ...], preprocess: Preprocess, skipped: Counter[str]) -> FileDataset:
     paths: list[Path] = []
     labels: list[int] = []
     for label, name in enumerate(classes):
-        found = images_of_class(folder / name, passed)
+        found = images_of_class(folder / name, skipped)
         paths += found
         labels += [label] * len(found)
     return FileDataset(tuple(paths), np.asarray(labels, dtype=np.int64), preprocess)

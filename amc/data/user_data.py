@@ -40,7 +40,7 @@ class UserDataset:
         Raises:
             UserError: The item is no pair of a float tensor [C, H, W] and an integer.
         """
-        item = self.dataset.here[index]
+        item = self.dataset.for_this_process[index]
         if not isinstance(item, tuple | list) or len(item) != 2:
             raise UserError(f"expected (input, class) pairs from {self.name}, got {type(item).__name__}")
         image, target = item
@@ -84,8 +84,8 @@ def _source(part: Any, name: str) -> Source:
         return images
     _check_map_style(part, part, name)
     unread = ForkSafe(part)
-    _check_not_empty(len(unread.here), name)
-    return UserDataset(unread, _labels(unread.here), name)
+    _check_not_empty(len(unread.for_this_process), name)
+    return UserDataset(unread, _labels(unread.for_this_process), name)
 
 
 def _check_map_style(dataset: Any, part: Any, name: str) -> None:
@@ -103,7 +103,7 @@ def _check_not_empty(count: int, name: str) -> None:
 
 def _class_names(part: Source) -> Any:
     """Return the names of the data's classes, if it has them; a loader has none."""
-    return getattr(part.dataset.here, "classes", None) if isinstance(part, UserDataset) else None
+    return getattr(part.dataset.for_this_process, "classes", None) if isinstance(part, UserDataset) else None
 
 
 def _notes(part: Source) -> list[str]:

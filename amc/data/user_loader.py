@@ -33,7 +33,7 @@ class LoaderImages:
 
     @cached_property
     def _loader(self) -> DataLoader[Any]:
-        loader = copy.copy(ForkSafe(self.loader).here)
+        loader = copy.copy(ForkSafe(self.loader).for_this_process)
         loader.worker_init_fn = ReopenFiles(loader.worker_init_fn)
         return loader
 
@@ -50,13 +50,23 @@ class LoaderImages:
         return len(cast(Sized, self._loader.dataset)) if chosen is None else len(chosen)
 
     def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Any, Any]]:  # noqa: ARG002
-        """Yield one pass of the loader, whatever `size` and `shuffle_seed` are."""
+        """Yield one pass of the loader as `(inputs, targets)`, floating-point inputs in float32.
+
+        Both arguments are ignored: the loader decides the size and the order of its batches.
+
+        Raises:
+            ValueError: A batch is no pair.
+        """
         for batch in self._loader:
             inputs, targets = batch
             yield _inputs(inputs), targets
 
     def take(self, count: int, seed: int) -> "LoaderImages":
-        """Return `count` of the images, drawn at random."""
+        """Return `count` of the images, drawn uniformly by `seed`.
+
+        Raises:
+            UserError: There are fewer than `count` images, or `count` is below 1.
+        """
         return self.select(stratified(np.zeros(len(self), dtype=np.int64), count, seed))
 
     def example(self, count: int = 2) -> Any:

@@ -21,6 +21,9 @@ def trace_graph(
         example: An input `(batch, ...)`, or all arguments of the network.
         round_to: Multiple of channels that may stay; None chooses one for each group (`amc.graph.rounding`).
         max_sparsity: Largest share of a group's units that may be cut, in [0, 1].
+
+    Raises:
+        Exception: Whatever `model(example)` raises.
     """
     trace = trace_forward(model, example)
     return build_graph(trace, model, describe_inputs(example), round_to, max_sparsity)

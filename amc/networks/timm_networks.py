@@ -14,6 +14,8 @@ from amc.utils.text import did_you_mean, one_line
 def timm_network(name: str, pretrained: bool) -> tuple[nn.Module, Preprocess]:
     """Return a network by timm's name, and how the images of its weights were made into inputs.
 
+    Without `pretrained`, the weights are random, and the preprocessing is timm's default for that name.
+
     Raises:
         UserError: timm is not installed, the name is unknown, or the weights do not exist or can't be downloaded.
     """

@@ -66,7 +66,16 @@ class SkippedMapping:
 
 
 def read_torch(source: Path | BinaryIO, name: str | Path) -> object:
-    """Read what `torch.save` wrote, onto the CPU, without executing anything; errors call the source `name`.
+    """Read what `torch.save` wrote, without executing anything.
+
+    A file that holds any other object is refused; `read_content` skips such objects instead.
+
+    Args:
+        source: The file, or its bytes as a stream.
+        name: What errors call the source.
+
+    Returns:
+        Nested mappings, lists and tensors on the CPU.
 
     Raises:
         UserError: The file is damaged, or its pickle would have to execute code.
@@ -82,10 +91,13 @@ def read_torch(source: Path | BinaryIO, name: str | Path) -> object:
 
 
 def read_content(path: Path) -> Content:
-    """Read what `torch.save` wrote, with objects that are neither tensors nor plain containers left out.
+    """Read what `torch.save` wrote, and skip objects that are neither tensors nor plain containers.
 
-    A training checkpoint often holds options, paths or NumPy numbers beside the weights. Their classes are neither
-    imported nor called: a stand-in of this module takes the place of each object.
+    A training checkpoint often holds options, paths or NumPy numbers beside the weights. `read_torch` refuses such a
+    file; here their classes are neither imported nor called, and a `SkippedObject` takes the place of each object.
+
+    Returns:
+        Nested mappings, lists and tensors on the CPU, and the names of the classes of what was skipped.
 
     Raises:
         UserError: The file is damaged, or can't be read without executing code.
@@ -99,12 +111,12 @@ def read_content(path: Path) -> Content:
 
 
 def holds_module(classes: tuple[str, ...]) -> bool:
-    """Return whether objects of these classes are whole networks, or modules of them."""
+    """Return whether one of these classes, named as in `Content.classes`, is a module of `torch.nn`."""
     return any(name.startswith(OF_MODULES) for name in classes)
 
 
 def unread_error(path: Path, classes: tuple[str, ...]) -> UserError:
-    """Return the error for a file whose weights lie in objects that are not read."""
+    """Return the error for a file whose weights lie in skipped objects; it names up to three of their classes."""
     own = [name for name in classes if not name.startswith("torch.")] or list(classes)
     what = "a whole pickled module" if holds_module(classes) else "objects"
     return UserError(f"{path} holds {what} ({shortened(own, 3)}), which to read would execute code; {ALONE}")

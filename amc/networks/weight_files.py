@@ -27,7 +27,8 @@ def load_weights(model: nn.Module, spec: str) -> tuple[str, ...]:
 
     Args:
         model: The network that is changed.
-        spec: `FILE`, or `FILE:KEY` with the dotted path of one of several sets of weights, or a run of its keys.
+        spec: `FILE`, or `FILE:KEY` with the dotted path of one of several sets of weights, or consecutive parts of
+            that path, e.g. `FILE:ema.model`.
 
     Returns:
         Lines that the user should read: which of several sets was taken, and what was left out.

@@ -40,7 +40,11 @@ class ReusableNetwork:
     def load(self, tensors: Mapping[str, Tensor], attributes: Attributes) -> nn.Module:
         """Put tensors by name and module attributes into the network, and return it.
 
-        Attributes that the last load changed get their original values first. Parameters take no gradients.
+        The tensors are not copied, and those whose names are left out stay as loaded last. Attributes that the last
+        load changed get their original values first. Parameters take no gradients.
+
+        Raises:
+            KeyError: The network has no tensor of some name.
         """
         for name, tensor in tensors.items():
             for held, key in self._places[name]:

@@ -82,7 +82,7 @@ class UserMetric:
         Raises:
             UserError: The function fails, or returns something else than a finite number.
         """
-        with torch.no_grad(), self.function.blamed():
+        with torch.no_grad(), self.function.errors_named():
             value = float(self.function(model, batches))
         if not math.isfinite(value):
             name = self.function.name

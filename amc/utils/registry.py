@@ -1,4 +1,4 @@
-"""The way in which users choose a part by name, or bring their own: from a file, or as a Python object."""
+"""Finds a metric, criterion, recovery, ... by name, in a user's file, or as an object."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class UserFunction:
         Raises:
             UserError: The function raised an exception.
         """
-        with self.blamed():
+        with self.errors_named():
             return self.function(*args)
 
     @contextmanager
-    def blamed(self) -> Iterator[None]:
+    def errors_named(self) -> Iterator[None]:
         """Turn any exception raised while the context is open into a UserError that names this function."""
         try:
             yield

@@ -59,7 +59,7 @@ def compare(
     original: nn.Module,
     pruned: nn.Module,
     tuned: nn.Module,
-    reward: tuple[float, float, float],
+    reward_scores: tuple[float, float, float],
 ) -> Comparison:
     """Score the three networks on the test images, which is the one time that these are read.
 
@@ -69,10 +69,10 @@ def compare(
         original: The network before pruning.
         pruned: The compact network before fine-tuning.
         tuned: The compact network after fine-tuning.
-        reward: The known scores of the three on the reward images, in this order.
+        reward_scores: The known scores of the three on the reward images, in this order.
     """
     networks = {ORIGINAL: original, PRUNED: pruned, TUNED: tuned}
     return Comparison(
-        reward=dict(zip(networks, reward, strict=True)),
+        reward=dict(zip(networks, reward_scores, strict=True)),
         test={name: scoring(network, splits.test) for name, network in networks.items()},
     )

@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
+from agents.episode import Past
 from agents.report.command_lines import check_command
 from agents.report.terminal.result_tables import print_final
-from agents.result import Past
 from agents.search.invocation import Invocation
 from agents.search.latency_finalists import TOLERANCE, latency_limit
 from agents.search.plan import Limits, SearchPlan

@@ -12,8 +12,8 @@ from typing import Any, Generic, NoReturn, TypeVar
 import torch
 
 from agents.checkpoint import latest_checkpoint
+from agents.episode import Past
 from agents.report.command_lines import resume_command
-from agents.result import Past
 from agents.search.invocation import PYTHON
 from amc.artifacts.checked_json import Count, checked
 from amc.artifacts.policy import current_versions

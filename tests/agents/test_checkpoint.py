@@ -9,7 +9,7 @@ from safetensors import safe_open
 
 import amc.utils.files
 from agents.checkpoint import Checkpoint, latest_checkpoint, save_checkpoint
-from agents.result import Episode, Past
+from agents.episode import Episode, Past
 from amc.utils.errors import UserError
 from envs.rewards import Outcome
 

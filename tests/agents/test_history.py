@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from agents.episode import Episode
 from agents.history import from_columns, to_columns
-from agents.result import Episode
 from envs.rewards import Outcome
 
 numbers = st.floats(allow_nan=False)

@@ -11,7 +11,7 @@ from stable_baselines3 import PPO, SAC, TD3
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
 
-from agents.result import Episode
+from agents.episode import Episode
 from agents.round_vec_env import RoundVecEnv
 from agents.sb3 import ALGORITHMS, StableBaselines
 from agents.strategies import make_strategy

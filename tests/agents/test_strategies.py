@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.result import Episode
+from agents.episode import Episode
 from agents.rules import RULES
 from agents.search.episode_log import EpisodeLog
 from agents.strategies import STRATEGIES, Random, make_strategy

@@ -17,10 +17,10 @@ from tensorboard.summary.writer.record_writer import RecordWriter  # type: ignor
 from torch.utils.tensorboard import SummaryWriter
 
 from agents.checkpoint import latest_checkpoint
+from agents.episode import Episode
 from agents.report.tensorboard.board import Board
 from agents.report.tensorboard.curves import CHARTS, RESULTS
 from agents.report.tensorboard.hparams import COLUMNS
-from agents.result import Episode
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER
 from amc.graph import PruningGraph
 from amc.networks.sources import load_network

@@ -1,4 +1,4 @@
-"""Searches that know latency_connection, on a pretended device that works it out from the models it is sent."""
+"""Searches that know latency, on a pretended device that works it out from the models it is sent."""
 
 import hashlib
 import json
@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 import amc
+from agents.episode import best_of
 from agents.report.run_record import read_record
-from agents.result import best_of
 from amc.artifacts.onnx_conversion import unoptimised_onnx
 from amc.graph.inputs import Example
 from amc.latency.measuring_device import DeviceLostError

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from agents.episode import Episode, best_of, best_so_far
 from agents.report.charts.style import (
     BLUE,
     GREEN,
@@ -20,7 +21,6 @@ from agents.report.charts.style import (
 )
 from agents.report.episode_selection import episode_of_policy, pareto_frontier
 from agents.report.number_format import COST_NAMES, is_share
-from agents.result import Episode, best_of, best_so_far
 
 EPISODE_COLOURS = "viridis"
 SHOWN = 4.0

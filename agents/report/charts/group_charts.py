@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
+from agents.episode import Episode, best_of
 from agents.report.charts.style import (
     BLUE,
     GRID,
@@ -19,7 +20,6 @@ from agents.report.charts.style import (
     add_legend,
     new_figure,
 )
-from agents.result import Episode, best_of
 from amc.graph import KeptCounts
 
 SPARSITY_COLOURS = "YlGnBu"

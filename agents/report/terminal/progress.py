@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from agents.episode import Episode, best_of, better
 from agents.report.number_format import percent, score, score_name
-from agents.result import Episode, best_of, better
 from agents.strategy import OnEpisode
 from amc.utils.progress_bar import ProgressBar, progress_bar
 

@@ -70,8 +70,8 @@ def _stored(trace: Trace, weight: Tensor) -> str | None:
 def _is_even(out: int, inputs: int, groups: int) -> bool:
     """Return whether a grouped convolution loses equally many channels in each group, rather than whole groups.
 
-    It is the choice that leaves more ways to cut: `groups` of them when whole groups go, as many as a group has
-    channels when each group loses the same number. A depthwise convolution loses whole groups.
+    The choice is the one that leaves more ways to cut: there are `groups` of them if whole groups of the convolution
+    go, and as many as a group has channels if each loses the same number. A depthwise convolution loses whole groups.
     """
     return min(out // groups, inputs // groups) > groups
 

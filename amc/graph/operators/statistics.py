@@ -31,9 +31,9 @@ def batch_norm(trace: Trace, call: Call) -> None:
 
 
 def group_norm(trace: Trace, call: Call) -> None:
-    """Tie the channels of each group, so that whole groups are cut; the statistics of the others do not change.
+    """Tie the channels of each normalisation group, so that whole groups are cut and the others' statistics stay.
 
-    With a single group, statistics are taken over the channels that are left.
+    The statistics of a single group cover all channels, and in a compact network the kept channels only.
     """
     given = call.arguments
     x, groups = given["input"], given["group"]
@@ -52,7 +52,7 @@ def group_norm(trace: Trace, call: Call) -> None:
 
 
 def layer_norm(trace: Trace, call: Call) -> None:
-    """Record that statistics are taken over the last axes; where those are channels, over the ones that are left."""
+    """Record that statistics are taken over the last axes; in a compact network they cover kept channels only."""
     given = call.arguments
     x, shape = given["input"], list(given["normalized_shape"])
     labels = trace.labels(x)
@@ -89,7 +89,7 @@ def unpool(trace: Trace, call: Call) -> None:
 
 
 def reduction(trace: Trace, call: Call) -> None:
-    """Record a mean, sum or maximum; over channels, it is taken over the ones that are left."""
+    """Record a mean, sum or maximum; in a compact network, one over channels covers kept channels only."""
     x = call.tensors()[0]
     axes = _axes(call.arguments.get("dim"), x.ndim)
     labels = trace.labels(x)

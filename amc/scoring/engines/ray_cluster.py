@@ -66,7 +66,7 @@ class RayWorkers:
         self._longest = 0.0
 
     def __call__(self, policies: Sequence[KeptCounts], race_reference: RaceReference | None) -> Iterator[Score]:
-        """The scores, in the order of the policies; given a reference, bad policies may be given up early.
+        """Yield the score of each policy, in their order; given a reference, bad policies may be given up early.
 
         Raises:
             UserError: All actors are lost.
@@ -108,7 +108,10 @@ class RayWorkers:
         return []
 
     def _late(self, found: Mapping[int, Score]) -> list[int]:
-        """The policies that others may score as well: an actor that Ray starts again does not give up what it got."""
+        """Return the policies that are late and may be scored by a second actor as well; each is returned once.
+
+        An actor that Ray starts again does not give up the policy that it was given.
+        """
         late = [work for work in self._busy.values() if work.index is not None and not work.is_late]
         for work in late:
             work.is_late = True
@@ -121,7 +124,14 @@ class RayWorkers:
 
 @dataclass
 class _Work:
-    """The task of an actor: to score a policy, or to say that it is there once it is."""
+    """A call that an actor is busy with.
+
+    Attributes:
+        actor: The actor.
+        index: The policy that it scores, by its place; None where no score is awaited, only that the actor is idle.
+        is_late: Whether other actors may score the policy as well, since its score is long in coming.
+        begun: When the call was made, by the monotonic clock in seconds.
+    """
 
     actor: Any
     index: int | None

@@ -1,4 +1,4 @@
-"""Neighbouring steps of a program as one: a convolution, the sum with a shortcut, and the activation behind them."""
+"""Fuses neighbouring steps of a program: a convolution, the sum with a shortcut, and the activation behind them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ SUMS = {aten.add.Tensor, aten.add_.Tensor}
 
 
 def fuse_steps(steps: Sequence[Step], shapes: Mapping[int, torch.Size], output: int) -> list[Step]:
-    """The same computation in fewer steps, for channels-last images on the CPU.
+    """Return the same computation in fewer steps, for channels-last images on the CPU.
+
+    Steps that can't be fused are returned as they are.
 
     Args:
         steps: The steps of a program.
@@ -52,7 +54,7 @@ def fuse_steps(steps: Sequence[Step], shapes: Mapping[int, torch.Size], output: 
 
 
 def _is_convolution(step: Step, shapes: Mapping[int, torch.Size]) -> bool:
-    """Whether a step is a convolution over images that is not transposed."""
+    """Return whether a step is a convolution over images that is not transposed."""
     known = step.function in (CONVOLUTION, convolution)
     return known and not step.args[TRANSPOSED] and len(shapes[step.out[0]]) == 4
 
@@ -60,7 +62,7 @@ def _is_convolution(step: Step, shapes: Mapping[int, torch.Size]) -> bool:
 def _fusible_behind(
     place: int, left: Mapping[int, Step], reader: Mapping[int, int], shapes: Mapping[int, torch.Size]
 ) -> list[int]:
-    """The places of the sum and of the activation that alone read what the convolution at `place` returns, if any."""
+    """Return the places of the sum and the activation that alone read what the convolution at `place` returns."""
     found = []
     slot = left[place].out[0]
     follower = reader.get(slot, -1)
@@ -76,7 +78,7 @@ def _fusible_behind(
 
 
 def _other_summand(step: Step, slot: int, shapes: Mapping[int, torch.Size]) -> Slot | None:
-    """The tensor of the same shape that a step adds to a slot; None if the step does something else."""
+    """Return the tensor of the same shape that a step adds to a slot; None if the step does something else."""
     if step.function not in SUMS or step.kwargs or not all(isinstance(each, Slot) for each in step.args):
         return None
     one, two = step.args

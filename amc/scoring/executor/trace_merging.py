@@ -1,4 +1,4 @@
-"""Two traces of one network at other widths, merged into steps that hold for all widths between.
+"""Merges two traces of a network, at its largest and its smallest widths, into steps valid for all widths between.
 
 Two compact networks are traced, one of the full widths and one of the least, on different numbers of images. What they
 run differs in numbers that follow from the widths, such as the sizes of a view and the groups of a convolution, or that
@@ -31,14 +31,16 @@ class BatchMultiple(NamedTuple):
 
 
 def merged_steps(one: OperatorTrace, other: OperatorTrace) -> list[Step]:
-    """The steps that both traces ran, with the numbers left open that follow from the widths or count images.
+    """Merge two traces of a network into steps that are valid for all widths between theirs.
+
+    Numbers that follow from the widths, or are multiples of the number of images, are left open in the steps.
 
     Args:
-        one: A trace.
-        other: A trace of other widths and of another number of images.
+        one: The trace of one set of widths.
+        other: The trace of other widths, on another number of images.
 
     Raises:
-        NoProgramError: They differ in anything else.
+        NoProgramError: The traces differ in anything else, or in a number that can't be left open.
     """
     if len(one.steps) != len(other.steps) or one.names != other.names or one.output != other.output:
         raise NoProgramError("it runs other operators at other widths")
@@ -61,7 +63,7 @@ def _merged_step(one: Step, other: Step, images: tuple[int, int]) -> Step:
 
 
 def _merged_argument(here: Any, there: Any, images: tuple[int, int]) -> Any:
-    """The argument itself where both are equal, else a multiple of the number of images, else `WIDTH`."""
+    """Return the argument itself where both are equal, else a multiple of the number of images, else `WIDTH`."""
     if here == there:
         return here
     if isinstance(here, list) and isinstance(there, list) and len(here) == len(there):

@@ -13,7 +13,7 @@ from torch import Tensor
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
 from agents.ddpg.replay import EpisodeReplay
 from agents.ddpg.settings import PRESETS, DDPGSettings
-from agents.result import Episode
+from agents.episode import Episode
 from amc.cost.budget import Budgets
 from amc.graph import KeptCounts
 from envs import ChannelPruningEnv, PruningProblem

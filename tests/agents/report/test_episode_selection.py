@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.episode import Episode
 from agents.report.episode_selection import episode_of_policy, pareto_frontier
-from agents.result import Episode
 from tests.made_up_runs import episode, some_episodes
 
 outcomes = st.lists(st.tuples(st.integers(1, 6), st.integers(0, 6)), max_size=12)

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.result import Episode
+from agents.episode import Episode
 from agents.rules import RULES
 from amc.cost.budget import Budgets
 from amc.cost.costs import COSTS

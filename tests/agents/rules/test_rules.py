@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.result import Episode
+from agents.episode import Episode
 from agents.rules import RULES
 from amc.cost.budget import Budgets
 from amc.graph import KeptCounts, PruningGraph

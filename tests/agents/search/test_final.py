@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from agents.result import Episode
+from agents.episode import Episode
 from agents.search.final import final_result, make_policy, score_on_test
 from agents.search.finalists import FINALISTS
 from agents.search.invocation import Invocation

@@ -14,7 +14,7 @@ from torch import Tensor
 from agents.checkpoint import Checkpoint, latest_checkpoint, save_checkpoint
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
 from agents.ddpg.settings import PRESETS
-from agents.result import Episode, Past
+from agents.episode import Episode, Past
 from agents.rules import RULES
 from agents.sb3 import StableBaselines
 from agents.strategies import STRATEGIES, Ddpg, Random

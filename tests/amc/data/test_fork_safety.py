@@ -160,18 +160,18 @@ def test_a_copy_shares_what_is_large_and_says_what_can_not_be_copied() -> None:
     pixels, names, tensors = np.zeros((2, 3)), ["a", "b"], TensorDataset(torch.ones(2))
     unread = ForkSafe((pixels, names, tensors, lambda x: x))
     assert unread.fault is None
-    assert unread.here[0] is pixels
-    assert unread.here[1] == names
-    assert unread.here[1] is not names
-    assert unread.here[2] is not tensors
-    assert unread.here[2].tensors[0] is tensors.tensors[0]
-    assert unread.untouched[2] is tensors
+    assert unread.for_this_process[0] is pixels
+    assert unread.for_this_process[1] == names
+    assert unread.for_this_process[1] is not names
+    assert unread.for_this_process[2] is not tensors
+    assert unread.for_this_process[2].tensors[0] is tensors.tensors[0]
+    assert unread.for_workers[2] is tensors
     with Path(__file__).open() as file:
         broken = ForkSafe([file])
-        assert broken.here is broken.untouched
+        assert broken.for_this_process is broken.for_workers
         assert broken.fault is not None
         assert "cannot pickle" in broken.fault
-    assert pickle.loads(pickle.dumps(ForkSafe([1]))).here == [1]
+    assert pickle.loads(pickle.dumps(ForkSafe([1]))).for_this_process == [1]
 
 
 def test_a_loader_that_samples_part_of_a_dataset_has_that_part() -> None:

@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
+from agents.episode import Episode
 from agents.report.terminal.progress import search_progress
-from agents.result import Episode
 from envs import Outcome
 
 

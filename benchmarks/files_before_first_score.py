@@ -31,7 +31,7 @@ class _Scored(BaseException):
     """Ends the search at its first score."""
 
 
-def way_to_the_first_score(_: Arguments) -> None:
+def files_before_first_score(_: Arguments) -> None:
     """Run the default search up to its first score, and print what was entered on the way."""
     entered: dict[str, None] = {}
     on_stack: dict[str, None] = {}
@@ -80,7 +80,7 @@ def _ours(frame: FrameType) -> str | None:
 
 def main() -> None:
     """Run as a command."""
-    run(way_to_the_first_score, Arguments)
+    run(files_before_first_score, Arguments)
 
 
 if __name__ == "__main__":
