@@ -5,8 +5,12 @@ from contextlib import AbstractContextManager
 
 import pytest
 import torch
+from hypothesis import settings
 
 from amc.utils.safe_backward import safe_backward
+
+settings.register_profile("project", deadline=None, max_examples=50)  # machines are shared: no example is timed
+settings.load_profile("project")
 
 OURS = ("amc.", "agents.", "scripts.", "benchmarks.")
 
