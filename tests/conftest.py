@@ -2,6 +2,7 @@ import functools
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from types import ModuleType
 
 import pytest
 import torch
@@ -49,20 +50,25 @@ installed: set[str] = set()
 """Names of modules that no test wrote."""
 
 
+@functools.lru_cache(1)
+def _with_backward_passes(_: int) -> list[ModuleType]:
+    """Our modules that enter `safe_backward`, looked for anew where there are more modules than before."""
+    others = {"amc.utils.safe_backward", "amc.analysis.self_check"}
+    modules = [module for name, module in sys.modules.items() if name.startswith(OURS) and name not in others]
+    return [module for module in modules if vars(module).get("safe_backward") is safe_backward]
+
+
 @pytest.fixture(autouse=True)
 def backward_passes_are_marked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """`make test-backward` runs those. Self-checks are in most tests, nearly all in float64, which oneDNN can't do."""
-    others = {"amc.utils.safe_backward", "amc.analysis.self_check"}
-    modules = [module for name, module in sys.modules.items() if name.startswith(OURS) and name not in others]
     seen = []
 
     def noted() -> AbstractContextManager[None]:
         seen.append(True)
         return safe_backward()
 
-    for module in modules:
-        if vars(module).get("safe_backward") is safe_backward:
-            monkeypatch.setattr(module, "safe_backward", noted)
+    for module in _with_backward_passes(len(sys.modules)):
+        monkeypatch.setattr(module, "safe_backward", noted)
     yield
     if seen and request.node.get_closest_marker("backward") is None:
         pytest.fail("it runs backward passes: mark it with @pytest.mark.backward")

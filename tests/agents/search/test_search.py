@@ -58,7 +58,7 @@ def policies(result: SearchResult) -> list[list[int]]:
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_search_returns_all_episodes_and_the_best(task: Task, strategy: str) -> None:
     heard: list[Episode] = []
-    result = agents.search(task, episodes=20, strategy=strategy, on_episode=heard.append)
+    result = agents.search(task, episodes=12, strategy=strategy, on_episode=heard.append)
     assert heard == list(result.episodes)
     assert [episode.index for episode in heard] == list(range(len(heard)))
     assert result.best.reward == max(episode.reward for episode in heard if episode.outcome.within_budget)
