@@ -31,6 +31,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     cluster.shutdown()
 
 
+@pytest.mark.timeout(900)  # on a busy machine an actor takes a minute to start, and others wait as long for it
 @pytest.mark.parametrize("scored", [0, 1])
 def test_a_node_that_dies_loses_nothing(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, scored: int) -> None:
     """While its actor is being started, which keeps for good what it is given, and while it scores a policy."""
