@@ -42,6 +42,17 @@ def chain(widths: tuple[int, ...], residual: bool, round_to: int | None, max_spa
     return trace_graph(Chain((3, *widths, 2), residual), torch.zeros(1, 3, 4, 4), round_to, max_sparsity)
 
 
+class Accuracy:
+    """Notes what it is asked for; the more stays, the better."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[int]] = []
+
+    def __call__(self, kept_counts: KeptCounts) -> float:
+        self.asked.append(kept_counts.tolist())
+        return float(kept_counts.sum() / (kept_counts.sum() + 10))
+
+
 @st.composite
 def graphs(draw: st.DrawFn, groups: int = 4, width: int = 40) -> PruningGraph:
     """A graph of at most `groups` groups of at most `width` channels."""

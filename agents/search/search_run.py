@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -106,8 +107,8 @@ class SearchRun:
 
     def _check_round_trip(self) -> None:
         example = moved_inputs(self.task.splits.calibration.example(1), self.task.device)
-        with tempfile.TemporaryDirectory() as elsewhere:
-            check_round_trip(self.task.model, self.task.graph, example, self.folder or Path(elsewhere))
+        with nullcontext(self.folder) if self.folder else tempfile.TemporaryDirectory() as folder:
+            check_round_trip(self.task.model, self.task.graph, example, Path(folder))
 
     def _searched(
         self, stages: Stages, listeners: list[OnEpisode], checkpoints: Checkpoints

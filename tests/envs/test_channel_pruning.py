@@ -11,23 +11,12 @@ from stable_baselines3.common.env_checker import check_env as check_env_for_agen
 
 import envs
 from amc.cost.budget import Budgets
-from amc.graph import KeptCounts
 from envs import ChannelPruningEnv, PruningProblem
 from envs.observations import OBSERVATIONS
 from envs.rewards import REWARDS
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared
-
-
-class Accuracy:
-    """Notes what it is asked for; the more stays, the better."""
-
-    def __init__(self) -> None:
-        self.asked: list[list[int]] = []
-
-    def __call__(self, kept_counts: KeptCounts) -> float:
-        self.asked.append(kept_counts.tolist())
-        return float(kept_counts.sum() / (kept_counts.sum() + 10))
+from tests.problems import Accuracy
 
 
 def environment(

@@ -6,21 +6,10 @@ import numpy as np
 import pytest
 
 from amc.cost.budget import Budgets
-from amc.graph import KeptCounts
 from envs import ChannelPruningEnv, PruningProblem
 from envs.observations import OBSERVATIONS
 from tests.oracles import prepared
-
-
-class Accuracy:
-    """Notes what it is asked for; the more stays, the better."""
-
-    def __init__(self) -> None:
-        self.asked: list[list[int]] = []
-
-    def __call__(self, kept_counts: KeptCounts) -> float:
-        self.asked.append(kept_counts.tolist())
-        return float(kept_counts.sum() / (kept_counts.sum() + 10))
+from tests.problems import Accuracy
 
 
 def pruning_problem(limits: tuple[str, ...] = ("macs=0.5",), **options: Any) -> tuple[PruningProblem, Accuracy]:
