@@ -91,7 +91,7 @@ class SearchResult:
         """Write the summary and the report into a run folder, and end its TensorBoard events."""
         summary = self.summary
         write_json(folder / SUMMARY_FILE, summary)
-        board.close(self.episodes, self.final.policy.kept_counts, summary["arguments"], summary, self.latencies)
+        board.close(self.episodes, self.final.policy.kept_counts, summary, self.latencies)
         write_report(folder)
 
 

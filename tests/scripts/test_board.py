@@ -272,6 +272,6 @@ def test_a_full_disk_ends_the_events_and_nothing_else(
         board.episode(scored(graph, 1))
     board.episode(scored(graph, 2))
     with pytest.raises(UserError, match=r"could be written into .*: No space left on device; the other results"):
-        board.close([scored(graph, index) for index in range(3)], graph.full, {}, {})
+        board.close([scored(graph, index) for index in range(3)], graph.full, {})
     assert curve(read(tmp_path), "episode/reward") == [0.0]
     assert "Traceback" not in capfd.readouterr().err

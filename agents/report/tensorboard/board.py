@@ -83,7 +83,6 @@ class Board:
         self,
         episodes: Sequence[Episode],
         best: KeptCounts,
-        arguments: Mapping[str, Any],
         summary: Mapping[str, Any],
         latencies: Sequence[tuple[float, float]] = (),
     ) -> None:
@@ -92,14 +91,13 @@ class Board:
         Args:
             episodes: All of the search, in order.
             best: Units per group that the result keeps.
-            arguments: The options of the run.
             summary: The numbers of `summary.json`.
             latencies: Pairs of predicted and measured latency in ms, where the search knew them.
 
         Raises:
             UserError: some events could not be written.
         """
-        self._events.close(lambda: self._ending(episodes, best, arguments, summary, latencies))
+        self._events.close(lambda: self._ending(episodes, best, summary, latencies))
 
     def _points(self, episode: Episode) -> None:
         writer, step = self._writer, episode.index
@@ -144,7 +142,6 @@ class Board:
         self,
         episodes: Sequence[Episode],
         best: KeptCounts,
-        arguments: Mapping[str, Any],
         summary: Mapping[str, Any],
         latencies: Sequence[tuple[float, float]],
     ) -> None:
@@ -159,7 +156,7 @@ class Board:
             self._writer.add_figure("scatter of predicted against measured latency", figure, step)
         for name, value in results(summary).items():
             self._writer.add_scalar(name, value, step)
-        for part in hyperparameters(arguments):  # add_hparams would open a second file
+        for part in hyperparameters(summary["arguments"]):  # add_hparams would open a second file
             self._writer._get_file_writer().add_summary(part)
         self._writer.add_text("summary", f"```json\n{json.dumps(summary, indent=2)}\n```", step)
 
