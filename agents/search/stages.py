@@ -136,7 +136,7 @@ class Stages:
     def _start(self, path: Path | None, episodes: Sequence[Episode]) -> tuple[nn.Module, KeptCounts]:
         """The network that the next stage starts from, which is written to `path`, and its kept counts."""
         stage, plan = self.current, self._plan
-        best = choose_best(stage, episodes)
+        best = choose_best(stage, episodes).best
         if not self._quiet:
             then = f"; {plan.tune_steps} steps of training follow" * bool(plan.tune_steps)
             asked = " ".join(self.budgets[stage.number])
