@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 from amc.utils.column_widths import Column
+from amc.utils.notebook_table import html_table
 from amc.utils.text_table import table_text, wrapped_text
-
-NUMBER, TEXT = "text-align: right", "text-align: left"
 
 
 @dataclass(frozen=True)
@@ -34,16 +32,9 @@ class Table:
 
     def _repr_html_(self) -> str:
         """Return the table for a notebook, with all columns."""
-        caption = f"<caption>{escape(self.title)}</caption>" if self.title else ""
-        head = self._html_row("th", [column.header for column in self.columns])
-        body = "".join(self._html_row("td", row) for row in self.rows)
-        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
-        return f"<table>{caption}<thead>{head}</thead><tbody>{body}</tbody></table>{notes}"
-
-    def _html_row(self, tag: str, cells: Sequence[str]) -> str:
-        styles = [TEXT if column.is_text else NUMBER for column in self.columns]
-        inner = (f'<{tag} style="{style}">{escape(cell)}</{tag}>' for style, cell in zip(styles, cells, strict=True))
-        return f"<tr>{''.join(inner)}</tr>"
+        head = [column.header for column in self.columns]
+        text_columns = [place for place, column in enumerate(self.columns) if column.is_text]
+        return html_table(head, self.rows, self.title, " ".join(self.notes), text_columns)
 
 
 class Tabular:
