@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 
 from agents.episode import Episode, Past
-from agents.report.number_format import score
 from agents.search.finalists import choose_best
 from agents.search.plan import SearchPlan
 from agents.search.problem import make_problem
@@ -29,6 +28,7 @@ from amc.cost.costs import CostFunction
 from amc.graph import KeptCounts, PruningGraph
 from amc.networks.weight_files import load_state, read_state_dict, write_state_dict
 from amc.pruning.slicing import stored_tensors
+from amc.scoring.number_format import score
 from amc.scoring.racing import Score
 from amc.task import Task
 from amc.utils.errors import UserError
