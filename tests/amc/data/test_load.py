@@ -1,7 +1,7 @@
 import pytest
 
 from amc.data.lazy import LazyImages
-from amc.data.load import load_data
+from amc.data.load import load_splits
 from amc.data.resident import ResidentImages
 from amc.data.splits import SplitSizes
 from amc.data.streamed import StreamedImages
@@ -9,7 +9,7 @@ from amc.utils.errors import UserError
 
 
 def test_calibration_and_reward_images_are_in_memory_and_the_others_wait() -> None:
-    splits = load_data("digits", None, SplitSizes(calibration=50, reward=60), seed=0, progress=False)
+    splits = load_splits("digits", None, SplitSizes(calibration=50, reward=60), seed=0, progress=False)
     assert isinstance(splits.calibration, ResidentImages)
     assert isinstance(splits.reward, ResidentImages)
     for images in (splits.train, splits.test):
@@ -18,7 +18,7 @@ def test_calibration_and_reward_images_are_in_memory_and_the_others_wait() -> No
 
 
 def test_what_does_not_fit_is_streamed() -> None:
-    splits = load_data(
+    splits = load_splits(
         "digits", None, SplitSizes(calibration=50, reward=60), seed=0, progress=False, memory_limit_bytes=50 * 64 * 4
     )
     assert isinstance(splits.calibration, ResidentImages)
@@ -29,4 +29,4 @@ def test_unknown_data_is_one_line() -> None:
     with pytest.raises(
         UserError, match=r"expected digits, cifar10, imagefolder:PATH or .* as data, got 'cifar'; did you"
     ):
-        load_data("cifar", None, SplitSizes(), seed=0, progress=False)
+        load_splits("cifar", None, SplitSizes(), seed=0, progress=False)
