@@ -69,7 +69,7 @@ class Splits:
 
     def _repr_html_(self) -> str:
         rows = [(name, f"{len(images):,}", USES[name]) for name, images in self._parts.items()]
-        return html_table(["split", "images", "for"], rows, f"Images of {self._name}", " ".join(self.notes))
+        return html_table(["split", "images", "for"], rows, f"Images of {self._name}", " ".join(self.notes), (0, 2))
 
     @property
     def _parts(self) -> dict[str, Images]:
