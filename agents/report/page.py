@@ -7,25 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from agents.report import charts, page_tables, sentences
 from agents.report.charts import inline_svg
+from agents.report.rendering import render
 from agents.report.run_record import RunRecord, read_record
 from agents.report.run_result import FOUND, RunResult, run_result
 from amc.artifacts.run_folder import REPORT_FILE
 from amc.scoring.number_format import COST_NAMES, metric_name
 from amc.utils.errors import UserError
 from amc.utils.files import write_text
-
-TEMPLATES = Environment(
-    loader=PackageLoader("agents.report"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
 
 
 def write_report(folder: Path) -> Path:
@@ -61,7 +52,8 @@ def render_page(record: RunRecord) -> str:
         reached.append(page_tables.costs(record, result))
     if stages := page_tables.stages(record):
         reached.append(stages)
-    return TEMPLATES.get_template("report.html").render(
+    return render(
+        "report.html",
         headline=sentences.headline(record, result),
         state=sentences.state(record),
         resume_command=sentences.how_to_resume(record),
