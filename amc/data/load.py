@@ -128,15 +128,14 @@ def load_data(
     """
     check_seed(seed)
     own = preprocess if isinstance(preprocess, Preprocess | None) else _of_network(preprocess)
-    preparation = {"image_size": image_size, "mean": mean, "std": std}
-    asked = {name: value for name, value in preparation.items() if value is not None}
+    asked: dict[str, Any] = {"image_size": image_size, "mean": mean, "std": std}
+    asked = {name: value for name, value in asked.items() if value is not None}
     if asked and not isinstance(data, str):
         raise UserError(f"datasets of your own make the inputs themselves; leave {', '.join(map(option, asked))} out")
     if own is None and isinstance(data, str):
         own = OWN_PREPROCESS.get(data)
-    splits = load_splits(
-        data, adapted(own, **preparation), as_sizes(sizes), seed, progress=True, class_order=class_order
-    )
+    how = adapted(own, image_size, mean, std)
+    splits = load_splits(data, how, as_sizes(sizes), seed, progress=True, class_order=class_order)
     return replace(splits, preparation=asked)
 
 
