@@ -85,7 +85,7 @@ class RunRecord(SearchDescription):
         if self.summary is not None and self.summary.finalists:
             return self.summary.kept_episode
         found = episode_of_policy(self.episodes, self.kept_counts)
-        return found and found.index
+        return found.index if found else None
 
     @property
     def keeps_uniform(self) -> bool:

@@ -82,12 +82,12 @@ class RunSummary:
     @property
     def drop(self) -> Drop | None:
         """The fall from the original to the found network on the test images, where its interval is known."""
-        return self.test_drop and Drop(**vars(self.test_drop))
+        return Drop(**vars(self.test_drop)) if self.test_drop else None
 
     @property
     def difference_to_uniform(self) -> Drop | None:
         """The gain of the found network over the uniform one on the test images, where its interval is known."""
-        return self.test_difference_to_uniform and Drop(**vars(self.test_difference_to_uniform))
+        return Drop(**vars(self.test_difference_to_uniform)) if self.test_difference_to_uniform else None
 
     @property
     def kept_episode(self) -> int | None:

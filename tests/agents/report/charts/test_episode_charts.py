@@ -32,7 +32,7 @@ def test_the_learning_curve_shows_the_best_so_far_and_the_uniform_policy() -> No
 
 def test_the_episode_that_is_kept_is_marked_where_another_scored_more() -> None:
     shown = lines(charts.learning_curve(some_episodes(), kept=1))
-    np.testing.assert_allclose(shown["kept policy"], [[1], [-0.4]])
+    np.testing.assert_allclose(shown["kept policy"], np.array([[1], [-0.4]]))
     scatter = charts.accuracy_against_cost(some_episodes(), "macs", 1000, "top1", kept=1)
     np.testing.assert_allclose(lines(scatter)["kept policy"], [[30], [60]])
     best = charts.accuracy_against_cost(some_episodes(), "macs", 1000, "top1")
