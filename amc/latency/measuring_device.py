@@ -12,6 +12,7 @@ from amc.latency.protocol import BODY_LIMIT, Message
 from amc.latency.target import Target
 from amc.latency.timing import Estimate, Timing
 from amc.utils.errors import UserError
+from amc.utils.option_names import option
 
 WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)
 """The seconds before each try to reach a device again."""
@@ -40,7 +41,7 @@ class Device:
 
     def __init__(self, target: Target, threads: int = 1, sleep: Callable[[float], None] = time.sleep) -> None:
         if threads < 1:
-            raise UserError(f"expected --threads of 1 or more, got {threads}")
+            raise UserError(f"expected {option('threads')} of 1 or more, got {threads}")
         require_onnx()  # networks are exported here, wherever they run
         self._target = target
         self._threads = threads
