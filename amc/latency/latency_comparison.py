@@ -60,10 +60,10 @@ class LatencyComparison(Tabular):
     def tables(self) -> Sequence[Table]:
         """The table of latencies and ratios."""
         columns = [Column("network", is_text=True), Column("latency, ms (95 % interval)")]
-        rows = [(name, _shown(latency)) for name, latency in zip(self.names, self.timing.latencies, strict=True)]
+        rows = [[name, _shown(latency)] for name, latency in zip(self.names, self.timing.latencies, strict=True)]
         if len(rows) > 1:
             columns.append(Column(f"of {self.names[0]} (95 % interval)"))
-            rows = [(*row, _shown(ratio)) for row, ratio in zip(rows, self.timing.ratios, strict=True)]
+            rows = [[*row, _shown(ratio)] for row, ratio in zip(rows, self.timing.ratios, strict=True)]
         notes = [self.where]
         if self.timing.spread > self.precision:
             notes.append(

@@ -11,7 +11,7 @@ from torch import nn
 
 from amc.graph import PruningGraph
 from amc.graph.inputs import Example
-from amc.latency.layer_shapes import shapes_of
+from amc.latency.layer_shapes import LayerShape, shapes_of
 from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter
 from amc.latency.table_building import whole_layers
@@ -64,7 +64,7 @@ def measure_network(
     timing = device.measure([exporter.original, narrowest], PRECISION, SECONDS)
     shapes = shapes_of(exporter.whole, graph)
     different = list(dict.fromkeys(shapes.values()))
-    known = {}
+    known: dict[LayerShape, float] = {}
     show(0, len(different))
     for batch in whole_layers(device, different, exporter.whole):
         known |= batch

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Iterable
 
 import pytest
 import torch
@@ -49,8 +50,8 @@ def test_score_costs_and_times() -> None:
 
 
 def test_validation_images_and_a_metric_of_ones_own() -> None:
-    def total(model: nn.Module, batches: object) -> float:
-        return sum(float(model(inputs).sum()) for inputs, _ in batches)  # type: ignore[attr-defined]
+    def total(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> float:
+        return sum(float(model(inputs).sum()) for inputs, _ in batches)
 
     found = evaluate(network(), SPLITS, total, "reward", device="cpu")
     assert found.score == 40.0
