@@ -108,7 +108,7 @@ def search(
     _check(budgets, reward, folder)
     network = as_network(model)
     device = options.get("device") or find_device("auto")
-    how = TaskOptions(**{**options, "device": device, "seed": seed, "name": network.name})
+    how = dataclasses.replace(TaskOptions(**options), device=device, seed=seed, name=network.name)
     splits = data if isinstance(data, Splits) else load_data(data, network, seed=seed)
     for note in (*(f"note: {each}" for each in network.notes), *splits.notes):
         print(note, file=sys.stderr)

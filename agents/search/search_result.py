@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from matplotlib.figure import Figure
 from torch import nn
 
 from agents.checkpoint import Checkpoint, save_checkpoint
@@ -15,6 +16,7 @@ from agents.ddpg.episodic_ddpg import EpisodicDDPG
 from agents.episode import Episode
 from agents.final_result import FinalResult, OnTest
 from agents.report import write_report
+from agents.report.charts import search_overview
 from agents.report.tensorboard.board import Board
 from agents.report.terminal.result_tables import result_tables
 from agents.search.summary import summarise, summarise_stages
@@ -106,6 +108,11 @@ class SearchResult(Tabular):
             f" {metric_name(metric)} on test images: {scores}; {len(self.episodes)} episodes in"
             f" {self.search_seconds:.1f} s{', interrupted' * self.interrupted}>"
         )
+
+    def plot(self) -> Figure:
+        """Draw the reward of every episode, and the channels of every group before and after."""
+        kept = next((finalist.episode for finalist in self.final.finalists if finalist.is_kept), None)
+        return search_overview(self.episodes, self.final.groups, self.checkpoint.run["uniform"], kept)
 
     @property
     def summary(self) -> dict[str, Any]:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from agents.final_result import FinalResult, OnTest
+from agents.report.verdict import against_uniform
 from amc.artifacts.policy import CostReached, GroupPolicy, LatencyReached
 from amc.cost.costs import format_cost
 from amc.scoring.number_format import is_share, percent, score
 from amc.utils.column_widths import Column
 from amc.utils.tabular import Table
 
-VALIDATION = "Reward images are the validation images by which the policy was chosen; test images are read once."
-"""The line that says which images the two scores of a network are on."""
-
 
 def result_tables(final_result: FinalResult, test: OnTest, metric: str) -> list[Table]:
-    """Widths and costs before and after, and the scores of the original, the uniform and the found policy.
+    """Widths and costs before and after, the scores of the networks, and how found compares with uniform.
 
     Args:
         final_result: What the search came to.
@@ -66,14 +66,16 @@ def _latency(reached: LatencyReached) -> Table:
 def _scores(final_result: FinalResult, test: OnTest, metric: str) -> Table:
     scores: list[tuple[str, float, float | None]] = [
         ("original", final_result.original_accuracy, test.original),
-        ("uniform policy", final_result.uniform.reward_accuracy, test.uniform),
-        ("found policy", final_result.policy.reward_accuracy, test.policy),
+        ("uniform", final_result.uniform.reward_accuracy, test.uniform),
+        ("found", final_result.policy.reward_accuracy, test.policy),
     ]
     if final_result.zero_shot is not None:
         scores.insert(2, ("agent before learning", final_result.zero_shot.reward_accuracy, test.zero_shot))
+    is_uniform = np.array_equal(final_result.policy.kept_counts, final_result.uniform.kept_counts)
+    gain = test.policy - test.uniform
     return Table(
-        "accuracy" if is_share(metric) else f"metric {metric}",
+        f"{'accuracy' if is_share(metric) else f'metric {metric}'}; reward images are the validation images",
         [Column("network"), Column("reward images"), Column("test images")],
         [(name, *("" if value is None else score(metric, value) for value in values)) for name, *values in scores],
-        [VALIDATION],
+        [against_uniform(metric, gain, test.difference_to_uniform, is_uniform=is_uniform)],
     )

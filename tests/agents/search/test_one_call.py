@@ -2,12 +2,14 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
 import amc
+from agents.report.charts.style import Chart
 from agents.search.one_call import search
 from agents.search.search_result import SearchResult
 from amc.data.load import load_data
@@ -59,7 +61,18 @@ def test_a_result_says_in_short_what_was_found(found: SearchResult) -> None:
     assert found.costs["macs"].after <= 0.25 * found.costs["macs"].before
     assert (found.found.reward, found.original.reward) == (found.policy.accuracy, found.policy.accuracy_before)
     tables = ElementTree.fromstring(f"<div>{found._repr_html_()}</div>").findall("table")
-    assert [cell.text for cell in tables[-1].iter("td")][3::3] == ["uniform policy", "found policy"]
+    assert [cell.text for cell in tables[-1].iter("td")][3::3] == ["uniform", "found"]
+
+
+def test_the_plot_has_the_rewards_and_the_widths(found: SearchResult) -> None:
+    figure = found.plot()
+    above, below = (part.axes[0] for part in figure.subfigs)
+    assert (above.get_ylabel(), below.get_xlabel()) == ("reward", "channels")
+    assert np.shape(above.collections[0].get_offsets()) == (3, 2)
+    kept = [bar.get_width() for bar in below.containers[1]]
+    assert kept == [group.width_after for group in found.policy.groups]
+    assert isinstance(figure, Chart)
+    assert figure._repr_png_().startswith(b"\x89PNG")
 
 
 def test_a_task_a_policy_and_a_graph_say_in_short_what_they_are(found: SearchResult) -> None:
