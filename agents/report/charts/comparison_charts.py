@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from agents.episode import Episode, best_so_far
-from agents.report.charts.group_charts import group_rows_height, name_rows
+from agents.report.charts.group_charts import name_rows, rows_height
 from agents.report.charts.style import BLUE, GREEN, INK, ORANGE, add_legend, new_figure
 
 COLOURS = (BLUE, GREEN, "#cc79a7", "#e69f00", INK)  # of Okabe and Ito (2008) but the last
@@ -71,7 +71,7 @@ def kept_shares(
         uniform: The channels that the uniform policy keeps; empty for none.
         title: The title of the chart.
     """
-    figure, axes = new_figure(group_rows_height(len(names)), title)
+    figure, axes = new_figure(rows_height(len(names)), title)
     lines = {RunLine("uniform policy", ORANGE, "--"): uniform, **runs} if len(uniform) else runs
     for (name, colour, style), kept in lines.items():
         shares = 100 * np.asarray(kept) / np.asarray(before)
