@@ -106,11 +106,16 @@ def read_runs(folders: Sequence[Path]) -> list[RunGroup]:
     for number, place in enumerate(places):
         if place in places[:number]:
             raise UserError(f"{folders[number]} is named twice; name each run once")
+    names = distinct_names(places)
+    return grouped([_read(folder, name) for folder, name in zip(folders, names, strict=True)])
+
+
+def grouped(runs: Iterable[ComparedRun]) -> list[RunGroup]:
+    """The runs by setting, in the order in which the first of each setting comes."""
     groups: dict[Setting, list[ComparedRun]] = {}
-    for folder, name in zip(folders, distinct_names(places), strict=True):
-        run = _read(folder, name)
+    for run in runs:
         groups.setdefault(run.setting, []).append(run)
-    return [RunGroup(setting, runs) for setting, runs in groups.items()]
+    return [RunGroup(setting, own) for setting, own in groups.items()]
 
 
 def distinct(groups: Sequence[RunGroup], field: str) -> list[Any]:
@@ -127,7 +132,7 @@ def _shortest(folder: Path, others: Iterable[Path]) -> str:
     parts = folder.parts
     lengths = range(1, len(parts) + 1)
     length = next(each for each in lengths if all(other.parts[-each:] != parts[-each:] for other in others))
-    return "/".join(parts[-length:])
+    return str(Path(*parts[-length:]))
 
 
 def _read(folder: Path, name: str) -> ComparedRun:

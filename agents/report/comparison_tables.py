@@ -65,12 +65,11 @@ def _rows(groups: Sequence[RunGroup], kinds: Sequence[str]) -> Iterator[tuple[st
         metric, uniform = group.setting.metric, group.uniform
         outcome = uniform.episode.outcome if uniform.episode else None
         costs = {kind: float(getattr(outcome, kind)) for kind in kinds} if outcome else {}
-        whole = group.runs[0].record.whole
-        yield uniform_name(group, groups), *_left(costs, whole, kinds), *_scores(metric, uniform.scores), ""
+        left = _left(costs, group.runs[0].record.whole, kinds)
+        yield uniform_name(group, groups), *left, *_scores(metric, uniform.scores), ""
         for run in group.runs:
-            costs = run.result.costs if run.result else {}
-            left, scores = _left(costs, run.record.whole, kinds), _scores(metric, run.scores(FOUND))
-            yield run.name, *left, *scores, _against_uniform(run)
+            left = _left(run.result.costs if run.result else {}, run.record.whole, kinds)
+            yield run.name, *left, *_scores(metric, run.scores(FOUND)), _against_uniform(run)
 
 
 def _left(costs: Mapping[str, float], whole: Mapping[str, float], kinds: Sequence[str]) -> list[str]:
