@@ -7,25 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from agents.report import charts, page_tables, sentences
 from agents.report.charts import inline_svg
-from agents.report.number_format import COST_NAMES, metric_name
+from agents.report.rendering import render
 from agents.report.run_record import RunRecord, read_record
 from agents.report.run_result import FOUND, RunResult, run_result
 from amc.artifacts.run_folder import REPORT_FILE
+from amc.scoring.number_format import COST_NAMES, metric_name
 from amc.utils.errors import UserError
 from amc.utils.files import write_text
-
-TEMPLATES = Environment(
-    loader=PackageLoader("agents.report"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
 
 
 def write_report(folder: Path) -> Path:
@@ -61,8 +52,10 @@ def render_page(record: RunRecord) -> str:
         reached.append(page_tables.costs(record, result))
     if stages := page_tables.stages(record):
         reached.append(stages)
-    return TEMPLATES.get_template("report.html").render(
+    return render(
+        "report.html",
         headline=sentences.headline(record, result),
+        comparison=sentences.comparison_with_uniform(record),
         state=sentences.state(record),
         resume_command=sentences.how_to_resume(record),
         reached=reached,
@@ -78,6 +71,9 @@ def _found(record: RunRecord, result: RunResult) -> dict[str, Any]:
         "metric": metric_name(record.metric),
         "name": FOUND,
         "scores": page_tables.scores(record, result),
+        "ranking": sentences.how_finalists_were_ranked(record),
+        "finalists": page_tables.finalists(record),
+        "kept_episode": str(record.kept_episode),
         "search_charts": list(_search_charts(record)),
         "width_chart": _width_chart(record, result),
         "channels": page_tables.channels(record, result),
@@ -87,12 +83,13 @@ def _found(record: RunRecord, result: RunResult) -> dict[str, Any]:
 def _search_charts(record: RunRecord) -> Iterator[str]:
     episodes, units = record.episodes, np.array([group.units for group in record.groups])
     original = None if record.summary is None else record.summary.original_accuracy
-    curve = charts.learning_curve(episodes, record.uniform)
+    kept = record.kept_episode
+    curve = charts.learning_curve(episodes, record.uniform, kept)
     yield inline_svg(curve, "reward", "Reward of every episode and of the best so far.")
     for kind, whole in record.whole.items():
-        scatter = charts.accuracy_against_cost(episodes, kind, whole, record.metric, record.uniform, original)
+        scatter = charts.accuracy_against_cost(episodes, kind, whole, record.metric, record.uniform, original, kept)
         yield inline_svg(scatter, kind, f"Every scored policy by the {COST_NAMES[kind]} that are left and its score.")
-    heat_map = charts.sparsities(episodes, record.group_names, units)
+    heat_map = charts.sparsities(episodes, record.group_names, units, kept)
     yield inline_svg(heat_map, "sparsity", "Sparsity of every group in every episode.")
 
 

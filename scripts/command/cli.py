@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from amc.utils.errors import UserError
+from amc.utils.option_names import options_as_flags
 from amc.utils.program import typed_name
 from scripts.command.help_page import HelpPage
 from scripts.command.parser import read_arguments
@@ -36,7 +37,7 @@ def run(
         command: The name of the command behind `amc`; none where it is that of `work`.
     """
     try:
-        with raise_on_signals():
+        with raise_on_signals(), options_as_flags():
             work(parse(arguments, argv, command or work.__name__))
     except UserError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)

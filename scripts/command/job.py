@@ -31,7 +31,7 @@ from amc.utils.device import find_device
 from amc.utils.text import shortened
 from envs import PruningProblem
 from scripts.command import latency_connection
-from scripts.command.loading import check_inputs, load_original, load_splits
+from scripts.command.loading import check_inputs, load_images, load_original
 from scripts.command.original import score_original
 from scripts.command.search_checks import wants_latency
 from scripts.command.session import Session
@@ -84,7 +84,7 @@ def run_job(job: Job) -> None:
     options, session = job.options, job.session
     torch.manual_seed(options.seed)  # of weights that are random
     network = load_original(job.network, quiet=options.quiet)
-    splits = load_splits(job.images, network, options.metric, options.seed, progress=not options.quiet)
+    splits = load_images(job.images, network, options.metric, options.seed, progress=not options.quiet)
     example = splits.calibration.example(1)
     check_inputs(job.network, example)
     original = score_original(network, job.network, splits.reward, options.metric, options.device, quiet=options.quiet)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from amc.data.class_mapping import map_classes
-from amc.data.load import Splits, load_data
-from amc.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
+from amc.data.load import Splits, load_splits
+from amc.data.preprocess import Preprocess, adapted
 from amc.data.splits import SplitSizes
 from amc.graph.input_spec import describe_inputs, zero_inputs
 from amc.graph.inputs import Example
@@ -23,28 +22,8 @@ from scripts.options.network_and_images import DataOptions, ImageOptions, Networ
 
 
 def preprocess_of(options: ImageOptions, own: Preprocess | None) -> Preprocess | None:
-    """The network's `own` preprocessing with what was asked for in its place; None where there is neither.
-
-    Raises:
-        UserError: Values without an image size, of another number of colours, or an image size below 1.
-    """
-    asked: dict[str, Any] = {"image_size": options.image_size, "mean": options.mean, "std": options.std}
-    changes = {name: value for name, value in asked.items() if value is not None}
-    if not changes:
-        return own
-    if own is None:
-        if options.image_size is None:
-            raise UserError("--mean and --std need --image-size too, since the network has none of its own")
-        own = Preprocess(options.image_size, IMAGENET_MEAN, IMAGENET_STD)
-    elif (given := {len(values) for values in (options.mean, options.std) if values is not None}) - {own.channels}:
-        raise UserError(
-            f"expected --mean and --std of {own.channels} each, one for each colour channel, got {max(given)}"
-        )
-    if options.image_size is not None:
-        if options.image_size < 1:
-            raise UserError(f"expected --image-size above 0 pixels, got {options.image_size}")
-        changes["resize_size"] = None
-    return dataclasses.replace(own, **changes)
+    """The network's `own` preprocessing with what was asked for in its place, as `amc.data.preprocess.adapted` says."""
+    return adapted(own, options.image_size, options.mean, options.std)
 
 
 def load_original(options: NetworkOptions, *, quiet: bool = False) -> Network:
@@ -83,7 +62,7 @@ def check_inputs(options: NetworkOptions, example: Example) -> None:
         raise UserError(f"the data gives inputs of {describe_inputs(example)}, got --input-spec {spec}")
 
 
-def load_splits(options: DataOptions, network: Network, metric: str, seed: int, progress: bool) -> Splits:
+def load_images(options: DataOptions, network: Network, metric: str, seed: int, progress: bool) -> Splits:
     """The splits, with labels in the order of the network's classes where the metric compares them.
 
     With `progress`, bars are shown while images are read, and notes on the data are printed.
@@ -92,7 +71,7 @@ def load_splits(options: DataOptions, network: Network, metric: str, seed: int, 
         UserError: Data that can't be read, or classes that the network does not have.
     """
     sizes = SplitSizes(options.calibration_images, options.reward_split, options.test_images)
-    splits = load_data(
+    splits = load_splits(
         options.data, network.preprocess, sizes, seed, progress, class_order=options.class_order or CLASS_ORDER
     )
     if progress:

@@ -77,12 +77,6 @@ def join_repeated(repeated: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(word for words in repeated for word in words)
 
 
-def check_seed(seed: int) -> None:
-    """Raise a UserError for a seed that NumPy's generators do not take."""
-    if not 0 <= seed < 2**32:
-        raise UserError(f"expected --seed of 0 or more, and below 2^32, got {seed}")
-
-
 def parse_rounding(round_to: str) -> int | None:
     """The number of channels that `--round-to` gives; None for auto.
 

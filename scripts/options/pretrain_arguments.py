@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from amc.utils.defaults import CLASS_ORDER
 from amc.utils.errors import UserError
-from scripts.options.network_and_images import ImageOptions, check_seed
+from amc.utils.seeds import check_seed
+from scripts.options.network_and_images import ImageOptions
 from scripts.options.option_types import File, Folder, Name
 from scripts.options.training_options import TrainingOptions
 

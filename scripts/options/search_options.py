@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from amc.utils.defaults import DEFAULT_CRITERION, DEFAULT_RECOVERY, SEARCH_RECOVERY
 from amc.utils.errors import UserError
+from amc.utils.seeds import check_seed
 from scripts.options.latency_options import DEVICE, LatencyOptions
-from scripts.options.network_and_images import ChannelOptions, check_seed, parse_rounding
+from scripts.options.network_and_images import ChannelOptions, parse_rounding
 from scripts.options.option_types import Folder, Name, Repeated
 
 

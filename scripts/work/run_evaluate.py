@@ -19,12 +19,12 @@ from amc.scoring.checked_score import checked_score
 from amc.scoring.metrics import check_runs, find_metric, moved_inputs
 from amc.utils.device import find_device
 from amc.utils.errors import UserError
+from amc.utils.seeds import check_seed
 from amc.utils.text import did_you_mean
 from scripts.command.finished_run import arguments_without_weights, compact_network, fill_from_run, require_given
-from scripts.command.loading import check_inputs, load_original, load_splits
+from scripts.command.loading import check_inputs, load_images, load_original
 from scripts.command.original import warn_near_chance
 from scripts.options.evaluate_arguments import Arguments
-from scripts.options.network_and_images import check_seed
 
 SPLITS = ("reward", "test")
 BATCH = 250
@@ -49,7 +49,7 @@ def run_evaluate(arguments: Arguments) -> None:
 
     options = fill_from_run(arguments.network, recorded)
     network = load_original(options)
-    splits = load_splits(fill_from_run(arguments.images, recorded), network, metric_name, seed, progress=True)
+    splits = load_images(fill_from_run(arguments.images, recorded), network, metric_name, seed, progress=True)
     model = (compact_network(arguments.run_dir, network) if arguments.run_dir else network.model).to(device)
     images = splits.test if arguments.split == "test" else splits.reward
     check_inputs(arguments.network, images.example(1))

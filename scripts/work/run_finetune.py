@@ -22,7 +22,7 @@ from amc.utils.files import write_json
 from scripts.command.compared_scores import BATCH, Scoring
 from scripts.command.comparison import compare
 from scripts.command.finished_run import compact_network, fill_from_run, recorded_arguments, require_given
-from scripts.command.loading import check_inputs, load_original, load_splits
+from scripts.command.loading import check_inputs, load_images, load_original
 from scripts.command.original import print_score
 from scripts.command.session import Session, open_session
 from scripts.command.training_recipe import check_training, recipe_of
@@ -66,7 +66,7 @@ def _finetune(session: Session[Arguments, TrainingProgress | None]) -> None:
         fill_from_run(arguments.images, recorded),
     )
     network = load_original(network_options, quiet=arguments.quiet)
-    splits = load_splits(data_options, network, metric, seed, progress=not arguments.quiet)
+    splits = load_images(data_options, network, metric, seed, progress=not arguments.quiet)
     example = splits.calibration.example(1)
     check_inputs(network_options, example)
     scoring = Scoring(metric, moved_inputs(example, device), device)

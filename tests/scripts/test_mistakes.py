@@ -91,7 +91,7 @@ class Hostile:
         ("--std 0", "expected numbers above 0, and 1 at the most, as std"),
         ("--calibration-images 9999", "expected 1 to 905 calibration images, got 9999; the data has no more"),
         ("--device tpu", r"expected a device that PyTorch can use \(auto, cpu, cuda\), got 'tpu'"),
-        ("--epochs 3", "there is no option --epochs; did you mean --episodes"),
+        ("--epochs 3", "there is no option --epochs; --help"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(

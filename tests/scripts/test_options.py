@@ -16,9 +16,10 @@ from torch import nn
 from amc.data.preprocess import IMAGENET_MEAN, Preprocess
 from amc.networks.sources import Network
 from amc.utils.errors import UserError
+from amc.utils.seeds import check_seed
 from scripts import apply, describe, evaluate, export, finetune, measure_latency, pretrain, report, train
-from scripts.command.loading import load_original, load_splits
-from scripts.options.network_and_images import DataOptions, ImageOptions, NetworkOptions, check_seed, parse_rounding
+from scripts.command.loading import load_images, load_original
+from scripts.options.network_and_images import DataOptions, ImageOptions, NetworkOptions, parse_rounding
 from tests.command import call
 
 ENTRY_POINTS = (train, apply, finetune, evaluate, describe, export, pretrain, report, measure_latency)
@@ -92,7 +93,7 @@ def test_seeds() -> None:
     check_seed(0)
     check_seed(2**32 - 1)
     for wrong in (-1, 2**32):
-        with pytest.raises(UserError, match=f"expected --seed of 0 or more, and below 2.32, got {wrong}"):
+        with pytest.raises(UserError, match=f"expected seed of 0 or more, and below 2.32, got {wrong}"):
             check_seed(wrong)
 
 
@@ -118,7 +119,7 @@ def test_a_users_network_gets_the_usual_normalisation(own_file: Path) -> None:
     )
     grey = load_original(NetworkOptions(model, preparation=ImageOptions(24, (0.5,), (0.25,)))).preprocess
     assert grey == Preprocess(24, (0.5,), (0.25,))
-    with pytest.raises(UserError, match="--mean and --std need --image-size too"):
+    with pytest.raises(UserError, match="mean and std need image_size too"):
         load_original(NetworkOptions(model, preparation=ImageOptions(mean=(0.5,), std=(0.25,))))
 
 
@@ -132,8 +133,8 @@ class Boxes(nn.Module):
 def test_other_tasks_need_a_metric_of_their_own() -> None:
     network = Network(Boxes(), "boxes", None, None)
     with pytest.raises(UserError, match=r"top1 and top5 need a network that returns one row of class scores per image"):
-        load_splits(DataOptions(), network, "top1", seed=0, progress=False)
-    splits = load_splits(
+        load_images(DataOptions(), network, "top1", seed=0, progress=False)
+    splits = load_images(
         DataOptions(calibration_images=5, reward_split=6, test_images=7),
         network,
         "boxes.py:precision",

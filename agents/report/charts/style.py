@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+from typing import NamedTuple
+
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -15,10 +18,36 @@ WIDTH = 5.6  # inches
 DPI = 120
 
 
+class Mark(NamedTuple):
+    """The form, the size and the colour of a mark that stands out from the points."""
+
+    marker: str
+    size: float
+    colour: str
+
+
+STAR, DIAMOND, SQUARE = Mark("*", 16, BLUE), Mark("D", 9, ORANGE), Mark("s", 8, INK)
+"""The marks of the kept policy, of the uniform one and of the original."""
+
+
+class Chart(Figure):
+    """A figure that a notebook shows, whether or not pyplot was imported there."""
+
+    def _repr_png_(self) -> bytes:
+        return as_png(self)
+
+
+def as_png(figure: Figure) -> bytes:
+    """Render a figure as the content of a PNG file."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    return content.getvalue()
+
+
 def new_figure(height: float, title: str) -> tuple[Figure, Axes]:
     """An empty figure of that height in inches with a title, and its axes."""
     with mpl.rc_context({"axes.labelcolor": INK, "text.color": INK}):
-        figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
+        figure = Chart(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
         axes = figure.add_subplot()
     axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK, pad=12)
     axes.spines[["top", "right"]].set_visible(False)
@@ -27,6 +56,21 @@ def new_figure(height: float, title: str) -> tuple[Figure, Axes]:
     axes.grid(color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
     return figure, axes
+
+
+def add_mark(axes: Axes, x: float, y: float, mark: Mark, label: str) -> None:
+    """Draw a mark above all else, also where it lies on the edge, and name it in the legend."""
+    axes.plot(
+        x,
+        y,
+        mark.marker,
+        color=mark.colour,
+        markersize=mark.size,
+        markeredgecolor=INK,
+        zorder=4,
+        clip_on=False,
+        label=label,
+    )
 
 
 def add_colour_bar(figure: Figure, colours: ScalarMappable, label: str) -> Colorbar:
