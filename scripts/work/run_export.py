@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from torch import nn
 
+from amc.artifacts import portable
 from amc.artifacts.onnx_conversion import require_onnx
 from amc.artifacts.policy import POLICY_FILE, Policy, load, read_policy
-from amc.artifacts.portable import export_onnx, export_program
 from amc.graph import Example
 from amc.graph.input_spec import zero_inputs
 from amc.networks.sources import load_network
@@ -21,8 +22,8 @@ from scripts.options.export_arguments import Arguments
 
 Export = Callable[[nn.Module, Example, Path], float]
 
-ONNX: dict[str, Export] = {"compact.onnx": export_onnx}
-PROGRAM: dict[str, Export] = {"compact.pt2": export_program}
+ONNX: dict[str, Export] = {"compact.onnx": partial(portable.write_portable, portable.FORMATS["onnx"])}
+PROGRAM: dict[str, Export] = {"compact.pt2": partial(portable.write_portable, portable.FORMATS["program"])}
 FORMATS = {"onnx": ONNX, "program": PROGRAM, "both": ONNX | PROGRAM}
 """The file names, and the functions that write them, for each value of --format."""
 
@@ -34,7 +35,7 @@ def run_export(arguments: Arguments) -> None:
         UserError: An unknown format, a run that can't be read, or a file that differs from the network.
     """
     exports = look_up("format", arguments.format, FORMATS)
-    if export_onnx in exports.values():
+    if "compact.onnx" in exports:
         require_onnx()
     policy = read_policy(arguments.run_dir / POLICY_FILE)
     network = load(arguments.run_dir, _original(policy, arguments))

@@ -4,6 +4,7 @@ from agents.report.charts.embedding import inline_svg
 from agents.report.charts.episode_charts import accuracy_against_cost, learning_curve
 from agents.report.charts.group_charts import sparsities, widths
 from agents.report.charts.latency_charts import latency_by_width, predicted_against_measured
+from agents.report.charts.overview import search_overview
 from agents.report.charts.style import as_png
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "latency_by_width",
     "learning_curve",
     "predicted_against_measured",
+    "search_overview",
     "sparsities",
     "widths",
 ]
