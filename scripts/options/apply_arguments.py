@@ -33,6 +33,7 @@ class Arguments:
         "run_dir",
         "resume",
     )
+    DEFAULTS: ClassVar = {"data": "digits for digits_resnet alone"}
     EXAMPLES: ClassVar = (
         (
             "let an agent that learned on one network decide for another",

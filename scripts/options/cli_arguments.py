@@ -33,6 +33,11 @@ def changed_options(arguments: Any) -> dict[str, Any]:
     return {name: value for name, value, default in options_of(arguments) if value != default}
 
 
+def given_options(arguments: Any) -> set[str]:
+    """The names of the options that were given, as far as their values differ from the defaults."""
+    return set(changed_options(arguments))
+
+
 def to_argv(arguments: Any) -> tuple[str, ...]:
     """The command-line arguments from which these options are read again."""
     words: list[str] = []

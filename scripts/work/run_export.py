@@ -17,7 +17,7 @@ from amc.networks.sources import load_network
 from amc.utils.errors import UserError
 from amc.utils.registry import look_up
 from amc.utils.user_file import is_user_function
-from scripts.command.finished_run import require_given
+from scripts.command.finished_run import check_given, recorded_model
 from scripts.options.export_arguments import Arguments
 
 Export = Callable[[nn.Module, Example, Path], float]
@@ -48,7 +48,9 @@ def run_export(arguments: Arguments) -> None:
 
 def _original(policy: Policy, arguments: Arguments) -> nn.Module | None:
     """The network that was pruned where it is the user's own function; None where its name is enough."""
-    asked = require_given(arguments.model or policy.model, "--model", given=arguments.model is not None)
+    if arguments.model is None:
+        check_given({"model": recorded_model(arguments.run_dir)}, ())
+    asked = arguments.model or policy.model
     if is_user_function(policy.model):
         return load_network(asked, "none").model
     if asked != policy.model:
