@@ -41,7 +41,8 @@ def read_arguments(arguments: type[Arguments], argv: Sequence[str], page: HelpPa
         if value is not None:
             found[option.name] = tuple(map(tuple, value)) if option.appended else value
         elif option.default is MISSING:
-            raise UserError(f"expected {option.positional or option.flag}; {parser.hint}")
+            wanted = f"{option.positional} or {option.flag}" if option.positional else option.flag
+            raise UserError(f"expected {wanted}; {parser.hint}")
     return _built(arguments, found)
 
 
