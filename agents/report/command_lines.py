@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from amc.artifacts.lasting_options import absolute, lasting_options
-from amc.networks.models import MODELS
-from amc.networks.sources import TIMM, TORCHVISION
+from amc.networks.sources import has_name
 from amc.scoring.metrics import METRICS
 from amc.utils.program import command_words, words_for
 from amc.utils.user_file import is_user_function
@@ -69,16 +68,10 @@ def repeat_command(program: str, words: Iterable[str]) -> str:
 def _can_run(command: str, arguments: Mapping[str, Any]) -> bool:
     model, data, metric = (arguments.get(name) for name in ("model", "data", "metric"))
     needs_data = "data" in NEXT[command]
-    if not _is_reachable(model) or (needs_data and not data):
+    findable = isinstance(model, str) and (has_name(model) or is_user_function(model))
+    if not findable or (needs_data and not data):
         return False
     return command != TUNES or metric in METRICS
-
-
-def _is_reachable(model: object) -> bool:
-    """Whether a command can load a network by this name, which in Python may be that of an object."""
-    if not isinstance(model, str):
-        return False
-    return model in MODELS or model.startswith((TORCHVISION, TIMM)) or is_user_function(model)
 
 
 def _users_functions(arguments: Mapping[str, Any], names: Iterable[str]) -> list[str]:

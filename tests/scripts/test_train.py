@@ -251,9 +251,7 @@ def test_reward_images_out_of_the_training_images_are_warned_of(tmp_path: Path, 
     assert "warning: the data has no val/ split, so reward images are taken from the training images" in done.err
 
 
-def test_it_says_where_the_results_are_and_how_to_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_says_where_the_results_are_and_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     done = succeed(train, "--strategy", "uniform", *FAST)
     (folder,) = Path("runs").iterdir()
