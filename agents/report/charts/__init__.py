@@ -1,5 +1,6 @@
 """The figures of a search, for TensorBoard and for the page of a report: each function draws one and returns it."""
 
+from agents.report.charts.comparison_charts import best_so_far_curves, kept_shares, run_lines
 from agents.report.charts.embedding import inline_svg
 from agents.report.charts.episode_charts import accuracy_against_cost, learning_curve
 from agents.report.charts.group_charts import sparsities, widths
@@ -10,10 +11,13 @@ from agents.report.charts.style import as_png
 __all__ = [
     "accuracy_against_cost",
     "as_png",
+    "best_so_far_curves",
     "inline_svg",
+    "kept_shares",
     "latency_by_width",
     "learning_curve",
     "predicted_against_measured",
+    "run_lines",
     "search_overview",
     "sparsities",
     "widths",
