@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from agents.report import number_format
 from amc.data.images import Images
 from amc.networks.sources import Network
+from amc.scoring import number_format
 from amc.scoring.checked_score import CheckedScore, checked_score
 from amc.scoring.metrics import check_runs, moved_inputs
 from amc.scoring.original_score import scoring_batch
