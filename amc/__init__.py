@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from amc.utils.lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from agents.report.written_report import report as report
     from amc.analysis.analyse import analyse as analyse
     from amc.artifacts.exports import export as export
     from amc.artifacts.policy import load as load
@@ -39,6 +40,7 @@ HOMES = {
     "load_network": "amc.networks.sources",
     "measure_latency": "amc.latency.latency_comparison",
     "read_policy": "amc.artifacts.policy",
+    "report": "agents.report.written_report",
     "safe_backward": "amc.utils.safe_backward",
 }
 """The module in which each public name lives."""

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from amc.artifacts.given_network import ExampleLike, GivenNetwork, ImageSize, NetworkLike, find_example, find_network
+from amc.artifacts.given_network import ExampleLike, GivenNetwork, NetworkLike, find_example, find_network
+from amc.data.image_size import ImageSize
 from amc.graph.inputs import Example
 from amc.latency.runtimes import MakeRuntime, RuntimeOptions, find_runtime
 from amc.latency.target import LOCAL

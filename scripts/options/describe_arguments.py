@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from amc.latency.target import LOCAL
 from amc.utils.errors import UserError
@@ -16,6 +17,15 @@ class Arguments:
 
     With --latency, the network and its layers are measured, too, which takes about a second for each kind of layer.
     """
+
+    EXAMPLES: ClassVar = (
+        ("your own network", "--model net.py:build --image-size 64"),
+        ("where its time goes on this machine", "--model net.py:build --image-size 64 --latency"),
+        (
+            "what is left to prune where the first layers stay as they are",
+            "--model torchvision:resnet18 --freeze conv1 layer1",
+        ),
+    )
 
     network: NetworkOptions = field(default_factory=NetworkOptions)
     channels: ChannelOptions = field(default_factory=ChannelOptions)

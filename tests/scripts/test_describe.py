@@ -10,7 +10,9 @@ from tests.command import fail, succeed
 def test_groups_frozen_layers_and_costs_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     out = succeed(describe).out
-    assert re.search(r"│ stem.0 +│ 12 to 3 by 1 +│ 21.1 % +│ ██████ +│ 4.3 % +│.+│ stem.0, stages.0.conv2, stages.1.conv2", out)
+    assert re.search(
+        r"│ stem.0 +│ 12 to 3 by 1 +│ 21.1 % +│ ██████ +│ 4.3 % +│.+│ stem.0, stages.0.conv2, stages.1.conv2", out
+    )
     assert re.search(r"│ stages.5.conv1 +│ 48 to 10 by 2 +│ 8.9 % .+│ stages.5.conv1 +│ stages.5.conv2 +│", out)
     assert re.search(r"│ classifier +│ 10 +│ output of the network +│", out)
     assert re.search(r"│ MACs +│ 928,992 +│ 48,564 +│ 5.23 % +│", out)
