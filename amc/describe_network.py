@@ -9,9 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from amc.artifacts.given_network import ExampleLike, ImageSize, NetworkLike, find_example, find_network
+from amc.artifacts.given_network import ExampleLike, NetworkLike, find_example, find_network
 from amc.cost.costs import COSTS, LATENCY, macs, params
 from amc.cost.group_shares import costs_of_groups
+from amc.data.image_size import ImageSize
 from amc.description import DescribedGroup, Description, GroupCost
 from amc.graph import Group, PruningGraph
 from amc.graph.inputs import Example
