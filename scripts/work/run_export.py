@@ -8,10 +8,9 @@ from torch import nn
 
 from amc.artifacts.exports import export
 from amc.artifacts.policy import POLICY_FILE, read_policy
-from amc.networks.sources import load_network
+from amc.networks.sources import has_name, load_network
 from amc.utils.errors import UserError
-from amc.utils.user_file import is_user_function
-from scripts.command.finished_run import require_given
+from scripts.command.finished_run import check_findable, require_given
 from scripts.options.export_arguments import Arguments
 
 
@@ -26,10 +25,11 @@ def run_export(arguments: Arguments) -> None:
 
 
 def _original(run_dir: Path, asked: str | None) -> nn.Module | None:
-    """The network that was pruned where it is the user's own function; None where its name is enough."""
+    """The network that was pruned where it is the user's own; None where its name is enough."""
     model = read_policy(run_dir / POLICY_FILE).model
     given = require_given(asked or model, "--model", given=asked is not None)
-    if is_user_function(model):
+    if not has_name(model):
+        check_findable(given)
         return load_network(given, "none").model
     if given != model:
         raise UserError(f"{run_dir} holds a compact {model}, got --model {given}; leave it out")
