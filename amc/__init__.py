@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from amc.utils.lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from agents.report.written_report import report as report
+    from agents.search.one_call import search as search
     from amc.analysis.analyse import analyse as analyse
     from amc.artifacts.policy import load as load
     from amc.artifacts.policy import read_policy as read_policy
@@ -31,7 +33,9 @@ HOMES = {
     "load_data": "amc.data.load",
     "load_network": "amc.networks.sources",
     "read_policy": "amc.artifacts.policy",
+    "report": "agents.report.written_report",
     "safe_backward": "amc.utils.safe_backward",
+    "search": "agents.search.one_call",
 }
 """The module in which each public name lives."""
 

@@ -7,9 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from agents.report.compared_runs import ComparedRun, RunGroup, distinct
 from agents.report.run_result import FOUND, UNIFORM
 from agents.report.verdict import with_interval
-from amc.scoring.number_format import COST_NAMES, percent, score
+from amc.scoring.number_format import COST_NAMES, is_share, percent, score
 from amc.utils.column_widths import Column
 from amc.utils.tabular import Table
+
+POINTS = " points"
+"""The unit of differences of accuracies, which the head of their column has."""
 
 
 def asked_table(groups: Sequence[RunGroup]) -> Table:
@@ -33,7 +36,7 @@ def reached_table(groups: Sequence[RunGroup], notes: Sequence[str] = ()) -> Tabl
         *(Column(f"{COST_NAMES[kind]} left") for kind in kinds),
         Column("reward images"),
         Column("test images"),
-        Column("against uniform (95 % interval)", is_text=True),
+        Column(f"{'points ' * _in_points(groups)}against uniform (95 % interval)"),
     ]
     rows = [*_rows(groups, kinds)]
     return Table("results", columns, rows, notes)
@@ -61,6 +64,7 @@ def _kinds(groups: Sequence[RunGroup]) -> list[str]:
 
 
 def _rows(groups: Sequence[RunGroup], kinds: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    unit = POINTS if _in_points(groups) else ""
     for group in groups:
         metric, uniform = group.setting.metric, group.uniform
         outcome = uniform.episode.outcome if uniform.episode else None
@@ -69,7 +73,7 @@ def _rows(groups: Sequence[RunGroup], kinds: Sequence[str]) -> Iterator[tuple[st
         yield uniform_name(group, groups), *left, *_scores(metric, uniform.scores), ""
         for run in group.runs:
             left = _left(run.result.costs if run.result else {}, run.record.whole, kinds)
-            yield run.name, *left, *_scores(metric, run.scores(FOUND)), _against_uniform(run)
+            yield run.name, *left, *_scores(metric, run.scores(FOUND)), _against_uniform(run).replace(unit, "")
 
 
 def _left(costs: Mapping[str, float], whole: Mapping[str, float], kinds: Sequence[str]) -> list[str]:
@@ -85,3 +89,7 @@ def _against_uniform(run: ComparedRun) -> str:
         return ""
     gain = run.scores(FOUND)[1] - run.scores(UNIFORM)[1]
     return with_interval(run.record.metric, gain, run.record.summary.difference_to_uniform)
+
+
+def _in_points(groups: Sequence[RunGroup]) -> bool:
+    return all(is_share(group.setting.metric) for group in groups)

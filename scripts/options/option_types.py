@@ -61,3 +61,5 @@ Repeated = Annotated[tuple[tuple[str, ...], ...], Appended()]
 """The type of an option that takes several values, and may be given several times."""
 Run = Annotated[Path, Form("RUN"), Positional("RUN")]
 """The folder of a run, which may stand without its option's name."""
+Runs = Annotated[tuple[Path, ...], Form("RUN"), Positional("RUN ...")]
+"""The folders of one run or more, which may stand without the option's name."""

@@ -24,8 +24,8 @@ def test_each_run_stands_below_the_uniform_policy_that_it_has_to_beat() -> None:
     runs = comparison(compared_run("one", 0.8), compared_run("two", 0.7))
     assert list(rows(runs)) == ["uniform", "one", "two"]
     assert rows(runs)["uniform"][1:] == ["85.00 %", "75.00 %", ""]
-    assert rows(runs)["one"] == ["50.0 %", "90.00 %", "80.00 %", "+5.00 points (+4.00 to +6.00)"]
-    assert rows(runs)["two"][3] == "-5.00 points (-6.00 to -4.00)"
+    assert rows(runs)["one"] == ["50.0 %", "90.00 %", "80.00 %", "+5.00 (+4.00 to +6.00)"]
+    assert rows(runs)["two"][3] == "-5.00 (-6.00 to -4.00)"
 
 
 def test_there_is_one_uniform_policy_for_each_network_and_budget() -> None:
