@@ -57,6 +57,8 @@ def parse_limit(text: str, graph: PruningGraph, whole: PruningGraph | None = Non
     kind, _, value = text.partition("=")
     if not value:
         raise UserError(f"a budget is KIND=VALUE such as macs=0.5 or params=200K, got {text!r}")
+    if kind.lower() in ("flop", "flops"):
+        raise UserError(f"budget {text!r}: operations are counted as multiply-accumulates here; {_in_macs(value)}")
     make = look_up("budget kind", kind, costs)
     units = _UNITS.get(kind, "[KMG]")
     match = re.fullmatch(rf"(\d+\.?\d*|\.\d+)({units})?", value, flags=re.IGNORECASE)
@@ -73,6 +75,14 @@ def parse_limit(text: str, graph: PruningGraph, whole: PruningGraph | None = Non
     cost = make(graph)
     original = make(whole or graph)((whole or graph).full)
     return Limit(kind, text, cost, original, float(number * Fraction(original) if is_share else number))
+
+
+def _in_macs(flops: str) -> str:
+    """The advice for a budget in floating-point operations, of which a multiply-accumulate counts as two."""
+    match = re.fullmatch(r"(\d+\.?\d*|\.\d+)([KMG]?)", flops, flags=re.IGNORECASE)
+    if match is None or (not match[2] and float(match[1]) <= 1):
+        return f"a share is the same in both: macs={flops}"
+    return f"one counts as two FLOPs: macs={float(match[1]) / 2:g}{match[2]}"
 
 
 def has_unit(kind: str) -> bool:

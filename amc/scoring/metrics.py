@@ -14,12 +14,14 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from amc.graph.inputs import Example, clone_inputs, feed, tensors
 from amc.utils.errors import UserError
-from amc.utils.registry import UserFunction, resolve
+from amc.utils.registry import UserFunction, resolve, takes
 from amc.utils.text import one_line
 
 Batches = Iterable[tuple[Any, Any]]
 Metric = Callable[[nn.Module, Batches], float]
 """A function from a network in evaluation mode and batches of inputs and targets to a score; larger is better."""
+CALLED = "a metric is called with the network and an iterable of (inputs, targets), and returns a number"
+"""How messages say what a metric of a user's own is given."""
 
 
 def answered_right(model: Callable[..., Any], batches: Batches, k: int = 1) -> Tensor:
@@ -61,13 +63,17 @@ def find_metric(given: str | Metric) -> Metric:
     """The metric of that name, or the user's own: `path/to/file.py:function`, or from Python a `Metric`.
 
     Raises:
-        UserError: There is no metric of that name, or no such function. What the function returns is checked when it
-            is called.
+        UserError: There is no metric of that name, no such function, or one that takes other arguments. What the
+            function returns is checked when it is called.
     """
     if isinstance(given, UserMetric):
         return given
     found = resolve("metric", given, METRICS, TopK)
-    return UserMetric(found) if isinstance(found, UserFunction) else found
+    if not isinstance(found, UserFunction):
+        return found
+    if not takes(found.function, 2):
+        raise UserError(f"metric {found.name} takes other arguments: {CALLED}")
+    return UserMetric(found)
 
 
 @dataclass(frozen=True)
@@ -82,8 +88,13 @@ class UserMetric:
         Raises:
             UserError: The function fails, or returns something else than a finite number.
         """
-        with torch.no_grad(), self.function.errors_named():
-            value = float(self.function(model, batches))
+        try:
+            with torch.no_grad(), self.function.errors_named():
+                value = float(self.function(model, batches))
+        except UserError as error:
+            if isinstance(error.__cause__, (AttributeError, TypeError)):  # what was taken for something else
+                raise UserError(f"{error}; {CALLED}") from error
+            raise
         if not math.isfinite(value):
             name = self.function.name
             raise UserError(f"metric {name} returned {value}; a finite number is needed, larger being better")

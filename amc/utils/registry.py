@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -90,6 +91,19 @@ def resolve(
     if not callable(function):
         raise UserError(f"expected a {what} as a name, {FORM} or a callable, got {given!r}")
     return UserFunction(what, name_of(given), function)
+
+
+def takes(function: Callable[..., Any], count: int) -> bool:
+    """Return whether a function can be called with `count` arguments by position; True where it does not tell."""
+    try:
+        signature = inspect.signature(function)
+    except ValueError:
+        return True
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
 
 
 def name_of(given: object) -> str:

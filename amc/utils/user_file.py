@@ -6,7 +6,8 @@ This is the only code from outside the packages that is ever executed.
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 
 from amc.utils.errors import UserError
+from amc.utils.taken_names import taken
 from amc.utils.text import did_you_mean, one_line
 
 FORM = "path/to/file.py:function"
@@ -29,7 +31,8 @@ def load_function(spec: str) -> Callable[..., Any]:
     """Import the file of `path/to/file.py:function` and return the function.
 
     A file is executed once per process, however many of its functions are asked for. Its folder is appended to
-    `sys.path`, so that it can import its neighbours.
+    `sys.path`, so that it can import its neighbours. A note on standard error says where it, or a neighbour, imports a
+    package of the user's that bears the name of one of this tool's.
 
     Raises:
         UserError: `spec` has another form, there is no such file or function, or the file fails to import.
@@ -96,15 +99,26 @@ def _import(path: Path) -> ModuleType:
     assert spec is not None  # a path that ends in .py always has a loader
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    before = set(sys.modules)
     sys.modules[name] = module
     try:
         with _torch_as_it_is():
             spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise UserError(f"{path} failed to import: {one_line(error)}") from error
+        ran = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
+        raise UserError("; ".join([f"{path} failed to import: {one_line(error)}", *_clashes(path, ran)])) from error
+    loaded = [getattr(sys.modules[each], "__file__", None) for each in sys.modules.keys() - before]
+    for clash in _clashes(path, [Path(each) for each in loaded if each]):
+        print(f"note: {clash}", file=sys.stderr)
     _imported.append(module)
     return module
+
+
+def _clashes(path: Path, files: Iterable[Path]) -> list[str]:
+    """Sentences on packages of the user's that go by a name of ours, from those of the files that lie beside `path`."""
+    own = sorted({path, *(file for file in files if file.is_relative_to(path.parent))})
+    return list(taken(own, (path.parent, Path.cwd())))
 
 
 def _module_name(path: Path) -> str:

@@ -1,9 +1,10 @@
 """The figures of a search, for TensorBoard and for the page of a report: each function draws one and returns it."""
 
-from agents.report.charts.embedding import as_png, inline_svg
+from agents.report.charts.embedding import inline_svg
 from agents.report.charts.episode_charts import accuracy_against_cost, learning_curve
 from agents.report.charts.group_charts import sparsities, widths
 from agents.report.charts.latency_charts import latency_by_width, predicted_against_measured
+from agents.report.charts.style import as_png
 
 __all__ = [
     "accuracy_against_cost",

@@ -1,4 +1,4 @@
-"""Figures as content for others: a PNG file, or an SVG element of an HTML page."""
+"""Figures as SVG elements of an HTML page."""
 
 from __future__ import annotations
 
@@ -10,13 +10,6 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from agents.report.charts.style import BLUE, GRID, INK
-
-
-def as_png(figure: Figure) -> bytes:
-    """Render a figure as the content of a PNG file."""
-    content = io.BytesIO()
-    figure.savefig(content, format="png")
-    return content.getvalue()
 
 
 def inline_svg(figure: Figure, name: str, alternative: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -15,10 +17,24 @@ WIDTH = 5.6  # inches
 DPI = 120
 
 
+class Chart(Figure):
+    """A figure that a notebook shows, whether or not pyplot was imported there."""
+
+    def _repr_png_(self) -> bytes:
+        return as_png(self)
+
+
+def as_png(figure: Figure) -> bytes:
+    """Render a figure as the content of a PNG file."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    return content.getvalue()
+
+
 def new_figure(height: float, title: str) -> tuple[Figure, Axes]:
     """An empty figure of that height in inches with a title, and its axes."""
     with mpl.rc_context({"axes.labelcolor": INK, "text.color": INK}):
-        figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
+        figure = Chart(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
         axes = figure.add_subplot()
     axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK, pad=12)
     axes.spines[["top", "right"]].set_visible(False)

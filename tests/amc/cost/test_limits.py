@@ -58,6 +58,9 @@ def test_shares_and_amounts(text: str, most: float) -> None:
         ("macs=0.5=0.6", "got '0.5=0.6'"),
         ("macs=1.00001K", "got '1.00001K'"),
         ("mac=0.5", "unknown budget kind 'mac'; did you mean macs?"),
+        ("flops=0.5", r"budget 'flops=0.5': operations are .* here; a share is the same in both: macs=0.5$"),
+        ("FLOPs=120M", "one counts as two FLOPs: macs=60M$"),
+        ("flops=3.1g", "macs=1.55g$"),
         ("energy=0.5", "unknown budget kind 'energy'; there are macs, memory, params"),
     ],
 )

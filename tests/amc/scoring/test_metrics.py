@@ -73,6 +73,27 @@ def test_what_a_users_metric_does_wrong_is_one_line(own: Callable[[str], str], b
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("arguments", ["", "model", "outputs, targets, weights"])
+def test_a_metric_with_other_arguments_is_told_how_it_is_called(tmp_path: Path, arguments: str) -> None:
+    (tmp_path / "other.py").write_text(f"def score({arguments}): return 1.0\n")
+    with pytest.raises(UserError, match=r"other.py:score takes other arguments: a metric is called with the network"):
+        find_metric(f"{tmp_path}/other.py:score")
+
+
+def test_a_metric_that_takes_its_arguments_for_outputs_is_told_how_it_is_called() -> None:
+    def score(outputs: Any, targets: Any) -> float:
+        return float((outputs.argmax(dim=1) == targets).float().mean())
+
+    with pytest.raises(UserError, match=r"failed: AttributeError: .*; a metric is called with the network and an iter"):
+        find_metric(score)(nn.Identity(), [])
+
+
+@pytest.mark.parametrize("source", ["score(model, batches, k=1)", "score(*arguments)"])
+def test_a_metric_may_take_more_arguments_than_it_is_given(tmp_path: Path, source: str) -> None:
+    (tmp_path / "wider.py").write_text(f"def {source}: return 0.5\n")
+    assert find_metric(f"{tmp_path}/wider.py:score")(nn.Identity(), []) == 0.5
+
+
 def test_an_interruption_is_no_mistake_of_the_metric(own: Callable[[str], str]) -> None:
     with pytest.raises(KeyboardInterrupt):
         find_metric(own("raise KeyboardInterrupt"))(nn.Identity(), [])

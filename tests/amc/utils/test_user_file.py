@@ -93,3 +93,35 @@ def test_a_function_that_fails_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "fails.py").write_text("def build(): raise KeyError('no\\nweights')\n")
     with pytest.raises(UserError, match=r"fails.py:build failed when called without arguments: KeyError: "):
         call_function(f"{tmp_path}/fails.py:build")
+
+
+def test_a_package_of_the_users_that_bears_a_name_of_ours_is_noted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "agents.py").write_text("VALUE = 1\n")
+    (tmp_path / "builds.py").write_text("import agents\ndef build(): return agents.__name__\n")
+    assert call_function(f"{tmp_path}/builds.py:build") == "agents"
+    noted = capsys.readouterr().err
+    assert noted.startswith(f"note: {tmp_path}/builds.py imports agents, which is this tool's package of that name")
+    assert noted.count("\n") == 1
+
+
+def test_a_neighbour_that_fails_on_a_package_of_ours_is_told_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "shared.py").write_text("")
+    (tmp_path / "code" / "needs_scripts.py").write_text("from scripts.shared import size\n")
+    (tmp_path / "code" / "indirect.py").write_text("import needs_scripts\ndef build(): ...\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        UserError, match=r"No module named 'scripts.shared'; .*/needs_scripts.py imports scripts, which"
+    ):
+        load_function(f"{tmp_path}/code/indirect.py:build")
+
+
+def test_our_packages_are_imported_without_a_word(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "uses_ours.py").write_text("import amc, envs\ndef build(): return amc.UserError\n")
+    assert call_function(f"{tmp_path}/uses_ours.py:build") is UserError
+    assert capsys.readouterr().err == ""
