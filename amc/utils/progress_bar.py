@@ -32,6 +32,15 @@ class ProgressBar:
         """Show how much is done, of how much in all, and a text; what is None stays as it was."""
         self._bar.update(self._bar.task_ids[0], completed=done, total=total, description=text)
 
+    @property
+    def has_terminal(self) -> bool:
+        """Whether there is a terminal that shows the bar."""
+        return self._console.is_terminal
+
+    def print(self, line: str) -> None:
+        """Print a line, which stays above the bar; where there is no terminal, it is all that is shown."""
+        self._console.print(line, highlight=False, soft_wrap=True)
+
     def print_tenth(self, unit: str, number: int, total: int, text: str) -> None:
         """Print a line where there is no terminal for a bar, at every tenth of the `total` units; the first is 1."""
         if not self._console.is_terminal and number % max(1, total // 10) == 0:
@@ -40,7 +49,7 @@ class ProgressBar:
 
 @contextmanager
 def progress_bar(
-    text: str = "", total: float | None = None, *, done: int = 0, in_percent: bool = False, quiet: bool = False
+    text: str = "", total: float | None = None, *, done: float = 0, in_percent: bool = False, quiet: bool = False
 ) -> Iterator[ProgressBar]:
     """Show a bar with how much is done, a text and the time left; it goes away at the end, and needs a terminal.
 
