@@ -10,6 +10,7 @@ from torch import nn
 from amc.artifacts.policy import CostReached, GroupPolicy, LatencyReached
 from amc.graph import KeptCounts
 from amc.pruning.slicing import Selection
+from amc.scoring.paired_test import Drop
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,23 @@ class ScoredPolicy:
     reward_accuracy: float
 
 
+class Finalist(NamedTuple):
+    """One of the best policies of a search, whose network was made again as it would be kept, and scored again.
+
+    Attributes:
+        episode: The index of the episode that decided it. Where a latency was measured, the policy may be that of the
+            episode scaled down to the budget.
+        search_accuracy: The score of the network that the search made of it, in [0, 1] for accuracies.
+        reward_accuracy: The score of the network that would be kept, on all reward images.
+        is_kept: Whether this is the policy that is kept.
+    """
+
+    episode: int
+    search_accuracy: float
+    reward_accuracy: float
+    is_kept: bool
+
+
 @dataclass(frozen=True, eq=False)
 class FinalResult:
     """The policy that is kept, and beside it the ones it has to beat; all are scored on all reward images.
@@ -38,6 +56,7 @@ class FinalResult:
         uniform: The policy that keeps the same share of every group.
         zero_shot: The policy of a trained agent before it learned on this network; None where no agent was applied.
         policy: The policy that is kept.
+        finalists: The policies that it was chosen among, the best one of the search first.
         groups: The decisions of that policy.
         costs: The costs before and after, by kind.
         latency: The measured latency; None where the search did not know it.
@@ -47,15 +66,24 @@ class FinalResult:
     uniform: ScoredPolicy
     zero_shot: ScoredPolicy | None
     policy: ScoredPolicy
+    finalists: tuple[Finalist, ...]
     groups: tuple[GroupPolicy, ...]
     costs: dict[str, CostReached]
     latency: LatencyReached | None = None
 
 
 class OnTest(NamedTuple):
-    """The scores of the networks of a `FinalResult` on the test images, in [0, 1] for accuracies."""
+    """The scores of the networks of a `FinalResult` on the test images, in [0, 1] for accuracies.
+
+    Attributes:
+        original, uniform, zero_shot, policy: The scores; that of `zero_shot` is None where no agent was applied.
+        drop: The fall from the original to the kept policy, image by image; None for metrics other than top1 and top5.
+        difference_to_uniform: The gain of the kept policy over the uniform one, likewise.
+    """
 
     original: float
     uniform: float
     zero_shot: float | None
     policy: float
+    drop: Drop | None = None
+    difference_to_uniform: Drop | None = None

@@ -37,6 +37,7 @@ from amc.recovery.calibration import underdetermined
 from amc.recovery.recoveries import DEFAULT_RECOVERY, SEARCH_RECOVERY, Adjust, find_recovery
 from amc.scoring.candidates import Candidates
 from amc.scoring.engines.engine import MakeEngine, SerialEngine
+from amc.scoring.image_scores import ImageScores, score_images
 from amc.scoring.metrics import Metric, check_runs, find_metric, moved, moved_inputs, top_k
 from amc.scoring.scorer import Scorer
 from amc.utils.copying import copy_network
@@ -229,7 +230,11 @@ class Task:
 
     def accuracy(self, network: nn.Module, images: Images) -> float:
         """The score of the original network, or of a compact one of it, on all `images`; in [0, 1] for accuracies."""
-        return self.metric(for_inference(network, self.graph), self.batches(images))
+        return self.image_scores(network, images).value
+
+    def image_scores(self, network: nn.Module, images: Images) -> ImageScores:
+        """The score that `accuracy` gives, with that of each image where the metric counts images."""
+        return score_images(self.metric, for_inference(network, self.graph), self.batches(images))
 
     def mask(self, kept_counts: KeptCounts) -> UnitMask:
         """The mask, bool `(units,)`, of the original's units that stay when `kept_counts[g]` of each group do."""

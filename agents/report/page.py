@@ -11,10 +11,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from agents.report import charts, page_tables, sentences
 from agents.report.charts import inline_svg
-from agents.report.number_format import COST_NAMES, metric_name
 from agents.report.run_record import RunRecord, read_record
 from agents.report.run_result import FOUND, RunResult, run_result
 from amc.artifacts.run_folder import REPORT_FILE
+from amc.scoring.number_format import COST_NAMES, metric_name
 from amc.utils.errors import UserError
 from amc.utils.files import write_text
 

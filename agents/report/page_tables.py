@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from agents.episode import best_of
 from agents.report.command_lines import check_command
-from agents.report.number_format import COST_NAMES, duration, metric_name, percent, score, score_difference
 from agents.report.run_record import RunRecord
 from agents.report.run_result import ORIGINAL, RunResult
 from amc.cost.costs import format_cost
+from amc.scoring.number_format import COST_NAMES, duration, metric_name, percent, score, score_difference
 
 
 class Table(NamedTuple):

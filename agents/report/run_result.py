@@ -10,9 +10,9 @@ from typing import Any
 
 from agents.episode import Episode, best_of
 from agents.report.episode_selection import episode_of_policy
-from agents.report.number_format import COST_NAMES
 from agents.report.run_record import RunRecord
 from amc.cost.costs import COSTS
+from amc.scoring.number_format import COST_NAMES
 
 ORIGINAL, UNIFORM, FOUND = "original", "uniform policy", "found policy"
 NETWORKS = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 
 from agents.report.command_lines import resume_command
-from agents.report.number_format import COST_NAMES, is_share, metric_name, score
 from agents.report.run_record import RunRecord
 from agents.report.run_result import FOUND, ORIGINAL, UNIFORM, RunResult
+from amc.scoring.number_format import COST_NAMES, is_share, metric_name, score
 
 
 def headline(record: RunRecord, result: RunResult | None) -> str:

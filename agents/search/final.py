@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -39,8 +40,8 @@ def final_result(
     """
     task, origin = stage.task, stage.task.origin
     first = score_policy(task, episodes[0].kept_counts) if zero_shot else None
-    others = [first] if first else []
-    best = (
+    others = [(episodes[0], first)] if first else []
+    best, finalists = (
         choose_measured(stage, episodes, latency_model, *others)
         if latency_model
         else choose_best(stage, episodes, *others)
@@ -50,6 +51,7 @@ def final_result(
         uniform=score_policy(origin, _uniform(origin, best.kept_counts)),
         zero_shot=first,
         policy=best,
+        finalists=finalists,
         groups=describe_groups(origin.graph, task.mask(best.kept_counts)),
         costs=_costs(origin, best.kept_counts),
         latency=latency_reached(latency_model, task, best.kept_counts) if latency_model else None,
@@ -58,11 +60,15 @@ def final_result(
 
 def score_on_test(task: Task, result: FinalResult) -> OnTest:
     """The scores on the test images, which are read here and nowhere else in a search."""
+    score = partial(task.image_scores, images=task.splits.test)
+    original, uniform, policy = map(score, (task.origin.model, result.uniform.network, result.policy.network))
     return OnTest(
-        original=task.accuracy(task.origin.model, task.splits.test),
-        uniform=task.accuracy(result.uniform.network, task.splits.test),
-        zero_shot=task.accuracy(result.zero_shot.network, task.splits.test) if result.zero_shot else None,
-        policy=task.accuracy(result.policy.network, task.splits.test),
+        original=original.value,
+        uniform=uniform.value,
+        zero_shot=score(result.zero_shot.network).value if result.zero_shot else None,
+        policy=policy.value,
+        drop=original.drop_to(policy),
+        difference_to_uniform=policy.drop_to(uniform),
     )
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
 
 from agents.episode import Episode
-from agents.final_result import ScoredPolicy
+from agents.final_result import Finalist, ScoredPolicy
 from agents.search.stage import Stage
 from amc.graph import KeptCounts
 from amc.task import Task
@@ -14,10 +17,28 @@ FINALISTS = 5
 """How many policies of a search are scored as they would be kept, on all reward images."""
 
 
-def choose_best(stage: Stage, episodes: Sequence[Episode], *others: ScoredPolicy) -> ScoredPolicy:
+class Choice(NamedTuple):
+    """The policy that was chosen, and the scores of those that it was chosen among."""
+
+    best: ScoredPolicy
+    finalists: tuple[Finalist, ...]
+
+
+def choose_best(stage: Stage, episodes: Sequence[Episode], *others: tuple[Episode, ScoredPolicy]) -> Choice:
     """The policy with the largest reward on all reward images, among the best episodes and `others`, scored before."""
-    finalists = [*(score_policy(stage.task, kept_counts) for kept_counts in _finalists(stage, episodes)), *others]
-    return max(finalists, key=lambda each: stage.problem.reward(each.kept_counts, each.reward_accuracy))
+    finalists = [(each, score_policy(stage.task, each.kept_counts)) for each in _finalists(stage, episodes)] + [*others]
+    policies = [policy for _, policy in finalists]
+    best = max(policies, key=lambda each: stage.problem.reward(each.kept_counts, each.reward_accuracy))
+    scores = {
+        episode.index: Finalist(
+            episode.index,
+            episode.outcome.accuracy,
+            policy.reward_accuracy,
+            is_kept=np.array_equal(policy.kept_counts, best.kept_counts),
+        )
+        for episode, policy in finalists
+    }
+    return Choice(best, tuple(scores.values()))
 
 
 def score_policy(task: Task, kept_counts: KeptCounts) -> ScoredPolicy:
@@ -26,9 +47,9 @@ def score_policy(task: Task, kept_counts: KeptCounts) -> ScoredPolicy:
     return ScoredPolicy(kept_counts, network, selection, task.accuracy(network, task.splits.reward))
 
 
-def _finalists(stage: Stage, episodes: Sequence[Episode]) -> list[KeptCounts]:
-    """The best distinct policies within the budget; the best alone where the search has scored what is kept."""
+def _finalists(stage: Stage, episodes: Sequence[Episode]) -> list[Episode]:
+    """The best episodes within the budget, each policy once; just one where the search has scored what is kept."""
     candidates = [episode for episode in episodes if episode.outcome.within_budget]
     ranked = {episode.kept_counts.tobytes(): episode for episode in sorted(candidates, key=lambda each: -each.reward)}
     count = 1 if stage.scores_what_is_kept else FINALISTS
-    return [episode.kept_counts for episode in ranked.values()][:count]
+    return [*ranked.values()][:count]

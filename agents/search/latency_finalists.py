@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from agents.episode import Episode
 from agents.final_result import ScoredPolicy
-from agents.search.finalists import choose_best
+from agents.search.finalists import Choice, choose_best
 from agents.search.stage import Stage
 from amc.artifacts.policy import LatencyReached
 from amc.cost.costs import LATENCY
@@ -23,8 +23,8 @@ TRIES = 6
 
 
 def choose_measured(
-    stage: Stage, episodes: Sequence[Episode], latency_model: LatencyModel, *others: ScoredPolicy
-) -> ScoredPolicy:
+    stage: Stage, episodes: Sequence[Episode], latency_model: LatencyModel, *others: tuple[Episode, ScoredPolicy]
+) -> Choice:
     """The policy with the largest reward, as `choose_best` finds it, whose measured latency is within the budget.
 
     Where the best one takes more than was predicted, the prediction is fitted again to all that was measured, the
@@ -34,21 +34,23 @@ def choose_measured(
     """
     task = stage.task
     limit = latency_limit(task)
-    best = choose_best(stage, episodes, *others)
+    choice = choose_best(stage, episodes, *others)
     if limit is None:
-        return best
+        return choice
     for _ in range(TRIES):
-        measured = latency_model.measure(best.kept_counts)
+        measured = latency_model.measure(choice.best.kept_counts)
         if measured <= limit.most * (1 + TOLERANCE):
             break
         latency_model.refit(near=limit.most / latency_model.original)
-        predicted = latency_model.cost(task.graph)(best.kept_counts)
+        predicted = latency_model.cost(task.graph)(choice.best.kept_counts)
         most = limit.most * predicted / measured
         if most < latency_model.cost(task.graph)(task.graph.least):
             break
         tightened = task.with_budgets(with_latency(task, most))
-        best = choose_best(dataclasses.replace(stage, task=tightened), [_within(tightened, each) for each in episodes])
-    return best
+        choice = choose_best(
+            dataclasses.replace(stage, task=tightened), [_within(tightened, each) for each in episodes]
+        )
+    return choice
 
 
 def latency_reached(latency_model: LatencyModel, task: Task, kept_counts: KeptCounts) -> LatencyReached:

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 
 from agents.episode import Episode, Past
-from agents.report.number_format import score
 from agents.search.finalists import choose_best
 from agents.search.plan import SearchPlan
 from agents.search.problem import make_problem
@@ -29,6 +28,7 @@ from amc.cost.costs import CostFunction
 from amc.graph import KeptCounts, PruningGraph
 from amc.networks.weight_files import load_state, read_state_dict, write_state_dict
 from amc.pruning.slicing import stored_tensors
+from amc.scoring.number_format import score
 from amc.scoring.racing import Score
 from amc.task import Task
 from amc.utils.errors import UserError
@@ -136,7 +136,7 @@ class Stages:
     def _start(self, path: Path | None, episodes: Sequence[Episode]) -> tuple[nn.Module, KeptCounts]:
         """The network that the next stage starts from, which is written to `path`, and its kept counts."""
         stage, plan = self.current, self._plan
-        best = choose_best(stage, episodes)
+        best = choose_best(stage, episodes).best
         if not self._quiet:
             then = f"; {plan.tune_steps} steps of training follow" * bool(plan.tune_steps)
             asked = " ".join(self.budgets[stage.number])

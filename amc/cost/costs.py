@@ -123,7 +123,7 @@ COSTS: dict[str, Callable[[PruningGraph], Cost | PeakMemory]] = {"macs": macs, "
 """The kinds of cost that are counted and that a budget can name.
 
 A new kind needs more than an entry here: a field of `Outcome` in `envs/rewards.py`, its number format among `OUTCOME`
-in `agents/history.py`, its name in print among `COST_NAMES` in `agents/report/number_format.py`, and, where it has a
+in `agents/history.py`, its name in print among `COST_NAMES` in `amc/scoring/number_format.py`, and, where it has a
 unit, the way to write one in `amc/cost/limit.py` and to print one in `format_cost`.
 """
 

@@ -20,7 +20,7 @@ from agents.report.charts.style import (
     new_figure,
 )
 from agents.report.episode_selection import episode_of_policy, pareto_frontier
-from agents.report.number_format import COST_NAMES, is_share
+from amc.scoring.number_format import COST_NAMES, is_share
 
 EPISODE_COLOURS = "viridis"
 SHOWN = 4.0

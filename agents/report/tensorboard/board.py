@@ -14,11 +14,11 @@ from torch.utils.tensorboard import SummaryWriter
 
 from agents.episode import Episode, best_of, better
 from agents.report import charts
-from agents.report.number_format import COST_NAMES
 from agents.report.tensorboard.curves import BEST_REWARD, LEARNING, layout, results
 from agents.report.tensorboard.event_file import EventFile
 from agents.report.tensorboard.hparams import hyperparameters
 from amc.graph import KeptCounts, PruningGraph
+from amc.scoring.number_format import COST_NAMES
 from envs import Outcome
 
 PICTURES = 10

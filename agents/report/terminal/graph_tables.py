@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agents.report.number_format import percent
-from agents.report.terminal.column_widths import Column
-from agents.report.terminal.text_table import print_table
 from amc.cost.costs import format_cost
 from amc.graph import Group, PruningGraph
+from amc.scoring.number_format import percent
+from amc.utils.column_widths import Column
+from amc.utils.text_table import print_table
 
 
 def print_graph(graph: PruningGraph, costs: Mapping[str, tuple[int, int]]) -> None:

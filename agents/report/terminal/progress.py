@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from agents.episode import Episode, best_of, better
-from agents.report.number_format import percent, score, score_name
 from agents.strategy import OnEpisode
+from amc.scoring.number_format import percent, score, score_name
 from amc.utils.progress_bar import progress_bar
 
 

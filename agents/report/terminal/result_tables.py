@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agents.final_result import FinalResult, OnTest
-from agents.report.number_format import is_share, percent, score
-from agents.report.terminal.column_widths import Column
-from agents.report.terminal.text_table import print_table
 from amc.artifacts.policy import CostReached, GroupPolicy, LatencyReached
 from amc.cost.costs import format_cost
+from amc.scoring.number_format import is_share, percent, score
+from amc.utils.column_widths import Column
+from amc.utils.text_table import print_table
 
 
 def print_final(final_result: FinalResult, test: OnTest, metric: str) -> None:

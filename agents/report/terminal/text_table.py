@@ -1,46 +1,5 @@
-"""Tables that fit the terminal: whole columns give way before a name is folded, and none is ever cut."""
+"""The former name of `amc.utils.text_table`, until nothing imports it by this name."""
 
-from __future__ import annotations
+from amc.utils.text_table import print_table
 
-import os
-from collections.abc import Sequence
-
-from rich.cells import cell_len
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from agents.report.terminal.column_widths import Column, fit, line_length
-from agents.report.terminal.line_breaks import wrapped
-
-PIPE = 80
-"""Characters of a line where the output is no terminal."""
-LEAST = 40
-"""Characters of a line of the narrowest terminal."""
-
-
-def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], title: str = "") -> None:
-    """Print a table on standard output, no wider than the terminal, or than 80 characters where that is none.
-
-    Where there is too little room for the names in full, columns are left out, and a line below says which; a name that
-    is still too long goes on in the next line after a dot.
-    """
-    console = Console()
-    is_known = console.is_terminal or "COLUMNS" in os.environ
-    width = max(LEAST, console.width if is_known else PIPE)
-    layout = fit(columns, rows, width)
-    widths = list(layout.widths)
-    widths[-1] += max(0, max(map(cell_len, wrapped(title, width))) - line_length(widths))
-    table = Table(title=_text(title, width) if title else None)
-    for place, size in zip(layout.shown, widths, strict=True):
-        table.add_column(_text(columns[place].header, size), width=size, no_wrap=True)
-    for row in rows:
-        table.add_row(*(_text(row[place], size) for place, size in zip(layout.shown, widths, strict=True)))
-    console.print(table, width=width)
-    if layout.left_out:
-        note = f"no room for: {', '.join(layout.left_out)} (COLUMNS={layout.needed} shows all)"
-        console.print(_text(note, width), width=width)
-
-
-def _text(words: str, width: int) -> Text:
-    return Text("\n".join(wrapped(words, width)))
+__all__ = ["print_table"]

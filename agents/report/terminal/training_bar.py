@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from agents.report.number_format import duration, percent, score
+from amc.scoring.number_format import duration, percent, score
 from amc.training.training_progress import Epoch, TrainingProgress
 from amc.utils.progress_bar import ProgressBar, progress_bar
 

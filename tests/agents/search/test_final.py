@@ -17,6 +17,7 @@ from amc.data.load import Splits, load_data
 from amc.data.splits import SplitSizes
 from amc.graph import KeptCounts
 from amc.networks.sources import load_network
+from amc.scoring.image_scores import ImageScores
 from amc.task import Task, TaskOptions
 from envs import PruningProblem
 
@@ -75,6 +76,9 @@ def test_of_the_best_on_a_part_the_best_on_all_wins(task: Task, monkeypatch: pyt
     scores = {episode.kept_counts.tobytes(): 0.1 * episode.index for episode in found}
     asked = with_scores(monkeypatch, scores)
     result = final_result(stage, found, 1.0)
+    finalists = [(each.episode, each.search_accuracy, each.is_kept) for each in result.finalists]
+    assert finalists == [(index, found[index].outcome.accuracy, index == FINALISTS - 1) for index in range(FINALISTS)]
+    assert [each.reward_accuracy for each in result.finalists] == [0.1 * index for index in range(FINALISTS)]
     winner = found[FINALISTS - 1]  # later ones would have scored more, but were not among the best of the search
     assert result.policy.kept_counts.tolist() == winner.kept_counts.tolist()
     assert set(asked) <= {episode.kept_counts.tobytes() for episode in found[:FINALISTS]} | {
@@ -133,20 +137,22 @@ def test_test_images_are_read_at_the_end_and_only_for_the_three_networks(
     stage = stage_of(task)
     problem = stage.problem
     read: list[bool] = []
-    accuracy = Task.accuracy
+    image_scores = Task.image_scores
 
-    def noted(self: Task, network: nn.Module, images: Any) -> float:
+    def noted(self: Task, network: nn.Module, images: Any) -> ImageScores:
         read.append(images is self.splits.test)
-        return accuracy(self, network, images)
+        return image_scores(self, network, images)
 
-    monkeypatch.setattr(Task, "accuracy", noted)
+    monkeypatch.setattr(Task, "image_scores", noted)
     result = final_result(stage, episodes(problem, 3), 1.0)
     assert not any(read)
     on_test = score_on_test(task, result)
     assert sum(read) == 3
     networks = (task.model, result.uniform.network, result.policy.network)
-    original, uniform, policy = (accuracy(task, network, task.splits.test) for network in networks)
-    assert on_test == (original, uniform, None, policy)
+    original, uniform, policy = (image_scores(task, network, task.splits.test) for network in networks)
+    assert on_test[:4] == (original.value, uniform.value, None, policy.value)
+    assert on_test.drop == original.drop_to(policy)
+    assert on_test.difference_to_uniform == policy.drop_to(uniform)
 
 
 def test_what_an_agent_did_before_it_learned_is_scored_beside_the_result(task: Task) -> None:

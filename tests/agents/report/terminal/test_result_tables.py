@@ -20,6 +20,7 @@ FINISH = FinalResult(
     uniform=scored(0.8),
     zero_shot=None,
     policy=scored(0.9),
+    finalists=(),
     groups=(
         GroupPolicy("features.0", 16, 4, 16, (0, 1, 2, 3), 0.75),
         GroupPolicy("a.very.long.name." * 8 + "end", 32, 32, 32, tuple(range(32)), 0.0),

@@ -1,6 +1,6 @@
 import pytest
 
-from agents.report import number_format
+from amc.scoring import number_format
 
 
 def test_percent() -> None:

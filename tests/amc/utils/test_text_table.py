@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from agents.report.terminal.column_widths import Column
-from agents.report.terminal.text_table import print_table
+from amc.utils.column_widths import Column
+from amc.utils.text_table import print_table
 
 COLUMNS = (
     Column("group", is_text=True),

@@ -1,6 +1,6 @@
 import pytest
 
-from agents.report.terminal.line_breaks import wrapped
+from amc.utils.line_breaks import wrapped
 
 
 @pytest.mark.parametrize(

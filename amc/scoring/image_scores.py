@@ -1,0 +1,43 @@
+"""The score of a network with what it came to on each image, so that two networks can be compared image by image."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from amc.scoring.metrics import Batches, Metric, answered_right, top_k
+from amc.scoring.paired_test import Drop, paired_drop
+
+
+class ImageScores(NamedTuple):
+    """A score, in [0, 1] for accuracies, and for top1 and top5 whether each image was answered right.
+
+    Attributes:
+        value: The value of the metric.
+        right: Whether each image was answered right, `(images,)` bool; None for metrics other than top1 and top5.
+    """
+
+    value: float
+    right: Tensor | None
+
+    def drop_to(self, other: ImageScores) -> Drop | None:
+        """How much less another network scores on the same images, with its interval; None for other metrics."""
+        if self.right is None or other.right is None:
+            return None
+        return paired_drop(self.right, other.right)
+
+
+def score_images(metric: Metric, network: nn.Module, batches: Batches) -> ImageScores:
+    """Score a network in one pass over images; what it scores is what the metric gives.
+
+    Args:
+        metric: The metric.
+        network: The network in evaluation mode.
+        batches: Inputs and targets, on the device of the network.
+    """
+    k = top_k(metric)
+    if k is None:
+        return ImageScores(metric(network, batches), None)
+    right = answered_right(network, batches, k)
+    return ImageScores(int(right.sum()) / len(right), right)
