@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 import tyro
 
 from agents.report.command_lines import check_command
-from agents.report.terminal.progress import training_progress
-from amc.artifacts.digests import images_digest, weights_digest
-from amc.artifacts.policy import POLICY_FILE, current_versions, read_policy, save_compact
-from amc.artifacts.run_folder import SUMMARY_FILE
+from agents.search.invocation import Invocation
+from agents.tuning.compared_scores import BATCH
+from agents.tuning.tuning_options import TuningOptions
+from agents.tuning.tuning_problem import TuningProblem
+from agents.tuning.tuning_run import TuningRun
+from amc.artifacts.policy import POLICY_FILE, read_policy
 from amc.scoring.checked_score import checked_score
-from amc.scoring.metrics import check_runs, moved_inputs
-from amc.training.distillation import Distillation
-from amc.training.training_loop import Training
+from amc.training.training_progress import TrainingProgress, latest_training
 from amc.utils.device import find_device
 from amc.utils.errors import UserError
-from amc.utils.files import write_json
+from amc.utils.option_names import options_as_flags
 from scripts.command.cli import run
-from scripts.command.compared_scores import BATCH, Scoring
-from scripts.command.comparison import compare
 from scripts.command.finished_run import AUTO, compact_network, fill_from_run, recorded_arguments
 from scripts.command.original import print_score
 from scripts.command.session import Session, open_session
-from scripts.command.training_run import TrainingProgress, TrainingRun, clone_tensors, latest_training
 from scripts.options.cli_arguments import flat_options
 from scripts.options.network_and_images import DataOptions, NetworkOptions, require_given
 from scripts.options.training_options import TrainingOptions
@@ -69,12 +66,14 @@ class Arguments:
     def check(self) -> None:
         """Raise a UserError for what can be seen without reading anything."""
         self.training.check()
+        with options_as_flags():
+            self.tuning_options()
         if (self.run_dir is None) == (self.resume is None):
             raise UserError("expected --run-dir of a finished run or --resume of a fine-tuning, one of them")
-        if not 0 <= self.distillation <= 1:
-            raise UserError(f"expected --distillation from 0 to 1, got {self.distillation}")
-        if not self.temperature > 0:
-            raise UserError(f"expected --temperature above 0, got {self.temperature}")
+
+    def tuning_options(self) -> TuningOptions:
+        """The options of the training, as the library takes them."""
+        return TuningOptions(**vars(self.training), distillation=self.distillation, temperature=self.temperature)
 
 
 def finetune(arguments: Arguments) -> None:
@@ -96,11 +95,39 @@ def _folder(arguments: Arguments) -> Path:
 
 
 def _finetune(session: Session[Arguments, TrainingProgress | None]) -> None:
-    start = time.perf_counter()
+    begun = time.perf_counter()
     arguments, folder = session.arguments, session.folder
-    assert arguments.run_dir is not None, "checked"
-    device = find_device(arguments.device)
-    recorded = recorded_arguments(arguments.run_dir, arguments.network)
+    problem, network_options, taken_over = _problem(arguments)
+    session.check_same(problem.digests)
+    scoring, reward = problem.scoring, problem.splits.reward
+    original = checked_score(scoring.ready(problem.original), reward, problem.metric, BATCH, problem.device)
+    if not arguments.quiet:
+        print_score(original, network_options, "original", "reward")
+    options = flat_options(arguments) | taken_over | {"out": None, "resume": None}
+    result = TuningRun(
+        problem,
+        arguments.tuning_options(),
+        Invocation(problem.policy.model, problem.policy.strategy, session.program, session.argv, options),
+        folder,
+        original.value,
+        session.past,
+        session.seconds,
+        quiet=arguments.quiet,
+        begun=begun,
+    ).run()
+    if not arguments.quiet:
+        print(result)
+        print(
+            f"{len(result.epochs)} epochs in {result.seconds:.1f} s; results in {folder}\n"
+            f"check them with: {check_command(folder, result.arguments)}"
+        )
+
+
+def _problem(arguments: Arguments) -> tuple[TuningProblem, NetworkOptions, dict[str, Any]]:
+    """What is fine-tuned, the options of its network, and all options that the run gave."""
+    run_dir = arguments.run_dir
+    assert run_dir is not None, "checked"
+    recorded = recorded_arguments(run_dir, arguments.network)
     metric = require_given(arguments.metric or recorded["metric"], "--metric", given=arguments.metric is not None)
     seed = recorded["seed"]
     torch.manual_seed(seed)
@@ -110,50 +137,19 @@ def _finetune(session: Session[Arguments, TrainingProgress | None]) -> None:
     )
     network = network_options.load(quiet=arguments.quiet)
     splits = data_options.load(network, metric, seed, progress=not arguments.quiet)
-    example = splits.calibration.example(1)
-    network_options.check_inputs(example)
-    scoring = Scoring(metric, moved_inputs(example, device), device)
-    policy = read_policy(arguments.run_dir / POLICY_FILE)
-    original = network.model.to(device)
-    pruned, tuned = (compact_network(arguments.run_dir, network).to(device) for _ in range(2))
-    for model in (original, pruned):
-        check_runs(model, scoring.example)
-    digests = {
-        "weights": weights_digest(original),
-        "compact": weights_digest(pruned),
-        "images": images_digest(splits.calibration, splits.train, splits.reward),
-    }
-    session.check_same(digests)
-    first = checked_score(scoring.ready(original), splits.reward, metric, BATCH, device)
-    if not arguments.quiet:
-        print_score(first, network_options, "original", "reward")
-    soft = Distillation(scoring.ready(original), arguments.temperature, arguments.distillation)
-    recipe = arguments.training.recipe(seed)
-    training = Training(tuned, splits.train, recipe, device, soft if soft.weight else None)
-    past = session.past or TrainingProgress(scoring(tuned, splits.reward).value, (), {}, clone_tensors(tuned))
-    run_of_it = session.description(device, digests)
-    tuning = TrainingRun(folder, run_of_it, tuned, training, scoring, splits.reward, past, session.seconds)
-    with training_progress(recipe.epochs, arguments.quiet) as bar:
-        past = tuning.finish(recipe.epochs, bar)
-    seconds = tuning.seconds
-    save_compact(folder, dataclasses.replace(policy, accuracy=past.best_score, versions=current_versions()), tuned)
-    compared = compare(scoring, splits, original, pruned, tuned, (first.value, past.before, past.best_score))
+    network_options.check_inputs(splits.calibration.example(1))
+    problem = TuningProblem(
+        original=network.model,
+        pruned=compact_network(run_dir, network),
+        policy=read_policy(run_dir / POLICY_FILE),
+        splits=splits,
+        metric=metric,
+        seed=seed,
+        device=find_device(arguments.device),
+        source=str(run_dir),
+    )
     taken_over = flat_options(network_options) | flat_options(data_options) | {"metric": metric, "seed": seed}
-    options = flat_options(arguments) | taken_over | {"out": None, "resume": None}
-    summary = compared.summary() | {
-        "epochs": list(map(dataclasses.asdict, past.epochs)),
-        "arguments": options,
-        "tuning_seconds": seconds,
-        "wall_seconds": session.seconds + time.perf_counter() - start,
-    }
-    write_json(folder / SUMMARY_FILE, summary)
-    tuning.close(summary)
-    if not arguments.quiet:
-        compared.print(scoring)
-        print(
-            f"{len(past.epochs)} epochs in {seconds:.1f} s; results in {folder}\n"
-            f"check them with: {check_command(folder, options)}"
-        )
+    return problem, network_options, taken_over
 
 
 def main() -> None:

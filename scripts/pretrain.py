@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import tyro
 from torch import nn
 
 from agents.report.number_format import score
-from agents.report.terminal.progress import training_progress
+from agents.report.terminal.training_bar import training_bar
+from agents.tuning.training_run import TrainingRun, clone_tensors
 from amc.artifacts.digests import images_digest, shapes_digest
 from amc.artifacts.run_folder import forget
 from amc.data.images import Images
@@ -24,12 +26,11 @@ from amc.networks.weight_files import write_state_dict
 from amc.pruning.slicing import stored_tensors
 from amc.scoring.metrics import answered_right, moved
 from amc.training.training_loop import Training
+from amc.training.training_progress import TrainingProgress, latest_training
 from amc.utils.device import find_device
 from amc.utils.errors import UserError
 from scripts.command.cli import run
-from scripts.command.compared_scores import Score, Scoring
 from scripts.command.session import Session, open_session
-from scripts.command.training_run import TrainingProgress, TrainingRun, clone_tensors, latest_training
 from scripts.options.network_and_images import CLASS_ORDER, ImageOptions, check_seed, print_notes
 from scripts.options.training_options import TrainingOptions
 
@@ -128,45 +129,44 @@ def _pretrain(session: Session[Arguments, TrainingProgress | None]) -> None:
         "images": images_digest(splits.calibration, splits.train, splits.reward),
     }
     session.check_same(digests)
-    scoring = _Scoring("top1", splits.calibration.example(1), device)
     training = Training(model, splits.train, arguments.training.recipe(arguments.seed), device)
     past = session.past or TrainingProgress(0.0, (), {}, clone_tensors(model))
     description = session.description(device, digests)
-    tuning = TrainingRun(folder, description, model, training, scoring, splits.reward, past, session.seconds)
+    scored = partial(_accuracy, splits.reward, device)
+    tuning = TrainingRun(folder, description, model, training, scored, past, session.seconds)
     try:
-        with training_progress(arguments.training.epochs, quiet=False) as bar:
+        with training_bar(arguments.training.epochs, "top1", past, quiet=False) as bar:
+            bar.note(f"{len(splits.train):,} training images, {len(splits.reward):,} reward images (validation)")
             tuning.finish(arguments.training.epochs, bar)
     except BaseException:
         if tuning.past.epochs:
             write_state_dict(out, tuning.past.best)
             print(f"wrote {out}, the best epoch so far", file=sys.stderr)
         raise
+    tuning.keep_best()
     write_state_dict(out, stored_tensors(model))
     print(f"wrote {out}")
     _tidy(session, tuning)
-    for name, images in (("val", splits.reward), ("test", splits.test)):
-        accuracy = scoring(model, images).value
-        print(f"accuracy on {len(images):,} {name} images: {score('top1', accuracy)}")
+    for name, images in (("reward", splits.reward), ("test", splits.test)):
+        print(f"accuracy on {len(images):,} {name} images: {score('top1', _accuracy(images, device, model))}")
 
 
-class _Scoring(Scoring):
-    """Scores networks as they are: what is trained may be nothing that can be pruned."""
+def _accuracy(images: Images, device: torch.device, network: nn.Module) -> float:
+    """The accuracy of a network as it is, in [0, 1]: what is trained may be nothing that can be pruned."""
 
-    def __call__(self, network: nn.Module, images: Images) -> Score:
-        """The accuracy on all images, in [0, 1]."""
+    def run_as_it_is(*inputs: Any) -> Any:
+        with torch.inference_mode(False), torch.no_grad():  # what a network keeps is of use in its training
+            return network(*inputs)
 
-        def run_as_it_is(*inputs: Any) -> Any:
-            with torch.inference_mode(False), torch.no_grad():  # what a network keeps is of use in its training
-                return network(*inputs)
-
-        right = answered_right(run_as_it_is, moved(images.batches(EVALUATION_BATCH), self.device))
-        return Score(int(right.sum()) / len(right), right)
+    right = answered_right(run_as_it_is, moved(images.batches(EVALUATION_BATCH), device))
+    return int(right.sum()) / len(right)
 
 
 def _tidy(session: Session[Arguments, TrainingProgress | None], tuning: TrainingRun) -> None:
     """Remove the folder of a training that is over, of which only the weights are wanted."""
     with contextlib.suppress(UserError):  # events that a full disk had no room for
-        tuning.close({})
+        if tuning.events:
+            tuning.events.close({}, tuning.steps)
     for path in session.folder.glob("events.out.tfevents.*"):
         path.unlink(missing_ok=True)
     forget(session.folder)

@@ -48,6 +48,7 @@ def pictures(*, drawn: bool) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if not drawn:
             patch.setattr("agents.report.page.inline_svg", _undrawn)
+            patch.setattr("agents.report.tuning.tuning_page.inline_svg", _undrawn)
             patch.setattr(Board, "_pictures", lambda *_: None)
             patch.setattr(SummaryWriter, "add_figure", lambda *_: None)
         yield

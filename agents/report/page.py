@@ -7,29 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from agents.report import charts, page_tables, sentences
 from agents.report.charts import inline_svg
+from agents.report.page_templates import TEMPLATES
 from agents.report.run_record import RunRecord, read_record
 from agents.report.run_result import FOUND, RunResult, run_result
+from agents.report.tuning.tuning_page import render_tuning
+from agents.report.tuning.tuning_record import TuningRecord, is_training, read_tuning
 from amc.artifacts.run_folder import REPORT_FILE
 from amc.scoring.number_format import COST_NAMES, metric_name
 from amc.utils.errors import UserError
 from amc.utils.files import write_text
 
-TEMPLATES = Environment(
-    loader=PackageLoader("agents.report"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
-
 
 def write_report(folder: Path) -> Path:
-    """Write the report of a run into its folder, as one HTML page that needs nothing else; give the path of the page.
+    """Write the report of a search or a fine-tuning into its folder, as one HTML page; give the path of the page.
 
     The run may have ended, may have been interrupted, or may still be under way: the report shows the best so far.
 
@@ -39,9 +32,9 @@ def write_report(folder: Path) -> Path:
     Raises:
         UserError: no run is there, its files are damaged, or the folder can't be written to.
     """
-    record = read_record(folder)
+    record = read_tuning(folder) if is_training(folder) else read_record(folder)
     try:
-        content = render_page(record)
+        content = render_tuning(record) if isinstance(record, TuningRecord) else render_page(record)
     except ValueError as error:
         raise UserError(f"the results in {folder} are damaged: {error}") from error
     path = folder / REPORT_FILE

@@ -36,7 +36,8 @@ class TrainingRun:
 
     Attributes:
         past: How far it has come: the whole epochs, and the best network of them.
-        points: The numbers of each step so far, as TensorBoard shows them.
+        points: The numbers of each step of this process, as TensorBoard shows them.
+        events: The file that they are written into; None without a folder.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class TrainingRun:
         self._written = -math.inf
         if past.training:
             training.set_state(past.training)
-        self._events = None if folder is None else TrainingEvents(folder, training.steps + 1)
+        self.events = None if folder is None else TrainingEvents(folder, training.steps + 1)
 
     @property
     def seconds(self) -> float:
@@ -97,17 +98,8 @@ class TrainingRun:
             self._save_checkpoint()
 
     def keep_best(self) -> None:
-        """Put the weights of the best epoch into the network."""
-        restore_tensors(self._network, self.past.best)
-
-    def close(self, summary: Mapping[str, Any]) -> None:
-        """Write the summary into the TensorBoard events, and end them.
-
-        Raises:
-            UserError: Some events could not be written.
-        """
-        if self._events is not None:
-            self._events.close(summary, self.steps)
+        """Put the weights of the best epoch into the network, which is then in evaluation mode."""
+        restore_tensors(self._network.eval(), self.past.best)
 
     def _end_epoch(self) -> None:
         score, past = self._scored(self._network), self.past
@@ -121,8 +113,8 @@ class TrainingRun:
     def _point(self, values: Mapping[str, float]) -> None:
         points = [Point(name, value, self.steps) for name, value in values.items()]
         self.points += points
-        if self._events is not None:
-            self._events.write(points)
+        if self.events is not None:
+            self.events.write(points)
 
     def _save_checkpoint(self) -> None:
         """Write a checkpoint; where that fails, as on a full disk, a warning is printed and the training goes on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -33,16 +34,23 @@ def as_png(figure: Figure) -> bytes:
 
 def new_figure(height: float, title: str) -> tuple[Figure, Axes]:
     """An empty figure of that height in inches with a title, and its axes."""
-    with mpl.rc_context({"axes.labelcolor": INK, "text.color": INK}):
-        figure = Chart(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
-        axes = figure.add_subplot()
-    axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK, pad=12)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(GRID)
-    axes.tick_params(colors=GRID, labelcolor=INK)
-    axes.grid(color=GRID, linewidth=0.6)
-    axes.set_axisbelow(True)
+    figure, (axes,) = new_figures(height, (title,))
     return figure, axes
+
+
+def new_figures(height: float, titles: Sequence[str]) -> tuple[Figure, list[Axes]]:
+    """An empty figure of that height in inches with axes for each title, beside each other."""
+    with mpl.rc_context({"axes.labelcolor": INK, "text.color": INK}):
+        figure = Chart(figsize=(WIDTH * len(titles), height), dpi=DPI, layout="constrained")
+        found = [figure.add_subplot(1, len(titles), place) for place in range(1, len(titles) + 1)]
+    for axes, title in zip(found, titles, strict=True):
+        axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK, pad=12)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(GRID)
+        axes.tick_params(colors=GRID, labelcolor=INK)
+        axes.grid(color=GRID, linewidth=0.6)
+        axes.set_axisbelow(True)
+    return figure, found
 
 
 def add_colour_bar(figure: Figure, colours: ScalarMappable, label: str) -> Colorbar:

@@ -40,7 +40,7 @@ class TrainingBar:
         self._bar.print(line)
 
     def step(self, done: float, loss: float) -> None:
-        """Show that a step is over: the share in [0, 1] of all steps that are, and the mean loss of the epoch so far."""
+        """Show that a step is over: the share in [0, 1] of all that are, and the mean loss of the epoch so far."""
         if self._first is None:
             self._first, self._begun = done, time.perf_counter()
         whole = min(int(self._epochs * done), self._epochs - 1)

@@ -1,0 +1,34 @@
+"""The page of a fine-tuning, made of the template `templates/tuning.html`."""
+
+from __future__ import annotations
+
+from agents.report.charts import inline_svg, loss_curve, score_curve
+from agents.report.page_templates import TEMPLATES
+from agents.report.tuning import tuning_sentences, tuning_tables
+from agents.report.tuning.tuning_record import TuningRecord
+from amc.scoring.number_format import metric_name
+
+
+def render_tuning(record: TuningRecord) -> str:
+    """The HTML of a whole page, which refers to nothing that lies outside it."""
+    setup, charts = record.tuning, []
+    if record.epochs:
+        loss = loss_curve([epoch.loss for epoch in record.epochs])
+        score = score_curve([epoch.score for epoch in record.epochs], record.before, setup.original, setup.metric)
+        charts = [
+            inline_svg(loss, "loss", "Mean loss of every epoch."),
+            inline_svg(score, "score", "Score on the reward images after every epoch, original and pruned as lines."),
+        ]
+    metric = metric_name(setup.metric)
+    return TEMPLATES.get_template("tuning.html").render(
+        headline=tuning_sentences.headline(record),
+        state=tuning_sentences.state(record),
+        resume_command=tuning_sentences.how_to_resume(record),
+        judgement=tuning_sentences.judgement(record),
+        metric=f"{metric[:1].upper()}{metric[1:]}",
+        scores=tuning_tables.scores(record),
+        charts=charts,
+        costs=tuning_tables.costs(record),
+        commands=tuning_tables.commands(record),
+        circumstances=tuning_tables.circumstances(record),
+    )
