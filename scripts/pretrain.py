@@ -19,7 +19,7 @@ from agents.tuning.training_run import TrainingRun, clone_tensors
 from amc.artifacts.digests import images_digest, shapes_digest
 from amc.artifacts.run_folder import forget
 from amc.data.images import Images
-from amc.data.load import load_data
+from amc.data.load import load_splits
 from amc.data.splits import SplitSizes
 from amc.networks.sources import load_network
 from amc.networks.weight_files import write_state_dict
@@ -115,7 +115,7 @@ def _pretrain(session: Session[Arguments, TrainingProgress | None]) -> None:
     network = load_network(arguments.model, weights="none")
     model = network.model.to(device)
     preprocess = arguments.preparation.preprocess(network.preprocess)
-    splits = load_data(
+    splits = load_splits(
         arguments.data,
         preprocess,
         SplitSizes(calibration=1),

@@ -10,7 +10,7 @@ import numpy as np
 
 from agents.report import charts, page_tables, sentences
 from agents.report.charts import inline_svg
-from agents.report.page_templates import TEMPLATES
+from agents.report.rendering import render
 from agents.report.run_record import RunRecord, read_record
 from agents.report.run_result import FOUND, RunResult, run_result
 from agents.report.tuning.tuning_page import render_tuning
@@ -54,7 +54,8 @@ def render_page(record: RunRecord) -> str:
         reached.append(page_tables.costs(record, result))
     if stages := page_tables.stages(record):
         reached.append(stages)
-    return TEMPLATES.get_template("report.html").render(
+    return render(
+        "report.html",
         headline=sentences.headline(record, result),
         state=sentences.state(record),
         resume_command=sentences.how_to_resume(record),

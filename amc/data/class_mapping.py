@@ -71,12 +71,15 @@ def map_classes(splits: Splits, outputs: int, network_names: tuple[str, ...] | N
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MappedImages:
     """Images whose targets `t` are replaced by `mapping[t]`; it offers what `amc.data.images.Images` does."""
 
     images: Images
     mapping: tuple[int, ...]
+
+    def __repr__(self) -> str:
+        return f"MappedImages({self.images!r} in the order of the network's classes)"
 
     def __len__(self) -> int:
         return len(self.images)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from amc.utils.errors import UserError
+from amc.utils.option_names import option
 from amc.utils.registry import look_up
 from amc.utils.text import shortened
 
@@ -32,7 +33,7 @@ def in_order(names: Sequence[str], order: str) -> tuple[tuple[str, ...], str | N
         return ordered, None
     return ordered, (
         "warning: the folders of classes have numbers, and are counted in the order of text:"
-        f" {shortened(ordered, SHOWN)}; where the network counts them by number, give --class-order number"
+        f" {shortened(ordered, SHOWN)}; where the network counts them by number, give {option('class_order', 'number')}"
     )
 
 
@@ -44,11 +45,12 @@ def _by_number(names: Sequence[str]) -> tuple[str, ...]:
     without = [name for name in sorted(names) if _parts(name) is None]
     if without:
         raise UserError(
-            f"--class-order number needs a number in the name of every class; there is none in {shortened(without)}"
+            f"{option('class_order', 'number')} needs a number in the name of every class; there is none in"
+            f" {shortened(without)}"
         )
     if not _numbered(names):
         raise UserError(
-            "--class-order number needs names that differ by a number behind the same text, got"
+            f"{option('class_order', 'number')} needs names that differ by a number behind the same text, got"
             f" {shortened(sorted(names))}; leave it out, or rename the folders"
         )
     return tuple(sorted(names, key=_key))

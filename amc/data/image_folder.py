@@ -12,6 +12,7 @@ from amc.data.preprocess import Preprocess
 from amc.data.split_folders import find_splits
 from amc.data.unsplit_data import UnsplitData
 from amc.utils.errors import UserError
+from amc.utils.option_names import option
 from amc.utils.text import shortened
 
 
@@ -29,8 +30,8 @@ def image_folder(root: Path, preprocess: Preprocess | None, class_order: str = "
     """
     if preprocess is None:
         raise UserError(
-            "how images become inputs is unknown for this network; give --image-size,"
-            " and --mean and --std if they are not ImageNet's"
+            f"how images become inputs is unknown for this network; give {option('image_size')},"
+            f" and {option('mean')} and {option('std')} if they are not ImageNet's"
         )
     folders, notes = find_splits(root)
     skipped: Counter[str] = Counter()

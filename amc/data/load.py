@@ -1,51 +1,56 @@
-"""Data, found by the words that a user gives for it, and its splits."""
+"""The images of one run in their splits, loaded from what a user gives as data."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import numpy as np
 
 from amc.data.broken_files import check_files
-from amc.data.cifar10 import cifar10
-from amc.data.class_order import CLASS_ORDERS
 from amc.data.dataset import Selection
-from amc.data.digits import digits
-from amc.data.image_folder import image_folder
+from amc.data.find_data import OWN_PREPROCESS, Given, find_data
 from amc.data.images import Images
 from amc.data.lazy import LazyImages
-from amc.data.preprocess import Preprocess
+from amc.data.preprocess import Preprocess, adapted
 from amc.data.sampling import Labels
-from amc.data.splits import SplitSizes, Subset, partition
+from amc.data.splits import SplitSizes, Subset, as_sizes, partition
 from amc.data.streamed import StreamedImages
-from amc.data.unsplit_data import Source, UnsplitData
-from amc.data.user_data import UserDataset, user_data
+from amc.data.unsplit_data import Source
+from amc.data.user_data import UserDataset
 from amc.data.user_loader import LoaderImages
 from amc.utils.errors import UserError
-from amc.utils.registry import look_up
-from amc.utils.text import did_you_mean
-from amc.utils.user_file import FORM, is_user_function
+from amc.utils.notebook_table import html_table
+from amc.utils.option_names import option
+from amc.utils.seeds import check_seed
 
-DATA: dict[str, Callable[[Preprocess | None], UnsplitData]] = {"digits": digits, "cifar10": cifar10}
-"""Functions that return data, by the name that a user gives."""
-IMAGE_FOLDER = "imagefolder:"
 MEMORY_LIMIT_BYTES = 4_000_000_000
 """Bytes that a split's inputs may take in memory; larger splits are read anew in every pass."""
+USES = {
+    "train": "training",
+    "calibration": "least squares and statistics",
+    "reward": "scores of the search (validation)",
+    "test": "scores of the result, read once",
+}
+"""What the images of each split are for."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Splits:
     """The images of one run, by what they may be used for.
 
     Attributes:
         train: Images to train on; nothing is read until they are used.
         calibration: Some images of `train`, for statistics and least squares.
-        reward: Images on which a search may score networks; none of them is in `train`.
+        reward: Validation images, on which a search may score networks; none of them is in `train`.
         test: Images for the final score alone; nothing is read until they are used.
         class_names: Names of the classes by target; None if unknown.
         reward_from_train: Whether the reward images were taken out of the training images, since the data has no val
             split: a network that was trained on them flatters itself.
         notes: Lines about the data for the user, such as files that were passed over.
+        source: The text that names the data; empty where it was given as objects.
+        preparation: What was asked for in place of the known preparation of images: `image_size`, `mean`, `std`.
     """
 
     train: Images
@@ -56,10 +61,86 @@ class Splits:
     reward_from_train: bool
     notes: tuple[str, ...] = ()
     source: str = ""
+    preparation: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{len(images):,} {name}" for name, images in self._parts.items())
+        return f"Splits({self._name}: {counts} images)"
+
+    def _repr_html_(self) -> str:
+        rows = [(name, f"{len(images):,}", USES[name]) for name, images in self._parts.items()]
+        return html_table(["split", "images", "for"], rows, f"Images of {self._name}", " ".join(self.notes), (0, 2))
+
+    @property
+    def _parts(self) -> dict[str, Images]:
+        return {name: getattr(self, name) for name in USES}
+
+    @property
+    def _name(self) -> str:
+        known = f", {len(self.class_names)} classes" if self.class_names else ""
+        return f"{self.source or 'objects'}{known}"
+
+
+class HasPreprocess(Protocol):
+    """A network that knows how the images of its training were made into inputs, as `amc.load_network` returns it."""
+
+    @property
+    def preprocess(self) -> Preprocess | None:
+        """The preprocessing; None where it is not known."""
+        ...
 
 
 def load_data(
-    spec: str,
+    data: Given,
+    preprocess: Preprocess | HasPreprocess | None = None,
+    sizes: SplitSizes | Mapping[str, int] = SplitSizes(),
+    seed: int = 0,
+    *,
+    image_size: int | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    class_order: str = "name",
+) -> Splits:
+    """Find the data, make its splits and read the calibration and reward images.
+
+    On a terminal and in a notebook, bars show how far reading has come. Image files of the other splits are opened too,
+    so that broken ones are found now.
+
+    Args:
+        data: `digits`, `cifar10`, `imagefolder:PATH` (with train/, and val/, test/ or both, and a folder for each class
+            in each), `path/to/file.py:function`, or a mapping with `train`, and `val`, `test` or both, each a dataset
+            of (input, class) pairs or a `DataLoader`; or a function that returns such a mapping.
+        preprocess: How images become inputs: a network that `amc.load_network` returned, or its `preprocess`. None for
+            the data's own way, which an image folder lacks. Datasets of your own do it themselves.
+        sizes: How many images each split shall have, such as `{"calibration": 500, "reward": 1000, "test": 1000}`; what
+            is left out is 1,000 calibration images, all others (a tenth of the training images as reward images where
+            there is no `val`).
+        seed: Seed of the random splits.
+        image_size: Height and width of the input in pixels; None for those of `preprocess`.
+        mean: Mean of each colour channel, of pixels in [0, 1]; None for that of `preprocess`, else ImageNet's.
+        std: Standard deviation of each colour channel, of pixels in [0, 1]; None for that of `preprocess`, else
+            ImageNet's.
+        class_order: How the folders of an image folder's classes are numbered: `name` for alphabetical order, `number`
+            for the order of the numbers in their names.
+
+    Raises:
+        UserError: The data is unknown, can't be found or read, or can't be split.
+    """
+    check_seed(seed)
+    own = preprocess if isinstance(preprocess, Preprocess | None) else _of_network(preprocess)
+    asked: dict[str, Any] = {"image_size": image_size, "mean": mean, "std": std}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    if asked and not isinstance(data, str):
+        raise UserError(f"datasets of your own make the inputs themselves; leave {', '.join(map(option, asked))} out")
+    if own is None and isinstance(data, str):
+        own = OWN_PREPROCESS.get(data)
+    how = adapted(own, image_size, mean, std)
+    splits = load_splits(data, how, as_sizes(sizes), seed, progress=True, class_order=class_order)
+    return replace(splits, preparation=asked)
+
+
+def load_splits(
+    data: Given,
     preprocess: Preprocess | None = None,
     sizes: SplitSizes = SplitSizes(),
     seed: int = 0,
@@ -67,25 +148,21 @@ def load_data(
     memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
     class_order: str = "name",
 ) -> Splits:
-    """Find the data, make its splits and read the calibration and reward images.
-
-    Image files of the other splits are opened too, so that broken ones are found now (`amc.data.broken_files`).
+    """Find the data, make its splits and read the calibration and reward images, as `load_data` does.
 
     Args:
-        spec: `digits`, `cifar10`, `imagefolder:PATH`, or `path/to/file.py:function` (`amc.data.user_data`).
-        preprocess: How images become inputs; None for the data's own way, which an image folder lacks. A user's
-            function does it itself.
+        data: The data, as `load_data` takes it.
+        preprocess: How images become inputs; None for the data's own way, which an image folder lacks.
         sizes: How many images each split shall have.
         seed: Seed of the random splits.
         progress: Whether bars are shown on standard error while images are read.
         memory_limit_bytes: Bytes that a split's inputs may take in memory; larger splits are read anew in every pass.
-        class_order: How the folders of an image folder's classes are numbered: `name` for alphabetical order, `number`
-            for the order of the numbers in their names.
+        class_order: How the folders of an image folder's classes are numbered, as in `load_data`.
 
     Raises:
         UserError: The data is unknown, can't be found or read, or can't be split.
     """
-    unsplit = _find(spec, preprocess, class_order)
+    unsplit = find_data(data, preprocess, class_order)
     parts = partition({name: _labels(source) for name, source in unsplit.sources.items()}, sizes, seed)
     check_files(unsplit, parts, progress)
 
@@ -101,32 +178,19 @@ def load_data(
         class_names=unsplit.class_names,
         reward_from_train=parts.reward_from_train,
         notes=unsplit.notes,
-        source=spec,
+        source=data if isinstance(data, str) else "",
     )
 
 
-def _find(spec: str, preprocess: Preprocess | None, class_order: str) -> UnsplitData:
-    look_up("class order", class_order, CLASS_ORDERS)
-    if spec.startswith(IMAGE_FOLDER):
-        return image_folder(_folder(spec.removeprefix(IMAGE_FOLDER)), preprocess, class_order)
-    if class_order != "name":
-        raise UserError(f"--class-order {class_order} is for image folders, got data {spec!r}; give --class-order name")
-    if is_user_function(spec):
-        return user_data(spec)
-    if spec in DATA:
-        return DATA[spec](preprocess)
-    meant = f"did you mean {IMAGE_FOLDER}{spec}?" if spec and Path(spec).is_dir() else did_you_mean(spec, DATA)
-    raise UserError(f"expected {', '.join(DATA)}, {IMAGE_FOLDER}PATH or {FORM} as data, got {spec!r}; {meant}")
-
-
-def _folder(path: str) -> Path:
-    """Return the folder at `path`, where `~` is the user's home."""
-    if not path:
-        raise UserError(f"expected a folder behind {IMAGE_FOLDER}, got none; {IMAGE_FOLDER}. is the one you are in")
+def _of_network(network: HasPreprocess) -> Preprocess | None:
     try:
-        return Path(path).expanduser()
-    except RuntimeError as error:  # ~somebody
-        raise UserError(f"the folder {path!r} can't be found: {error}") from error
+        return network.preprocess
+    except AttributeError:
+        raise UserError(
+            f"expected {option('preprocess')} as a network of amc.load_network or its preprocess, got"
+            f" {type(network).__name__}; for one of your own give"
+            f" {option('image_size')}, {option('mean')} and {option('std')}"
+        ) from None
 
 
 def _labels(source: Source) -> Labels:

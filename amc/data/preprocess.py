@@ -1,7 +1,8 @@
 """How an image becomes the tensor that a network expects."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import torch
 from PIL import Image
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from amc.data.pixels import as_8_bits
 from amc.utils.errors import UserError
+from amc.utils.option_names import option
 
 Interpolation = Literal["nearest", "bilinear", "bicubic"]
 SCALE = "pixels are scaled to [0, 1] first, so divide what is meant for 0 to 255 by 255"
@@ -88,3 +90,53 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 IMAGENET = Preprocess(image_size=224, mean=IMAGENET_MEAN, std=IMAGENET_STD, resize_size=256)
 CIFAR = Preprocess(image_size=32, mean=IMAGENET_MEAN, std=IMAGENET_STD)
 DIGITS = Preprocess(image_size=8, mean=(0.305,), std=(0.376,))
+
+
+def adapted(
+    own: Preprocess | None,
+    image_size: int | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+) -> Preprocess | None:
+    """The `own` preprocessing of a network or of data, with what a user asks for in its place.
+
+    Args:
+        own: What is known; None where nothing is, and then a mean and standard deviation are those of ImageNet.
+        image_size: Height and width of the input, in pixels; None to leave it as it is.
+        mean: Mean of each colour channel, of pixels in [0, 1]; None to leave it as it is.
+        std: Standard deviation of each colour channel, of pixels in [0, 1]; None to leave it as it is.
+
+    Returns:
+        The preprocessing; None where nothing is known and nothing is asked for.
+
+    Raises:
+        UserError: Values without an image size, of another number of colours, or out of range.
+    """
+    asked = {"image_size": image_size, "mean": _numbers("mean", mean), "std": _numbers("std", std)}
+    changes: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    if not changes:
+        return own
+    if own is None:
+        if image_size is None:
+            raise UserError(
+                f"{option('mean')} and {option('std')} need {option('image_size')} too, since the network has none of"
+                " its own"
+            )
+        own = Preprocess(image_size, IMAGENET_MEAN, IMAGENET_STD)
+    elif (given := {len(changes[name]) for name in ("mean", "std") if name in changes}) - {own.channels}:
+        raise UserError(
+            f"expected {option('mean')} and {option('std')} of {own.channels} each, one for each colour channel, got"
+            f" {max(given)}"
+        )
+    if image_size is not None:
+        if image_size < 1:
+            raise UserError(f"expected {option('image_size')} above 0 pixels, got {image_size}")
+        changes["resize_size"] = None
+    return replace(own, **changes)
+
+
+def _numbers(name: str, given: Sequence[float] | None) -> tuple[float, ...] | None:
+    try:
+        return None if given is None else tuple(map(float, given))
+    except (TypeError, ValueError):
+        raise UserError(f"expected numbers as {option(name)}, one for each colour channel, got {given!r}") from None

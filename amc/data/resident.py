@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from amc.data.sampling import stratified
+from amc.graph.input_spec import describe_inputs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ResidentImages:
     """All inputs and targets of a split, as tensors in memory.
 
@@ -20,6 +21,9 @@ class ResidentImages:
 
     inputs: Tensor
     targets: Tensor
+
+    def __repr__(self) -> str:
+        return f"ResidentImages({len(self):,} of {describe_inputs(self.inputs)})"
 
     def __len__(self) -> int:
         return len(self.inputs)

@@ -1,12 +1,14 @@
 """The division of images into train, calibration, reward and test: the one place where splits are made."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from amc.data.sampling import Indices, Labels, stratified
 from amc.utils.errors import UserError
+from amc.utils.option_names import option
+from amc.utils.text import did_you_mean
 
 CALIBRATION_IMAGES = 1000
 """How many training images are used for calibration by default."""
@@ -28,6 +30,21 @@ class SplitSizes:
     calibration: int | None = None
     reward: int | None = None
     test: int | None = None
+
+
+def as_sizes(given: SplitSizes | Mapping[str, int]) -> SplitSizes:
+    """The sizes of splits that a user gives, also as a mapping by split.
+
+    Raises:
+        UserError: A split that has no size of its own.
+    """
+    if isinstance(given, SplitSizes):
+        return given
+    names = [each.name for each in fields(SplitSizes)]
+    for name in given:
+        if name not in names:
+            raise UserError(f"unknown split {name!r} among {option('sizes')}; {did_you_mean(str(name), names)}")
+    return SplitSizes(**given)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ Item = tuple[Tensor, int]
 Batch = tuple[Tensor, Tensor]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StreamedImages:
     """A dataset that is read through PyTorch's `DataLoader`, in worker processes if it is large.
 
@@ -34,6 +34,9 @@ class StreamedImages:
 
     dataset: LabelledDataset
     one_process: bool = False
+
+    def __repr__(self) -> str:
+        return f"StreamedImages({len(self):,}, read anew in every pass)"
 
     def __len__(self) -> int:
         return len(self.dataset)

@@ -1,6 +1,6 @@
-"""Data from the user's own function, `path/to/file.py:function`."""
+"""Data from the user's own datasets, or from a function that returns them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from amc.data.sampling import Labels
 from amc.data.unsplit_data import Source, UnsplitData
 from amc.data.user_loader import LoaderImages
 from amc.utils.errors import UserError
+from amc.utils.registry import UserFunction, name_of
 from amc.utils.user_file import call_function
 
 
@@ -54,20 +55,37 @@ class UserDataset:
 
 
 def user_data(spec: str) -> UnsplitData:
-    """Call the user's function and check what it returns.
-
-    It returns a mapping with `train`, and `val`, `test` or both, each a map-style dataset of (input, class) pairs or a
-    `DataLoader`. A dataset may have `targets` (the class of each image) and `classes` (their names), as torchvision's
-    have.
+    """Call the user's function, `path/to/file.py:function`, and check what it returns, as `data_of_objects` does.
 
     Raises:
         UserError: The function failed or returned something else.
     """
-    content = call_function(spec)
+    return data_of_objects(call_function(spec), spec)
+
+
+def data_of_function(function: Callable[[], Any]) -> UnsplitData:
+    """Call a function that a user holds, and check what it returns, as `data_of_objects` does.
+
+    Raises:
+        UserError: The function failed or returned something else.
+    """
+    return data_of_objects(UserFunction("data", name_of(function), function)(), name_of(function))
+
+
+def data_of_objects(content: Any, name: str) -> UnsplitData:
+    """Check the user's datasets; messages call them `name`.
+
+    They are a mapping with `train`, and `val`, `test` or both, each a map-style dataset of (input, class) pairs or a
+    `DataLoader`. A dataset may have `targets` (the class of each image) and `classes` (their names), as torchvision's
+    have.
+
+    Raises:
+        UserError: The content is anything else.
+    """
     if not isinstance(content, Mapping) or not {"train"} < set(content) <= {"train", "val", "test"}:
         got = f"the keys {sorted(map(str, content))}" if isinstance(content, Mapping) else type(content).__name__
-        raise UserError(f"expected {spec} to return a mapping with train, and val, test or both, got {got}")
-    parts = {name: _source(part, f"{name} of {spec}") for name, part in content.items()}
+        raise UserError(f"expected a mapping with train, and val, test or both from {name}, got {got}")
+    parts = {key: _source(part, f"{key} of {name}") for key, part in content.items()}
     names = _class_names(parts["train"])
     return UnsplitData(
         parts,

@@ -18,7 +18,7 @@ from amc.graph.inputs import take_first
 from amc.utils.errors import UserError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LoaderImages:
     """The batches of a user's `DataLoader`: inputs first, then whatever the task has as targets.
 
@@ -44,6 +44,9 @@ class LoaderImages:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore the loader; it is copied when it is first read."""
         self.__dict__.update(state)
+
+    def __repr__(self) -> str:
+        return f"LoaderImages({len(self):,}, in the loader's batches)"
 
     def __len__(self) -> int:
         chosen = _chosen(self._loader)

@@ -12,6 +12,7 @@ from typing import TypeVar
 import tyro
 
 from amc.utils.errors import UserError
+from amc.utils.option_names import options_as_flags
 from scripts.command.signals import INTERRUPTED, raise_on_signals
 
 Arguments = TypeVar("Arguments")
@@ -35,7 +36,7 @@ def run(work: Callable[[Arguments], None], arguments: type[Arguments], argv: Seq
         argv: The command-line arguments after the program's name; None for those of this process.
     """
     try:
-        with raise_on_signals():
+        with raise_on_signals(), options_as_flags():
             work(parse(arguments, argv))
     except UserError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)

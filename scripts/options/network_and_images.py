@@ -13,7 +13,7 @@ import tyro
 from torch import Tensor, nn
 
 from amc.data.class_mapping import map_classes
-from amc.data.load import Splits, load_data
+from amc.data.load import Splits, load_splits
 from amc.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
 from amc.data.splits import SplitSizes
 from amc.graph.input_spec import describe_inputs, zero_inputs
@@ -138,7 +138,7 @@ class DataOptions:
             UserError: Data that can't be read, or classes that the network does not have.
         """
         sizes = SplitSizes(self.calibration_images, self.reward_split, self.test_images)
-        splits = load_data(
+        splits = load_splits(
             self.data, network.preprocess, sizes, seed, progress, class_order=self.class_order or CLASS_ORDER
         )
         if progress:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agents.report.charts import inline_svg, loss_curve, score_curve
-from agents.report.page_templates import TEMPLATES
+from agents.report.rendering import render
 from agents.report.tuning import tuning_sentences, tuning_tables
 from agents.report.tuning.tuning_record import TuningRecord
 from amc.scoring.number_format import metric_name
@@ -20,7 +20,8 @@ def render_tuning(record: TuningRecord) -> str:
             inline_svg(score, "score", "Score on the reward images after every epoch, original and pruned as lines."),
         ]
     metric = metric_name(setup.metric)
-    return TEMPLATES.get_template("tuning.html").render(
+    return render(
+        "tuning.html",
         headline=tuning_sentences.headline(record),
         state=tuning_sentences.state(record),
         resume_command=tuning_sentences.how_to_resume(record),

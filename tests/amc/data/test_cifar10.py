@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from amc.data import cifar10
-from amc.data.load import load_data
+from amc.data.load import load_splits
 from amc.data.splits import SplitSizes
 from amc.utils.errors import UserError
 
@@ -27,7 +27,7 @@ class FakeCIFAR10:
 def test_reward_images_are_taken_out_of_train(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "cache")
     monkeypatch.setattr("torchvision.datasets.CIFAR10", FakeCIFAR10)
-    splits = load_data("cifar10", None, SplitSizes(calibration=6), seed=0, progress=False)
+    splits = load_splits("cifar10", None, SplitSizes(calibration=6), seed=0, progress=False)
     assert splits.reward_from_train
     assert splits.class_names == FakeCIFAR10.classes
     sizes = [len(images) for images in (splits.train, splits.calibration, splits.reward, splits.test)]
@@ -52,7 +52,7 @@ def test_a_failed_download_is_one_line(monkeypatch: pytest.MonkeyPatch, error: E
 
     monkeypatch.setattr("torchvision.datasets.CIFAR10", fail)
     with pytest.raises(UserError, match=r"CIFAR-10 can't be downloaded to .*cifar10: .*check the connection") as caught:
-        load_data("cifar10", None, SplitSizes(), seed=0, progress=False)
+        load_splits("cifar10", None, SplitSizes(), seed=0, progress=False)
     assert "\n" not in str(caught.value)
 
 

@@ -2,13 +2,13 @@ import numpy as np
 import torch
 from sklearn.datasets import load_digits
 
-from amc.data.load import Splits, load_data
+from amc.data.load import Splits, load_splits
 from amc.data.preprocess import DIGITS, IMAGENET_MEAN, IMAGENET_STD, Preprocess
 from amc.data.splits import SplitSizes
 
 
 def digits(seed: int, preprocess: Preprocess | None = None) -> Splits:
-    return load_data("digits", preprocess, SplitSizes(), seed, progress=False)
+    return load_splits("digits", preprocess, SplitSizes(), seed, progress=False)
 
 
 def rows(splits: Splits) -> list[set[tuple[float, ...]]]:

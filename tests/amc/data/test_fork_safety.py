@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from amc.data import streamed
 from amc.data.fork_safety import ForkSafe
 from amc.data.images import Images
-from amc.data.load import Splits, load_data
+from amc.data.load import Splits, load_splits
 from amc.data.splits import SplitSizes
 from amc.data.user_loader import LoaderImages
 from amc.scoring.engines.shared_pickle import SharedPickle
@@ -126,7 +126,7 @@ def numbers(images: Images) -> list[int]:
 
 
 def load(file: Path, function: str) -> Splits:
-    return load_data(f"{file}:{function}", None, SplitSizes(calibration=5), memory_limit_bytes=0)
+    return load_splits(f"{file}:{function}", None, SplitSizes(calibration=5), memory_limit_bytes=0)
 
 
 @pytest.mark.parametrize("function", ["lazy", "opened", "loaders", "kept_in_a_global", "loaders_of_a_global"])

@@ -10,7 +10,7 @@ from PIL import Image
 
 from amc.data import broken_files
 from amc.data.image_folder import image_folder
-from amc.data.load import load_data
+from amc.data.load import load_splits
 from amc.data.preprocess import Preprocess
 from amc.data.splits import SplitSizes
 from amc.utils.errors import UserError
@@ -90,7 +90,7 @@ def test_a_folder_of_another_name_is_taken_as_val_and_said_so(root: Path, name: 
     expected = shades(root, "val")
     (root / "val").rename(root / name)
     assert shades(root, "val") == expected
-    assert load_data(f"imagefolder:{root}", GREY).notes == (f"note: {root / name} is taken as val",)
+    assert load_splits(f"imagefolder:{root}", GREY).notes == (f"note: {root / name} is taken as val",)
     shutil.copytree(root / name, root / "val")
     with pytest.raises(UserError, match=f"expected one folder of val images in .*, got val and {name}; rename one"):
         image_folder(root, GREY)
@@ -110,33 +110,33 @@ def test_numbers_are_ordered_as_asked(root: Path) -> None:
     for split in ("train", "val", "test"):
         for name, number in (("ant", "10"), ("cat", "9")):
             (root / split / name).rename(root / split / number)
-    splits = load_data(f"imagefolder:{root}", GREY)
+    splits = load_splits(f"imagefolder:{root}", GREY)
     assert splits.class_names == ("10", "9")
     (note,) = splits.notes
-    assert re.fullmatch(r"warning: .* in the order of text: 10, 9; .*, give --class-order number", note)
-    splits = load_data(f"imagefolder:{root}", GREY, class_order="number")
+    assert re.fullmatch(r"warning: .* in the order of text: 10, 9; .*, give class_order='number'", note)
+    splits = load_splits(f"imagefolder:{root}", GREY, class_order="number")
     assert splits.class_names == ("9", "10")
     assert splits.notes == ()
     ((inputs, targets),) = splits.test.batches(8)
     torch.testing.assert_close(inputs[:, 0, 0, 0], torch.tensor([100.0, 110.0]).div(255))
     assert targets.tolist() == [0, 1]
-    with pytest.raises(UserError, match="--class-order number is for image folders, got data 'digits'"):
-        load_data("digits", class_order="number")
+    with pytest.raises(UserError, match="class_order='number' is for image folders, got data 'digits'"):
+        load_splits("digits", class_order="number")
     with pytest.raises(UserError, match="unknown class order 'size'; there are name, number"):
-        load_data("digits", class_order="size")
+        load_splits("digits", class_order="size")
 
 
 def test_the_users_home_is_known(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(root.parent))
-    assert len(load_data("imagefolder:~/pictures/", GREY).test) == 2
+    assert len(load_splits("imagefolder:~/pictures/", GREY).test) == 2
     with pytest.raises(UserError, match="expected a folder behind imagefolder:, got none"):
-        load_data("imagefolder:", GREY)
+        load_splits("imagefolder:", GREY)
     with pytest.raises(UserError, match="the folder '~nobody-here/x' can't be found"):
-        load_data("imagefolder:~nobody-here/x", GREY)
+        load_splits("imagefolder:~nobody-here/x", GREY)
 
 
 def test_images_reach_their_splits(root: Path) -> None:
-    splits = load_data(f"imagefolder:{root}", GREY, SplitSizes(), seed=0, progress=False)
+    splits = load_splits(f"imagefolder:{root}", GREY, SplitSizes(), seed=0, progress=False)
     sizes = [len(images) for images in (splits.train, splits.calibration, splits.reward, splits.test)]
     assert sizes == [6, 6, 4, 2]
     ((inputs, targets),) = splits.test.batches(8)
@@ -150,7 +150,7 @@ def test_a_damaged_image_is_found_at_once_in_any_split(root: Path, split: str) -
     (root / split / "cat" / "0.png").write_bytes(b"no image")
     (root / "test" / "cat" / "1.png").symlink_to(root / "gone.png")
     with pytest.raises(UserError) as caught:
-        load_data(f"imagefolder:{root}", GREY)
+        load_splits(f"imagefolder:{root}", GREY)
     assert "\n" not in str(caught.value)
     assert re.fullmatch(
         r".*/pictures/\w+/\w+/\d.png can't be read as an image: .*; repair or remove the file; 2 more can't be .*",
@@ -166,7 +166,7 @@ def test_of_very_many_training_images_only_those_for_calibration_are_opened(
     for many, expected in ((6, {"train": 6, "val": 4, "test": 1}), (5, {"train": 2, "val": 4, "test": 1})):
         monkeypatch.setattr(broken_files, "MANY", many)
         opened.clear()
-        load_data(f"imagefolder:{root}", GREY, SplitSizes(calibration=2, test=1))
+        load_splits(f"imagefolder:{root}", GREY, SplitSizes(calibration=2, test=1))
         assert Counter(path.parts[-3] for path in opened) == expected
 
 

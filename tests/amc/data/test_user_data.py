@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from amc.data.load import load_data
+from amc.data.load import load_splits
 from amc.data.splits import SplitSizes
 from amc.data.user_loader import LoaderImages
 from amc.utils.errors import UserError
@@ -42,7 +42,7 @@ def write(tmp_path: Path, returned: str) -> str:
 
 def test_datasets_are_split_with_their_classes_in_equal_shares(tmp_path: Path) -> None:
     spec = write(tmp_path, "{'train': Pairs(12), 'val': Pairs(8)}")
-    splits = load_data(spec, None, SplitSizes(calibration=4), seed=0, progress=False)
+    splits = load_splits(spec, None, SplitSizes(calibration=4), seed=0, progress=False)
     assert splits.class_names == ("ant", "cat")
     for images in (splits.calibration, splits.reward, splits.test):
         ((inputs, targets),) = images.batches(99)
@@ -53,7 +53,7 @@ def test_datasets_are_split_with_their_classes_in_equal_shares(tmp_path: Path) -
 
 def test_a_dataset_without_targets_is_split_at_random(tmp_path: Path) -> None:
     spec = write(tmp_path, "{'train': tensors(12), 'test': tensors(8)}")
-    splits = load_data(spec, None, SplitSizes(reward=3), seed=0, progress=False)
+    splits = load_splits(spec, None, SplitSizes(reward=3), seed=0, progress=False)
     assert splits.class_names is None
     assert splits.reward_from_train
     train, reward = (
@@ -68,7 +68,7 @@ def test_loaders_are_streamed_as_they_are(tmp_path: Path) -> None:
         "DataLoader(tensors({}), batch_size=5, collate_fn=lambda items: (torch.stack([i for i, _ in items]), 'any'))"
     )
     parts = ", ".join(f"'{name}': {loader.format(count)}" for name, count in (("train", 20), ("val", 7), ("test", 6)))
-    splits = load_data(
+    splits = load_splits(
         write(tmp_path, f"{{{parts}}}"), None, SplitSizes(calibration=10, test=3), seed=0, progress=False
     )
     assert isinstance(splits.reward, LoaderImages)
@@ -81,7 +81,7 @@ def test_loaders_are_streamed_as_they_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("returned", "message"),
     [
-        ("3", "to return a mapping with train, and val, test or both, got int"),
+        ("3", "expected a mapping with train, and val, test or both from .*:build, got int"),
         ("{'val': Pairs(2), 'test': Pairs(2)}", r"got the keys \['test', 'val'\]"),
         ("{'train': Pairs(2)}", r"got the keys \['train'\]"),
         ("{'train': Pairs(2), 'valid': Pairs(2)}", r"got the keys \['train', 'valid'\]"),
@@ -102,5 +102,5 @@ def test_loaders_are_streamed_as_they_are(tmp_path: Path) -> None:
 )
 def test_mistakes_are_one_line(tmp_path: Path, returned: str, message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
-        load_data(write(tmp_path, returned), None, SplitSizes(), seed=0, progress=False)
+        load_splits(write(tmp_path, returned), None, SplitSizes(), seed=0, progress=False)
     assert "\n" not in str(caught.value)

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import nn
 from torchvision import models
 
-from amc.data.load import load_data
+from amc.data.load import load_splits
 from amc.data.preprocess import IMAGENET
 from amc.data.splits import SplitSizes
 from amc.networks.models import MODELS
@@ -20,7 +20,7 @@ from amc.utils.errors import UserError
 
 def test_the_packaged_network_knows_digits_that_it_has_not_seen() -> None:
     network = load_network("digits_resnet")
-    splits = load_data("digits", network.preprocess, SplitSizes(), seed=0, progress=False)
+    splits = load_splits("digits", network.preprocess, SplitSizes(), seed=0, progress=False)
     (inputs, targets), *rest = splits.test.batches(len(splits.test))
     assert not rest
     with torch.inference_mode():

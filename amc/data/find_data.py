@@ -1,0 +1,63 @@
+"""Data before it is divided, found by the words that a user gives for it, or made of the objects that a user holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from amc.data.cifar10 import cifar10
+from amc.data.class_order import CLASS_ORDERS
+from amc.data.digits import digits
+from amc.data.image_folder import image_folder
+from amc.data.preprocess import CIFAR, DIGITS, Preprocess
+from amc.data.unsplit_data import UnsplitData
+from amc.data.user_data import data_of_function, data_of_objects, user_data
+from amc.utils.errors import UserError
+from amc.utils.option_names import option
+from amc.utils.registry import look_up
+from amc.utils.text import did_you_mean
+from amc.utils.user_file import FORM, is_user_function
+
+Given = str | Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+"""Data as a user gives it: text, a mapping of datasets or `DataLoader`s, or a function that returns one."""
+DATA: dict[str, Callable[[Preprocess | None], UnsplitData]] = {"digits": digits, "cifar10": cifar10}
+"""Functions that return data, by the name that a user gives."""
+OWN_PREPROCESS = {"digits": DIGITS, "cifar10": CIFAR}
+"""How images of the data of those names become inputs where nothing else is asked for."""
+IMAGE_FOLDER = "imagefolder:"
+
+
+def find_data(given: Given, preprocess: Preprocess | None, class_order: str) -> UnsplitData:
+    """Find the data that a user gives, as `amc.data.load.load_data` takes it.
+
+    Raises:
+        UserError: The data is unknown or can't be found, or is no image folder and has another order than by name.
+    """
+    look_up("class order", class_order, CLASS_ORDERS)
+    if isinstance(given, str) and given.startswith(IMAGE_FOLDER):
+        return image_folder(_folder(given.removeprefix(IMAGE_FOLDER)), preprocess, class_order)
+    if class_order != "name":
+        called = f"data {given!r}" if isinstance(given, str) else "objects"
+        raise UserError(
+            f"{option('class_order', class_order)} is for image folders, got {called};"
+            f" give {option('class_order', 'name')}"
+        )
+    if not isinstance(given, str):
+        return data_of_function(given) if callable(given) else data_of_objects(given, "the data given")
+    if is_user_function(given):
+        return user_data(given)
+    if given in DATA:
+        return DATA[given](preprocess)
+    meant = f"did you mean {IMAGE_FOLDER}{given}?" if given and Path(given).is_dir() else did_you_mean(given, DATA)
+    raise UserError(f"expected {', '.join(DATA)}, {IMAGE_FOLDER}PATH or {FORM} as data, got {given!r}; {meant}")
+
+
+def _folder(path: str) -> Path:
+    """Return the folder at `path`, where `~` is the user's home."""
+    if not path:
+        raise UserError(f"expected a folder behind {IMAGE_FOLDER}, got none; {IMAGE_FOLDER}. is the one you are in")
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:  # ~somebody
+        raise UserError(f"the folder {path!r} can't be found: {error}") from error
