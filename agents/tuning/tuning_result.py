@@ -90,7 +90,10 @@ class TuningResult(Tabular):
         """Return the result in a line."""
         metric, test = self.comparison.metric, self.comparison.test
         scores = ", ".join(f"{name} {score(metric, value)}" for name, value in test.items())
-        return f"<TuningResult of {len(self.epochs)} epochs: {metric_name(metric)} on test images: {scores}>"
+        return (
+            f"<TuningResult of {self.policy.model}: {metric_name(metric)} on test images: {scores};"
+            f" {len(self.epochs)} epochs in {self.seconds:.1f} s{', interrupted' * self.interrupted}>"
+        )
 
     def plot(self) -> Figure:
         """Draw loss and score of every epoch, with the scores of the pruned and the original network as lines."""
