@@ -7,13 +7,15 @@ from html.parser import HTMLParser
 
 
 class HtmlPage(HTMLParser):
-    """The rows of tables, the headings and the labels of charts of a page, whose elements must be closed in place."""
+    """The rows of tables, headings, lead and labels of charts of a page, whose elements must be closed in place."""
 
     def __init__(self, content: str) -> None:
         super().__init__()
         self.rows: dict[str, list[str]] = {}
         self.headings: list[str] = []
         self.labels: list[str] = []
+        self.lead = ""
+        self._in_lead = False
         self._open: list[str] = []
         self._texts: list[str] = []
         self.feed(content)
@@ -23,6 +25,7 @@ class HtmlPage(HTMLParser):
         given = dict(attrs)
         if tag == "svg":
             self.labels.append(given["aria-label"] or "")
+        self._in_lead = given.get("class") == "lead"
         if tag in ("tr", "h1", "h2"):
             self._texts = []
         if tag in ("th", "td"):
@@ -35,13 +38,16 @@ class HtmlPage(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self._open.pop() == tag
+        self._in_lead = False
         if tag == "tr":
             self.rows.setdefault(self._texts[0], self._texts[1:])
         elif tag in ("h1", "h2"):
             self.headings.append("".join(self._texts))
 
     def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] in ("h1", "h2"):
+        if self._in_lead:
+            self.lead += data
+        elif self._open and self._open[-1] in ("h1", "h2"):
             self._texts.append(data)
         elif self._open and self._open[-1] in ("th", "td", "code") and self._texts:
             self._texts[-1] += data

@@ -57,6 +57,7 @@ def render_page(record: RunRecord) -> str:
     return render(
         "report.html",
         headline=sentences.headline(record, result),
+        comparison=sentences.comparison_with_uniform(record),
         state=sentences.state(record),
         resume_command=sentences.how_to_resume(record),
         reached=reached,
@@ -72,6 +73,9 @@ def _found(record: RunRecord, result: RunResult) -> dict[str, Any]:
         "metric": metric_name(record.metric),
         "name": FOUND,
         "scores": page_tables.scores(record, result),
+        "ranking": sentences.how_finalists_were_ranked(record),
+        "finalists": page_tables.finalists(record),
+        "kept_episode": str(record.kept_episode),
         "search_charts": list(_search_charts(record)),
         "width_chart": _width_chart(record, result),
         "channels": page_tables.channels(record, result),
@@ -81,12 +85,13 @@ def _found(record: RunRecord, result: RunResult) -> dict[str, Any]:
 def _search_charts(record: RunRecord) -> Iterator[str]:
     episodes, units = record.episodes, np.array([group.units for group in record.groups])
     original = None if record.summary is None else record.summary.original_accuracy
-    curve = charts.learning_curve(episodes, record.uniform)
+    kept = record.kept_episode
+    curve = charts.learning_curve(episodes, record.uniform, kept)
     yield inline_svg(curve, "reward", "Reward of every episode and of the best so far.")
     for kind, whole in record.whole.items():
-        scatter = charts.accuracy_against_cost(episodes, kind, whole, record.metric, record.uniform, original)
+        scatter = charts.accuracy_against_cost(episodes, kind, whole, record.metric, record.uniform, original, kept)
         yield inline_svg(scatter, kind, f"Every scored policy by the {COST_NAMES[kind]} that are left and its score.")
-    heat_map = charts.sparsities(episodes, record.group_names, units)
+    heat_map = charts.sparsities(episodes, record.group_names, units, kept)
     yield inline_svg(heat_map, "sparsity", "Sparsity of every group in every episode.")
 
 

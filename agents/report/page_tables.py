@@ -9,9 +9,10 @@ from typing import NamedTuple
 from agents.episode import best_of
 from agents.report.command_lines import check_command
 from agents.report.run_record import RunRecord
-from agents.report.run_result import ORIGINAL, RunResult
+from agents.report.run_result import FOUND, ORIGINAL, UNIFORM, RunResult
+from agents.report.verdict import opposite, with_interval
 from amc.cost.costs import format_cost
-from amc.scoring.number_format import COST_NAMES, duration, metric_name, percent, score, score_difference
+from amc.scoring.number_format import COST_NAMES, duration, metric_name, percent, score
 
 
 class Table(NamedTuple):
@@ -53,18 +54,48 @@ def scores(record: RunRecord, result: RunResult) -> Table:
     """The scores of the networks, and how far they are from the original once that is known."""
     if record.summary is None:
         rows = [(name, score(record.metric, value)) for name, (value,) in result.scores.items()]
-        return Table(("network", "images of the search"), rows)
-    whole = result.scores[ORIGINAL][1]
+        return Table(("network", "reward images of the search"), rows)
+    summary = record.summary
+    intervals = {
+        (FOUND, ORIGINAL): summary.drop and opposite(summary.drop),
+        (FOUND, UNIFORM): summary.difference_to_uniform,
+    }
+
+    def against(name: str, other: str) -> str:
+        if name in (other, ORIGINAL):
+            return ""
+        value = result.scores[name][1] - result.scores[other][1]
+        return with_interval(record.metric, value, intervals.get((name, other)))
+
     return Table(
-        ("network", "reward split", "test split", "test split, against the original"),
+        ("network", "reward images", "test images", "against the original", "against uniform"),
         [
             (
                 name,
                 score(record.metric, on_reward),
                 score(record.metric, on_test),
-                "" if name == ORIGINAL else score_difference(record.metric, on_test - whole),
+                against(name, ORIGINAL),
+                against(name, UNIFORM),
             )
             for name, (on_reward, on_test) in result.scores.items()
+        ],
+    )
+
+
+def finalists(record: RunRecord) -> Table | None:
+    """The scores of the policies that were made again, and which one is kept; None for one alone, or where unknown."""
+    if record.summary is None or len(record.summary.finalists) < 2:
+        return None
+    return Table(
+        ("episode", "score in the search", "made again", ""),
+        [
+            (
+                str(each.episode),
+                score(record.metric, each.search_accuracy),
+                score(record.metric, each.reward_accuracy),
+                "kept" if each.is_kept else "",
+            )
+            for each in record.summary.finalists
         ],
     )
 

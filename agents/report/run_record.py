@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agents.checkpoint import latest_checkpoint
 from agents.episode import Episode
+from agents.report.episode_selection import episode_of_policy
 from agents.report.run_summary import RunSummary
 from amc.artifacts.checked_json import Count, checked, read_object
 from amc.artifacts.policy import POLICY_FILE, Policy, read_policy
@@ -69,6 +70,27 @@ class RunRecord(SearchDescription):
     episodes: tuple[Episode, ...]
     policy: Policy | None
     summary: RunSummary | None
+
+    @property
+    def kept_counts(self) -> tuple[int, ...]:
+        """The units of each group that the policy keeps; empty before there is one."""
+        return tuple(len(group.kept) for group in self.policy.groups) if self.policy else ()
+
+    @property
+    def kept_episode(self) -> int | None:
+        """The index of the episode whose policy is kept; None where that is not known.
+
+        The summaries of earlier versions do not name it: it is the first one with that policy then.
+        """
+        if self.summary is not None and self.summary.finalists:
+            return self.summary.kept_episode
+        found = episode_of_policy(self.episodes, self.kept_counts)
+        return found.index if found else None
+
+    @property
+    def keeps_uniform(self) -> bool:
+        """Whether the policy that is kept is the uniform one."""
+        return bool(self.uniform) and self.kept_counts == self.uniform
 
     @property
     def group_names(self) -> list[str]:

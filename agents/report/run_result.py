@@ -14,14 +14,14 @@ from agents.report.run_record import RunRecord
 from amc.cost.costs import COSTS
 from amc.scoring.number_format import COST_NAMES
 
-ORIGINAL, UNIFORM, FOUND = "original", "uniform policy", "found policy"
+ORIGINAL, UNIFORM, FOUND = "original", "uniform", "found"
 NETWORKS = {
     ORIGINAL: ("original_accuracy", "test_accuracy_original"),
     UNIFORM: ("uniform_accuracy", "test_accuracy_uniform"),
     "agent before learning": ("zero_shot_accuracy", "test_accuracy_zero_shot"),
     FOUND: ("policy_accuracy", "test_accuracy_policy"),
 }
-"""The entries of the summary with the scores on the reward and on the test split, by the name of the network."""
+"""The entries of the summary with the scores on the reward and on the test images, by the name of the network."""
 BUDGET = re.compile(rf"({'|'.join(COST_NAMES)})=([0-9]+\.?[0-9]*|\.[0-9]+)(?:[KMGkmg]?[Bb]?|ms)")
 
 
@@ -31,7 +31,7 @@ class RunResult:
 
     Attributes:
         costs: Costs of the found network by kind.
-        scores: Scores by name of the network: on the reward and on the test split once the run has ended, until then
+        scores: Scores by name of the network: on the reward and on the test images once the run has ended, until then
             on the images that the search scores with.
         channels: Channels of each group that are kept.
         uniform: Channels of each group in the uniform policy; empty without a budget.
@@ -63,6 +63,8 @@ def run_result(record: RunRecord) -> RunResult | None:
     if not set(record.whole) <= set(summary.costs):
         raise ValueError(f"summary.json has no {' or '.join(set(record.whole) - set(summary.costs))} after pruning")
     scores = {name: tuple(getattr(summary, each) for each in entries) for name, entries in NETWORKS.items()}
+    if summary.kept_episode is not None and summary.kept_episode >= len(record.episodes):
+        raise ValueError(f"summary.json keeps episode {summary.kept_episode}, which the checkpoint lacks")
     return RunResult(
         costs={kind: summary.costs[kind] for kind in record.whole},
         scores={name: pair for name, pair in scores.items() if None not in pair},

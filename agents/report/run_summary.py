@@ -7,15 +7,37 @@ from dataclasses import dataclass
 
 from amc.artifacts.checked_json import Count
 from amc.cost.costs import LATENCY
+from amc.scoring.paired_test import Drop
 
 
 @dataclass(frozen=True)
 class RunSources:
-    """The arguments of a run that may name a user's own file."""
+    """The arguments of a run that may name a user's own file, and its recoveries; earlier versions lack the latter."""
 
     model: str
     data: str
     metric: str
+    recovery: str | None = None
+    search_recovery: str | None = None
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A difference of two accuracies on the same images, in [-1, 1], and the ends of its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class FinalistScores:
+    """The scores of a finalist, as `agents.final_result.Finalist` describes them."""
+
+    episode: Count
+    search_accuracy: float
+    reward_accuracy: float
+    is_kept: bool
 
 
 @dataclass(frozen=True)
@@ -23,14 +45,18 @@ class RunSummary:
     """The numbers of a search that has ended, as far as its report shows them; accuracies are in [0, 1].
 
     Attributes:
-        original_accuracy, uniform_accuracy, zero_shot_accuracy, policy_accuracy: Scores on the reward split.
+        original_accuracy, uniform_accuracy, zero_shot_accuracy, policy_accuracy: Scores on the reward images.
         test_accuracy_original, test_accuracy_uniform, test_accuracy_zero_shot, test_accuracy_policy: Scores on the
-            test split.
+            test images.
         macs_after, params_after, memory_after, latency_after_ms: Costs of the network that was found.
         episodes: How many policies were scored.
         wall_seconds: How long the run took in all.
         arguments: What the run was begun with.
         interrupted: Whether Ctrl-C ended the search.
+        test_drop: What the found network loses against the original on the test images; None for metrics other than
+            top1 and top5, and for runs of earlier versions.
+        test_difference_to_uniform: What it gains over the uniform one, likewise.
+        finalists: The policies that were made again as they would be kept; none in runs of earlier versions.
     """
 
     original_accuracy: float
@@ -49,6 +75,24 @@ class RunSummary:
     zero_shot_accuracy: float | None = None
     test_accuracy_zero_shot: float | None = None
     latency_after_ms: float | None = None
+    test_drop: Interval | None = None
+    test_difference_to_uniform: Interval | None = None
+    finalists: tuple[FinalistScores, ...] = ()
+
+    @property
+    def drop(self) -> Drop | None:
+        """The fall from the original to the found network on the test images, where its interval is known."""
+        return Drop(**vars(self.test_drop)) if self.test_drop else None
+
+    @property
+    def difference_to_uniform(self) -> Drop | None:
+        """The gain of the found network over the uniform one on the test images, where its interval is known."""
+        return Drop(**vars(self.test_difference_to_uniform)) if self.test_difference_to_uniform else None
+
+    @property
+    def kept_episode(self) -> int | None:
+        """The index of the episode whose policy is kept; None where that is not known."""
+        return next((each.episode for each in self.finalists if each.is_kept), None)
 
     @property
     def costs(self) -> Mapping[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agents.report.command_lines import given_options, resume_command
 from agents.report.run_record import RunRecord
 from agents.report.run_result import FOUND, ORIGINAL, UNIFORM, RunResult
+from agents.report.verdict import against_uniform, verdict
 from amc.scoring.number_format import COST_NAMES, is_share, metric_name, score
 
 
@@ -21,7 +22,37 @@ def headline(record: RunRecord, result: RunResult | None) -> str:
     found = f"{record.model} at {left}: " + (f"{value} {name}" if is_share(record.metric) else f"{name} {value}")
     if record.summary is None:
         return f"{found} so far"
-    return f"{found} on test images; uniform {scores[UNIFORM]}, original {scores[ORIGINAL]}"
+    uniform, original = scores[UNIFORM], scores[ORIGINAL]
+    difference = record.summary.difference_to_uniform
+    if difference is None or record.keeps_uniform:
+        return f"{found} on test images; uniform {uniform}, original {original}"
+    return f"{found} on test images, {verdict(difference).value} uniform ({uniform}); original {original}"
+
+
+def comparison_with_uniform(record: RunRecord) -> str | None:
+    """What the test images say of the found policy against the uniform one; None before they were read."""
+    if record.summary is None:
+        return None
+    gain = record.summary.test_accuracy_policy - record.summary.test_accuracy_uniform
+    return against_uniform(record.metric, gain, record.summary.difference_to_uniform, is_uniform=record.keeps_uniform)
+
+
+def how_finalists_were_ranked(record: RunRecord) -> str | None:
+    """How the policy that is kept was chosen among the best; None where that is not known."""
+    summary = record.summary
+    if summary is None or not summary.finalists:
+        return None
+    kept = "" if summary.kept_episode is None else f" That of episode {summary.kept_episode} is kept."
+    if len(summary.finalists) == 1:
+        return f"The search scored networks just as they are kept, so that its best policy needed no second look.{kept}"
+    quick, whole = summary.arguments.search_recovery, summary.arguments.recovery
+    recovery = "the recovery of what is kept" if whole is None else f'the recovery "{whole}"'
+    before = "" if quick in (None, whole) else f' (the search used "{quick}")'
+    scaled = "" if summary.latency_after_ms is None else " scaled down where it took longer than predicted,"
+    return (
+        f"The best policies of the search, its finalists, were made again with {recovery}{before},{scaled} scored on"
+        f" all reward images, and ranked again by their reward.{kept}"
+    )
 
 
 def state(record: RunRecord) -> str:

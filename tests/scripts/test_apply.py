@@ -61,7 +61,7 @@ def test_an_agent_decides_for_another_network_within_any_budget(
     monkeypatch.chdir(tmp_path)
     words = ("--model", "own.py:build", "--data", "own.py:data", "--round-to", "1", "--budget", budget)
     done = succeed(apply, "--agent", finished / "agent.zip", *words, "--run-dir", "run")
-    assert "found policy" in done.out
+    assert "│ found " in done.out
     found = summary(Path("run"))
     assert found["episodes"] == 1
     names = {path.name for path in Path("run").iterdir()}

@@ -165,7 +165,7 @@ def test_hyperparameters_with_what_they_led_to(events: EventAccumulator, finishe
     found = summary(finished)
     expected = {
         "test accuracy": found["test_accuracy_policy"],
-        "reward-split accuracy, uniform": found["uniform_accuracy"],
+        "reward-image accuracy, uniform": found["uniform_accuracy"],
         "share of MACs left": found["macs_after"] / found["macs_before"],
     }
     for name, value in expected.items():

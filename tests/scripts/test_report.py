@@ -18,7 +18,9 @@ from tests.command import call, fail, succeed, summary
 from tests.html_page import HtmlPage, expect_self_contained
 
 FEW = ("--calibration-images", "40", "--reward-split", "40", "--test-images", "40", "--quiet")
-HEADINGS = ["Asked and reached", "Accuracy", "The search", "Widths", "Commands", "Circumstances"]
+HEADINGS = ["Asked and reached", "Accuracy", "The search", "Finalists", "Widths", "Commands", "Circumstances"]
+UNKNOWN = [heading for heading in HEADINGS if heading != "Finalists"]
+"""The headings before the end of a search."""
 
 
 def interrupted_run(folder: Path, error: BaseException, at: int, *words: str) -> int:
@@ -35,6 +37,10 @@ def interrupted_run(folder: Path, error: BaseException, at: int, *words: str) ->
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PruningProblem, "outcome", failing)
         return call(train, "--episodes", "20", "--run-dir", folder, *words, *FEW).status
+
+
+NEW = ("finalists", "test_drop", "test_difference_to_uniform")
+"""The entries of a summary that earlier versions did not write."""
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +61,14 @@ def test_a_run_leaves_its_report(finished: Path) -> None:
     found, seen = summary(finished), HtmlPage(content)
     left = 100 * found["macs_after"] / found["macs_before"]
     shown = {name: f"{100 * found[f'test_accuracy_{name}']:.1f} %" for name in ("policy", "uniform", "original")}
+    gain = found["test_difference_to_uniform"]
+    relation = "better than" if gain["low"] > 0 else "worse than" if gain["high"] < 0 else "not told apart from"
     headline = (
-        f"digits_resnet at {left:.1f} % of its MACs: {shown['policy']} accuracy on test images;"
-        f" uniform {shown['uniform']}, original {shown['original']}"
+        f"digits_resnet at {left:.1f} % of its MACs: {shown['policy']} accuracy on test images,"
+        f" {relation} uniform ({shown['uniform']}); original {shown['original']}"
     )
     assert seen.headings == [headline, *HEADINGS]
+    assert f"{relation} uniform" in seen.lead
     assert "This run has ended: 8 of 8 episodes were scored." in content
     assert "Go on with" not in content
     assert len(seen.labels) == 6
@@ -70,7 +79,7 @@ def test_the_tables_say_what_the_files_say(finished: Path) -> None:
     rows, found = HtmlPage((finished / "report.html").read_text(encoding="utf-8")).rows, summary(finished)
     assert rows["MACs"][:2] == [f"{found['macs_before']:,}", f"{found['macs_after']:,}"]
     assert rows["MACs left, at most"][0] == "25.00 %"
-    for row, name in (("original", "original"), ("uniform policy", "uniform"), ("found policy", "policy")):
+    for row, name in (("original", "original"), ("uniform", "uniform"), ("found", "policy")):
         scores = (found[f"{name}_accuracy"], found[f"test_accuracy_{name}"])
         assert rows[row][:2] == [f"{100 * score:.2f} %" for score in scores]
     groups = json.loads((finished / "policy.json").read_text())["groups"]
@@ -81,6 +90,31 @@ def test_the_tables_say_what_the_files_say(finished: Path) -> None:
     assert rows["seed"] == ["0"]
     assert "torch" in rows
     assert "time in all" in rows
+
+
+def test_the_page_tells_who_the_finalists_were_and_marks_the_one_that_is_kept(finished: Path) -> None:
+    content, found = (finished / "report.html").read_text(encoding="utf-8"), summary(finished)
+    rows = HtmlPage(content).rows
+    assert len(found["finalists"]) > 1
+    for each in found["finalists"]:
+        scores = [f"{100 * each[name]:.2f} %" for name in ("search_accuracy", "reward_accuracy")]
+        assert rows[str(each["episode"])] == [*scores, "kept" if each["is_kept"] else ""]
+    (kept,) = (each for each in found["finalists"] if each["is_kept"])
+    assert kept["reward_accuracy"] == found["policy_accuracy"]
+    assert "made again with the recovery &#34;asymmetric&#34;" in content
+    assert f"That of episode {kept['episode']} is kept." in content
+
+
+def test_the_folder_of_an_earlier_version_makes_a_page_without_finalists(finished: Path, tmp_path: Path) -> None:
+    copy_checkpoints(finished, tmp_path)
+    (tmp_path / "policy.json").write_bytes((finished / "policy.json").read_bytes())
+    known = {name: value for name, value in summary(finished).items() if name not in NEW}
+    (tmp_path / "summary.json").write_text(json.dumps(known))
+    seen = HtmlPage(write_report(tmp_path).read_text(encoding="utf-8"))
+    assert seen.headings[1:] == UNKNOWN
+    assert "; uniform " in seen.headings[0]
+    assert "no interval is known" in seen.lead
+    assert read_record(tmp_path).kept_episode is not None
 
 
 def test_the_commands_are_those_that_were_given(finished: Path) -> None:
@@ -104,11 +138,11 @@ def test_a_killed_run_shows_the_best_so_far_and_how_to_go_on(killed: Path) -> No
     best = max(read_record(killed).episodes, key=lambda each: each.reward)
     seen = HtmlPage(content)
     assert seen.headings[0].endswith(f"{100 * best.outcome.accuracy:.1f} % accuracy so far")
-    assert seen.headings[1:] == HEADINGS
+    assert seen.headings[1:] == UNKNOWN
     assert "This run has not ended: at its last checkpoint, 5 of 20 episodes were scored." in content
     command = shlex.join(["python", "-m", "scripts.train", "--resume", str(killed)])
     assert f"Go on with: <code>{command}</code>" in unescape(content)
-    assert seen.rows["found policy"] == [f"{100 * best.outcome.accuracy:.2f} %"]
+    assert seen.rows["found"] == [f"{100 * best.outcome.accuracy:.2f} %"]
     assert "check the result" not in seen.rows
 
 
@@ -130,7 +164,7 @@ def test_a_run_that_was_killed_before_its_first_episode(tmp_path: Path, monkeypa
     assert seen.headings == [
         "digits_resnet: no policy within the budget has been scored yet",
         *HEADINGS[:1],
-        *HEADINGS[4:],
+        *HEADINGS[5:],
     ]
     assert seen.rows["MACs left, at most"] == ["25.00 %", ""]
 

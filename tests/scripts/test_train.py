@@ -185,7 +185,7 @@ def test_a_metric_of_the_users_own(tmp_path: Path, own_file: Path) -> None:
     assert found["policy_accuracy"] < 0
     assert f"{found['test_accuracy_policy']:.4f}" in done.out
     assert "metric" in done.out
-    assert "found policy" in done.out
+    assert "│ found " in done.out
 
 
 def test_top5_is_no_less_than_top1(tmp_path: Path) -> None:

@@ -9,17 +9,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from agents.episode import Episode, best_of, best_so_far
+from agents.episode import Episode, best_so_far
 from agents.report.charts.style import (
     BLUE,
+    DIAMOND,
     GREEN,
     INK,
     ORANGE,
+    SQUARE,
+    STAR,
     add_colour_bar,
     add_legend,
+    add_mark,
     new_figure,
 )
-from agents.report.episode_selection import episode_of_policy, pareto_frontier
+from agents.report.episode_selection import episode_of_policy, marked_episode, pareto_frontier
 from amc.scoring.number_format import COST_NAMES, is_share
 
 EPISODE_COLOURS = "viridis"
@@ -29,12 +33,15 @@ MANY = 1000
 """Episodes past which points are drawn as an image, which stays small."""
 
 
-def learning_curve(episodes: Sequence[Episode], uniform: Sequence[int] = ()) -> Figure:
+def learning_curve(episodes: Sequence[Episode], uniform: Sequence[int] = (), kept: int | None = None) -> Figure:
     """Draw the reward of every episode, of the best so far, and of the uniform policy where it was scored.
+
+    The episode whose policy is kept is marked: it may be another one than the best, since finalists are ranked again.
 
     Args:
         episodes: One or more, in order.
         uniform: Units per group of the uniform policy; empty for none.
+        kept: The index of the episode whose policy is kept; None while that is not known.
     """
     figure, axes = new_figure(3.4, "Reward while searching")
     indices = [episode.index for episode in episodes]
@@ -46,6 +53,8 @@ def learning_curve(episodes: Sequence[Episode], uniform: Sequence[int] = ()) -> 
     axes.step(indices, best, where="post", color=BLUE, linewidth=2.2, label="best so far")
     if found := episode_of_policy(episodes, uniform):
         axes.axhline(found.reward, color=ORANGE, linestyle="--", linewidth=1.5, label="uniform policy")
+    if kept is not None and (marked := marked_episode(episodes, kept)):
+        add_mark(axes, marked.episode.index, marked.episode.reward, STAR, marked.label)
     _leave_out_the_lowest(axes, rewards)
     axes.set_xlabel("episode")
     axes.set_ylabel("reward")
@@ -61,8 +70,9 @@ def accuracy_against_cost(
     metric: str,
     uniform: Sequence[int] = (),
     original: float | None = None,
+    kept: int | None = None,
 ) -> Figure:
-    """Draw every scored policy by its cost, the frontier, the best by reward, the uniform one, and the original.
+    """Draw every scored policy by its cost, the frontier, the one that is kept, the uniform one, and the original.
 
     The original network is left out where no policy comes near its cost: it would leave no room for the others.
 
@@ -73,6 +83,7 @@ def accuracy_against_cost(
         metric: How networks were scored.
         uniform: Units per group of the uniform policy; empty for none.
         original: What the whole network scores.
+        kept: The index of the episode whose policy is kept; None while that is not known: the best is marked then.
     """
     figure, axes = new_figure(4.0, f"Accuracy against {COST_NAMES[kind]}")
 
@@ -81,9 +92,6 @@ def accuracy_against_cost(
 
     def height(episode: Episode) -> float:
         return metric_value(episode.outcome.accuracy, metric)
-
-    def mark(x: float, y: float, marker: str, size: float, color: str, label: str) -> None:
-        axes.plot(x, y, marker, color=color, markersize=size, markeredgecolor=INK, zorder=4, label=label)
 
     points = axes.scatter(
         [share(episode) for episode in episodes],
@@ -106,11 +114,11 @@ def accuracy_against_cost(
         label="frontier",
     )
     if found := episode_of_policy(episodes, uniform):
-        mark(share(found), height(found), "D", 9, ORANGE, "uniform policy")
-    if winner := best_of(episodes):
-        mark(share(winner), height(winner), "*", 16, BLUE, "best by reward")
+        add_mark(axes, share(found), height(found), DIAMOND, "uniform policy")
+    if marked := marked_episode(episodes, kept):
+        add_mark(axes, share(marked.episode), height(marked.episode), STAR, marked.label)
     if original is not None and max(map(share, episodes)) > 90:
-        mark(100, metric_value(original, metric), "s", 8, INK, "original")
+        add_mark(axes, 100, metric_value(original, metric), SQUARE, "original")
     _leave_out_the_lowest(axes, [height(episode) for episode in episodes])
     axes.set_xlabel(f"{COST_NAMES[kind]} left (%)")
     axes.set_ylabel(metric_label(metric))

@@ -10,16 +10,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from agents.episode import Episode, best_of
+from agents.episode import Episode
 from agents.report.charts.style import (
     BLUE,
     GRID,
     INK,
     ORANGE,
+    STAR,
     add_colour_bar,
     add_legend,
+    add_mark,
     new_figure,
 )
+from agents.report.episode_selection import marked_episode
 from amc.graph import KeptCounts
 
 SPARSITY_COLOURS = "YlGnBu"
@@ -28,13 +31,14 @@ TALLEST = 14.0  # inches
 LONGEST_NAME = 30
 
 
-def sparsities(episodes: Sequence[Episode], names: Sequence[str], units: KeptCounts) -> Figure:
-    """Draw the sparsity of every group in every episode as a heat map, and mark the best episode.
+def sparsities(episodes: Sequence[Episode], names: Sequence[str], units: KeptCounts, kept: int | None = None) -> Figure:
+    """Draw the sparsity of every group in every episode as a heat map, and mark the episode that is kept.
 
     Args:
         episodes: One or more, in order.
         names: The names of the groups.
         units: Units of each whole group `(groups,)`.
+        kept: The index of the episode whose policy is kept; None while that is not known: the best is marked then.
     """
     figure, axes = new_figure(_height(len(names)), "Sparsity of every group")
     image = axes.imshow(
@@ -46,9 +50,11 @@ def sparsities(episodes: Sequence[Episode], names: Sequence[str], units: KeptCou
         vmax=100,
         extent=(episodes[0].index - 0.5, episodes[-1].index + 0.5, len(names) - 0.5, -0.5),
     )
-    if winner := best_of(episodes):
-        axes.plot(winner.index, -0.5, "v", color=ORANGE, markersize=9, markeredgecolor=INK, clip_on=False, zorder=4)
-        axes.annotate("best", (winner.index, -0.5), (7, 3), textcoords="offset points", fontsize=9, color=INK)
+    if marked := marked_episode(episodes, kept):
+        add_mark(axes, marked.episode.index, -0.5, STAR, marked.label)
+        axes.annotate(
+            marked.label, (marked.episode.index, -0.5), (9, 3), textcoords="offset points", fontsize=9, color=INK
+        )
     axes.grid(visible=False)
     axes.set_xlabel("episode")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -16,6 +17,18 @@ INK, GRID = "#24292f", "#d0d7de"
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"  # Okabe and Ito (2008): told apart by the colour-blind too
 WIDTH = 5.6  # inches
 DPI = 120
+
+
+class Mark(NamedTuple):
+    """The form, the size and the colour of a mark that stands out from the points."""
+
+    marker: str
+    size: float
+    colour: str
+
+
+STAR, DIAMOND, SQUARE = Mark("*", 16, BLUE), Mark("D", 9, ORANGE), Mark("s", 8, INK)
+"""The marks of the kept policy, of the uniform one and of the original."""
 
 
 class Chart(Figure):
@@ -51,6 +64,21 @@ def new_figures(height: float, titles: Sequence[str]) -> tuple[Figure, list[Axes
         axes.grid(color=GRID, linewidth=0.6)
         axes.set_axisbelow(True)
     return figure, found
+
+
+def add_mark(axes: Axes, x: float, y: float, mark: Mark, label: str) -> None:
+    """Draw a mark above all else, also where it lies on the edge, and name it in the legend."""
+    axes.plot(
+        x,
+        y,
+        mark.marker,
+        color=mark.colour,
+        markersize=mark.size,
+        markeredgecolor=INK,
+        zorder=4,
+        clip_on=False,
+        label=label,
+    )
 
 
 def add_colour_bar(figure: Figure, colours: ScalarMappable, label: str) -> Colorbar:

@@ -131,11 +131,13 @@ class Board:
         affordable = self._drawing + self._next_drawing <= DRAWING_SHARE * passed
         return done % self._every == 0 and affordable
 
-    def _pictures(self, episodes: Sequence[Episode], step: int, original: float | None = None) -> None:
+    def _pictures(
+        self, episodes: Sequence[Episode], step: int, original: float | None = None, kept: int | None = None
+    ) -> None:
         for kind, whole in self._original.items():
-            figure = charts.accuracy_against_cost(episodes, kind, whole, self._metric, self._uniform, original)
+            figure = charts.accuracy_against_cost(episodes, kind, whole, self._metric, self._uniform, original, kept)
             self._writer.add_figure(f"scatter of accuracy against {COST_NAMES[kind]}", figure, step)
-        figure = charts.sparsities(episodes, self._names, self._graph.full)
+        figure = charts.sparsities(episodes, self._names, self._graph.full, kept)
         self._writer.add_figure("sparsity of every group", figure, step)
 
     def _ending(
@@ -146,7 +148,8 @@ class Board:
         latencies: Sequence[tuple[float, float]],
     ) -> None:
         step = len(episodes)
-        self._pictures(episodes, step, summary["original_accuracy"])
+        kept = next((each["episode"] for each in summary["finalists"] if each["is_kept"]), None)
+        self._pictures(episodes, step, summary["original_accuracy"], kept)
         width = np.array([group.channels_per_unit for group in self._graph.groups])
         uniform = width * self._uniform if len(self._uniform) else ()
         figure = charts.widths(self._names, width * self._graph.full, width * best, uniform)

@@ -47,10 +47,10 @@ RESULTS = {
     "share of MACs left": "macs",
     "share of parameters left": "params",
     "share of memory left": "memory",
-    "reward-split accuracy": "policy_accuracy",
-    "reward-split accuracy, uniform": "uniform_accuracy",
+    "reward-image accuracy": "policy_accuracy",
+    "reward-image accuracy, uniform": "uniform_accuracy",
     "test accuracy, original": "test_accuracy_original",
-    "reward-split accuracy, original": "original_accuracy",
+    "reward-image accuracy, original": "original_accuracy",
 }
 """Final numbers, the most important first: entries of the summary, or costs, of which the share left counts."""
 

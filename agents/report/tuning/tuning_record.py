@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agents.report.run_summary import RunSources
+from agents.report.run_summary import Interval, RunSources
 from agents.report.tuning.comparison import NETWORKS, PRUNED, TUNED, Comparison
 from amc.artifacts.checked_json import Count, checked, read_object
 from amc.artifacts.policy import POLICY_FILE, CostReached, LatencyReached, read_policy
@@ -75,15 +75,6 @@ class TuningDescription:
 
 
 @dataclass(frozen=True)
-class StoredDrop:
-    """The fall of an accuracy with its interval, as `summary.json` holds it (`amc.scoring.paired_test.Drop`)."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class TuningSummary:
     """The numbers of a fine-tuning that has ended, as far as its report shows them, as `summary.json` names them."""
 
@@ -93,8 +84,8 @@ class TuningSummary:
     test_accuracy_original: float
     test_accuracy_pruned: float
     test_accuracy_tuned: float
-    test_drop_pruned: StoredDrop | None
-    test_drop_tuned: StoredDrop | None
+    test_drop_pruned: Interval | None
+    test_drop_tuned: Interval | None
     wall_seconds: float
     arguments: RunSources
     interrupted: bool = False
@@ -131,8 +122,8 @@ class TuningRecord(TuningDescription):
         )
 
 
-def _drop(stored: StoredDrop | None) -> Drop | None:
-    return stored and Drop(stored.value, stored.low, stored.high)
+def _drop(stored: Interval | None) -> Drop | None:
+    return Drop(**vars(stored)) if stored else None
 
 
 def is_training(folder: Path) -> bool:

@@ -6,6 +6,7 @@ from agents.report.command_lines import given_options, resume_command
 from agents.report.tuning.comparison import ORIGINAL, PRUNED, TUNED, Comparison
 from agents.report.tuning.tuning_advice import advice
 from agents.report.tuning.tuning_record import TuningRecord
+from agents.report.verdict import opposite, verdict, with_interval
 from amc.scoring.number_format import COST_NAMES, metric_name, score
 from amc.utils.option_names import options_as_flags
 
@@ -46,12 +47,9 @@ def _against_original(found: Comparison) -> str:
     drop = found.drops[TUNED]
     if drop is None:
         return ""
-    value, low, high = (100 * each for each in drop)
-    said = f"{abs(value):.2f} points {'below' if value > 0 else 'above'} the original"
-    interval = f"95 % interval of what is lost: {low:.2f} to {high:.2f}"
-    if drop.low <= 0 <= drop.high:
-        return f"On test images the tuned network is {said}, which can't be told from chance ({interval})."
-    return f"On test images the tuned network is {said} ({interval})."
+    gain = opposite(drop)
+    said = f"On unseen (test) images the tuned network is {verdict(gain).value} the original"
+    return f"{said}: {with_interval(found.metric, gain.value, gain)}, with the 95 % interval in brackets."
 
 
 def how_to_resume(record: TuningRecord) -> str | None:

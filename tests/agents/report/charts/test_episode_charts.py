@@ -30,19 +30,28 @@ def test_the_learning_curve_shows_the_best_so_far_and_the_uniform_policy() -> No
     assert "uniform policy" not in lines(charts.learning_curve(some_episodes(), uniform=[1, 1]))
 
 
+def test_the_episode_that_is_kept_is_marked_where_another_scored_more() -> None:
+    shown = lines(charts.learning_curve(some_episodes(), kept=1))
+    np.testing.assert_allclose(shown["kept policy"], np.array([[1], [-0.4]]))
+    scatter = charts.accuracy_against_cost(some_episodes(), "macs", 1000, "top1", kept=1)
+    np.testing.assert_allclose(lines(scatter)["kept policy"], [[30], [60]])
+    best = charts.accuracy_against_cost(some_episodes(), "macs", 1000, "top1")
+    np.testing.assert_allclose(lines(best)["best so far"], [[50], [90]])
+
+
 def test_what_exceeds_the_budget_is_shown_but_is_not_the_best_so_far() -> None:
     episodes = [over_budget(episode(0, 900, 0.95)), *some_episodes()[1:3], over_budget(episode(3, 900, 0.95))]
     figure = charts.learning_curve(episodes)
     np.testing.assert_allclose(lines(figure)["best so far"][1], [np.nan, -0.4, -0.1, -0.1])
     figure = charts.accuracy_against_cost(episodes, "macs", 1000, "top1")
-    np.testing.assert_allclose(lines(figure)["best by reward"][:, 0], [50, 90])
+    np.testing.assert_allclose(lines(figure)["best so far"][:, 0], [50, 90])
 
 
 def test_accuracy_against_cost_shows_shares_in_percent() -> None:
     figure = charts.accuracy_against_cost(some_episodes(), "params", 2000, "top1", uniform=[4, 2], original=0.95)
     shown = lines(figure)
     np.testing.assert_allclose(shown["frontier"], [[30, 50], [60, 90]])
-    np.testing.assert_allclose(shown["best by reward"], [[50], [90]])
+    np.testing.assert_allclose(shown["best so far"], [[50], [90]])
     np.testing.assert_allclose(shown["uniform policy"], [[40], [50]])
     assert "original" not in shown  # it would leave no room for the others
     whole = [*some_episodes(), episode(4, 1000, 0.94)]

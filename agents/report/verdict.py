@@ -1,0 +1,64 @@
+"""What test images say of a found policy: better than uniform, worse, or not told apart from it, in plain words."""
+
+from __future__ import annotations
+
+import enum
+
+from amc.scoring.number_format import score_difference
+from amc.scoring.paired_test import Drop
+
+ADVICE = "More episodes, more reward images or a smaller budget give a search more to find."
+"""What to do about a policy that is not better than uniform."""
+
+
+class Verdict(enum.Enum):
+    """What the test images say of a found policy; the value is how that is put before the word `uniform`."""
+
+    BETTER = "better than"
+    WORSE = "worse than"
+    SAME = "not told apart from"
+
+
+def verdict(difference: Drop) -> Verdict:
+    """What a difference, found less uniform, says: whether its interval lies above 0, below, or around it."""
+    if difference.low > 0:
+        return Verdict.BETTER
+    return Verdict.WORSE if difference.high < 0 else Verdict.SAME
+
+
+def against_uniform(metric: str, gain: float, difference: Drop | None, *, is_uniform: bool) -> str:
+    """What the test images say of a found policy, in a sentence or two.
+
+    Args:
+        metric: The name of the metric.
+        gain: The score of the found policy on the test images less that of the uniform one.
+        difference: The same with its interval; None where that is not known.
+        is_uniform: Whether the found policy is the uniform one.
+    """
+    if is_uniform:
+        return f"The policy that is kept is the uniform one: nothing that was scored did better. {ADVICE}"
+    on_test = "On unseen (test) images the found policy is"
+    if difference is None:
+        known = f"{on_test} {score_difference(metric, gain)} against uniform; no interval is known."
+        return known if gain > 0 else f"{known} That is not better. {ADVICE}"
+    if (found := verdict(difference)) is Verdict.SAME:
+        apart = f"{score_difference(metric, difference.value)} (95 % interval {_ends(difference, '+')})"
+        return f"{on_test} {found.value} uniform: {apart}. {ADVICE}"
+    size = difference if found is Verdict.BETTER else opposite(difference)
+    known = f"{on_test} {found.value} uniform by {100 * size.value:.2f} points (95 % interval {_ends(size)})."
+    return known if found is Verdict.BETTER else f"{known} {ADVICE}"
+
+
+def opposite(difference: Drop) -> Drop:
+    """The difference of the second network to the first, from that of the first to the second."""
+    return Drop(-difference.value, -difference.high, -difference.low)
+
+
+def with_interval(metric: str, value: float, difference: Drop | None) -> str:
+    """A difference of scores as a table shows it, with the ends of its interval in brackets where that is known."""
+    text = score_difference(metric, value)
+    return text if difference is None else f"{text} ({_ends(difference, '+')})"
+
+
+def _ends(difference: Drop, sign: str = "") -> str:
+    return f"{100 * difference.low:{sign}.2f} to {100 * difference.high:{sign}.2f}"
