@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from agents.search.invocation import PYTHON, Invocation
@@ -17,6 +18,7 @@ from agents.tuning.tuning_run import TuningRun
 from amc.artifacts.run_folder import check_new
 from amc.data.find_data import Given
 from amc.data.load import Splits
+from amc.networks.sources import Network
 from amc.scoring.metrics import Metric
 from amc.utils.errors import UserError
 from amc.utils.text import did_you_mean
@@ -26,11 +28,10 @@ def finetune(
     source: Source,
     data: Given | Splits | None = None,
     *,
-    model: str | nn.Module | None = None,
+    model: str | nn.Module | Network | None = None,
     metric: str | Metric | None = None,
-    device: str | None = None,
+    device: torch.device | None = None,
     folder: str | Path | None = None,
-    quiet: bool = False,
     **options: Any,
 ) -> TuningResult:
     """Train a compact network further, so that it gains back what pruning cost; the best epoch is kept.
@@ -43,13 +44,12 @@ def finetune(
         source: The result of `amc.search` or of an earlier `amc.finetune`, or the folder of a run.
         data: Images in place of those of the source, as `amc.load_data` returns them; for a folder also what that
             takes. They must be given where the run had a function or objects of yours.
-        model: The original network, for a folder whose run had one of your own.
+        model: The original network with its weights, for a folder whose run had one of your own.
         metric: How networks are scored, in place of how the source did: `top1`, `top5`, `path/to/file.py:function`, or
             a function of a network and batches.
-        device: `cpu`, `cuda` or `auto`; None for that of the result, and for a folder for a GPU if there is one.
+        device: The device that networks run on; that of the result by default, for a folder a GPU where there is one.
         folder: A new folder, to which all is written as it is found, with checkpoints and a report; None to write
             nothing (`TuningResult.save`).
-        quiet: Whether nothing is printed.
         **options: How it is trained: `epochs` (10), `lr` (0.02), `batch_size` (128), `schedule` (`one_cycle` or
             `cosine`), `weight_decay` (5e-4), `label_smoothing` (0), `crop_padding` (1), `flip` (False), `distillation`
             (0.9), `temperature` (4) and `precision` (`auto`, `float32` or `bfloat16`), as in
@@ -69,7 +69,7 @@ def finetune(
     else:
         raise UserError("expected data as amc.load_data returns it beside a result")
     invocation = Invocation(problem.policy.model, problem.policy.strategy, PYTHON, arguments=asdict(training))
-    return TuningRun(problem, training, invocation, None if folder is None else Path(folder), quiet=quiet).run()
+    return TuningRun(problem, training, invocation, None if folder is None else Path(folder), quiet=False).run()
 
 
 def _options(given: Mapping[str, Any]) -> TuningOptions:

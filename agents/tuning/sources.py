@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,18 +12,17 @@ import torch
 from torch import nn
 
 from agents.recorded_arguments import read_recorded_arguments
+from agents.search.one_call import as_network
 from agents.search.search_result import SearchResult
 from agents.tuning.tuning_problem import TuningProblem
 from agents.tuning.tuning_result import TuningResult
 from amc.artifacts.policy import POLICY_FILE, load, read_policy
-from amc.data.class_mapping import map_classes
 from amc.data.find_data import Given
 from amc.data.load import Splits, load_data
 from amc.data.splits import SplitSizes
-from amc.networks.admission import admit
 from amc.networks.sources import Network, load_network
-from amc.pruning.materialise_weights import materialise_weights
-from amc.scoring.metrics import METRICS, Metric, check_runs
+from amc.scoring.metrics import Metric
+from amc.scoring.network_classes import in_network_order
 from amc.utils.copying import copy_network
 from amc.utils.device import find_device
 from amc.utils.errors import UserError
@@ -34,7 +34,7 @@ Source = SearchResult | TuningResult | str | Path
 
 
 def problem_of_result(
-    result: SearchResult | TuningResult, data: Splits | None, metric: str | Metric | None, device: str | None
+    result: SearchResult | TuningResult, data: Splits | None, metric: str | Metric | None, device: torch.device | None
 ) -> TuningProblem:
     """The problem of tuning the network of a result, which is left as it is.
 
@@ -53,7 +53,7 @@ def problem_of_result(
         policy=result.policy,
         splits=data or before.splits,
         metric=metric or before.metric,
-        device=before.device if device is None else find_device(device),
+        device=device or before.device,
     )
 
 
@@ -74,9 +74,9 @@ def _of_search(result: SearchResult) -> TuningProblem:
 def problem_of_folder(
     folder: Path,
     data: Given | Splits | None,
-    model: str | nn.Module | None,
+    model: str | nn.Module | Network | None,
     metric: str | Metric | None,
-    device: str | None,
+    device: torch.device | None,
 ) -> TuningProblem:
     """The problem of tuning the compact network in a run folder, with what the run recorded where nothing is given.
 
@@ -85,16 +85,19 @@ def problem_of_folder(
         data: The images, loaded already or as `amc.load_data` takes them.
         model: The original network with its weights, or its name.
         metric: The metric, as `amc.scoring.metrics.find_metric` takes it.
-        device: The name of the device; None for a GPU if there is one.
+        device: The device; None for a GPU if there is one.
 
     Raises:
         UserError: No such run, files that are damaged, or a user's own function that has to be given again.
     """
     policy, recorded = read_policy(folder / POLICY_FILE), read_recorded_arguments(folder)
     torch.manual_seed(recorded["seed"])
-    network = _network(_given("model", model, recorded), recorded["weights"])
+    asked = _given("model", model, recorded)
+    network = load_network(asked, recorded["weights"]) if isinstance(asked, str) else as_network(asked)
     metric = _given("metric", metric, recorded)
     splits = data if isinstance(data, Splits) else _splits(_given("data", data, recorded), network, metric, recorded)
+    for note in (*(f"note: {each}" for each in network.notes), *splits.notes):
+        print(note, file=sys.stderr)
     is_known = model is None and not is_user_function(policy.model)
     return TuningProblem(
         original=network.model,
@@ -103,7 +106,7 @@ def problem_of_folder(
         splits=splits,
         metric=metric,
         seed=recorded["seed"],
-        device=find_device(device or "auto"),
+        device=device or find_device("auto"),
         arguments=recorded,
         source=str(folder),
     )
@@ -121,26 +124,10 @@ def _given(name: str, given: Any, recorded: Mapping[str, Any]) -> Any:
     return value
 
 
-def _network(model: str | nn.Module, weights: str) -> Network:
-    if isinstance(model, str):
-        return load_network(model, weights)
-    own, notes = admit(copy_network(model))
-    materialise_weights(own)
-    return Network(own, "network", None, None, notes)
-
-
 def _splits(data: Given, network: Network, metric: str | Metric, recorded: Mapping[str, Any]) -> Splits:
     """The images, with labels in the order of the network's classes where the metric compares them."""
-    named = isinstance(data, str) and not is_user_function(data)
-    splits = load_data(
-        data,
-        network.preprocess,
-        SplitSizes(recorded["calibration_images"], recorded["reward_split"], recorded["test_images"]),
-        recorded["seed"],
-        **{name: recorded[name] for name in ("image_size", "mean", "std") if named},
-        class_order=recorded["class_order"] or "name",
-    )
-    if metric not in METRICS:
-        return splits
-    outputs = check_runs(network.model, splits.calibration.example(1))
-    return map_classes(splits, outputs.shape[1], network.class_names)
+    recorded_preparation = ("image_size", "mean", "std", "class_order")
+    preparation = {name: recorded[name] for name in recorded_preparation if isinstance(data, str) and recorded[name]}
+    sizes = SplitSizes(recorded["calibration_images"], recorded["reward_split"], recorded["test_images"])
+    splits = load_data(data, network.preprocess, sizes, recorded["seed"], **preparation)
+    return in_network_order(splits, network.model, network.class_names, metric)

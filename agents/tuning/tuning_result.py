@@ -97,9 +97,8 @@ class TuningResult(Tabular):
 
     def plot(self) -> Figure:
         """Draw loss and score of every epoch, with the scores of the pruned and the original network as lines."""
-        losses, scores = ([getattr(epoch, name) for epoch in self.epochs] for name in ("loss", "score"))
         reward = self.comparison.reward
-        return training_curves(losses, scores, reward["pruned"], reward["original"], self.comparison.metric)
+        return training_curves(self.epochs, reward["pruned"], reward["original"], self.comparison.metric)
 
     def save(self, folder: str | Path) -> None:
         """Write the files that the command leaves, into a folder that is new or empty.

@@ -50,7 +50,7 @@ class Splits:
             split: a network that was trained on them flatters itself.
         notes: Lines about the data for the user, such as files that were passed over.
         source: The text that names the data; empty where it was given as objects.
-        preparation: What was asked for in place of the known preparation of images: `image_size`, `mean`, `std`.
+        preparation: What was asked for besides the data by `image_size`, `mean`, `std` and `class_order`.
     """
 
     train: Images
@@ -65,7 +65,7 @@ class Splits:
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{len(images):,} {name}" for name, images in self._parts.items())
-        return f"Splits({self._name}: {counts} images)"
+        return f"<Splits of {self._name}: {counts} images>"
 
     def _repr_html_(self) -> str:
         rows = [(name, f"{len(images):,}", USES[name]) for name, images in self._parts.items()]
@@ -136,7 +136,10 @@ def load_data(
         own = OWN_PREPROCESS.get(data)
     how = adapted(own, image_size, mean, std)
     splits = load_splits(data, how, as_sizes(sizes), seed, progress=True, class_order=class_order)
-    return replace(splits, preparation=asked)
+    known = {name: getattr(how, name) for name in asked} | (
+        {} if class_order == "name" else {"class_order": class_order}
+    )
+    return replace(splits, preparation=known)
 
 
 def load_splits(

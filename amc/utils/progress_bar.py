@@ -1,9 +1,9 @@
-"""A progress bar on standard error for whatever takes long: reading, searching, training, measuring."""
+"""A progress bar for whatever takes long: reading, searching, training, measuring."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import contextlib
+from collections.abc import Callable, Iterator
 
 from rich.console import Console
 from rich.progress import (
@@ -15,43 +15,52 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from amc.utils.notebook_bar import NotebookBar, in_notebook
+
 
 class ProgressBar:
     """The handle by which the progress shown by `progress_bar` is updated.
 
     Args:
-        bar: The bar of `rich`, with one task.
-        console: Where it is shown.
+        show: Shows how much is done, of how much in all, and a text; what is None stays as it was.
+        console: Where lines are printed.
+
+    Attributes:
+        is_visible: Whether a bar is shown: on a terminal or in a notebook.
     """
 
-    def __init__(self, bar: Progress, console: Console) -> None:
-        self._bar = bar
+    def __init__(
+        self,
+        show: Callable[[float | None, float | None, str | None], None],
+        console: Console,
+        *,
+        is_visible: bool,
+    ) -> None:
+        self._show = show
         self._console = console
+        self.is_visible = is_visible
 
     def update(self, done: float | None = None, total: float | None = None, text: str | None = None) -> None:
         """Show how much is done, of how much in all, and a text; what is None stays as it was."""
-        self._bar.update(self._bar.task_ids[0], completed=done, total=total, description=text)
-
-    @property
-    def has_terminal(self) -> bool:
-        """Whether there is a terminal that shows the bar."""
-        return self._console.is_terminal
+        self._show(done, total, text)
 
     def print(self, line: str) -> None:
-        """Print a line, which stays above the bar; where there is no terminal, it is all that is shown."""
+        """Print a line, which stays when the bar goes away."""
         self._console.print(line, highlight=False, soft_wrap=True)
 
     def print_tenth(self, unit: str, number: int, total: int, text: str) -> None:
-        """Print a line where there is no terminal for a bar, at every tenth of the `total` units; the first is 1."""
-        if not self._console.is_terminal and number % max(1, total // 10) == 0:
+        """Print a line where no bar is shown, at every tenth of the `total` units; the first is 1."""
+        if not self.is_visible and number % max(1, total // 10) == 0:
             self._console.print(f"{unit} {number}/{total}: {text}", highlight=False)
 
 
-@contextmanager
+@contextlib.contextmanager
 def progress_bar(
     text: str = "", total: float | None = None, *, done: float = 0, in_percent: bool = False, quiet: bool = False
 ) -> Iterator[ProgressBar]:
-    """Show a bar with how much is done, a text and the time left; it goes away at the end, and needs a terminal.
+    """Show a bar with how much is done, a text and the time left; it goes away at the end.
+
+    It needs a terminal or a notebook.
 
     Args:
         text: What is said beside the bar at first.
@@ -60,9 +69,17 @@ def progress_bar(
         in_percent: Whether a percentage is shown, rather than two numbers.
         quiet: Whether nothing is shown or printed at all.
     """
+    if in_notebook() and not quiet:
+        with contextlib.closing(NotebookBar(text, total, done, in_percent)) as shown:
+            yield ProgressBar(shown.update, Console(force_jupyter=False), is_visible=True)
+        return
     console = Console(stderr=True, quiet=quiet)
     amount = TaskProgressColumn() if in_percent else MofNCompleteColumn()
     columns = (amount, BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
-        bar.add_task(text, total=total, completed=done)
-        yield ProgressBar(bar, console)
+        task = bar.add_task(text, total=total, completed=done)
+
+        def show(done: float | None, total: float | None, text: str | None) -> None:
+            bar.update(task, completed=done, total=total, description=text)
+
+        yield ProgressBar(show, console, is_visible=console.is_terminal)

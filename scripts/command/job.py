@@ -14,7 +14,7 @@ import torch
 
 from agents.episode import Past
 from agents.report.command_lines import check_command
-from agents.report.terminal.result_tables import print_final
+from agents.report.terminal.result_tables import result_tables
 from agents.search.invocation import Invocation
 from agents.search.latency_finalists import TOLERANCE, latency_limit
 from agents.search.plan import Limits, SearchPlan
@@ -159,7 +159,8 @@ def _say(job: Job, task: Task, result: SearchResult, latency_model: LatencyModel
     _warn_of_underdetermined_layers(task)
     if latency_model is not None:
         _warn_of_latency(latency_model, task, result)
-    print_final(result.final, result.on_test, job.options.metric)
+    for table in result_tables(result.final, result.on_test, job.options.metric):
+        print(table)
     print(
         f"{len(result.episodes)} episodes in {result.search_seconds:.1f} s, on {summary['reward_images_used']:.0%} of"
         f" the reward images; results in {folder}\n"

@@ -4,6 +4,7 @@ from agents.report.charts.embedding import inline_svg
 from agents.report.charts.episode_charts import accuracy_against_cost, learning_curve
 from agents.report.charts.group_charts import sparsities, widths
 from agents.report.charts.latency_charts import latency_by_width, predicted_against_measured
+from agents.report.charts.overview import search_overview
 from agents.report.charts.style import as_png
 from agents.report.charts.training_charts import loss_curve, score_curve, training_curves
 
@@ -16,6 +17,7 @@ __all__ = [
     "loss_curve",
     "predicted_against_measured",
     "score_curve",
+    "search_overview",
     "sparsities",
     "training_curves",
     "widths",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
@@ -20,7 +20,9 @@ from agents.report.charts.style import (
     add_colour_bar,
     add_legend,
     add_mark,
+    new_axes,
     new_figure,
+    whole_figure,
 )
 from agents.report.episode_selection import marked_episode
 from amc.graph import KeptCounts
@@ -40,7 +42,7 @@ def sparsities(episodes: Sequence[Episode], names: Sequence[str], units: KeptCou
         units: Units of each whole group `(groups,)`.
         kept: The index of the episode whose policy is kept; None while that is not known: the best is marked then.
     """
-    figure, axes = new_figure(_height(len(names)), "Sparsity of every group")
+    figure, axes = new_figure(rows_height(len(names)), "Sparsity of every group")
     image = axes.imshow(
         100 * (1 - np.stack([episode.kept_counts for episode in episodes]).T / np.asarray(units)[:, None]),
         aspect="auto",
@@ -65,7 +67,16 @@ def sparsities(episodes: Sequence[Episode], names: Sequence[str], units: KeptCou
 
 def widths(names: Sequence[str], before: ArrayLike, after: ArrayLike, uniform: ArrayLike = ()) -> Figure:
     """Draw the channels of every group `(groups,)` before and after pruning, and of the uniform policy unless empty."""
-    figure, axes = new_figure(_height(len(names)), "Channels of every group")
+    figure = whole_figure(rows_height(len(names)))
+    draw_widths(figure, names, before, after, uniform)
+    return figure
+
+
+def draw_widths(
+    part: FigureBase, names: Sequence[str], before: ArrayLike, after: ArrayLike, uniform: ArrayLike = ()
+) -> None:
+    """Draw what `widths` draws in a figure or a part of one."""
+    axes = new_axes(part, "Channels of every group")
     rows = np.arange(len(names))
     axes.barh(rows, before, height=0.72, color=GRID, label="original")
     axes.barh(rows, after, height=0.72, color=BLUE, label="kept")
@@ -76,11 +87,10 @@ def widths(names: Sequence[str], before: ArrayLike, after: ArrayLike, uniform: A
     axes.set_xlabel("channels")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _name_rows(axes, names)
-    add_legend(figure)
-    return figure
+    add_legend(part)
 
 
-def _height(groups: int) -> float:
+def rows_height(groups: int) -> float:
     """The height in inches of a figure with a row for each group."""
     return min(max(2.8, 1.4 + ROW * groups), TALLEST)
 

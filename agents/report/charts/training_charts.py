@@ -5,68 +5,62 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import MaxNLocator
 
-from agents.report.charts.episode_charts import metric_label, metric_value
-from agents.report.charts.style import BLUE, GREEN, INK, ORANGE, add_legend, new_figure, new_figures
+from agents.report.charts.episode_charts import CURVE_HEIGHT, metric_label, metric_value
+from agents.report.charts.style import BLUE, INK, ORANGE, STAR, add_legend, add_mark, new_axes, whole_figure
+from amc.training.training_progress import Epoch
 
-HEIGHT = 3.4
 
-
-def loss_curve(losses: Sequence[float]) -> Figure:
+def loss_curve(epochs: Sequence[Epoch]) -> Figure:
     """Draw the mean loss of every epoch."""
-    figure, axes = new_figure(HEIGHT, LOSS_TITLE)
-    _draw_loss(axes, losses)
+    figure = whole_figure(CURVE_HEIGHT)
+    _draw_losses(figure, epochs)
     return figure
 
 
-def score_curve(scores: Sequence[float], pruned: float, original: float, metric: str) -> Figure:
+def score_curve(epochs: Sequence[Epoch], pruned: float, original: float, metric: str) -> Figure:
     """Draw the score after every epoch on the reward images, and those of the pruned and the original network.
 
     Args:
-        scores: The scores, from the first epoch on.
+        epochs: One or more, in order.
         pruned: The score before the first epoch.
         original: The score of the original network.
         metric: The name of the metric.
     """
-    figure, axes = new_figure(HEIGHT, SCORE_TITLE)
-    _draw_scores(axes, scores, pruned, original, metric)
-    add_legend(figure)
+    figure = whole_figure(CURVE_HEIGHT)
+    _draw_scores(figure, epochs, pruned, original, metric)
     return figure
 
 
-def training_curves(
-    losses: Sequence[float], scores: Sequence[float], pruned: float, original: float, metric: str
-) -> Figure:
-    """Draw both curves beside each other in one figure; the arguments are those of `loss_curve` and `score_curve`."""
-    figure, (left, right) = new_figures(HEIGHT, (LOSS_TITLE, SCORE_TITLE))
-    _draw_loss(left, losses)
-    _draw_scores(right, scores, pruned, original, metric)
-    add_legend(figure)
+def training_curves(epochs: Sequence[Epoch], pruned: float, original: float, metric: str) -> Figure:
+    """Draw the scores, as `score_curve` does, and the losses below them."""
+    figure = whole_figure(2 * CURVE_HEIGHT)
+    above, below = figure.subfigures(2, 1)
+    _draw_scores(above, epochs, pruned, original, metric)
+    _draw_losses(below, epochs)
     return figure
 
 
-LOSS_TITLE, SCORE_TITLE = "Loss on training images", "Score on reward images"
+def _draw_losses(part: FigureBase, epochs: Sequence[Epoch]) -> None:
+    axes = new_axes(part, "Loss on training images")
+    _draw_line(axes, [epoch.loss for epoch in epochs], "mean loss")
 
 
-def _draw_loss(axes: Axes, losses: Sequence[float]) -> None:
-    axes.plot(range(1, len(losses) + 1), losses, "o-", color=BLUE, markersize=4, linewidth=1.8)
-    _label(axes, "mean loss")
-
-
-def _draw_scores(axes: Axes, scores: Sequence[float], pruned: float, original: float, metric: str) -> None:
-    values = [metric_value(score, metric) for score in scores]
+def _draw_scores(part: FigureBase, epochs: Sequence[Epoch], pruned: float, original: float, metric: str) -> None:
+    axes = new_axes(part, "Score on reward images (validation)")
     axes.axhline(metric_value(original, metric), color=INK, linestyle=":", linewidth=1.5, label="original")
     axes.axhline(metric_value(pruned, metric), color=ORANGE, linestyle="--", linewidth=1.5, label="pruned")
-    axes.plot(range(1, len(values) + 1), values, "o-", color=BLUE, markersize=4, linewidth=1.8, label="after the epoch")
+    scores = [epoch.score for epoch in epochs]
+    _draw_line(axes, [metric_value(score, metric) for score in scores], metric_label(metric), label="after the epoch")
     if max(scores) > pruned:
-        best = max(range(len(scores)), key=lambda place: scores[place])
-        axes.plot(best + 1, values[best], "*", color=GREEN, markersize=14, markeredgecolor=INK, zorder=4, label="kept")
-    _label(axes, metric_label(metric))
+        add_mark(axes, 1 + scores.index(max(scores)), metric_value(max(scores), metric), STAR, "kept")
+    add_legend(part)
 
 
-def _label(axes: Axes, values: str) -> None:
+def _draw_line(axes: Axes, values: Sequence[float], axis: str, label: str = "") -> None:
+    axes.plot(range(1, len(values) + 1), values, "o-", color=BLUE, markersize=4, linewidth=1.8, label=label)
     axes.set_xlabel("epoch")
-    axes.set_ylabel(values)
+    axes.set_ylabel(axis)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -55,7 +55,7 @@ class TrainingBar:
             self._best, self._has_best = epoch.score, True
         line = f"epoch {number}/{self._epochs}: loss {epoch.loss:.3f}, reward images {self._score(epoch.score)}"
         line += ", best so far" if is_best else ""
-        if self._bar.has_terminal:
+        if self._bar.is_visible:
             self._bar.print(line)
         elif number % math.ceil(self._epochs / LINES) == 0 or number == self._epochs:
             self._bar.print(f"{line}{self._left(number / self._epochs)}")

@@ -13,8 +13,8 @@ def render_tuning(record: TuningRecord) -> str:
     """The HTML of a whole page, which refers to nothing that lies outside it."""
     setup, charts = record.tuning, []
     if record.epochs:
-        loss = loss_curve([epoch.loss for epoch in record.epochs])
-        score = score_curve([epoch.score for epoch in record.epochs], record.before, setup.original, setup.metric)
+        loss = loss_curve(record.epochs)
+        score = score_curve(record.epochs, record.before, setup.original, setup.metric)
         charts = [
             inline_svg(loss, "loss", "Mean loss of every epoch."),
             inline_svg(score, "score", "Score on the reward images after every epoch, original and pruned as lines."),
