@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from amc.analysis.analyse import analyse
 from amc.analysis.check_runs import is_repeatable
 from amc.artifacts.digests import images_digest, weights_digest
-from amc.compression.compressor import DEFAULT_CRITERION, Compressor
+from amc.compression.compressor import Compressor
 from amc.compression.group_features import group_features
 from amc.cost.budget import Budgets
 from amc.cost.costs import COSTS, format_cost
@@ -34,7 +34,7 @@ from amc.pruning.inference_form import channels_last, for_inference
 from amc.pruning.materialise_weights import materialise_weights
 from amc.pruning.slicing import Selection, UnitMask, make_selection
 from amc.recovery.calibration import underdetermined
-from amc.recovery.recoveries import DEFAULT_RECOVERY, SEARCH_RECOVERY, Adjust, find_recovery
+from amc.recovery.recoveries import Adjust, find_recovery
 from amc.scoring.candidates import Candidates
 from amc.scoring.engines.engine import MakeEngine, SerialEngine
 from amc.scoring.image_scores import ImageScores, score_images
@@ -44,6 +44,7 @@ from amc.scoring.original_score import scoring_batch
 from amc.scoring.scorer import Scorer
 from amc.utils.column_widths import Column
 from amc.utils.copying import copy_network
+from amc.utils.defaults import DEFAULT_CRITERION, DEFAULT_RECOVERY, SEARCH_RECOVERY
 from amc.utils.errors import UserError
 from amc.utils.registry import name_of
 from amc.utils.tabular import Table, Tabular

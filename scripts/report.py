@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
-from agents.report import write_report
 from scripts.command.cli import run
+from scripts.command.signals import imports
+from scripts.options.report_arguments import Arguments
 
-
-@dataclass(frozen=True)
-class Arguments:
-    """Write report.html into the folder of a run, also of one that has not ended."""
-
-    run_dir: Path
-    """Folder of the run."""
+__all__ = ["Arguments", "main", "report"]
 
 
 def report(arguments: Arguments) -> None:
@@ -23,12 +17,14 @@ def report(arguments: Arguments) -> None:
     Raises:
         UserError: A folder without a run, or one that can't be written to.
     """
-    print(write_report(arguments.run_dir))
+    with imports():
+        from scripts.work.run_report import run_report
+    run_report(arguments)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Report on the run that the command line names; the function behind the command."""
-    run(report, Arguments)
+    run(report, Arguments, argv)
 
 
 if __name__ == "__main__":

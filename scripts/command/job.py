@@ -31,7 +31,9 @@ from amc.utils.device import find_device
 from amc.utils.text import shortened
 from envs import PruningProblem
 from scripts.command import latency_connection
+from scripts.command.loading import check_inputs, load_images, load_original
 from scripts.command.original import score_original
+from scripts.command.search_checks import wants_latency
 from scripts.command.session import Session
 from scripts.command.signals import INTERRUPTED
 from scripts.options.cli_arguments import flat_options
@@ -81,13 +83,13 @@ def run_job(job: Job) -> None:
     begun = time.perf_counter()
     options, session = job.options, job.session
     torch.manual_seed(options.seed)  # of weights that are random
-    network = job.network.load(quiet=options.quiet)
-    splits = job.images.load(network, options.metric, options.seed, progress=not options.quiet)
+    network = load_original(job.network, quiet=options.quiet)
+    splits = load_images(job.images, network, options.metric, options.seed, progress=not options.quiet)
     example = splits.calibration.example(1)
-    job.network.check_inputs(example)
+    check_inputs(job.network, example)
     original = score_original(network, job.network, splits.reward, options.metric, options.device, quiet=options.quiet)
     measured = latency_connection.connect(options, network.model, example, session.folder)
-    with measured if options.wants_latency else nullcontext() as latency_model:
+    with measured if wants_latency(options) else nullcontext() as latency_model:
         task = _task(job, network, splits, latency_model)
         del network, measured  # the task has a copy, which may be large
         session.check_same(task.digests)

@@ -1,0 +1,113 @@
+"""The command that trains the compact network of a run further, so that it gains back what pruning cost."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from agents.report.command_lines import check_command
+from agents.search.invocation import Invocation
+from agents.tuning.compared_scores import BATCH
+from agents.tuning.tuning_options import TuningOptions
+from agents.tuning.tuning_problem import TuningProblem
+from agents.tuning.tuning_run import TuningRun
+from amc.artifacts.policy import POLICY_FILE, read_policy
+from amc.scoring.checked_score import checked_score
+from amc.training.training_progress import TrainingProgress, latest_training
+from amc.utils.device import find_device
+from scripts.command.finished_run import compact_network, fill_from_run, recorded_arguments, require_given
+from scripts.command.loading import check_inputs, load_images, load_original
+from scripts.command.original import print_score
+from scripts.command.session import Session, open_session
+from scripts.options.cli_arguments import flat_options
+from scripts.options.finetune_arguments import Arguments
+from scripts.options.network_and_images import NetworkOptions
+
+PROGRAM = "finetune"
+
+
+def run_finetune(arguments: Arguments) -> None:
+    """Begin the fine-tuning that the arguments describe, or resume it, and write its folder.
+
+    Raises:
+        UserError: Arguments that do not fit each other or what they name.
+    """
+    arguments.check()
+    _options(arguments)
+    with open_session(PROGRAM, arguments, _folder(arguments), "out", latest_training, None) as session:
+        _finetune(session)
+
+
+def _folder(arguments: Arguments) -> Path:
+    if arguments.resume is not None:
+        return arguments.resume
+    assert arguments.run_dir is not None, "checked"
+    return arguments.out or arguments.run_dir.parent / f"{arguments.run_dir.resolve().name}-tuned"
+
+
+def _options(arguments: Arguments) -> TuningOptions:
+    """The options of the training, which are checked."""
+    return TuningOptions(
+        **vars(arguments.training), distillation=arguments.distillation, temperature=arguments.temperature
+    )
+
+
+def _finetune(session: Session[Arguments, TrainingProgress | None]) -> None:
+    begun = time.perf_counter()
+    arguments, folder = session.arguments, session.folder
+    problem, network_options, taken_over = _problem(arguments)
+    session.check_same(problem.digests)
+    scoring, reward = problem.scoring, problem.splits.reward
+    original = checked_score(scoring.ready(problem.original), reward, problem.metric, BATCH, problem.device)
+    if not arguments.quiet:
+        print_score(original, network_options, "original", "reward")
+    options = flat_options(arguments) | taken_over | {"out": None, "resume": None}
+    result = TuningRun(
+        problem,
+        _options(arguments),
+        Invocation(problem.policy.model, problem.policy.strategy, session.program, session.argv, options),
+        folder,
+        original.value,
+        session.past,
+        session.seconds,
+        quiet=arguments.quiet,
+        begun=begun,
+    ).run()
+    if not arguments.quiet:
+        print(result)
+        print(
+            f"{len(result.epochs)} epochs in {result.seconds:.1f} s; results in {folder}\n"
+            f"check them with: {check_command(folder, result.arguments)}"
+        )
+
+
+def _problem(arguments: Arguments) -> tuple[TuningProblem, NetworkOptions, dict[str, Any]]:
+    """What is fine-tuned, the options of its network, and all options that the run gave."""
+    run_dir = arguments.run_dir
+    assert run_dir is not None, "checked"
+    recorded = recorded_arguments(run_dir, arguments.network)
+    metric = require_given(arguments.metric or recorded["metric"], "--metric", given=arguments.metric is not None)
+    seed = recorded["seed"]
+    torch.manual_seed(seed)
+    network_options, data_options = (
+        fill_from_run(arguments.network, recorded),
+        fill_from_run(arguments.images, recorded),
+    )
+    network = load_original(network_options, quiet=arguments.quiet)
+    splits = load_images(data_options, network, metric, seed, progress=not arguments.quiet)
+    check_inputs(network_options, splits.calibration.example(1))
+    problem = TuningProblem(
+        original=network.model,
+        pruned=compact_network(run_dir, network),
+        policy=read_policy(run_dir / POLICY_FILE),
+        splits=splits,
+        metric=metric,
+        seed=seed,
+        device=find_device(arguments.device),
+        source=str(run_dir),
+    )
+    taken_over = flat_options(network_options) | flat_options(data_options) | {"metric": metric, "seed": seed}
+    return problem, network_options, taken_over
