@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from agents.search.invocation import PYTHON, Invocation
-from agents.tuning.sources import Source, problem_of_folder, problem_of_result
 from agents.tuning.tuning_options import TuningOptions
 from agents.tuning.tuning_result import TuningResult
 from agents.tuning.tuning_run import TuningRun
+from agents.tuning.tuning_sources import Source, problem_of_folder, problem_of_result
 from amc.artifacts.run_folder import check_new
 from amc.data.find_data import Given
 from amc.data.load import Splits

@@ -56,7 +56,7 @@ class ProgressBar:
 
 @contextlib.contextmanager
 def progress_bar(
-    text: str = "", total: float | None = None, *, done: float = 0, in_percent: bool = False, quiet: bool = False
+    text: str = "", total: float | None = None, *, done: int = 0, in_percent: bool = False, quiet: bool = False
 ) -> Iterator[ProgressBar]:
     """Show a bar with how much is done, a text and the time left; it goes away at the end.
 

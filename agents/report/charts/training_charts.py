@@ -37,9 +37,9 @@ def score_curve(epochs: Sequence[Epoch], pruned: float, original: float, metric:
 def training_curves(epochs: Sequence[Epoch], pruned: float, original: float, metric: str) -> Figure:
     """Draw the scores, as `score_curve` does, and the losses below them."""
     figure = whole_figure(2 * CURVE_HEIGHT)
-    above, below = figure.subfigures(2, 1)
-    _draw_scores(above, epochs, pruned, original, metric)
-    _draw_losses(below, epochs)
+    parts = figure.subfigures(2, 1, squeeze=False)
+    _draw_scores(parts[0, 0], epochs, pruned, original, metric)
+    _draw_losses(parts[1, 0], epochs)
     return figure
 
 

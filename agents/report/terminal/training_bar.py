@@ -19,7 +19,7 @@ class TrainingBar:
     """The display that `training_bar` shows: it is told of every step and of every epoch.
 
     Args:
-        bar: The bar, which is full at 1.
+        bar: The bar, which counts epochs.
         epochs: The epochs of the training.
         metric: The name of the metric of all scores.
         past: How far the training has come.
@@ -46,7 +46,9 @@ class TrainingBar:
         whole = min(int(self._epochs * done), self._epochs - 1)
         within = percent(self._epochs * done - whole, digits=0)
         best = f", best {self._score(self._best)}" if self._has_best else ""
-        self._bar.update(done, text=f"epoch {whole + 1}/{self._epochs}: {within} of it, loss {loss:.3f}{best}")
+        self._bar.update(
+            self._epochs * done, text=f"epoch {whole + 1}/{self._epochs}: {within} of it, loss {loss:.3f}{best}"
+        )
 
     def epoch(self, number: int, epoch: Epoch) -> None:
         """Print that an epoch is over, of which the first has number 1."""
@@ -83,5 +85,5 @@ def training_bar(epochs: int, metric: str, past: TrainingProgress, *, quiet: boo
         past: How far the training has come.
         quiet: Whether nothing is shown.
     """
-    with progress_bar(total=1.0, done=len(past.epochs) / epochs, in_percent=True, quiet=quiet) as bar:
+    with progress_bar(total=epochs, done=len(past.epochs), in_percent=True, quiet=quiet) as bar:
         yield TrainingBar(bar, epochs, metric, past)

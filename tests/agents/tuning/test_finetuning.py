@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ from tests.scripts.interrupting import Interrupting
 pytestmark = pytest.mark.backward
 
 SIZES = {"calibration": 100, "reward": 200, "test": 100}
-FEW = {"epochs": 2, "batch_size": 64, "lr": 0.05}
+FEW: dict[str, Any] = {"epochs": 2, "batch_size": 64, "lr": 0.05}
 
 
 @pytest.fixture(scope="module")
@@ -142,9 +143,9 @@ def test_an_interrupt_keeps_the_best_epoch_so_far(
         ({"data": "digits"}, "expected data as amc.load_data returns it beside a result"),
     ],
 )
-def test_mistakes_name_the_arguments(result: SearchResult, options: dict[str, object], message: str) -> None:
+def test_mistakes_name_the_arguments(result: SearchResult, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        finetune(result, **options)  # type: ignore[arg-type]
+        finetune(result, **options)
 
 
 def test_what_no_name_finds_has_to_be_given_again(run: Path, tmp_path: Path) -> None:
