@@ -18,7 +18,7 @@ class RecordedArguments:
 
     model: str
     weights: str
-    image_size: Count | None
+    image_size: Count | tuple[Count, Count] | None
     mean: tuple[float, ...] | None
     std: tuple[float, ...] | None
     data: str

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from amc.utils.lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from agents.report.written_report import report as report
     from agents.tuning.finetuning import finetune as finetune
     from amc.analysis.analyse import analyse as analyse
     from amc.artifacts.policy import load as load
@@ -33,6 +34,7 @@ HOMES = {
     "load_data": "amc.data.load",
     "load_network": "amc.networks.sources",
     "read_policy": "amc.artifacts.policy",
+    "report": "agents.report.written_report",
     "safe_backward": "amc.utils.safe_backward",
 }
 """The module in which each public name lives."""

@@ -18,7 +18,7 @@ COMMANDS = {
     "evaluate": ("scripts.evaluate", "score a network, original or compact"),
     "export": ("scripts.export", "write the compact network as ONNX and as a torch.export program"),
     "latency": ("scripts.measure_latency", "measure how long a network takes, here or on another machine"),
-    "report": ("scripts.report", "write a run as one HTML page"),
+    "report": ("scripts.report", "write a run as one HTML page, or compare several"),
     "pretrain": ("scripts.pretrain", "train a network, so that there is something to prune"),
 }
 """The module of each command, and what it does."""

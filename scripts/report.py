@@ -1,4 +1,4 @@
-"""The command that writes a run as one HTML page, which needs no other file."""
+"""The command that writes a run as one HTML page, which needs no other file, or compares several runs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["Arguments", "main", "report"]
 
 
 def report(arguments: Arguments) -> None:
-    """Write the report and print its path.
+    """Write the report, or the comparison of several runs with its tables, and print the path of the page.
 
     Raises:
-        UserError: A folder without a run, or one that can't be written to.
+        UserError: A folder without a run, or a place that can't be written to.
     """
     with imports():
         from scripts.work.run_report import run_report
@@ -23,7 +23,7 @@ def report(arguments: Arguments) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Report on the run that the command line names; the function behind the command."""
+    """Report on the runs that the command line names; the function behind the command."""
     run(report, Arguments, argv)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from matplotlib.figure import Figure
 from torch import nn
 
 from agents.checkpoint import Checkpoint, save_checkpoint
@@ -15,8 +14,7 @@ from agents.ddpg.agent_file import save_agent
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
 from agents.episode import Episode
 from agents.final_result import FinalResult, OnTest
-from agents.report import write_report
-from agents.report.charts import search_overview
+from agents.report import charts, write_report
 from agents.report.tensorboard.board import Board
 from agents.report.terminal.result_tables import result_tables
 from agents.search.summary import summarise, summarise_stages
@@ -27,6 +25,9 @@ from amc.scoring.number_format import COST_NAMES, metric_name, percent, score
 from amc.task import Task
 from amc.utils.files import write_json
 from amc.utils.tabular import Table, Tabular
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class Scores(NamedTuple):
@@ -112,7 +113,7 @@ class SearchResult(Tabular):
     def plot(self) -> Figure:
         """Draw the reward of every episode, and the channels of every group before and after."""
         kept = next((finalist.episode for finalist in self.final.finalists if finalist.is_kept), None)
-        return search_overview(self.episodes, self.final.groups, self.checkpoint.run["uniform"], kept)
+        return charts.search_overview(self.episodes, self.final.groups, self.checkpoint.run["uniform"], kept)
 
     @property
     def summary(self) -> dict[str, Any]:

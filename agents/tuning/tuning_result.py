@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
 from torch import nn
 
-from agents.report import write_report
-from agents.report.charts import training_curves
+from agents.report import charts, write_report
 from agents.report.tensorboard.training_events import Point, TrainingEvents
 from agents.report.tuning.comparison import Comparison
 from agents.report.tuning.tuning_advice import advice
@@ -24,6 +22,9 @@ from amc.scoring.number_format import metric_name, score
 from amc.training.training_progress import Epoch, TrainingProgress, save_training
 from amc.utils.files import write_json
 from amc.utils.tabular import Table, Tabular
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -98,7 +99,7 @@ class TuningResult(Tabular):
     def plot(self) -> Figure:
         """Draw loss and score of every epoch, with the scores of the pruned and the original network as lines."""
         reward = self.comparison.reward
-        return training_curves(self.epochs, reward["pruned"], reward["original"], self.comparison.metric)
+        return charts.training_curves(self.epochs, reward["pruned"], reward["original"], self.comparison.metric)
 
     def save(self, folder: str | Path) -> None:
         """Write the files that the command leaves, into a folder that is new or empty.

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from torch import nn
 
-from amc.artifacts.given_network import ExampleLike, ImageSize, NetworkLike, find_example, find_network
+from amc.artifacts.given_network import ExampleLike, NetworkLike, find_example, find_network
 from amc.artifacts.portable import FORMATS, write_portable
+from amc.data.image_size import ImageSize
 from amc.utils.column_widths import Column
 from amc.utils.errors import UserError
 from amc.utils.option_names import option

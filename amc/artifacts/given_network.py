@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from amc.artifacts.policy import POLICY_FILE, Policy, load, read_policy
+from amc.data.image_size import ImageSize, sides
 from amc.data.load import Splits
 from amc.graph.input_spec import zero_inputs
 from amc.graph.inputs import Example, tensors
@@ -40,8 +40,6 @@ NetworkLike = nn.Module | Network | Result | str | Path
 """A network, what `amc.load_network` gives, the result of a search or fine-tuning, or the folder of a run."""
 ExampleLike = Example | Splits | str
 """An input `(1, ...)` or all arguments of the network, its shape as text such as `3x224x224`, or data."""
-ImageSize = int | Sequence[int]
-"""Height and width of an image in pixels: one number for both, or two."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +96,7 @@ def find_example(
             raise UserError(f"expected an example input with tensors, data, or a shape such as 3x64x64, got {given!r}")
         return given
     if image_size is not None:
-        return torch.zeros(1, _channels(network.example), *_sides(image_size))
+        return torch.zeros(1, _channels(network.example), *sides(image_size))
     if network.example is None:
         raise UserError(
             f"the input size of {network.name} is not known; give {option('image_size')}, or an example of its inputs"
@@ -126,10 +124,3 @@ def _found(given: NetworkLike, original: nn.Module | None) -> GivenNetwork:
 def _channels(known: Example | None) -> int:
     """How many channels an image has, where `known` is an input of the network."""
     return known.shape[1] if isinstance(known, Tensor) and known.ndim == 4 else 3
-
-
-def _sides(image_size: ImageSize) -> tuple[int, int]:
-    sides = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
-    if len(sides) != 2 or min(sides) < 1:
-        raise UserError(f"expected {option('image_size')} of one or two numbers of pixels above 0, got {image_size}")
-    return sides[0], sides[1]

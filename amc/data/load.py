@@ -11,6 +11,7 @@ import numpy as np
 from amc.data.broken_files import check_files
 from amc.data.dataset import Selection
 from amc.data.find_data import OWN_PREPROCESS, Given, find_data
+from amc.data.image_size import ImageSize
 from amc.data.images import Images
 from amc.data.lazy import LazyImages
 from amc.data.preprocess import Preprocess, adapted
@@ -96,7 +97,7 @@ def load_data(
     sizes: SplitSizes | Mapping[str, int] = SplitSizes(),
     seed: int = 0,
     *,
-    image_size: int | None = None,
+    image_size: ImageSize | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     class_order: str = "name",
@@ -116,7 +117,7 @@ def load_data(
             is left out is 1,000 calibration images, all others (a tenth of the training images as reward images where
             there is no `val`).
         seed: Seed of the random splits.
-        image_size: Height and width of the input in pixels; None for those of `preprocess`.
+        image_size: Height and width of the input in pixels, or one number for both; None for those of `preprocess`.
         mean: Mean of each colour channel, of pixels in [0, 1]; None for that of `preprocess`, else ImageNet's.
         std: Standard deviation of each colour channel, of pixels in [0, 1]; None for that of `preprocess`, else
             ImageNet's.

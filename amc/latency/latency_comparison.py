@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from amc.artifacts.given_network import ExampleLike, GivenNetwork, ImageSize, NetworkLike, find_example, find_network
+from amc.artifacts.given_network import ExampleLike, GivenNetwork, NetworkLike, find_example, find_network
+from amc.data.image_size import ImageSize
 from amc.latency.runtimes import MakeRuntime, RuntimeOptions, find_runtime
 from amc.latency.target import LOCAL
 from amc.latency.timing import Estimate, Timing

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,8 @@ class HelpPage:
     Attributes:
         name: The command as it was typed.
         arguments: The dataclass of its options; its docstring is the description. It may name the `COMMON` options, in
-            the order in which they are shown before all others, and give `EXAMPLES`: what each does, and its words.
+            the order in which they are shown before all others, and give `EXAMPLES`: what each does, and its words; and
+            `DEFAULTS`: what is said of the default of an option in place of its value.
     """
 
     name: str
@@ -52,10 +53,10 @@ class HelpPage:
             owners = dict.fromkeys([self.arguments, *(option.owner for option in options.values())])
             for owner in owners:
                 title = "options" if owner is self.arguments else _title(owner)
-                parts.append(_section(title, (each for each in options.values() if each.owner is owner)))
+                parts.append(self._section(title, (each for each in options.values() if each.owner is owner)))
         else:
             parts += [self._examples()] * bool(self._examples())
-            parts.append(_section("options", (options[name] for name in self._common)))
+            parts.append(self._section("options", (options[name] for name in self._common)))
             if self.is_short:
                 parts.append(f"{HELP_ALL} shows {len(options) - len(self._common)} more options.")
         return "\n\n".join(part for part in parts if part) + "\n"
@@ -77,16 +78,18 @@ class HelpPage:
         lines = [line for what, words in examples for line in (f"  # {what}", *self._command(words))]
         return "\n".join(["examples:", *lines]) if lines else ""
 
+    def _section(self, title: str, options: Iterable[Option]) -> str:
+        said: Mapping[str, str] = getattr(self.arguments, "DEFAULTS", {})
+        entries = (line for option in options for line in _entry(option, said.get(option.name)))
+        return "\n".join([*_wrapped(f"{title}:", _width()), *entries])
+
     def _command(self, words: str) -> list[str]:
-        """A command line, broken as a shell reads it where it is too long."""
-        rows = textwrap.wrap(
-            f"{self.name} {words}",
-            _width() - 4,
-            initial_indent="  ",
-            subsequent_indent="    ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        """A command line, broken before its options, as a shell reads it, where it is too long."""
+        rows = [f"  {self.name}"]
+        for option in re.split(r" (?=--)", words):
+            if len(rows[-1]) + len(option) + 3 > _width():
+                rows.append("   ")
+            rows[-1] += f" {option}"
         return [f"{row} \\" for row in rows[:-1]] + rows[-1:]
 
 
@@ -98,15 +101,10 @@ def _title(owner: type) -> str:
     return " ".join((owner.__doc__ or "").split()).partition(".")[0]
 
 
-def _section(title: str, options: Iterable[Option]) -> str:
-    heading = _wrapped(f"{title}:", _width())
-    return "\n".join([*heading, *(line for option in options for line in _entry(option))])
-
-
-def _entry(option: Option) -> list[str]:
+def _entry(option: Option, said: str | None) -> list[str]:
     invocation, width = f"  {_invocation(option)}", _width()
     column = COLUMN if width >= NARROW else 6
-    lines = [" " * column + line for line in _wrapped(_description(option), width - column)]
+    lines = [" " * column + line for line in _wrapped(_description(option, said), width - column)]
     if len(invocation) + 2 > column:
         return [invocation, *lines]
     return [invocation.ljust(column) + lines[0].lstrip(), *lines[1:]]
@@ -120,9 +118,11 @@ def _invocation(option: Option) -> str:
     return f"{option.flag} {option.form.word}{' ...' if option.many else ''}"
 
 
-def _description(option: Option) -> str:
-    """What an option is, and its default where the text does not say it."""
+def _description(option: Option, said: str | None) -> str:
+    """What an option is, and its default: as it is said of it, else where the text does not say it."""
     text = documented(option.owner)[option.name]
+    if said is not None:
+        return f"{text} (default: {said})"
     if option.default is MISSING:
         return f"{text} (required)"
     unsaid = option.form is not None and option.default not in (None, ()) and not re.search("[Dd]efault: ", text)

@@ -41,7 +41,8 @@ def read_arguments(arguments: type[Arguments], argv: Sequence[str], page: HelpPa
         if value is not None:
             found[option.name] = tuple(map(tuple, value)) if option.appended else value
         elif option.default is MISSING:
-            raise UserError(f"expected {option.positional or option.flag}; {parser.hint}")
+            wanted = f"{option.positional} or {option.flag}" if option.positional else option.flag
+            raise UserError(f"expected {wanted}; {parser.hint}")
     return _built(arguments, found)
 
 
@@ -76,7 +77,9 @@ class _Parser(argparse.ArgumentParser):
             self.add_argument(option.flag, dest=option.name, action=_Joined, nargs="+", type=_several(option))
         else:
             self.add_argument(option.flag, dest=option.name, type=_checked(option))
-        if option.positional:
+        if option.positional and option.many:
+            self.add_argument(without_name, metavar=option.positional, nargs="*", action=_Joined, type=_several(option))
+        elif option.positional:
             self.add_argument(without_name, metavar=option.positional, nargs="?", type=_checked(option))
 
     def refuse(self, word: str, flags: Sequence[str]) -> NoReturn:
@@ -105,10 +108,10 @@ class _Show(argparse.Action):
 
 
 class _Joined(argparse.Action):
-    """Joins the values of several words, each of which may hold several."""
+    """Joins the values of several words, each of which may hold several; without a word there is no value."""
 
     def __call__(self, _: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, __: Any = None) -> None:
-        setattr(namespace, self.dest, tuple(each for word in values for each in word))
+        setattr(namespace, self.dest, tuple(each for word in values for each in word) or None)
 
 
 def _checked(option: Option) -> Callable[[str], Any]:

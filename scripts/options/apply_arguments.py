@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from amc.utils.errors import UserError
 from scripts.options.network_and_images import DataOptions, NetworkOptions
@@ -17,6 +18,31 @@ class Arguments:
     With --agent, a trained agent decides for this network, and goes on learning here if episodes are given. With
     --policy, the same architecture with other weights gets the same channel counts, and its channels are chosen anew.
     """
+
+    COMMON: ClassVar = (
+        "agent",
+        "policy",
+        "model",
+        "weights",
+        "data",
+        "image_size",
+        "mean",
+        "std",
+        "budget",
+        "episodes",
+        "run_dir",
+        "resume",
+    )
+    EXAMPLES: ClassVar = (
+        (
+            "let an agent that learned on one network decide for another",
+            "--agent runs/first/agent.zip --model net.py:wide --data imagefolder:photos --image-size 64",
+        ),
+        (
+            "give the same network with other weights the same channel counts",
+            "--policy runs/first/policy.json --model net.py:build --weights other.pt --data imagefolder:photos",
+        ),
+    )
 
     network: NetworkOptions = field(default_factory=NetworkOptions)
     images: DataOptions = field(default_factory=DataOptions)

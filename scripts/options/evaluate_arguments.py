@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from scripts.options.network_and_images import AUTO, DataOptions, NetworkOptions
 from scripts.options.option_types import Name, Run
@@ -12,9 +13,16 @@ from scripts.options.option_types import Name, Run
 class Arguments:
     """Print accuracy, MACs, parameters and time per image of a network.
 
-    With --run-dir, the network is the compact one of that run, on the data of that run unless other data is given.
-    Without it, the network is an original, by default the packaged one on digits (auto).
+    With RUN, the network is the compact one of that run, on the data of that run unless other data is given. Without
+    it, the network is an original.
     """
+
+    COMMON: ClassVar = ("run_dir", "model", "weights", "data", "image_size", "mean", "std", "split", "metric", "device")
+    DEFAULTS: ClassVar = {"model": "that of the run, else digits_resnet", "data": "those of the run"}
+    EXAMPLES: ClassVar = (
+        ("the compact network of a run, on the data of that run", "runs/first"),
+        ("an original", "--model torchvision:resnet18 --data imagefolder:photos"),
+    )
 
     network: NetworkOptions = field(default_factory=lambda: NetworkOptions(model=AUTO))
     images: DataOptions = field(default_factory=lambda: DataOptions(data=AUTO))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from scripts.options.option_types import Name, Run
 
@@ -13,6 +14,11 @@ class Arguments:
 
     Each file is read back and compared with the network before it gets its name.
     """
+
+    EXAMPLES: ClassVar = (
+        ("both files, beside the others of the run", "runs/first"),
+        ("a network of your own, as ONNX alone", "runs/first --model net.py:build --format onnx"),
+    )
 
     run_dir: Run
     """Folder of a finished run."""

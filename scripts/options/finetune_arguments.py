@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from amc.utils.errors import UserError
 from scripts.options.network_and_images import AUTO, DataOptions, NetworkOptions
@@ -17,6 +18,30 @@ class Arguments:
     It learns from the training images and from the outputs of the original network. The epoch that is best on the
     reward images is kept. The data, the splits and the seed are those of the run.
     """
+
+    COMMON: ClassVar = (
+        "run_dir",
+        "model",
+        "data",
+        "epochs",
+        "batch_size",
+        "lr",
+        "crop_padding",
+        "flip",
+        "metric",
+        "device",
+        "out",
+        "resume",
+    )
+    DEFAULTS: ClassVar = {"model": "that of the run", "data": "those of the run"}
+    EXAMPLES: ClassVar = (
+        ("train the network of a search for ten epochs", "runs/first"),
+        (
+            "a network of your own, on photographs, for longer",
+            "runs/first --model net.py:build --epochs 50 --flip --crop-padding 4",
+        ),
+        ("go on with a fine-tuning that was stopped", "--resume runs/first-tuned"),
+    )
 
     network: NetworkOptions = field(default_factory=lambda: NetworkOptions(model=AUTO))
     images: DataOptions = field(default_factory=lambda: DataOptions(data=AUTO))
@@ -41,4 +66,4 @@ class Arguments:
     def check(self) -> None:
         """Raise a UserError for what can be seen without reading anything."""
         if (self.run_dir is None) == (self.resume is None):
-            raise UserError("expected --run-dir of a finished run or --resume of a fine-tuning, one of them")
+            raise UserError("expected RUN, the folder of a finished run, or --resume of a fine-tuning, one of them")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from amc.latency.target import LOCAL
 from amc.utils.errors import UserError
@@ -16,9 +17,28 @@ ONNXRUNTIME = "onnxruntime"
 class Arguments:
     """Print the latency of a network for one input, in ms with its 95 % interval.
 
-    With --run-dir, the compact network of that run and its original are measured in turn, and their ratio is printed.
+    With RUN, the compact network of that run and its original are measured in turn, and their ratio is printed.
     With --layers, each layer is measured over its numbers of channels, as a search on latency knows it.
     """
+
+    COMMON: ClassVar = (
+        "run_dir",
+        "model",
+        "weights",
+        "image_size",
+        "target",
+        "runtime",
+        "threads",
+        "device",
+        "seconds",
+        "layers",
+    )
+    DEFAULTS: ClassVar = {"model": "that of the run, else digits_resnet"}
+    EXAMPLES: ClassVar = (
+        ("the compact network of a run against its original", "runs/first"),
+        ("on a Raspberry Pi that ssh reaches", "runs/first --target ssh:pi@raspberrypi.local"),
+        ("each layer over its numbers of channels", "--model torchvision:resnet18 --layers"),
+    )
 
     network: NetworkOptions = field(default_factory=lambda: NetworkOptions(model=AUTO))
     run_dir: Run | None = None
@@ -49,7 +69,7 @@ class Arguments:
         if not self.layers and (self.latency_table or self.plot):
             raise UserError("--latency-table and --plot go with --layers")
         if self.layers and (self.run_dir or self.runtime != ONNXRUNTIME):
-            raise UserError("--layers measures the layers of --model by onnxruntime; leave --run-dir and --runtime out")
+            raise UserError("--layers measures the layers of --model by onnxruntime; leave RUN and --runtime out")
         if self.threads < 1:
             raise UserError(f"expected --threads of 1 or more, got {self.threads}")
         if not 0 < self.precision < 1:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from amc.utils.errors import UserError
-from scripts.options.option_types import Name, Repeated, Share
+from scripts.options.option_types import Name, Repeated, Share, Size
 
 AUTO = "auto"
 """The value of an option that stands for what the run recorded, where a search has another default."""
@@ -16,8 +16,8 @@ AUTO = "auto"
 class ImageOptions:
     """The preparation of images as inputs, where it differs from what is known of the network."""
 
-    image_size: int | None = None
-    """Height and width of the input, in pixels; default: that of the pretrained weights."""
+    image_size: Size | None = None
+    """Height x width of the input in pixels, or one number for both; default: that of the pretrained weights."""
     mean: tuple[float, ...] | None = None
     """Mean of each colour channel, of pixels in [0, 1]; default: that of the pretrained weights."""
     std: tuple[float, ...] | None = None

@@ -39,12 +39,27 @@ class Appended:
     """The mark of an option that takes several values, and may be given several times."""
 
 
+def _read_size(word: str) -> int | tuple[int, int]:
+    sides = word.lower().split("x")
+    if len(sides) > 2 or not all(side.removeprefix("-").isdecimal() for side in sides):
+        raise ValueError(f"expected pixels such as 64, or height x width such as 64x48, got {word!r}")
+    height, width = int(sides[0]), int(sides[-1])
+    return height if height == width else (height, width)
+
+
+def _write_size(size: int | tuple[int, int]) -> str:
+    return str(size) if isinstance(size, int) else "x".join(map(str, size))
+
+
 Name = Annotated[str, Form("NAME")]
 Share = Annotated[float, Form("SHARE")]
 Seconds = Annotated[float, Form("SECONDS")]
 File = Annotated[Path, Form("FILE")]
 Folder = Annotated[Path, Form("FOLDER")]
+Size = Annotated[int | tuple[int, int], Form("HxW", _read_size, _write_size)]
 Repeated = Annotated[tuple[tuple[str, ...], ...], Appended()]
 """The type of an option that takes several values, and may be given several times."""
 Run = Annotated[Path, Form("RUN"), Positional("RUN")]
 """The folder of a run, which may stand without its option's name."""
+Runs = Annotated[tuple[Path, ...], Form("RUN"), Positional("RUN ...")]
+"""The folders of one run or more, which may stand without the option's name."""

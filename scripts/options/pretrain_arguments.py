@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from amc.utils.defaults import CLASS_ORDER
 from amc.utils.errors import UserError
@@ -21,6 +22,28 @@ class Arguments:
     The splits are those of a search with the same data and seed: the images that a search scores networks on are never
     trained on. The epoch that is best on them is kept.
     """
+
+    COMMON: ClassVar = (
+        "out",
+        "model",
+        "data",
+        "image_size",
+        "mean",
+        "std",
+        "epochs",
+        "batch_size",
+        "lr",
+        "crop_padding",
+        "flip",
+        "resume",
+    )
+    EXAMPLES: ClassVar = (
+        (
+            "a network of your own on a folder of photographs",
+            "--out net.safetensors --model net.py:build --data imagefolder:photos --image-size 64 --flip",
+        ),
+        ("go on with a training that was stopped", "--resume net-training"),
+    )
 
     out: File | None = None
     """File that the weights are written to (.safetensors), from the epoch that is best on val/, or on the images that

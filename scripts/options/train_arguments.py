@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from amc.utils.errors import UserError
 from scripts.options.network_and_images import DataOptions, NetworkOptions
@@ -17,6 +18,32 @@ class Arguments:
 
     Without options, the packaged digits network is searched on.
     """
+
+    COMMON: ClassVar = (
+        "model",
+        "weights",
+        "data",
+        "image_size",
+        "mean",
+        "std",
+        "budget",
+        "episodes",
+        "metric",
+        "device",
+        "run_dir",
+        "resume",
+    )
+    EXAMPLES: ClassVar = (
+        (
+            "your own network on a folder of images, to a third of its MACs",
+            "--model net.py:build --data imagefolder:photos --image-size 64 --budget macs=0.33",
+        ),
+        (
+            "a pretrained network, to 80 % of the latency that ONNX Runtime measures here",
+            "--model torchvision:resnet18 --data imagefolder:photos --budget latency=0.8",
+        ),
+        ("go on with a search that was stopped", "--resume runs/first"),
+    )
 
     network: NetworkOptions = field(default_factory=NetworkOptions)
     images: DataOptions = field(default_factory=DataOptions)

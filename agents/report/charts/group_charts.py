@@ -54,13 +54,20 @@ def sparsities(episodes: Sequence[Episode], names: Sequence[str], units: KeptCou
     )
     if marked := marked_episode(episodes, kept):
         add_mark(axes, marked.episode.index, -0.5, STAR, marked.label)
+        is_late = 2 * marked.episode.index > episodes[0].index + episodes[-1].index
         axes.annotate(
-            marked.label, (marked.episode.index, -0.5), (9, 3), textcoords="offset points", fontsize=9, color=INK
+            marked.label,
+            (marked.episode.index, -0.5),
+            (-9 if is_late else 9, 3),
+            textcoords="offset points",
+            horizontalalignment="right" if is_late else "left",
+            fontsize=9,
+            color=INK,
         )
     axes.grid(visible=False)
     axes.set_xlabel("episode")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _name_rows(axes, names)
+    name_rows(axes, names)
     add_colour_bar(figure, image, "sparsity (%)")
     return figure
 
@@ -86,7 +93,7 @@ def draw_widths(
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("channels")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _name_rows(axes, names)
+    name_rows(axes, names)
     add_legend(part)
 
 
@@ -95,7 +102,7 @@ def rows_height(groups: int) -> float:
     return min(max(2.8, 1.4 + ROW * groups), TALLEST)
 
 
-def _name_rows(axes: Axes, names: Sequence[str]) -> None:
+def name_rows(axes: Axes, names: Sequence[str]) -> None:
     """Write the names beside the rows, at every second or third row where all would be too many to be read."""
     every = int(np.ceil(len(names) * ROW / TALLEST))
     shown = range(0, len(names), every)

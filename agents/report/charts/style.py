@@ -92,6 +92,8 @@ def add_colour_bar(figure: Figure, colours: ScalarMappable, label: str) -> Color
     return bar
 
 
-def add_legend(figure: FigureBase) -> None:
-    """Name lines and points below the axes, where the legend hides none of them."""
-    figure.legend(loc="outside lower right", ncols=4, fontsize=9, frameon=False, labelcolor=INK, columnspacing=1.2)
+def add_legend(figure: FigureBase, columns: int = 4) -> None:
+    """Name lines and points below the axes, where the legend hides none of them, in that many columns."""
+    figure.legend(
+        loc="outside lower right", ncols=columns, fontsize=9, frameon=False, labelcolor=INK, columnspacing=1.2
+    )

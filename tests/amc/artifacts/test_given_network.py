@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 import amc
-from amc.artifacts.given_network import ImageSize, find_example, find_network
+from amc.artifacts.given_network import find_example, find_network
 from amc.artifacts.policy import Policy, save_compact
+from amc.data.image_size import ImageSize
 from amc.data.load import Splits
 from amc.data.resident import ResidentImages
 from amc.graph.inputs import Example
@@ -104,8 +105,8 @@ def test_images_of_a_size_have_the_networks_channels() -> None:
     [
         (None, None, "the input size of Conv2d is not known; give image_size, or an example of its inputs"),
         (torch.zeros(1, 3, 4, 4), 4, "leave image_size out"),
-        (None, 0, "expected image_size of one or two numbers of pixels above 0, got 0"),
-        (None, (4, 5, 6), "expected image_size of one or two numbers"),
+        (None, 0, "expected image_size above 0 pixels, got 0"),
+        (None, (4, 5, 6), "expected image_size as one number of pixels or height and width"),
         (64, None, "expected an example input with tensors, data, or a shape such as 3x64x64, got 64"),
         ("3x", None, "got '3x'"),
     ],
