@@ -18,7 +18,7 @@ class RecordedArguments:
 
     model: str
     weights: str
-    image_size: Count | tuple[Count, Count] | None
+    image_size: Count | tuple[Count, ...] | None  # msgspec ends Python at the type of two alone
     mean: tuple[float, ...] | None
     std: tuple[float, ...] | None
     data: str

@@ -11,6 +11,7 @@ from amc.utils.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from agents.report.written_report import report as report
+    from agents.search.one_call import search as search
     from agents.tuning.finetuning import finetune as finetune
     from amc.analysis.analyse import analyse as analyse
     from amc.artifacts.policy import load as load
@@ -36,6 +37,7 @@ HOMES = {
     "read_policy": "amc.artifacts.policy",
     "report": "agents.report.written_report",
     "safe_backward": "amc.utils.safe_backward",
+    "search": "agents.search.one_call",
 }
 """The module in which each public name lives."""
 

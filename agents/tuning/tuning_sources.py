@@ -20,7 +20,7 @@ from amc.artifacts.policy import POLICY_FILE, load, read_policy
 from amc.data.find_data import Given
 from amc.data.load import Splits, load_data
 from amc.data.splits import SplitSizes
-from amc.networks.sources import Network, load_network
+from amc.networks.sources import Network, has_name, load_network
 from amc.scoring.metrics import Metric
 from amc.scoring.network_classes import in_network_order
 from amc.utils.copying import copy_network
@@ -98,10 +98,9 @@ def problem_of_folder(
     splits = data if isinstance(data, Splits) else _splits(_given("data", data, recorded), network, metric, recorded)
     for note in (*(f"note: {each}" for each in network.notes), *splits.notes):
         print(note, file=sys.stderr)
-    is_known = model is None and not is_user_function(policy.model)
     return TuningProblem(
         original=network.model,
-        pruned=load(folder, None if is_known else network.model),
+        pruned=load(folder, None if model is None else network.model),
         policy=policy,
         splits=splits,
         metric=metric,
@@ -117,7 +116,7 @@ def _given(name: str, given: Any, recorded: Mapping[str, Any]) -> Any:
     if given is not None:
         return given
     value = recorded[name]
-    if value == "":
+    if value == "" or (name == "model" and not has_name(value) and not is_user_function(value)):
         raise UserError(f"the {name} of this run came from Python, and no name finds it; give {option(name)}")
     if is_user_function(value):
         raise UserError(f"the run used {option(name, value)}, which is not imported from a run's files; give it again")

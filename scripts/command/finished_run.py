@@ -10,9 +10,9 @@ from torch import nn
 
 from agents.recorded_arguments import read_recorded_arguments
 from amc.artifacts.policy import POLICY_FILE, load, read_policy
-from amc.networks.sources import Network
+from amc.networks.sources import Network, has_name
 from amc.utils.errors import UserError
-from amc.utils.user_file import is_user_function
+from amc.utils.user_file import FORM, is_user_function
 from scripts.options.cli_arguments import options_of, replace_options
 from scripts.options.network_and_images import AUTO, NetworkOptions
 
@@ -26,7 +26,7 @@ def recorded_arguments(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
         UserError: No such run, a damaged file, or another network than the one that is `asked` for.
     """
     model = read_policy(run_dir / POLICY_FILE).model
-    if asked.model not in (AUTO, model) and not is_user_function(model):
+    if asked.model not in (AUTO, model) and has_name(model):
         raise UserError(f"{run_dir} holds a compact {model}, got --model {asked.model}; leave it out")
     return read_recorded_arguments(run_dir)
 
@@ -53,8 +53,17 @@ def fill_from_run(options: T, recorded: Mapping[str, Any]) -> T:
         if value in (None, AUTO, "default"):
             if name == "data" and recorded.get(name) == "":
                 raise UserError("the images of this run came from Python, and no name finds them; give --data")
-            changes[name] = require_given(recorded.get(name, default), f"--{name}", given=False)
+            found = recorded.get(name, default)
+            if name == "model":
+                check_findable(found)
+            changes[name] = require_given(found, f"--{name}", given=False)
     return replace_options(options, changes)
+
+
+def check_findable(model: str) -> None:
+    """Raise a UserError for the name of a network that was given in Python, by which it can't be found again."""
+    if not has_name(model) and not is_user_function(model):
+        raise UserError(f"the network of this run came from Python, {model}, and no name finds it; give --model {FORM}")
 
 
 def require_given(value: T, option: str, *, given: bool) -> T:
@@ -75,4 +84,4 @@ def compact_network(run_dir: Path, original: Network) -> nn.Module:
         UserError: Files that are missing or damaged, or another original.
     """
     policy = read_policy(run_dir / POLICY_FILE)
-    return load(run_dir, original.model if is_user_function(policy.model) else None)
+    return load(run_dir, None if has_name(policy.model) else original.model)

@@ -20,6 +20,7 @@ from agents.search.latency_finalists import TOLERANCE, latency_limit
 from agents.search.plan import Limits, SearchPlan
 from agents.search.search_result import SearchResult
 from agents.search.search_run import SearchRun
+from agents.search.search_warnings import warn_of_reward_images, warn_of_underdetermined_layers
 from agents.strategy import Strategy
 from amc.cost.costs import COSTS
 from amc.data.load import Splits
@@ -93,7 +94,8 @@ def run_job(job: Job) -> None:
         task = _task(job, network, splits, latency_model)
         del network, measured  # the task has a copy, which may be large
         session.check_same(task.digests)
-        _warn_of_reward_images(task, quiet=options.quiet)
+        if not options.quiet:
+            warn_of_reward_images(task)
         result = SearchRun(
             task,
             _plan(job),
@@ -158,7 +160,7 @@ def _invocation(job: Job) -> Invocation:
 def _say(job: Job, task: Task, result: SearchResult, latency_model: LatencyModel | None) -> None:
     """Print the results of a search that has ended, and what to do next."""
     folder, summary = job.session.folder, result.summary
-    _warn_of_underdetermined_layers(task)
+    warn_of_underdetermined_layers(task)
     if latency_model is not None:
         _warn_of_latency(latency_model, task, result)
     for table in result_tables(result.final, result.on_test, job.options.metric):
@@ -170,24 +172,6 @@ def _say(job: Job, task: Task, result: SearchResult, latency_model: LatencyModel
     )
     if result.interrupted:
         print(f"go on with: {job.session.resume_command}")
-
-
-def _warn_of_reward_images(task: Task, *, quiet: bool) -> None:
-    if task.splits.reward_from_train and not quiet:
-        print(
-            "warning: the data has no val/ split, so reward images are taken from the training images; a network that"
-            " was trained on them flatters itself",
-            file=sys.stderr,
-        )
-
-
-def _warn_of_underdetermined_layers(task: Task) -> None:
-    if task.underdetermined:
-        print(
-            f"warning: fewer calibration rows than unknowns in {shortened(task.underdetermined, 3)}; least squares"
-            " leans on its ridge there, more --calibration-images help",
-            file=sys.stderr,
-        )
 
 
 def _warn_of_latency(latency_model: LatencyModel, task: Task, result: SearchResult) -> None:

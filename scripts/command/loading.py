@@ -6,16 +6,14 @@ import dataclasses
 import sys
 
 import torch
-from torch import Tensor, nn
 
-from amc.data.class_mapping import map_classes
 from amc.data.load import Splits, load_splits
 from amc.data.preprocess import Preprocess, adapted
 from amc.data.splits import SplitSizes
 from amc.graph.input_spec import describe_inputs, zero_inputs
 from amc.graph.inputs import Example
 from amc.networks.sources import Network, load_network
-from amc.scoring.metrics import METRICS, check_runs
+from amc.scoring.network_classes import in_network_order
 from amc.utils.defaults import CLASS_ORDER
 from amc.utils.errors import UserError
 from scripts.options.network_and_images import DataOptions, ImageOptions, NetworkOptions
@@ -76,22 +74,10 @@ def load_images(options: DataOptions, network: Network, metric: str, seed: int, 
     )
     if progress:
         print_notes(splits)
-    if metric not in METRICS:
-        return splits
-    return map_classes(splits, _classes(network.model, splits.calibration.example(1)), network.class_names)
+    return in_network_order(splits, network.model, network.class_names, metric)
 
 
 def print_notes(splits: Splits) -> None:
     """Print the notes on the data on standard error."""
     for note in splits.notes:
         print(note, file=sys.stderr)
-
-
-def _classes(model: nn.Module, example: Example) -> int:
-    outputs = check_runs(model, example)
-    if not isinstance(outputs, Tensor) or outputs.ndim != 2:
-        raise UserError(
-            "top1 and top5 need a network that returns one row of class scores per image;"
-            " give --metric path/to/file.py:function for other tasks"
-        )
-    return outputs.shape[1]

@@ -13,11 +13,10 @@ from amc.artifacts.onnx_conversion import require_onnx
 from amc.artifacts.policy import POLICY_FILE, Policy, load, read_policy
 from amc.graph import Example
 from amc.graph.input_spec import zero_inputs
-from amc.networks.sources import load_network
+from amc.networks.sources import has_name, load_network
 from amc.utils.errors import UserError
 from amc.utils.registry import look_up
-from amc.utils.user_file import is_user_function
-from scripts.command.finished_run import require_given
+from scripts.command.finished_run import check_findable, require_given
 from scripts.options.export_arguments import Arguments
 
 Export = Callable[[nn.Module, Example, Path], float]
@@ -47,9 +46,10 @@ def run_export(arguments: Arguments) -> None:
 
 
 def _original(policy: Policy, arguments: Arguments) -> nn.Module | None:
-    """The network that was pruned where it is the user's own function; None where its name is enough."""
+    """The network that was pruned where it is the user's own; None where its name is enough."""
     asked = require_given(arguments.model or policy.model, "--model", given=arguments.model is not None)
-    if is_user_function(policy.model):
+    if not has_name(policy.model):
+        check_findable(asked)
         return load_network(asked, "none").model
     if asked != policy.model:
         raise UserError(f"{arguments.run_dir} holds a compact {policy.model}, got --model {asked}; leave it out")
