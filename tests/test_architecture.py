@@ -37,6 +37,7 @@ agents.ddpg            the agent
 agents.strategies      the strategies by name
 agents.report          what a person sees of a run
 agents.search          the one search that commands and Python call
+agents.tuning          the one fine-tuning that commands and Python call
 agents.__init__        the door to the search
 amc.__init__           the door to what is public, all lazy
 scripts.options        options of the commands
@@ -102,8 +103,7 @@ def test_the_top_of_amc_is_small() -> None:
 
 def test_no_two_modules_bear_one_name() -> None:
     names = Counter(path.stem for path in SOURCES if path.name != "__init__.py")
-    moving = {"number_format", "column_widths", "text_table"}  # until nothing imports them by their former names
-    assert [name for name, count in names.items() if count > 1 and name not in moving] == []
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_modules_are_small() -> None:
