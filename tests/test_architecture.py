@@ -89,6 +89,17 @@ def test_imports_run_one_way(path: Path) -> None:
     assert {name for name in ours if room_of(name) not in allowed} == set()
 
 
+def test_matplotlib_is_not_imported_before_a_chart_is_drawn() -> None:
+    charts = "agents.report.charts."
+    for path in SOURCES:
+        if module_of(path).startswith(charts):
+            continue
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else names
+            assert not any(f"{module}.".startswith(("matplotlib.", charts)) for module in modules), path
+
+
 def test_every_folder_has_a_room() -> None:
     folders = {module_of(path.parent) for path in SOURCES if path.name == "__init__.py"}
     modules = {module_of(path) for path in SOURCES}
