@@ -83,7 +83,7 @@ def _finetune(session: Session[Arguments, TrainingProgress | None]) -> None:
     session.check_same(digests)
     first = checked_score(scoring.ready(original), splits.reward, metric, BATCH, device)
     if not arguments.quiet:
-        print_score(first, network_options, "original", "reward")
+        print_score(first, network_options, "original")
     soft = Distillation(scoring.ready(original), arguments.temperature, arguments.distillation)
     recipe = recipe_of(arguments.training, seed)
     training = Training(tuned, splits.train, recipe, device, soft if soft.weight else None)
