@@ -12,6 +12,7 @@ from amc.utils.lazy_names import lazy_names
 if TYPE_CHECKING:
     from agents.report.written_report import report as report
     from agents.search.one_call import search as search
+    from agents.tuning.finetuning import finetune as finetune
     from amc.analysis.analyse import analyse as analyse
     from amc.artifacts.policy import load as load
     from amc.artifacts.policy import read_policy as read_policy
@@ -29,6 +30,7 @@ HOMES = {
     "TaskOptions": "amc.task",
     "UserError": "amc.utils.errors",
     "analyse": "amc.analysis.analyse",
+    "finetune": "agents.tuning.finetuning",
     "load": "amc.artifacts.policy",
     "load_data": "amc.data.load",
     "load_network": "amc.networks.sources",

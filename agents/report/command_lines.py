@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,12 @@ def resume_command(program: str, folder: Path, arguments: Mapping[str, Any]) -> 
     """The command that goes on with an interrupted run of `scripts.PROGRAM`, which was made with these arguments."""
     words = ["python", "-m", f"scripts.{program}", "--resume", str(folder)]
     return shlex.join([*words, *_users_functions(arguments, arguments)])
+
+
+def given_options(words: Sequence[str]) -> dict[str, str]:
+    """The options on a command line, by name, with the first value of each."""
+    pairs = itertools.pairwise(words)
+    return {option.removeprefix("--"): value for option, value in pairs if option.startswith("--")}
 
 
 def _users_functions(arguments: Mapping[str, Any], names: Iterable[str]) -> list[str]:

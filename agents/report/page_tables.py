@@ -12,7 +12,7 @@ from agents.report.run_record import RunRecord
 from agents.report.run_result import FOUND, ORIGINAL, UNIFORM, RunResult
 from agents.report.verdict import opposite, with_interval
 from amc.cost.costs import format_cost
-from amc.scoring.number_format import COST_NAMES, metric_name, percent, score
+from amc.scoring.number_format import COST_NAMES, duration, metric_name, percent, score
 
 
 class Table(NamedTuple):
@@ -154,9 +154,9 @@ def commands(record: RunRecord) -> Table:
 def circumstances(record: RunRecord) -> Table:
     """The circumstances of the run: strategy, seed, metric, times, input and versions."""
     rows = [("strategy", record.strategy), ("seed", str(record.seed)), ("metric", record.metric)]
-    rows.append(("time of the search", _duration(record.seconds)))
+    rows.append(("time of the search", duration(record.seconds)))
     if record.summary is not None:
-        rows.append(("time in all", _duration(record.summary.wall_seconds)))
+        rows.append(("time in all", duration(record.summary.wall_seconds)))
     if record.policy is not None:
         rows.append(("input", record.policy.inputs))
         rows += [(name, version) for name, version in record.policy.versions.items()]
@@ -165,11 +165,3 @@ def circumstances(record: RunRecord) -> Table:
 
 def _is_share(most: str) -> bool:
     return most[-1].isdigit() and float(most) <= 1
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"

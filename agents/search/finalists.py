@@ -26,7 +26,9 @@ class Choice(NamedTuple):
 
 def choose_best(stage: Stage, episodes: Sequence[Episode], *others: tuple[Episode, ScoredPolicy]) -> Choice:
     """The policy with the largest reward on all reward images, among the best episodes and `others`, scored before."""
-    finalists = [(each, score_policy(stage.task, each.kept_counts)) for each in _finalists(stage, episodes)] + [*others]
+    finalists = [(each, score_policy(stage.task, each.kept_counts)) for each in find_finalists(stage, episodes)] + [
+        *others
+    ]
     policies = [policy for _, policy in finalists]
     best = max(policies, key=lambda each: stage.problem.reward(each.kept_counts, each.reward_accuracy))
     scores = {
@@ -47,9 +49,11 @@ def score_policy(task: Task, kept_counts: KeptCounts) -> ScoredPolicy:
     return ScoredPolicy(kept_counts, network, selection, task.accuracy(network, task.splits.reward))
 
 
-def _finalists(stage: Stage, episodes: Sequence[Episode]) -> list[Episode]:
+def find_finalists(stage: Stage, episodes: Sequence[Episode]) -> list[Episode]:
     """The best episodes within the budget, each policy once; just one where the search has scored what is kept."""
     candidates = [episode for episode in episodes if episode.outcome.within_budget]
-    ranked = {episode.kept_counts.tobytes(): episode for episode in sorted(candidates, key=lambda each: -each.reward)}
+    ranked: dict[bytes, Episode] = {}
+    for episode in sorted(candidates, key=lambda each: -each.reward):
+        ranked.setdefault(episode.kept_counts.tobytes(), episode)
     count = 1 if stage.scores_what_is_kept else FINALISTS
     return [*ranked.values()][:count]

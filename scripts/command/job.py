@@ -55,7 +55,6 @@ class Job:
         strategy_name: The name of the strategy in the files of the run.
         observation: The name of the observation set, which says what an agent sees.
         budgets: The budgets of each stage, the last ones being those of the result.
-        episodes: Policies that may be scored in all.
         tune_steps: Steps of training between two stages.
         zero_shot: Whether the first policy is what a trained agent does before it learns on this network.
         inputs: Files that the search starts from, by the names of their copies in the run folder.
@@ -69,7 +68,6 @@ class Job:
     strategy_name: str
     observation: str
     budgets: Sequence[Limits]
-    episodes: int
     tune_steps: int = 0
     zero_shot: bool = False
     inputs: Mapping[str, Path] = field(default_factory=dict)
@@ -82,7 +80,13 @@ def run_job(job: Job) -> None:
         UserError: Arguments that do not fit each other or what they name.
     """
     begun = time.perf_counter()
-    options, session = job.options, job.session
+    options, session, plan = job.options, job.session, _plan(job)
+    if plan.is_extended and not options.quiet:
+        print(
+            f"note: the search goes on from {len(session.past.episodes)} episodes to {plan.episodes} in all; it need"
+            f" not find what {plan.episodes} from the start would",
+            file=sys.stderr,
+        )
     torch.manual_seed(options.seed)  # of weights that are random
     network = load_original(job.network, quiet=options.quiet)
     splits = load_images(job.images, network, options.metric, options.seed, progress=not options.quiet)
@@ -98,7 +102,7 @@ def run_job(job: Job) -> None:
             warn_of_reward_images(task)
         result = SearchRun(
             task,
-            _plan(job),
+            plan,
             _invocation(job),
             folder=session.folder,
             original_accuracy=original,
@@ -140,7 +144,8 @@ def _task(job: Job, network: Network, splits: Splits, latency_model: LatencyMode
 def _plan(job: Job) -> SearchPlan:
     return SearchPlan(
         strategy=job.strategy,
-        episodes=job.episodes,
+        episodes=job.session.arguments.most_policies,
+        begun_with=job.session.begun_with,
         seed=job.options.seed,
         reward=job.options.reward,
         observation=job.observation,

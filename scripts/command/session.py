@@ -25,10 +25,12 @@ from amc.utils.user_file import is_user_function
 from scripts.command.cli import parse
 from scripts.command.finished_run import require_given
 from scripts.command.resume_hint import with_resume_hint
-from scripts.options.cli_arguments import changed_options, flat_options, replace_options, to_argv
+from scripts.options.cli_arguments import flat_options, given_options, replace_options, to_argv
 
-CHANGEABLE = ("model", "weights", "data", "metric", "device", "target", "quiet")
-"""Options that may change with `--resume`, since things may lie elsewhere; so may all that name a user's function."""
+EPISODES = "episodes"
+CHANGEABLE = ("model", "weights", "data", "metric", "device", "target", "quiet", EPISODES)
+"""Options that may change with `--resume`, since things may lie elsewhere or more episodes are wanted; so may all that
+name a user's function."""
 DIGESTS = {
     "architecture": "layers (--model)",
     "weights": "weights (--weights)",
@@ -51,6 +53,7 @@ class Session(Generic[Arguments, P]):
         argv: The command-line arguments that the run was begun with.
         past: How far the run had come when this stretch began.
         seconds: Seconds that were spent before this stretch.
+        begun_with: The number of policies that a search was to score when it was begun; None for a new one.
     """
 
     program: str
@@ -60,6 +63,7 @@ class Session(Generic[Arguments, P]):
     past: P
     seconds: float
     _digests: Mapping[str, str]
+    begun_with: int | None = None
 
     @property
     def resume_command(self) -> str:
@@ -131,7 +135,8 @@ def open_session(
             yield session
 
 
-def open_search(program: str, arguments: Arguments) -> contextlib.AbstractContextManager[Session[Arguments, Past]]:
+@contextlib.contextmanager
+def open_search(program: str, arguments: Arguments) -> Iterator[Session[Arguments, Past]]:
     """The session of a search, in `--run-dir`, in the folder of `--resume`, or in a new folder under `runs/`.
 
     Raises:
@@ -140,7 +145,20 @@ def open_search(program: str, arguments: Arguments) -> contextlib.AbstractContex
     options = flat_options(arguments)
     asked = options["resume"] or options["run_dir"]
     folder = Path(asked) if asked is not None else named_after(options["model"])
-    return open_session(program, arguments, folder, "run-dir", latest_checkpoint, Past())
+    with open_session(program, arguments, folder, "run-dir", latest_checkpoint, Past()) as session:
+        _check_episodes(session)
+        yield session
+
+
+def _check_episodes(session: Session[Any, Past]) -> None:
+    """Raise a UserError where a search that is resumed has scored all the policies that it is given."""
+    done, arguments = len(session.past.episodes), session.arguments
+    first = arguments.most_policies - arguments.episodes  # those that --episodes does not count
+    least = done - first + is_finished(session.folder)
+    if session.begun_with is not None and arguments.episodes < least:
+        raise UserError(
+            f"expected --episodes of {least} or more to go on with {session.folder}, got {arguments.episodes}"
+        )
 
 
 @dataclass(frozen=True)
@@ -154,6 +172,7 @@ class _Begun:
     threads: Count
     digests: Mapping[str, str]
     versions: Mapping[str, str]
+    begun_with: Count | None = None  # of searches; earlier versions do not tell
 
 
 def _resumed(
@@ -162,7 +181,7 @@ def _resumed(
     folder: Path,
     latest: Callable[[Path], tuple[Snapshot[P], tuple[str, ...]]],
 ) -> Session[Arguments, P]:
-    changes = {name: value for name, value in changed_options(arguments).items() if name != "resume"}
+    changes = {name: value for name, value in given_options(arguments).items() if name != "resume"}
     for name, value in changes.items():
         if name not in CHANGEABLE and not _is_users(value):
             _refuse_change(name)
@@ -176,8 +195,9 @@ def _resumed(
         raise UserError(
             f"{folder} was begun by {begun.program}; go on with python -m scripts.{begun.program} --resume {folder}"
         )
-    if is_finished(folder):
-        raise UserError(f"{folder} holds a finished run; there is nothing to go on with")
+    if is_finished(folder) and EPISODES not in changes:
+        more = ", unless --episodes gives more of them" * hasattr(arguments, EPISODES)
+        raise UserError(f"{folder} holds a finished run; there is nothing to go on with{more}")
     if begun.versions != current_versions():
         print("warning: begun with other versions of Python or packages; the result may differ", file=sys.stderr)
     torch.set_num_threads(begun.threads)
@@ -191,10 +211,11 @@ def _resumed(
         program,
         folder,
         replace_options(recorded, {"device": begun.device} | changes),
-        begun.words,
+        to_argv(replace_options(recorded, {EPISODES: changes[EPISODES]})) if EPISODES in changes else begun.words,
         checkpoint.past,
         begun.seconds,
         begun.digests,
+        begun.begun_with or getattr(recorded, "most_policies", None),
     )
 
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from amc.utils.errors import UserError
+from scripts.options.cli_arguments import CommandLine
 from scripts.options.network_and_images import DataOptions, NetworkOptions
 from scripts.options.option_types import File, Name
 from scripts.options.search_options import SearchOptions
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(CommandLine):
     """Prune a network by what was learned on another, and leave a run folder as a search does.
 
     With --agent, a trained agent decides for this network, and goes on learning here if episodes are given. With
@@ -52,11 +53,17 @@ class Arguments:
     policy: File | None = None
     """A policy.json of the same architecture."""
     episodes: int = 0
-    """Policies that the agent tries after its first one, to learn this network; 0: its first one is the result."""
+    """Policies that the agent tries after its first one, to learn this network; 0: its first one is the result. With
+    --resume more than before, which need not lead to what as many from the start would."""
     settings: Name = "tuned"
     """Settings for going on learning: tuned (ours) or paper (He et al. 2018)."""
     observation: Name | None = None
     """Observation set of the agent, given again where it is path/to/file.py:function. Default: as it was trained."""
+
+    @property
+    def most_policies(self) -> int:
+        """How many policies are scored at the most, the agent's first one included."""
+        return 1 + self.episodes
 
     def check(self) -> None:
         """Raise a UserError for what can be seen without reading anything."""

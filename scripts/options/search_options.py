@@ -57,7 +57,8 @@ class SearchOptions:
     checkpoint_every: int = 10
     """Episodes after which a checkpoint is written at the latest; one is also written each minute and on Ctrl-C."""
     resume: Folder | None = None
-    """Folder of a run that was interrupted: go on with it, with its own options."""
+    """Folder of a run that was interrupted: go on with it, with its own options. With --episodes, a finished one goes
+    on, too."""
     quiet: bool = False
     """Print nothing but mistakes."""
 

@@ -36,6 +36,7 @@ def run_apply(arguments: Arguments) -> None:
     look_up("settings", arguments.settings, PRESETS)
     check_search(arguments.search, arguments.observation or "scale_free")
     with open_search("apply", arguments) as session:
+        session.arguments.check()
         run_job(_policy_job(session) if session.arguments.policy else _agent_job(session))
 
 
@@ -60,7 +61,6 @@ def _agent_job(session: Session[Arguments, Past]) -> Job:
         strategy_name="agent",
         observation=observation,
         budgets=(limits_of(arguments.search),),
-        episodes=1 + arguments.episodes,
         zero_shot=arguments.episodes > 0,
         inputs={AGENT_FILE: source},
     )
@@ -101,7 +101,6 @@ def _policy_job(session: Session[Arguments, Past]) -> Job:
         strategy_name="policy",
         observation="scale_free",
         budgets=(limits_of(options),),
-        episodes=1,
         inputs={POLICY_FILE: source},
     )
 

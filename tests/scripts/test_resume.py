@@ -303,8 +303,6 @@ def test_what_is_no_run_to_go_on_with(tmp_path: Path, whole: Path, begun: Path) 
     assert "holds a finished run; there is nothing to go on with" in fail(train, "--resume", whole)
     message = fail(apply, "--resume", begun)
     assert f"was begun by train; go on with python -m scripts.train --resume {begun}" in message
-    message = fail(train, "--resume", begun, "--episodes", "50")
-    assert "--resume goes on with the run's own options; leave --episodes out" in message
     message = fail(train, "--resume", begun, "--budget", "macs=0.5")
     assert "--resume goes on with the run's own options; leave --budget out" in message
 
