@@ -114,8 +114,7 @@ def test_the_top_of_amc_is_small() -> None:
 
 def test_no_two_modules_bear_one_name() -> None:
     names = Counter(path.stem for path in SOURCES if path.name != "__init__.py")
-    moving = {"number_format", "column_widths", "text_table"}  # until nothing imports them by their former names
-    assert [name for name, count in names.items() if count > 1 and name not in moving] == []
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_modules_are_small() -> None:
