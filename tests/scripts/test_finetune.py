@@ -44,7 +44,9 @@ def test_it_gains_back_what_pruning_cost_and_leaves_the_run_alone(tmp_path: Path
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     done = succeed(finetune, "--run-dir", run, "--epochs", "8", "--lr", "0.05")
     pruned, found = summary(run), summary(tmp_path / "run-tuned")
-    assert done.out.startswith(f"original: top1 {100 * found['original_accuracy']:.2f} % on 447 reward images\n")
+    assert done.out.startswith(
+        f"original: top1 {100 * found['original_accuracy']:.2f} % on 447 reward images (validation)\n"
+    )
     assert found["original_accuracy"] == pruned["original_accuracy"]
     assert found["pruned_accuracy"] == pruned["policy_accuracy"]
     assert found["test_accuracy_pruned"] == pruned["test_accuracy_policy"]
