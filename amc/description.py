@@ -136,7 +136,7 @@ class Description(Tabular):
         costs = [group.cost for group in self.groups] + [self.fixed]
         shares = {kind: _shares([getattr(cost, kind) for cost in costs]) for kind in kinds}
         largest = max(shares[kinds[0]][:-1])
-        names = [(group.name, group.widths) for group in self.groups] + [("of no group", "")]
+        names = [(group.name, group.widths) for group in self.groups] + [("no group", "")]
         layers = [(", ".join(group.producers), ", ".join(group.consumers)) for group in self.groups] + [("", "")]
         rows = []
         for place, cost in enumerate(costs):

@@ -157,7 +157,7 @@ def test_damaged_files_are_one_line(copied: Path, name: str, content: bytes | st
         ("seed", -1, "Expected `int` >= 0"),
         ("metric", 5, "Expected `str`, got `int`"),
         ("data", ["digits"], "Expected `str`, got `array`"),
-        ("image_size", "big", "Expected `int | null`, got `str`"),
+        ("image_size", "big", "Expected `int | array | null`, got `str`"),
         ("mean", ["a"], "Expected `float`, got `str`"),
         ("std", 0.5, "Expected `array | null`, got `float`"),
         ("test_images", 1.5, "Expected `int | null`, got `float`"),
