@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from agents.episode import best_of
-from agents.report.command_lines import check_command
+from agents.report.command_lines import steps
 from agents.report.run_record import RunRecord
 from agents.report.run_result import FOUND, ORIGINAL, UNIFORM, RunResult
 from agents.report.verdict import opposite, with_interval
@@ -141,14 +140,9 @@ def channels(record: RunRecord, result: RunResult) -> Table:
 
 
 def commands(record: RunRecord) -> Table:
-    """The commands that make the run and its report again, and check the result."""
-    rows = [("make it again", shlex.join(["python", "-m", f"scripts.{record.program}", *record.words]))]
-    if record.summary is not None:
-        rows.append(("check the result", check_command(record.folder, vars(record.summary.arguments))))
-    rows.append(
-        ("write this page again", shlex.join(["python", "-m", "scripts.report", "--run-dir", str(record.folder)]))
-    )
-    return Table(("to", "run"), rows)
+    """The commands that make the run and its report again, and those that go on from its result."""
+    arguments = vars(record.summary.arguments) if record.summary else None
+    return Table(("to", "run"), steps(record.program, record.words, record.folder, arguments))
 
 
 def circumstances(record: RunRecord) -> Table:

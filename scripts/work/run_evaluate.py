@@ -11,9 +11,10 @@ from amc.scoring.metrics import find_metric
 from amc.utils.device import find_device
 from amc.utils.registry import look_up
 from amc.utils.seeds import check_seed
-from scripts.command.finished_run import arguments_without_weights, fill_from_run, require_given
+from scripts.command.finished_run import arguments_without_weights, check_given, fill_from_run
 from scripts.command.loading import check_inputs, load_images, load_original
 from scripts.command.original import warn_near_chance
+from scripts.options.cli_arguments import given_options
 from scripts.options.evaluate_arguments import Arguments
 
 
@@ -27,8 +28,9 @@ def run_evaluate(arguments: Arguments) -> None:
     if arguments.seed is not None:
         check_seed(arguments.seed)
     recorded = arguments_without_weights(arguments.run_dir, arguments.network) if arguments.run_dir else {}
+    check_given({name: recorded.get(name) for name in ("model", "data", "metric")}, given_options(arguments))
     metric = arguments.metric or recorded.get("metric", "top1")
-    find_metric(require_given(metric, "--metric", given=arguments.metric is not None))
+    find_metric(metric)
     seed = recorded.get("seed", 0) if arguments.seed is None else arguments.seed
     find_device(arguments.device)
 

@@ -10,7 +10,7 @@ from amc.artifacts.exports import export
 from amc.artifacts.policy import POLICY_FILE, read_policy
 from amc.networks.sources import has_name, load_network
 from amc.utils.errors import UserError
-from scripts.command.finished_run import check_findable, require_given
+from scripts.command.finished_run import check_findable, check_given, recorded_model
 from scripts.options.export_arguments import Arguments
 
 
@@ -27,7 +27,9 @@ def run_export(arguments: Arguments) -> None:
 def _original(run_dir: Path, asked: str | None) -> nn.Module | None:
     """The network that was pruned where it is the user's own; None where its name is enough."""
     model = read_policy(run_dir / POLICY_FILE).model
-    given = require_given(asked or model, "--model", given=asked is not None)
+    if asked is None:
+        check_given({"model": recorded_model(run_dir)}, ())
+    given = asked or model
     if not has_name(model):
         check_findable(given)
         return load_network(given, "none").model

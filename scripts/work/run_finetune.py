@@ -8,21 +8,22 @@ from typing import Any
 
 import torch
 
-from agents.report.command_lines import check_command
+from agents.report.command_lines import next_lines
 from agents.search.invocation import Invocation
 from agents.tuning.compared_scores import BATCH
 from agents.tuning.tuning_options import TuningOptions
 from agents.tuning.tuning_problem import TuningProblem
 from agents.tuning.tuning_run import TuningRun
+from amc.artifacts.lasting_options import lasting_options
 from amc.artifacts.policy import POLICY_FILE, read_policy
 from amc.scoring.checked_score import checked_score
 from amc.training.training_progress import TrainingProgress, latest_training
 from amc.utils.device import find_device
-from scripts.command.finished_run import compact_network, fill_from_run, recorded_arguments, require_given
+from scripts.command.finished_run import check_given, compact_network, fill_from_run, recorded_arguments
 from scripts.command.loading import check_inputs, load_images, load_original
 from scripts.command.original import print_score
 from scripts.command.session import Session, open_session
-from scripts.options.cli_arguments import flat_options
+from scripts.options.cli_arguments import flat_options, given_options
 from scripts.options.finetune_arguments import Arguments
 from scripts.options.network_and_images import NetworkOptions
 
@@ -64,7 +65,7 @@ def _finetune(session: Session[Arguments, TrainingProgress | None]) -> None:
     original = checked_score(scoring.ready(problem.original), reward, problem.metric, BATCH, problem.device)
     if not arguments.quiet:
         print_score(original, network_options, "original")
-    options = flat_options(arguments) | taken_over | {"out": None, "resume": None}
+    options = lasting_options(flat_options(arguments) | taken_over | {"out": None, "resume": None})
     result = TuningRun(
         problem,
         _options(arguments),
@@ -78,10 +79,8 @@ def _finetune(session: Session[Arguments, TrainingProgress | None]) -> None:
     ).run()
     if not arguments.quiet:
         print(result)
-        print(
-            f"{len(result.epochs)} epochs in {result.seconds:.1f} s; results in {folder}\n"
-            f"check them with: {check_command(folder, result.arguments)}"
-        )
+        print(f"{len(result.epochs)} epochs in {result.seconds:.1f} s; results in {folder}")
+        print(next_lines(folder, result.arguments, tuned=True))
 
 
 def _problem(arguments: Arguments) -> tuple[TuningProblem, NetworkOptions, dict[str, Any]]:
@@ -89,7 +88,8 @@ def _problem(arguments: Arguments) -> tuple[TuningProblem, NetworkOptions, dict[
     run_dir = arguments.run_dir
     assert run_dir is not None, "checked"
     recorded = recorded_arguments(run_dir, arguments.network)
-    metric = require_given(arguments.metric or recorded["metric"], "--metric", given=arguments.metric is not None)
+    check_given({name: recorded[name] for name in ("model", "data", "metric")}, given_options(arguments))
+    metric = arguments.metric or recorded["metric"]
     seed = recorded["seed"]
     torch.manual_seed(seed)
     network_options, data_options = (

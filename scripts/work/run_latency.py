@@ -10,9 +10,10 @@ from amc.latency.onnx_slicing import Exporter
 from amc.latency.runtimes import RuntimeOptions
 from amc.latency.target import parse_target
 from amc.task import prunable_graph
-from scripts.command.finished_run import arguments_without_weights, compact_network, fill_from_run
+from scripts.command.finished_run import arguments_without_weights, check_given, compact_network, fill_from_run
 from scripts.command.layer_table import show_layers
 from scripts.command.loading import example_without_data, load_original
+from scripts.options.cli_arguments import given_options
 from scripts.options.latency_arguments import Arguments
 
 
@@ -32,6 +33,7 @@ def run_latency(arguments: Arguments) -> None:
 def _compare(arguments: Arguments) -> None:
     """Measure a network, or the compact network of a run in turn with its original."""
     recorded = arguments_without_weights(arguments.run_dir, arguments.network) if arguments.run_dir else {}
+    check_given({"model": recorded.get("model")}, given_options(arguments))
     options = fill_from_run(arguments.network, recorded)
     original = load_original(options)
     if arguments.run_dir is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import sys
 from functools import partial
 from pathlib import Path
@@ -28,7 +29,7 @@ from amc.training.training_loop import Training
 from amc.training.training_progress import TrainingProgress, latest_training
 from amc.utils.device import find_device
 from amc.utils.errors import UserError
-from scripts.command.loading import preprocess_of, print_notes
+from scripts.command.loading import data_of, default_data, preprocess_of, print_notes
 from scripts.command.session import Session, open_session
 from scripts.options.pretrain_arguments import SUFFIX, Arguments
 
@@ -47,6 +48,8 @@ def run_pretrain(arguments: Arguments) -> None:
     arguments.check()
     RecipeOptions(**vars(arguments.training))
     folder = arguments.resume or _folder(arguments.out)
+    if arguments.resume is None:
+        arguments = dataclasses.replace(arguments, data=arguments.data or default_data(arguments.model))
     with open_session(PROGRAM, arguments, folder, "out", latest_training, None) as session:
         _pretrain(session)
 
@@ -72,7 +75,7 @@ def _pretrain(session: Session[Arguments, TrainingProgress | None]) -> None:
     model = network.model.to(device)
     preprocess = preprocess_of(arguments.preparation, network.preprocess)
     splits = load_splits(
-        arguments.data,
+        data_of(arguments.data, arguments.model),
         preprocess,
         SplitSizes(calibration=1),
         arguments.seed,

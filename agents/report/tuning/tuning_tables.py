@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-
-from agents.report.command_lines import check_command
+from agents.report.command_lines import steps
 from agents.report.page_tables import Table
 from agents.report.tuning.comparison import ORIGINAL, PRUNED
 from agents.report.tuning.tuning_record import OPTIONS, TuningRecord
@@ -39,16 +37,9 @@ def costs(record: TuningRecord) -> Table:
 
 
 def commands(record: TuningRecord) -> Table:
-    """The commands that make the fine-tuning and its report again, and check the result."""
-    rows = []
-    if record.words:
-        rows.append(("make it again", shlex.join(["python", "-m", f"scripts.{record.program}", *record.words])))
-    if record.summary is not None:
-        rows.append(("check the result", check_command(record.folder, vars(record.summary.arguments))))
-    rows.append(
-        ("write this page again", shlex.join(["python", "-m", "scripts.report", "--run-dir", str(record.folder)]))
-    )
-    return Table(("to", "run"), rows)
+    """The commands that make the fine-tuning and its report again, and those that go on from its result."""
+    arguments = vars(record.summary.arguments) if record.summary else None
+    return Table(("to", "run"), steps(record.program, record.words, record.folder, arguments))
 
 
 def circumstances(record: TuningRecord) -> Table:
