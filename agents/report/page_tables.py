@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from agents.episode import best_of
-from agents.report.command_lines import check_command
+from agents.report.command_lines import next_commands, repeat_command, run_command
 from agents.report.run_record import RunRecord
 from agents.report.run_result import FOUND, ORIGINAL, UNIFORM, RunResult
 from agents.report.verdict import opposite, with_interval
@@ -140,14 +139,22 @@ def channels(record: RunRecord, result: RunResult) -> Table:
     return Table(head, rows)
 
 
+NEXT_STEPS = {
+    "evaluate": "evaluate the result",
+    "finetune": "tune it",
+    "export": "export it",
+    "latency": "measure its latency",
+}
+"""What the commands that go on from a run are for."""
+
+
 def commands(record: RunRecord) -> Table:
-    """The commands that make the run and its report again, and check the result."""
-    rows = [("make it again", shlex.join(["python", "-m", f"scripts.{record.program}", *record.words]))]
+    """The commands that make the run and its report again, and those that go on from its result."""
+    rows = [("make it again", repeat_command(record.program, record.words))]
     if record.summary is not None:
-        rows.append(("check the result", check_command(record.folder, vars(record.summary.arguments))))
-    rows.append(
-        ("write this page again", shlex.join(["python", "-m", "scripts.report", "--run-dir", str(record.folder)]))
-    )
+        commands = next_commands(record.folder, vars(record.summary.arguments))
+        rows += [(NEXT_STEPS[name], command) for name, command in commands.items()]
+    rows.append(("write this page again", run_command("report", record.folder, {})))
     return Table(("to", "run"), rows)
 
 

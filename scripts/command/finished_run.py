@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ from amc.artifacts.policy import POLICY_FILE, load, read_policy
 from amc.artifacts.run_folder import SUMMARY_FILE
 from amc.artifacts.snapshots import has_snapshot
 from amc.networks.sources import Network, has_name
-from amc.utils.errors import UserError
+from amc.utils.errors import FunctionsNotGivenError, UserError
 from amc.utils.user_file import FORM, is_user_function
 from scripts.options.cli_arguments import options_of, replace_options
 from scripts.options.network_and_images import AUTO, NetworkOptions
@@ -66,6 +66,15 @@ def recorded_arguments(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
     return vars(found.arguments)
 
 
+def recorded_model(run_dir: Path) -> str:
+    """The network of the run in `run_dir`, with an absolute path where it is a user's function that a summary names."""
+    policy = read_policy(run_dir / POLICY_FILE)
+    summary = run_dir / SUMMARY_FILE
+    if not summary.exists():
+        return policy.model
+    return checked(read_object(summary), _WithArguments, summary).arguments.model
+
+
 def arguments_without_weights(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
     """The arguments of a run, with no weights of the original to load, since the compact network has its own.
 
@@ -81,7 +90,7 @@ def fill_from_run(options: T, recorded: Mapping[str, Any]) -> T:
     """The options, filled in with what a run recorded, else with a search's defaults, wherever nothing was given.
 
     Raises:
-        UserError: The run recorded a user's function, which has to be given again.
+        UserError: The run was begun from Python on images that have no name.
     """
     changes = {}
     for name, value, default in options_of(options):
@@ -91,7 +100,7 @@ def fill_from_run(options: T, recorded: Mapping[str, Any]) -> T:
             found = recorded.get(name, default)
             if name == "model":
                 check_findable(found)
-            changes[name] = require_given(found, f"--{name}", given=False)
+            changes[name] = found
     return replace_options(options, changes)
 
 
@@ -101,15 +110,15 @@ def check_findable(model: str) -> None:
         raise UserError(f"the network of this run came from Python, {model}, and no name finds it; give --model {FORM}")
 
 
-def require_given(value: T, option: str, *, given: bool) -> T:
-    """The value of an option, which must be `given` on the command line where it names a user's function.
+def check_given(recorded: Mapping[str, Any], given: Iterable[str]) -> None:
+    """Check that each of the user's functions among recorded options is `given` anew, by the name of its option.
 
     Raises:
-        UserError: Only the file of a run names the function, which is not reason enough to import it.
+        FunctionsNotGivenError: Only the file of a run names one, which is not reason enough to import it.
     """
-    if isinstance(value, str) and is_user_function(value) and not given:
-        raise UserError(f"the run used {option} {value}, which is not imported from a run's files; give {option} again")
-    return value
+    functions = {name: value for name, value in recorded.items() if isinstance(value, str) and is_user_function(value)}
+    if missing := {name: value for name, value in functions.items() if name not in given}:
+        raise FunctionsNotGivenError(missing)
 
 
 def compact_network(run_dir: Path, original: Network) -> nn.Module:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from agents.episode import Past
-from agents.report.command_lines import check_command
+from agents.report.command_lines import next_lines
 from agents.report.terminal.result_tables import result_tables
 from agents.search.invocation import Invocation
 from agents.search.latency_finalists import TOLERANCE, latency_limit
@@ -136,7 +136,7 @@ def _task(job: Job, network: Network, splits: Splits, latency_model: LatencyMode
         seed=options.seed,
         device=find_device(options.device),
         costs=latency_model.costs if latency_model else COSTS,
-        name=job.network.model,
+        name=job.session.name("model"),
     )
     return Task(network.model, splits, job.budgets[-1], how)
 
@@ -158,8 +158,9 @@ def _plan(job: Job) -> SearchPlan:
 
 def _invocation(job: Job) -> Invocation:
     session = job.session
-    arguments = flat_options(session.arguments) | {"budget": list(job.budgets[-1]), "run_dir": None, "resume": None}
-    return Invocation(job.network.model, job.strategy_name, session.program, session.argv, arguments)
+    arguments = flat_options(session.lasting_arguments)
+    arguments |= {"budget": list(job.budgets[-1]), "run_dir": None, "resume": None}
+    return Invocation(session.name("model"), job.strategy_name, session.program, session.argv, arguments)
 
 
 def _say(job: Job, task: Task, result: SearchResult, latency_model: LatencyModel | None) -> None:
@@ -172,9 +173,9 @@ def _say(job: Job, task: Task, result: SearchResult, latency_model: LatencyModel
         print(table)
     print(
         f"{len(result.episodes)} episodes in {result.search_seconds:.1f} s, on {summary['reward_images_used']:.0%} of"
-        f" the reward images; results in {folder}\n"
-        f"check them with: {check_command(folder, summary['arguments'])}"
+        f" the reward images; results in {folder}"
     )
+    print(next_lines(folder, summary["arguments"]))
     if result.interrupted:
         print(f"go on with: {job.session.resume_command}")
 

@@ -8,14 +8,15 @@ import sys
 import torch
 
 from amc.data.load import Splits, load_splits
-from amc.data.preprocess import Preprocess, adapted
+from amc.data.preprocess import DIGITS, Preprocess, adapted
 from amc.data.splits import SplitSizes
 from amc.graph.input_spec import describe_inputs, zero_inputs
 from amc.graph.inputs import Example
-from amc.networks.sources import Network, load_network
+from amc.networks.sources import PREPROCESS, Network, load_network
 from amc.scoring.network_classes import in_network_order
 from amc.utils.defaults import CLASS_ORDER
 from amc.utils.errors import UserError
+from amc.utils.user_file import FORM
 from scripts.options.network_and_images import DataOptions, ImageOptions, NetworkOptions
 
 
@@ -60,6 +61,22 @@ def check_inputs(options: NetworkOptions, example: Example) -> None:
         raise UserError(f"the data gives inputs of {describe_inputs(example)}, got --input-spec {spec}")
 
 
+def data_of(data: str | None, model: str) -> str:
+    """The data that is asked for, or the digits for the network that was trained on them.
+
+    Raises:
+        UserError: No data is asked for, for any other network.
+    """
+    if data is not None:
+        return data
+    if PREPROCESS.get(model) is DIGITS:
+        return "digits"
+    raise UserError(
+        f"expected --data for {model}: imagefolder:PATH (a folder with train/, and val/, test/ or both), cifar10,"
+        f" digits or {FORM}"
+    )
+
+
 def load_images(options: DataOptions, network: Network, metric: str, seed: int, progress: bool) -> Splits:
     """The splits, with labels in the order of the network's classes where the metric compares them.
 
@@ -69,9 +86,8 @@ def load_images(options: DataOptions, network: Network, metric: str, seed: int, 
         UserError: Data that can't be read, or classes that the network does not have.
     """
     sizes = SplitSizes(options.calibration_images, options.reward_split, options.test_images)
-    splits = load_splits(
-        options.data, network.preprocess, sizes, seed, progress, class_order=options.class_order or CLASS_ORDER
-    )
+    data, order = data_of(options.data, network.name), options.class_order or CLASS_ORDER
+    splits = load_splits(data, network.preprocess, sizes, seed, progress, class_order=order)
     if progress:
         print_notes(splits)
     return in_network_order(splits, network.model, network.class_names, metric)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from agents.report.command_lines import run_command
 from amc.artifacts.policy import POLICY_FILE, WEIGHTS_FILE
 from amc.artifacts.run_folder import AGENT_FILE, REPORT_FILE, SUMMARY_FILE, can_go_on, is_finished
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER, snapshot_names
@@ -85,5 +85,5 @@ def _listed(names: list[str]) -> str:
 
 def _remedy(folder: Path, resume_command: str) -> str:
     if is_finished(folder):
-        return shlex.join(["python", "-m", "scripts.report", "--run-dir", str(folder)])
+        return run_command("report", folder, {})
     return resume_command

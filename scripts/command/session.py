@@ -16,6 +16,7 @@ from agents.episode import Past
 from agents.report.command_lines import resume_command
 from agents.search.invocation import PYTHON
 from amc.artifacts.checked_json import Count, checked
+from amc.artifacts.lasting_options import lasting_value
 from amc.artifacts.policy import current_versions
 from amc.artifacts.run_folder import check_new, check_place, is_finished, named_after
 from amc.artifacts.run_lock import locked
@@ -23,9 +24,10 @@ from amc.artifacts.snapshots import CHECKPOINT_FOLDER, Snapshot, has_snapshot
 from amc.utils.errors import UserError
 from amc.utils.user_file import is_user_function
 from scripts.command.cli import parse
-from scripts.command.finished_run import require_given
+from scripts.command.finished_run import check_given
+from scripts.command.loading import data_of
 from scripts.command.resume_hint import with_resume_hint
-from scripts.options.cli_arguments import flat_options, given_options, replace_options, to_argv
+from scripts.options.cli_arguments import flat_options, given_options, options_of, replace_options, to_argv
 
 EPISODES = "episodes"
 CHANGEABLE = ("model", "weights", "data", "metric", "device", "target", "quiet", EPISODES)
@@ -63,7 +65,17 @@ class Session(Generic[Arguments, P]):
     past: P
     seconds: float
     _digests: Mapping[str, str]
+    _names: Mapping[str, str]
     begun_with: int | None = None
+
+    @property
+    def lasting_arguments(self) -> Arguments:
+        """The arguments as they are recorded: the paths in them hold from any directory."""
+        return _lasting(self.arguments)
+
+    def name(self, option: str) -> str:
+        """The value of an option as it was typed when the run was begun, by which the run's files name it."""
+        return self._names.get(option) or str(flat_options(self.arguments)[option])
 
     @property
     def resume_command(self) -> str:
@@ -129,8 +141,8 @@ def open_session(
             session = _resumed(program, arguments, folder, latest)
         else:
             check_new(folder, f"--{option}")
-            argv = to_argv(replace_options(arguments, {option.replace("-", "_"): None}))
-            session = Session(program, folder, arguments, argv, past, 0.0, {})
+            argv = to_argv(_lasting(replace_options(arguments, {option.replace("-", "_"): None})))
+            session = Session(program, folder, arguments, argv, past, 0.0, {}, {})
         with with_resume_hint(program, folder, session.resume_command, quiet=bool(options.get("quiet"))):
             yield session
 
@@ -145,6 +157,8 @@ def open_search(program: str, arguments: Arguments) -> Iterator[Session[Argument
     options = flat_options(arguments)
     asked = options["resume"] or options["run_dir"]
     folder = Path(asked) if asked is not None else named_after(options["model"])
+    if options["resume"] is None:
+        arguments = replace_options(arguments, {"data": data_of(options["data"], options["model"])})
     with open_session(program, arguments, folder, "run-dir", latest_checkpoint, Past()) as session:
         _check_episodes(session)
         yield session
@@ -172,6 +186,8 @@ class _Begun:
     threads: Count
     digests: Mapping[str, str]
     versions: Mapping[str, str]
+    model: str = ""  # searches record these
+    strategy: str = ""
     begun_with: Count | None = None  # of searches; earlier versions do not tell
 
 
@@ -193,7 +209,7 @@ def _resumed(
         raise UserError(f"{folder} was begun from Python, by agents.search; no command can go on with it")
     if begun.program != program:
         raise UserError(
-            f"{folder} was begun by {begun.program}; go on with python -m scripts.{begun.program} --resume {folder}"
+            f"{folder} was begun by {begun.program}; go on with {resume_command(begun.program, folder, {})}"
         )
     if is_finished(folder) and EPISODES not in changes:
         more = ", unless --episodes gives more of them" * hasattr(arguments, EPISODES)
@@ -202,11 +218,13 @@ def _resumed(
         print("warning: begun with other versions of Python or packages; the result may differ", file=sys.stderr)
     torch.set_num_threads(begun.threads)
     recorded = parse(type(arguments), begun.words)
-    for name, value in flat_options(recorded).items():
-        if _is_users(value):
-            require_given(value, f"--{name.replace('_', '-')}", given=name in changes)
-        elif name not in CHANGEABLE and name in changes:
+    options = flat_options(recorded)
+    check_given(options, changes)
+    for name in changes:
+        if name not in CHANGEABLE and not _is_users(options[name]):
             _refuse_change(name)
+    if program != "finetune" and options["data"] is None:
+        recorded = replace_options(recorded, {"data": "digits"})  # the default of earlier versions for any network
     return Session(
         program,
         folder,
@@ -215,8 +233,14 @@ def _resumed(
         checkpoint.past,
         begun.seconds,
         begun.digests,
+        {"model": begun.model, "strategy": begun.strategy},
         begun.begun_with or getattr(recorded, "most_policies", None),
     )
+
+
+def _lasting(arguments: Arguments) -> Arguments:
+    values = {name: lasting_value(name, value) for name, value, _ in options_of(arguments)}
+    return replace_options(arguments, values)
 
 
 def _is_users(value: object) -> bool:

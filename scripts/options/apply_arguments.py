@@ -34,6 +34,7 @@ class Arguments(CommandLine):
         "run_dir",
         "resume",
     )
+    DEFAULTS: ClassVar = {"data": "digits for digits_resnet alone"}
     EXAMPLES: ClassVar = (
         (
             "let an agent that learned on one network decide for another",

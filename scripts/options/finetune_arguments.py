@@ -44,7 +44,7 @@ class Arguments:
     )
 
     network: NetworkOptions = field(default_factory=lambda: NetworkOptions(model=AUTO))
-    images: DataOptions = field(default_factory=lambda: DataOptions(data=AUTO))
+    images: DataOptions = field(default_factory=DataOptions)
     training: TrainingOptions = field(default_factory=lambda: TrainingOptions(epochs=10, batch_size=128, lr=0.02))
     run_dir: Run | None = None
     """Folder of a finished run, whose compact network is fine-tuned."""

@@ -44,8 +44,8 @@ class NetworkOptions:
 class DataOptions:
     """The images and their splits."""
 
-    data: Name = "digits"
-    """Images: digits, cifar10, imagefolder:PATH (with train/, and val/, test/ or both) or path/to/file.py:function."""
+    data: Name | None = None
+    """Images: imagefolder:PATH (with train/, and val/, test/ or both), cifar10, digits or path/to/file.py:function."""
     calibration_images: int | None = None
     """Training images for least squares and batch-norm statistics; default: 1000, or all where there are fewer."""
     reward_split: int | None = None

@@ -34,6 +34,7 @@ class Arguments(CommandLine):
         "run_dir",
         "resume",
     )
+    DEFAULTS: ClassVar = {"data": "digits for digits_resnet alone"}
     EXAMPLES: ClassVar = (
         (
             "your own network on a folder of images, to a third of its MACs",

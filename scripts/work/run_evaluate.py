@@ -21,9 +21,10 @@ from amc.utils.device import find_device
 from amc.utils.errors import UserError
 from amc.utils.seeds import check_seed
 from amc.utils.text import did_you_mean
-from scripts.command.finished_run import arguments_without_weights, compact_network, fill_from_run, require_given
+from scripts.command.finished_run import arguments_without_weights, check_given, compact_network, fill_from_run
 from scripts.command.loading import check_inputs, load_images, load_original
 from scripts.command.original import warn_near_chance
+from scripts.options.cli_arguments import given_options
 from scripts.options.evaluate_arguments import Arguments
 
 SPLITS = ("reward", "test")
@@ -42,8 +43,9 @@ def run_evaluate(arguments: Arguments) -> None:
     if arguments.seed is not None:
         check_seed(arguments.seed)
     recorded = arguments_without_weights(arguments.run_dir, arguments.network) if arguments.run_dir else {}
+    check_given({name: recorded.get(name) for name in ("model", "data", "metric")}, given_options(arguments))
     metric_name = arguments.metric or recorded.get("metric", "top1")
-    find_metric(require_given(metric_name, "--metric", given=arguments.metric is not None))
+    find_metric(metric_name)
     seed = recorded.get("seed", 0) if arguments.seed is None else arguments.seed
     device = find_device(arguments.device)
 

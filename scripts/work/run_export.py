@@ -16,7 +16,7 @@ from amc.graph.input_spec import zero_inputs
 from amc.networks.sources import has_name, load_network
 from amc.utils.errors import UserError
 from amc.utils.registry import look_up
-from scripts.command.finished_run import check_findable, require_given
+from scripts.command.finished_run import check_findable, check_given, recorded_model
 from scripts.options.export_arguments import Arguments
 
 Export = Callable[[nn.Module, Example, Path], float]
@@ -47,7 +47,9 @@ def run_export(arguments: Arguments) -> None:
 
 def _original(policy: Policy, arguments: Arguments) -> nn.Module | None:
     """The network that was pruned where it is the user's own; None where its name is enough."""
-    asked = require_given(arguments.model or policy.model, "--model", given=arguments.model is not None)
+    if arguments.model is None:
+        check_given({"model": recorded_model(arguments.run_dir)}, ())
+    asked = arguments.model or policy.model
     if not has_name(policy.model):
         check_findable(asked)
         return load_network(asked, "none").model

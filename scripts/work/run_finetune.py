@@ -8,9 +8,10 @@ from pathlib import Path
 
 import torch
 
-from agents.report.command_lines import check_command
+from agents.report.command_lines import next_lines
 from agents.report.terminal.progress import training_progress
 from amc.artifacts.digests import images_digest, weights_digest
+from amc.artifacts.lasting_options import lasting_options
 from amc.artifacts.policy import POLICY_FILE, current_versions, read_policy, save_compact
 from amc.artifacts.run_folder import SUMMARY_FILE
 from amc.scoring.checked_score import checked_score
@@ -21,13 +22,13 @@ from amc.utils.device import find_device
 from amc.utils.files import write_json
 from scripts.command.compared_scores import BATCH, Scoring
 from scripts.command.comparison import compare
-from scripts.command.finished_run import compact_network, fill_from_run, recorded_arguments, require_given
+from scripts.command.finished_run import check_given, compact_network, fill_from_run, recorded_arguments
 from scripts.command.loading import check_inputs, load_images, load_original
 from scripts.command.original import print_score
 from scripts.command.session import Session, open_session
 from scripts.command.training_recipe import check_training, recipe_of
 from scripts.command.training_run import TrainingProgress, TrainingRun, clone_tensors, latest_training
-from scripts.options.cli_arguments import flat_options
+from scripts.options.cli_arguments import flat_options, given_options
 from scripts.options.finetune_arguments import Arguments
 
 PROGRAM = "finetune"
@@ -58,7 +59,8 @@ def _finetune(session: Session[Arguments, TrainingProgress | None]) -> None:
     assert arguments.run_dir is not None, "checked"
     device = find_device(arguments.device)
     recorded = recorded_arguments(arguments.run_dir, arguments.network)
-    metric = require_given(arguments.metric or recorded["metric"], "--metric", given=arguments.metric is not None)
+    check_given({name: recorded[name] for name in ("model", "data", "metric")}, given_options(arguments))
+    metric = arguments.metric or recorded["metric"]
     seed = recorded["seed"]
     torch.manual_seed(seed)
     network_options, data_options = (
@@ -96,7 +98,7 @@ def _finetune(session: Session[Arguments, TrainingProgress | None]) -> None:
     save_compact(folder, dataclasses.replace(policy, accuracy=past.best_score, versions=current_versions()), tuned)
     compared = compare(scoring, splits, original, pruned, tuned, (first.value, past.before, past.best_score))
     taken_over = flat_options(network_options) | flat_options(data_options) | {"metric": metric, "seed": seed}
-    options = flat_options(arguments) | taken_over | {"out": None, "resume": None}
+    options = lasting_options(flat_options(session.lasting_arguments) | taken_over | {"out": None, "resume": None})
     summary = compared.summary() | {
         "epochs": list(map(dataclasses.asdict, past.epochs)),
         "arguments": options,
@@ -107,7 +109,5 @@ def _finetune(session: Session[Arguments, TrainingProgress | None]) -> None:
     tuning.close(summary)
     if not arguments.quiet:
         compared.print(scoring)
-        print(
-            f"{len(past.epochs)} epochs in {seconds:.1f} s; results in {folder}\n"
-            f"check them with: {check_command(folder, options)}"
-        )
+        print(f"{len(past.epochs)} epochs in {seconds:.1f} s; results in {folder}")
+        print(next_lines(folder, options, tuned=True))

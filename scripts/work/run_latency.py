@@ -14,9 +14,10 @@ from amc.latency.runtimes import LatencyRuntime, RuntimeOptions, find_runtime
 from amc.latency.target import parse_target
 from amc.latency.timing import Estimate
 from amc.task import prunable_graph
-from scripts.command.finished_run import arguments_without_weights, compact_network, fill_from_run
+from scripts.command.finished_run import arguments_without_weights, check_given, compact_network, fill_from_run
 from scripts.command.layer_table import show_layers
 from scripts.command.loading import example_without_data, load_original
+from scripts.options.cli_arguments import given_options
 from scripts.options.latency_arguments import Arguments
 
 
@@ -37,6 +38,7 @@ def run_latency(arguments: Arguments) -> None:
 
 def _measure(arguments: Arguments, runtime: LatencyRuntime) -> None:
     recorded = arguments_without_weights(arguments.run_dir, arguments.network) if arguments.run_dir else {}
+    check_given({"model": recorded.get("model")}, given_options(arguments))
     options = fill_from_run(arguments.network, recorded)
     original = load_original(options)
     networks = {"original": original.model}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from amc.training.training_loop import Training
 from amc.utils.device import find_device
 from amc.utils.errors import UserError
 from scripts.command.compared_scores import Score, Scoring
-from scripts.command.loading import preprocess_of, print_notes
+from scripts.command.loading import data_of, preprocess_of, print_notes
 from scripts.command.session import Session, open_session
 from scripts.command.training_recipe import check_training, recipe_of
 from scripts.command.training_run import TrainingProgress, TrainingRun, clone_tensors, latest_training
@@ -46,6 +47,8 @@ def run_pretrain(arguments: Arguments) -> None:
     arguments.check()
     check_training(arguments.training)
     folder = arguments.resume or _folder(arguments.out)
+    if arguments.resume is None:
+        arguments = dataclasses.replace(arguments, data=data_of(arguments.data, arguments.model))
     with open_session(PROGRAM, arguments, folder, "out", latest_training, None) as session:
         _pretrain(session)
 
@@ -71,7 +74,7 @@ def _pretrain(session: Session[Arguments, TrainingProgress | None]) -> None:
     model = network.model.to(device)
     preprocess = preprocess_of(arguments.preparation, network.preprocess)
     splits = load_splits(
-        arguments.data,
+        data_of(arguments.data, arguments.model),
         preprocess,
         SplitSizes(calibration=1),
         arguments.seed,

@@ -39,7 +39,7 @@ def _job(session: Session[Arguments, Past]) -> Job:
         images=arguments.images,
         options=arguments.search,
         strategy=lambda _: make_strategy(arguments.strategy, arguments.settings, arguments.search.episodes_at_once),
-        strategy_name=arguments.strategy,
+        strategy_name=session.name("strategy"),
         observation=arguments.observation,
         budgets=stage_budgets(arguments.staging, arguments.search),
         tune_steps=arguments.staging.tune_steps,

@@ -1,5 +1,6 @@
 import json
 import re
+import shlex
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -95,12 +96,12 @@ def test_the_users_functions_are_not_imported_unless_given(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     own_file.write_text(f"from pathlib import Path\nPath({str(own_file)!r} + '.ran').touch()\n" + own_file.read_text())
-    given: list[str | Path] = ["--run-dir", own_run]
-    for option, function in (("--metric", "agreement"), ("--model", "build"), ("--data", "data")):
-        refused = f"the run used {option} {own_file}:{function}, which is not imported from a run's files; give"
-        assert refused in fail(evaluate, *given)
-        given += [option, f"{own_file}:{function}"]
+    functions = f"--model {own_file}:build --data {own_file}:data --metric {own_file}:agreement"
+    message = fail(evaluate, own_run)
+    assert f"the run used {functions}, which is not imported because a file names it; run: " in message
     assert not own_file.with_suffix(".py.ran").exists()
+    given = shlex.split(message.partition("; run: python -m amc evaluate ")[2])
+    assert given == [str(own_run), *functions.split()]
     table = rows(succeed(evaluate, *given).out)
     assert table[f"{own_file}:agreement on 24 test images"] == f"{summary(own_run)['test_accuracy_policy']:.4f}"
 
@@ -112,7 +113,7 @@ def test_a_policy_that_names_a_users_file_does_not_import_it(copied: Path, tmp_p
     succeed(evaluate, "--run-dir", copied)
     for option in ("model", "data", "metric"):
         change(copied / "summary.json", partial(set_argument, option, spec))
-        assert "which is not imported from a run's files" in fail(evaluate, "--run-dir", copied)
+        assert "which is not imported because a file names it" in fail(evaluate, "--run-dir", copied)
     assert not (tmp_path / "ran").exists()
 
 

@@ -103,7 +103,7 @@ def test_an_error_loses_a_minute_at_most_and_the_result_is_the_same(
         Interrupting(patch, at, KeyboardInterrupt())
         done = call(finetune, "--run-dir", finished, *FEW, "--out", folder)
     assert done.status == 130
-    assert done.out.splitlines()[-1] == f"go on with: python -m scripts.finetune --resume {folder}"
+    assert done.out.splitlines()[-1] == f"go on with: python -m amc finetune --resume {folder}"
     assert not (folder / "policy.json").exists()
     torch.manual_seed(1)  # whatever another process draws
     succeed(finetune, "--resume", folder, "--quiet")
@@ -160,7 +160,8 @@ def test_a_users_functions(own_file: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     succeed(train, *words, "--budget", "macs=0.5", "--strategy", "uniform", "--run-dir", run, "--quiet")
     few = ("--run-dir", run, "--epochs", "1")
-    assert "which is not imported from a run's files; give --metric again" in fail(finetune, *few)
+    message = fail(finetune, *few)
+    assert f"which is not imported because a file names it; run: python -m amc finetune --run-dir {run}" in message
     succeed(finetune, *few, *words)
     assert summary(tmp_path / "run-tuned")["test_drop_tuned"] is None
     with pytest.raises(SystemExit):

@@ -41,7 +41,7 @@ def test_ctrl_c_in_the_middle_of_a_search(tmp_path: Path) -> None:
     finally:
         process.kill()
     assert process.returncode == 130
-    assert out.splitlines()[-1] == f"go on with: python -m scripts.train --resume {folder}"
+    assert out.splitlines()[-1] == f"go on with: python -m amc train --resume {folder}"
     assert err.splitlines()[-1] == "interrupted: saving the best policy so far"
     assert "Traceback" not in err
     assert "│ found " in out

@@ -65,7 +65,7 @@ def test_an_interrupted_training_keeps_its_best_epoch_and_comes_to_the_same(
         Interrupting(patch, at, KeyboardInterrupt())
         done = command.call(pretrain, "--out", out, *FEW)
     assert done.status == 130
-    assert done.out.splitlines()[-1] == f"go on with: python -m scripts.pretrain --resume {folder}"
+    assert done.out.splitlines()[-1] == f"go on with: python -m amc pretrain --resume {folder}"
     assert (f"wrote {out}, the best epoch so far" in done.err) == out.exists() == is_there
     torch.manual_seed(1)  # whatever another process draws
     succeed(pretrain, "--resume", folder)
