@@ -40,11 +40,11 @@ import pytest
 import torch
 
 import amc
+from amc.scoring import evaluation
 from envs import PruningProblem
 from scripts.command.cli import parse
 from scripts.command.signals import INTERRUPTED
 from scripts.commands import COMMANDS
-from scripts.work import run_evaluate
 from tests.command import call, fail, pictures
 
 ROOT = Path(__file__).parents[1]
@@ -159,7 +159,7 @@ def inside(folder: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.syspath_prepend(folder)
-        patch.setattr(run_evaluate, "TIMED_SECONDS", 0.0)
+        patch.setattr(evaluation, "TIMED_SECONDS", 0.0)
         yield
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", None)).startswith(str(folder)):

@@ -5,8 +5,9 @@ Nothing that a run's files name is imported by itself, so a user's own functions
 
 from __future__ import annotations
 
+import itertools
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,15 @@ NEXT = {
 }
 """The commands that go on from a finished run, and the options of the run that each takes over."""
 TUNES = "finetune"
+PROGRAMS = ("train", "apply", TUNES)
+"""The commands that make runs; Python makes others."""
+PURPOSES = {
+    "evaluate": "evaluate the result",
+    TUNES: "tune it",
+    "export": "export it",
+    "latency": "measure its latency",
+}
+"""What the commands that go on from a run are for."""
 
 
 def next_commands(folder: Path, arguments: Mapping[str, Any], *, tuned: bool = False) -> dict[str, str]:
@@ -60,9 +70,28 @@ def resume_command(program: str, folder: Path, arguments: Mapping[str, Any]) -> 
     return shlex.join([*words, *_users_functions(arguments, arguments)])
 
 
-def repeat_command(program: str, words: Iterable[str]) -> str:
-    """The command that makes a run again, from the words of its command line."""
-    return shlex.join([*command_words(program), *words])
+def given_options(words: Sequence[str]) -> dict[str, str]:
+    """The options on a command line, by name, with the first value of each."""
+    pairs = itertools.pairwise(words)
+    return {option.removeprefix("--"): value for option, value in pairs if option.startswith("--")}
+
+
+def steps(
+    program: str, words: Sequence[str], folder: Path, arguments: Mapping[str, Any] | None
+) -> list[tuple[str, str]]:
+    """What a page shows of commands: what each is for, and its line.
+
+    Args:
+        program: The command that made the run, or `python`.
+        words: The words of its command line.
+        folder: The run folder.
+        arguments: The options of the run by name; None for a run that has not ended.
+    """
+    rows = [("make it again", shlex.join([*command_words(program), *words]))] if program in PROGRAMS else []
+    if arguments is not None:
+        lines = next_commands(folder, arguments, tuned=program == TUNES)
+        rows += [(PURPOSES[name], line) for name, line in lines.items()]
+    return [*rows, ("write this page again", run_command("report", folder, {}))]
 
 
 def _can_run(command: str, arguments: Mapping[str, Any]) -> bool:

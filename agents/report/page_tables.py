@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from agents.episode import best_of
-from agents.report.command_lines import next_commands, repeat_command, run_command
+from agents.report.command_lines import steps
 from agents.report.run_record import RunRecord
 from agents.report.run_result import FOUND, ORIGINAL, UNIFORM, RunResult
 from agents.report.verdict import opposite, with_interval
 from amc.cost.costs import format_cost
-from amc.scoring.number_format import COST_NAMES, metric_name, percent, score
+from amc.scoring.number_format import COST_NAMES, duration, metric_name, percent, score
 
 
 class Table(NamedTuple):
@@ -139,31 +139,18 @@ def channels(record: RunRecord, result: RunResult) -> Table:
     return Table(head, rows)
 
 
-NEXT_STEPS = {
-    "evaluate": "evaluate the result",
-    "finetune": "tune it",
-    "export": "export it",
-    "latency": "measure its latency",
-}
-"""What the commands that go on from a run are for."""
-
-
 def commands(record: RunRecord) -> Table:
     """The commands that make the run and its report again, and those that go on from its result."""
-    rows = [("make it again", repeat_command(record.program, record.words))]
-    if record.summary is not None:
-        commands = next_commands(record.folder, vars(record.summary.arguments))
-        rows += [(NEXT_STEPS[name], command) for name, command in commands.items()]
-    rows.append(("write this page again", run_command("report", record.folder, {})))
-    return Table(("to", "run"), rows)
+    arguments = record.summary and vars(record.summary.arguments)
+    return Table(("to", "run"), steps(record.program, record.words, record.folder, arguments))
 
 
 def circumstances(record: RunRecord) -> Table:
     """The circumstances of the run: strategy, seed, metric, times, input and versions."""
     rows = [("strategy", record.strategy), ("seed", str(record.seed)), ("metric", record.metric)]
-    rows.append(("time of the search", _duration(record.seconds)))
+    rows.append(("time of the search", duration(record.seconds)))
     if record.summary is not None:
-        rows.append(("time in all", _duration(record.summary.wall_seconds)))
+        rows.append(("time in all", duration(record.summary.wall_seconds)))
     if record.policy is not None:
         rows.append(("input", record.policy.inputs))
         rows += [(name, version) for name, version in record.policy.versions.items()]
@@ -172,11 +159,3 @@ def circumstances(record: RunRecord) -> Table:
 
 def _is_share(most: str) -> bool:
     return most[-1].isdigit() and float(most) <= 1
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"

@@ -52,6 +52,8 @@ def score_policy(task: Task, kept_counts: KeptCounts) -> ScoredPolicy:
 def find_finalists(stage: Stage, episodes: Sequence[Episode]) -> list[Episode]:
     """The best episodes within the budget, each policy once; just one where the search has scored what is kept."""
     candidates = [episode for episode in episodes if episode.outcome.within_budget]
-    ranked = {episode.kept_counts.tobytes(): episode for episode in sorted(candidates, key=lambda each: -each.reward)}
+    ranked: dict[bytes, Episode] = {}
+    for episode in sorted(candidates, key=lambda each: -each.reward):
+        ranked.setdefault(episode.kept_counts.tobytes(), episode)
     count = 1 if stage.scores_what_is_kept else FINALISTS
     return [*ranked.values()][:count]

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from torch import nn
 
-from agents.checkpoint import latest_checkpoint
-from amc.artifacts.checked_json import Count, checked, read_object
+from agents.recorded_arguments import read_recorded_arguments
 from amc.artifacts.policy import POLICY_FILE, load, read_policy
 from amc.artifacts.run_folder import SUMMARY_FILE
-from amc.artifacts.snapshots import has_snapshot
 from amc.networks.sources import Network, has_name
 from amc.utils.errors import FunctionsNotGivenError, UserError
 from amc.utils.user_file import FORM, is_user_function
@@ -21,31 +18,6 @@ from scripts.options.cli_arguments import options_of, replace_options
 from scripts.options.network_and_images import AUTO, NetworkOptions
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class RecordedArguments:
-    """The arguments of a run that later commands take over; summaries of earlier versions lack those with a default."""
-
-    model: str
-    weights: str
-    image_size: Count | tuple[Count, ...] | None  # msgspec ends Python at the type of two alone
-    mean: tuple[float, ...] | None
-    std: tuple[float, ...] | None
-    data: str
-    calibration_images: Count | None
-    reward_split: Count | None
-    test_images: Count | None
-    metric: str
-    seed: Count
-    class_order: str | None = None
-
-
-@dataclass(frozen=True)
-class _WithArguments:
-    """The part that summaries have in common with checkpoints of searches."""
-
-    arguments: RecordedArguments
 
 
 def recorded_arguments(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
@@ -57,22 +29,13 @@ def recorded_arguments(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
     model = read_policy(run_dir / POLICY_FILE).model
     if asked.model not in (AUTO, model) and has_name(model):
         raise UserError(f"{run_dir} holds a compact {model}, got --model {asked.model}; leave it out")
-    summary = run_dir / SUMMARY_FILE
-    stopped = latest_checkpoint(run_dir)[0].run if not summary.exists() and has_snapshot(run_dir) else {}
-    if "arguments" in stopped:
-        found = checked(stopped, _WithArguments, f"the checkpoint in {run_dir}")
-    else:
-        found = checked(read_object(summary), _WithArguments, summary)
-    return vars(found.arguments)
+    return read_recorded_arguments(run_dir)
 
 
 def recorded_model(run_dir: Path) -> str:
     """The network of the run in `run_dir`, with an absolute path where it is a user's function that a summary names."""
     policy = read_policy(run_dir / POLICY_FILE)
-    summary = run_dir / SUMMARY_FILE
-    if not summary.exists():
-        return policy.model
-    return checked(read_object(summary), _WithArguments, summary).arguments.model
+    return str(read_recorded_arguments(run_dir)["model"]) if (run_dir / SUMMARY_FILE).exists() else policy.model
 
 
 def arguments_without_weights(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:

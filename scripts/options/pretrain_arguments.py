@@ -70,7 +70,6 @@ class Arguments:
 
     def check(self) -> None:
         """Raise a UserError for what can be seen without reading anything."""
-        self.training.check()
         check_seed(self.seed)
         if (self.out is None) == (self.resume is None):
             raise UserError("expected --out of a new training or --resume of one that was interrupted, one of them")

@@ -50,24 +50,26 @@ def rows(out: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("split", "images", "name"), [("test", 445, "test_accuracy_policy"), ("reward", 447, "policy_accuracy")]
+    ("split", "images", "name"),
+    [("test", "445 test", "test_accuracy_policy"), ("reward", "447 reward (validation)", "policy_accuracy")],
 )
-def test_a_run_scores_as_its_summary_says(finished: Path, split: str, images: int, name: str) -> None:
+def test_a_run_scores_as_its_summary_says(finished: Path, split: str, images: str, name: str) -> None:
     found, table = summary(finished), rows(succeed(evaluate, "--run-dir", finished, "--split", split).out)
-    assert table[f"top1 on {images} {split} images"] == f"{100 * found[name]:.2f} %"
-    assert table["macs"] == f"{found['macs_after']:,}"
-    assert table["params"] == f"{found['params_after']:,}"
+    assert table[f"top1 on {images} images"] == f"{100 * found[name]:.2f} %"
+    assert table["MACs"] == f"{found['macs_after']:,}"
+    assert table["parameters"] == f"{found['params_after']:,}"
     for batch in (1, 64):
         assert re.fullmatch(r"\d+\.\d{3} ms", table[f"time per image, {batch} at once on cpu"])
 
 
 @pytest.mark.parametrize(
-    ("split", "images", "name"), [("test", 445, "test_accuracy_original"), ("reward", 447, "original_accuracy")]
+    ("split", "images", "name"),
+    [("test", "445 test", "test_accuracy_original"), ("reward", "447 reward (validation)", "original_accuracy")],
 )
-def test_an_original_scores_as_a_summary_says(finished: Path, split: str, images: int, name: str) -> None:
+def test_an_original_scores_as_a_summary_says(finished: Path, split: str, images: str, name: str) -> None:
     found, table = summary(finished), rows(succeed(evaluate, "--split", split, "--device", "cpu").out)
-    assert table[f"top1 on {images} {split} images"] == f"{100 * found[name]:.2f} %"
-    assert table["macs"] == f"{found['macs_before']:,}"
+    assert table[f"top1 on {images} images"] == f"{100 * found[name]:.2f} %"
+    assert table["MACs"] == f"{found['macs_before']:,}"
 
 
 def test_it_changes_nothing(finished: Path) -> None:
@@ -88,7 +90,7 @@ def test_options_of_the_run_are_taken_over(tmp_path: Path) -> None:
     succeed(train, *words, *few, "--run-dir", tmp_path, "--quiet")
     table = rows(succeed(evaluate, "--run-dir", tmp_path).out)
     assert table["top5 on 70 test images"] == f"{100 * summary(tmp_path)['test_accuracy_policy']:.2f} %"
-    assert table["macs"] == f"{summary(tmp_path)['macs_after']:,}"
+    assert table["MACs"] == f"{summary(tmp_path)['macs_after']:,}"
 
 
 def test_the_users_functions_are_not_imported_unless_given(
@@ -156,7 +158,7 @@ def test_damaged_files_are_one_line(copied: Path, name: str, content: bytes | st
         ("seed", -1, "Expected `int` >= 0"),
         ("metric", 5, "Expected `str`, got `int`"),
         ("data", ["digits"], "Expected `str`, got `array`"),
-        ("image_size", "big", "Expected `int | null`, got `str`"),
+        ("image_size", "big", "Expected `int | array | null`, got `str`"),
         ("mean", ["a"], "Expected `float`, got `str`"),
         ("std", 0.5, "Expected `array | null`, got `float`"),
         ("test_images", 1.5, "Expected `int | null`, got `float`"),

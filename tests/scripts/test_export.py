@@ -246,7 +246,7 @@ def test_mistakes_are_one_line(run_dir: Path, tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     assert "no policy.json in nowhere; give the folder of a finished run" in fail(export, "--run-dir", "nowhere")
     assert "unknown format 'onx'; did you mean onnx?" in fail(export, "--run-dir", run_dir, "--format", "onx")
-    assert "--run-dir" in fail(export)
+    assert "expected RUN" in fail(export)
     err = fail(export, "--run-dir", run_dir, "--model", "resnet20")
     assert f"{run_dir} holds a compact digits_resnet, got --model resnet20; leave it out" in err
     assert {path.name for path in run_dir.iterdir()} == {"policy.json", "compact.safetensors"}

@@ -98,7 +98,7 @@ def test_an_error_loses_a_minute_at_most_and_the_result_is_the_same(
     finished: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     folder = tmp_path / "cut"
-    monkeypatch.setattr("scripts.command.training_run.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("agents.tuning.training_run.CHECKPOINT_SECONDS", 0.0)
     with monkeypatch.context() as patch:
         Interrupting(patch, at, KeyboardInterrupt())
         done = call(finetune, "--run-dir", finished, *FEW, "--out", folder)

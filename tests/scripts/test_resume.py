@@ -178,7 +178,7 @@ def test_a_kill_at_a_random_moment(tmp_path: Path, whole: Path) -> None:
         ("compact.safetensors", "checkpoint", "policy.json", "train --resume"),
         ("policy.json", "compact.safetensors", "policy.json", "train --resume"),
         ("summary.json", "policy.json", "summary.json", "train --resume"),
-        ("report.html", "summary.json", "report.html", "report --run-dir"),
+        ("report.html", "summary.json", "report.html", "report"),
     ],
 )
 def test_after_a_full_disk_is_said_what_is_there_and_how_to_go_on(
@@ -197,7 +197,7 @@ def test_after_a_full_disk_is_said_what_is_there_and_how_to_go_on(
     assert f"cannot write {folder / name}: No space left on device" in error
     assert re.search(rf" in {folder} [^;]*{there}[^;]* there, [^;]*{missing}[^;]* missing; ", error)
     words = shlex.split(error.rpartition("; go on with: ")[2])
-    assert words == shlex.split(f"python -m scripts.{program} {folder}")
+    assert words == shlex.split(f"python -m amc {program} {folder}")
     succeed(report_script if "report" in program else train, *words[3:])
     assert {"policy.json", "compact.safetensors", "summary.json", "report.html"} <= {
         path.name for path in folder.iterdir()

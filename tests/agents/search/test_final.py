@@ -1,3 +1,4 @@
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -111,9 +112,11 @@ def test_the_same_policy_is_one_finalist(task: Task, monkeypatch: pytest.MonkeyP
     stage = stage_of(task)
     problem = stage.problem
     best, other = episodes(problem, 2)
-    found = [*[best] * FINALISTS, other]
+    found = [*(dataclasses.replace(best, index=index) for index in range(FINALISTS)), other]
     with_scores(monkeypatch, {best.kept_counts.tobytes(): 0.2, other.kept_counts.tobytes(): 0.9})
-    assert final_result(stage, found, 1.0).policy.kept_counts.tolist() == other.kept_counts.tolist()
+    result = final_result(stage, found, 1.0)
+    assert result.policy.kept_counts.tolist() == other.kept_counts.tolist()
+    assert [each.episode for each in result.finalists] == [0, other.index]
 
 
 def test_the_reward_chooses_and_not_the_accuracy(
