@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from agents.checkpoint import latest_checkpoint
-from agents.report.command_lines import repeat_command, resume_command
-from amc.artifacts.checked_json import read_object
+from agents.recorded_arguments import read_description
+from agents.report.command_lines import resume_command
 from amc.artifacts.lasting_options import lasting_value
-from amc.artifacts.run_folder import AGENT_FILE, SUMMARY_FILE, can_go_on
-from amc.artifacts.snapshots import has_snapshot
+from amc.artifacts.run_folder import AGENT_FILE, can_go_on
 from amc.utils.errors import UserError
+from amc.utils.program import command_words
 from scripts.command.cli import parse
 from scripts.command.finished_run import check_findable, check_given
 from scripts.options import train_arguments
@@ -38,8 +39,10 @@ def take_over(arguments: Arguments) -> Arguments:
     """
     run, given = arguments.from_run, given_options(arguments)
     assert run is not None, "checked"
-    record = _record(run)
-    recorded = record["arguments"]
+    record = read_description(run)
+    recorded = record.get("arguments")
+    if not isinstance(recorded, dict):
+        raise UserError(f"{run} does not tell its options; give --agent or --policy, and --model and --data")
     if recorded.get("run_dir"):
         raise UserError(f"{run} holds a fine-tuned network, which has no agent; give {recorded['run_dir']}, its run")
     taken = {name: value for name, value in recorded.items() if name not in NOT_TAKEN}
@@ -56,16 +59,6 @@ def take_over(arguments: Arguments) -> Arguments:
     return replace_options(filled, {"from_run": None, "agent": run / AGENT_FILE})
 
 
-def _record(run: Path) -> Mapping[str, Any]:
-    """What the summary of a run says, or its checkpoint before there is one; its `arguments` are an object."""
-    summary = run / SUMMARY_FILE
-    is_begun = not summary.exists() and has_snapshot(run)
-    record = latest_checkpoint(run)[0].run if is_begun else read_object(summary)
-    if not isinstance(record.get("arguments"), dict):
-        raise UserError(f"{run} does not tell its options; give --agent or --policy, and --model and --data")
-    return record
-
-
 def _remedy(run: Path, record: Mapping[str, Any], taken: Mapping[str, Any], given: Mapping[str, Any]) -> str:
     """What to do where a run has no agent: end it, or search."""
     if can_go_on(run):
@@ -74,8 +67,13 @@ def _remedy(run: Path, record: Mapping[str, Any], taken: Mapping[str, Any], give
     recorded = record["arguments"]
     if "strategy" in recorded:  # which a search has, with the number of its episodes
         taken = {**taken, "episodes": recorded.get("episodes")}
-    words = to_argv(_filled(train_arguments.Arguments, taken, given, run))
-    return f"its policies were found without one; search with: {repeat_command('train', words)}"
+    search = _filled(train_arguments.Arguments, taken, given, run)
+    return f"its policies were found without one; search with: {search_command(search)}"
+
+
+def search_command(arguments: train_arguments.Arguments) -> str:
+    """The command of the search with these arguments, ready to be pasted."""
+    return shlex.join((*command_words("train"), *to_argv(arguments)))
 
 
 def _filled(options: type[T], taken: Mapping[str, Any], given: Mapping[str, Any], run: Path) -> T:

@@ -29,13 +29,13 @@ def score_original(
     """
     found = original_score.score_original(network.model, images, metric, find_device(device))
     if not quiet:
-        print_score(found, options, "original", "reward")
+        print_score(found, options, "original")
     return found.value
 
 
-def print_score(found: CheckedScore, options: NetworkOptions, network: str, split: str) -> None:
-    """Print a score on standard output at once, and on standard error a warning where it is near chance."""
-    original_score.print_score(found, network, split)
+def print_score(found: CheckedScore, options: NetworkOptions, network: str) -> None:
+    """Print a score on the reward images at once, and on standard error a warning where it is near chance."""
+    original_score.print_score(found, network)
     warn_near_chance(found, options)
 
 

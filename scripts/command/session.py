@@ -206,7 +206,7 @@ def _resumed(
         print(f"warning: {fault}; the one before it is used", file=sys.stderr)
     begun = checked(checkpoint.run, _Begun, f"the checkpoint in {folder}")
     if begun.program == PYTHON:
-        raise UserError(f"{folder} was begun from Python, by agents.search; no command can go on with it")
+        raise UserError(f"{folder} was begun from Python; no command can go on with it")
     if begun.program != program:
         raise UserError(
             f"{folder} was begun by {begun.program}; go on with {resume_command(begun.program, folder, {})}"

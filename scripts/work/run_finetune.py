@@ -64,7 +64,7 @@ def _finetune(session: Session[Arguments, TrainingProgress | None]) -> None:
     scoring, reward = problem.scoring, problem.splits.reward
     original = checked_score(scoring.ready(problem.original), reward, problem.metric, BATCH, problem.device)
     if not arguments.quiet:
-        print_score(original, network_options, "original", "reward")
+        print_score(original, network_options, "original")
     options = lasting_options(flat_options(arguments) | taken_over | {"out": None, "resume": None})
     result = TuningRun(
         problem,

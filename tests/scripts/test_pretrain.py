@@ -10,10 +10,10 @@ from sklearn.datasets import load_digits
 from amc.networks.sources import load_network
 from amc.networks.weight_files import read_state_dict
 from amc.training.training_loop import Training
-from scripts import pretrain
+from scripts import pretrain, report
 from scripts.pretrain import main
 from tests import command
-from tests.command import succeed
+from tests.command import fail, succeed
 from tests.scripts.interrupting import Interrupting
 
 pytestmark = pytest.mark.backward
@@ -67,6 +67,7 @@ def test_an_interrupted_training_keeps_its_best_epoch_and_comes_to_the_same(
     assert done.status == 130
     assert done.out.splitlines()[-1] == f"go on with: python -m amc pretrain --resume {folder}"
     assert (f"wrote {out}, the best epoch so far" in done.err) == out.exists() == is_there
+    assert "holds a training from the start, which has no report" in fail(report, "--run-dir", folder)
     torch.manual_seed(1)  # whatever another process draws
     succeed(pretrain, "--resume", folder)
     assert out.read_bytes() == whole.read_bytes()
