@@ -123,9 +123,9 @@ class Description(Tabular):
         columns = [
             Column("group", is_text=True),
             Column("channels"),
-            *([Column("of time")] if timed else []),
-            Column("of MACs"),
+            Column("of time" if timed else "of MACs"),
             Column("bar", is_text=True, gives_way=1),
+            *([Column("of MACs")] if timed else []),
             Column("of params", gives_way=2),
             *([Column("ms", gives_way=3)] if timed else []),
             Column("MACs", gives_way=4),
@@ -136,16 +136,16 @@ class Description(Tabular):
         costs = [group.cost for group in self.groups] + [self.fixed]
         shares = {kind: _shares([getattr(cost, kind) for cost in costs]) for kind in kinds}
         largest = max(shares[kinds[0]][:-1])
-        names = [(group.name, group.widths) for group in self.groups] + [("of no group", "")]
+        names = [(group.name, group.widths) for group in self.groups] + [("no group", "")]
         layers = [(", ".join(group.producers), ", ".join(group.consumers)) for group in self.groups] + [("", "")]
         rows = []
         for place, cost in enumerate(costs):
             if place == len(self.groups) and max(each[place] for each in shares.values()) < LEAST_SHOWN:
                 break
-            *measured, last = (percent(shares[kind][place], 1) for kind in kinds)
+            first, *others = (percent(shares[kind][place], 1) for kind in kinds)
             length = bar(min(shares[kinds[0]][place] / largest, 1.0), BAR) if largest else ""
             amounts = [f"{cost.milliseconds:.3g}"] * timed + [f"{cost.macs:,.0f}", f"{cost.params:,.0f}"]
-            rows.append([*names[place], *measured, length, last, *amounts, *layers[place]])
+            rows.append([*names[place], first, length, *others, *amounts, *layers[place]])
         return Table(f"channel groups of {self.name}, for inputs of {self.inputs}", columns, rows, self._notes)
 
     @property

@@ -141,7 +141,7 @@ def channels(record: RunRecord, result: RunResult) -> Table:
 
 def commands(record: RunRecord) -> Table:
     """The commands that make the run and its report again, and those that go on from its result."""
-    arguments = record.summary and vars(record.summary.arguments)
+    arguments = vars(record.summary.arguments) if record.summary else None
     return Table(("to", "run"), steps(record.program, record.words, record.folder, arguments))
 
 

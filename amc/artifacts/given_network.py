@@ -79,7 +79,8 @@ def find_example(
 ) -> Example:
     """An input of a network: the one that is `given`, of colour images of `image_size`, or as is known of the network.
 
-    Images of `image_size` have as many channels as is known of the network, else three.
+    Images of `image_size` have as many channels as is known of the network, else one where its first convolution reads
+    one, else three.
 
     Raises:
         UserError: The shape is not known, is given twice, or is none.
@@ -96,7 +97,7 @@ def find_example(
             raise UserError(f"expected an example input with tensors, data, or a shape such as 3x64x64, got {given!r}")
         return given
     if image_size is not None:
-        return torch.zeros(1, _channels(network.example), *sides(image_size))
+        return torch.zeros(1, _channels(network), *sides(image_size))
     if network.example is None:
         raise UserError(
             f"the input size of {network.name} is not known; give {option('image_size')}, or an example of its inputs"
@@ -121,6 +122,10 @@ def _found(given: NetworkLike, original: nn.Module | None) -> GivenNetwork:
     )
 
 
-def _channels(known: Example | None) -> int:
-    """How many channels an image has, where `known` is an input of the network."""
-    return known.shape[1] if isinstance(known, Tensor) and known.ndim == 4 else 3
+def _channels(network: GivenNetwork) -> int:
+    """How many channels the network's images have."""
+    known = network.example
+    if isinstance(known, Tensor) and known.ndim == 4:
+        return known.shape[1]
+    first = next((each for each in network.model.modules() if isinstance(each, nn.Conv2d)), None)
+    return 1 if first is not None and first.in_channels == 1 else 3

@@ -61,16 +61,19 @@ def check_inputs(options: NetworkOptions, example: Example) -> None:
         raise UserError(f"the data gives inputs of {describe_inputs(example)}, got --input-spec {spec}")
 
 
+def default_data(model: str) -> str | None:
+    """The data of a network of that name where none is asked for: digits where it was trained on them, else none."""
+    return "digits" if PREPROCESS.get(model) is DIGITS else None
+
+
 def data_of(data: str | None, model: str) -> str:
-    """The data that is asked for, or the digits for the network that was trained on them.
+    """The data that is asked for, else that of the network.
 
     Raises:
-        UserError: No data is asked for, for any other network.
+        UserError: No data is asked for, and the network has none of its own.
     """
-    if data is not None:
-        return data
-    if PREPROCESS.get(model) is DIGITS:
-        return "digits"
+    if found := data or default_data(model):
+        return found
     raise UserError(
         f"expected --data for {model}: imagefolder:PATH (a folder with train/, and val/, test/ or both), cifar10,"
         f" digits or {FORM}"

@@ -25,7 +25,7 @@ from amc.utils.errors import UserError
 from amc.utils.user_file import is_user_function
 from scripts.command.cli import parse
 from scripts.command.finished_run import check_given
-from scripts.command.loading import data_of
+from scripts.command.loading import default_data
 from scripts.command.resume_hint import with_resume_hint
 from scripts.options.cli_arguments import flat_options, given_options, options_of, replace_options, to_argv
 
@@ -158,7 +158,7 @@ def open_search(program: str, arguments: Arguments) -> Iterator[Session[Argument
     asked = options["resume"] or options["run_dir"]
     folder = Path(asked) if asked is not None else named_after(options["model"])
     if options["resume"] is None:
-        arguments = replace_options(arguments, {"data": data_of(options["data"], options["model"])})
+        arguments = replace_options(arguments, {"data": options["data"] or default_data(options["model"])})
     with open_session(program, arguments, folder, "run-dir", latest_checkpoint, Past()) as session:
         _check_episodes(session)
         yield session

@@ -24,7 +24,7 @@ class Arguments:
     }
     EXAMPLES: ClassVar = (
         ("the compact network of a run, on the data of that run", "runs/first"),
-        ("an original", "--model torchvision:resnet18 --data imagefolder:photos"),
+        ("an original", "--model torchvision:resnet18 --data imagefolder:imagenet"),
     )
 
     network: NetworkOptions = field(default_factory=lambda: NetworkOptions(model=AUTO))

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from amc.utils.defaults import DEFAULT_CRITERION, DEFAULT_RECOVERY, SEARCH_RECOVERY
 from amc.utils.errors import UserError
 from amc.utils.seeds import check_seed
 from scripts.options.latency_options import DEVICE, LatencyOptions
 from scripts.options.network_and_images import ChannelOptions, parse_rounding
-from scripts.options.option_types import Folder, Name, Repeated
+from scripts.options.option_types import Folder, Form, Name, Repeated
 
 
 @dataclass(frozen=True)
 class SearchOptions:
     """The goal of a search, and the way in which its networks are made and scored."""
 
-    budget: Repeated = ()
+    budget: Annotated[Repeated, Form("KIND=VALUE")] = ()
     """What may be left: macs=0.5, params=0.5, memory=0.5 or latency=0.5 (shares of the original), macs=60M (absolute;
     K, M, G), memory=4MB, latency=3.2ms; one of each kind. Default: macs=0.25 for rewards that need a budget; that of
     the policy where one is applied."""

@@ -42,7 +42,7 @@ class Arguments(CommandLine):
         ),
         (
             "a pretrained network, to 80 % of the latency that ONNX Runtime measures here",
-            "--model torchvision:resnet18 --data imagefolder:photos --budget latency=0.8",
+            "--model torchvision:resnet18 --data imagefolder:imagenet --budget latency=0.8",
         ),
         ("go on with a search that was stopped", "--resume runs/first"),
     )

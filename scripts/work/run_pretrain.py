@@ -29,7 +29,7 @@ from amc.training.training_loop import Training
 from amc.training.training_progress import TrainingProgress, latest_training
 from amc.utils.device import find_device
 from amc.utils.errors import UserError
-from scripts.command.loading import data_of, preprocess_of, print_notes
+from scripts.command.loading import data_of, default_data, preprocess_of, print_notes
 from scripts.command.session import Session, open_session
 from scripts.options.pretrain_arguments import SUFFIX, Arguments
 
@@ -49,7 +49,7 @@ def run_pretrain(arguments: Arguments) -> None:
     RecipeOptions(**vars(arguments.training))
     folder = arguments.resume or _folder(arguments.out)
     if arguments.resume is None:
-        arguments = dataclasses.replace(arguments, data=data_of(arguments.data, arguments.model))
+        arguments = dataclasses.replace(arguments, data=arguments.data or default_data(arguments.model))
     with open_session(PROGRAM, arguments, folder, "out", latest_training, None) as session:
         _pretrain(session)
 

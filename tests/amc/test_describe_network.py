@@ -95,7 +95,7 @@ def test_the_time_of_layers_is_divided_as_their_macs_are(monkeypatch: pytest.Mon
     assert parts == pytest.approx([conv1 + conv2 / 2, conv2 / 2 + fc])
     whole, least = found.costs["latency"]
     assert 0 < least < whole == found.times.whole
-    assert [column.header for column in found.tables[0].columns][2:4] == ["of time", "of MACs"]
+    assert [column.header for column in found.tables[0].columns][2:5] == ["of time", "bar", "of MACs"]
     assert "together" in found.tables[0].notes[0]
     assert "onnxruntime 1.0" in found.tables[0].notes[0]
 

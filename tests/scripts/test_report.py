@@ -193,7 +193,7 @@ def test_a_users_own_metric_is_a_number(tmp_path: Path, monkeypatch: pytest.Monk
     assert seen.rows["original"][:2] == [
         f"{found[name]:.4f}" for name in ("original_accuracy", "test_accuracy_original")
     ]
-    assert seen.rows["evaluate the result"][0].endswith(" ".join(own))
+    assert seen.rows["evaluate the result"][0].endswith(" ".join(own).replace("own.py", f"{tmp_path}/own.py"))
 
 
 def test_several_runs_are_compared_in_the_terminal_and_in_a_page(

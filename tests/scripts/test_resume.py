@@ -198,7 +198,7 @@ def test_after_a_full_disk_is_said_what_is_there_and_how_to_go_on(
     assert re.search(rf" in {folder} [^;]*{there}[^;]* there, [^;]*{missing}[^;]* missing; ", error)
     words = shlex.split(error.rpartition("; go on with: ")[2])
     assert words == shlex.split(f"python -m amc {program} {folder}")
-    succeed(report_script if "report" in program else train, *words[3:])
+    succeed(report_script if "report" in program else train, *words[4:])
     assert {"policy.json", "compact.safetensors", "summary.json", "report.html"} <= {
         path.name for path in folder.iterdir()
     }

@@ -38,7 +38,7 @@ def costs(record: TuningRecord) -> Table:
 
 def commands(record: TuningRecord) -> Table:
     """The commands that make the fine-tuning and its report again, and those that go on from its result."""
-    arguments = record.summary and vars(record.summary.arguments)
+    arguments = vars(record.summary.arguments) if record.summary else None
     return Table(("to", "run"), steps(record.program, record.words, record.folder, arguments))
 
 
