@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,10 +44,20 @@ def read_recorded_arguments(run_dir: Path) -> dict[str, Any]:
     Raises:
         UserError: No such run, or a damaged file.
     """
+    return vars(checked(read_description(run_dir), _WithArguments, _source(run_dir)).arguments)
+
+
+def read_description(run_dir: Path) -> Mapping[str, Any]:
+    """What the summary of a run says of it, or its checkpoint before there is one, as a JSON object.
+
+    Raises:
+        UserError: No such run, or a damaged file.
+    """
     summary = run_dir / SUMMARY_FILE
     stopped = latest_checkpoint(run_dir)[0].run if not summary.exists() and has_snapshot(run_dir) else {}
-    if "arguments" in stopped:
-        found = checked(stopped, _WithArguments, f"the checkpoint in {run_dir}")
-    else:
-        found = checked(read_object(summary), _WithArguments, summary)
-    return vars(found.arguments)
+    return stopped if "arguments" in stopped else read_object(summary)
+
+
+def _source(run_dir: Path) -> str:
+    summary = run_dir / SUMMARY_FILE
+    return str(summary) if summary.exists() else f"the checkpoint in {run_dir}"

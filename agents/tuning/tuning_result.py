@@ -60,6 +60,11 @@ class TuningResult(Tabular):
     interrupted: bool
 
     @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The names of the network's classes in the order of its outputs; None where they are not known."""
+        return self.problem.splits.class_names
+
+    @property
     def epochs(self) -> tuple[Epoch, ...]:
         """The mean loss of every epoch, and the score on the reward images after it."""
         return self.checkpoint.past.epochs

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from amc.artifacts.policy import POLICY_FILE, Policy, load, read_policy
+from amc.artifacts.run_folder import recorded_weights
 from amc.data.image_size import ImageSize, sides
 from amc.data.load import Splits
 from amc.graph.input_spec import zero_inputs
 from amc.graph.inputs import Example, tensors
 from amc.networks.admission import admit
-from amc.networks.sources import Network
+from amc.networks.sources import Network, class_names_of
 from amc.utils.copying import copy_network
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
@@ -35,6 +36,11 @@ class Result(Protocol):
         """How the original was cut."""
         ...
 
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The names of the network's classes."""
+        ...
+
 
 NetworkLike = nn.Module | Network | Result | str | Path
 """A network, what `amc.load_network` gives, the result of a search or fine-tuning, or the folder of a run."""
@@ -50,11 +56,13 @@ class GivenNetwork:
         model: The network in evaluation mode, in float32 and without wrappers: a copy of what was given.
         name: The name of it in tables.
         example: An input of zeros; None where its shape is not known.
+        class_names: The names of its outputs, in order; None where they are not known.
     """
 
     model: nn.Module
     name: str
     example: Example | None
+    class_names: tuple[str, ...] | None = None
 
 
 def find_network(given: NetworkLike, original: nn.Module | None = None) -> GivenNetwork:
@@ -108,14 +116,16 @@ def find_example(
 def _found(given: NetworkLike, original: nn.Module | None) -> GivenNetwork:
     if isinstance(given, str | Path):
         policy = read_policy(Path(given) / POLICY_FILE)
-        return GivenNetwork(load(given, original), Path(given).resolve().name, zero_inputs(policy.inputs))
+        names = class_names_of(policy.model, recorded_weights(Path(given)))
+        return GivenNetwork(load(given, original), Path(given).resolve().name, zero_inputs(policy.inputs), names)
     if isinstance(given, nn.Module):
         return GivenNetwork(given, type(given).__name__, None)
     if isinstance(given, Network):
         known = None if given.preprocess is None else torch.zeros(1, *given.preprocess.shape)
-        return GivenNetwork(given.model, given.name, known)
+        return GivenNetwork(given.model, given.name, known, given.class_names)
     if isinstance(getattr(given, "network", None), nn.Module):
-        return GivenNetwork(given.network, f"compact {given.policy.model}", zero_inputs(given.policy.inputs))
+        inputs = zero_inputs(given.policy.inputs)
+        return GivenNetwork(given.network, f"compact {given.policy.model}", inputs, given.class_names)
     raise UserError(
         "expected a torch.nn.Module, what amc.load_network returns, the result of a search or of a fine-tuning, or the"
         f" folder of a run as a network, got {type(given).__name__}"

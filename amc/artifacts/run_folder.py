@@ -60,6 +60,17 @@ def _episodes(description: Mapping[str, Any]) -> Any:
     return arguments.get("episodes") if isinstance(arguments, Mapping) else None
 
 
+def recorded_weights(folder: Path) -> str:
+    """Return the weights of the original of the run in `folder`, as `--weights` named them; empty where it says none.
+
+    Raises:
+        UserError: `summary.json` is damaged.
+    """
+    summary = folder / SUMMARY_FILE
+    arguments = read_object(summary).get("arguments") if summary.exists() else None
+    return str(arguments.get("weights", "")) if isinstance(arguments, dict) else ""
+
+
 def can_go_on(folder: Path) -> bool:
     """Return whether `folder` holds a run that `--resume` can continue."""
     return has_snapshot(folder) and not is_finished(folder)

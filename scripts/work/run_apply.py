@@ -19,6 +19,7 @@ from amc.utils.errors import UserError
 from amc.utils.registry import look_up
 from amc.utils.text import shortened
 from envs import PruningProblem
+from scripts.command.earlier_run import take_over
 from scripts.command.finished_run import check_given
 from scripts.command.job import Job, run_job
 from scripts.command.search_checks import check_search, limits_of
@@ -34,6 +35,8 @@ def run_apply(arguments: Arguments) -> None:
         UserError: Arguments that do not fit each other or what they name.
     """
     arguments.check()
+    if arguments.from_run is not None:
+        arguments = take_over(arguments)
     look_up("settings", arguments.settings, PRESETS)
     check_search(arguments.search, arguments.observation or "scale_free")
     with open_search("apply", arguments) as session:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from amc.artifacts.run_folder import recorded_weights
+from amc.networks.sources import class_names_of
 from amc.scoring.evaluation import SPLITS, evaluate
 from amc.scoring.metrics import find_metric
 from amc.utils.device import find_device
@@ -32,6 +36,8 @@ def run_evaluate(arguments: Arguments) -> None:
 
     options = fill_from_run(arguments.network, recorded)
     network = load_original(options)
+    if arguments.run_dir:
+        network = replace(network, class_names=class_names_of(options.model, recorded_weights(arguments.run_dir)))
     splits = load_images(fill_from_run(arguments.images, recorded), network, metric, seed, progress=True)
     check_inputs(arguments.network, splits.calibration.example(1))
     evaluation = evaluate(
@@ -40,7 +46,7 @@ def run_evaluate(arguments: Arguments) -> None:
         metric,
         arguments.split,
         device=arguments.device,
-        original=network.model,
+        model=network.model,
     )
     if arguments.run_dir is None:
         warn_near_chance(evaluation.found, options)

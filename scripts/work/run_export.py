@@ -21,7 +21,7 @@ def run_export(arguments: Arguments) -> None:
         UserError: An unknown format, a run that can't be read, or a file that differs from the network.
     """
     original = _original(arguments.run_dir, arguments.model)
-    print(*export(arguments.run_dir, format=arguments.format, original=original).files, sep="\n")
+    print(*export(arguments.run_dir, format=arguments.format, model=original).files, sep="\n")
 
 
 def _original(run_dir: Path, asked: str | None) -> nn.Module | None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-
 from agents.episode import Past
 from agents.strategies import make_strategy
 from amc.utils.errors import UserError
-from amc.utils.program import command_words
+from scripts.command.earlier_run import search_command
 from scripts.command.job import Job, run_job
 from scripts.command.search_checks import check_search, stage_budgets
 from scripts.command.session import Session, open_search
-from scripts.options.cli_arguments import to_argv
 from scripts.options.train_arguments import Arguments
 
 
@@ -51,5 +48,5 @@ def _check_extensible(arguments: Arguments) -> None:
     if not make_strategy(arguments.strategy, arguments.settings).is_extensible:
         raise UserError(
             f"strategy {arguments.strategy} plans its policies when it begins and can't go on to others; begin a new"
-            f" search: {shlex.join((*command_words('train'), *to_argv(arguments)))}"
+            f" search: {search_command(arguments)}"
         )

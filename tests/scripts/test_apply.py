@@ -159,7 +159,7 @@ def changed_agent(source: Path, target: Path, **changes: object) -> Path:
 
 def test_mistakes_are_told_in_one_line(finished: Path, tmp_path: Path) -> None:
     agent, policy = finished / "agent.zip", finished / "policy.json"
-    assert "expected --agent agent.zip or --policy policy.json, one of them" in fail(apply)
+    assert "expected RUN, --agent agent.zip or --policy policy.json, one of them" in fail(apply)
     assert "one of them" in fail(apply, "--agent", agent, "--policy", policy)
     assert "a policy has nothing to learn; leave --episodes out" in fail(apply, "--policy", policy, "--episodes", "3")
     assert "expected --episodes of 0 or more, got -1" in fail(apply, "--agent", agent, "--episodes", "-1")
