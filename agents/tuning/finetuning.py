@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
-from agents.search.invocation import PYTHON, Invocation
+from agents.search.invocation import Invocation
 from agents.tuning.tuning_options import TuningOptions
 from agents.tuning.tuning_result import TuningResult
 from agents.tuning.tuning_run import TuningRun
 from agents.tuning.tuning_sources import Source, problem_of_folder, problem_of_result
-from amc.artifacts.run_folder import check_new
+from amc.artifacts.run_folder import PYTHON, check_free
 from amc.data.find_data import Given
 from amc.data.load import Splits
 from amc.networks.sources import Network
 from amc.scoring.metrics import Metric
+from amc.utils.device import DeviceLike
 from amc.utils.errors import UserError
-from amc.utils.text import did_you_mean
+from amc.utils.option_names import check_options
 
 
 def finetune(
@@ -30,7 +29,7 @@ def finetune(
     *,
     model: str | nn.Module | Network | None = None,
     metric: str | Metric | None = None,
-    device: torch.device | None = None,
+    device: DeviceLike | None = None,
     folder: str | Path | None = None,
     **options: Any,
 ) -> TuningResult:
@@ -47,7 +46,8 @@ def finetune(
         model: The original network with its weights, for a folder whose run had one of your own.
         metric: How networks are scored, in place of how the source did: `top1`, `top5`, `path/to/file.py:function`, or
             a function of a network and batches.
-        device: The device that networks run on; that of the result by default, for a folder a GPU where there is one.
+        device: The device that networks run on: `cpu`, `cuda`, `auto` or a `torch.device`; that of the result by
+            default, for a folder a GPU where there is one.
         folder: A new folder, to which all is written as it is found, with checkpoints and a report; None to write
             nothing (`TuningResult.save`).
         **options: How it is trained: `epochs` (10), `lr` (0.02), `batch_size` (128), `schedule` (`one_cycle` or
@@ -59,9 +59,10 @@ def finetune(
         UserError: An option that there is not or that is out of its range, a source without its images, a folder that
             is not free, a loss that is no longer finite, or a network that is no classifier.
     """
-    training = _options(options)
+    check_options(options, [each.name for each in fields(TuningOptions)])
+    training = TuningOptions(**options)
     if folder is not None:
-        check_new(Path(folder), "the folder")
+        check_free(Path(folder))
     if isinstance(source, str | Path):
         problem = problem_of_folder(Path(source), data, model, metric, device)
     elif data is None or isinstance(data, Splits):
@@ -70,11 +71,3 @@ def finetune(
         raise UserError("expected data as amc.load_data returns it beside a result")
     invocation = Invocation(problem.policy.model, problem.policy.strategy, PYTHON, arguments=asdict(training))
     return TuningRun(problem, training, invocation, None if folder is None else Path(folder), quiet=False).run()
-
-
-def _options(given: Mapping[str, Any]) -> TuningOptions:
-    known = [field.name for field in fields(TuningOptions)]
-    for name in given:
-        if name not in known:
-            raise UserError(f"unknown option {name!r}; {did_you_mean(name, known)}")
-    return TuningOptions(**given)
