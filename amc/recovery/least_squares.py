@@ -20,7 +20,7 @@ RIDGES = (RIDGE, 1e-4, 1e-2, 1e-1, 1.0, 10.0)
 """The ridges that are tried on rows held out; the first of equally good ones is taken."""
 HELD_OUT = 0.2
 """The share of the rows that are held out where there are few."""
-LEAST_BLOCK = 256
+LEAST_BLOCK = 128
 """The number of columns from which on it pays to compute products with other columns apart."""
 
 Solve = Callable[[Tensor, Tensor], Tensor]
