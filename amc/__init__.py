@@ -1,21 +1,42 @@
-"""Channel pruning of trained vision networks to a budget; nothing here knows of reinforcement learning."""
+"""Channel pruning of trained vision networks to a budget.
 
-from amc.analysis.analyse import analyse
-from amc.artifacts.policy import load, read_policy
-from amc.data.load import load_data
-from amc.networks.sources import load_network
-from amc.task import Task, TaskOptions
-from amc.utils.errors import UserError
-from amc.utils.safe_backward import safe_backward
+What is public is found here by its name, and imported when it is first asked for, so that `import amc` takes no time.
+"""
 
-__all__ = [
-    "Task",
-    "TaskOptions",
-    "UserError",
-    "analyse",
-    "load",
-    "load_data",
-    "load_network",
-    "read_policy",
-    "safe_backward",
-]
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from amc.utils.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from agents.report.written_report import report as report
+    from amc.analysis.analyse import analyse as analyse
+    from amc.artifacts.policy import load as load
+    from amc.artifacts.policy import read_policy as read_policy
+    from amc.data.load import load_data as load_data
+    from amc.networks.sources import load_network as load_network
+    from amc.task import Task as Task
+    from amc.task import TaskOptions as TaskOptions
+    from amc.utils.errors import UserError as UserError
+    from amc.utils.safe_backward import safe_backward as safe_backward
+
+__version__ = "0.1.0"
+
+HOMES = {
+    "Task": "amc.task",
+    "TaskOptions": "amc.task",
+    "UserError": "amc.utils.errors",
+    "analyse": "amc.analysis.analyse",
+    "load": "amc.artifacts.policy",
+    "load_data": "amc.data.load",
+    "load_network": "amc.networks.sources",
+    "read_policy": "amc.artifacts.policy",
+    "report": "agents.report.written_report",
+    "safe_backward": "amc.utils.safe_backward",
+}
+"""The module in which each public name lives."""
+
+__all__ = ["__version__", *HOMES]
+
+__getattr__, __dir__ = lazy_names(__name__, HOMES, ("__version__",))

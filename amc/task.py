@@ -16,17 +16,17 @@ from torch import Tensor, nn
 from amc.analysis.analyse import analyse
 from amc.analysis.check_runs import is_repeatable
 from amc.artifacts.digests import images_digest, weights_digest
-from amc.compression.compressor import DEFAULT_CRITERION, Compressor
+from amc.compression.compressor import Compressor
 from amc.compression.group_features import group_features
 from amc.cost.budget import Budgets
-from amc.cost.costs import COSTS
+from amc.cost.costs import COSTS, format_cost
 from amc.cost.limit import Costs
 from amc.criteria import Criterion
 from amc.data.images import Images
 from amc.data.load import Splits
 from amc.data.resident import ResidentImages
 from amc.graph import KeptCounts, PruningGraph
-from amc.graph.inputs import Example, tensors
+from amc.graph.inputs import Example
 from amc.graph.transform import compact_graph
 from amc.networks.admission import admit
 from amc.networks.finite import check_finite
@@ -34,20 +34,21 @@ from amc.pruning.inference_form import channels_last, for_inference
 from amc.pruning.materialise_weights import materialise_weights
 from amc.pruning.slicing import Selection, UnitMask, make_selection
 from amc.recovery.calibration import underdetermined
-from amc.recovery.recoveries import DEFAULT_RECOVERY, SEARCH_RECOVERY, Adjust, find_recovery
+from amc.recovery.recoveries import Adjust, find_recovery
 from amc.scoring.candidates import Candidates
 from amc.scoring.engines.engine import MakeEngine, SerialEngine
 from amc.scoring.image_scores import ImageScores, score_images
 from amc.scoring.metrics import Metric, check_runs, find_metric, moved, moved_inputs, top_k
+from amc.scoring.number_format import percent
+from amc.scoring.original_score import scoring_batch
 from amc.scoring.scorer import Scorer
+from amc.utils.column_widths import Column
 from amc.utils.copying import copy_network
+from amc.utils.defaults import DEFAULT_CRITERION, DEFAULT_RECOVERY, SEARCH_RECOVERY
 from amc.utils.errors import UserError
 from amc.utils.registry import name_of
+from amc.utils.tabular import Table, Tabular
 
-BATCH_BYTES = 2**21
-"""The size in bytes of a scored batch's inputs, about: a small network's activations then stay in the cache."""
-LEAST_BATCH = 16
-"""The least number of images in a scored batch, however large they are."""
 CALIBRATION_BATCH = 100
 """The number of images in a calibration batch, over which a batch norm sees one mean and variance."""
 
@@ -88,8 +89,8 @@ class TaskOptions:
     name: str = "network"
 
 
-@dataclass(frozen=True, eq=False, init=False)
-class Task:
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class Task(Tabular):
     """A pruning task: a network with its analysis, its images and the budgets that it has to meet.
 
     Nothing in a task changes once it is made. It holds no processes and no cache, which belong to its scorer.
@@ -173,6 +174,22 @@ class Task:
         other = object.__new__(Task)
         vars(other).update({each.name: vars(self)[each.name] for each in fields(self)} | changes)
         return other
+
+    def __repr__(self) -> str:
+        asked = " ".join(limit.asked for limit in self.budgets.limits) or "no budget"
+        return f"<Task of {self.options.name} at {asked}: {len(self.graph.groups)} groups, images: {self.splits!r}>"
+
+    @property
+    def tables(self) -> list[Table]:
+        """The table of costs: now, and at the least that the groups can be cut to."""
+        origin, asked = self.origin.graph, {limit.kind: limit.asked for limit in self.budgets.limits}
+        rows = []
+        for kind, make in COSTS.items():
+            cost = make(self.graph)
+            least = percent(cost(self.graph.least) / make(origin)(origin.full))
+            rows.append((kind, format_cost(kind, cost(self.graph.full)), least, asked.get(kind, "")))
+        columns = [Column("cost of one image"), Column("now"), Column("least"), Column("budget", is_text=True)]
+        return [Table(self.options.name, columns, rows, [repr(self.graph), repr(self.splits)])]
 
     def with_budgets(self, budgets: Sequence[str]) -> Task:
         """A copy of the task with other budgets, in which shares are of the original network's costs.
@@ -272,11 +289,6 @@ class Task:
         """The scorer of a search's policies: a context manager that ends its processes when it is left."""
         can_race = top_k(self.metric) is not None and isinstance(self.search_images, ResidentImages)
         return Scorer(self.candidates, make_engine, can_race=can_race)
-
-
-def scoring_batch(example: Example) -> int:
-    """The number of images that are scored at once, from the inputs `example` of one image."""
-    return max(LEAST_BATCH, BATCH_BYTES // max(sum(tensor.nbytes for tensor in tensors(example)), 1))
 
 
 def prunable_graph(model: nn.Module, example: Example, options: TaskOptions = TaskOptions()) -> PruningGraph:

@@ -24,7 +24,7 @@ from torch.utils._pytree import tree_leaves
 from amc.analysis.analyse import analyse
 from amc.analysis.check_runs import computes_in_float64, float_outputs, small_inputs
 from amc.analysis.self_check import TOLERANCES, failed_groups
-from amc.artifacts.portable import export_onnx
+from amc.artifacts.portable import FORMATS, write_portable
 from amc.cost.costs import macs
 from amc.graph import Example, PruningGraph, trace_graph
 from amc.graph.freeze import freeze
@@ -141,7 +141,8 @@ def _exported(network: nn.Module, inputs: Example) -> float | str:
     """The error of the network in ONNX Runtime relative to that in memory, or the reason why it can't be exported."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            return export_onnx(network.float(), cast_floats(inputs, torch.float32), Path(folder) / "network.onnx")
+            path = Path(folder) / "network.onnx"
+            return write_portable(FORMATS["onnx"], network.float(), cast_floats(inputs, torch.float32), path)
         except UserError as error:
             return str(error)
 

@@ -26,10 +26,11 @@ from amc.data.augment import Augmentation
 from amc.data.load import load_data
 from amc.networks.sources import load_network
 from amc.pruning.inference_form import for_inference
-from amc.recovery.recoveries import DEFAULT_RECOVERY, RECOVERIES
+from amc.recovery.recoveries import RECOVERIES
 from amc.task import Task, TaskOptions
 from amc.training.distillation import Distillation
 from amc.training.training_loop import Recipe, Training
+from amc.utils.defaults import DEFAULT_RECOVERY
 from amc.utils.files import write_json, write_text
 from benchmarks.runs import machine, percent
 from scripts.command.cli import run

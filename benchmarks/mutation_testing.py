@@ -29,9 +29,9 @@ import pytest
 import stable_baselines3  # noqa: F401
 import torch.utils.tensorboard
 import torchvision  # noqa: F401
-import tyro
 
 from benchmarks.mutations import Mutant, mutants
+from scripts.command.cli import parse
 
 FOLDERS = ("amc", "envs", "agents", "scripts")
 """The folders that mistakes are made in."""
@@ -208,7 +208,7 @@ def _killers(path: Path) -> dict[int, str | None]:
 def main() -> None:
     """Run as a command."""
     torch.set_num_threads(1)
-    mutation_testing(tyro.cli(Arguments))
+    mutation_testing(parse(Arguments, None))
 
 
 if __name__ == "__main__":

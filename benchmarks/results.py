@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from amc.recovery.recoveries import DEFAULT_RECOVERY
+from amc.utils.defaults import DEFAULT_RECOVERY
 from benchmarks.runs import finished, machine, percent
 from scripts.command.cli import run
 

@@ -10,6 +10,7 @@ from amc.data.preprocess import Preprocess
 from amc.networks.sources import load_network
 from amc.task import Task, TaskOptions
 from benchmarks.runs import peak_memory
+from scripts.command.loading import preprocess_of
 from scripts.options.network_and_images import ImageOptions
 
 
@@ -18,7 +19,7 @@ def make_task(
 ) -> tuple[Task, Preprocess | None]:
     """The task that scripts.train makes of these options, and how its images became inputs."""
     network = load_network(model, weights)
-    preprocess = ImageOptions(image_size=image_size).preprocess(network.preprocess)
+    preprocess = preprocess_of(ImageOptions(image_size=image_size), network.preprocess)
     return Task(network.model, load_data(data, preprocess, seed=seed), [budget], TaskOptions(seed=seed)), preprocess
 
 

@@ -22,10 +22,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-import tyro
 from torch import Tensor
 
 import amc
+from scripts.command.cli import parse
 
 WIDTHS = (1, 3, 7, 8, 15, 16, 24)
 OUTPUTS = (6, 24)
@@ -187,7 +187,7 @@ def _last(tensor: Tensor) -> Tensor:
 
 def main() -> None:
     """Run as a command."""
-    arguments = tyro.cli(Arguments)
+    arguments = parse(Arguments, None)
     print(
         "| convolution | cases | die | hang | wrong | channels in (out) of those |\n|---|---|---|---|---|---|",
         flush=True,

@@ -12,7 +12,7 @@ from statistics import mean
 from typing import Any
 
 from amc.artifacts.run_folder import AGENT_FILE
-from amc.recovery.recoveries import DEFAULT_RECOVERY
+from amc.utils.defaults import DEFAULT_RECOVERY
 from benchmarks.runs import finished, machine, percent
 from scripts.command.cli import run
 

@@ -2,57 +2,13 @@
 
 from __future__ import annotations
 
-import statistics
-import time
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
 
-import torch
-import tyro
-from torch import nn
-
-from agents.report import number_format
-from agents.report.terminal.column_widths import Column
-from agents.report.terminal.text_table import print_table
-from amc.cost.costs import COSTS, format_cost
-from amc.graph import trace_graph
-from amc.graph.inputs import Example, batch_size, feed, tensors
-from amc.pruning.inference_form import for_inference
-from amc.scoring.checked_score import checked_score
-from amc.scoring.metrics import check_runs, find_metric, moved_inputs
-from amc.utils.device import find_device
-from amc.utils.errors import UserError
-from amc.utils.text import did_you_mean
 from scripts.command.cli import run
-from scripts.command.finished_run import AUTO, arguments_without_weights, compact_network, fill_from_run
-from scripts.command.original import warn_near_chance
-from scripts.options.network_and_images import DataOptions, NetworkOptions, check_seed, require_given
+from scripts.command.signals import imports
+from scripts.options.evaluate_arguments import Arguments
 
-SPLITS = ("reward", "test")
-BATCH = 250
-TIMED_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class Arguments:
-    """Print accuracy, MACs, parameters and time per image of a network.
-
-    With --run-dir, the network is the compact one of that run, on the data of that run unless other data is given.
-    Without it, the network is an original, by default the packaged one on digits (auto).
-    """
-
-    network: tyro.conf.OmitArgPrefixes[NetworkOptions] = field(default_factory=lambda: NetworkOptions(model=AUTO))
-    images: tyro.conf.OmitArgPrefixes[DataOptions] = field(default_factory=lambda: DataOptions(data=AUTO))
-    run_dir: Path | None = None
-    """Folder of a finished run, whose compact network is scored."""
-    split: str = "test"
-    """Images that are scored: test or reward."""
-    metric: str | None = None
-    """How a network is scored: top1, top5 or path/to/file.py:function; default: as in the run, else top1."""
-    seed: int | None = None
-    """Seed of the splits; default: that of the run, else 0."""
-    device: str = "auto"
-    """Device that the network runs on: cpu, cuda, or auto for a GPU if there is one."""
+__all__ = ["Arguments", "evaluate", "main"]
 
 
 def evaluate(arguments: Arguments) -> None:
@@ -61,62 +17,14 @@ def evaluate(arguments: Arguments) -> None:
     Raises:
         UserError: Arguments that do not fit each other or what they name.
     """
-    if arguments.split not in SPLITS:
-        raise UserError(f"unknown split {arguments.split!r}; {did_you_mean(arguments.split, SPLITS)}")
-    if arguments.seed is not None:
-        check_seed(arguments.seed)
-    recorded = arguments_without_weights(arguments.run_dir, arguments.network) if arguments.run_dir else {}
-    metric_name = arguments.metric or recorded.get("metric", "top1")
-    find_metric(require_given(metric_name, "--metric", given=arguments.metric is not None))
-    seed = recorded.get("seed", 0) if arguments.seed is None else arguments.seed
-    device = find_device(arguments.device)
-
-    options = fill_from_run(arguments.network, recorded)
-    network = options.load()
-    splits = fill_from_run(arguments.images, recorded).load(network, metric_name, seed, progress=True)
-    model = (compact_network(arguments.run_dir, network) if arguments.run_dir else network.model).to(device)
-    images = splits.test if arguments.split == "test" else splits.reward
-    arguments.network.check_inputs(images.example(1))
-    example = moved_inputs(images.example(1), device)
-    check_runs(model, example)
-    graph = trace_graph(model, example)
-    fast = for_inference(model, graph)
-    score = checked_score(fast, images, metric_name, BATCH, device)
-    if arguments.run_dir is None:
-        warn_near_chance(score, options)
-    rows = [
-        (f"{metric_name} on {len(images):,} {arguments.split} images", number_format.score(metric_name, score.value))
-    ]
-    for kind, make in COSTS.items():
-        rows.append((kind, format_cost(kind, make(graph)(graph.full))))
-    for size in (1, min(64, len(images))):
-        batch = moved_inputs(images.example(size), device)
-        rows.append(
-            (f"time per image, {batch_size(batch)} at once on {device}", f"{_milliseconds(fast, batch):.3f} ms")
-        )
-    name = arguments.run_dir.resolve().name if arguments.run_dir else network.name
-    print_table([Column("", is_text=True), Column(name)], rows)
+    with imports():
+        from scripts.work.run_evaluate import run_evaluate
+    run_evaluate(arguments)
 
 
-def _milliseconds(network: nn.Module, batch: Example) -> float:
-    """The median time per image in ms, over at least five runs and one second."""
-    times: list[float] = []
-    device = tensors(batch)[0].device
-    begin = time.perf_counter()
-    with torch.inference_mode():
-        feed(network, batch)
-        while len(times) < 5 or time.perf_counter() - begin < TIMED_SECONDS:
-            start = time.perf_counter()
-            feed(network, batch)
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            times.append(time.perf_counter() - start)
-    return 1000 * statistics.median(times) / batch_size(batch)
-
-
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Evaluate the network that the command line names; the function behind the command."""
-    run(evaluate, Arguments)
+    run(evaluate, Arguments, argv)
 
 
 if __name__ == "__main__":

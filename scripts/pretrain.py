@@ -2,84 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-import torch
-import tyro
-from torch import nn
-
-from agents.report.number_format import score
-from agents.report.terminal.progress import training_progress
-from amc.artifacts.digests import images_digest, shapes_digest
-from amc.artifacts.run_folder import forget
-from amc.data.images import Images
-from amc.data.load import load_splits
-from amc.data.splits import SplitSizes
-from amc.networks.sources import load_network
-from amc.networks.weight_files import write_state_dict
-from amc.pruning.slicing import stored_tensors
-from amc.scoring.metrics import answered_right, moved
-from amc.training.training_loop import Training
-from amc.utils.device import find_device
-from amc.utils.errors import UserError
 from scripts.command.cli import run
-from scripts.command.compared_scores import Score, Scoring
-from scripts.command.session import Session, open_session
-from scripts.command.training_run import TrainingProgress, TrainingRun, clone_tensors, latest_training
-from scripts.options.network_and_images import CLASS_ORDER, ImageOptions, check_seed, print_notes
-from scripts.options.training_options import TrainingOptions
+from scripts.command.signals import imports
+from scripts.options.pretrain_arguments import Arguments
 
-PROGRAM = "pretrain"
-EVALUATION_BATCH = 256
-SUFFIX = ".safetensors"
-ENDING = "-training"
-"""The end of the name of the folder that a training has while it runs."""
-
-
-@dataclass(frozen=True)
-class Arguments:
-    """Train a network by SGD and write the weights: from random weights, or from those that your own function returns.
-
-    The splits are those of a search with the same data and seed: the images that a search scores networks on are never
-    trained on. The epoch that is best on them is kept.
-    """
-
-    out: Path | None = None
-    """File that the weights are written to (.safetensors), from the epoch that is best on val/, or on the images that
-    stand for it."""
-    model: str = "digits_resnet"
-    """Network: a name (digits_resnet, resnet56, mobilenet_v1, ...), torchvision:NAME, timm:NAME or
-    path/to/file.py:function."""
-    preparation: tyro.conf.OmitArgPrefixes[ImageOptions] = field(default_factory=ImageOptions)
-    data: str = "digits"
-    """Images: digits, cifar10, imagefolder:PATH (with train/, and val/, test/ or both) or path/to/file.py:function."""
-    class_order: str = CLASS_ORDER
-    """How the folders of an image folder's classes are numbered: name, in the order of text (as torchvision's
-    ImageFolder), or number, by the numbers in their names."""
-    training: tyro.conf.OmitArgPrefixes[TrainingOptions] = field(
-        default_factory=lambda: TrainingOptions(label_smoothing=0.1, precision="float32")
-    )
-    seed: int = 0
-    """Seed of the random weights, the splits, and the order and changes of the images."""
-    device: str = "auto"
-    """Device that the network is trained on: cpu, cuda, or auto for a GPU if there is one."""
-
-    resume: Path | None = None
-    """Folder of a training that was interrupted, NAME-training beside NAME.safetensors: go on with it, with its own
-    options."""
-
-    def check(self) -> None:
-        """Raise a UserError for what can be seen without reading anything."""
-        self.training.check()
-        check_seed(self.seed)
-        if (self.out is None) == (self.resume is None):
-            raise UserError("expected --out of a new training or --resume of one that was interrupted, one of them")
-        if self.out is not None and self.out.suffix != SUFFIX:
-            raise UserError(f"expected --out to end in {SUFFIX}, got {self.out}")
+__all__ = ["Arguments", "main", "pretrain"]
 
 
 def pretrain(arguments: Arguments) -> None:
@@ -88,93 +17,14 @@ def pretrain(arguments: Arguments) -> None:
     Raises:
         UserError: Arguments that do not fit each other or what they name.
     """
-    arguments.check()
-    folder = arguments.resume or _folder(arguments.out)
-    with open_session(PROGRAM, arguments, folder, "out", latest_training, None) as session:
-        _pretrain(session)
+    with imports():
+        from scripts.work.run_pretrain import run_pretrain
+    run_pretrain(arguments)
 
 
-def _folder(out: Path | None) -> Path:
-    """The folder that the training has while it runs, beside the file of the weights."""
-    assert out is not None, "checked"
-    return out.with_name(f"{out.stem}{ENDING}")
-
-
-def _weights_file(folder: Path) -> Path:
-    """The file `--out` of the training in a folder; it stays beside the folder wherever that is moved."""
-    place = folder if folder.name else folder.resolve()  # such as `.`
-    return place.with_name(f"{place.name.removesuffix(ENDING)}{SUFFIX}")
-
-
-def _pretrain(session: Session[Arguments, TrainingProgress | None]) -> None:
-    arguments, folder = session.arguments, session.folder
-    out = _weights_file(folder)
-    device = find_device(arguments.device)
-    torch.manual_seed(arguments.seed)
-    network = load_network(arguments.model, weights="none")
-    model = network.model.to(device)
-    preprocess = arguments.preparation.preprocess(network.preprocess)
-    splits = load_splits(
-        arguments.data,
-        preprocess,
-        SplitSizes(calibration=1),
-        arguments.seed,
-        progress=True,
-        class_order=arguments.class_order,
-    )
-    print_notes(splits)
-    digests = {
-        "architecture": shapes_digest(model),
-        "images": images_digest(splits.calibration, splits.train, splits.reward),
-    }
-    session.check_same(digests)
-    scoring = _Scoring("top1", splits.calibration.example(1), device)
-    training = Training(model, splits.train, arguments.training.recipe(arguments.seed), device)
-    past = session.past or TrainingProgress(0.0, (), {}, clone_tensors(model))
-    description = session.description(device, digests)
-    tuning = TrainingRun(folder, description, model, training, scoring, splits.reward, past, session.seconds)
-    try:
-        with training_progress(arguments.training.epochs, quiet=False) as bar:
-            tuning.finish(arguments.training.epochs, bar)
-    except BaseException:
-        if tuning.past.epochs:
-            write_state_dict(out, tuning.past.best)
-            print(f"wrote {out}, the best epoch so far", file=sys.stderr)
-        raise
-    write_state_dict(out, stored_tensors(model))
-    print(f"wrote {out}")
-    _tidy(session, tuning)
-    for name, images in (("val", splits.reward), ("test", splits.test)):
-        accuracy = scoring(model, images).value
-        print(f"accuracy on {len(images):,} {name} images: {score('top1', accuracy)}")
-
-
-class _Scoring(Scoring):
-    """Scores networks as they are: what is trained may be nothing that can be pruned."""
-
-    def __call__(self, network: nn.Module, images: Images) -> Score:
-        """The accuracy on all images, in [0, 1]."""
-
-        def run_as_it_is(*inputs: Any) -> Any:
-            with torch.inference_mode(False), torch.no_grad():  # what a network keeps is of use in its training
-                return network(*inputs)
-
-        right = answered_right(run_as_it_is, moved(images.batches(EVALUATION_BATCH), self.device))
-        return Score(int(right.sum()) / len(right), right)
-
-
-def _tidy(session: Session[Arguments, TrainingProgress | None], tuning: TrainingRun) -> None:
-    """Remove the folder of a training that is over, of which only the weights are wanted."""
-    with contextlib.suppress(UserError):  # events that a full disk had no room for
-        tuning.close({})
-    for path in session.folder.glob("events.out.tfevents.*"):
-        path.unlink(missing_ok=True)
-    forget(session.folder)
-
-
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Train the network that the command line names; the function behind the command."""
-    run(pretrain, Arguments)
+    run(pretrain, Arguments, argv)
 
 
 if __name__ == "__main__":

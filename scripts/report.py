@@ -1,34 +1,30 @@
-"""The command that writes a run as one HTML page, which needs no other file."""
+"""The command that writes a run as one HTML page, which needs no other file, or compares several runs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
-from agents.report import write_report
 from scripts.command.cli import run
+from scripts.command.signals import imports
+from scripts.options.report_arguments import Arguments
 
-
-@dataclass(frozen=True)
-class Arguments:
-    """Write report.html into the folder of a run, also of one that has not ended."""
-
-    run_dir: Path
-    """Folder of the run."""
+__all__ = ["Arguments", "main", "report"]
 
 
 def report(arguments: Arguments) -> None:
-    """Write the report and print its path.
+    """Write the report, or the comparison of several runs with its tables, and print the path of the page.
 
     Raises:
-        UserError: A folder without a run, or one that can't be written to.
+        UserError: A folder without a run, or a place that can't be written to.
     """
-    print(write_report(arguments.run_dir))
+    with imports():
+        from scripts.work.run_report import run_report
+    run_report(arguments)
 
 
-def main() -> None:
-    """Report on the run that the command line names; the function behind the command."""
-    run(report, Arguments)
+def main(argv: Sequence[str] | None = None) -> None:
+    """Report on the runs that the command line names; the function behind the command."""
+    run(report, Arguments, argv)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def pictures(*, drawn: bool) -> Iterator[None]:
     """Whether charts are rendered, which takes longer than a small search; those of the report are made in any case."""
     with pytest.MonkeyPatch.context() as patch:
         if not drawn:
-            patch.setattr("agents.report.page.inline_svg", _undrawn)
+            patch.setattr("agents.report.charts.inline_svg", _undrawn)
             patch.setattr(Board, "_pictures", lambda *_: None)
             patch.setattr(SummaryWriter, "add_figure", lambda *_: None)
         yield

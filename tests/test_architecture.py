@@ -29,7 +29,7 @@ amc.compression        from kept counts to a network
 amc.scoring            what a candidate network is worth
 amc.training           the loop, schedules, distillation
 amc.latency            measured and predicted milliseconds
-amc                    the task, and what a user imports
+amc                    the task
 envs                   the pruning problem, and Gymnasium's view of it
 agents                 strategies, and what they return
 agents.rules           rules that an agent has to beat
@@ -38,9 +38,12 @@ agents.strategies      the strategies by name
 agents.report          what a person sees of a run
 agents.search          the one search that commands and Python call
 agents.__init__        the door to the search
+amc.__init__           the door to what is public, all lazy
 scripts.options        options of the commands
 scripts.command        what commands share
+scripts.work           the work of each command
 scripts                entry points
+amc.__main__           the commands, as `python -m amc`
 """
 """One row a room, from the bottom to the top of the house: a room imports itself and the rooms in the rows before it.
 

@@ -41,9 +41,10 @@ import torch
 
 import amc
 from envs import PruningProblem
-from scripts import evaluate
 from scripts.command.cli import parse
 from scripts.command.signals import INTERRUPTED
+from scripts.commands import COMMANDS
+from scripts.work import run_evaluate
 from tests.command import call, fail, pictures
 
 ROOT = Path(__file__).parents[1]
@@ -55,7 +56,7 @@ ELSEWHERE = ("make", "source", "pip", "tensorboard")
 """Commands that are not this project's: set-up and targets that CI runs, and TensorBoard."""
 PYTHON_ELSEWHERE = {"export.md"}
 """Pages whose Python another test runs (`tests/scripts/test_export.py`)."""
-FOREIGN_OPTIONS = {"--help", "--logdir"}
+FOREIGN_OPTIONS = {"--help", "--help-all", "--version", "--logdir"}
 POLICIES_BEFORE_CTRL_C = 4
 SEARCHES = {"scripts.train", "scripts.apply"}
 FASTER = {
@@ -66,7 +67,7 @@ FASTER = {
 """What a search of a page is given besides, in a third of the time; those of the README run as they stand."""
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-INSTALLED = {name: target.partition(":")[0] for name, target in PROJECT["scripts"].items()}
+INSTALLED = {name: target.partition(":")[0] for name, target in PROJECT["scripts"].items() if name != "amc"}
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,10 @@ def commands(content: str) -> Iterator[list[str]]:
 
 def module_of(words: list[str]) -> tuple[ModuleType, list[str]] | None:
     """The entry point that a command runs, and its options; None where it is not one of ours."""
+    if words[:3] == ["python", "-m", "amc"]:
+        words = words[2:]
+    if words[0] == "amc":
+        return importlib.import_module(COMMANDS[words[1]][0]), words[2:]
     if words[:2] == ["python", "-m"] and words[2].startswith(("scripts.", "benchmarks.")):
         return importlib.import_module(words[2]), words[3:]
     if words[0] in INSTALLED:
@@ -154,7 +159,7 @@ def inside(folder: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.syspath_prepend(folder)
-        patch.setattr(evaluate, "TIMED_SECONDS", 0.0)
+        patch.setattr(run_evaluate, "TIMED_SECONDS", 0.0)
         yield
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", None)).startswith(str(folder)):
@@ -271,7 +276,7 @@ def shown_commands(page: Path) -> Iterator[str]:
     names = "|".join(INSTALLED)
     for text in (*fenced, *spoken):
         for line in re.split(r"[\n;]", text):
-            if found := re.search(rf"(python -m (?:scripts|benchmarks)\.\w+|^\s*(?:{names})\b).*", line):
+            if found := re.search(rf"(python -m (?:amc (?=\w)|(?:scripts|benchmarks)\.\w+)|^\s*(?:{names})\b).*", line):
                 yield found[0]
 
 
@@ -294,7 +299,7 @@ def option_names(arguments: type) -> Iterator[str]:
 def test_every_option_that_is_named_exists(page: Path) -> None:
     text = "".join(each.read_text(encoding="utf-8") for each in PAGES)
     benchmarks = sorted(set(re.findall(r"python -m (benchmarks\.\w+)", text)))
-    modules = [importlib.import_module(name) for name in (*INSTALLED.values(), *benchmarks)]
+    modules = [importlib.import_module(name) for name in (*(module for module, _ in COMMANDS.values()), *benchmarks)]
     known = {option for each in modules if hasattr(each, "Arguments") for option in option_names(each.Arguments)}
     spoken = re.findall(r"`([^`]+)`", prose(page))
     named = {option for code in spoken for option in re.findall(r"(?<![\w-])--[a-z][\w-]*", code)}

@@ -1,43 +1,17 @@
-"""The page of a report, made of the template `templates/report.html`, and its file in the run folder."""
+"""The page of a search, made of the template `templates/report.html`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from agents.report import charts, page_tables, sentences
-from agents.report.charts import inline_svg
 from agents.report.rendering import render
-from agents.report.run_record import RunRecord, read_record
+from agents.report.run_record import RunRecord
 from agents.report.run_result import FOUND, RunResult, run_result
-from amc.artifacts.run_folder import REPORT_FILE
 from amc.scoring.number_format import COST_NAMES, metric_name
-from amc.utils.errors import UserError
-from amc.utils.files import write_text
-
-
-def write_report(folder: Path) -> Path:
-    """Write the report of a run into its folder, as one HTML page that needs nothing else; give the path of the page.
-
-    The run may have ended, may have been interrupted, or may still be under way: the report shows the best so far.
-
-    Args:
-        folder: The run folder, in which `report.html` is written or replaced.
-
-    Raises:
-        UserError: no run is there, its files are damaged, or the folder can't be written to.
-    """
-    record = read_record(folder)
-    try:
-        content = render_page(record)
-    except ValueError as error:
-        raise UserError(f"the results in {folder} are damaged: {error}") from error
-    path = folder / REPORT_FILE
-    write_text(path, content)
-    return path
 
 
 def render_page(record: RunRecord) -> str:
@@ -85,15 +59,17 @@ def _search_charts(record: RunRecord) -> Iterator[str]:
     original = None if record.summary is None else record.summary.original_accuracy
     kept = record.kept_episode
     curve = charts.learning_curve(episodes, record.uniform, kept)
-    yield inline_svg(curve, "reward", "Reward of every episode and of the best so far.")
+    yield charts.inline_svg(curve, "reward", "Reward of every episode and of the best so far.")
     for kind, whole in record.whole.items():
         scatter = charts.accuracy_against_cost(episodes, kind, whole, record.metric, record.uniform, original, kept)
-        yield inline_svg(scatter, kind, f"Every scored policy by the {COST_NAMES[kind]} that are left and its score.")
+        yield charts.inline_svg(
+            scatter, kind, f"Every scored policy by the {COST_NAMES[kind]} that are left and its score."
+        )
     heat_map = charts.sparsities(episodes, record.group_names, units, kept)
-    yield inline_svg(heat_map, "sparsity", "Sparsity of every group in every episode.")
+    yield charts.inline_svg(heat_map, "sparsity", "Sparsity of every group in every episode.")
 
 
 def _width_chart(record: RunRecord, result: RunResult) -> str:
     before = [group.width for group in record.groups]
     bars = charts.widths(record.group_names, before, result.channels, result.uniform)
-    return inline_svg(bars, "widths", "Channels of every group before and after; see the table.")
+    return charts.inline_svg(bars, "widths", "Channels of every group before and after; see the table.")

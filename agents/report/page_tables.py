@@ -16,10 +16,17 @@ from amc.scoring.number_format import COST_NAMES, metric_name, percent, score
 
 
 class Table(NamedTuple):
-    """Texts in rows; the first column says what a row is about. The head is empty for a table without one."""
+    """Texts in rows; the first column says what a row is about.
+
+    Attributes:
+        head: The names of the columns; empty for a table without a head.
+        rows: The cells of each row.
+        text_columns: The places of the columns that are text and begin at the left; the others are numbers.
+    """
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
+    text_columns: Sequence[int] = (0,)
 
 
 def asked_and_reached(record: RunRecord, result: RunResult | None) -> Table:

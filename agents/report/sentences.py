@@ -45,9 +45,11 @@ def how_finalists_were_ranked(record: RunRecord) -> str | None:
     if summary is None or not summary.finalists:
         return None
     kept = "" if summary.kept_episode is None else f" That of episode {summary.kept_episode} is kept."
-    if len(summary.finalists) == 1:
-        return f"The search scored networks just as they are kept, so that its best policy needed no second look.{kept}"
     quick, whole = summary.arguments.search_recovery, summary.arguments.recovery
+    if len(summary.finalists) == 1 and quick == whole:
+        return f"The search scored networks just as they are kept, so that its best policy needed no second look.{kept}"
+    if len(summary.finalists) == 1:
+        return f"There was one policy to choose.{kept}"
     recovery = "the recovery of what is kept" if whole is None else f'the recovery "{whole}"'
     before = "" if quick in (None, whole) else f' (the search used "{quick}")'
     scaled = "" if summary.latency_after_ms is None else " scaled down where it took longer than predicted,"

@@ -36,7 +36,7 @@ def against_uniform(metric: str, gain: float, difference: Drop | None, *, is_uni
         is_uniform: Whether the found policy is the uniform one.
     """
     if is_uniform:
-        return f"The policy that is kept is the uniform one: nothing that was scored did better. {ADVICE}"
+        return f"The policy that is kept is the uniform one, with the same share of every group. {ADVICE}"
     on_test = "On unseen (test) images the found policy is"
     if difference is None:
         known = f"{on_test} {score_difference(metric, gain)} against uniform; no interval is known."

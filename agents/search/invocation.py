@@ -38,9 +38,8 @@ def python_invocation(task: Task, strategy: object, reward: object = "error") ->
     arguments = {
         "model": options.name,
         "weights": "default",
-        "image_size": None,
-        "mean": None,
-        "std": None,
+        **dict.fromkeys(("image_size", "mean", "std", "class_order")),
+        **splits.preparation,
         "data": splits.source,
         "calibration_images": len(splits.calibration),
         "reward_split": len(splits.reward),

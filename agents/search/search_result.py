@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch import nn
 
@@ -14,27 +14,41 @@ from agents.ddpg.agent_file import save_agent
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
 from agents.episode import Episode
 from agents.final_result import FinalResult, OnTest
-from agents.report import write_report
+from agents.report import charts, write_report
 from agents.report.tensorboard.board import Board
+from agents.report.terminal.result_tables import result_tables
 from agents.search.summary import summarise, summarise_stages
-from amc.artifacts.policy import Policy, save_compact
+from amc.artifacts.policy import CostReached, Policy, save_compact
 from amc.artifacts.run_folder import AGENT_FILE, SUMMARY_FILE, check_new
 from amc.graph import PruningGraph
+from amc.scoring.number_format import COST_NAMES, metric_name, percent, score
+from amc.task import Task
 from amc.utils.files import write_json
+from amc.utils.tabular import Table, Tabular
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True, eq=False)
-class SearchResult:
+class Scores(NamedTuple):
+    """The scores of one network on the reward images (validation) and on the test images, in [0, 1] for accuracies."""
+
+    reward: float
+    test: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SearchResult(Tabular):
     """The result of a search: the policy that is kept, its network, and all numbers on the way to it.
 
     Attributes:
+        task: What was searched on: the original network with its analysis, its images and budgets.
         best: The best policy as the search scored it.
         episodes: All policies that were scored, in order.
         final: The policy that is kept, chosen among the best, and the ones that it has to beat.
         on_test: The scores of these networks on the test images, which are read once.
         policy: The policy that is kept, as `policy.json` holds it.
         agent: The trained agent; None where the strategy has none.
-        graph: The analysis of the original network.
         checkpoint: The last checkpoint, from which `--resume` would go on, with a description of the search.
         latencies: The predicted and the measured latency in ms of every network that was measured.
         search_seconds: Seconds that were spent searching.
@@ -42,13 +56,13 @@ class SearchResult:
         interrupted: Whether the user ended the search before its time.
     """
 
+    task: Task
     best: Episode
     episodes: tuple[Episode, ...]
     final: FinalResult
     on_test: OnTest
     policy: Policy
     agent: EpisodicDDPG | None
-    graph: PruningGraph
     checkpoint: Checkpoint
     latencies: tuple[tuple[float, float], ...]
     search_seconds: float
@@ -59,6 +73,47 @@ class SearchResult:
     def network(self) -> nn.Module:
         """The compact network that is kept, in evaluation mode."""
         return self.final.policy.network
+
+    @property
+    def costs(self) -> dict[str, CostReached]:
+        """The costs of one image by kind (`macs`, `params`, `memory`): `before`, `after` and their `ratio`."""
+        return self.final.costs
+
+    @property
+    def original(self) -> Scores:
+        """The scores of the original network."""
+        return Scores(self.final.original_accuracy, self.on_test.original)
+
+    @property
+    def uniform(self) -> Scores:
+        """The scores of the network that keeps the same share of every group."""
+        return Scores(self.final.uniform.reward_accuracy, self.on_test.uniform)
+
+    @property
+    def found(self) -> Scores:
+        """The scores of the network that is kept."""
+        return Scores(self.final.policy.reward_accuracy, self.on_test.policy)
+
+    @property
+    def tables(self) -> list[Table]:
+        """The tables of widths, costs and scores."""
+        return result_tables(self.final, self.on_test, self.task.metric_name)
+
+    def __repr__(self) -> str:
+        metric = self.task.metric_name
+        named = {"original": self.original, "uniform": self.uniform, "found": self.found}
+        scores = ", ".join(f"{name} {score(metric, each.test)}" for name, each in named.items())
+        left = ", ".join(f"{percent(cost.ratio, 1)} of {COST_NAMES[kind]}" for kind, cost in self.costs.items())
+        return (
+            f"<SearchResult of {self.policy.model} at {' '.join(self.policy.budget) or 'no budget'}: {left} left;"
+            f" {metric_name(metric)} on test images: {scores}; {len(self.episodes)} episodes in"
+            f" {self.search_seconds:.1f} s{', interrupted' * self.interrupted}>"
+        )
+
+    def plot(self) -> Figure:
+        """Draw the reward of every episode, and the channels of every group before and after."""
+        kept = next((finalist.episode for finalist in self.final.finalists if finalist.is_kept), None)
+        return charts.search_overview(self.episodes, self.final.groups, self.checkpoint.run["uniform"], kept)
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -82,7 +137,7 @@ class SearchResult:
         check_new(folder, "the folder")
         save_checkpoint(folder, self.checkpoint)
         write_policy(folder, self.policy, self.network, self.agent)
-        board = board_of(folder, self.graph, self.checkpoint.run)
+        board = board_of(folder, self.task.origin.graph, self.checkpoint.run)
         for episode in self.episodes:
             board.episode(episode)
         self.write_numbers(folder, board)

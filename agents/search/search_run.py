@@ -169,13 +169,13 @@ class SearchRun:
         if self.folder:
             write_policy(self.folder, policy, final.policy.network, agent)
         return SearchResult(
+            task=task,
             best=best,
             episodes=tuple(log.episodes),
             final=final,
             on_test=score_on_test(stage.task, final),  # after the policy is safe: reading the images may fail
             policy=policy,
             agent=agent,
-            graph=task.graph,
             checkpoint=checkpoints.latest,
             latencies=tuple(self.latency_model.pairs) if self.latency_model else (),
             search_seconds=seconds,

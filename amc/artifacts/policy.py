@@ -21,13 +21,15 @@ from amc.artifacts.checked_json import Count, check_schema, checked, read_object
 from amc.artifacts.selection import StoredSelection, check_ascending, check_fits
 from amc.graph import PruningGraph
 from amc.networks.admission import admit
-from amc.networks.sources import load_network
+from amc.networks.sources import has_name, load_network
 from amc.networks.weight_files import load_weights, write_state_dict
 from amc.pruning.materialise_weights import materialise_weights
 from amc.pruning.slicing import Selection, UnitMask, compact, stored_tensors
 from amc.utils.copying import copy_network
 from amc.utils.errors import UserError
 from amc.utils.files import write_json
+from amc.utils.notebook_table import html_table
+from amc.utils.option_names import option
 from amc.utils.user_file import is_user_function
 
 SCHEMA = 1
@@ -74,9 +76,9 @@ class LatencyReached:
     runtime: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Policy:
-    """The result of a search. Accuracies are on the reward split, in [0, 1]."""
+    """The result of a search. Accuracies are on the reward images (validation), in [0, 1]."""
 
     model: str
     inputs: str  # their shapes without the batch, and types (`amc.graph.input_spec`)
@@ -91,6 +93,16 @@ class Policy:
     selection: Selection
     versions: Mapping[str, str]
     latency: LatencyReached | None = None  # where the search knew it
+
+    def __repr__(self) -> str:
+        left = ", ".join(f"{kind} {100 * cost.ratio:.1f} %" for kind, cost in self.costs.items())
+        return f"<Policy for {self.model}: {len(self.groups)} groups, left: {left}>"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (each.name, str(each.width), str(each.width_after), f"{100 * each.sparsity:.0f} %") for each in self.groups
+        ]
+        return html_table(["group", "channels", "left", "sparsity"], rows, f"Policy for {self.model}")
 
 
 def describe_groups(graph: PruningGraph, mask: UnitMask) -> tuple[GroupPolicy, ...]:
@@ -144,6 +156,11 @@ def load(run_dir: str | Path, model: nn.Module | None = None) -> nn.Module:
         if is_user_function(policy.model):
             raise UserError(
                 f"{folder} was made from {policy.model}, which is not imported from a policy file; give that model"
+            )
+        if not has_name(policy.model):
+            raise UserError(
+                f"{folder} was made from a network that was given in Python, {policy.model}; give that network as"
+                f" {option('model')}"
             )
         model = load_network(policy.model, weights="none").model
     return load_compact(model, policy, folder / WEIGHTS_FILE)

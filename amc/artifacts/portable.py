@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import io
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -31,12 +32,32 @@ COMPARED = (1, 3, 8)
 ADVICE = "an exported network can't branch in Python on the size or the values of a batch, nor draw numbers at random"
 
 
-def export_onnx(model: nn.Module, example: Example, path: Path) -> float:
-    """Write `model` in evaluation mode as one ONNX file with its weights, for batches of any size.
+@dataclass(frozen=True)
+class PortableFormat:
+    """A format of files that run without this project.
 
-    One input is called `input`, several `input_0`, `input_1` and so on; outputs are named likewise.
+    Attributes:
+        words: What messages call a network in it.
+        suffix: How the names of its files end.
+        serialise: Gives the bytes of a program with so many inputs.
+        read: Reads a file back.
+        check: Raises a UserError where packages are missing.
+    """
+
+    words: str
+    suffix: str
+    serialise: Callable[[ExportedProgram, int], bytes]
+    read: Callable[[Path], Run]
+    check: Callable[[], None]
+
+
+def write_portable(portable_format: PortableFormat, model: nn.Module, example: Example, path: Path) -> float:
+    """Write `model` in evaluation mode as one file with its weights, for batches of any size.
+
+    In ONNX one input is called `input`, several `input_0`, `input_1` and so on; outputs are named likewise.
 
     Args:
+        portable_format: The format, one of `FORMATS`.
         model: Any network; it is not changed.
         example: Its arguments, in a batch of any size; only their shapes and types matter.
         path: The file.
@@ -48,47 +69,19 @@ def export_onnx(model: nn.Module, example: Example, path: Path) -> float:
         UserError: Packages are missing, the network can't be exported, the difference is above `TOLERANCE`, or the file
             can't be written. No file is left then.
     """
-    require_onnx()
-    return _export("ONNX", model, example, path, to_onnx, read_onnx)
-
-
-def export_program(model: nn.Module, example: Example, path: Path) -> float:
-    """Write `model` in evaluation mode as a program of `torch.export`, for batches of any size; it needs PyTorch alone.
-
-    Args:
-        model: Any network; it is not changed.
-        example: Its arguments, in a batch of any size; only their shapes and types matter.
-        path: The file.
-
-    Returns:
-        The largest difference from the network in memory, relative to the largest output.
-
-    Raises:
-        UserError: The network can't be exported, the difference is above `TOLERANCE`, or the file can't be written. No
-            file is left then.
-    """
-    return _export("a torch.export program", model, example, path, _to_program, _read_program)
-
-
-def _export(
-    kind: str,
-    model: nn.Module,
-    example: Example,
-    path: Path,
-    serialise: Callable[[ExportedProgram, int], bytes],
-    read: Callable[[Path], Run],
-) -> float:
+    portable_format.check()
+    words = portable_format.words
     network = copy_network(model).cpu().eval()
-    with explain_failure(f"the network can't be exported as {kind}"), quiet():
-        content = serialise(_traced(network, example), len(tensors(example)))
+    with explain_failure(f"the network can't be exported as {words}"), quiet():
+        content = portable_format.serialise(_traced(network, example), len(tensors(example)))
     difference = 0.0
 
     def write(temporary: Path) -> None:
         nonlocal difference
         temporary.write_bytes(content)
-        with explain_failure(f"the network as {kind} can't be read back"):
-            run = read(temporary)
-        difference = _difference(kind, run, network, example)
+        with explain_failure(f"the network as {words} can't be read back"):
+            run = portable_format.read(temporary)
+        difference = _difference(words, run, network, example)
 
     write_atomically(path, write)
     return difference
@@ -157,3 +150,10 @@ def _relative(output: Tensor, want: Tensor) -> float:
 def _forms(outputs: list[Tensor]) -> str:
     """Return shapes and types of tensors as text."""
     return ", ".join(f"{tuple(output.shape)} {str(output.dtype).removeprefix('torch.')}" for output in outputs)
+
+
+FORMATS = {
+    "onnx": PortableFormat("ONNX", ".onnx", to_onnx, read_onnx, require_onnx),
+    "program": PortableFormat("a torch.export program", ".pt2", _to_program, _read_program, lambda: None),
+}
+"""The formats, by the name that a user gives; the program of `torch.export` needs PyTorch alone."""

@@ -18,6 +18,8 @@ from amc.utils.files import write_bytes
 SUMMARY_FILE = "summary.json"
 AGENT_FILE = "agent.zip"
 REPORT_FILE = "report.html"
+COMPARISON_FILE = "comparison.html"
+"""The page that compares runs, which lies in none of their folders."""
 LOCK_FILE = "lock"
 """The lock beside the checkpoints; one that was left behind makes no run."""
 

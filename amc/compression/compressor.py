@@ -10,10 +10,8 @@ from amc.criteria import Criterion, Evidence, find_criterion
 from amc.graph import KeptCounts, PruningGraph
 from amc.graph.inputs import Example
 from amc.pruning.slicing import Selection, UnitMask, choose_units, compact, make_selection, slice_tensors
-from amc.recovery.recoveries import DEFAULT_RECOVERY, Adjust, find_recovery
-
-DEFAULT_CRITERION = "l1"
-"""The criterion by which channels are chosen if none is given."""
+from amc.recovery.recoveries import Adjust, find_recovery
+from amc.utils.defaults import DEFAULT_CRITERION, DEFAULT_RECOVERY
 
 
 class Compressor:

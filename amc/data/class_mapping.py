@@ -79,7 +79,7 @@ class MappedImages:
     mapping: tuple[int, ...]
 
     def __repr__(self) -> str:
-        return f"MappedImages({self.images!r} in the order of the network's classes)"
+        return f"<MappedImages: {len(self):,}, with targets in the order of the network's classes>"
 
     def __len__(self) -> int:
         return len(self.images)

@@ -40,7 +40,7 @@ class LazyImages:
         return _read_all(self._streamed, self._title)
 
     def __repr__(self) -> str:
-        return f"LazyImages({len(self):,}, {'read' if 'loaded' in vars(self) else 'not read yet'})"
+        return f"<LazyImages: {len(self):,}, {'read' if 'loaded' in vars(self) else 'not read yet'}>"
 
     def __len__(self) -> int:
         return len(self._streamed)

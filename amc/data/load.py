@@ -11,6 +11,7 @@ import numpy as np
 from amc.data.broken_files import check_files
 from amc.data.dataset import Selection
 from amc.data.find_data import OWN_PREPROCESS, Given, find_data
+from amc.data.image_size import ImageSize
 from amc.data.images import Images
 from amc.data.lazy import LazyImages
 from amc.data.preprocess import Preprocess, adapted
@@ -50,7 +51,7 @@ class Splits:
             split: a network that was trained on them flatters itself.
         notes: Lines about the data for the user, such as files that were passed over.
         source: The text that names the data; empty where it was given as objects.
-        preparation: What was asked for in place of the known preparation of images: `image_size`, `mean`, `std`.
+        preparation: What was asked for besides the data by `image_size`, `mean`, `std` and `class_order`.
     """
 
     train: Images
@@ -65,7 +66,7 @@ class Splits:
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{len(images):,} {name}" for name, images in self._parts.items())
-        return f"Splits({self._name}: {counts} images)"
+        return f"<Splits of {self._name}: {counts} images>"
 
     def _repr_html_(self) -> str:
         rows = [(name, f"{len(images):,}", USES[name]) for name, images in self._parts.items()]
@@ -96,7 +97,7 @@ def load_data(
     sizes: SplitSizes | Mapping[str, int] = SplitSizes(),
     seed: int = 0,
     *,
-    image_size: int | None = None,
+    image_size: ImageSize | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     class_order: str = "name",
@@ -116,7 +117,7 @@ def load_data(
             is left out is 1,000 calibration images, all others (a tenth of the training images as reward images where
             there is no `val`).
         seed: Seed of the random splits.
-        image_size: Height and width of the input in pixels; None for those of `preprocess`.
+        image_size: Height and width of the input in pixels, or one number for both; None for those of `preprocess`.
         mean: Mean of each colour channel, of pixels in [0, 1]; None for that of `preprocess`, else ImageNet's.
         std: Standard deviation of each colour channel, of pixels in [0, 1]; None for that of `preprocess`, else
             ImageNet's.
@@ -136,7 +137,10 @@ def load_data(
         own = OWN_PREPROCESS.get(data)
     how = adapted(own, image_size, mean, std)
     splits = load_splits(data, how, as_sizes(sizes), seed, progress=True, class_order=class_order)
-    return replace(splits, preparation=asked)
+    known = {name: getattr(how, name) for name in asked} | (
+        {} if class_order == "name" else {"class_order": class_order}
+    )
+    return replace(splits, preparation=known)
 
 
 def load_splits(

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from amc.data.image_size import ImageSize, sides
 from amc.data.pixels import as_8_bits
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
@@ -23,17 +24,18 @@ class Preprocess:
     They are those of torchvision's classification weights.
 
     Attributes:
-        image_size: Height and width of the input, in pixels.
+        image_size: Height and width of the input, in pixels; one number where they are equal.
         mean: Number subtracted from each channel, in [0, 1]; there is one (grey) or three (RGB).
         std: Number by which each channel is then divided, in (0, 1].
-        resize_size: Length of the image's shorter side before the crop, in pixels; None for `image_size`.
+        resize_size: Length of the image's shorter side before the crop, in pixels; None for the least that covers the
+            input.
         interpolation: How pixels are resized.
 
     Raises:
         UserError: `mean` and `std` are not both of 1 or 3 numbers in [0, 1], or a size or `std` is not positive.
     """
 
-    image_size: int
+    image_size: int | tuple[int, int]
     mean: tuple[float, ...]
     std: tuple[float, ...]
     resize_size: int | None = None
@@ -48,9 +50,9 @@ class Preprocess:
             raise UserError(f"expected numbers from 0 to 1 as mean, got {self.mean}; {SCALE}")
         if not all(0 < value <= 1 for value in self.std):
             raise UserError(f"expected numbers above 0, and 1 at the most, as std, got {self.std}; {SCALE}")
-        for size in (self.image_size, self.resize_size):
-            if size is not None and size < 1:
-                raise UserError(f"expected an image size of at least 1 pixel, got {size}")
+        sides(self.image_size)
+        if self.resize_size is not None and self.resize_size < 1:
+            raise UserError(f"expected a size of at least 1 pixel before the crop, got {self.resize_size}")
 
     @property
     def channels(self) -> int:
@@ -60,10 +62,10 @@ class Preprocess:
     @property
     def shape(self) -> tuple[int, int, int]:
         """The shape of one image's input: channels, height, width."""
-        return self.channels, self.image_size, self.image_size
+        return self.channels, *sides(self.image_size)
 
     def __call__(self, image: Image.Image) -> Tensor:
-        """Return the input [C, image_size, image_size] of one image, float32.
+        """Return the input [C, height, width] of one image, float32.
 
         Raises:
             UserError: The range of its pixels is unknown (`amc.data.pixels`).
@@ -71,14 +73,18 @@ class Preprocess:
         from torchvision.transforms import InterpolationMode  # seconds, which a search on tensors need not wait for
         from torchvision.transforms import functional as F
 
-        resized = F.resize(
-            as_8_bits(image, self.channels),
-            [self.resize_size or self.image_size],
-            InterpolationMode(self.interpolation),
-        )
-        cropped = F.center_crop(resized, [self.image_size])
+        resized = F.resize(as_8_bits(image, self.channels), self._resized(image), InterpolationMode(self.interpolation))
+        cropped = F.center_crop(resized, list(sides(self.image_size)))
         scaled: Tensor = F.to_tensor(cropped)
         return scaled.sub(_per_channel(self.mean)).div(_per_channel(self.std))
+
+    def _resized(self, image: Image.Image) -> list[int]:
+        """The shorter side of the image before the crop, or both sides where the input is no square."""
+        height, width = sides(self.image_size)
+        if self.resize_size is not None or height == width:
+            return [self.resize_size or height]
+        scale = max(height / image.height, width / image.width)
+        return [max(height, round(scale * image.height)), max(width, round(scale * image.width))]
 
 
 def _per_channel(values: tuple[float, ...]) -> Tensor:
@@ -94,7 +100,7 @@ DIGITS = Preprocess(image_size=8, mean=(0.305,), std=(0.376,))
 
 def adapted(
     own: Preprocess | None,
-    image_size: int | None = None,
+    image_size: ImageSize | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
 ) -> Preprocess | None:
@@ -122,16 +128,15 @@ def adapted(
                 f"{option('mean')} and {option('std')} need {option('image_size')} too, since the network has none of"
                 " its own"
             )
-        own = Preprocess(image_size, IMAGENET_MEAN, IMAGENET_STD)
+        own = Preprocess(224, IMAGENET_MEAN, IMAGENET_STD)
     elif (given := {len(changes[name]) for name in ("mean", "std") if name in changes}) - {own.channels}:
         raise UserError(
             f"expected {option('mean')} and {option('std')} of {own.channels} each, one for each colour channel, got"
             f" {max(given)}"
         )
     if image_size is not None:
-        if image_size < 1:
-            raise UserError(f"expected {option('image_size')} above 0 pixels, got {image_size}")
-        changes["resize_size"] = None
+        height, width = sides(image_size)
+        changes |= {"image_size": height if height == width else (height, width), "resize_size": None}
     return replace(own, **changes)
 
 

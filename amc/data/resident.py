@@ -23,7 +23,7 @@ class ResidentImages:
     targets: Tensor
 
     def __repr__(self) -> str:
-        return f"ResidentImages({len(self):,} of {describe_inputs(self.inputs)})"
+        return f"<ResidentImages: {len(self):,} of {describe_inputs(self.inputs)}>"
 
     def __len__(self) -> int:
         return len(self.inputs)

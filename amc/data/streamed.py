@@ -36,7 +36,7 @@ class StreamedImages:
     one_process: bool = False
 
     def __repr__(self) -> str:
-        return f"StreamedImages({len(self):,}, read anew in every pass)"
+        return f"<StreamedImages: {len(self):,}, read anew in every pass>"
 
     def __len__(self) -> int:
         return len(self.dataset)

@@ -46,7 +46,7 @@ class LoaderImages:
         self.__dict__.update(state)
 
     def __repr__(self) -> str:
-        return f"LoaderImages({len(self):,}, in the loader's batches)"
+        return f"<LoaderImages: {len(self):,}, in the loader's batches>"
 
     def __len__(self) -> int:
         chosen = _chosen(self._loader)

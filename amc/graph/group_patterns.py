@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from amc.graph.freeze import freeze
 from amc.graph.structure import Group, PruningGraph
 from amc.utils.errors import UserError
+from amc.utils.option_names import option
 from amc.utils.text import did_you_mean
 
 
@@ -26,12 +27,10 @@ def choose_groups(graph: PruningGraph, frozen: Sequence[str], only: Sequence[str
         UserError: A pattern matches no layer of the network and no module with layers.
     """
     known = set(_names(layer.name for layer in graph.layers))
-    for option, pattern in [("freeze", pattern) for pattern in frozen] + [("only", pattern) for pattern in only]:
+    for name, pattern in [("freeze", pattern) for pattern in frozen] + [("only", pattern) for pattern in only]:
         if not _matches(pattern, known):
-            shown = pattern or repr(pattern)
-            raise UserError(
-                f"--{option} {shown} matches no layer and no module that has layers; {did_you_mean(pattern, known)}"
-            )
+            asked = option(name, pattern or "''")
+            raise UserError(f"{asked} matches no layer and no module that has layers; {did_you_mean(pattern, known)}")
     reasons = {group.index: _reason(graph, group, frozen, only) for group in graph.groups}
     return freeze(graph, {index: reason for index, reason in reasons.items() if reason is not None})
 
@@ -40,9 +39,9 @@ def _reason(graph: PruningGraph, group: Group, frozen: Sequence[str], only: Sequ
     names = set(_names(graph.layers[index].name for index in group.producers))
     for pattern in frozen:
         if _matches(pattern, names):
-            return f"frozen by --freeze {pattern}"
+            return f"frozen by {option('freeze', pattern)}"
     if only and not any(_matches(pattern, names) for pattern in only):
-        return f"not among --only {' '.join(only)}"
+        return f"not among {option('only', ' '.join(only))}"
     return None
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from amc.utils.notebook_table import html_table
+from amc.utils.text import shortened
 
 KeptCounts = NDArray[np.int64]
 """The number of units of each group that stay, int64 `(groups,)`."""
@@ -177,7 +180,7 @@ class Activation:
     last: int
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PruningGraph:
     """The layers and channel groups of one network, in forward order.
 
@@ -199,13 +202,28 @@ class PruningGraph:
     auxiliary: tuple[Layer, ...]
     groups: tuple[Group, ...]
     frozen: tuple[Frozen, ...]
-    tensors: dict[str, dict[int, Axis]] = field(repr=False)
-    shapes: dict[str, tuple[int, ...]] = field(repr=False)
-    element_sizes: dict[str, int] = field(repr=False)
+    tensors: dict[str, dict[int, Axis]]
+    shapes: dict[str, tuple[int, ...]]
+    element_sizes: dict[str, int]
     sizes: tuple[SizeAttribute, ...]
     statistics: tuple[Statistic, ...]
-    activations: tuple[Activation, ...] = field(repr=False)
+    activations: tuple[Activation, ...]
     inputs: str
+
+    def __repr__(self) -> str:
+        return (
+            f"<PruningGraph for inputs of {self.inputs}: {len(self.layers)} layers, {len(self.groups)} groups of"
+            f" {sum(group.width for group in self.groups):,} channels, {len(self.frozen)} frozen>"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = [(group.name, str(group.width), "", self._names(group.consumers)) for group in self.groups]
+        rows += [(frozen.name, str(frozen.width), frozen.reason, "") for frozen in self.frozen]
+        head = ["channels of", "number", "frozen, since", "read by"]
+        return html_table(head, rows, f"Channel groups for inputs of {self.inputs}", text_columns=(0, 2, 3))
+
+    def _names(self, layers: tuple[int, ...]) -> str:
+        return shortened([self.layers[each].name for each in layers], 3)
 
     @property
     def unit_count(self) -> int:

@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
+from amc.artifacts.onnx_conversion import require_onnx
 from amc.latency.connection import BrokenError, Connection
 from amc.latency.protocol import BODY_LIMIT, Message
 from amc.latency.target import Target
 from amc.latency.timing import Estimate, Timing
 from amc.utils.errors import UserError
+from amc.utils.option_names import option
 
 WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)
 """The seconds before each try to reach a device again."""
@@ -34,12 +36,13 @@ class Device:
         fingerprint: The description of machine and runtime (`amc.latency.fingerprint`).
 
     Raises:
-        UserError: The target can't be reached, or lacks what the runner needs.
+        UserError: The target can't be reached, or it or this machine lacks packages.
     """
 
     def __init__(self, target: Target, threads: int = 1, sleep: Callable[[float], None] = time.sleep) -> None:
         if threads < 1:
-            raise UserError(f"expected --threads of 1 or more, got {threads}")
+            raise UserError(f"expected {option('threads')} of 1 or more, got {threads}")
+        require_onnx()  # networks are exported here, wherever they run
         self._target = target
         self._threads = threads
         self._sleep = sleep

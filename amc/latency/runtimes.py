@@ -16,6 +16,7 @@ from amc.latency.target import LOCAL, parse_target
 from amc.latency.timing import Timing
 from amc.utils.device import find_device
 from amc.utils.errors import UserError
+from amc.utils.option_names import option
 from amc.utils.registry import resolve
 
 
@@ -94,7 +95,8 @@ def eager(options: RuntimeOptions) -> Eager:
         UserError: The target is another machine, or there is no such device.
     """
     if options.target != LOCAL:
-        raise UserError(f"--runtime torch measures on this machine only, got --target {options.target}")
+        asked = option("target", options.target)
+        raise UserError(f"{option('runtime', 'torch')} measures on this machine only, got {asked}")
     return Eager(find_device(options.device), options.threads)
 
 

@@ -19,6 +19,7 @@ from amc.latency.layer_latency import LayerLatency, Point, bilinear
 from amc.latency.layer_shapes import LayerShape
 from amc.utils.errors import UserError
 from amc.utils.files import write_json
+from amc.utils.option_names import option
 
 SCHEMA = 1
 DECISIVE = ("cpu", "runtime", "threads")
@@ -166,7 +167,7 @@ def read_table(path: Path, fingerprint: Mapping[str, Any]) -> LatencyTable:
         if theirs.get(name) != fingerprint[name]:
             raise UserError(
                 f"{path} is the latency table of another device: its {name} is {theirs.get(name)}, here it is"
-                f" {fingerprint[name]}; give another --latency-table"
+                f" {fingerprint[name]}; give another {option('latency_table')}"
             )
     layers = {
         each.shape: LayerTimes(each.milliseconds, each.least, {(i, o): share for i, o, share in each.points}, each.done)

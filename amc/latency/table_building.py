@@ -82,11 +82,8 @@ def build(
     wanted = missing(table, shapes)
     least = least_widths(graph, shapes, graph.least)
     new = [shape for shape in wanted if shape not in table.layers]
-    for layers in _batches(new):
-        models = [layer_onnx(shape, shape.inputs, shape.outputs, like) for shape in layers]
-        timing = device.measure(models, PRECISION, SECONDS * len(models))
-        for shape, latency in zip(layers, timing.latencies, strict=True):
-            table.layers[shape] = LayerTimes(latency.value, least[shape])
+    for latencies in whole_layers(device, new, like):
+        table.layers |= {shape: LayerTimes(milliseconds, least[shape]) for shape, milliseconds in latencies.items()}
         on_batch(0)
     total = sum(table.layers[shape].milliseconds for shape in shapes.values())
     counts = Counter(shapes.values())
@@ -101,6 +98,25 @@ def build(
                 on_batch(done - 1)
         times.done = True
         on_batch(done)
+
+
+def whole_layers(
+    device: Device, shapes: Sequence[LayerShape], like: onnx.ModelProto
+) -> Iterator[dict[LayerShape, float]]:
+    """Measure layers with all their channels, each alone, and yield their latencies in ms by shape, some at a time.
+
+    Args:
+        device: The device that measures.
+        shapes: The layers, each once.
+        like: The network's export, whose versions of ONNX and operators the small networks have.
+
+    Raises:
+        DeviceLostError: The device is gone.
+    """
+    for layers in _batches(shapes):
+        models = [layer_onnx(shape, shape.inputs, shape.outputs, like) for shape in layers]
+        latencies = device.measure(models, PRECISION, SECONDS * len(models)).latencies
+        yield {shape: latency.value for shape, latency in zip(layers, latencies, strict=True)}
 
 
 def _rounds(shape: LayerShape, times: LayerTimes, tolerance: float) -> Iterator[list[Point]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from amc.latency.bootstrap import BOOTSTRAP
 from amc.utils.errors import UserError
+from amc.utils.option_names import option
 
 LOCAL = "local"
 """The name of this machine as a target."""
@@ -48,7 +49,7 @@ def parse_target(text: str) -> Target:
         return Target(text, (sys.executable, "-u", "-c", BOOTSTRAP))
     match = FORM.fullmatch(text)
     if match is None:
-        raise UserError(f"expected --target local or ssh:[user@]host[:port], got {text!r}")
+        raise UserError(f"expected {option('target')} local or ssh:[user@]host[:port], got {text!r}")
     host = match["host"].strip("[]")
     place = f"{match['user']}@{host}" if match["user"] else host
     port = ("-p", match["port"]) if match["port"] else ()

@@ -36,7 +36,7 @@ TORCHVISION = "torchvision:"
 TIMM = "timm:"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Network:
     """A network and what is known about it.
 
@@ -46,6 +46,7 @@ class Network:
         preprocess: How the images of its training were made into inputs, if known.
         class_names: Names of its outputs, in order, if known.
         notes: Lines that tell the user what was done to it.
+        weights: The words by which its weights were asked for.
     """
 
     model: nn.Module
@@ -53,6 +54,12 @@ class Network:
     preprocess: Preprocess | None
     class_names: tuple[str, ...] | None
     notes: tuple[str, ...] = ()
+    weights: str = "default"
+
+    def __repr__(self) -> str:
+        count = sum(parameter.numel() for parameter in self.model.parameters())
+        shape = "" if self.preprocess is None else f", inputs of {'x'.join(map(str, self.preprocess.shape))}"
+        return f"<Network {self.name}: {count:,} parameters{shape}>"
 
 
 def load_network(spec: str, weights: str = "default") -> Network:
@@ -69,6 +76,7 @@ def load_network(spec: str, weights: str = "default") -> Network:
         UserError: The name is unknown, weights are missing, do not fit, are not finite or can't be downloaded, or the
             function fails or returns something else.
     """
+    asked = weights
     if is_user_function(spec):
         network = _user_network(spec)
     elif spec.startswith(TORCHVISION):
@@ -91,7 +99,12 @@ def load_network(spec: str, weights: str = "default") -> Network:
         network = replace(network, notes=(*network.notes, *load_weights(network.model, weights)))
     check_finite(network.model, spec if weights in ("default", "none") else weights)
     materialise_weights(network.model.eval())
-    return network
+    return replace(network, weights=asked)
+
+
+def has_name(spec: str) -> bool:
+    """Whether a name is of the form that `load_network` builds networks by, without importing a user's code."""
+    return spec in MODELS or spec.startswith((TORCHVISION, TIMM))
 
 
 def _meant(spec: str) -> str:

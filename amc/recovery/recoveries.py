@@ -101,10 +101,6 @@ RECOVERIES: dict[str, Recovery] = {
     "asymmetric": Recovery(least_squares_of_the_rest, layer_after_layer),
 }
 """Ways of recovery by name; docs/recovery.md has what each is worth."""
-DEFAULT_RECOVERY = "asymmetric"
-"""The recovery of the network that is kept: the best."""
-SEARCH_RECOVERY = "both"
-"""The recovery of the networks that a search scores, by the hundred: nearly as good, in a quarter of the time."""
 
 
 def find_recovery(given: str | Adjust) -> Recovery:

@@ -1,6 +1,7 @@
 """What a candidate network is worth: metrics, number formats, racing, and the processes that score in parallel.
 
 Read `metrics` and `precision` (a network on images), `chance_level` and `checked_score` (the original's score),
-`scorer`, `candidates` and `scoring_network` (a search's scores), `racing` and `paired_test` (how few images suffice).
-`executor/` runs many shapes of one network fast, `engines/` spreads the work over processes or a cluster.
+`evaluation` (one network's score, costs and time), `number_format` (numbers as people read them), `scorer`,
+`candidates` and `scoring_network` (a search's scores), `racing` and `paired_test` (how few images suffice). `executor/`
+runs many shapes of one network fast, `engines/` spreads the work over processes or a cluster.
 """

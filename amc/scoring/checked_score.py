@@ -16,6 +16,7 @@ from amc.graph.trace_forward import output_tensors, preserve_state
 from amc.scoring.chance_level import Predictions, is_near_chance_level
 from amc.scoring.metrics import Batches, Metric, find_metric, moved, top_k
 from amc.utils.errors import UserError
+from amc.utils.option_names import option
 from amc.utils.registry import name_of
 
 
@@ -112,7 +113,8 @@ class _Observer:
         if not self._is_finite("returned"):
             raise UserError(
                 "the network returns numbers that are not finite (NaN or infinite) for images of the data; check its"
-                " weights (--weights) and how images become inputs (--mean, --std, --image-size)"
+                f" {option('weights')} and how images become inputs ({option('mean')}, {option('std')},"
+                f" {option('image_size')})"
             )
 
     def _note_finite(self, what: str, found: list[Tensor]) -> None:

@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from amc.graph.inputs import Example, clone_inputs, feed, tensors
 from amc.utils.errors import UserError
+from amc.utils.option_names import option
 from amc.utils.registry import UserFunction, resolve, takes
 from amc.utils.text import one_line
 
@@ -140,7 +141,9 @@ def _copied_inputs(_: nn.Module, args: Any, kwargs: Any) -> Any:
 def _advice(error: Exception) -> str:
     if re.search(r"Half|BFloat16|Double|dtype|scalar type", str(error)):
         return "it is run in float32: take casts to other number formats out of its forward"
-    return "check --image-size and the number of colour channels (--mean), or --input-spec"
+    return (
+        f"check {option('image_size')} and the number of colour channels ({option('mean')}), or {option('input_spec')}"
+    )
 
 
 def moved(batches: Batches, device: torch.device) -> Iterator[tuple[Any, Any]]:

@@ -1,9 +1,9 @@
-"""A progress bar on standard error for whatever takes long: reading, searching, training, measuring."""
+"""A progress bar for whatever takes long: reading, searching, training, measuring."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import contextlib
+from collections.abc import Callable, Iterator
 
 from rich.console import Console
 from rich.progress import (
@@ -15,22 +15,24 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from amc.utils.notebook_bar import NotebookBar, in_notebook
+
 
 class ProgressBar:
     """The handle by which the progress shown by `progress_bar` is updated.
 
     Args:
-        bar: The bar of `rich`, with one task.
-        console: Where it is shown.
+        show: Shows how much is done, of how much in all, and a text; what is None stays as it was.
+        console: Where lines are printed in place of a bar, unless it is a terminal.
     """
 
-    def __init__(self, bar: Progress, console: Console) -> None:
-        self._bar = bar
+    def __init__(self, show: Callable[[float | None, float | None, str | None], None], console: Console) -> None:
+        self._show = show
         self._console = console
 
     def update(self, done: float | None = None, total: float | None = None, text: str | None = None) -> None:
         """Show how much is done, of how much in all, and a text; what is None stays as it was."""
-        self._bar.update(self._bar.task_ids[0], completed=done, total=total, description=text)
+        self._show(done, total, text)
 
     def print_tenth(self, unit: str, number: int, total: int, text: str) -> None:
         """Print a line where there is no terminal for a bar, at every tenth of the `total` units; the first is 1."""
@@ -38,11 +40,13 @@ class ProgressBar:
             self._console.print(f"{unit} {number}/{total}: {text}", highlight=False)
 
 
-@contextmanager
+@contextlib.contextmanager
 def progress_bar(
     text: str = "", total: float | None = None, *, done: int = 0, in_percent: bool = False, quiet: bool = False
 ) -> Iterator[ProgressBar]:
-    """Show a bar with how much is done, a text and the time left; it goes away at the end, and needs a terminal.
+    """Show a bar with how much is done, a text and the time left; it goes away at the end.
+
+    It needs a terminal or a notebook.
 
     Args:
         text: What is said beside the bar at first.
@@ -51,9 +55,17 @@ def progress_bar(
         in_percent: Whether a percentage is shown, rather than two numbers.
         quiet: Whether nothing is shown or printed at all.
     """
+    if in_notebook() and not quiet:
+        with contextlib.closing(NotebookBar(text, total, done, in_percent)) as shown:
+            yield ProgressBar(shown.update, Console(quiet=True))
+        return
     console = Console(stderr=True, quiet=quiet)
     amount = TaskProgressColumn() if in_percent else MofNCompleteColumn()
     columns = (amount, BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
-        bar.add_task(text, total=total, completed=done)
-        yield ProgressBar(bar, console)
+        task = bar.add_task(text, total=total, completed=done)
+
+        def show(done: float | None, total: float | None, text: str | None) -> None:
+            bar.update(task, completed=done, total=total, description=text)
+
+        yield ProgressBar(show, console)

@@ -1,6 +1,7 @@
 """Short pieces of text for one-line messages."""
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 
 
@@ -14,6 +15,23 @@ def shortened(names: Sequence[str], limit: int = 5) -> str:
     """Join `names` by commas; of more than `limit` of them, only the first, and how many more there are."""
     shown = ", ".join(names[:limit])
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+
+
+def merge_numbered(texts: Sequence[str]) -> dict[str, list[int]]:
+    """Return the places of texts in which only numbers differ, by the text with `*` for each number that does.
+
+    `["a.0.conv", "a.1.conv", "fc"]` gives `{"a.*.conv": [0, 1], "fc": [2]}`.
+    """
+    alike: dict[tuple[str, ...], list[int]] = {}
+    parts = [re.split(r"(\d+)", text) for text in texts]
+    for place, words in enumerate(parts):
+        alike.setdefault(tuple(words[::2]), []).append(place)
+    merged: dict[str, list[int]] = {}
+    for places in alike.values():
+        columns = zip(*(parts[place] for place in places), strict=True)
+        pattern = "".join(column[0] if len(set(column)) == 1 else "*" for column in columns)
+        merged.setdefault(pattern, []).extend(places)
+    return merged
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

@@ -18,10 +18,8 @@ from amc.networks.sources import Network
 from amc.utils.errors import UserError
 from amc.utils.user_file import is_user_function
 from scripts.options.cli_arguments import options_of, replace_options
-from scripts.options.network_and_images import NetworkOptions, require_given
+from scripts.options.network_and_images import AUTO, NetworkOptions
 
-AUTO = "auto"
-"""The value of an option that stands for what the run recorded, where a search has another default."""
 T = TypeVar("T")
 
 
@@ -31,7 +29,7 @@ class RecordedArguments:
 
     model: str
     weights: str
-    image_size: Count | None
+    image_size: Count | tuple[Count, Count] | None
     mean: tuple[float, ...] | None
     std: tuple[float, ...] | None
     data: str
@@ -92,6 +90,17 @@ def fill_from_run(options: T, recorded: Mapping[str, Any]) -> T:
                 raise UserError("the images of this run came from Python, and no name finds them; give --data")
             changes[name] = require_given(recorded.get(name, default), f"--{name}", given=False)
     return replace_options(options, changes)
+
+
+def require_given(value: T, option: str, *, given: bool) -> T:
+    """The value of an option, which must be `given` on the command line where it names a user's function.
+
+    Raises:
+        UserError: Only the file of a run names the function, which is not reason enough to import it.
+    """
+    if isinstance(value, str) and is_user_function(value) and not given:
+        raise UserError(f"the run used {option} {value}, which is not imported from a run's files; give {option} again")
+    return value
 
 
 def compact_network(run_dir: Path, original: Network) -> nn.Module:

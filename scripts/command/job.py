@@ -14,7 +14,7 @@ import torch
 
 from agents.episode import Past
 from agents.report.command_lines import check_command
-from agents.report.terminal.result_tables import print_final
+from agents.report.terminal.result_tables import result_tables
 from agents.search.invocation import Invocation
 from agents.search.latency_finalists import TOLERANCE, latency_limit
 from agents.search.plan import Limits, SearchPlan
@@ -31,7 +31,9 @@ from amc.utils.device import find_device
 from amc.utils.text import shortened
 from envs import PruningProblem
 from scripts.command import latency_connection
+from scripts.command.loading import check_inputs, load_images, load_original
 from scripts.command.original import score_original
+from scripts.command.search_checks import wants_latency
 from scripts.command.session import Session
 from scripts.command.signals import INTERRUPTED
 from scripts.options.cli_arguments import flat_options
@@ -81,13 +83,13 @@ def run_job(job: Job) -> None:
     begun = time.perf_counter()
     options, session = job.options, job.session
     torch.manual_seed(options.seed)  # of weights that are random
-    network = job.network.load(quiet=options.quiet)
-    splits = job.images.load(network, options.metric, options.seed, progress=not options.quiet)
+    network = load_original(job.network, quiet=options.quiet)
+    splits = load_images(job.images, network, options.metric, options.seed, progress=not options.quiet)
     example = splits.calibration.example(1)
-    job.network.check_inputs(example)
+    check_inputs(job.network, example)
     original = score_original(network, job.network, splits.reward, options.metric, options.device, quiet=options.quiet)
     measured = latency_connection.connect(options, network.model, example, session.folder)
-    with measured if options.wants_latency else nullcontext() as latency_model:
+    with measured if wants_latency(options) else nullcontext() as latency_model:
         task = _task(job, network, splits, latency_model)
         del network, measured  # the task has a copy, which may be large
         session.check_same(task.digests)
@@ -159,7 +161,8 @@ def _say(job: Job, task: Task, result: SearchResult, latency_model: LatencyModel
     _warn_of_underdetermined_layers(task)
     if latency_model is not None:
         _warn_of_latency(latency_model, task, result)
-    print_final(result.final, result.on_test, job.options.metric)
+    for table in result_tables(result.final, result.on_test, job.options.metric):
+        print(table)
     print(
         f"{len(result.episodes)} episodes in {result.search_seconds:.1f} s, on {summary['reward_images_used']:.0%} of"
         f" the reward images; results in {folder}\n"

@@ -25,6 +25,7 @@ from amc.latency.table import LatencyTable, default_path, read_table
 from amc.latency.table_building import build, missing
 from amc.latency.target import parse_target
 from amc.utils.progress_bar import progress_bar
+from scripts.command.search_checks import limits_of
 from scripts.options.latency_options import DEVICE
 from scripts.options.network_and_images import join_repeated, parse_rounding
 from scripts.options.search_options import SearchOptions
@@ -66,7 +67,7 @@ def connect(options: SearchOptions, model: nn.Module, example: Example, folder: 
 def _limits(options: SearchOptions, latency_model: LatencyModel) -> list[Limit]:
     """The latency budget in a list, which is empty where there is none or it can't be reached."""
     graph = latency_model.exporter.graph
-    asked = [limit for limit in options.limits if limit.partition("=")[0] == LATENCY]
+    asked = [limit for limit in limits_of(options) if limit.partition("=")[0] == LATENCY]
     limits = [parse_limit(limit, graph, costs=latency_model.costs) for limit in asked]
     return [limit for limit in limits if limit.cost(graph.least) <= limit.most]
 

@@ -9,7 +9,7 @@ from amc.data.images import Images
 from amc.networks.sources import Network
 from amc.scoring.checked_score import CheckedScore, checked_score
 from amc.scoring.metrics import check_runs, moved_inputs
-from amc.task import scoring_batch
+from amc.scoring.original_score import scoring_batch
 from amc.utils.copying import copy_network
 from amc.utils.device import find_device
 from amc.utils.user_file import is_user_function

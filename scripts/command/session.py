@@ -23,9 +23,9 @@ from amc.artifacts.snapshots import CHECKPOINT_FOLDER, Snapshot, has_snapshot
 from amc.utils.errors import UserError
 from amc.utils.user_file import is_user_function
 from scripts.command.cli import parse
+from scripts.command.finished_run import require_given
 from scripts.command.resume_hint import with_resume_hint
 from scripts.options.cli_arguments import changed_options, flat_options, replace_options, to_argv
-from scripts.options.network_and_images import require_given
 
 CHANGEABLE = ("model", "weights", "data", "metric", "device", "target", "quiet")
 """Options that may change with `--resume`, since things may lie elsewhere; so may all that name a user's function."""

@@ -11,15 +11,16 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import FrameType
+
+from amc.utils.program import installed_name
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C: 128 + SIGINT, as is the custom of programs."""
 ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """The signals besides Ctrl-C that ask a process to end."""
-COMMANDS = "amc-"
-"""The prefix of the names of the installed commands."""
+_ends_at_ctrl_c = False
+"""Whether Ctrl-C ends this process at once while nothing else was asked for."""
 
 
 def is_program() -> bool:
@@ -27,14 +28,32 @@ def is_program() -> bool:
 
     The answer is right only while the package is being imported.
     """
-    started = sys.argv[0] if sys.argv else ""
-    return started == "-m" or Path(started).name.startswith(COMMANDS)  # `-m` while Python looks for what follows it
+    return installed_name() is not None or sys.argv[:1] == ["-m"]  # `-m` while Python looks for what follows it
 
 
 def end_at_ctrl_c() -> None:
     """Make Ctrl-C end this process with one word and without a traceback, unless the process ignores it."""
+    global _ends_at_ctrl_c
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupted)
+        _ends_at_ctrl_c = True
+
+
+@contextlib.contextmanager
+def imports() -> Iterator[None]:
+    """A context in which modules are imported: Ctrl-C ends the process as `end_at_ctrl_c` has it.
+
+    An exception could be caught by what is imported, or be printed as an error of a library in C.
+    """
+    former = signal.getsignal(signal.SIGINT)
+    if not _ends_at_ctrl_c or former is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, _interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from scripts.options.option_fields import default_of, options_of_class
+
 T = TypeVar("T")
 
 
@@ -14,10 +16,7 @@ def options_of(arguments: Any, usual: Any = None) -> Iterator[tuple[str, Any, An
     """Yield name, value and default of every option; the defaults are those of `usual`, else those of the class."""
     for field in dataclasses.fields(arguments):
         value = getattr(arguments, field.name)
-        if usual is not None:
-            default = getattr(usual, field.name)
-        else:
-            default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+        default = getattr(usual, field.name) if usual is not None else default_of(field)
         if dataclasses.is_dataclass(value):
             yield from options_of(value, default)
         else:
@@ -37,14 +36,16 @@ def changed_options(arguments: Any) -> dict[str, Any]:
 def to_argv(arguments: Any) -> tuple[str, ...]:
     """The command-line arguments from which these options are read again."""
     words: list[str] = []
-    for name, value in changed_options(arguments).items():
-        option = name.replace("_", "-")
-        if isinstance(value, bool):
-            words.append(f"--{option}" if value else f"--no-{option}")
+    changed = changed_options(arguments)
+    for option in options_of_class(type(arguments)):
+        if option.name not in changed:
             continue
-        repeated = isinstance(value, tuple) and all(isinstance(each, tuple) for each in value)
-        for each in value if repeated else (value,):
-            words += [f"--{option}", *map(str, each if isinstance(each, tuple) else (each,))]
+        value = changed[option.name]
+        if option.form is None:
+            words.append(option.flag if value else f"--no-{option.flag.removeprefix('--')}")
+            continue
+        for each in value if option.appended else (value,):
+            words += [option.flag, *map(option.form.write, each if option.many else (each,))]
     return tuple(words)
 
 

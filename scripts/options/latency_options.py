@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from amc.cost.costs import LATENCY
 from amc.latency.target import LOCAL, parse_target
 from amc.utils.errors import UserError
-from envs.rewards import find_reward
+from scripts.options.option_types import File, Name
 
 DEVICE = "device"
 """The value of --round-to that takes the rounding from the latency table."""
@@ -19,11 +16,11 @@ DEVICE = "device"
 class LatencyOptions:
     """The machine whose latency counts, for a budget latency=..., the reward error_log_latency, --round-to device."""
 
-    target: str = LOCAL
+    target: Name = LOCAL
     """Machine whose latency counts: local, or ssh:[user@]host[:port], with Python, numpy and onnxruntime."""
     target_threads: int = 1
     """Threads of ONNX Runtime on the target."""
-    latency_table: Path | None = None
+    latency_table: File | None = None
     """Latency table of the target's layers, completed where layers are missing; default: one in the user's cache
     folder."""
 
@@ -32,9 +29,3 @@ class LatencyOptions:
         parse_target(self.target)
         if self.target_threads < 1:
             raise UserError(f"expected --target-threads of 1 or more, got {self.target_threads}")
-
-
-def wants_latency(limits: Sequence[str], reward: str, round_to: str) -> bool:
-    """Whether a search with these options has to know latency."""
-    kinds = [limit.partition("=")[0] for limit in limits]
-    return LATENCY in kinds or find_reward(reward).needs_latency or round_to == DEVICE

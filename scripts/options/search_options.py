@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import tyro
-
-from amc.compression.compressor import DEFAULT_CRITERION
-from amc.criteria import find_criterion
-from amc.recovery.recoveries import DEFAULT_RECOVERY, SEARCH_RECOVERY, find_recovery
-from amc.scoring.engines.engine import find_engine
-from amc.scoring.metrics import find_metric
+from amc.utils.defaults import DEFAULT_CRITERION, DEFAULT_RECOVERY, SEARCH_RECOVERY
 from amc.utils.errors import UserError
-from envs.observations import find_observation
-from envs.rewards import find_reward
-from scripts.options.latency_options import DEVICE, LatencyOptions, wants_latency
-from scripts.options.network_and_images import ChannelOptions, Repeated, check_seed, join_repeated, parse_rounding
-
-DEFAULT_BUDGET = ("macs=0.25",)
+from amc.utils.seeds import check_seed
+from scripts.options.latency_options import DEVICE, LatencyOptions
+from scripts.options.network_and_images import ChannelOptions, parse_rounding
+from scripts.options.option_types import Folder, Name, Repeated
 
 
 @dataclass(frozen=True)
@@ -29,78 +20,59 @@ class SearchOptions:
     """What may be left: macs=0.5, params=0.5, memory=0.5 or latency=0.5 (shares of the original), macs=60M (absolute;
     K, M, G), memory=4MB, latency=3.2ms; one of each kind. Default: macs=0.25 for rewards that need a budget; that of
     the policy where one is applied."""
-    reward: str = "error"
+    reward: Name = "error"
     """Reward that is maximised: error, error_log_macs, error_log_params, error_log_latency, mnasnet or
     path/to/file.py:function (of what a policy led to; larger is better)."""
-    metric: str = "top1"
+    metric: Name = "top1"
     """How a network is scored: top1, top5 or path/to/file.py:function (of a model and batches; larger is better)."""
     reward_images: int | None = None
     """Images of the reward split that the search scores with; the end scores with all. Default: all."""
-    channels: tyro.conf.OmitArgPrefixes[ChannelOptions] = field(default_factory=ChannelOptions)
-    criterion: str = DEFAULT_CRITERION
+    channels: ChannelOptions = field(default_factory=ChannelOptions)
+    criterion: Name = DEFAULT_CRITERION
     """Which channels stay, by what they are to the layers that read them: l1, l2, taylor, thinet or nisp; or those that
     were never the best where it was measured: bn_scale, apoz, lasso, lda, random; or path/to/file.py:function (of what
     calibration says of the network; the importance of each unit)."""
-    recovery: str = DEFAULT_RECOVERY
+    recovery: Name = DEFAULT_RECOVERY
     """What is done after the channels of the network that is kept are cut: asymmetric (least squares layer after layer,
     on what the pruned network reads), both (least squares on what the original reads, then batch-norm statistics),
     closed_form (as both, but statistics without a pass), reconstruction, statistics or none; or
     path/to/file.py:function (of the compact network, the original and the mask; it changes the former)."""
-    search_recovery: str = SEARCH_RECOVERY
+    search_recovery: Name = SEARCH_RECOVERY
     """What is done after the channels of the networks that the search scores are cut: as --recovery."""
-    latency: tyro.conf.OmitArgPrefixes[LatencyOptions] = field(default_factory=LatencyOptions)
+    latency: LatencyOptions = field(default_factory=LatencyOptions)
     seed: int = 0
     """Seed of everything that is drawn."""
-    device: str = "auto"
+    device: Name = "auto"
     """Device that networks run on: cpu, cuda, or auto for a GPU if there is one."""
     workers: int = 1
     """Processes that score policies, each with its share of the threads."""
-    engine: str = "processes"
+    engine: Name = "processes"
     """Engine that runs workers: processes (of this machine), ray (the cluster of RAY_ADDRESS, or one here) or
     path/to/file.py:function (of candidates and --workers)."""
     round_size: int | None = None
     """Policies that are decided on before any of them is scored. The result depends on it, and not on the workers.
     Default: 1 for one worker, else two for each."""
-    run_dir: Path | None = None
+    run_dir: Folder | None = None
     """Folder for the results, new or empty; default: one under runs/ named after network and time."""
     checkpoint_every: int = 10
     """Episodes after which a checkpoint is written at the latest; one is also written each minute and on Ctrl-C."""
-    resume: Path | None = None
+    resume: Folder | None = None
     """Folder of a run that was interrupted: go on with it, with its own options."""
     quiet: bool = False
     """Print nothing but mistakes."""
 
-    def check(self, observation: str) -> None:
-        """Raise a UserError for what can be seen without reading anything."""
+    def check(self) -> None:
+        """Raise a UserError for a value that is out of its range."""
         for name in ("reward_images", "checkpoint_every", "workers", "round_size"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"expected --{name.replace('_', '-')} above 0, got {value}")
-        find_engine(self.engine)
         check_seed(self.seed)
-        find_reward(self.reward)
-        find_observation(observation)
-        find_metric(self.metric)
         self.latency.check()
         if self.channels.round_to != DEVICE:
             parse_rounding(self.channels.round_to)
-        find_criterion(self.criterion)
-        find_recovery(self.recovery)
-        find_recovery(self.search_recovery)
 
     @property
     def episodes_at_once(self) -> int:
         """The number of policies that are decided on before any of them is scored."""
         return self.round_size or (1 if self.workers == 1 else 2 * self.workers)
-
-    @property
-    def wants_latency(self) -> bool:
-        """Whether the search has to know latency."""
-        return wants_latency(self.limits, self.reward, self.channels.round_to)
-
-    @property
-    def limits(self) -> tuple[str, ...]:
-        """The budgets that were asked for, else the default one where the reward needs a budget."""
-        if self.budget:
-            return join_repeated(self.budget)
-        return DEFAULT_BUDGET if find_reward(self.reward).needs_budget else ()

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
-from amc.data.augment import Augmentation
-from amc.scoring.precision import find_precision
-from amc.training.learning_rate import SCHEDULES
-from amc.training.training_loop import Recipe
 from amc.utils.errors import UserError
-from amc.utils.registry import look_up
+from scripts.options.option_types import Name, Share
 
 
 @dataclass(frozen=True)
@@ -24,21 +18,21 @@ class TrainingOptions:
     """Images per step."""
     lr: float = 0.1
     """Learning rate at its peak."""
-    schedule: str = "one_cycle"
+    schedule: Name = "one_cycle"
     """How the learning rate changes: one_cycle (up for a fifth of the steps, then down) or cosine (down)."""
     weight_decay: float = 5e-4
     """L2 penalty on all parameters."""
-    label_smoothing: float = 0.0
+    label_smoothing: Share = 0.0
     """Share of each target that is spread over all classes, from 0 to 1."""
     crop_padding: int = 1
     """Largest random shift of training images, in pixels (4 is common for CIFAR-10)."""
     flip: bool = False
     """Mirror half of the training images left to right (for photographs)."""
-    precision: str = "auto"
+    precision: Name = "auto"
     """Number format of the forward pass: float32, bfloat16, or auto for bfloat16 where the machine computes with it."""
 
     def check(self) -> None:
-        """Raise a UserError for a value that is out of its range or not known."""
+        """Raise a UserError for a value that is out of its range."""
         for name in ("epochs", "batch_size", "lr"):
             if not getattr(self, name) > 0:
                 raise UserError(f"expected --{name.replace('_', '-')} above 0, got {getattr(self, name)}")
@@ -47,19 +41,3 @@ class TrainingOptions:
                 raise UserError(f"expected --{name.replace('_', '-')} of 0 or more, got {getattr(self, name)}")
         if self.label_smoothing > 1:
             raise UserError(f"expected --label-smoothing of 1 or less, got {self.label_smoothing}")
-        look_up("schedule", self.schedule, SCHEDULES)
-        find_precision(self.precision, torch.device("cpu"))
-
-    def recipe(self, seed: int) -> Recipe:
-        """The recipe that these options describe, with the seed of its random numbers."""
-        return Recipe(
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.lr,
-            weight_decay=self.weight_decay,
-            label_smoothing=self.label_smoothing,
-            augmentation=Augmentation(self.crop_padding, self.flip),
-            seed=seed,
-            precision=self.precision,
-            schedule=self.schedule,
-        )

@@ -124,11 +124,11 @@ class Head(nn.Module):
     [
         (Head(), {}, "no channels of this network can be pruned: output of the network"),
         (nn.Flatten(), {}, "no channels of this network can be pruned: it has no layers"),
-        (nn.Linear(5, 2), {}, r"the network fails on an input of shape \(1, 4\): RuntimeError: .*check --image-size"),
+        (nn.Linear(5, 2), {}, r"the network fails on an input of shape \(1, 4\): RuntimeError: .*check image_size"),
         (Head(), {"max_sparsity": 1.0}, "the largest sparsity is a share between 0 and 1, got 1.0"),
         (Head(), {"max_sparsity": float("nan")}, "the largest sparsity is a share between 0 and 1, got nan"),
         (Head(), {"only": ["fc"]}, "no channels of this network can be pruned: output of the network"),
-        (Head(), {"freeze": ["f"]}, "--freeze f matches no layer and no module that has layers; did you mean fc"),
+        (Head(), {"freeze": ["f"]}, "freeze='f' matches no layer and no module that has layers; did you mean fc"),
         (Head(), {"round_to": 0}, "widths are rounded to a whole number above 0, got 0"),
     ],
 )

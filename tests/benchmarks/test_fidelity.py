@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from amc.recovery.recoveries import DEFAULT_RECOVERY, RECOVERIES
+from amc.recovery.recoveries import RECOVERIES
+from amc.utils.defaults import DEFAULT_RECOVERY
 from benchmarks import fidelity
 from benchmarks.fidelity import correlation, recommended
 from tests.command import succeed

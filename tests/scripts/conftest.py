@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import evaluate, train
+from scripts import train
+from scripts.work import run_evaluate
 from tests.command import succeed
 
 
@@ -17,7 +18,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def short_timing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Times that `evaluate` prints are not looked at."""
-    monkeypatch.setattr(evaluate, "TIMED_SECONDS", 0.0)
+    monkeypatch.setattr(run_evaluate, "TIMED_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ def test_groups_frozen_layers_and_costs_are_printed(monkeypatch: pytest.MonkeyPa
 
 
 def test_no_data_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scripts.options.network_and_images.load_data", None)
+    monkeypatch.setattr("scripts.command.loading.load_splits", None)
     succeed(describe, "--model", "resnet20", "--weights", "none")
 
 

@@ -170,7 +170,7 @@ def test_a_users_functions(own_file: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("", "expected --run-dir of a finished run or --resume of a fine-tuning, one of them"),
+        ("", "expected RUN, the folder of a finished run, or --resume of a fine-tuning, one of them"),
         ("--run-dir a --resume b", "one of them"),
         ("--run-dir nowhere", "no policy.json in nowhere; give the folder of a finished run"),
         ("--run-dir a --distillation 1.1", "expected --distillation from 0 to 1, got 1.1"),

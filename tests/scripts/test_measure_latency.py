@@ -57,7 +57,7 @@ def test_layers_are_measured_printed_and_drawn(monkeypatch: pytest.MonkeyPatch, 
     ("words", "message"),
     [
         (("--plot", "x"), "--latency-table and --plot go with --layers"),
-        (("--layers", "--run-dir", "x"), "--layers measures the layers of --model by onnxruntime; leave --run-dir"),
+        (("--layers", "--run-dir", "x"), "--layers measures the layers of --model by onnxruntime; leave RUN"),
         (("--target", "ssh:-x"), "expected --target local or ssh:[user@]host[:port], got 'ssh:-x'"),
         (("--runtime", "torc"), "unknown runtime 'torc'; did you mean torch?"),
         (("--runtime", "torch", "--target", "ssh:pi"), "--runtime torch measures on this machine only"),

@@ -16,8 +16,10 @@ from torch import nn
 from amc.data.preprocess import IMAGENET_MEAN, Preprocess
 from amc.networks.sources import Network
 from amc.utils.errors import UserError
+from amc.utils.seeds import check_seed
 from scripts import apply, describe, evaluate, export, finetune, measure_latency, pretrain, report, train
-from scripts.options.network_and_images import DataOptions, ImageOptions, NetworkOptions, check_seed, parse_rounding
+from scripts.command.loading import load_images, load_original
+from scripts.options.network_and_images import DataOptions, ImageOptions, NetworkOptions, parse_rounding
 from tests.command import call
 
 ENTRY_POINTS = (train, apply, finetune, evaluate, describe, export, pretrain, report, measure_latency)
@@ -34,16 +36,20 @@ def options(arguments: type) -> Iterator[tuple[type, dataclasses.Field[Any]]]:
 
 
 @pytest.mark.parametrize("script", ENTRY_POINTS, ids=lambda script: script.__name__)
-def test_help_explains_every_option(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "120")  # wider ones get two columns
-    done = call(script, "--help")
+def test_help_explains_every_option(script: ModuleType) -> None:
+    done = call(script, "--help-all")
     assert (done.status, done.err) == (0, "")
-    assert " ".join(script.Arguments.__doc__.split()) in " ".join(done.out.replace("│", " ").split())
-    entries = [" ".join(entry.replace("│", " ").split()) for entry in re.split(r"\n[ │]+(?=--\w)", done.out)]
+    assert " ".join(script.Arguments.__doc__.split()) in " ".join(done.out.split())
+    entries = [" ".join(entry.split()) for entry in re.split(r"\n  (?=--\w|RUN)", done.out)]
     for owner, field in options(script.Arguments):
-        (entry,) = (entry for entry in entries if re.match(rf"--{field.name.replace('_', '-')}[ ,]", entry))
+        flag = f"--(?:no-)?{field.name.replace('_', '-')}"
+        shown = "RUN" if field.type in ("Run", "Run | None") else flag
+        (entry,) = (entry for entry in entries if re.match(rf"{shown}(?: |$)", entry))
         assert " ".join(documented(owner)[field.name].split()) in entry
-        assert re.search(r"\((default: .+|required)\)|[Dd]efault: ", entry), entry
+        assert len(re.findall(r"[Dd]efault: ", entry)) <= 1
+        assert "default: None" not in entry
+        if field.default not in (None, False, ()):
+            assert re.search(r"\((default: .+|required)\)|[Dd]efault: ", entry), entry
 
 
 def documented(arguments: type) -> dict[str, str]:
@@ -67,6 +73,7 @@ def test_every_field_is_documented(script: ModuleType) -> None:
 def test_the_installed_commands_are_the_entry_points() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     commands = {name: target.split(":") for name, target in project["scripts"].items()}
+    assert ".".join(commands.pop("amc")) == "scripts.commands.main"
     assert set(commands) == {f"amc-{script.__name__.rpartition('.')[2].replace('_', '-')}" for script in ENTRY_POINTS}
     for module, function in commands.values():
         assert callable(getattr(importlib.import_module(module), function))
@@ -86,34 +93,34 @@ def test_seeds() -> None:
     check_seed(0)
     check_seed(2**32 - 1)
     for wrong in (-1, 2**32):
-        with pytest.raises(UserError, match=f"expected --seed of 0 or more, and below 2.32, got {wrong}"):
+        with pytest.raises(UserError, match=f"expected seed of 0 or more, and below 2.32, got {wrong}"):
             check_seed(wrong)
 
 
 def test_a_network_keeps_its_own_preprocessing_where_nothing_is_asked_for() -> None:
-    own = NetworkOptions().load().preprocess
+    own = load_original(NetworkOptions()).preprocess
     assert own is not None
     assert (own.image_size, own.channels) == (8, 1)
-    changed = NetworkOptions(preparation=ImageOptions(16, std=(0.5,))).load().preprocess
+    changed = load_original(NetworkOptions(preparation=ImageOptions(16, std=(0.5,)))).preprocess
     assert changed == dataclasses.replace(own, image_size=16, std=(0.5,))
 
 
 def test_a_torchvision_network_is_not_resized_before_the_crop_when_a_size_is_asked_for() -> None:
-    network = NetworkOptions("torchvision:squeezenet1_1", "none", ImageOptions(32)).load()
+    network = load_original(NetworkOptions("torchvision:squeezenet1_1", "none", ImageOptions(32)))
     assert network.preprocess is not None
     assert (network.preprocess.image_size, network.preprocess.resize_size) == (32, None)
 
 
 def test_a_users_network_gets_the_usual_normalisation(own_file: Path) -> None:
     model = f"{own_file}:build"
-    assert NetworkOptions(model).load().preprocess is None
-    assert NetworkOptions(model, preparation=ImageOptions(24)).load().preprocess == Preprocess(
+    assert load_original(NetworkOptions(model)).preprocess is None
+    assert load_original(NetworkOptions(model, preparation=ImageOptions(24))).preprocess == Preprocess(
         24, IMAGENET_MEAN, (0.229, 0.224, 0.225)
     )
-    grey = NetworkOptions(model, preparation=ImageOptions(24, (0.5,), (0.25,))).load().preprocess
+    grey = load_original(NetworkOptions(model, preparation=ImageOptions(24, (0.5,), (0.25,)))).preprocess
     assert grey == Preprocess(24, (0.5,), (0.25,))
-    with pytest.raises(UserError, match="--mean and --std need --image-size too"):
-        NetworkOptions(model, preparation=ImageOptions(mean=(0.5,), std=(0.25,))).load()
+    with pytest.raises(UserError, match="mean and std need image_size too"):
+        load_original(NetworkOptions(model, preparation=ImageOptions(mean=(0.5,), std=(0.25,))))
 
 
 class Boxes(nn.Module):
@@ -126,9 +133,13 @@ class Boxes(nn.Module):
 def test_other_tasks_need_a_metric_of_their_own() -> None:
     network = Network(Boxes(), "boxes", None, None)
     with pytest.raises(UserError, match=r"top1 and top5 need a network that returns one row of class scores per image"):
-        DataOptions().load(network, "top1", seed=0, progress=False)
-    splits = DataOptions(calibration_images=5, reward_split=6, test_images=7).load(
-        network, "boxes.py:precision", seed=0, progress=False
+        load_images(DataOptions(), network, "top1", seed=0, progress=False)
+    splits = load_images(
+        DataOptions(calibration_images=5, reward_split=6, test_images=7),
+        network,
+        "boxes.py:precision",
+        seed=0,
+        progress=False,
     )
     assert [len(part) for part in (splits.calibration, splits.reward, splits.test)] == [5, 6, 7]
 
@@ -140,10 +151,10 @@ def test_notes_on_the_weights_are_printed_unless_nothing_shall_be(
     state = nn.Linear(2, 2).state_dict()
     torch.save({"model": state, "ema": {name: value + 1 for name, value in state.items()}}, tmp_path / "net.pth")
     options = NetworkOptions(f"{tmp_path}/own.py:build", f"{tmp_path}/net.pth")
-    assert torch.equal(options.load().model.state_dict()["bias"], state["bias"])
+    assert torch.equal(load_original(options).model.state_dict()["bias"], state["bias"])
     assert capsys.readouterr().err == (
         f"note: {tmp_path}/net.pth holds 2 sets of weights that fit the network; model was taken; for another give"
         f" --weights {tmp_path}/net.pth:ema\n"
     )
-    options.load(quiet=True)
+    load_original(options, quiet=True)
     assert capsys.readouterr().err == ""

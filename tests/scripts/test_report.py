@@ -122,7 +122,7 @@ def test_the_commands_are_those_that_were_given(finished: Path) -> None:
     assert rows["make it again"] == ["python -m scripts.train --episodes 8"]
     assert rows["check the result"] == [shlex.join(["python", "-m", "scripts.evaluate", "--run-dir", str(finished)])]
     (again,) = rows["write this page again"]
-    assert parse(report.Arguments, shlex.split(again)[3:]) == report.Arguments(finished)
+    assert parse(report.Arguments, shlex.split(again)[3:]) == report.Arguments((finished,))
 
 
 def test_the_report_is_the_same_when_made_again(finished: Path) -> None:
@@ -192,6 +192,28 @@ def test_a_users_own_metric_is_a_number(tmp_path: Path, monkeypatch: pytest.Monk
         f"{found[name]:.4f}" for name in ("original_accuracy", "test_accuracy_original")
     ]
     assert seen.rows["check the result"][0].endswith(" ".join(own))
+
+
+def test_several_runs_are_compared_in_the_terminal_and_in_a_page(
+    finished: Path, killed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(path.name for path in finished.iterdir())
+    done = succeed(report, finished, killed, drawn=True)
+    assert max(map(len, done.out.splitlines())) <= 80
+    assert done.out.splitlines()[-1] == "comparison.html"
+    content, found = Path("comparison.html").read_text(encoding="utf-8"), summary(finished)
+    expect_self_contained(content)
+    row = HtmlPage(content).rows["uniform"]
+    assert row[1:] == [f"{100 * found[name]:.2f} %" for name in ("uniform_accuracy", "test_accuracy_uniform")] + [""]
+    assert "│ uniform " in done.out
+    for folder in (finished, killed):
+        assert f"│ {folder.name} " in done.out
+    assert sorted(path.name for path in finished.iterdir()) == before
+    assert "lies in the run" in fail(report, finished, killed, "--out", finished / "compared.html")
+    assert "is a folder" in fail(report, finished, killed, "--out", tmp_path)
+    assert "--out is for comparisons" in fail(report, finished, "--out", "page.html")
+    assert "named twice" in fail(report, finished, finished)
 
 
 def test_a_damaged_folder_is_told_in_one_line(tmp_path: Path, killed: Path, finished: Path) -> None:

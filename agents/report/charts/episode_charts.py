@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import MaxNLocator
 
 from agents.episode import Episode, best_so_far
@@ -21,7 +21,9 @@ from agents.report.charts.style import (
     add_colour_bar,
     add_legend,
     add_mark,
+    new_axes,
     new_figure,
+    whole_figure,
 )
 from agents.report.episode_selection import episode_of_policy, marked_episode, pareto_frontier
 from amc.scoring.number_format import COST_NAMES, is_share
@@ -31,6 +33,9 @@ SHOWN = 4.0
 """Height of an axis, as a multiple of how far the best lies above the median."""
 MANY = 1000
 """Episodes past which points are drawn as an image, which stays small."""
+
+
+CURVE_HEIGHT = 3.4  # inches
 
 
 def learning_curve(episodes: Sequence[Episode], uniform: Sequence[int] = (), kept: int | None = None) -> Figure:
@@ -43,7 +48,16 @@ def learning_curve(episodes: Sequence[Episode], uniform: Sequence[int] = (), kep
         uniform: Units per group of the uniform policy; empty for none.
         kept: The index of the episode whose policy is kept; None while that is not known.
     """
-    figure, axes = new_figure(3.4, "Reward while searching")
+    figure = whole_figure(CURVE_HEIGHT)
+    draw_learning_curve(figure, episodes, uniform, kept)
+    return figure
+
+
+def draw_learning_curve(
+    part: FigureBase, episodes: Sequence[Episode], uniform: Sequence[int] = (), kept: int | None = None
+) -> None:
+    """Draw what `learning_curve` draws in a figure or a part of one."""
+    axes = new_axes(part, "Reward while searching")
     indices = [episode.index for episode in episodes]
     rewards = [episode.reward for episode in episodes]
     axes.scatter(
@@ -59,8 +73,7 @@ def learning_curve(episodes: Sequence[Episode], uniform: Sequence[int] = (), kep
     axes.set_xlabel("episode")
     axes.set_ylabel("reward")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    add_legend(figure)
-    return figure
+    add_legend(part)
 
 
 def accuracy_against_cost(

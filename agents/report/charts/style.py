@@ -9,7 +9,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 
 INK, GRID = "#24292f", "#d0d7de"
 """Colours of text and of grid lines, used for nothing else: a page may put its own in their place."""
@@ -44,18 +44,28 @@ def as_png(figure: Figure) -> bytes:
     return content.getvalue()
 
 
-def new_figure(height: float, title: str) -> tuple[Figure, Axes]:
-    """An empty figure of that height in inches with a title, and its axes."""
+def whole_figure(height: float) -> Chart:
+    """An empty figure of that height in inches."""
+    return Chart(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
+
+
+def new_axes(part: FigureBase, title: str) -> Axes:
+    """Empty axes with a title, in a figure or in a part of one."""
     with mpl.rc_context({"axes.labelcolor": INK, "text.color": INK}):
-        figure = Chart(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
-        axes = figure.add_subplot()
+        axes = part.add_subplot()
     axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK, pad=12)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(GRID)
     axes.tick_params(colors=GRID, labelcolor=INK)
     axes.grid(color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
-    return figure, axes
+    return axes
+
+
+def new_figure(height: float, title: str) -> tuple[Figure, Axes]:
+    """An empty figure of that height in inches with a title, and its axes."""
+    figure = whole_figure(height)
+    return figure, new_axes(figure, title)
 
 
 def add_mark(axes: Axes, x: float, y: float, mark: Mark, label: str) -> None:
@@ -82,6 +92,8 @@ def add_colour_bar(figure: Figure, colours: ScalarMappable, label: str) -> Color
     return bar
 
 
-def add_legend(figure: Figure) -> None:
-    """Name lines and points below the axes, where the legend hides none of them."""
-    figure.legend(loc="outside lower right", ncols=4, fontsize=9, frameon=False, labelcolor=INK, columnspacing=1.2)
+def add_legend(figure: FigureBase, columns: int = 4) -> None:
+    """Name lines and points below the axes, where the legend hides none of them, in that many columns."""
+    figure.legend(
+        loc="outside lower right", ncols=columns, fontsize=9, frameon=False, labelcolor=INK, columnspacing=1.2
+    )

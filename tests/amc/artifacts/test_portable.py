@@ -1,4 +1,5 @@
 import copy
+import functools
 import random
 import re
 import sys
@@ -13,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from amc.artifacts.portable import TOLERANCE, export_onnx, export_program
+from amc.artifacts.portable import FORMATS, TOLERANCE, write_portable
 from amc.graph import Example
 from amc.utils.errors import UserError
 
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.usefixtures("operators_are_read_once")
 SHAPE = (3, 8, 8)
 IMAGE = torch.zeros(1, *SHAPE)
 Export = Callable[[nn.Module, Example, Path], float]
+export_onnx, export_program = (functools.partial(write_portable, FORMATS[name]) for name in ("onnx", "program"))
 both = pytest.mark.parametrize(("write", "name"), [(export_onnx, "net.onnx"), (export_program, "net.pt2")])
 
 

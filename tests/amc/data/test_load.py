@@ -110,9 +110,11 @@ def test_mistakes_name_arguments(arguments: dict[str, Any], message: str) -> Non
 
 def test_splits_are_shown_in_short() -> None:
     splits = load_data("digits", sizes={"calibration": 5, "reward": 6, "test": 7})
-    assert (
-        repr(splits)
-        == f"Splits(digits, 10 classes: {len(splits.train):,} train, 5 calibration, 6 reward, 7 test images)"
-    )
+    counts = f"{len(splits.train):,} train, 5 calibration, 6 reward, 7 test images"
+    assert repr(splits) == f"<Splits of digits, 10 classes: {counts}>"
+    assert [repr(splits.reward), repr(splits.train)] == [
+        "<ResidentImages: 6 of 1x8x8>",
+        f"<LazyImages: {len(splits.train):,}, not read yet>",
+    ]
     assert "validation" in splits._repr_html_()
     assert "loaded" not in vars(splits.train)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,7 @@ from PIL import Image
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms._presets import ImageClassification
 
-from amc.data.preprocess import Interpolation, Preprocess
+from amc.data.preprocess import IMAGENET, Interpolation, Preprocess, adapted
 from amc.utils.errors import UserError
 
 MEAN = (0.4, 0.5, 0.6)
@@ -59,7 +61,7 @@ def test_colours_follow_the_number_of_channels() -> None:
         (8, (123.7, 116.3, 103.5), (0.5,) * 3, "from 0 to 1 as mean, got .* divide what is meant for 0 to 255 by 255"),
         (8, (-0.1,), (0.5,), "from 0 to 1 as mean"),
         (8, (float("nan"),), (0.5,), "from 0 to 1 as mean"),
-        (0, (0.5,), (0.5,), "expected an image size of at least 1 pixel, got 0"),
+        (0, (0.5,), (0.5,), "expected image_size above 0 pixels, got 0"),
     ],
 )
 def test_impossible_numbers_are_one_line(
@@ -67,3 +69,26 @@ def test_impossible_numbers_are_one_line(
 ) -> None:
     with pytest.raises(UserError, match=message):
         Preprocess(size, mean, std)
+
+
+@pytest.mark.parametrize(
+    ("size", "covering", "box"), [((32, 24), (26, 32), (1, 0, 25, 32)), ((16, 32), (32, 39), (0, 12, 32, 28))]
+)
+def test_an_input_that_is_no_square_is_the_middle_of_the_smallest_picture_that_covers_it(
+    size: tuple[int, int], covering: tuple[int, int], box: tuple[int, int, int, int]
+) -> None:
+    image = picture(64, 52)
+    expected = np.asarray(image.resize(covering, Image.Resampling.BILINEAR).crop(box), dtype=np.float32)
+    ours = Preprocess(size, (0.0,) * 3, (1.0,) * 3)
+    assert ours.shape == (3, *size)
+    np.testing.assert_allclose(ours(image), expected.transpose(2, 0, 1) / 255, atol=1e-6)
+
+
+def test_an_image_size_of_equal_sides_is_that_of_one_number() -> None:
+    assert adapted(IMAGENET, (64, 64)) == adapted(IMAGENET, 64)
+    assert adapted(IMAGENET, [64, 48]) == dataclasses.replace(IMAGENET, image_size=(64, 48), resize_size=None)
+    for wrong in ((64, 48, 3), (64.0, 48), (64,)):
+        with pytest.raises(UserError, match="expected image_size as one number of pixels or height and width"):
+            adapted(IMAGENET, wrong)
+    with pytest.raises(UserError, match="expected image_size above 0 pixels, got 64x0"):
+        adapted(IMAGENET, (64, 0))

@@ -42,8 +42,8 @@ def test_what_is_left_out_is_listed_with_its_pattern() -> None:
     reasons = {frozen.name: frozen.reason for frozen in chosen(("stem*",), ("conv1", "conv3")).frozen}
     assert reasons == {
         "fc": "output of the network",
-        "stem.0": "frozen by --freeze stem*",
-        "conv2.0": "not among --only conv1 conv3",
+        "stem.0": "frozen by freeze='stem*'",
+        "conv2.0": "not among only='conv1 conv3'",
     }
 
 
@@ -70,11 +70,11 @@ def test_the_others_can_be_cut_as_before(name: str) -> None:
 @pytest.mark.parametrize(
     ("freeze", "only", "message"),
     [
-        (("conv9",), (), r"--freeze conv9 matches no layer and no module that has layers; did you mean .*conv1"),
-        ((), ("conv1", "stm"), r"--only stm matches no layer and no module that has layers; did you mean stem"),
-        (("stem.1",), (), r"--freeze stem.1 matches no layer .* did you mean stem.0"),  # a batch norm
-        (("Stem",), (), r"--freeze Stem matches no layer"),
-        (("",), (), r"--freeze '' matches no layer"),
+        (("conv9",), (), r"freeze='conv9' matches no layer and no module that has layers; did you mean .*conv1"),
+        ((), ("conv1", "stm"), r"only='stm' matches no layer and no module that has layers; did you mean stem"),
+        (("stem.1",), (), r"freeze='stem.1' matches no layer .* did you mean stem.0"),  # a batch norm
+        (("Stem",), (), r"freeze='Stem' matches no layer"),
+        (("",), (), r"freeze=\"''\" matches no layer"),
     ],
 )
 def test_a_pattern_that_matches_nothing_names_what_may_have_been_meant(
@@ -96,4 +96,4 @@ def test_the_users_choice_is_not_checked_for_nothing(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys.modules["amc.analysis.analyse"], "failed_groups", check)
     graph = analyse(model, torch.zeros(1, 3, 8, 8), only=["conv2"])
     assert checked == ["conv2"]
-    assert [frozen.reason for frozen in graph.frozen][1:] == ["not among --only conv2", "self-check: never"]
+    assert [frozen.reason for frozen in graph.frozen][1:] == ["not among only='conv2'", "self-check: never"]

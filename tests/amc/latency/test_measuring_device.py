@@ -128,7 +128,7 @@ def test_a_target_without_its_program_is_told() -> None:
 def test_threads_are_set() -> None:
     with Device(LOCAL, threads=2) as opened:
         assert opened.fingerprint["threads"] == 2
-    with pytest.raises(UserError, match="expected --threads of 1 or more, got 0"):
+    with pytest.raises(UserError, match="expected threads of 1 or more, got 0"):
         Device(LOCAL, threads=0)
 
 

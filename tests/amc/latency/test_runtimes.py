@@ -40,7 +40,7 @@ def test_the_users_own_runtime_measures(tmp_path: Path) -> None:
 def test_runtimes_have_names_or_are_given() -> None:
     assert isinstance(find_runtime("torch")(RuntimeOptions()), Eager)
     assert find_runtime(lambda options: Eager(torch.device("cpu"), options.threads))(RuntimeOptions(threads=2))
-    with pytest.raises(UserError, match=r"^--runtime torch measures on this machine only, got --target ssh:pi$"):
+    with pytest.raises(UserError, match=r"^runtime='torch' measures on this machine only, got target='ssh:pi'$"):
         find_runtime("torch")(RuntimeOptions(target="ssh:pi"))
     message = "unknown runtime 'tvm'; there are onnxruntime, torch, or give path/to/file.py:function"
     assert message in fail(measure_latency, "--runtime", "tvm")

@@ -40,5 +40,5 @@ def test_the_systems_ssh_is_asked_for_the_place(text: str, place: list[str]) -> 
     ],
 )
 def test_other_names_are_refused(text: str) -> None:
-    with pytest.raises(UserError, match=r"expected --target local or ssh:\[user@\]host\[:port\], got "):
+    with pytest.raises(UserError, match=r"expected target local or ssh:\[user@\]host\[:port\], got "):
         parse_target(text)

@@ -86,7 +86,9 @@ def test_a_users_metric_has_no_chance(mean_output: str) -> None:
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
 def test_outputs_that_are_not_finite_are_told(mean_output: str, metric: str, wrong: float) -> None:
     spec = metric if metric.startswith("top") else f"{mean_output}:{metric}"
-    with pytest.raises(UserError, match=r"^the network returns numbers that are not finite .*--weights"):
+    with pytest.raises(
+        UserError, match=r"^the network returns numbers that are not finite .*check its weights and how"
+    ):
         score(lambda x: x.masked_fill(x[:, 5:] == 1, wrong), spec)
 
 

@@ -35,5 +35,5 @@ def test_two_networks_are_compared_image_by_image() -> None:
 
 def test_of_a_metric_of_other_kind_only_the_score_is_known() -> None:
     scores = score_images(lambda _, __: -1.5, Fixed(), [(OUTPUTS, TARGETS)])
-    assert scores == (-1.5, None)
+    assert (scores.value, scores.right) == (-1.5, None)
     assert scores.drop_to(scores) is None

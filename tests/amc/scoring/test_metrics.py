@@ -128,9 +128,7 @@ class Failing(nn.Module):
 
 
 def test_a_network_that_fails_is_one_line() -> None:
-    with pytest.raises(
-        UserError, match=r"input of shape \(1, 3, 8, 8\): AssertionError: wrong size; check --image-size"
-    ):
+    with pytest.raises(UserError, match=r"input of shape \(1, 3, 8, 8\): AssertionError: wrong size; check image_size"):
         check_runs(Failing(), torch.zeros(1, 3, 8, 8))
     with pytest.raises(UserError, match=r"fails on an input of shape \(1, 2\): RuntimeError: mat1 and mat2"):
         check_runs(nn.Linear(3, 1), torch.zeros(1, 2))

@@ -2,11 +2,10 @@ import dataclasses
 import re
 
 import numpy as np
-import pytest
 from torch import nn
 
 from agents.final_result import FinalResult, OnTest, ScoredPolicy
-from agents.report.terminal.result_tables import print_final
+from agents.report.terminal.result_tables import result_tables
 from amc.artifacts.policy import CostReached, GroupPolicy
 from amc.pruning.slicing import Selection
 
@@ -30,9 +29,8 @@ FINISH = FinalResult(
 ON_TEST = OnTest(original=0.985, uniform=0.75, zero_shot=None, policy=1.0)
 
 
-def test_accuracies_are_percentages(capsys: pytest.CaptureFixture[str]) -> None:
-    print_final(FINISH, ON_TEST, "top1")
-    out = capsys.readouterr().out
+def test_accuracies_are_percentages() -> None:
+    out = "\n".join(map(str, result_tables(FINISH, ON_TEST, "top1")))
     assert re.search(r"│ features.0 +│ 16 +│ 4 +│ 75 % +│", out)
     assert re.search(r"│ macs +│ 1,234,567 +│ 600,000 +│ 48.60 % +│", out)
     assert re.search(r"│ original +│ 99.00 % +│ 98.50 % +│", out)
@@ -40,16 +38,16 @@ def test_accuracies_are_percentages(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.search(r"│ found +│ 90.00 % +│ 100.00 % +│", out)
 
 
-def test_a_users_metric_is_a_number(capsys: pytest.CaptureFixture[str]) -> None:
-    print_final(dataclasses.replace(FINISH, original_accuracy=-12.5), ON_TEST, "own.py:loss")
-    out = capsys.readouterr().out
+def test_a_users_metric_is_a_number() -> None:
+    out = "\n".join(
+        map(str, result_tables(dataclasses.replace(FINISH, original_accuracy=-12.5), ON_TEST, "own.py:loss"))
+    )
     assert re.search(r"│ original +│ -12.5000 +│ 0.9850 +│", out)
     assert "accuracy" not in out
 
 
-def test_long_names_are_folded_and_not_cut(capsys: pytest.CaptureFixture[str]) -> None:
-    print_final(FINISH, ON_TEST, "top1")
-    out = capsys.readouterr().out
+def test_long_names_are_folded_and_not_cut() -> None:
+    out = "\n".join(map(str, result_tables(FINISH, ON_TEST, "top1")))
     assert "…" not in out
     first = "".join(line.split("│")[1].strip() for line in out.splitlines() if line.startswith("│"))
     assert "a.very.long.name." * 8 + "end" in first

@@ -1,6 +1,7 @@
 import pytest
 
 from amc.utils.errors import UserError
+from scripts.command.search_checks import stage_budgets
 from scripts.options.search_options import SearchOptions
 from scripts.options.stage_options import StageOptions
 
@@ -24,7 +25,7 @@ def search(*budget: str, reward: str = "error", metric: str = "top1") -> SearchO
 def test_budgets_of_the_stages(
     stages: str | None, budget: tuple[str, ...], expected: tuple[tuple[str, ...], ...]
 ) -> None:
-    assert StageOptions(stages).budgets(search(*budget)) == expected
+    assert stage_budgets(StageOptions(stages), search(*budget)) == expected
 
 
 @pytest.mark.parametrize(
@@ -46,5 +47,5 @@ def test_budgets_of_the_stages(
 )
 def test_what_does_not_lead_to_a_budget(options: StageOptions, given: SearchOptions, message: str) -> None:
     with pytest.raises(UserError) as refused:
-        options.budgets(given)
+        stage_budgets(options, given)
     assert message in str(refused.value)

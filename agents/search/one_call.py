@@ -1,0 +1,158 @@
+"""One call from a network and its images to a smaller network, for people who work in a notebook."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+import torch
+from torch import nn
+
+from agents.search.invocation import python_invocation
+from agents.search.plan import SearchPlan
+from agents.search.search_result import SearchResult
+from agents.search.search_run import SearchRun
+from agents.search.search_warnings import warn_of_reward_images, warn_of_underdetermined_layers
+from agents.strategies import MakeStrategy, make_strategy
+from agents.strategy import Strategy
+from amc.artifacts.run_folder import check_new
+from amc.cost.costs import LATENCY
+from amc.criteria import Criterion
+from amc.data.find_data import Given
+from amc.data.load import Splits, load_data
+from amc.networks.admission import admit
+from amc.networks.sources import Network
+from amc.recovery.recoveries import Adjust
+from amc.scoring.metrics import Metric
+from amc.scoring.network_classes import in_network_order
+from amc.scoring.original_score import print_score, score_original, warn_near_chance
+from amc.task import Task, TaskOptions
+from amc.utils.copying import copy_network
+from amc.utils.device import find_device
+from amc.utils.errors import UserError
+from amc.utils.seeds import check_seed
+from envs.rewards import RewardFunction, find_reward
+
+
+class PruningOptions(TypedDict, total=False):
+    """The options of `search` that most need not give, with the meanings and defaults that `amc.TaskOptions` has."""
+
+    metric: str | Metric
+    criterion: str | Criterion
+    recovery: str | Adjust
+    search_recovery: str | Adjust
+    reward_images: int | None
+    round_to: int | None
+    max_sparsity: float
+    freeze: Sequence[str]
+    only: Sequence[str]
+    device: torch.device | None
+
+
+def search(
+    model: nn.Module | Network,
+    data: Splits | Given,
+    budget: str | Sequence[str],
+    episodes: int = 200,
+    seed: int = 0,
+    strategy: str | Strategy | MakeStrategy = "ddpg",
+    reward: str | RewardFunction = "error",
+    folder: str | Path | None = None,
+    **options: Unpack[PruningOptions],
+) -> SearchResult:
+    """Search for the smaller network that keeps the most accuracy within a budget.
+
+    The score of the original is printed first, then progress is shown: a bar on a terminal and in a notebook, else
+    lines. An interrupt (Ctrl-C, or a notebook's stop button) ends the search early with the best policy so far. The
+    same seed gives the same policy as `amc train` with the same options.
+
+    Args:
+        model: The trained network: a `torch.nn.Module`, or what `amc.load_network` returned. It is never changed.
+        data: The images: what `amc.load_data` returned, or what it takes as `data`.
+        budget: What may be left: `macs=0.5`, `params=0.5` or `memory=0.5` (shares of the original), `macs=60M` or
+            `memory=4MB` (absolute); several as a list. An empty list for a reward that weighs accuracy against cost.
+        episodes: How many policies are scored at the most.
+        seed: The seed of everything that is drawn.
+        strategy: How policies are found: `ddpg` (an agent that learns), `sb3:SAC`, `sb3:TD3`, `sb3:PPO`, `sb3:DDPG`,
+            `sb3:A2C` (those of Stable-Baselines3), `random`, a rule (`uniform`, `shallow`, `deep`, `cp`, `global`,
+            `sensitivity`, `greedy`), or a strategy of your own.
+        reward: What is maximised: `error`, or without a budget `error_log_macs`, `error_log_params`; with one also
+            `mnasnet`; or a function of a policy's outcome.
+        folder: A new folder, to which all is written as it is found; None to write nothing (`SearchResult.save`).
+        **options: Any of these:
+            metric: How a network is scored: `top1` (the default), `top5`, or a function of a network and batches,
+            where larger is better.
+            criterion: Which channels stay: `l1` (the default), `l2`, `taylor`, `thinet`, `nisp`, `bn_scale`, `apoz`,
+            `lasso`, `lda`, `random`, or a function.
+            recovery: What is done after the channels of the network that is kept are cut: `asymmetric` (the default),
+            `both`, `closed_form`, `reconstruction`, `statistics`, `none`, or a function.
+            search_recovery: The same for the networks that the search scores; `both` is the default.
+            reward_images: How many reward images the search scores with; all by default.
+            round_to: The number of channels that widths are multiples of; what suits each group by default.
+            max_sparsity: The largest share of a group that may be cut; 0.8 by default.
+            freeze: Patterns of layers whose channels all stay.
+            only: Patterns of the layers whose channels may be cut.
+            device: The device that networks run on; a GPU where there is one by default.
+
+    Raises:
+        UserError: A network or data that can't be used, an unknown name, a budget that can't be met, a folder that is
+            not free.
+    """
+    begun = time.perf_counter()
+    check_seed(seed)
+    budgets = (budget,) if isinstance(budget, str) else tuple(budget)
+    _check(budgets, reward, folder)
+    network = as_network(model)
+    device = options.get("device") or find_device("auto")
+    how = dataclasses.replace(TaskOptions(**options), device=device, seed=seed, name=network.name)
+    splits = data if isinstance(data, Splits) else load_data(data, network, seed=seed)
+    for note in (*(f"note: {each}" for each in network.notes), *splits.notes):
+        print(note, file=sys.stderr)
+    splits = in_network_order(splits, network.model.to(device), network.class_names, how.metric, device)
+    original = score_original(network.model, splits.reward, how.metric, device)
+    print_score(original, "original", "reward")
+    warn_near_chance(original, "those of the network that was given")
+    task = Task(network.model, splits, budgets, how)
+    warn_of_reward_images(task)
+    asked = python_invocation(task, strategy, reward)
+    plan = SearchPlan(lambda _: make_strategy(strategy), episodes, seed, reward)
+    result = SearchRun(
+        task,
+        plan,
+        dataclasses.replace(asked, arguments={**asked.arguments, "weights": network.weights}),
+        folder=None if folder is None else Path(folder),
+        original_accuracy=original.value,
+        quiet=False,
+        begun=begun,
+    ).run()
+    warn_of_underdetermined_layers(task)
+    return result
+
+
+def as_network(given: nn.Module | Network) -> Network:
+    """A network that a user gives as an object, in evaluation mode: a copy, with a name.
+
+    Raises:
+        UserError: It is no network, or one that can't be pruned.
+    """
+    if isinstance(given, Network):
+        return dataclasses.replace(given, model=copy_network(given.model))
+    if not isinstance(given, nn.Module):
+        raise UserError(
+            f"expected a torch.nn.Module or what amc.load_network returns as a network, got {type(given).__name__}"
+        )
+    model, notes = admit(copy_network(given))
+    return Network(model, type(model).__name__, None, None, notes)
+
+
+def _check(budgets: Sequence[str], reward: str | RewardFunction, folder: str | Path | None) -> None:
+    """Raise a UserError for what can be seen without reading anything."""
+    needs_latency = find_reward(reward).needs_latency or any(each.partition("=")[0] == LATENCY for each in budgets)
+    if needs_latency:
+        raise UserError("a search that knows latency has a device to connect to: begin it by the command amc train")
+    if folder is not None:
+        check_new(Path(folder), "the folder")

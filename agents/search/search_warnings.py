@@ -1,0 +1,29 @@
+"""Warnings about what makes the numbers of a search worth less, printed on standard error."""
+
+from __future__ import annotations
+
+import sys
+
+from amc.task import Task
+from amc.utils.option_names import option
+from amc.utils.text import shortened
+
+
+def warn_of_reward_images(task: Task) -> None:
+    """Warn where reward images are training images, before the search."""
+    if task.splits.reward_from_train:
+        print(
+            "warning: the data has no val/ split, so reward images are taken from the training images; a network that"
+            " was trained on them flatters itself",
+            file=sys.stderr,
+        )
+
+
+def warn_of_underdetermined_layers(task: Task) -> None:
+    """Warn where least squares has more unknowns than calibration images give rows, after the search."""
+    if task.underdetermined:
+        print(
+            f"warning: fewer calibration rows than unknowns in {shortened(task.underdetermined, 3)}; least squares"
+            f" leans on its ridge there, more {option('calibration_images')} help",
+            file=sys.stderr,
+        )

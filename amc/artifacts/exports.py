@@ -1,0 +1,126 @@
+"""Networks written as files that run without this project, and what is told of these files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from amc.artifacts.given_network import ExampleLike, NetworkLike, find_example, find_network
+from amc.artifacts.portable import FORMATS, write_portable
+from amc.data.image_size import ImageSize
+from amc.utils.column_widths import Column
+from amc.utils.errors import UserError
+from amc.utils.option_names import option
+from amc.utils.registry import look_up
+from amc.utils.tabular import Table, Tabular
+
+STEM = "compact"
+"""The name of the files where only their folder is given."""
+CHOICES = {**{name: (name,) for name in FORMATS}, "both": tuple(FORMATS)}
+"""The formats that are written, for each word that a user gives."""
+
+
+@dataclass(frozen=True)
+class ExportedFile:
+    """A file that a network was written to, read back and compared with the network.
+
+    Attributes:
+        path: The file.
+        format: Its format: `onnx` or `program`.
+        bytes: Its size.
+        difference: The largest difference from the network in memory, relative to the largest output.
+    """
+
+    path: Path
+    format: str
+    bytes: int
+    difference: float
+
+    def __str__(self) -> str:
+        """Return the file in a line."""
+        return (
+            f"{self.path}: {self.bytes / 1000:,.0f} kB, differs by at most {self.difference:.1e} of the largest output"
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class Exports(Tabular):
+    """The files that a network was written to."""
+
+    files: tuple[ExportedFile, ...]
+
+    @property
+    def paths(self) -> list[Path]:
+        """The paths of the files."""
+        return [file.path for file in self.files]
+
+    def __repr__(self) -> str:
+        """Return the files in a line."""
+        return f"<Exports {'; '.join(map(str, self.files))}>"
+
+    @property
+    def tables(self) -> Sequence[Table]:
+        """The table of the files."""
+        columns = [Column("file", is_text=True), Column("size"), Column("largest difference")]
+        rows = [(str(each.path), f"{each.bytes / 1000:,.0f} kB", f"{each.difference:.1e}") for each in self.files]
+        return [Table("", columns, rows, ["The difference is of the largest output, against the network in memory."])]
+
+
+def export(
+    source: NetworkLike,
+    path: str | Path | None = None,
+    *,
+    format: str | None = None,
+    example: ExampleLike | None = None,
+    image_size: ImageSize | None = None,
+    original: nn.Module | None = None,
+) -> Exports:
+    """Write a network as ONNX or as a program of `torch.export`, for batches of any size.
+
+    Each file is read back and compared with the network on random inputs before it gets its name.
+
+    Args:
+        source: The result of a search or of a fine-tuning, the folder of a run, or a network.
+        path: A file that ends in `.onnx` or `.pt2`, or a folder, in which `compact.onnx` and `compact.pt2` are written;
+            None for the folder of the run.
+        format: `onnx`, `program` (for `torch.export.load`) or `both`; None for that of the path, which is both for a
+            folder.
+        example: An input of a network, all its arguments, its shape such as `3x224x224`, or data; results and runs have
+            their own.
+        image_size: Height and width of the network's input in pixels, in place of an example.
+        original: The original network, which the folder of a run on a network of your own needs.
+
+    Raises:
+        UserError: An unknown format, packages that are missing, a run that can't be read, a network that can't be
+            exported, or a file that differs from it.
+    """
+    paths = _paths(source, path, format)
+    for name in paths:
+        FORMATS[name].check()
+    network = find_network(source, original)
+    inputs = find_example(network, example, image_size)
+    written = []
+    for name, file in paths.items():
+        difference = write_portable(FORMATS[name], network.model, inputs, file)
+        written.append(ExportedFile(file, name, file.stat().st_size, difference))
+    return Exports(tuple(written))
+
+
+def _paths(source: NetworkLike, path: str | Path | None, asked: str | None) -> dict[str, Path]:
+    """The file of each format that is wanted."""
+    names = look_up("format", asked or "both", CHOICES)
+    if path is None and not isinstance(source, str | Path):
+        raise UserError("expected a path to write to, such as compact.onnx, or a folder; only a run has its own")
+    place = Path(source if path is None else path)  # type: ignore[arg-type]
+    own = [name for name, each in FORMATS.items() if each.suffix == place.suffix]
+    if not own and place.suffix and not place.is_dir():
+        endings = " or ".join(each.suffix for each in FORMATS.values())
+        raise UserError(f"expected a path that ends in {endings}, or a folder that exists, got {place}")
+    if not own:
+        return {name: place / f"{STEM}{FORMATS[name].suffix}" for name in names}
+    if asked and asked != own[0]:
+        raise UserError(f"{place} is a file of {option('format', own[0])}, got {option('format', asked)}")
+    return {own[0]: place}

@@ -1,0 +1,126 @@
+"""What users give as a network and as its input: an object, a result, or the folder of a run."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from amc.artifacts.policy import POLICY_FILE, Policy, load, read_policy
+from amc.data.image_size import ImageSize, sides
+from amc.data.load import Splits
+from amc.graph.input_spec import zero_inputs
+from amc.graph.inputs import Example, tensors
+from amc.networks.admission import admit
+from amc.networks.sources import Network
+from amc.utils.copying import copy_network
+from amc.utils.errors import UserError
+from amc.utils.option_names import option
+
+
+class Result(Protocol):
+    """The result of a search or of a fine-tuning."""
+
+    @property
+    def network(self) -> nn.Module:
+        """The compact network."""
+        ...
+
+    @property
+    def policy(self) -> Policy:
+        """How the original was cut."""
+        ...
+
+
+NetworkLike = nn.Module | Network | Result | str | Path
+"""A network, what `amc.load_network` gives, the result of a search or fine-tuning, or the folder of a run."""
+ExampleLike = Example | Splits | str
+"""An input `(1, ...)` or all arguments of the network, its shape as text such as `3x224x224`, or data."""
+
+
+@dataclass(frozen=True, eq=False)
+class GivenNetwork:
+    """A network that the user gave.
+
+    Attributes:
+        model: The network in evaluation mode, in float32 and without wrappers: a copy of what was given.
+        name: The name of it in tables.
+        example: An input of zeros; None where its shape is not known.
+    """
+
+    model: nn.Module
+    name: str
+    example: Example | None
+
+
+def find_network(given: NetworkLike, original: nn.Module | None = None) -> GivenNetwork:
+    """The network that the user gave; of a result or a run it is the compact one.
+
+    Args:
+        given: The network.
+        original: The original network, which the folder of a run on a user's own network needs.
+
+    Raises:
+        UserError: It is no network, its modules can't be read or pruned, or the folder holds no run.
+    """
+    found = _found(given, original)
+    model, notes = admit(copy_network(found.model))
+    for note in notes:
+        warnings.warn(note, stacklevel=3)
+    return replace(found, model=model)
+
+
+def find_example(
+    network: GivenNetwork, given: ExampleLike | None = None, image_size: ImageSize | None = None
+) -> Example:
+    """An input of a network: the one that is `given`, of colour images of `image_size`, or as is known of the network.
+
+    Images of `image_size` have as many channels as is known of the network, else three.
+
+    Raises:
+        UserError: The shape is not known, is given twice, or is none.
+    """
+    if given is not None and image_size is not None:
+        raise UserError(f"the example says the whole shape of the input; leave {option('image_size')} out")
+    if isinstance(given, Splits):
+        example: Example = given.calibration.example(1)
+        return example
+    if isinstance(given, str):
+        return zero_inputs(given)
+    if given is not None:
+        if not tensors(given):
+            raise UserError(f"expected an example input with tensors, data, or a shape such as 3x64x64, got {given!r}")
+        return given
+    if image_size is not None:
+        return torch.zeros(1, _channels(network.example), *sides(image_size))
+    if network.example is None:
+        raise UserError(
+            f"the input size of {network.name} is not known; give {option('image_size')}, or an example of its inputs"
+        )
+    return network.example
+
+
+def _found(given: NetworkLike, original: nn.Module | None) -> GivenNetwork:
+    if isinstance(given, str | Path):
+        policy = read_policy(Path(given) / POLICY_FILE)
+        return GivenNetwork(load(given, original), Path(given).resolve().name, zero_inputs(policy.inputs))
+    if isinstance(given, nn.Module):
+        return GivenNetwork(given, type(given).__name__, None)
+    if isinstance(given, Network):
+        known = None if given.preprocess is None else torch.zeros(1, *given.preprocess.shape)
+        return GivenNetwork(given.model, given.name, known)
+    if isinstance(getattr(given, "network", None), nn.Module):
+        return GivenNetwork(given.network, f"compact {given.policy.model}", zero_inputs(given.policy.inputs))
+    raise UserError(
+        "expected a torch.nn.Module, what amc.load_network returns, the result of a search or of a fine-tuning, or the"
+        f" folder of a run as a network, got {type(given).__name__}"
+    )
+
+
+def _channels(known: Example | None) -> int:
+    """How many channels an image has, where `known` is an input of the network."""
+    return known.shape[1] if isinstance(known, Tensor) and known.ndim == 4 else 3

@@ -1,0 +1,142 @@
+"""The latency of networks that are measured against each other."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from amc.artifacts.given_network import ExampleLike, GivenNetwork, NetworkLike, find_example, find_network
+from amc.data.image_size import ImageSize
+from amc.latency.runtimes import MakeRuntime, RuntimeOptions, find_runtime
+from amc.latency.target import LOCAL
+from amc.latency.timing import Estimate, Timing
+from amc.utils.column_widths import Column
+from amc.utils.errors import UserError
+from amc.utils.option_names import option
+from amc.utils.tabular import Table, Tabular
+
+Networks = NetworkLike | Sequence[NetworkLike] | Mapping[str, NetworkLike]
+"""One network, several, or several by the names that tables call them by."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LatencyComparison(Tabular):
+    """The latency of networks for one input, and the ratios to that of the first.
+
+    Attributes:
+        names: The name of each network.
+        timing: The latencies in ms and the ratios, each with its 95 % interval.
+        target: The machine that measured.
+        fingerprint: The description of machine and runtime.
+        precision: The half-width of the intervals that was wanted, relative to the latency or ratio.
+    """
+
+    names: tuple[str, ...]
+    timing: Timing
+    target: str
+    fingerprint: Mapping[str, Any]
+    precision: float
+
+    @property
+    def milliseconds(self) -> dict[str, float]:
+        """The latency of each network in ms, by its name."""
+        return {name: each.value for name, each in zip(self.names, self.timing.latencies, strict=True)}
+
+    @property
+    def where(self) -> str:
+        """The runtime, its threads and the machine, in words."""
+        place = self.fingerprint
+        return f"{place['runtime']}, {place['threads']} thread(s), on {self.target}: {place.get('gpu', place['cpu'])}"
+
+    def __repr__(self) -> str:
+        """Return the latencies in a line."""
+        found = ", ".join(f"{name} {each:.4g} ms" for name, each in self.milliseconds.items())
+        return f"<LatencyComparison: {found}; {self.where}>"
+
+    @property
+    def tables(self) -> Sequence[Table]:
+        """The table of latencies and ratios."""
+        columns = [Column("network", is_text=True), Column("latency, ms (95 % interval)")]
+        rows = [[name, _shown(latency)] for name, latency in zip(self.names, self.timing.latencies, strict=True)]
+        if len(rows) > 1:
+            columns.append(Column(f"of {self.names[0]} (95 % interval)"))
+            rows = [[*row, _shown(ratio)] for row, ratio in zip(rows, self.timing.ratios, strict=True)]
+        notes = [self.where]
+        if self.timing.spread > self.precision:
+            notes.append(
+                f"The wanted precision of {self.precision:.1%} was not reached in {self.timing.rounds} blocks; give"
+                f" more {option('seconds')}, or let the machine do nothing else."
+            )
+        return [Table("", columns, rows, notes)]
+
+
+def measure_latency(
+    networks: Networks,
+    example: ExampleLike | None = None,
+    *,
+    image_size: ImageSize | None = None,
+    target: str = LOCAL,
+    threads: int = 1,
+    runtime: str | MakeRuntime = "onnxruntime",
+    precision: float = 0.01,
+    seconds: float = 30.0,
+) -> LatencyComparison:
+    """Measure how long networks take for one input: in turn, so that what slows the machine slows all of them.
+
+    Args:
+        networks: A network, several, or several by name. Each is a module, what `amc.load_network` gives, the result of
+            a search or of a fine-tuning, or the folder of a run, whose compact network is measured. Ratios are to the
+            first one.
+        example: An input of all networks, all their arguments, its shape such as `3x224x224`, or data; None where it is
+            known of one of them.
+        image_size: Height and width of the input in pixels, in place of an example.
+        target: The machine that measures: `local`, or `ssh:[user@]host[:port]`, with Python, NumPy and ONNX Runtime.
+        threads: The number of threads that work on one operator.
+        runtime: What runs the networks: `onnxruntime`; `torch`, which is eager mode on the device that the first
+            network is on; `path/to/file.py:function`, or a function of `amc.latency.runtimes.RuntimeOptions`.
+        precision: The wanted half-width of the interval, relative to the latency, or to the ratio of several.
+        seconds: The seconds after which measuring ends in any case.
+
+    Raises:
+        UserError: Packages are missing, the machine can't be reached, or a network can't be run there.
+    """
+    if threads < 1:
+        raise UserError(f"expected {option('threads')} of 1 or more, got {threads}")
+    if not 0 < precision < 1:
+        raise UserError(f"expected {option('precision')} between 0 and 1, such as 0.01, got {precision}")
+    if not 0 < seconds <= 3600:
+        raise UserError(f"expected {option('seconds')} above 0 and of at most 3600, got {seconds}")
+    make = find_runtime(runtime)
+    found = _named(networks)
+    known = next((network for network in found.values() if network.example is not None), next(iter(found.values())))
+    inputs = find_example(known, example, image_size)
+    first = next(iter(found.values())).model
+    device = next((each.device for each in first.parameters()), torch.device("cpu"))
+    with contextlib.closing(make(RuntimeOptions(target, threads, str(device)))) as running:
+        timing = running.measure([network.model for network in found.values()], inputs, precision, seconds)
+        return LatencyComparison(tuple(found), timing, target, dict(running.fingerprint), precision)
+
+
+def _named(networks: Networks) -> dict[str, GivenNetwork]:
+    """The networks by names that differ."""
+    if isinstance(networks, Mapping):
+        found = {name: find_network(each) for name, each in networks.items()}
+    else:
+        several = networks if isinstance(networks, Sequence) and not isinstance(networks, str) else [networks]
+        given = [find_network(each) for each in several]
+        names = [each.name for each in given]
+        found = {
+            name if names.count(name) == 1 else f"{name} {names[:place].count(name) + 1}": each
+            for place, (name, each) in enumerate(zip(names, given, strict=True))
+        }
+    if not found:
+        raise UserError("expected one network or more, got none")
+    return found
+
+
+def _shown(estimate: Estimate) -> str:
+    return f"{estimate.value:.4g} ({estimate.low:.4g} to {estimate.high:.4g})"

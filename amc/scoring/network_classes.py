@@ -1,0 +1,51 @@
+"""The data's classes in the order of a network's outputs."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from amc.data.class_mapping import map_classes
+from amc.data.load import Splits
+from amc.graph.inputs import Example
+from amc.scoring.metrics import Metric, check_runs, find_metric, moved_inputs, top_k
+from amc.utils.errors import UserError
+from amc.utils.option_names import option
+
+CPU = torch.device("cpu")
+
+
+def in_network_order(
+    splits: Splits,
+    model: nn.Module,
+    class_names: tuple[str, ...] | None,
+    metric: str | Metric,
+    device: torch.device = CPU,
+) -> Splits:
+    """The splits with targets in the order of the network's outputs, where the metric compares the two.
+
+    Args:
+        splits: The images.
+        model: The network, in evaluation mode, on `device`.
+        class_names: The names of its outputs, in order; None where they are not known.
+        metric: The metric, as `amc.scoring.metrics.find_metric` takes it.
+        device: The device of the network.
+
+    Raises:
+        UserError: The network does not run on the images or returns no scores of classes, or has not the data's
+            classes.
+    """
+    if top_k(find_metric(metric)) is None:
+        return splits
+    return map_classes(splits, _count(model, moved_inputs(splits.calibration.example(1), device)), class_names)
+
+
+def _count(model: nn.Module, example: Example) -> int:
+    """The number of classes that a network tells apart."""
+    outputs = check_runs(model, example)
+    if not isinstance(outputs, Tensor) or outputs.ndim != 2:
+        raise UserError(
+            "top1 and top5 need a network that returns one row of class scores per image; give"
+            f" {option('metric', 'path/to/file.py:function')} for other tasks"
+        )
+    return outputs.shape[1]

@@ -1,0 +1,10 @@
+"""Defaults that the commands' options and the library share; nothing is imported here, since a help page reads them."""
+
+DEFAULT_CRITERION = "l1"
+"""The criterion by which it is decided which channels stay."""
+DEFAULT_RECOVERY = "asymmetric"
+"""The recovery of the network that is kept: the best."""
+SEARCH_RECOVERY = "both"
+"""The recovery of the networks that a search scores, by the hundred: nearly as good, in a quarter of the time."""
+CLASS_ORDER = "name"
+"""The order in which the folders of an image folder's classes are numbered."""

@@ -1,0 +1,97 @@
+"""The network and the images that options name, loaded."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+
+import torch
+from torch import Tensor, nn
+
+from amc.data.class_mapping import map_classes
+from amc.data.load import Splits, load_splits
+from amc.data.preprocess import Preprocess, adapted
+from amc.data.splits import SplitSizes
+from amc.graph.input_spec import describe_inputs, zero_inputs
+from amc.graph.inputs import Example
+from amc.networks.sources import Network, load_network
+from amc.scoring.metrics import METRICS, check_runs
+from amc.utils.defaults import CLASS_ORDER
+from amc.utils.errors import UserError
+from scripts.options.network_and_images import DataOptions, ImageOptions, NetworkOptions
+
+
+def preprocess_of(options: ImageOptions, own: Preprocess | None) -> Preprocess | None:
+    """The network's `own` preprocessing with what was asked for in its place, as `amc.data.preprocess.adapted` says."""
+    return adapted(own, options.image_size, options.mean, options.std)
+
+
+def load_original(options: NetworkOptions, *, quiet: bool = False) -> Network:
+    """The network with its weights, and with the preprocessing that was asked for in place of its own.
+
+    Notes on the weights are printed on standard error unless `quiet`.
+
+    Raises:
+        UserError: An unknown network, or weights that can't be read or do not fit.
+    """
+    network = load_network(options.model, options.weights)
+    for note in () if quiet else network.notes:
+        print(f"note: {note}", file=sys.stderr)
+    return dataclasses.replace(network, preprocess=preprocess_of(options.preparation, network.preprocess))
+
+
+def example_without_data(options: NetworkOptions, network: Network) -> Example:
+    """An input of zeros `(1, ...)`, or several, for an analysis without data.
+
+    Raises:
+        UserError: The size of the input is not known, or is given twice.
+    """
+    if options.input_spec is not None:
+        if options.preparation.image_size is not None:
+            raise UserError("--input-spec says the whole shape of each input; leave --image-size out")
+        return zero_inputs(options.input_spec)
+    if network.preprocess is None:
+        raise UserError(f"the input size of {network.name} is not known; give --image-size or --input-spec")
+    return torch.zeros(1, *network.preprocess.shape)
+
+
+def check_inputs(options: NetworkOptions, example: Example) -> None:
+    """Raise a UserError where the inputs that the data gives are not those of --input-spec."""
+    spec = options.input_spec
+    if spec is not None and describe_inputs(zero_inputs(spec)) != describe_inputs(example):
+        raise UserError(f"the data gives inputs of {describe_inputs(example)}, got --input-spec {spec}")
+
+
+def load_images(options: DataOptions, network: Network, metric: str, seed: int, progress: bool) -> Splits:
+    """The splits, with labels in the order of the network's classes where the metric compares them.
+
+    With `progress`, bars are shown while images are read, and notes on the data are printed.
+
+    Raises:
+        UserError: Data that can't be read, or classes that the network does not have.
+    """
+    sizes = SplitSizes(options.calibration_images, options.reward_split, options.test_images)
+    splits = load_splits(
+        options.data, network.preprocess, sizes, seed, progress, class_order=options.class_order or CLASS_ORDER
+    )
+    if progress:
+        print_notes(splits)
+    if metric not in METRICS:
+        return splits
+    return map_classes(splits, _classes(network.model, splits.calibration.example(1)), network.class_names)
+
+
+def print_notes(splits: Splits) -> None:
+    """Print the notes on the data on standard error."""
+    for note in splits.notes:
+        print(note, file=sys.stderr)
+
+
+def _classes(model: nn.Module, example: Example) -> int:
+    outputs = check_runs(model, example)
+    if not isinstance(outputs, Tensor) or outputs.ndim != 2:
+        raise UserError(
+            "top1 and top5 need a network that returns one row of class scores per image;"
+            " give --metric path/to/file.py:function for other tasks"
+        )
+    return outputs.shape[1]

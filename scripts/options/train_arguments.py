@@ -1,0 +1,69 @@
+"""The options of `amc train`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from amc.utils.errors import UserError
+from scripts.options.network_and_images import DataOptions, NetworkOptions
+from scripts.options.option_types import Name
+from scripts.options.search_options import SearchOptions
+from scripts.options.stage_options import StageOptions
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Search for the policy that keeps the most accuracy within a budget; leave it and the compact network in a folder.
+
+    Without options, the packaged digits network is searched on.
+    """
+
+    COMMON: ClassVar = (
+        "model",
+        "weights",
+        "data",
+        "image_size",
+        "mean",
+        "std",
+        "budget",
+        "episodes",
+        "metric",
+        "device",
+        "run_dir",
+        "resume",
+    )
+    EXAMPLES: ClassVar = (
+        (
+            "your own network on a folder of images, to a third of its MACs",
+            "--model net.py:build --data imagefolder:photos --image-size 64 --budget macs=0.33",
+        ),
+        (
+            "a pretrained network, to 80 % of the latency that ONNX Runtime measures here",
+            "--model torchvision:resnet18 --data imagefolder:photos --budget latency=0.8",
+        ),
+        ("go on with a search that was stopped", "--resume runs/first"),
+    )
+
+    network: NetworkOptions = field(default_factory=NetworkOptions)
+    images: DataOptions = field(default_factory=DataOptions)
+    search: SearchOptions = field(default_factory=SearchOptions)
+    staging: StageOptions = field(default_factory=StageOptions)
+    episodes: int = 200
+    """Policies that are scored at the most, in all stages together."""
+    strategy: Name = "ddpg"
+    """How policies are found: ddpg, an algorithm of Stable-Baselines3 (sb3:SAC, sb3:TD3, sb3:PPO, sb3:DDPG, sb3:A2C),
+    random, or a rule, which knows its one policy (uniform, shallow, deep, cp, global) or first measures single groups
+    (sensitivity, greedy); or path/to/file.py:function (of settings and round size)."""
+    settings: Name = "tuned"
+    """Settings of the DDPG agent: tuned (ours) or paper (He et al. 2018)."""
+    observation: Name = "scale_free"
+    """What the agent sees: scale_free (ours), paper (the 11 features of He et al. 2018) or
+    path/to/file.py:function (of graph, budgets and what the weights say of each group)."""
+
+    def check(self) -> None:
+        """Raise a UserError for what can be seen without reading anything."""
+        if self.episodes < 1:
+            raise UserError(f"expected --episodes above 0, got {self.episodes}")
+        self.search.check()
+        self.staging.check()

@@ -1,0 +1,128 @@
+"""The command that trains a network, so that there is something to prune."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from agents.report.number_format import score
+from agents.report.terminal.progress import training_progress
+from amc.artifacts.digests import images_digest, shapes_digest
+from amc.artifacts.run_folder import forget
+from amc.data.images import Images
+from amc.data.load import load_splits
+from amc.data.splits import SplitSizes
+from amc.networks.sources import load_network
+from amc.networks.weight_files import write_state_dict
+from amc.pruning.slicing import stored_tensors
+from amc.scoring.metrics import answered_right, moved
+from amc.training.training_loop import Training
+from amc.utils.device import find_device
+from amc.utils.errors import UserError
+from scripts.command.compared_scores import Score, Scoring
+from scripts.command.loading import preprocess_of, print_notes
+from scripts.command.session import Session, open_session
+from scripts.command.training_recipe import check_training, recipe_of
+from scripts.command.training_run import TrainingProgress, TrainingRun, clone_tensors, latest_training
+from scripts.options.pretrain_arguments import SUFFIX, Arguments
+
+PROGRAM = "pretrain"
+EVALUATION_BATCH = 256
+ENDING = "-training"
+"""The end of the name of the folder that a training has while it runs."""
+
+
+def run_pretrain(arguments: Arguments) -> None:
+    """Begin the training that the arguments describe, or resume it, and write the weights of the best epoch.
+
+    Raises:
+        UserError: Arguments that do not fit each other or what they name.
+    """
+    arguments.check()
+    check_training(arguments.training)
+    folder = arguments.resume or _folder(arguments.out)
+    with open_session(PROGRAM, arguments, folder, "out", latest_training, None) as session:
+        _pretrain(session)
+
+
+def _folder(out: Path | None) -> Path:
+    """The folder that the training has while it runs, beside the file of the weights."""
+    assert out is not None, "checked"
+    return out.with_name(f"{out.stem}{ENDING}")
+
+
+def _weights_file(folder: Path) -> Path:
+    """The file `--out` of the training in a folder; it stays beside the folder wherever that is moved."""
+    place = folder if folder.name else folder.resolve()  # such as `.`
+    return place.with_name(f"{place.name.removesuffix(ENDING)}{SUFFIX}")
+
+
+def _pretrain(session: Session[Arguments, TrainingProgress | None]) -> None:
+    arguments, folder = session.arguments, session.folder
+    out = _weights_file(folder)
+    device = find_device(arguments.device)
+    torch.manual_seed(arguments.seed)
+    network = load_network(arguments.model, weights="none")
+    model = network.model.to(device)
+    preprocess = preprocess_of(arguments.preparation, network.preprocess)
+    splits = load_splits(
+        arguments.data,
+        preprocess,
+        SplitSizes(calibration=1),
+        arguments.seed,
+        progress=True,
+        class_order=arguments.class_order,
+    )
+    print_notes(splits)
+    digests = {
+        "architecture": shapes_digest(model),
+        "images": images_digest(splits.calibration, splits.train, splits.reward),
+    }
+    session.check_same(digests)
+    scoring = _Scoring("top1", splits.calibration.example(1), device)
+    training = Training(model, splits.train, recipe_of(arguments.training, arguments.seed), device)
+    past = session.past or TrainingProgress(0.0, (), {}, clone_tensors(model))
+    description = session.description(device, digests)
+    tuning = TrainingRun(folder, description, model, training, scoring, splits.reward, past, session.seconds)
+    try:
+        with training_progress(arguments.training.epochs, quiet=False) as bar:
+            tuning.finish(arguments.training.epochs, bar)
+    except BaseException:
+        if tuning.past.epochs:
+            write_state_dict(out, tuning.past.best)
+            print(f"wrote {out}, the best epoch so far", file=sys.stderr)
+        raise
+    write_state_dict(out, stored_tensors(model))
+    print(f"wrote {out}")
+    _tidy(session, tuning)
+    for name, images in (("val", splits.reward), ("test", splits.test)):
+        accuracy = scoring(model, images).value
+        print(f"accuracy on {len(images):,} {name} images: {score('top1', accuracy)}")
+
+
+class _Scoring(Scoring):
+    """Scores networks as they are: what is trained may be nothing that can be pruned."""
+
+    def __call__(self, network: nn.Module, images: Images) -> Score:
+        """The accuracy on all images, in [0, 1]."""
+
+        def run_as_it_is(*inputs: Any) -> Any:
+            with torch.inference_mode(False), torch.no_grad():  # what a network keeps is of use in its training
+                return network(*inputs)
+
+        right = answered_right(run_as_it_is, moved(images.batches(EVALUATION_BATCH), self.device))
+        return Score(int(right.sum()) / len(right), right)
+
+
+def _tidy(session: Session[Arguments, TrainingProgress | None], tuning: TrainingRun) -> None:
+    """Remove the folder of a training that is over, of which only the weights are wanted."""
+    with contextlib.suppress(UserError):  # events that a full disk had no room for
+        tuning.close({})
+    for path in session.folder.glob("events.out.tfevents.*"):
+        path.unlink(missing_ok=True)
+    forget(session.folder)

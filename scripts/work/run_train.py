@@ -1,0 +1,40 @@
+"""The main command: it searches for a pruning policy."""
+
+from __future__ import annotations
+
+from agents.episode import Past
+from agents.strategies import make_strategy
+from scripts.command.job import Job, run_job
+from scripts.command.search_checks import check_search, stage_budgets
+from scripts.command.session import Session, open_search
+from scripts.options.train_arguments import Arguments
+
+
+def run_train(arguments: Arguments) -> None:
+    """Begin the search that the arguments describe, or resume it, and write its run folder.
+
+    Raises:
+        UserError: Arguments that do not fit each other or what they name.
+    """
+    arguments.check()
+    make_strategy(arguments.strategy, arguments.settings)
+    check_search(arguments.search, arguments.observation)
+    stage_budgets(arguments.staging, arguments.search)
+    with open_search("train", arguments) as session:
+        run_job(_job(session))
+
+
+def _job(session: Session[Arguments, Past]) -> Job:
+    arguments = session.arguments
+    return Job(
+        session=session,
+        network=arguments.network,
+        images=arguments.images,
+        options=arguments.search,
+        strategy=lambda _: make_strategy(arguments.strategy, arguments.settings, arguments.search.episodes_at_once),
+        strategy_name=arguments.strategy,
+        observation=arguments.observation,
+        budgets=stage_budgets(arguments.staging, arguments.search),
+        episodes=arguments.episodes,
+        tune_steps=arguments.staging.tune_steps,
+    )
