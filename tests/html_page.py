@@ -49,7 +49,7 @@ class HtmlPage(HTMLParser):
             self.lead += data
         elif self._open and self._open[-1] in ("h1", "h2"):
             self._texts.append(data)
-        elif self._open and self._open[-1] in ("th", "td", "code") and self._texts:
+        elif self._open and self._open[-1] in ("th", "td", "code", "span") and self._texts:
             self._texts[-1] += data
 
 
