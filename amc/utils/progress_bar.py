@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
@@ -18,6 +19,10 @@ from rich.progress import (
 from amc.utils.notebook_bar import NotebookBar, in_notebook
 
 
+HALF_A_MINUTE = 30
+"""Seconds after which a line is printed at the latest, where there is no terminal."""
+
+
 class ProgressBar:
     """The handle by which the progress shown by `progress_bar` is updated.
 
@@ -29,6 +34,8 @@ class ProgressBar:
     def __init__(self, show: Callable[[float | None, float | None, str | None], None], console: Console) -> None:
         self._show = show
         self._console = console
+        self._printed = 0  # tenths
+        self._printed_at = time.monotonic()
 
     def update(self, done: float | None = None, total: float | None = None, text: str | None = None) -> None:
         """Show how much is done, of how much in all, and a text; what is None stays as it was."""
@@ -37,7 +44,20 @@ class ProgressBar:
     def print_tenth(self, unit: str, number: int, total: int, text: str) -> None:
         """Print a line where there is no terminal for a bar, at every tenth of the `total` units; the first is 1."""
         if not self._console.is_terminal and number % max(1, total // 10) == 0:
-            self._console.print(f"{unit} {number}/{total}: {text}", highlight=False)
+            self.print_line(f"{unit} {number}/{total}: {text}")
+
+    def print_line(self, text: str) -> None:
+        """Print a line where there is no terminal for a bar."""
+        if not self._console.is_terminal:
+            self._console.print(text, highlight=False, soft_wrap=True)
+
+    def advance(self, text: str, done: int, total: int) -> None:
+        """Show how much is done; without a terminal, print a line at every further tenth, or each half minute."""
+        self.update(done, total, text)
+        tenths, now = 10 * done // max(total, 1), time.monotonic()
+        if tenths > self._printed or now - self._printed_at > HALF_A_MINUTE:
+            self._printed, self._printed_at = tenths, now
+            self.print_line(f"{text}: {done} of {total}")
 
 
 @contextlib.contextmanager
