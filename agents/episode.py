@@ -61,7 +61,10 @@ class Past:
     Attributes:
         episodes: The episodes in order.
         state: What the strategy knew after them, as tensors by name.
+        begun_with: The number of episodes that the search was begun with, where it has been given another one since;
+            None where it still has that.
     """
 
     episodes: tuple[Episode, ...] = ()
     state: Mapping[str, Tensor] = field(default_factory=dict)
+    begun_with: int | None = None

@@ -85,7 +85,8 @@ class StableBaselines(Strategy):
             return scores.episodes(policies[: episodes - scores.count], race=True, details=self._losses())
 
         steps = len(problem.graph.groups)
-        settings = default_settings(self._algorithm, steps, episodes, self._round_size) | self._settings
+        warmup = warmup_of(past.begun_with or episodes)
+        settings = default_settings(self._algorithm, steps, episodes, self._round_size, warmup) | self._settings
         monitored = VecMonitor(RoundVecEnv(problem, self._round_size, score))
         env = VecNormalize(monitored, norm_obs=False, gamma=1.0)  # rewards differ by a few hundredths only
         self.agent = self._algorithm("MlpPolicy", env, seed=seed, device="cpu", **settings)
@@ -104,9 +105,10 @@ class StableBaselines(Strategy):
         return {name: float(value) for name, value in logged.items() if name.startswith("train/")}
 
 
-def default_settings(algorithm: Algorithm, steps: int, episodes: int, round_size: int) -> dict[str, Any]:
+def default_settings(algorithm: Algorithm, steps: int, episodes: int, round_size: int, warmup: int) -> dict[str, Any]:
     """The arguments of an algorithm that searches `episodes` episodes of `steps` steps, `round_size` side by side.
 
+    It learns from off-policy episodes after the first `warmup` of them.
     Stable-Baselines3's own are for millions of steps. Here an algorithm learns after whole rounds, and the only reward,
     that of the last step, counts undiscounted for all steps.
     """
@@ -116,7 +118,7 @@ def default_settings(algorithm: Algorithm, steps: int, episodes: int, round_size
     else:
         settings = {
             "buffer_size": (episodes + round_size) * steps,
-            "learning_starts": warmup_of(episodes) * steps,
+            "learning_starts": warmup * steps,
             "train_freq": (steps, "step"),
             "gradient_steps": -1,  # as many as steps were taken
             "batch_size": 64,

@@ -73,7 +73,7 @@ class Ddpg(Strategy):
         self.agent = EpisodicDDPG(
             problem,
             self.settings,
-            warmup_of(episodes),
+            warmup_of(past.begun_with or episodes),
             seed,
             on_episode,
             start=self._start,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -22,7 +23,13 @@ NO_DETAILS: Mapping[str, float] = MappingProxyType({})
 
 
 class Strategy(ABC):
-    """A way of searching a pruning problem for the policy with the largest reward."""
+    """A way of searching a pruning problem for the policy with the largest reward.
+
+    Attributes:
+        is_extensible: Whether a search that has scored all its episodes can go on to more of them.
+    """
+
+    is_extensible: ClassVar[bool] = True
 
     @abstractmethod
     def search(
@@ -35,7 +42,8 @@ class Strategy(ABC):
             episodes: How many policies may be scored.
             seed: The seed of everything that is drawn.
             on_episode: Called with every policy that is scored, but not with those of the past.
-            past: The past of an interrupted search, which is continued as if it had not been.
+            past: The past of an interrupted search, which is continued as if it had not been; or of a search that was
+                begun with another number of episodes, which is continued with what it knows.
 
         Raises:
             UserError: There are too few episodes for the strategy, or the past is of another search.

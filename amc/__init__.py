@@ -11,11 +11,17 @@ from amc.utils.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from agents.report.written_report import report as report
+    from agents.search.one_call import search as search
+    from agents.tuning.finetuning import finetune as finetune
     from amc.analysis.analyse import analyse as analyse
+    from amc.artifacts.exports import export as export
     from amc.artifacts.policy import load as load
     from amc.artifacts.policy import read_policy as read_policy
     from amc.data.load import load_data as load_data
+    from amc.describe_network import describe as describe
+    from amc.latency.latency_comparison import measure_latency as measure_latency
     from amc.networks.sources import load_network as load_network
+    from amc.scoring.evaluation import evaluate as evaluate
     from amc.task import Task as Task
     from amc.task import TaskOptions as TaskOptions
     from amc.utils.errors import UserError as UserError
@@ -28,12 +34,18 @@ HOMES = {
     "TaskOptions": "amc.task",
     "UserError": "amc.utils.errors",
     "analyse": "amc.analysis.analyse",
+    "describe": "amc.describe_network",
+    "evaluate": "amc.scoring.evaluation",
+    "export": "amc.artifacts.exports",
+    "finetune": "agents.tuning.finetuning",
     "load": "amc.artifacts.policy",
     "load_data": "amc.data.load",
     "load_network": "amc.networks.sources",
+    "measure_latency": "amc.latency.latency_comparison",
     "read_policy": "amc.artifacts.policy",
     "report": "agents.report.written_report",
     "safe_backward": "amc.utils.safe_backward",
+    "search": "agents.search.one_call",
 }
 """The module in which each public name lives."""
 

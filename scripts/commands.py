@@ -8,7 +8,7 @@ from importlib import import_module
 
 from amc import __version__
 from amc.utils.program import MODULE, installed_name
-from scripts.command.cli import MISTAKE
+from scripts.command.cli import refuse
 
 COMMANDS = {
     "describe": ("scripts.describe", "show what of a network can be pruned, and what it costs"),
@@ -56,8 +56,7 @@ def main() -> None:
     else:
         similar = difflib.get_close_matches(command, COMMANDS, n=1)
         meant = f"did you mean {similar[0]}?" if similar else f"there are {', '.join(COMMANDS)}"
-        print(f"error: unknown command {command!r}; {meant}", file=sys.stderr)
-        sys.exit(MISTAKE)
+        refuse(f"unknown command {command!r}; {meant}")
 
 
 def page() -> str:

@@ -37,6 +37,7 @@ agents.ddpg            the agent
 agents.strategies      the strategies by name
 agents.report          what a person sees of a run
 agents.search          the one search that commands and Python call
+agents.tuning          the one fine-tuning that commands and Python call
 agents.__init__        the door to the search
 amc.__init__           the door to what is public, all lazy
 scripts.options        options of the commands
@@ -88,6 +89,17 @@ def test_imports_run_one_way(path: Path) -> None:
     assert {name for name in ours if room_of(name) not in allowed} == set()
 
 
+def test_matplotlib_is_not_imported_before_a_chart_is_drawn() -> None:
+    charts = "agents.report.charts."
+    for path in SOURCES:
+        if module_of(path).startswith(charts):
+            continue
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else names
+            assert not any(f"{module}.".startswith(("matplotlib.", charts)) for module in modules), path
+
+
 def test_every_folder_has_a_room() -> None:
     folders = {module_of(path.parent) for path in SOURCES if path.name == "__init__.py"}
     modules = {module_of(path) for path in SOURCES}
@@ -102,8 +114,7 @@ def test_the_top_of_amc_is_small() -> None:
 
 def test_no_two_modules_bear_one_name() -> None:
     names = Counter(path.stem for path in SOURCES if path.name != "__init__.py")
-    moving = {"number_format", "column_widths", "text_table"}  # until nothing imports them by their former names
-    assert [name for name, count in names.items() if count > 1 and name not in moving] == []
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_modules_are_small() -> None:

@@ -13,6 +13,7 @@ from agents.episode import Episode
 from agents.report.episode_selection import episode_of_policy
 from agents.report.run_record import GroupShape, RunRecord, read_record
 from agents.report.run_result import FOUND, UNIFORM, RunResult, run_result
+from agents.report.tuning.tuning_record import is_training
 from amc.utils.errors import UserError
 
 
@@ -136,6 +137,8 @@ def _shortest(folder: Path, others: Iterable[Path]) -> str:
 
 
 def _read(folder: Path, name: str) -> ComparedRun:
+    if is_training(folder):
+        raise UserError(f"{folder} holds a training, and searches are compared; leave it out")
     record = read_record(folder)
     try:
         return ComparedRun(name, record, run_result(record))

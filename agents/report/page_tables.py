@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from agents.episode import best_of
-from agents.report.command_lines import check_command
+from agents.report.command_lines import steps
 from agents.report.run_record import RunRecord
 from agents.report.run_result import FOUND, ORIGINAL, UNIFORM, RunResult
 from agents.report.verdict import opposite, with_interval
 from amc.cost.costs import format_cost
-from amc.scoring.number_format import COST_NAMES, metric_name, percent, score
+from amc.scoring.number_format import COST_NAMES, duration, metric_name, percent, score
 
 
 class Table(NamedTuple):
@@ -141,22 +140,17 @@ def channels(record: RunRecord, result: RunResult) -> Table:
 
 
 def commands(record: RunRecord) -> Table:
-    """The commands that make the run and its report again, and check the result."""
-    rows = [("make it again", shlex.join(["python", "-m", f"scripts.{record.program}", *record.words]))]
-    if record.summary is not None:
-        rows.append(("check the result", check_command(record.folder, vars(record.summary.arguments))))
-    rows.append(
-        ("write this page again", shlex.join(["python", "-m", "scripts.report", "--run-dir", str(record.folder)]))
-    )
-    return Table(("to", "run"), rows)
+    """The commands that make the run and its report again, and those that go on from its result."""
+    arguments = vars(record.summary.arguments) if record.summary else None
+    return Table(("to", "run"), steps(record.program, record.words, record.folder, arguments))
 
 
 def circumstances(record: RunRecord) -> Table:
     """The circumstances of the run: strategy, seed, metric, times, input and versions."""
     rows = [("strategy", record.strategy), ("seed", str(record.seed)), ("metric", record.metric)]
-    rows.append(("time of the search", _duration(record.seconds)))
+    rows.append(("time of the search", duration(record.seconds)))
     if record.summary is not None:
-        rows.append(("time in all", _duration(record.summary.wall_seconds)))
+        rows.append(("time in all", duration(record.summary.wall_seconds)))
     if record.policy is not None:
         rows.append(("input", record.policy.inputs))
         rows += [(name, version) for name, version in record.policy.versions.items()]
@@ -165,11 +159,3 @@ def circumstances(record: RunRecord) -> Table:
 
 def _is_share(most: str) -> bool:
     return most[-1].isdigit() and float(most) <= 1
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-
-from agents.report.command_lines import resume_command
+from agents.report.command_lines import given_options, resume_command
 from agents.report.run_record import RunRecord
 from agents.report.run_result import FOUND, ORIGINAL, UNIFORM, RunResult
 from agents.report.verdict import against_uniform, verdict
@@ -75,6 +73,4 @@ def how_to_resume(record: RunRecord) -> str | None:
     """The command that goes on with a run; None where it has ended."""
     if record.summary is not None and not record.summary.interrupted:
         return None
-    pairs = itertools.pairwise(record.words)
-    given = {option.removeprefix("--"): value for option, value in pairs if option.startswith("--")}
-    return resume_command(record.program, record.folder, given)
+    return resume_command(record.program, record.folder, given_options(record.words))

@@ -9,6 +9,8 @@ from agents.report.comparison_page import render_comparison
 from agents.report.page import render_page
 from agents.report.run_comparison import RunComparison
 from agents.report.run_record import read_record
+from agents.report.tuning.tuning_page import render_tuning
+from agents.report.tuning.tuning_record import TuningRecord, is_training, read_tuning
 from amc.artifacts.run_folder import COMPARISON_FILE, REPORT_FILE
 from amc.utils.errors import UserError
 from amc.utils.files import write_text
@@ -35,7 +37,7 @@ def report(folder: str | Path, *others: str | Path, out: str | Path | None = Non
 
 
 def write_report(folder: str | Path) -> Path:
-    """Write the report of a run into its folder, as one HTML page that needs nothing else; give the path of the page.
+    """Write the report of a search or a fine-tuning into its folder, as one HTML page; give the path of the page.
 
     The run may have ended, may have been interrupted, or may still be under way: the report shows the best so far.
 
@@ -45,9 +47,9 @@ def write_report(folder: str | Path) -> Path:
     Raises:
         UserError: No run is there, its files are damaged, or the folder can't be written to.
     """
-    record = read_record(Path(folder))
+    record = read_tuning(Path(folder)) if is_training(Path(folder)) else read_record(Path(folder))
     try:
-        content = render_page(record)
+        content = render_tuning(record) if isinstance(record, TuningRecord) else render_page(record)
     except ValueError as error:
         raise UserError(f"the results in {folder} are damaged: {error}") from error
     path = Path(folder) / REPORT_FILE

@@ -16,7 +16,9 @@ Choose = Callable[[PruningProblem], KeptCounts]
 
 
 class Rule(Strategy):
-    """A strategy that scores the same policies whatever the seed."""
+    """A strategy that scores the same policies whatever the seed, as many as its plan has from the beginning."""
+
+    is_extensible = False
 
     def search(
         self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NO_PAST

@@ -9,7 +9,7 @@ from torch import nn
 
 from agents.episode import Episode
 from agents.final_result import FinalResult, OnTest, ScoredPolicy
-from agents.search.finalists import choose_best
+from agents.search.finalists import choose_best, find_finalists
 from agents.search.invocation import Invocation
 from agents.search.latency_finalists import choose_measured, latency_reached
 from agents.search.policy_maker import PolicyMaker, Tell
@@ -30,6 +30,7 @@ def final_result(
     *,
     zero_shot: bool = False,
     latency_model: LatencyModel | None = None,
+    kept_before: Episode | None = None,
     tell: Tell = lambda _: None,
 ) -> FinalResult:
     """The policy with the best reward on all reward images among the best episodes, and scores of what it has to beat.
@@ -40,11 +41,14 @@ def final_result(
         original_accuracy: The score of the original network on the reward images.
         zero_shot: Whether the first episode is what a trained agent did before it learned; it is scored as well.
         latency_model: Measures latency, where the search knows it.
+        kept_before: The episode whose policy was the result of a shorter search; the choice is not to be worse.
         tell: Told what is made, before it is.
     """
     task, origin, make = stage.task, stage.task.origin, PolicyMaker(tell)
     first = make(task, episodes[0].kept_counts, "making the agent's first policy again") if zero_shot else None
     others = [(episodes[0], first)] if first else []
+    if kept_before and not stage.scores_what_is_kept and not _is_among(find_finalists(stage, episodes), kept_before):
+        others.append((kept_before, make(task, kept_before.kept_counts, "making the policy that was kept before")))
     best, finalists = (
         choose_measured(stage, episodes, make, latency_model, *others)
         if latency_model
@@ -60,6 +64,10 @@ def final_result(
         costs=_costs(origin, best.kept_counts),
         latency=latency_reached(latency_model, task, best.kept_counts) if latency_model else None,
     )
+
+
+def _is_among(episodes: Sequence[Episode], wanted: Episode) -> bool:
+    return any(np.array_equal(each.kept_counts, wanted.kept_counts) for each in episodes)
 
 
 def score_on_test(task: Task, result: FinalResult, tell: Tell = lambda _: None) -> OnTest:

@@ -29,14 +29,11 @@ def choose_best(
 ) -> Choice:
     """The policy with the largest reward on all reward images, among the best episodes and `others`, scored before."""
     best_episodes = find_finalists(stage, episodes)
-    text = _text(stage, len(best_episodes))
-    finalists = [
-        *(
-            (each, make(stage.task, each.kept_counts, f"{text}{number} of {len(best_episodes)}"))
-            for number, each in enumerate(best_episodes, 1)
-        ),
-        *others,
+    made = [
+        (each, make(stage.task, each.kept_counts, _text(stage, number, len(best_episodes))))
+        for number, each in enumerate(best_episodes, 1)
     ]
+    finalists = [*made, *others]
     policies = [policy for _, policy in finalists]
     best = max(policies, key=lambda each: stage.problem.reward(each.kept_counts, each.reward_accuracy))
     scores = {
@@ -54,11 +51,15 @@ def choose_best(
 def find_finalists(stage: Stage, episodes: Sequence[Episode]) -> list[Episode]:
     """The best episodes within the budget, each policy once; just one where the search has scored what is kept."""
     candidates = [episode for episode in episodes if episode.outcome.within_budget]
-    ranked = {episode.kept_counts.tobytes(): episode for episode in sorted(candidates, key=lambda each: -each.reward)}
+    ranked: dict[bytes, Episode] = {}
+    for episode in sorted(candidates, key=lambda each: -each.reward):
+        ranked.setdefault(episode.kept_counts.tobytes(), episode)
     count = 1 if stage.scores_what_is_kept else FINALISTS
     return [*ranked.values()][:count]
 
 
-def _text(stage: Stage, count: int) -> str:
-    again = f"making the best {count} again" if count > 1 else "making the best again"
-    return f"{again}, with {name_of(stage.task.options.recovery)} recovery: "
+def _text(stage: Stage, number: int, count: int) -> str:
+    recovery = f"with {name_of(stage.task.options.recovery)} recovery"
+    if count == 1:
+        return f"making the best again, {recovery}"
+    return f"making the best {count} again, {recovery}: {number} of {count}"

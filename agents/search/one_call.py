@@ -114,7 +114,7 @@ def search(
         print(note, file=sys.stderr)
     splits = in_network_order(splits, network.model.to(device), network.class_names, how.metric, device)
     original = score_original(network.model, splits.reward, how.metric, device)
-    print_score(original, "original", "reward")
+    print_score(original, "original")
     warn_near_chance(original, "those of the network that was given")
     task = Task(network.model, splits, budgets, how)
     warn_of_reward_images(task)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from agents.strategy import Strategy
 from amc.scoring.engines.engine import MakeEngine, SerialEngine
+from amc.utils.errors import UserError
 from envs import PruningProblem
 from envs.observations import MakeObservation
 from envs.rewards import RewardFunction
@@ -33,6 +34,8 @@ class SearchPlan:
         tune_steps: Steps of training between two stages, 128 images each.
         zero_shot: Whether the first policy is what a trained agent does before it learns on this network.
         make_engine: Makes the engine that scores policies, in this process, in several, or on a cluster.
+        begun_with: The number of episodes that the search was begun with, where it goes on to another one; None where
+            it is the same.
     """
 
     strategy: Callable[[PruningProblem], Strategy]
@@ -44,3 +47,20 @@ class SearchPlan:
     tune_steps: int = 0
     zero_shot: bool = False
     make_engine: MakeEngine = SerialEngine
+    begun_with: int | None = None
+
+    @property
+    def is_extended(self) -> bool:
+        """Whether the search goes on to another number of episodes than it was begun with."""
+        return self.begun_with not in (None, self.episodes)
+
+    def shares(self, episodes: int) -> list[int]:
+        """How many of `episodes` each stage gets: all the same, later ones the remainder.
+
+        Raises:
+            UserError: There are fewer episodes than stages.
+        """
+        count = len(self.stages) + 1
+        if episodes < count:
+            raise UserError(f"expected at least an episode for each of the {count} stages, got {episodes}")
+        return [(episodes + place) // count for place in range(count)]

@@ -70,6 +70,11 @@ class SearchResult(Tabular):
     interrupted: bool
 
     @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The names of the network's classes in the order of its outputs; None where they are not known."""
+        return self.task.splits.class_names
+
+    @property
     def network(self) -> nn.Module:
         """The compact network that is kept, in evaluation mode."""
         return self.final.policy.network

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents.episode import Past, best_of
+from agents.episode import Episode, Past, best_of
+from agents.report.episode_selection import episode_of_policy
 from agents.report.terminal.progress import end_progress, search_progress
 from agents.search.checkpoints import Checkpoints
 from agents.search.episode_log import EpisodeLog
@@ -30,8 +31,8 @@ from agents.search.stages import Stages
 from agents.strategies import Ddpg
 from agents.strategy import OnEpisode
 from amc.analysis.round_trip import check_round_trip
-from amc.artifacts.policy import current_versions, save_compact
-from amc.artifacts.run_folder import forget, keep_input
+from amc.artifacts.policy import POLICY_FILE, current_versions, read_policy, save_compact
+from amc.artifacts.run_folder import forget, has_result, keep_input
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER
 from amc.cost.costs import COSTS, LATENCY, CostFunction, macs
 from amc.graph import PruningGraph
@@ -170,16 +171,21 @@ class SearchRun:
             original = task.accuracy(task.model, task.splits.reward)
         best = best_of(episodes)
         assert best is not None, "a strategy scores a policy within the budget"
-        if self.folder:
+        if self.folder and not has_result(self.folder):
             found = policy_as_searched(stage.task, best)
             save_compact(
                 self.folder, make_policy(stage.task, found, original, self.invocation, self.plan.seed), found.network
             )
         networks = len(find_finalists(stage, episodes)) + 1
-        zero_shot = self.plan.zero_shot
-        with end_progress(2 * zero_shot + networks + SCORED_ON_TEST, self.quiet) as tell:
+        with end_progress(2 * self.plan.zero_shot + networks + SCORED_ON_TEST, self.quiet) as tell:
             final = final_result(
-                stage, episodes, original, zero_shot=zero_shot, latency_model=self.latency_model, tell=tell
+                stage,
+                episodes,
+                original,
+                zero_shot=self.plan.zero_shot,
+                latency_model=self.latency_model,
+                kept_before=self._kept_before(episodes),
+                tell=tell,
             )
             policy = make_policy(stage.task, final.policy, original, self.invocation, self.plan.seed, final.latency)
             agent = stage.strategy.agent if isinstance(stage.strategy, Ddpg) else None
@@ -201,6 +207,16 @@ class SearchRun:
             interrupted=interrupted,
         )
 
+    def _kept_before(self, episodes: Sequence[Episode]) -> Episode | None:
+        """The episode whose policy was the result before the search was given more episodes; None where it was not.
+
+        A search that is resumed to the end that it was begun with has none: it chooses as if it had not been stopped.
+        """
+        if self.folder is None or not self.plan.is_extended or not has_result(self.folder):
+            return None
+        policy = read_policy(self.folder / POLICY_FILE)
+        return episode_of_policy(episodes, [len(group.kept) for group in policy.groups])
+
     def _description(self, stages: Stages) -> dict[str, Any]:
         """The description of the search that its checkpoints hold, as a JSON object."""
         task, asked = self.task, self.invocation
@@ -221,6 +237,7 @@ class SearchRun:
             "whole": whole,
             "uniform": uniform,
             "asked": stages.planned,
+            "begun_with": self.plan.begun_with or self.plan.episodes,
             "device": task.device.type,
             "threads": torch.get_num_threads(),
             "digests": task.digests,

@@ -45,7 +45,8 @@ class Stages:
 
     Args:
         task: The task of the original network, at the budgets of the last stage.
-        plan: The plan of the search; each stage gets the same share of the episodes, later ones the remainder.
+        plan: The plan of the search; each stage gets its share of the episodes that the search was begun with, and the
+            last one those that it has been given since.
         folder: The run folder; None where nothing is written.
         latency_of: Makes the function that gives the latency in ms of kept counts of a graph, where the search knows
             it.
@@ -70,12 +71,15 @@ class Stages:
         quiet: bool = True,
     ) -> None:
         self.budgets = (*plan.stages, tuple(limit.asked for limit in task.budgets.limits))
-        count = len(self.budgets)
-        if plan.episodes < count:
-            raise UserError(f"expected at least an episode for each of the {count} stages, got {plan.episodes}")
+        self._shares_begun_with = plan.shares(plan.begun_with or plan.episodes)
+        earlier = sum(self._shares_begun_with[:-1])
+        if plan.episodes <= earlier:
+            raise UserError(
+                f"the stages before the last one take {earlier} episodes; expected more in all, got {plan.episodes}"
+            )
+        self._shares = [*self._shares_begun_with[:-1], plan.episodes - earlier]
         self._folder = folder
         self._plan = plan
-        self._shares = [(plan.episodes + place) // count for place in range(count)]
         self._latency_of = latency_of
         self._quiet = quiet
         self.current = self._entered(0, task.with_budgets(self.budgets[0]))
@@ -110,7 +114,7 @@ class Stages:
             if number:
                 self._go_on([episode for episode in episodes if episode.stage == number - 1])
             if number >= begun:
-                own = _within(past, number)
+                own = _within(past, number, self._shares_begun_with[number])
                 self.current.scorer.tell(
                     (each.kept_counts, Score(each.outcome.accuracy, each.outcome.images)) for each in own.episodes
                 )
@@ -161,8 +165,11 @@ class Stages:
         return network, kept_counts
 
 
-def _within(past: Past, stage: int) -> Past:
-    """The part of a search's past that belongs to one stage, the last one that was begun or a later one."""
+def _within(past: Past, stage: int, begun_with: int) -> Past:
+    """The part of a search's past that belongs to one stage, the last one that was begun or a later one.
+
+    The stage was to have `begun_with` episodes when the search was begun.
+    """
     own = [episode for episode in past.episodes if episode.stage == stage]
     episodes = (dataclasses.replace(episode, index=index, stage=0) for index, episode in enumerate(own))
-    return Past(tuple(episodes), past.state) if own else Past()
+    return Past(tuple(episodes), past.state if own else {}, begun_with)

@@ -76,7 +76,7 @@ def export(
     format: str | None = None,
     example: ExampleLike | None = None,
     image_size: ImageSize | None = None,
-    original: nn.Module | None = None,
+    model: nn.Module | None = None,
 ) -> Exports:
     """Write a network as ONNX or as a program of `torch.export`, for batches of any size.
 
@@ -91,7 +91,7 @@ def export(
         example: An input of a network, all its arguments, its shape such as `3x224x224`, or data; results and runs have
             their own.
         image_size: Height and width of the network's input in pixels, in place of an example.
-        original: The original network, which the folder of a run on a network of your own needs.
+        model: The original network, which the folder of a run on a network of your own needs.
 
     Raises:
         UserError: An unknown format, packages that are missing, a run that can't be read, a network that can't be
@@ -100,7 +100,7 @@ def export(
     paths = _paths(source, path, format)
     for name in paths:
         FORMATS[name].check()
-    network = find_network(source, original)
+    network = find_network(source, model)
     inputs = find_example(network, example, image_size)
     written = []
     for name, file in paths.items():

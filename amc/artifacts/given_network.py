@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from amc.artifacts.policy import POLICY_FILE, Policy, load, read_policy
+from amc.artifacts.run_folder import recorded_weights
 from amc.data.image_size import ImageSize, sides
 from amc.data.load import Splits
 from amc.graph.input_spec import zero_inputs
 from amc.graph.inputs import Example, tensors
 from amc.networks.admission import admit
-from amc.networks.sources import Network
+from amc.networks.sources import Network, class_names_of
 from amc.utils.copying import copy_network
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
@@ -35,6 +36,11 @@ class Result(Protocol):
         """How the original was cut."""
         ...
 
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The names of the network's classes."""
+        ...
+
 
 NetworkLike = nn.Module | Network | Result | str | Path
 """A network, what `amc.load_network` gives, the result of a search or fine-tuning, or the folder of a run."""
@@ -50,11 +56,13 @@ class GivenNetwork:
         model: The network in evaluation mode, in float32 and without wrappers: a copy of what was given.
         name: The name of it in tables.
         example: An input of zeros; None where its shape is not known.
+        class_names: The names of its outputs, in order; None where they are not known.
     """
 
     model: nn.Module
     name: str
     example: Example | None
+    class_names: tuple[str, ...] | None = None
 
 
 def find_network(given: NetworkLike, original: nn.Module | None = None) -> GivenNetwork:
@@ -79,7 +87,8 @@ def find_example(
 ) -> Example:
     """An input of a network: the one that is `given`, of colour images of `image_size`, or as is known of the network.
 
-    Images of `image_size` have as many channels as is known of the network, else three.
+    Images of `image_size` have as many channels as is known of the network, else one where its first convolution reads
+    one, else three.
 
     Raises:
         UserError: The shape is not known, is given twice, or is none.
@@ -96,7 +105,7 @@ def find_example(
             raise UserError(f"expected an example input with tensors, data, or a shape such as 3x64x64, got {given!r}")
         return given
     if image_size is not None:
-        return torch.zeros(1, _channels(network.example), *sides(image_size))
+        return torch.zeros(1, _channels(network), *sides(image_size))
     if network.example is None:
         raise UserError(
             f"the input size of {network.name} is not known; give {option('image_size')}, or an example of its inputs"
@@ -107,20 +116,26 @@ def find_example(
 def _found(given: NetworkLike, original: nn.Module | None) -> GivenNetwork:
     if isinstance(given, str | Path):
         policy = read_policy(Path(given) / POLICY_FILE)
-        return GivenNetwork(load(given, original), Path(given).resolve().name, zero_inputs(policy.inputs))
+        names = class_names_of(policy.model, recorded_weights(Path(given)))
+        return GivenNetwork(load(given, original), Path(given).resolve().name, zero_inputs(policy.inputs), names)
     if isinstance(given, nn.Module):
         return GivenNetwork(given, type(given).__name__, None)
     if isinstance(given, Network):
         known = None if given.preprocess is None else torch.zeros(1, *given.preprocess.shape)
-        return GivenNetwork(given.model, given.name, known)
+        return GivenNetwork(given.model, given.name, known, given.class_names)
     if isinstance(getattr(given, "network", None), nn.Module):
-        return GivenNetwork(given.network, f"compact {given.policy.model}", zero_inputs(given.policy.inputs))
+        inputs = zero_inputs(given.policy.inputs)
+        return GivenNetwork(given.network, f"compact {given.policy.model}", inputs, given.class_names)
     raise UserError(
         "expected a torch.nn.Module, what amc.load_network returns, the result of a search or of a fine-tuning, or the"
         f" folder of a run as a network, got {type(given).__name__}"
     )
 
 
-def _channels(known: Example | None) -> int:
-    """How many channels an image has, where `known` is an input of the network."""
-    return known.shape[1] if isinstance(known, Tensor) and known.ndim == 4 else 3
+def _channels(network: GivenNetwork) -> int:
+    """How many channels the network's images have."""
+    known = network.example
+    if isinstance(known, Tensor) and known.ndim == 4:
+        return known.shape[1]
+    first = next((each for each in network.model.modules() if isinstance(each, nn.Conv2d)), None)
+    return 1 if first is not None and first.in_channels == 1 else 3

@@ -7,11 +7,13 @@ import itertools
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from amc.artifacts.checked_json import read_object
-from amc.artifacts.snapshots import CHECKPOINT_FOLDER, has_snapshot
+from amc.artifacts.snapshots import CHECKPOINT_FOLDER, has_snapshot, latest_description
 from amc.utils.errors import UserError
 from amc.utils.files import write_bytes
 
@@ -32,13 +34,41 @@ def named_after(model: str) -> Path:
     return next(each for each in itertools.chain([folder], others) if not each.exists())
 
 
+def has_result(folder: Path) -> bool:
+    """Return whether the run in `folder` has left a whole result, even if it goes on since."""
+    return (folder / SUMMARY_FILE).exists()
+
+
 def is_finished(folder: Path) -> bool:
-    """Return whether the run in `folder` came to its end, which Ctrl-C is not.
+    """Return whether the run in `folder` came to its end, which Ctrl-C is not, and was not given more episodes since.
 
     Raises:
         UserError: `summary.json` is damaged.
     """
-    return (folder / SUMMARY_FILE).exists() and not read_object(folder / SUMMARY_FILE).get("interrupted")
+    if not has_result(folder):
+        return False
+    summary = read_object(folder / SUMMARY_FILE)
+    if summary.get("interrupted"):
+        return False
+    asked_since = _episodes(latest_description(folder))
+    return asked_since is None or asked_since == _episodes(summary)
+
+
+def _episodes(description: Mapping[str, Any]) -> Any:
+    """Return the number of episodes that a run was asked for; None where it has none."""
+    arguments = description.get("arguments")
+    return arguments.get("episodes") if isinstance(arguments, Mapping) else None
+
+
+def recorded_weights(folder: Path) -> str:
+    """Return the weights of the original of the run in `folder`, as `--weights` named them; empty where it says none.
+
+    Raises:
+        UserError: `summary.json` is damaged.
+    """
+    summary = folder / SUMMARY_FILE
+    arguments = read_object(summary).get("arguments") if summary.exists() else None
+    return str(arguments.get("weights", "")) if isinstance(arguments, dict) else ""
 
 
 def can_go_on(folder: Path) -> bool:

@@ -106,6 +106,15 @@ def latest_snapshot(
     raise UserError(f"no checkpoint in {folder}; give the folder of a run that was begun")
 
 
+def latest_description(folder: Path) -> Mapping[str, Any]:
+    """Return what the newest whole snapshot in the run folder `folder` says of the work; empty where there is none."""
+    paths = [folder / CHECKPOINT_FOLDER / name for name in snapshot_names(folder)]
+    for path in sorted(paths, key=lambda each: each.stat().st_mtime_ns, reverse=True):
+        with contextlib.suppress(ValueError, OSError, SafetensorError):
+            return _content(path)[0]
+    return {}
+
+
 def has_snapshot(folder: Path) -> bool:
     """Return whether the run folder `folder` has any snapshot, whole or not."""
     return bool(snapshot_names(folder))

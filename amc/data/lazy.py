@@ -60,6 +60,7 @@ class LazyImages:
         return self._streamed.example(count)
 
 
+@torch.inference_mode(False)  # what is read while a network is scored may be trained on later
 def _read_all(images: StreamedImages, title: str | None) -> ResidentImages:
     inputs: Tensor | None = None
     targets = torch.empty(len(images), dtype=torch.int64)

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
 from amc.artifacts.given_network import ExampleLike, GivenNetwork, NetworkLike, find_example, find_network
 from amc.data.image_size import ImageSize
+from amc.graph.inputs import Example
 from amc.latency.runtimes import MakeRuntime, RuntimeOptions, find_runtime
 from amc.latency.target import LOCAL
 from amc.latency.timing import Estimate, Timing
@@ -104,21 +106,44 @@ def measure_latency(
     Raises:
         UserError: Packages are missing, the machine can't be reached, or a network can't be run there.
     """
-    if threads < 1:
-        raise UserError(f"expected {option('threads')} of 1 or more, got {threads}")
+    found = _named(networks)
+    known = next((network for network in found.values() if network.example is not None), next(iter(found.values())))
+    inputs = find_example(known, example, image_size)
+    models = {name: network.model for name, network in found.items()}
+    device = next((each.device for model in models.values() for each in model.parameters()), torch.device("cpu"))
+    return compare_latency(models, inputs, runtime, RuntimeOptions(target, threads, str(device)), precision, seconds)
+
+
+def compare_latency(
+    networks: Mapping[str, nn.Module],
+    example: Example,
+    runtime: str | MakeRuntime,
+    options: RuntimeOptions,
+    precision: float,
+    seconds: float,
+) -> LatencyComparison:
+    """Measure networks in turn, as `measure_latency` does.
+
+    Args:
+        networks: The networks by name; ratios are to the first one.
+        example: The input, or inputs, of all.
+        runtime: What runs them, as `amc.latency.runtimes.find_runtime` takes it.
+        options: Where it runs them.
+        precision: The wanted half-width of the interval, relative to the latency or ratio.
+        seconds: The seconds after which measuring ends in any case.
+
+    Raises:
+        UserError: What `measure_latency` raises.
+    """
+    if options.threads < 1:
+        raise UserError(f"expected {option('threads')} of 1 or more, got {options.threads}")
     if not 0 < precision < 1:
         raise UserError(f"expected {option('precision')} between 0 and 1, such as 0.01, got {precision}")
     if not 0 < seconds <= 3600:
         raise UserError(f"expected {option('seconds')} above 0 and of at most 3600, got {seconds}")
-    make = find_runtime(runtime)
-    found = _named(networks)
-    known = next((network for network in found.values() if network.example is not None), next(iter(found.values())))
-    inputs = find_example(known, example, image_size)
-    first = next(iter(found.values())).model
-    device = next((each.device for each in first.parameters()), torch.device("cpu"))
-    with contextlib.closing(make(RuntimeOptions(target, threads, str(device)))) as running:
-        timing = running.measure([network.model for network in found.values()], inputs, precision, seconds)
-        return LatencyComparison(tuple(found), timing, target, dict(running.fingerprint), precision)
+    with contextlib.closing(find_runtime(runtime)(options)) as running:
+        timing = running.measure(list(networks.values()), example, precision, seconds)
+        return LatencyComparison(tuple(networks), timing, options.target, dict(running.fingerprint), precision)
 
 
 def _named(networks: Networks) -> dict[str, GivenNetwork]:

@@ -107,6 +107,22 @@ def has_name(spec: str) -> bool:
     return spec in MODELS or spec.startswith((TORCHVISION, TIMM))
 
 
+def class_names_of(spec: str, weights: str) -> tuple[str, ...] | None:
+    """The names of a network's classes in the order of its outputs, where its weights tell them; no weights are loaded.
+
+    So the classes of a compact network are those of the original, whose weights are no longer needed.
+
+    Args:
+        spec: The network, as `load_network` takes it.
+        weights: The weights that the original had.
+    """
+    if not spec.startswith(TORCHVISION) or weights != "default":
+        return None
+    from amc.networks.torchvision_networks import pretrained_class_names
+
+    return pretrained_class_names(spec.removeprefix(TORCHVISION))
+
+
 def _meant(spec: str) -> str:
     from amc.networks.torchvision_networks import is_torchvision
 

@@ -41,8 +41,12 @@ def torchvision_network(name: str, pretrained: bool) -> tuple[nn.Module, Preproc
             " check the connection or give a weights file"
         ) from error
     _arrange_as_published(model)
-    class_names = tuple(weights.meta["categories"]) if pretrained else None
-    return model, _torchvision_preprocess(weights), class_names
+    return model, _torchvision_preprocess(weights), pretrained_class_names(name) if pretrained else None
+
+
+def pretrained_class_names(name: str) -> tuple[str, ...]:
+    """Return the names of the classes that the pretrained weights of a classification network of torchvision know."""
+    return tuple(models.get_model_weights(name).DEFAULT.meta["categories"])
 
 
 def _arrange_as_published(model: nn.Module) -> None:

@@ -28,6 +28,7 @@ from amc.pruning.slicing import UnitMask, named_tensors
 from amc.recovery.batch_norm_statistics import channel_statistics
 from amc.recovery.least_squares import RIDGE, NormalEquations, SampleRows, best_ridge, gram_matrix, held_out_count
 from amc.recovery.row_sampling import ROWS_PER_UNKNOWN, draw_positions, patches, positions_per_image
+from amc.recovery.solved_layers import SolvedLayers
 
 POSITIONS_PER_IMAGE = 16
 """The least number of output positions of a layer that are sampled in each image (all where there are fewer)."""
@@ -72,6 +73,7 @@ class Asymmetric:
         self.added: dict[int, list[Tensor]] = {}  # likewise, of what is added to the output
         self.axes = {name: axes[0] for name, axes in graph.tensors.items() if 0 in axes}
         self.read: dict[str, tuple[Tensor, Tensor]] = {}  # by a norm's running mean: moments of what it reads
+        self.solved = SolvedLayers(graph, self.layers)
         run_pass(model, self.images, _OriginalPass(self, model))
 
     def refit(self, network: nn.Module, mask: UnitMask) -> None:
@@ -103,7 +105,7 @@ class _Sampling(LayerPass):
         return self._made.get(self._owner.shortcuts.get(self.call, -1))
 
     def _moves(self, name: str, args: Any) -> bool:
-        """Whether the operator is a batch norm whose statistics move as its input has, since no layer is fitted to it."""
+        """Whether an operator is a batch norm whose statistics move as its input has: no layer is fitted to it."""
         return name in NORMS and id(args[3]) in self._names and id(args[3]) not in self._fitted
 
     def _norm(self, layer: Layer) -> _BatchNorm | None:
@@ -200,7 +202,8 @@ class _RefitPass(_Sampling):
         if bias is not None or norm is not None:  # something can take a constant
             constant = current.new_zeros(len(matrix)) if bias is None else bias.detach()
             current = torch.cat([current, constant.reshape(groups, 1, -1)], dim=1)
-        change = self._change(list(self._targets(layer, name, args, groups)), current)
+        targets = self._targets(layer, name, args, groups)  # which draws positions in any case
+        change = self._owner.solved.get(self.call, self._mask, lambda: self._change(list(targets), current))
         if change is None:
             return
         step = change[:, :count].transpose(1, 2).reshape(matrix.shape).to(weight.dtype)
@@ -213,10 +216,15 @@ class _RefitPass(_Sampling):
 
     def _targets(self, layer: Layer, name: str, args: Any, groups: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Chunks of what the layer reads, `(groups, rows, inputs)`, and shall give, `(groups, rows, outputs)`."""
+        return self._at(self._samples(layer, name, args), layer, name, args, groups)
+
+    def _at(
+        self, samples: Sequence[_Sample], layer: Layer, name: str, args: Any, groups: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         kept = torch.from_numpy(layer.out.kept(self._mask))
         outputs, added = self._owner.outputs[self.call], self._owner.added.get(self.call)
         shortcut = self._shortcut()
-        for number, sample in enumerate(self._samples(layer, name, args)):
+        for number, sample in enumerate(samples):
             rows, wanted = sample.read(layer, name, args), outputs[number][:, kept]
             if added is not None and shortcut is not None:
                 drift = added[number][:, kept] - sample.of(layer, shortcut)
@@ -250,8 +258,8 @@ def _change_from_few(parts: Chunks, size: int) -> Tensor:
         whole = _normal_equations(parts) if len(is_seen) >= size else rows
         return whole.change(best_ridge(seen, held))
     whole = _normal_equations(parts)
-    held = _normal_equations([(x[:, cut:], lacking[:, cut:]) for cut, (x, lacking) in zip(cuts, parts, strict=True)])
-    return whole.change(best_ridge(NormalEquations(whole.gram - held.gram, whole.cross - held.cross), held))
+    last = _normal_equations([(x[:, cut:], lacking[:, cut:]) for cut, (x, lacking) in zip(cuts, parts, strict=True)])
+    return whole.change(best_ridge(NormalEquations(whole.gram - last.gram, whole.cross - last.cross), last))
 
 
 def _normal_equations(parts: Chunks) -> NormalEquations:

@@ -22,6 +22,8 @@ HELD_OUT = 0.2
 """The share of the rows that are held out where there are few."""
 LEAST_BLOCK = 128
 """The number of columns from which on it pays to compute products with other columns apart."""
+A_BLOCK = 64
+"""Columns are parted at multiples of this, where a product of all of them would part them, too."""
 
 Solve = Callable[[Tensor, Tensor], Tensor]
 """Solves a system of linear equations from its matrix `(groups, n, n)` and its right-hand sides `(groups, n, m)`."""
@@ -91,9 +93,9 @@ Problem = NormalEquations | SampleRows
 
 
 def gram_matrix(rows: Tensor) -> Tensor:
-    """The products of all columns of `rows` `(groups, n, d)` with all, `(groups, d, d)`; equal ones are computed once."""
+    """The products of all columns of `rows` `(groups, n, d)` with all, `(groups, d, d)`, equal ones computed once."""
     size = rows.shape[2]
-    half = size // 2
+    half = size // 2 // A_BLOCK * A_BLOCK
     if half < LEAST_BLOCK:
         return rows.transpose(1, 2) @ rows
     left, right = rows[:, :, :half], rows[:, :, half:]

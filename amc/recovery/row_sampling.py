@@ -76,6 +76,4 @@ def patches(x: Tensor, kernel: Sequence[int], geometry: Sequence[Sequence[int]],
 def _output_size(size: Sequence[int], kernel: Sequence[int], geometry: Sequence[Sequence[int]]) -> list[int]:
     stride, padding, dilation = geometry
     sizes = zip(size, kernel, stride, padding, dilation, strict=True)
-    return [
-        (pixels + 2 * border - spread * (taps - 1) - 1) // step + 1 for pixels, taps, step, border, spread in sizes
-    ]
+    return [(pixels + 2 * border - spread * (taps - 1) - 1) // step + 1 for pixels, taps, step, border, spread in sizes]

@@ -12,12 +12,15 @@ from torch import nn
 
 from amc.artifacts.given_network import NetworkLike, find_network
 from amc.cost.costs import COSTS, format_cost
-from amc.data.load import Splits
+from amc.data.find_data import Given
+from amc.data.load import Splits, load_data
 from amc.graph import trace_graph
 from amc.graph.inputs import Example, batch_size, feed, tensors
+from amc.networks.sources import Network
 from amc.pruning.inference_form import for_inference
 from amc.scoring.checked_score import CheckedScore, checked_score
 from amc.scoring.metrics import Metric, check_runs, moved_inputs
+from amc.scoring.network_classes import in_network_order
 from amc.scoring.number_format import COST_NAMES, percent, score
 from amc.utils.column_widths import Column
 from amc.utils.device import find_device
@@ -98,37 +101,40 @@ class Evaluation(Tabular):
 
 def evaluate(
     network: NetworkLike,
-    data: Splits,
+    data: Splits | Given,
     metric: str | Metric = "top1",
     split: str = "test",
     *,
     device: str = "auto",
-    original: nn.Module | None = None,
+    model: nn.Module | None = None,
 ) -> Evaluation:
     """Score a network on images, count its costs and measure its time per image.
 
     Args:
         network: A network, what `amc.load_network` gives, the result of a search or of a fine-tuning, or the folder of
             a run, whose compact network is scored. It is left as it is.
-        data: The images, as `amc.load_data` gives them.
+        data: The images: what `amc.load_data` returned, or what it takes as `data`. Classes are matched with the
+            network's by name where it has names.
         metric: `top1`, `top5`, `path/to/file.py:function`, or a function of a network and batches of inputs and targets
             that returns a number, larger being better.
         split: The images that are scored: `test`, or `reward`, the validation images.
         device: Where the network runs: `cpu`, `cuda`, or `auto` for a GPU if there is one.
-        original: The original network, which the folder of a run on a network of your own needs.
+        model: The original network, which the folder of a run on a network of your own needs.
 
     Raises:
         UserError: The network does not run on the images, the metric fails, or there is no such split or device.
     """
     look_up("split", split, SPLITS)
-    found = find_network(network, original)
+    found = find_network(network, model)
     where = find_device(device)
-    images = data.test if split == "test" else data.reward
-    model = found.model.to(where)
+    scored = found.model.to(where)
+    splits = data if isinstance(data, Splits) else load_data(data, network if isinstance(network, Network) else None)
+    splits = in_network_order(splits, scored, found.class_names, metric, where)
+    images = splits.test if split == "test" else splits.reward
     example = moved_inputs(images.example(1), where)
-    check_runs(model, example)
-    graph = trace_graph(model, example)
-    fast = for_inference(model, graph)
+    check_runs(scored, example)
+    graph = trace_graph(scored, example)
+    fast = for_inference(scored, graph)
     result = checked_score(fast, images, metric, BATCH, where)
     batches = {min(size, len(images)): images.example(min(size, len(images))) for size in TIMED_BATCHES}
     return Evaluation(

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from amc.data.class_mapping import map_classes
 from amc.data.load import Splits
 from amc.graph.inputs import Example
-from amc.scoring.metrics import Metric, check_runs, find_metric, moved_inputs, top_k
+from amc.scoring.metrics import METRICS, Metric, check_runs, moved_inputs, top_k
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
 
@@ -35,7 +35,8 @@ def in_network_order(
         UserError: The network does not run on the images or returns no scores of classes, or has not the data's
             classes.
     """
-    if top_k(find_metric(metric)) is None:
+    compares_classes = metric in METRICS if isinstance(metric, str) else top_k(metric) is not None
+    if not compares_classes:
         return splits
     return map_classes(splits, _count(model, moved_inputs(splits.calibration.example(1), device)), class_names)
 

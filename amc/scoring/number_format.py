@@ -41,6 +41,15 @@ def score_difference(metric: str, value: float) -> str:
     return f"{100 * value:+.2f} points" if is_share(metric) else _plain(value, "+")
 
 
+def duration(seconds: float) -> str:
+    """Write a time in the units that suit its length."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+
+
 def _plain(value: float, sign: str = "") -> str:
     needs_no_exponent = value == 0 or SMALLEST <= abs(value) < LARGEST
     return f"{value:{sign}.4f}" if needs_no_exponent else f"{value:{sign}.4g}"

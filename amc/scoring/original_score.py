@@ -44,10 +44,10 @@ def score_original(model: nn.Module, images: Images, metric: str | Metric, devic
     return checked_score(model, images, metric, scoring_batch(example), device)
 
 
-def print_score(found: CheckedScore, network: str, images: str) -> None:
-    """Print a score on standard output at once, with the names of the network and of its images."""
-    words = f"{found.metric} {score(found.metric, found.value)} on {found.images:,} {images} images"
-    print(f"{network}: {words}", flush=True)
+def print_score(found: CheckedScore, network: str) -> None:
+    """Print the score of a network on the reward images on standard output, at once."""
+    shown = score(found.metric, found.value)
+    print(f"{network}: {found.metric} {shown} on {found.images:,} reward images (validation)", flush=True)
 
 
 def warn_near_chance(found: CheckedScore, weights: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 COMMAND = "amc"
@@ -26,6 +27,11 @@ def started_module() -> str | None:
 def command_words(command: str) -> tuple[str, ...]:
     """The words that run a command of this package in the way that is sure to work for whoever started this process."""
     return (COMMAND, command) if installed_name() else (*MODULE, command)
+
+
+def words_for(options: Mapping[str, str]) -> list[str]:
+    """The words that give these options on a command line."""
+    return [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
 
 
 def typed_name(command: str) -> str:

@@ -18,7 +18,6 @@ from rich.progress import (
 
 from amc.utils.notebook_bar import NotebookBar, in_notebook
 
-
 HALF_A_MINUTE = 30
 """Seconds after which a line is printed at the latest, where there is no terminal."""
 
@@ -28,31 +27,45 @@ class ProgressBar:
 
     Args:
         show: Shows how much is done, of how much in all, and a text; what is None stays as it was.
-        console: Where lines are printed in place of a bar, unless it is a terminal.
+        console: Where lines are printed.
+
+    Attributes:
+        is_visible: Whether a bar is shown: on a terminal or in a notebook.
     """
 
-    def __init__(self, show: Callable[[float | None, float | None, str | None], None], console: Console) -> None:
+    def __init__(
+        self,
+        show: Callable[[float | None, float | None, str | None], None],
+        console: Console,
+        *,
+        is_visible: bool,
+    ) -> None:
         self._show = show
         self._console = console
         self._printed = 0  # tenths
         self._printed_at = time.monotonic()
+        self.is_visible = is_visible
 
     def update(self, done: float | None = None, total: float | None = None, text: str | None = None) -> None:
         """Show how much is done, of how much in all, and a text; what is None stays as it was."""
         self._show(done, total, text)
 
+    def print(self, line: str) -> None:
+        """Print a line, which stays when the bar goes away."""
+        self._console.print(line, highlight=False, soft_wrap=True)
+
     def print_tenth(self, unit: str, number: int, total: int, text: str) -> None:
-        """Print a line where there is no terminal for a bar, at every tenth of the `total` units; the first is 1."""
-        if not self._console.is_terminal and number % max(1, total // 10) == 0:
+        """Print a line where no bar is shown, at every tenth of the `total` units; the first is 1."""
+        if number % max(1, total // 10) == 0:
             self.print_line(f"{unit} {number}/{total}: {text}")
 
-    def print_line(self, text: str) -> None:
-        """Print a line where there is no terminal for a bar."""
-        if not self._console.is_terminal:
-            self._console.print(text, highlight=False, soft_wrap=True)
+    def print_line(self, line: str) -> None:
+        """Print a line where no bar is shown."""
+        if not self.is_visible:
+            self.print(line)
 
     def advance(self, text: str, done: int, total: int) -> None:
-        """Show how much is done; without a terminal, print a line at every further tenth, or each half minute."""
+        """Show how much is done; where no bar is, print a line at every further tenth, or each half minute."""
         self.update(done, total, text)
         tenths, now = 10 * done // max(total, 1), time.monotonic()
         if tenths > self._printed or now - self._printed_at > HALF_A_MINUTE:
@@ -77,7 +90,7 @@ def progress_bar(
     """
     if in_notebook() and not quiet:
         with contextlib.closing(NotebookBar(text, total, done, in_percent)) as shown:
-            yield ProgressBar(shown.update, Console(quiet=True))
+            yield ProgressBar(shown.update, Console(force_jupyter=False), is_visible=True)
         return
     console = Console(stderr=True, quiet=quiet)
     amount = TaskProgressColumn() if in_percent else MofNCompleteColumn()
@@ -88,4 +101,4 @@ def progress_bar(
         def show(done: float | None, total: float | None, text: str | None) -> None:
             bar.update(task, completed=done, total=total, description=text)
 
-        yield ProgressBar(show, console)
+        yield ProgressBar(show, console, is_visible=console.is_terminal)

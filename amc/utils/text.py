@@ -2,7 +2,11 @@
 
 import difflib
 import re
+import sys
 from collections.abc import Iterable, Sequence
+
+EIGHTHS = " \u258f\u258e\u258d\u258c\u258b\u258a\u2589\u2588"
+"""Characters that are filled from the left, by none to eight eighths."""
 
 
 def one_line(error: BaseException) -> str:
@@ -41,3 +45,15 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     if close:
         return f"did you mean {', '.join(close)}?"
     return f"there are {shortened(known, 20)}" if known else "there is none"
+
+
+def bar(share: float, width: int = 10) -> str:
+    """Return a bar as long as a share in [0, 1] of `width` characters, of eighths where the output has such characters.
+
+    It is of `#` where standard output can't write them.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    if not encoding.lower().startswith("utf"):
+        return "#" * round(width * share)
+    full, eighths = divmod(round(8 * width * share), 8)
+    return EIGHTHS[-1] * full + EIGHTHS[eighths].strip()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
-from amc.utils.errors import UserError
+from amc.utils.errors import FunctionsNotGivenError, UserError
 from amc.utils.option_names import options_as_flags
-from amc.utils.program import typed_name
+from amc.utils.program import command_words, typed_name, words_for
 from scripts.command.help_page import HelpPage
 from scripts.command.parser import read_arguments
 from scripts.command.signals import INTERRUPTED, raise_on_signals
@@ -36,15 +37,29 @@ def run(
         argv: The command-line arguments after the program's name; None for those of this process.
         command: The name of the command behind `amc`; none where it is that of `work`.
     """
+    name = command or work.__name__
     try:
         with raise_on_signals(), options_as_flags():
-            work(parse(arguments, argv, command or work.__name__))
+            work(parse(arguments, argv, name))
+    except FunctionsNotGivenError as error:
+        refuse(f"{error}; run: {_with_functions(error, argv, name)}")
     except UserError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(MISTAKE)
+        refuse(str(error))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
+
+
+def refuse(mistake: str) -> NoReturn:
+    """Print a user's mistake in one line, and end the program."""
+    print(f"error: {' '.join(mistake.split())}", file=sys.stderr)
+    sys.exit(MISTAKE)
+
+
+def _with_functions(error: FunctionsNotGivenError, argv: Sequence[str] | None, command: str) -> str:
+    """The command line that was typed, with the functions that it lacks."""
+    typed = sys.argv[1:] if argv is None else argv
+    return shlex.join([*command_words(command), *typed, *words_for(error.functions)])
 
 
 def parse(arguments: type[Arguments], argv: Sequence[str] | None, command: str = "") -> Arguments:

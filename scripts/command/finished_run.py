@@ -2,50 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from torch import nn
 
-from agents.checkpoint import latest_checkpoint
-from amc.artifacts.checked_json import Count, checked, read_object
+from agents.recorded_arguments import read_recorded_arguments
 from amc.artifacts.policy import POLICY_FILE, load, read_policy
 from amc.artifacts.run_folder import SUMMARY_FILE
-from amc.artifacts.snapshots import has_snapshot
-from amc.networks.sources import Network
-from amc.utils.errors import UserError
-from amc.utils.user_file import is_user_function
+from amc.networks.sources import Network, has_name
+from amc.utils.errors import FunctionsNotGivenError, UserError
+from amc.utils.user_file import FORM, is_user_function
 from scripts.options.cli_arguments import options_of, replace_options
 from scripts.options.network_and_images import AUTO, NetworkOptions
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class RecordedArguments:
-    """The arguments of a run that later commands take over; summaries of earlier versions lack those with a default."""
-
-    model: str
-    weights: str
-    image_size: Count | tuple[Count, Count] | None
-    mean: tuple[float, ...] | None
-    std: tuple[float, ...] | None
-    data: str
-    calibration_images: Count | None
-    reward_split: Count | None
-    test_images: Count | None
-    metric: str
-    seed: Count
-    class_order: str | None = None
-
-
-@dataclass(frozen=True)
-class _WithArguments:
-    """The part that summaries have in common with checkpoints of searches."""
-
-    arguments: RecordedArguments
 
 
 def recorded_arguments(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
@@ -55,15 +27,15 @@ def recorded_arguments(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
         UserError: No such run, a damaged file, or another network than the one that is `asked` for.
     """
     model = read_policy(run_dir / POLICY_FILE).model
-    if asked.model not in (AUTO, model) and not is_user_function(model):
+    if asked.model not in (AUTO, model) and has_name(model):
         raise UserError(f"{run_dir} holds a compact {model}, got --model {asked.model}; leave it out")
-    summary = run_dir / SUMMARY_FILE
-    stopped = latest_checkpoint(run_dir)[0].run if not summary.exists() and has_snapshot(run_dir) else {}
-    if "arguments" in stopped:
-        found = checked(stopped, _WithArguments, f"the checkpoint in {run_dir}")
-    else:
-        found = checked(read_object(summary), _WithArguments, summary)
-    return vars(found.arguments)
+    return read_recorded_arguments(run_dir)
+
+
+def recorded_model(run_dir: Path) -> str:
+    """The network of the run in `run_dir`, with an absolute path where it is a user's function that a summary names."""
+    policy = read_policy(run_dir / POLICY_FILE)
+    return str(read_recorded_arguments(run_dir)["model"]) if (run_dir / SUMMARY_FILE).exists() else policy.model
 
 
 def arguments_without_weights(run_dir: Path, asked: NetworkOptions) -> dict[str, Any]:
@@ -81,26 +53,35 @@ def fill_from_run(options: T, recorded: Mapping[str, Any]) -> T:
     """The options, filled in with what a run recorded, else with a search's defaults, wherever nothing was given.
 
     Raises:
-        UserError: The run recorded a user's function, which has to be given again.
+        UserError: The run was begun from Python on images that have no name.
     """
     changes = {}
     for name, value, default in options_of(options):
         if value in (None, AUTO, "default"):
             if name == "data" and recorded.get(name) == "":
                 raise UserError("the images of this run came from Python, and no name finds them; give --data")
-            changes[name] = require_given(recorded.get(name, default), f"--{name}", given=False)
+            found = recorded.get(name, default)
+            if name == "model":
+                check_findable(found)
+            changes[name] = found
     return replace_options(options, changes)
 
 
-def require_given(value: T, option: str, *, given: bool) -> T:
-    """The value of an option, which must be `given` on the command line where it names a user's function.
+def check_findable(model: str) -> None:
+    """Raise a UserError for the name of a network that was given in Python, by which it can't be found again."""
+    if not has_name(model) and not is_user_function(model):
+        raise UserError(f"the network of this run came from Python, {model}, and no name finds it; give --model {FORM}")
+
+
+def check_given(recorded: Mapping[str, Any], given: Iterable[str]) -> None:
+    """Check that each of the user's functions among recorded options is `given` anew, by the name of its option.
 
     Raises:
-        UserError: Only the file of a run names the function, which is not reason enough to import it.
+        FunctionsNotGivenError: Only the file of a run names one, which is not reason enough to import it.
     """
-    if isinstance(value, str) and is_user_function(value) and not given:
-        raise UserError(f"the run used {option} {value}, which is not imported from a run's files; give {option} again")
-    return value
+    functions = {name: value for name, value in recorded.items() if isinstance(value, str) and is_user_function(value)}
+    if missing := {name: value for name, value in functions.items() if name not in given}:
+        raise FunctionsNotGivenError(missing)
 
 
 def compact_network(run_dir: Path, original: Network) -> nn.Module:
@@ -110,4 +91,4 @@ def compact_network(run_dir: Path, original: Network) -> nn.Module:
         UserError: Files that are missing or damaged, or another original.
     """
     policy = read_policy(run_dir / POLICY_FILE)
-    return load(run_dir, original.model if is_user_function(policy.model) else None)
+    return load(run_dir, None if has_name(policy.model) else original.model)

@@ -13,13 +13,14 @@ from typing import Any
 import torch
 
 from agents.episode import Past
-from agents.report.command_lines import check_command
+from agents.report.command_lines import next_lines
 from agents.report.terminal.result_tables import result_tables
 from agents.search.invocation import Invocation
 from agents.search.latency_finalists import TOLERANCE, latency_limit
 from agents.search.plan import Limits, SearchPlan
 from agents.search.search_result import SearchResult
 from agents.search.search_run import SearchRun
+from agents.search.search_warnings import warn_of_reward_images, warn_of_underdetermined_layers
 from agents.strategy import Strategy
 from amc.cost.costs import COSTS
 from amc.data.load import Splits
@@ -54,7 +55,6 @@ class Job:
         strategy_name: The name of the strategy in the files of the run.
         observation: The name of the observation set, which says what an agent sees.
         budgets: The budgets of each stage, the last ones being those of the result.
-        episodes: Policies that may be scored in all.
         tune_steps: Steps of training between two stages.
         zero_shot: Whether the first policy is what a trained agent does before it learns on this network.
         inputs: Files that the search starts from, by the names of their copies in the run folder.
@@ -68,7 +68,6 @@ class Job:
     strategy_name: str
     observation: str
     budgets: Sequence[Limits]
-    episodes: int
     tune_steps: int = 0
     zero_shot: bool = False
     inputs: Mapping[str, Path] = field(default_factory=dict)
@@ -81,7 +80,13 @@ def run_job(job: Job) -> None:
         UserError: Arguments that do not fit each other or what they name.
     """
     begun = time.perf_counter()
-    options, session = job.options, job.session
+    options, session, plan = job.options, job.session, _plan(job)
+    if plan.is_extended and not options.quiet:
+        print(
+            f"note: the search goes on from {len(session.past.episodes)} episodes to {plan.episodes} in all; it need"
+            f" not find what {plan.episodes} from the start would",
+            file=sys.stderr,
+        )
     torch.manual_seed(options.seed)  # of weights that are random
     network = load_original(job.network, quiet=options.quiet)
     splits = load_images(job.images, network, options.metric, options.seed, progress=not options.quiet)
@@ -93,10 +98,11 @@ def run_job(job: Job) -> None:
         task = _task(job, network, splits, latency_model)
         del network, measured  # the task has a copy, which may be large
         session.check_same(task.digests)
-        _warn_of_reward_images(task, quiet=options.quiet)
+        if not options.quiet:
+            warn_of_reward_images(task)
         result = SearchRun(
             task,
-            _plan(job),
+            plan,
             _invocation(job),
             folder=session.folder,
             original_accuracy=original,
@@ -130,7 +136,7 @@ def _task(job: Job, network: Network, splits: Splits, latency_model: LatencyMode
         seed=options.seed,
         device=find_device(options.device),
         costs=latency_model.costs if latency_model else COSTS,
-        name=job.network.model,
+        name=job.session.name("model"),
     )
     return Task(network.model, splits, job.budgets[-1], how)
 
@@ -138,7 +144,8 @@ def _task(job: Job, network: Network, splits: Splits, latency_model: LatencyMode
 def _plan(job: Job) -> SearchPlan:
     return SearchPlan(
         strategy=job.strategy,
-        episodes=job.episodes,
+        episodes=job.session.arguments.most_policies,
+        begun_with=job.session.begun_with,
         seed=job.options.seed,
         reward=job.options.reward,
         observation=job.observation,
@@ -151,43 +158,26 @@ def _plan(job: Job) -> SearchPlan:
 
 def _invocation(job: Job) -> Invocation:
     session = job.session
-    arguments = flat_options(session.arguments) | {"budget": list(job.budgets[-1]), "run_dir": None, "resume": None}
-    return Invocation(job.network.model, job.strategy_name, session.program, session.argv, arguments)
+    arguments = flat_options(session.lasting_arguments)
+    arguments |= {"budget": list(job.budgets[-1]), "run_dir": None, "resume": None}
+    return Invocation(session.name("model"), job.strategy_name, session.program, session.argv, arguments)
 
 
 def _say(job: Job, task: Task, result: SearchResult, latency_model: LatencyModel | None) -> None:
     """Print the results of a search that has ended, and what to do next."""
     folder, summary = job.session.folder, result.summary
-    _warn_of_underdetermined_layers(task)
+    warn_of_underdetermined_layers(task)
     if latency_model is not None:
         _warn_of_latency(latency_model, task, result)
     for table in result_tables(result.final, result.on_test, job.options.metric):
         print(table)
     print(
         f"{len(result.episodes)} episodes in {result.search_seconds:.1f} s, on {summary['reward_images_used']:.0%} of"
-        f" the reward images; results in {folder}\n"
-        f"check them with: {check_command(folder, summary['arguments'])}"
+        f" the reward images; results in {folder}"
     )
+    print(next_lines(folder, summary["arguments"]))
     if result.interrupted:
         print(f"go on with: {job.session.resume_command}")
-
-
-def _warn_of_reward_images(task: Task, *, quiet: bool) -> None:
-    if task.splits.reward_from_train and not quiet:
-        print(
-            "warning: the data has no val/ split, so reward images are taken from the training images; a network that"
-            " was trained on them flatters itself",
-            file=sys.stderr,
-        )
-
-
-def _warn_of_underdetermined_layers(task: Task) -> None:
-    if task.underdetermined:
-        print(
-            f"warning: fewer calibration rows than unknowns in {shortened(task.underdetermined, 3)}; least squares"
-            " leans on its ridge there, more --calibration-images help",
-            file=sys.stderr,
-        )
 
 
 def _warn_of_latency(latency_model: LatencyModel, task: Task, result: SearchResult) -> None:

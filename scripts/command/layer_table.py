@@ -7,15 +7,14 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from agents.report import charts
-from agents.report.terminal.column_widths import Column
-from agents.report.terminal.text_table import print_table
 from amc.latency.layer_latency import LayerLatency
 from amc.latency.layer_shapes import LayerShape, shapes_of
 from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter
 from amc.latency.table import LatencyTable, default_path
+from amc.utils.column_widths import Column
 from amc.utils.files import write_bytes
+from amc.utils.text_table import print_table
 from scripts.command.latency_connection import complete_table
 
 
@@ -34,11 +33,13 @@ def show_layers(device: Device, exporter: Exporter, path: Path | None, pictures:
     _print_times(table, shapes)
     print(f"{table.points} small networks measured in all, in {path}; {device.runtime}, {device.fingerprint['cpu']}")
     if pictures is not None:
+        from agents.report.charts import as_png, latency_by_width  # matplotlib takes a while
+
         for number, shape in enumerate(dict.fromkeys(shapes.values())):
             times = table.layers[shape]
             surface = LayerLatency(shape, times.points, times.least)
             name = re.sub(r"\W+", "-", str(shape)).strip("-").lower()
-            image = charts.as_png(charts.latency_by_width(shape, surface, times))
+            image = as_png(latency_by_width(shape, surface, times))
             write_bytes(pictures / f"{number:02d}-{name}.png", image)
         print(f"pictures in {pictures}")
 

@@ -6,18 +6,17 @@ import dataclasses
 import sys
 
 import torch
-from torch import Tensor, nn
 
-from amc.data.class_mapping import map_classes
 from amc.data.load import Splits, load_splits
-from amc.data.preprocess import Preprocess, adapted
+from amc.data.preprocess import DIGITS, Preprocess, adapted
 from amc.data.splits import SplitSizes
 from amc.graph.input_spec import describe_inputs, zero_inputs
 from amc.graph.inputs import Example
-from amc.networks.sources import Network, load_network
-from amc.scoring.metrics import METRICS, check_runs
+from amc.networks.sources import PREPROCESS, Network, load_network
+from amc.scoring.network_classes import in_network_order
 from amc.utils.defaults import CLASS_ORDER
 from amc.utils.errors import UserError
+from amc.utils.user_file import FORM
 from scripts.options.network_and_images import DataOptions, ImageOptions, NetworkOptions
 
 
@@ -62,6 +61,25 @@ def check_inputs(options: NetworkOptions, example: Example) -> None:
         raise UserError(f"the data gives inputs of {describe_inputs(example)}, got --input-spec {spec}")
 
 
+def default_data(model: str) -> str | None:
+    """The data of a network of that name where none is asked for: digits where it was trained on them, else none."""
+    return "digits" if PREPROCESS.get(model) is DIGITS else None
+
+
+def data_of(data: str | None, model: str) -> str:
+    """The data that is asked for, else that of the network.
+
+    Raises:
+        UserError: No data is asked for, and the network has none of its own.
+    """
+    if found := data or default_data(model):
+        return found
+    raise UserError(
+        f"expected --data for {model}: imagefolder:PATH (a folder with train/, and val/, test/ or both), cifar10,"
+        f" digits or {FORM}"
+    )
+
+
 def load_images(options: DataOptions, network: Network, metric: str, seed: int, progress: bool) -> Splits:
     """The splits, with labels in the order of the network's classes where the metric compares them.
 
@@ -71,27 +89,14 @@ def load_images(options: DataOptions, network: Network, metric: str, seed: int, 
         UserError: Data that can't be read, or classes that the network does not have.
     """
     sizes = SplitSizes(options.calibration_images, options.reward_split, options.test_images)
-    splits = load_splits(
-        options.data, network.preprocess, sizes, seed, progress, class_order=options.class_order or CLASS_ORDER
-    )
+    data, order = data_of(options.data, network.name), options.class_order or CLASS_ORDER
+    splits = load_splits(data, network.preprocess, sizes, seed, progress, class_order=order)
     if progress:
         print_notes(splits)
-    if metric not in METRICS:
-        return splits
-    return map_classes(splits, _classes(network.model, splits.calibration.example(1)), network.class_names)
+    return in_network_order(splits, network.model, network.class_names, metric)
 
 
 def print_notes(splits: Splits) -> None:
     """Print the notes on the data on standard error."""
     for note in splits.notes:
         print(note, file=sys.stderr)
-
-
-def _classes(model: nn.Module, example: Example) -> int:
-    outputs = check_runs(model, example)
-    if not isinstance(outputs, Tensor) or outputs.ndim != 2:
-        raise UserError(
-            "top1 and top5 need a network that returns one row of class scores per image;"
-            " give --metric path/to/file.py:function for other tasks"
-        )
-    return outputs.shape[1]

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
-from agents.report import number_format
 from amc.data.images import Images
 from amc.networks.sources import Network
-from amc.scoring.checked_score import CheckedScore, checked_score
-from amc.scoring.metrics import check_runs, moved_inputs
-from amc.scoring.original_score import scoring_batch
-from amc.utils.copying import copy_network
+from amc.scoring import original_score
+from amc.scoring.checked_score import CheckedScore
 from amc.utils.device import find_device
 from amc.utils.user_file import is_user_function
 from scripts.options.network_and_images import NetworkOptions
@@ -32,34 +27,21 @@ def score_original(
     Raises:
         UserError: What `amc.scoring.checked_score.checked_score` raises.
     """
-    where = find_device(device)
-    model = copy_network(network.model).to(where)  # which may keep what it computes
-    check_runs(model, moved_inputs(images.example(1), where))
-    found = checked_score(model, images, metric, scoring_batch(images.example(1)), where)
+    found = original_score.score_original(network.model, images, metric, find_device(device))
     if not quiet:
-        print_score(found, options, "original", "reward")
+        print_score(found, options, "original")
     return found.value
 
 
-def print_score(found: CheckedScore, options: NetworkOptions, network: str, split: str) -> None:
-    """Print a score on standard output at once, and on standard error a warning where it is near chance."""
-    words = f"{found.metric} {number_format.score(found.metric, found.value)} on {found.images:,} {split} images"
-    print(f"{network}: {words}", flush=True)
+def print_score(found: CheckedScore, options: NetworkOptions, network: str) -> None:
+    """Print a score on the reward images at once, and on standard error a warning where it is near chance."""
+    original_score.print_score(found, network)
     warn_near_chance(found, options)
 
 
 def warn_near_chance(found: CheckedScore, options: NetworkOptions) -> None:
     """Print what usually is wrong where a network that was loaded by `options` hardly does better than chance."""
-    if not found.is_near_chance:
-        return
-    assert found.chance is not None, "it is near it"
-    print(
-        f"warning: {found.metric} of {number_format.percent(found.value)} is near chance, which is"
-        f" {number_format.percent(found.chance)} here: check the weights ({_weights(options)}), the order of the"
-        " network's classes and of the data's (--class-order), and that images are normalised and sized as in training"
-        " (--mean, --std, --image-size)",
-        file=sys.stderr,
-    )
+    original_score.warn_near_chance(found, _weights(options))
 
 
 def _weights(options: NetworkOptions) -> str:

@@ -10,8 +10,8 @@ from typing import Any, NoReturn, TypeVar
 
 from amc.utils.errors import UserError
 from scripts.command.help_page import HELP_ALL, HelpPage
-from scripts.options.cli_arguments import replace_options
-from scripts.options.option_fields import MISSING, Option, default_of, options_of_class, reader
+from scripts.options.cli_arguments import CommandLine, replace_options
+from scripts.options.option_fields import MISSING, Option, default_of, option_fields, options_of_class, reader
 
 Arguments = TypeVar("Arguments")
 WITHOUT_NAME = " without its name"
@@ -48,12 +48,12 @@ def read_arguments(arguments: type[Arguments], argv: Sequence[str], page: HelpPa
 
 def _built(arguments: type[Arguments], given: dict[str, Any]) -> Arguments:
     values: dict[str, Any] = {}
-    for field in dataclasses.fields(arguments):  # type: ignore[arg-type]
+    for field in option_fields(arguments):
         if field.name in given:
             values[field.name] = given[field.name]
         elif dataclasses.is_dataclass(default := default_of(field)):
             values[field.name] = replace_options(default, given)
-    return arguments(**values)
+    return arguments.read(values, given) if issubclass(arguments, CommandLine) else arguments(**values)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from agents.report.command_lines import run_command
 from amc.artifacts.policy import POLICY_FILE, WEIGHTS_FILE
 from amc.artifacts.run_folder import AGENT_FILE, REPORT_FILE, SUMMARY_FILE, can_go_on, is_finished
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER, snapshot_names
@@ -16,9 +16,8 @@ from amc.latency.measuring_device import DeviceLostError
 from amc.utils.errors import UserError
 from scripts.command.signals import INTERRUPTED
 
-OF_EVERY_RUN = (WEIGHTS_FILE, POLICY_FILE, SUMMARY_FILE)
-OF_SEARCHES = (*OF_EVERY_RUN, REPORT_FILE)
-RESULTS = {"train": OF_SEARCHES, "apply": OF_SEARCHES, "finetune": OF_EVERY_RUN}
+OF_EVERY_RUN = (WEIGHTS_FILE, POLICY_FILE, SUMMARY_FILE, REPORT_FILE)
+RESULTS = dict.fromkeys(("train", "apply", "finetune"), OF_EVERY_RUN)
 """The files that a finished run of each program has; searches by an agent have its file as well."""
 
 
@@ -68,7 +67,7 @@ def with_resume_hint(program: str, folder: Path, resume_command: str, *, quiet: 
 
 def _results(folder: Path) -> dict[str, Any]:
     """An identity of each result file in a folder, by name, which changes when the file is replaced."""
-    paths = [folder / name for name in (*OF_SEARCHES, AGENT_FILE)]
+    paths = [folder / name for name in (*OF_EVERY_RUN, AGENT_FILE)]
     return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths if path.is_file()}
 
 
@@ -85,5 +84,5 @@ def _listed(names: list[str]) -> str:
 
 def _remedy(folder: Path, resume_command: str) -> str:
     if is_finished(folder):
-        return shlex.join(["python", "-m", "scripts.report", "--run-dir", str(folder)])
+        return run_command("report", folder, {})
     return resume_command

@@ -16,6 +16,7 @@ from agents.episode import Past
 from agents.report.command_lines import resume_command
 from agents.search.invocation import PYTHON
 from amc.artifacts.checked_json import Count, checked
+from amc.artifacts.lasting_options import lasting_value
 from amc.artifacts.policy import current_versions
 from amc.artifacts.run_folder import check_new, check_place, is_finished, named_after
 from amc.artifacts.run_lock import locked
@@ -23,12 +24,15 @@ from amc.artifacts.snapshots import CHECKPOINT_FOLDER, Snapshot, has_snapshot
 from amc.utils.errors import UserError
 from amc.utils.user_file import is_user_function
 from scripts.command.cli import parse
-from scripts.command.finished_run import require_given
+from scripts.command.finished_run import check_given
+from scripts.command.loading import default_data
 from scripts.command.resume_hint import with_resume_hint
-from scripts.options.cli_arguments import changed_options, flat_options, replace_options, to_argv
+from scripts.options.cli_arguments import flat_options, given_options, options_of, replace_options, to_argv
 
-CHANGEABLE = ("model", "weights", "data", "metric", "device", "target", "quiet")
-"""Options that may change with `--resume`, since things may lie elsewhere; so may all that name a user's function."""
+EPISODES = "episodes"
+CHANGEABLE = ("model", "weights", "data", "metric", "device", "target", "quiet", EPISODES)
+"""Options that may change with `--resume`, since things may lie elsewhere or more episodes are wanted; so may all that
+name a user's function."""
 DIGESTS = {
     "architecture": "layers (--model)",
     "weights": "weights (--weights)",
@@ -51,6 +55,7 @@ class Session(Generic[Arguments, P]):
         argv: The command-line arguments that the run was begun with.
         past: How far the run had come when this stretch began.
         seconds: Seconds that were spent before this stretch.
+        begun_with: The number of policies that a search was to score when it was begun; None for a new one.
     """
 
     program: str
@@ -60,6 +65,17 @@ class Session(Generic[Arguments, P]):
     past: P
     seconds: float
     _digests: Mapping[str, str]
+    _names: Mapping[str, str]
+    begun_with: int | None = None
+
+    @property
+    def lasting_arguments(self) -> Arguments:
+        """The arguments as they are recorded: the paths in them hold from any directory."""
+        return _lasting(self.arguments)
+
+    def name(self, option: str) -> str:
+        """The value of an option as it was typed when the run was begun, by which the run's files name it."""
+        return self._names.get(option) or str(flat_options(self.arguments)[option])
 
     @property
     def resume_command(self) -> str:
@@ -125,13 +141,14 @@ def open_session(
             session = _resumed(program, arguments, folder, latest)
         else:
             check_new(folder, f"--{option}")
-            argv = to_argv(replace_options(arguments, {option.replace("-", "_"): None}))
-            session = Session(program, folder, arguments, argv, past, 0.0, {})
+            argv = to_argv(_lasting(replace_options(arguments, {option.replace("-", "_"): None})))
+            session = Session(program, folder, arguments, argv, past, 0.0, {}, {})
         with with_resume_hint(program, folder, session.resume_command, quiet=bool(options.get("quiet"))):
             yield session
 
 
-def open_search(program: str, arguments: Arguments) -> contextlib.AbstractContextManager[Session[Arguments, Past]]:
+@contextlib.contextmanager
+def open_search(program: str, arguments: Arguments) -> Iterator[Session[Arguments, Past]]:
     """The session of a search, in `--run-dir`, in the folder of `--resume`, or in a new folder under `runs/`.
 
     Raises:
@@ -140,7 +157,22 @@ def open_search(program: str, arguments: Arguments) -> contextlib.AbstractContex
     options = flat_options(arguments)
     asked = options["resume"] or options["run_dir"]
     folder = Path(asked) if asked is not None else named_after(options["model"])
-    return open_session(program, arguments, folder, "run-dir", latest_checkpoint, Past())
+    if options["resume"] is None:
+        arguments = replace_options(arguments, {"data": options["data"] or default_data(options["model"])})
+    with open_session(program, arguments, folder, "run-dir", latest_checkpoint, Past()) as session:
+        _check_episodes(session)
+        yield session
+
+
+def _check_episodes(session: Session[Any, Past]) -> None:
+    """Raise a UserError where a search that is resumed has scored all the policies that it is given."""
+    done, arguments = len(session.past.episodes), session.arguments
+    first = arguments.most_policies - arguments.episodes  # those that --episodes does not count
+    least = done - first + is_finished(session.folder)
+    if session.begun_with is not None and arguments.episodes < least:
+        raise UserError(
+            f"expected --episodes of {least} or more to go on with {session.folder}, got {arguments.episodes}"
+        )
 
 
 @dataclass(frozen=True)
@@ -154,6 +186,9 @@ class _Begun:
     threads: Count
     digests: Mapping[str, str]
     versions: Mapping[str, str]
+    model: str = ""  # searches record these
+    strategy: str = ""
+    begun_with: Count | None = None  # of searches; earlier versions do not tell
 
 
 def _resumed(
@@ -162,7 +197,7 @@ def _resumed(
     folder: Path,
     latest: Callable[[Path], tuple[Snapshot[P], tuple[str, ...]]],
 ) -> Session[Arguments, P]:
-    changes = {name: value for name, value in changed_options(arguments).items() if name != "resume"}
+    changes = {name: value for name, value in given_options(arguments).items() if name != "resume"}
     for name, value in changes.items():
         if name not in CHANGEABLE and not _is_users(value):
             _refuse_change(name)
@@ -171,31 +206,41 @@ def _resumed(
         print(f"warning: {fault}; the one before it is used", file=sys.stderr)
     begun = checked(checkpoint.run, _Begun, f"the checkpoint in {folder}")
     if begun.program == PYTHON:
-        raise UserError(f"{folder} was begun from Python, by agents.search; no command can go on with it")
+        raise UserError(f"{folder} was begun from Python; no command can go on with it")
     if begun.program != program:
         raise UserError(
-            f"{folder} was begun by {begun.program}; go on with python -m scripts.{begun.program} --resume {folder}"
+            f"{folder} was begun by {begun.program}; go on with {resume_command(begun.program, folder, {})}"
         )
-    if is_finished(folder):
-        raise UserError(f"{folder} holds a finished run; there is nothing to go on with")
+    if is_finished(folder) and EPISODES not in changes:
+        more = ", unless --episodes gives more of them" * hasattr(arguments, EPISODES)
+        raise UserError(f"{folder} holds a finished run; there is nothing to go on with{more}")
     if begun.versions != current_versions():
         print("warning: begun with other versions of Python or packages; the result may differ", file=sys.stderr)
     torch.set_num_threads(begun.threads)
     recorded = parse(type(arguments), begun.words)
-    for name, value in flat_options(recorded).items():
-        if _is_users(value):
-            require_given(value, f"--{name.replace('_', '-')}", given=name in changes)
-        elif name not in CHANGEABLE and name in changes:
+    options = flat_options(recorded)
+    check_given(options, changes)
+    for name in changes:
+        if name not in CHANGEABLE and not _is_users(options[name]):
             _refuse_change(name)
+    if program != "finetune" and options["data"] is None:
+        recorded = replace_options(recorded, {"data": "digits"})  # the default of earlier versions for any network
     return Session(
         program,
         folder,
         replace_options(recorded, {"device": begun.device} | changes),
-        begun.words,
+        to_argv(replace_options(recorded, {EPISODES: changes[EPISODES]})) if EPISODES in changes else begun.words,
         checkpoint.past,
         begun.seconds,
         begun.digests,
+        {"model": begun.model, "strategy": begun.strategy},
+        begun.begun_with or getattr(recorded, "most_policies", None),
     )
+
+
+def _lasting(arguments: Arguments) -> Arguments:
+    values = {name: lasting_value(name, value) for name, value, _ in options_of(arguments)}
+    return replace_options(arguments, values)
 
 
 def _is_users(value: object) -> bool:

@@ -18,14 +18,17 @@ class Arguments:
     """
 
     COMMON: ClassVar = ("run_dir", "model", "weights", "data", "image_size", "mean", "std", "split", "metric", "device")
-    DEFAULTS: ClassVar = {"model": "that of the run, else digits_resnet", "data": "those of the run"}
+    DEFAULTS: ClassVar = {
+        "model": "that of the run, else digits_resnet",
+        "data": "those of the run, else digits for digits_resnet alone",
+    }
     EXAMPLES: ClassVar = (
         ("the compact network of a run, on the data of that run", "runs/first"),
-        ("an original", "--model torchvision:resnet18 --data imagefolder:photos"),
+        ("an original", "--model torchvision:resnet18 --data imagefolder:imagenet"),
     )
 
     network: NetworkOptions = field(default_factory=lambda: NetworkOptions(model=AUTO))
-    images: DataOptions = field(default_factory=lambda: DataOptions(data=AUTO))
+    images: DataOptions = field(default_factory=DataOptions)
     run_dir: Run | None = None
     """Folder of a finished run, whose compact network is scored."""
     split: Name = "test"

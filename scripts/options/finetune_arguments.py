@@ -44,7 +44,7 @@ class Arguments:
     )
 
     network: NetworkOptions = field(default_factory=lambda: NetworkOptions(model=AUTO))
-    images: DataOptions = field(default_factory=lambda: DataOptions(data=AUTO))
+    images: DataOptions = field(default_factory=DataOptions)
     training: TrainingOptions = field(default_factory=lambda: TrainingOptions(epochs=10, batch_size=128, lr=0.02))
     run_dir: Run | None = None
     """Folder of a finished run, whose compact network is fine-tuned."""
@@ -65,10 +65,5 @@ class Arguments:
 
     def check(self) -> None:
         """Raise a UserError for what can be seen without reading anything."""
-        self.training.check()
         if (self.run_dir is None) == (self.resume is None):
             raise UserError("expected RUN, the folder of a finished run, or --resume of a fine-tuning, one of them")
-        if not 0 <= self.distillation <= 1:
-            raise UserError(f"expected --distillation from 0 to 1, got {self.distillation}")
-        if not self.temperature > 0:
-            raise UserError(f"expected --temperature above 0, got {self.temperature}")

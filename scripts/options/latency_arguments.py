@@ -65,14 +65,8 @@ class Arguments:
     """Folder for the pictures of --layers, one for each layer: channels against ms."""
 
     def check(self) -> None:
-        """Raise a UserError for what can be seen without reading anything."""
+        """Raise a UserError for options that do not fit each other."""
         if not self.layers and (self.latency_table or self.plot):
             raise UserError("--latency-table and --plot go with --layers")
         if self.layers and (self.run_dir or self.runtime != ONNXRUNTIME):
             raise UserError("--layers measures the layers of --model by onnxruntime; leave RUN and --runtime out")
-        if self.threads < 1:
-            raise UserError(f"expected --threads of 1 or more, got {self.threads}")
-        if not 0 < self.precision < 1:
-            raise UserError(f"expected --precision between 0 and 1, such as 0.01, got {self.precision}")
-        if not 0 < self.seconds <= 3600:
-            raise UserError(f"expected --seconds above 0 and of at most 3600, got {self.seconds}")

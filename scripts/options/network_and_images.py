@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from amc.utils.errors import UserError
-from scripts.options.option_types import Name, Repeated, Share, Size
+from scripts.options.option_types import Form, Name, Repeated, Share, Size
 
+Patterns = Annotated[Repeated, Form("PATTERN")]
 AUTO = "auto"
 """The value of an option that stands for what the run recorded, where a search has another default."""
 
@@ -35,7 +37,7 @@ class NetworkOptions:
     """Weights: a file of safetensors or torch.save, FILE:KEY for one of several sets of weights in it, or none for
     random ones; default: the packaged or pretrained ones, for a function those that it returns."""
     preparation: ImageOptions = field(default_factory=ImageOptions)
-    input_spec: str | None = None
+    input_spec: Annotated[str, Form("SHAPES")] | None = None
     """Shapes of the inputs without the batch, as 3x224x224, or 3x64x64,10:int64 where there are two; default: one image
     of --image-size. Where there is data, its inputs must have these shapes."""
 
@@ -44,8 +46,8 @@ class NetworkOptions:
 class DataOptions:
     """The images and their splits."""
 
-    data: Name = "digits"
-    """Images: digits, cifar10, imagefolder:PATH (with train/, and val/, test/ or both) or path/to/file.py:function."""
+    data: Name | None = None
+    """Images: imagefolder:PATH (with train/, and val/, test/ or both), cifar10, digits or path/to/file.py:function."""
     calibration_images: int | None = None
     """Training images for least squares and batch-norm statistics; default: 1000, or all where there are fewer."""
     reward_split: int | None = None
@@ -61,14 +63,14 @@ class DataOptions:
 class ChannelOptions:
     """The channels that may be cut, and the steps in which they are."""
 
-    round_to: str = "auto"
+    round_to: Annotated[str, Form("N")] = "auto"
     """Number of channels that widths are multiples of; auto: the largest of 8, 4, 2, 1 that leaves a group 16 choices;
     device: widths that use --target to the full, by its latency table."""
     max_sparsity: Share = 0.8
     """Largest share of a group's channels that is cut, between 0 and 1."""
-    freeze: Repeated = ()
+    freeze: Patterns = ()
     """Names of layers or modules whose output channels all stay, as patterns with * and ?. Default: none."""
-    only: Repeated = ()
+    only: Patterns = ()
     """Names of the layers or modules whose output channels may be cut, as patterns with * and ?. Default: all."""
 
 

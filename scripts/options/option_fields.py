@@ -52,7 +52,7 @@ class Option:
 def options_of_class(arguments: type, usual: Any = None) -> Iterator[Option]:
     """Yield the options of a dataclass and of those nested in it; their defaults are those of `usual` where given."""
     hints = get_type_hints(arguments, include_extras=True)
-    for field in dataclasses.fields(arguments):
+    for field in option_fields(arguments):
         default = getattr(usual, field.name) if usual is not None else default_of(field)
         kind = hints[field.name]
         if dataclasses.is_dataclass(kind):
@@ -60,6 +60,11 @@ def options_of_class(arguments: type, usual: Any = None) -> Iterator[Option]:
             yield from options_of_class(kind, default)
         else:
             yield _option(field.name, arguments, default, kind)
+
+
+def option_fields(arguments: Any) -> Iterator[dataclasses.Field[Any]]:
+    """Yield the fields of a dataclass of options that are options; `given` is none."""
+    return (field for field in dataclasses.fields(arguments) if field.init)
 
 
 def default_of(field: dataclasses.Field[Any]) -> Any:

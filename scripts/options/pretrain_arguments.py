@@ -37,6 +37,7 @@ class Arguments:
         "flip",
         "resume",
     )
+    DEFAULTS: ClassVar = {"data": "digits for digits_resnet alone"}
     EXAMPLES: ClassVar = (
         (
             "a network of your own on a folder of photographs",
@@ -52,8 +53,8 @@ class Arguments:
     """Network: a name (digits_resnet, resnet56, mobilenet_v1, ...), torchvision:NAME, timm:NAME or
     path/to/file.py:function."""
     preparation: ImageOptions = field(default_factory=ImageOptions)
-    data: Name = "digits"
-    """Images: digits, cifar10, imagefolder:PATH (with train/, and val/, test/ or both) or path/to/file.py:function."""
+    data: Name | None = None
+    """Images: imagefolder:PATH (with train/, and val/, test/ or both), cifar10, digits or path/to/file.py:function."""
     class_order: Name = CLASS_ORDER
     """How the folders of an image folder's classes are numbered: name, in the order of text (as torchvision's
     ImageFolder), or number, by the numbers in their names."""
@@ -69,7 +70,6 @@ class Arguments:
 
     def check(self) -> None:
         """Raise a UserError for what can be seen without reading anything."""
-        self.training.check()
         check_seed(self.seed)
         if (self.out is None) == (self.resume is None):
             raise UserError("expected --out of a new training or --resume of one that was interrupted, one of them")

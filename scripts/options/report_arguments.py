@@ -20,6 +20,6 @@ class Arguments:
     """The page that compares runs, outside of their folders. Default: comparison.html in the current folder."""
 
     EXAMPLES = (
-        ("Write the page of a run:", "runs/first"),
-        ("Compare three runs:", "runs/first runs/second runs/third --out first-three.html"),
+        ("the page of a run", "runs/first"),
+        ("a page that compares three runs", "runs/first runs/second runs/third --out first-three.html"),
     )

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from amc.utils.defaults import DEFAULT_CRITERION, DEFAULT_RECOVERY, SEARCH_RECOVERY
 from amc.utils.errors import UserError
 from amc.utils.seeds import check_seed
 from scripts.options.latency_options import DEVICE, LatencyOptions
 from scripts.options.network_and_images import ChannelOptions, parse_rounding
-from scripts.options.option_types import Folder, Name, Repeated
+from scripts.options.option_types import Folder, Form, Name, Repeated
 
 
 @dataclass(frozen=True)
 class SearchOptions:
     """The goal of a search, and the way in which its networks are made and scored."""
 
-    budget: Repeated = ()
+    budget: Annotated[Repeated, Form("KIND=VALUE")] = ()
     """What may be left: macs=0.5, params=0.5, memory=0.5 or latency=0.5 (shares of the original), macs=60M (absolute;
     K, M, G), memory=4MB, latency=3.2ms; one of each kind. Default: macs=0.25 for rewards that need a budget; that of
     the policy where one is applied."""
@@ -57,7 +58,8 @@ class SearchOptions:
     checkpoint_every: int = 10
     """Episodes after which a checkpoint is written at the latest; one is also written each minute and on Ctrl-C."""
     resume: Folder | None = None
-    """Folder of a run that was interrupted: go on with it, with its own options."""
+    """Folder of a run that was interrupted: go on with it, with its own options. With --episodes, a finished one goes
+    on, too."""
     quiet: bool = False
     """Print nothing but mistakes."""
 

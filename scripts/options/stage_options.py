@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from amc.utils.errors import UserError
+from scripts.options.option_types import Form
 
 
 @dataclass(frozen=True)
 class StageOptions:
     """The stages by which a search comes to its budget."""
 
-    stages: str | None = None
+    stages: Annotated[str, Form("SHARES")] | None = None
     """Search in stages, each from the network that the one before it found: what is left after each, as shares of the
     whole network, such as 0.7,0.5,0.35. The last one is the budget, in MACs unless --budget names another kind."""
     tune_steps: int = 0

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from amc.utils.errors import UserError
+from scripts.options.cli_arguments import CommandLine
 from scripts.options.network_and_images import DataOptions, NetworkOptions
 from scripts.options.option_types import Name
 from scripts.options.search_options import SearchOptions
@@ -13,7 +14,7 @@ from scripts.options.stage_options import StageOptions
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(CommandLine):
     """Search for the policy that keeps the most accuracy within a budget; leave it and the compact network in a folder.
 
     Without options, the packaged digits network is searched on.
@@ -33,6 +34,7 @@ class Arguments:
         "run_dir",
         "resume",
     )
+    DEFAULTS: ClassVar = {"data": "digits for digits_resnet alone"}
     EXAMPLES: ClassVar = (
         (
             "your own network on a folder of images, to a third of its MACs",
@@ -40,7 +42,7 @@ class Arguments:
         ),
         (
             "a pretrained network, to 80 % of the latency that ONNX Runtime measures here",
-            "--model torchvision:resnet18 --data imagefolder:photos --budget latency=0.8",
+            "--model torchvision:resnet18 --data imagefolder:imagenet --budget latency=0.8",
         ),
         ("go on with a search that was stopped", "--resume runs/first"),
     )
@@ -50,7 +52,8 @@ class Arguments:
     search: SearchOptions = field(default_factory=SearchOptions)
     staging: StageOptions = field(default_factory=StageOptions)
     episodes: int = 200
-    """Policies that are scored at the most, in all stages together."""
+    """Policies that are scored at the most, in all stages together; with --resume more than before, which need not lead
+    to what as many from the start would."""
     strategy: Name = "ddpg"
     """How policies are found: ddpg, an algorithm of Stable-Baselines3 (sb3:SAC, sb3:TD3, sb3:PPO, sb3:DDPG, sb3:A2C),
     random, or a rule, which knows its one policy (uniform, shallow, deep, cp, global) or first measures single groups
@@ -60,6 +63,11 @@ class Arguments:
     observation: Name = "scale_free"
     """What the agent sees: scale_free (ours), paper (the 11 features of He et al. 2018) or
     path/to/file.py:function (of graph, budgets and what the weights say of each group)."""
+
+    @property
+    def most_policies(self) -> int:
+        """How many policies are scored at the most."""
+        return self.episodes
 
     def check(self) -> None:
         """Raise a UserError for what can be seen without reading anything."""

@@ -1,10 +1,9 @@
-"""The options of every training, and their checks."""
+"""The options of every training."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from amc.utils.errors import UserError
 from scripts.options.option_types import Name, Share
 
 
@@ -30,14 +29,3 @@ class TrainingOptions:
     """Mirror half of the training images left to right (for photographs)."""
     precision: Name = "auto"
     """Number format of the forward pass: float32, bfloat16, or auto for bfloat16 where the machine computes with it."""
-
-    def check(self) -> None:
-        """Raise a UserError for a value that is out of its range."""
-        for name in ("epochs", "batch_size", "lr"):
-            if not getattr(self, name) > 0:
-                raise UserError(f"expected --{name.replace('_', '-')} above 0, got {getattr(self, name)}")
-        for name in ("weight_decay", "label_smoothing", "crop_padding"):
-            if not getattr(self, name) >= 0:
-                raise UserError(f"expected --{name.replace('_', '-')} of 0 or more, got {getattr(self, name)}")
-        if self.label_smoothing > 1:
-            raise UserError(f"expected --label-smoothing of 1 or less, got {self.label_smoothing}")

@@ -11,6 +11,7 @@ from agents.episode import Past
 from agents.rules import OnePolicy
 from agents.strategies import Ddpg
 from agents.strategy import Strategy
+from amc.artifacts.lasting_options import lasting_value
 from amc.artifacts.policy import POLICY_FILE, Policy, read_policy
 from amc.artifacts.run_folder import AGENT_FILE
 from amc.graph import KeptCounts, PruningGraph
@@ -18,12 +19,13 @@ from amc.utils.errors import UserError
 from amc.utils.registry import look_up
 from amc.utils.text import shortened
 from envs import PruningProblem
-from scripts.command.finished_run import require_given
+from scripts.command.earlier_run import take_over
+from scripts.command.finished_run import check_given
 from scripts.command.job import Job, run_job
 from scripts.command.search_checks import check_search, limits_of
 from scripts.command.session import Session, open_search
 from scripts.options.apply_arguments import Arguments
-from scripts.options.cli_arguments import replace_options
+from scripts.options.cli_arguments import given_options, replace_options
 
 
 def run_apply(arguments: Arguments) -> None:
@@ -33,9 +35,12 @@ def run_apply(arguments: Arguments) -> None:
         UserError: Arguments that do not fit each other or what they name.
     """
     arguments.check()
+    if arguments.from_run is not None:
+        arguments = take_over(arguments)
     look_up("settings", arguments.settings, PRESETS)
     check_search(arguments.search, arguments.observation or "scale_free")
     with open_search("apply", arguments) as session:
+        session.arguments.check()
         run_job(_policy_job(session) if session.arguments.policy else _agent_job(session))
 
 
@@ -44,7 +49,8 @@ def _agent_job(session: Session[Arguments, Past]) -> Job:
     assert arguments.agent is not None, "checked"
     source = session.source(AGENT_FILE, arguments.agent)
     agent = read_agent(source)
-    observation = arguments.observation or require_given(agent.observation, "--observation", given=False)
+    check_given({"observation": lasting_value("observation", agent.observation)}, given_options(arguments))
+    observation = arguments.observation or agent.observation
     settings = dataclasses.replace(PRESETS[arguments.settings], hidden=agent.hidden)
 
     def strategy(problem: PruningProblem) -> Strategy:
@@ -60,7 +66,6 @@ def _agent_job(session: Session[Arguments, Past]) -> Job:
         strategy_name="agent",
         observation=observation,
         budgets=(limits_of(arguments.search),),
-        episodes=1 + arguments.episodes,
         zero_shot=arguments.episodes > 0,
         inputs={AGENT_FILE: source},
     )
@@ -81,7 +86,7 @@ def _policy_job(session: Session[Arguments, Past]) -> Job:
     )
 
     def strategy(problem: PruningProblem) -> Strategy:
-        _check_fits(policy, problem.graph, arguments.network.model, source)
+        _check_fits(policy, problem.graph, session.name("model"), source)
         kept_counts: KeptCounts = problem.graph.full
         for group in policy.groups:
             kept_counts[[each.name for each in problem.graph.groups].index(group.name)] = len(group.kept)
@@ -101,7 +106,6 @@ def _policy_job(session: Session[Arguments, Past]) -> Job:
         strategy_name="policy",
         observation="scale_free",
         budgets=(limits_of(options),),
-        episodes=1,
         inputs={POLICY_FILE: source},
     )
 

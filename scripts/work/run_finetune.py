@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from agents.report.command_lines import check_command
-from agents.report.terminal.progress import training_progress
-from amc.artifacts.digests import images_digest, weights_digest
-from amc.artifacts.policy import POLICY_FILE, current_versions, read_policy, save_compact
-from amc.artifacts.run_folder import SUMMARY_FILE
+from agents.report.command_lines import next_lines
+from agents.search.invocation import Invocation
+from agents.tuning.compared_scores import BATCH
+from agents.tuning.tuning_options import TuningOptions
+from agents.tuning.tuning_problem import TuningProblem
+from agents.tuning.tuning_run import TuningRun
+from amc.artifacts.lasting_options import lasting_options
+from amc.artifacts.policy import POLICY_FILE, read_policy
 from amc.scoring.checked_score import checked_score
-from amc.scoring.metrics import check_runs, moved_inputs
-from amc.training.distillation import Distillation
-from amc.training.training_loop import Training
+from amc.training.training_progress import TrainingProgress, latest_training
 from amc.utils.device import find_device
-from amc.utils.files import write_json
-from scripts.command.compared_scores import BATCH, Scoring
-from scripts.command.comparison import compare
-from scripts.command.finished_run import compact_network, fill_from_run, recorded_arguments, require_given
+from scripts.command.finished_run import check_given, compact_network, fill_from_run, recorded_arguments
 from scripts.command.loading import check_inputs, load_images, load_original
 from scripts.command.original import print_score
 from scripts.command.session import Session, open_session
-from scripts.command.training_recipe import check_training, recipe_of
-from scripts.command.training_run import TrainingProgress, TrainingRun, clone_tensors, latest_training
-from scripts.options.cli_arguments import flat_options
+from scripts.options.cli_arguments import flat_options, given_options
 from scripts.options.finetune_arguments import Arguments
+from scripts.options.network_and_images import NetworkOptions
 
 PROGRAM = "finetune"
 
@@ -40,7 +37,7 @@ def run_finetune(arguments: Arguments) -> None:
         UserError: Arguments that do not fit each other or what they name.
     """
     arguments.check()
-    check_training(arguments.training)
+    _options(arguments)
     with open_session(PROGRAM, arguments, _folder(arguments), "out", latest_training, None) as session:
         _finetune(session)
 
@@ -52,13 +49,47 @@ def _folder(arguments: Arguments) -> Path:
     return arguments.out or arguments.run_dir.parent / f"{arguments.run_dir.resolve().name}-tuned"
 
 
+def _options(arguments: Arguments) -> TuningOptions:
+    """The options of the training, which are checked."""
+    return TuningOptions(
+        **vars(arguments.training), distillation=arguments.distillation, temperature=arguments.temperature
+    )
+
+
 def _finetune(session: Session[Arguments, TrainingProgress | None]) -> None:
-    start = time.perf_counter()
+    begun = time.perf_counter()
     arguments, folder = session.arguments, session.folder
-    assert arguments.run_dir is not None, "checked"
-    device = find_device(arguments.device)
-    recorded = recorded_arguments(arguments.run_dir, arguments.network)
-    metric = require_given(arguments.metric or recorded["metric"], "--metric", given=arguments.metric is not None)
+    problem, network_options, taken_over = _problem(arguments)
+    session.check_same(problem.digests)
+    scoring, reward = problem.scoring, problem.splits.reward
+    original = checked_score(scoring.ready(problem.original), reward, problem.metric, BATCH, problem.device)
+    if not arguments.quiet:
+        print_score(original, network_options, "original")
+    options = lasting_options(flat_options(arguments) | taken_over | {"out": None, "resume": None})
+    result = TuningRun(
+        problem,
+        _options(arguments),
+        Invocation(problem.policy.model, problem.policy.strategy, session.program, session.argv, options),
+        folder,
+        original.value,
+        session.past,
+        session.seconds,
+        quiet=arguments.quiet,
+        begun=begun,
+    ).run()
+    if not arguments.quiet:
+        print(result)
+        print(f"{len(result.epochs)} epochs in {result.seconds:.1f} s; results in {folder}")
+        print(next_lines(folder, result.arguments, tuned=True))
+
+
+def _problem(arguments: Arguments) -> tuple[TuningProblem, NetworkOptions, dict[str, Any]]:
+    """What is fine-tuned, the options of its network, and all options that the run gave."""
+    run_dir = arguments.run_dir
+    assert run_dir is not None, "checked"
+    recorded = recorded_arguments(run_dir, arguments.network)
+    check_given({name: recorded[name] for name in ("model", "data", "metric")}, given_options(arguments))
+    metric = arguments.metric or recorded["metric"]
     seed = recorded["seed"]
     torch.manual_seed(seed)
     network_options, data_options = (
@@ -67,47 +98,16 @@ def _finetune(session: Session[Arguments, TrainingProgress | None]) -> None:
     )
     network = load_original(network_options, quiet=arguments.quiet)
     splits = load_images(data_options, network, metric, seed, progress=not arguments.quiet)
-    example = splits.calibration.example(1)
-    check_inputs(network_options, example)
-    scoring = Scoring(metric, moved_inputs(example, device), device)
-    policy = read_policy(arguments.run_dir / POLICY_FILE)
-    original = network.model.to(device)
-    pruned, tuned = (compact_network(arguments.run_dir, network).to(device) for _ in range(2))
-    for model in (original, pruned):
-        check_runs(model, scoring.example)
-    digests = {
-        "weights": weights_digest(original),
-        "compact": weights_digest(pruned),
-        "images": images_digest(splits.calibration, splits.train, splits.reward),
-    }
-    session.check_same(digests)
-    first = checked_score(scoring.ready(original), splits.reward, metric, BATCH, device)
-    if not arguments.quiet:
-        print_score(first, network_options, "original", "reward")
-    soft = Distillation(scoring.ready(original), arguments.temperature, arguments.distillation)
-    recipe = recipe_of(arguments.training, seed)
-    training = Training(tuned, splits.train, recipe, device, soft if soft.weight else None)
-    past = session.past or TrainingProgress(scoring(tuned, splits.reward).value, (), {}, clone_tensors(tuned))
-    run_of_it = session.description(device, digests)
-    tuning = TrainingRun(folder, run_of_it, tuned, training, scoring, splits.reward, past, session.seconds)
-    with training_progress(recipe.epochs, arguments.quiet) as bar:
-        past = tuning.finish(recipe.epochs, bar)
-    seconds = tuning.seconds
-    save_compact(folder, dataclasses.replace(policy, accuracy=past.best_score, versions=current_versions()), tuned)
-    compared = compare(scoring, splits, original, pruned, tuned, (first.value, past.before, past.best_score))
+    check_inputs(network_options, splits.calibration.example(1))
+    problem = TuningProblem(
+        original=network.model,
+        pruned=compact_network(run_dir, network),
+        policy=read_policy(run_dir / POLICY_FILE),
+        splits=splits,
+        metric=metric,
+        seed=seed,
+        device=find_device(arguments.device),
+        source=str(run_dir),
+    )
     taken_over = flat_options(network_options) | flat_options(data_options) | {"metric": metric, "seed": seed}
-    options = flat_options(arguments) | taken_over | {"out": None, "resume": None}
-    summary = compared.summary() | {
-        "epochs": list(map(dataclasses.asdict, past.epochs)),
-        "arguments": options,
-        "tuning_seconds": seconds,
-        "wall_seconds": session.seconds + time.perf_counter() - start,
-    }
-    write_json(folder / SUMMARY_FILE, summary)
-    tuning.close(summary)
-    if not arguments.quiet:
-        compared.print(scoring)
-        print(
-            f"{len(past.epochs)} epochs in {seconds:.1f} s; results in {folder}\n"
-            f"check them with: {check_command(folder, options)}"
-        )
+    return problem, network_options, taken_over

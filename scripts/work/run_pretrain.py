@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from agents.report.number_format import score
-from agents.report.terminal.progress import training_progress
+from agents.report.terminal.training_bar import training_bar
+from agents.tuning.training_run import TrainingRun, clone_tensors
 from amc.artifacts.digests import images_digest, shapes_digest
 from amc.artifacts.run_folder import forget
 from amc.data.images import Images
@@ -21,14 +23,14 @@ from amc.networks.sources import load_network
 from amc.networks.weight_files import write_state_dict
 from amc.pruning.slicing import stored_tensors
 from amc.scoring.metrics import answered_right, moved
+from amc.scoring.number_format import score
+from amc.training.recipe_options import RecipeOptions
 from amc.training.training_loop import Training
+from amc.training.training_progress import TrainingProgress, latest_training
 from amc.utils.device import find_device
 from amc.utils.errors import UserError
-from scripts.command.compared_scores import Score, Scoring
-from scripts.command.loading import preprocess_of, print_notes
+from scripts.command.loading import data_of, default_data, preprocess_of, print_notes
 from scripts.command.session import Session, open_session
-from scripts.command.training_recipe import check_training, recipe_of
-from scripts.command.training_run import TrainingProgress, TrainingRun, clone_tensors, latest_training
 from scripts.options.pretrain_arguments import SUFFIX, Arguments
 
 PROGRAM = "pretrain"
@@ -44,8 +46,10 @@ def run_pretrain(arguments: Arguments) -> None:
         UserError: Arguments that do not fit each other or what they name.
     """
     arguments.check()
-    check_training(arguments.training)
+    RecipeOptions(**vars(arguments.training))
     folder = arguments.resume or _folder(arguments.out)
+    if arguments.resume is None:
+        arguments = dataclasses.replace(arguments, data=arguments.data or default_data(arguments.model))
     with open_session(PROGRAM, arguments, folder, "out", latest_training, None) as session:
         _pretrain(session)
 
@@ -71,7 +75,7 @@ def _pretrain(session: Session[Arguments, TrainingProgress | None]) -> None:
     model = network.model.to(device)
     preprocess = preprocess_of(arguments.preparation, network.preprocess)
     splits = load_splits(
-        arguments.data,
+        data_of(arguments.data, arguments.model),
         preprocess,
         SplitSizes(calibration=1),
         arguments.seed,
@@ -84,45 +88,45 @@ def _pretrain(session: Session[Arguments, TrainingProgress | None]) -> None:
         "images": images_digest(splits.calibration, splits.train, splits.reward),
     }
     session.check_same(digests)
-    scoring = _Scoring("top1", splits.calibration.example(1), device)
-    training = Training(model, splits.train, recipe_of(arguments.training, arguments.seed), device)
+    recipe = RecipeOptions(**vars(arguments.training)).recipe(arguments.seed)
+    training = Training(model, splits.train, recipe, device)
     past = session.past or TrainingProgress(0.0, (), {}, clone_tensors(model))
     description = session.description(device, digests)
-    tuning = TrainingRun(folder, description, model, training, scoring, splits.reward, past, session.seconds)
+    scored = partial(_accuracy, splits.reward, device)
+    run = TrainingRun(folder, description, model, training, scored, past, session.seconds)
     try:
-        with training_progress(arguments.training.epochs, quiet=False) as bar:
-            tuning.finish(arguments.training.epochs, bar)
+        with training_bar(recipe.epochs, "top1", past, quiet=False) as bar:
+            bar.note(f"{len(splits.train):,} training images, {len(splits.reward):,} reward images (validation)")
+            run.finish(recipe.epochs, bar)
     except BaseException:
-        if tuning.past.epochs:
-            write_state_dict(out, tuning.past.best)
+        if run.past.epochs:
+            write_state_dict(out, run.past.best)
             print(f"wrote {out}, the best epoch so far", file=sys.stderr)
         raise
+    run.keep_best()
     write_state_dict(out, stored_tensors(model))
     print(f"wrote {out}")
-    _tidy(session, tuning)
-    for name, images in (("val", splits.reward), ("test", splits.test)):
-        accuracy = scoring(model, images).value
-        print(f"accuracy on {len(images):,} {name} images: {score('top1', accuracy)}")
+    _tidy(session, run)
+    for name, images in (("reward", splits.reward), ("test", splits.test)):
+        print(f"accuracy on {len(images):,} {name} images: {score('top1', _accuracy(images, device, model))}")
 
 
-class _Scoring(Scoring):
-    """Scores networks as they are: what is trained may be nothing that can be pruned."""
+def _accuracy(images: Images, device: torch.device, network: nn.Module) -> float:
+    """The accuracy of a network as it is, in [0, 1]: what is trained may be nothing that can be pruned."""
 
-    def __call__(self, network: nn.Module, images: Images) -> Score:
-        """The accuracy on all images, in [0, 1]."""
+    def run_as_it_is(*inputs: Any) -> Any:
+        with torch.inference_mode(False), torch.no_grad():  # what a network keeps is of use in its training
+            return network(*inputs)
 
-        def run_as_it_is(*inputs: Any) -> Any:
-            with torch.inference_mode(False), torch.no_grad():  # what a network keeps is of use in its training
-                return network(*inputs)
-
-        right = answered_right(run_as_it_is, moved(images.batches(EVALUATION_BATCH), self.device))
-        return Score(int(right.sum()) / len(right), right)
+    right = answered_right(run_as_it_is, moved(images.batches(EVALUATION_BATCH), device))
+    return int(right.sum()) / len(right)
 
 
-def _tidy(session: Session[Arguments, TrainingProgress | None], tuning: TrainingRun) -> None:
+def _tidy(session: Session[Arguments, TrainingProgress | None], run: TrainingRun) -> None:
     """Remove the folder of a training that is over, of which only the weights are wanted."""
     with contextlib.suppress(UserError):  # events that a full disk had no room for
-        tuning.close({})
+        if run.events is not None:
+            run.events.close({}, run.steps)
     for path in session.folder.glob("events.out.tfevents.*"):
         path.unlink(missing_ok=True)
     forget(session.folder)

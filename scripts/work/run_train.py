@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from agents.episode import Past
 from agents.strategies import make_strategy
+from amc.utils.errors import UserError
+from scripts.command.earlier_run import search_command
 from scripts.command.job import Job, run_job
 from scripts.command.search_checks import check_search, stage_budgets
 from scripts.command.session import Session, open_search
@@ -26,15 +28,25 @@ def run_train(arguments: Arguments) -> None:
 
 def _job(session: Session[Arguments, Past]) -> Job:
     arguments = session.arguments
+    if session.begun_with not in (None, arguments.most_policies):
+        _check_extensible(arguments)
     return Job(
         session=session,
         network=arguments.network,
         images=arguments.images,
         options=arguments.search,
         strategy=lambda _: make_strategy(arguments.strategy, arguments.settings, arguments.search.episodes_at_once),
-        strategy_name=arguments.strategy,
+        strategy_name=session.name("strategy"),
         observation=arguments.observation,
         budgets=stage_budgets(arguments.staging, arguments.search),
-        episodes=arguments.episodes,
         tune_steps=arguments.staging.tune_steps,
     )
+
+
+def _check_extensible(arguments: Arguments) -> None:
+    """Raise a UserError for a strategy whose policies are planned when it begins."""
+    if not make_strategy(arguments.strategy, arguments.settings).is_extensible:
+        raise UserError(
+            f"strategy {arguments.strategy} plans its policies when it begins and can't go on to others; begin a new"
+            f" search: {search_command(arguments)}"
+        )

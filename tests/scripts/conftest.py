@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from amc.scoring import evaluation
 from scripts import train
-from scripts.work import run_evaluate
 from tests.command import succeed
 
 
@@ -18,7 +18,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def short_timing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Times that `evaluate` prints are not looked at."""
-    monkeypatch.setattr(run_evaluate, "TIMED_SECONDS", 0.0)
+    monkeypatch.setattr(evaluation, "TIMED_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 import json
 import re
+import shlex
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -49,24 +50,26 @@ def rows(out: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("split", "images", "name"), [("test", 445, "test_accuracy_policy"), ("reward", 447, "policy_accuracy")]
+    ("split", "images", "name"),
+    [("test", "445 test", "test_accuracy_policy"), ("reward", "447 reward (validation)", "policy_accuracy")],
 )
-def test_a_run_scores_as_its_summary_says(finished: Path, split: str, images: int, name: str) -> None:
+def test_a_run_scores_as_its_summary_says(finished: Path, split: str, images: str, name: str) -> None:
     found, table = summary(finished), rows(succeed(evaluate, "--run-dir", finished, "--split", split).out)
-    assert table[f"top1 on {images} {split} images"] == f"{100 * found[name]:.2f} %"
-    assert table["macs"] == f"{found['macs_after']:,}"
-    assert table["params"] == f"{found['params_after']:,}"
+    assert table[f"top1 on {images} images"] == f"{100 * found[name]:.2f} %"
+    assert table["MACs"] == f"{found['macs_after']:,}"
+    assert table["parameters"] == f"{found['params_after']:,}"
     for batch in (1, 64):
         assert re.fullmatch(r"\d+\.\d{3} ms", table[f"time per image, {batch} at once on cpu"])
 
 
 @pytest.mark.parametrize(
-    ("split", "images", "name"), [("test", 445, "test_accuracy_original"), ("reward", 447, "original_accuracy")]
+    ("split", "images", "name"),
+    [("test", "445 test", "test_accuracy_original"), ("reward", "447 reward (validation)", "original_accuracy")],
 )
-def test_an_original_scores_as_a_summary_says(finished: Path, split: str, images: int, name: str) -> None:
+def test_an_original_scores_as_a_summary_says(finished: Path, split: str, images: str, name: str) -> None:
     found, table = summary(finished), rows(succeed(evaluate, "--split", split, "--device", "cpu").out)
-    assert table[f"top1 on {images} {split} images"] == f"{100 * found[name]:.2f} %"
-    assert table["macs"] == f"{found['macs_before']:,}"
+    assert table[f"top1 on {images} images"] == f"{100 * found[name]:.2f} %"
+    assert table["MACs"] == f"{found['macs_before']:,}"
 
 
 def test_it_changes_nothing(finished: Path) -> None:
@@ -87,7 +90,7 @@ def test_options_of_the_run_are_taken_over(tmp_path: Path) -> None:
     succeed(train, *words, *few, "--run-dir", tmp_path, "--quiet")
     table = rows(succeed(evaluate, "--run-dir", tmp_path).out)
     assert table["top5 on 70 test images"] == f"{100 * summary(tmp_path)['test_accuracy_policy']:.2f} %"
-    assert table["macs"] == f"{summary(tmp_path)['macs_after']:,}"
+    assert table["MACs"] == f"{summary(tmp_path)['macs_after']:,}"
 
 
 def test_the_users_functions_are_not_imported_unless_given(
@@ -95,12 +98,12 @@ def test_the_users_functions_are_not_imported_unless_given(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     own_file.write_text(f"from pathlib import Path\nPath({str(own_file)!r} + '.ran').touch()\n" + own_file.read_text())
-    given: list[str | Path] = ["--run-dir", own_run]
-    for option, function in (("--metric", "agreement"), ("--model", "build"), ("--data", "data")):
-        refused = f"the run used {option} {own_file}:{function}, which is not imported from a run's files; give"
-        assert refused in fail(evaluate, *given)
-        given += [option, f"{own_file}:{function}"]
+    functions = f"--model {own_file}:build --data {own_file}:data --metric {own_file}:agreement"
+    message = fail(evaluate, own_run)
+    assert f"the run used {functions}, which is not imported because a file names it; run: " in message
     assert not own_file.with_suffix(".py.ran").exists()
+    given = shlex.split(message.partition("; run: python -m amc evaluate ")[2])
+    assert given == [str(own_run), *functions.split()]
     table = rows(succeed(evaluate, *given).out)
     assert table[f"{own_file}:agreement on 24 test images"] == f"{summary(own_run)['test_accuracy_policy']:.4f}"
 
@@ -112,7 +115,7 @@ def test_a_policy_that_names_a_users_file_does_not_import_it(copied: Path, tmp_p
     succeed(evaluate, "--run-dir", copied)
     for option in ("model", "data", "metric"):
         change(copied / "summary.json", partial(set_argument, option, spec))
-        assert "which is not imported from a run's files" in fail(evaluate, "--run-dir", copied)
+        assert "which is not imported because a file names it" in fail(evaluate, "--run-dir", copied)
     assert not (tmp_path / "ran").exists()
 
 
@@ -155,7 +158,7 @@ def test_damaged_files_are_one_line(copied: Path, name: str, content: bytes | st
         ("seed", -1, "Expected `int` >= 0"),
         ("metric", 5, "Expected `str`, got `int`"),
         ("data", ["digits"], "Expected `str`, got `array`"),
-        ("image_size", "big", "Expected `int | null`, got `str`"),
+        ("image_size", "big", "Expected `int | array | null`, got `str`"),
         ("mean", ["a"], "Expected `float`, got `str`"),
         ("std", 0.5, "Expected `array | null`, got `float`"),
         ("test_images", 1.5, "Expected `int | null`, got `float`"),

@@ -12,8 +12,11 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 
 import amc
-from scripts import evaluate, export, finetune, train
+from amc.artifacts.snapshots import Snapshot
+from amc.training.training_progress import latest_training, save_training
+from scripts import evaluate, export, finetune, report, train
 from tests.command import call, fail, succeed, summary
+from tests.html_page import HtmlPage, expect_self_contained
 from tests.scripts.interrupting import Interrupting
 
 pytestmark = pytest.mark.backward
@@ -41,7 +44,9 @@ def test_it_gains_back_what_pruning_cost_and_leaves_the_run_alone(tmp_path: Path
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     done = succeed(finetune, "--run-dir", run, "--epochs", "8", "--lr", "0.05")
     pruned, found = summary(run), summary(tmp_path / "run-tuned")
-    assert done.out.startswith(f"original: top1 {100 * found['original_accuracy']:.2f} % on 447 reward images\n")
+    assert done.out.startswith(
+        f"original: top1 {100 * found['original_accuracy']:.2f} % on 447 reward images (validation)\n"
+    )
     assert found["original_accuracy"] == pruned["original_accuracy"]
     assert found["pruned_accuracy"] == pruned["policy_accuracy"]
     assert found["test_accuracy_pruned"] == pruned["test_accuracy_policy"]
@@ -80,6 +85,37 @@ def test_what_never_got_better_is_the_pruned_network(finished: Path, tmp_path: P
     found = summary(tmp_path / "worse")
     assert found["epochs"][0]["score"] < found["tuned_accuracy"] == found["pruned_accuracy"]
     assert weights(tmp_path / "worse") == weights(finished)
+    assert "No epoch beats the pruned network" in (tmp_path / "worse" / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_folder_has_its_report(whole: Path) -> None:
+    content = (whole / "report.html").read_text(encoding="utf-8")
+    expect_self_contained(content)
+    page, found = HtmlPage(content), summary(whole)
+    assert f"accuracy {100 * found['test_accuracy_tuned']:.1f} % on test images" in page.headings[0]
+    assert page.rows["tuned"][:2] == [
+        f"{100 * found[name]:.2f} %" for name in ("tuned_accuracy", "test_accuracy_tuned")
+    ]
+    assert page.rows["lr"] == ["0.05"]
+    assert len(page.labels) == 2
+    succeed(report, "--run-dir", whole)
+    assert (whole / "report.html").read_text(encoding="utf-8") == content
+
+
+def test_the_folder_of_an_earlier_version_has_a_report_once_it_has_ended(whole: Path, tmp_path: Path) -> None:
+    """Its checkpoints do not say what was asked for, its summary does."""
+    folder = tmp_path / "old"
+    shutil.copytree(whole, folder)
+    checkpoint, _ = latest_training(folder)
+    shutil.rmtree(folder / "checkpoint")
+    run = {name: value for name, value in checkpoint.run.items() if name != "tuning"}
+    save_training(folder, 60, Snapshot(run, checkpoint.past))
+    succeed(report, "--run-dir", folder)
+    pages = [HtmlPage((each / "report.html").read_text(encoding="utf-8")) for each in (folder, whole)]
+    assert pages[0].headings == pages[1].headings
+    assert all(pages[0].rows[name] == pages[1].rows[name] for name in ("tuned", "MACs", "lr", "made from"))
+    (folder / "summary.json").unlink()
+    assert "has no report before it has ended" in fail(report, "--run-dir", folder)
 
 
 def test_tensorboard_shows_loss_rate_and_score(whole: Path) -> None:
@@ -98,13 +134,17 @@ def test_an_error_loses_a_minute_at_most_and_the_result_is_the_same(
     finished: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     folder = tmp_path / "cut"
-    monkeypatch.setattr("scripts.command.training_run.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("agents.tuning.training_run.CHECKPOINT_SECONDS", 0.0)
     with monkeypatch.context() as patch:
         Interrupting(patch, at, KeyboardInterrupt())
         done = call(finetune, "--run-dir", finished, *FEW, "--out", folder)
     assert done.status == 130
-    assert done.out.splitlines()[-1] == f"go on with: python -m scripts.finetune --resume {folder}"
+    assert done.out.splitlines()[-1] == f"go on with: python -m amc finetune --resume {folder}"
     assert not (folder / "policy.json").exists()
+    succeed(report, "--run-dir", folder)
+    content = (folder / "report.html").read_text(encoding="utf-8")
+    assert f"at its last checkpoint, {(at - 1) // 15} of 4 epochs were over" in content
+    assert f"scripts.finetune --resume {folder}" in content
     torch.manual_seed(1)  # whatever another process draws
     succeed(finetune, "--resume", folder, "--quiet")
     assert weights(folder) == weights(whole)
@@ -160,7 +200,8 @@ def test_a_users_functions(own_file: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     succeed(train, *words, "--budget", "macs=0.5", "--strategy", "uniform", "--run-dir", run, "--quiet")
     few = ("--run-dir", run, "--epochs", "1")
-    assert "which is not imported from a run's files; give --metric again" in fail(finetune, *few)
+    message = fail(finetune, *few)
+    assert f"which is not imported because a file names it; run: python -m amc finetune --run-dir {run}" in message
     succeed(finetune, *few, *words)
     assert summary(tmp_path / "run-tuned")["test_drop_tuned"] is None
     with pytest.raises(SystemExit):

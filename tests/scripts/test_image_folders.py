@@ -68,12 +68,12 @@ def test_a_test_image_that_proves_broken_after_the_search_costs_nothing(words: t
     broken.write_bytes(whole.replace(b"IDAT", b"IDAT\0\0"))  # found where pixels are decoded alone
     error = fail(train, *words, *FEW, "--quiet", "--run-dir", "run")
     assert f"{broken} can't be read as an image: " in error
-    command = "python -m scripts.train --resume run --model own.py:build"
+    command = f"python -m amc train --resume {Path.cwd()}/run --model {Path.cwd()}/own.py:build"
     assert "policy.json" in error
     assert error.endswith(f"; go on with: {command}\n")
     assert Path("run/policy.json").exists()
     broken.write_bytes(whole)
-    succeed(train, *command.split()[3:], "--quiet")
+    succeed(train, *command.split()[4:], "--quiet")
     assert summary(Path("run"))["episodes"] == 2
 
 

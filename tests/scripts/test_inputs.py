@@ -63,17 +63,17 @@ def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
 def test_a_network_of_several_inputs_is_described(words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     out = succeed(describe, *words[:2], "--input-spec", SPEC).out
-    assert re.findall(r"^│ (\S+) +│ \d+ +│ \d+ (?:to|or) ", out, re.MULTILINE) == ["image", "depth", "mix"]
+    assert re.findall(r"^│ (\S+) +│ \d+ (?:to|or) \d+", out, re.MULTILINE) == ["image", "depth", "mix"]
     assert re.search(r"│ fc +│ 4 +│ output of the network", out)
     macs = 64 * 9 * (16 * 3 + 12 * 1) + 36 * 9 * 24 * 28 + 4 * 40
-    assert re.search(rf"│ macs +│ {macs:,} ", out)
+    assert re.search(rf"│ MACs +│ {macs:,} ", out)
 
 
 def test_an_input_that_is_no_image(words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     assert words
     out = succeed(describe, "--model", "pair.py:alone", "--input-spec", "6").out
-    assert re.search(r"│ 0 +│ 20 +│ 4 to 20 by 1 +│ 0 +│ 2 +│", out)
+    assert re.search(r"│ 0 +│ 20 to 4 by 1 +│.+│ 0 +│ 2 +│", out)
 
 
 def test_it_is_searched_scored_again_and_its_policy_applied(words: tuple[str, ...]) -> None:

@@ -118,7 +118,7 @@ def test_ctrl_c_and_a_lost_device_lose_nothing(
     monkeypatch.setattr(device, "measure", lost)
     done = call(train, *words, "--run-dir", begun)
     assert done.status == 2
-    assert f"go on with: python -m scripts.train --resume {begun}" in done.err
+    assert f"go on with: python -m amc train --resume {begun}" in done.err
     assert done.err.endswith("error: local went away: it was switched off\n")
     monkeypatch.setattr(device, "measure", ask)
     succeed(train, "--resume", begun, "--quiet")

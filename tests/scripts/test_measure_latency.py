@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from scripts import measure_latency
+from scripts.work import run_latency
 from tests.amc.latency.pretended import PretendedDevice
 from tests.command import fail, succeed
 
@@ -26,18 +27,18 @@ def test_a_run_is_compared_with_its_original(finished: Path, runtime: str) -> No
 
 def test_a_network_alone_has_its_latency() -> None:
     out = succeed(measure_latency, "--model", "plain20", "--image-size", "32", "--weights", "none", *QUICK).out
-    assert "original" in out
+    assert "│ plain20 │" in out
     assert "pruned" not in out
 
 
 def test_an_interval_that_stayed_wide_is_said() -> None:
     out = succeed(measure_latency, "--runtime", "torch", "--precision", "1e-9", "--seconds", "0.1").out
-    assert "the wanted precision of 0.0% was not reached in " in out
+    assert "The wanted precision of 0.0% was not reached in " in out
 
 
 def test_layers_are_measured_printed_and_drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     device = PretendedDevice()
-    monkeypatch.setattr(measure_latency, "Device", lambda *_: device)
+    monkeypatch.setattr(run_latency, "Device", lambda *_: device)
     words = ("--layers", "--model", "digits_resnet", "--weights", "none")
     table, pictures = tmp_path / "table.json", tmp_path / "pictures"
     out = succeed(measure_latency, *words, "--latency-table", table, "--plot", pictures).out

@@ -20,6 +20,7 @@ from amc.utils.seeds import check_seed
 from scripts import apply, describe, evaluate, export, finetune, measure_latency, pretrain, report, train
 from scripts.command.loading import load_images, load_original
 from scripts.options.network_and_images import DataOptions, ImageOptions, NetworkOptions, parse_rounding
+from scripts.options.option_fields import option_fields
 from tests.command import call
 
 ENTRY_POINTS = (train, apply, finetune, evaluate, describe, export, pretrain, report, measure_latency)
@@ -28,7 +29,7 @@ ENTRY_POINTS = (train, apply, finetune, evaluate, describe, export, pretrain, re
 def options(arguments: type) -> Iterator[tuple[type, dataclasses.Field[Any]]]:
     """All options of an entry point, those of nested dataclasses too, each with the dataclass that it is in."""
     hints = get_type_hints(arguments)
-    for field in dataclasses.fields(arguments):
+    for field in option_fields(arguments):
         if dataclasses.is_dataclass(hints[field.name]):
             yield from options(hints[field.name])
         else:
@@ -43,7 +44,7 @@ def test_help_explains_every_option(script: ModuleType) -> None:
     entries = [" ".join(entry.split()) for entry in re.split(r"\n  (?=--\w|RUN)", done.out)]
     for owner, field in options(script.Arguments):
         flag = f"--(?:no-)?{field.name.replace('_', '-')}"
-        shown = "RUN" if field.type in ("Run", "Run | None") else flag
+        shown = "RUN" if field.type in ("Run", "Run | None", "Runs") else flag
         (entry,) = (entry for entry in entries if re.match(rf"{shown}(?: |$)", entry))
         assert " ".join(documented(owner)[field.name].split()) in entry
         assert len(re.findall(r"[Dd]efault: ", entry)) <= 1
@@ -133,9 +134,9 @@ class Boxes(nn.Module):
 def test_other_tasks_need_a_metric_of_their_own() -> None:
     network = Network(Boxes(), "boxes", None, None)
     with pytest.raises(UserError, match=r"top1 and top5 need a network that returns one row of class scores per image"):
-        load_images(DataOptions(), network, "top1", seed=0, progress=False)
+        load_images(DataOptions("digits"), network, "top1", seed=0, progress=False)
     splits = load_images(
-        DataOptions(calibration_images=5, reward_split=6, test_images=7),
+        DataOptions("digits", calibration_images=5, reward_split=6, test_images=7),
         network,
         "boxes.py:precision",
         seed=0,

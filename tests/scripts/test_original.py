@@ -27,7 +27,7 @@ def begin(*words: str | Path) -> Done:
 @pytest.mark.usefixtures("before_the_analysis")
 def test_what_the_original_scores_is_said_first() -> None:
     done = begin(*FEW)
-    assert re.fullmatch(r"original: top1 (100\.00|9\d\.\d\d) % on 60 reward images\n", done.out)
+    assert re.fullmatch(r"original: top1 (100\.00|9\d\.\d\d) % on 60 reward images \(validation\)\n", done.out)
     assert done.err == "interrupted\n"
     assert begin(*FEW, "--quiet").out == ""
 
@@ -46,7 +46,7 @@ def test_a_network_without_weights_is_warned_of(own_file: Path) -> None:
 def test_a_users_metric_is_a_number_of_which_no_chance_is_known(own_file: Path) -> None:
     own = ("--model", f"{own_file}:build", "--data", f"{own_file}:data", "--metric", f"{own_file}:agreement")
     done = begin(*own)
-    assert re.fullmatch(rf"original: {own_file}:agreement -\d+\.\d{{4}} on 32 reward images\n", done.out)
+    assert re.fullmatch(rf"original: {own_file}:agreement -\d+\.\d{{4}} on 32 reward images \(validation\)\n", done.out)
     assert done.err == "interrupted\n"
 
 

@@ -10,10 +10,10 @@ from sklearn.datasets import load_digits
 from amc.networks.sources import load_network
 from amc.networks.weight_files import read_state_dict
 from amc.training.training_loop import Training
-from scripts import pretrain
+from scripts import pretrain, report
 from scripts.pretrain import main
 from tests import command
-from tests.command import succeed
+from tests.command import fail, succeed
 from tests.scripts.interrupting import Interrupting
 
 pytestmark = pytest.mark.backward
@@ -31,7 +31,7 @@ def test_it_writes_weights_of_a_network_that_reads_digits(
     call(monkeypatch, "--out", out, "--epochs", "4")
     load_network("digits_resnet", str(out))
     accuracies = re.findall(r"accuracy on (\d+) (\w+) images: (\d+\.\d+) %", capsys.readouterr().out)
-    assert [(count, name) for count, name, _ in accuracies] == [("447", "val"), ("445", "test")]
+    assert [(count, name) for count, name, _ in accuracies] == [("447", "reward"), ("445", "test")]
     assert all(float(percent) > 80 for *_, percent in accuracies)
     assert list(tmp_path.iterdir()) == [out]
 
@@ -60,13 +60,14 @@ def test_an_interrupted_training_keeps_its_best_epoch_and_comes_to_the_same(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, whole: Path, at: int, is_there: bool
 ) -> None:
     out, folder = tmp_path / "net.safetensors", tmp_path / "net-training"
-    monkeypatch.setattr("scripts.command.training_run.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("agents.tuning.training_run.CHECKPOINT_SECONDS", 0.0)
     with monkeypatch.context() as patch:
         Interrupting(patch, at, KeyboardInterrupt())
         done = command.call(pretrain, "--out", out, *FEW)
     assert done.status == 130
-    assert done.out.splitlines()[-1] == f"go on with: python -m scripts.pretrain --resume {folder}"
+    assert done.out.splitlines()[-1] == f"go on with: python -m amc pretrain --resume {folder}"
     assert (f"wrote {out}, the best epoch so far" in done.err) == out.exists() == is_there
+    assert "holds a training from the start, which has no report" in fail(report, "--run-dir", folder)
     torch.manual_seed(1)  # whatever another process draws
     succeed(pretrain, "--resume", folder)
     assert out.read_bytes() == whole.read_bytes()
@@ -78,7 +79,7 @@ def test_the_best_epoch_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     first, both = tmp_path / "first.safetensors", tmp_path / "both.safetensors"
     words = ("--schedule", "cosine", "--batch-size", "64")
     with monkeypatch.context() as patch:
-        patch.setattr("scripts.command.training_run.CHECKPOINT_SECONDS", 0.0)
+        patch.setattr("agents.tuning.training_run.CHECKPOINT_SECONDS", 0.0)
         Interrupting(patch, 16, KeyboardInterrupt())  # 15 steps each
         with pytest.raises(SystemExit):
             call(patch, "--out", first, "--epochs", "2", *words)

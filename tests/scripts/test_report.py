@@ -119,10 +119,12 @@ def test_the_folder_of_an_earlier_version_makes_a_page_without_finalists(finishe
 
 def test_the_commands_are_those_that_were_given(finished: Path) -> None:
     rows = HtmlPage((finished / "report.html").read_text(encoding="utf-8")).rows
-    assert rows["make it again"] == ["python -m scripts.train --episodes 8"]
-    assert rows["check the result"] == [shlex.join(["python", "-m", "scripts.evaluate", "--run-dir", str(finished)])]
+    assert rows["make it again"] == ["python -m amc train --data digits --episodes 8"]
+    steps = {"evaluate the result": "evaluate", "tune it": "finetune", "export it": "export"}
+    for what, command in (steps | {"measure its latency": "latency"}).items():
+        assert rows[what] == [shlex.join(["python", "-m", "amc", command, str(finished)])]
     (again,) = rows["write this page again"]
-    assert parse(report.Arguments, shlex.split(again)[3:]) == report.Arguments((finished,))
+    assert parse(report.Arguments, shlex.split(again)[4:]) == report.Arguments((finished,))
 
 
 def test_the_report_is_the_same_when_made_again(finished: Path) -> None:
@@ -140,10 +142,10 @@ def test_a_killed_run_shows_the_best_so_far_and_how_to_go_on(killed: Path) -> No
     assert seen.headings[0].endswith(f"{100 * best.outcome.accuracy:.1f} % accuracy so far")
     assert seen.headings[1:] == UNKNOWN
     assert "This run has not ended: at its last checkpoint, 5 of 20 episodes were scored." in content
-    command = shlex.join(["python", "-m", "scripts.train", "--resume", str(killed)])
+    command = shlex.join(["python", "-m", "amc", "train", "--resume", str(killed)])
     assert f"Go on with: <code>{command}</code>" in unescape(content)
     assert seen.rows["found"] == [f"{100 * best.outcome.accuracy:.2f} %"]
-    assert "check the result" not in seen.rows
+    assert "evaluate the result" not in seen.rows
 
 
 def test_an_interrupted_run_shows_its_result_and_how_to_go_on(tmp_path: Path) -> None:
@@ -151,8 +153,8 @@ def test_an_interrupted_run_shows_its_result_and_how_to_go_on(tmp_path: Path) ->
     content = (tmp_path / "report.html").read_text(encoding="utf-8")
     expect_self_contained(content)
     assert "This run was interrupted: 4 of 20 episodes were scored. What follows is the best of them." in content
-    assert f"scripts.train --resume {tmp_path}</code>" in content
-    assert "check the result" in HtmlPage(content).rows
+    assert f"amc train --resume {tmp_path}</code>" in content
+    assert "evaluate the result" in HtmlPage(content).rows
 
 
 def test_a_run_that_was_killed_before_its_first_episode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +178,7 @@ def test_an_applied_agent_is_shown_before_it_learned(finished: Path, tmp_path: P
     before = (found["zero_shot_accuracy"], found["test_accuracy_zero_shot"])
     assert rows["agent before learning"][:2] == [f"{100 * score:.2f} %" for score in before]
     assert rows["parameters left, at most"] == ["90K", f"{found['params_after']:,}"]
-    assert rows["make it again"][0].startswith("python -m scripts.apply --")
+    assert rows["make it again"][0].startswith("python -m amc apply --")
 
 
 @pytest.mark.usefixtures("own_file")
@@ -191,7 +193,7 @@ def test_a_users_own_metric_is_a_number(tmp_path: Path, monkeypatch: pytest.Monk
     assert seen.rows["original"][:2] == [
         f"{found[name]:.4f}" for name in ("original_accuracy", "test_accuracy_original")
     ]
-    assert seen.rows["check the result"][0].endswith(" ".join(own))
+    assert seen.rows["evaluate the result"][0].endswith(" ".join(own).replace("own.py", f"{tmp_path}/own.py"))
 
 
 def test_several_runs_are_compared_in_the_terminal_and_in_a_page(

@@ -92,7 +92,7 @@ def test_ctrl_c_saves_the_best_so_far_and_the_run_goes_on(
         Interrupting(patch, 12, KeyboardInterrupt())
         done = call(train, *FEW, "--episodes", "16", "--run-dir", folder)
     assert done.status == 130
-    assert done.out.splitlines()[-1] == f"go on with: python -m scripts.train --resume {folder}"
+    assert done.out.splitlines()[-1] == f"go on with: python -m amc train --resume {folder}"
     assert summary(folder)["interrupted"] is True
     assert summary(folder)["episodes"] == 11
     succeed(train, "--resume", folder, "--quiet")
@@ -108,7 +108,7 @@ def test_ctrl_c_before_a_policy_is_within_the_budget(tmp_path: Path, monkeypatch
         Interrupting(patch, 5, KeyboardInterrupt())
         done = call(train, *words, "--run-dir", folder)
     assert done.status == 130
-    assert done.out.splitlines()[1:] == [f"go on with: python -m scripts.train --resume {folder}"]
+    assert done.out.splitlines()[1:] == [f"go on with: python -m amc train --resume {folder}"]
     assert done.err.splitlines()[-1] == "interrupted"
     assert not (folder / "policy.json").exists()
     assert len(latest_checkpoint(folder)[0].past.episodes) == 4
@@ -132,7 +132,7 @@ def test_what_a_search_found_is_there_whatever_happens_after_it(
         if isinstance(error, KeyboardInterrupt):
             done = call(train, *FEW, "--episodes", "16", "--run-dir", folder)
             assert done.status == 130
-            assert done.out.splitlines()[-1] == f"go on with: python -m scripts.train --resume {folder}"
+            assert done.out.splitlines()[-1] == f"go on with: python -m amc train --resume {folder}"
         else:
             with pytest.raises(RuntimeError, match="out of memory"):
                 call(train, *FEW, "--episodes", "16", "--run-dir", folder, "--quiet")
@@ -178,7 +178,7 @@ def test_a_kill_at_a_random_moment(tmp_path: Path, whole: Path) -> None:
         ("compact.safetensors", "checkpoint", "policy.json", "train --resume"),
         ("policy.json", "compact.safetensors", "policy.json", "train --resume"),
         ("summary.json", "policy.json", "summary.json", "train --resume"),
-        ("report.html", "summary.json", "report.html", "report --run-dir"),
+        ("report.html", "summary.json", "report.html", "report"),
     ],
 )
 def test_after_a_full_disk_is_said_what_is_there_and_how_to_go_on(
@@ -197,8 +197,8 @@ def test_after_a_full_disk_is_said_what_is_there_and_how_to_go_on(
     assert f"cannot write {folder / name}: No space left on device" in error
     assert re.search(rf" in {folder} [^;]*{there}[^;]* there, [^;]*{missing}[^;]* missing; ", error)
     words = shlex.split(error.rpartition("; go on with: ")[2])
-    assert words == shlex.split(f"python -m scripts.{program} {folder}")
-    succeed(report_script if "report" in program else train, *words[3:])
+    assert words == shlex.split(f"python -m amc {program} {folder}")
+    succeed(report_script if "report" in program else train, *words[4:])
     assert {"policy.json", "compact.safetensors", "summary.json", "report.html"} <= {
         path.name for path in folder.iterdir()
     }
@@ -302,9 +302,7 @@ def test_what_is_no_run_to_go_on_with(tmp_path: Path, whole: Path, begun: Path) 
     assert f"no checkpoint in {tmp_path / 'x'}; give" in fail(train, "--resume", tmp_path / "x")
     assert "holds a finished run; there is nothing to go on with" in fail(train, "--resume", whole)
     message = fail(apply, "--resume", begun)
-    assert f"was begun by train; go on with python -m scripts.train --resume {begun}" in message
-    message = fail(train, "--resume", begun, "--episodes", "50")
-    assert "--resume goes on with the run's own options; leave --episodes out" in message
+    assert f"was begun by train; go on with python -m amc train --resume {begun}" in message
     message = fail(train, "--resume", begun, "--budget", "macs=0.5")
     assert "--resume goes on with the run's own options; leave --budget out" in message
 
@@ -335,19 +333,19 @@ def test_a_users_function_is_not_imported_from_a_checkpoint(tmp_path: Path, monk
         Interrupting(patch, 4, KeyboardInterrupt())
         done = call(train, *words, *more, "--budget", "macs=0.5", "--run-dir", "run")
     message = fail(train, "--resume", "run")
-    assert "--model own.py:build, which is not imported from a run's files; give --model again" in message
-    message = fail(train, "--resume", "run", "--model", "own.py:build")
-    assert "--data own.py:data, which is not imported from a run's files; give --data again" in message
+    asked = f"--model {tmp_path}/own.py:build --data {tmp_path}/own.py:data --criterion {tmp_path}/more.py:alike"
+    assert f"the run used {asked} --search-recovery" in message
+    assert f"; run: python -m amc train --resume run {asked} --search-recovery {tmp_path}/more.py:nothing" in message
     again = ("--model", "own.py:build", "--data", "own.py:data")
-    message = fail(train, "--resume", "run", *again)
-    assert "--criterion more.py:alike, which is not imported from a run's files; give --criterion again" in message
     message = fail(train, "--resume", "run", *again, "--criterion", "more.py:alike")
-    assert "more.py:nothing, which is not imported from a run's files; give --search-recovery again" in message
+    assert f"the run used --search-recovery {tmp_path}/more.py:nothing, which is not imported because" in message
     message = fail(train, "--resume", "run", *again, "--criterion", "l2")
     assert "--resume goes on with the run's own options; leave --criterion out" in message
     message = fail(train, "--resume", "run", *again, *more, "--recovery", "more.py:nothing")
     assert "--resume goes on with the run's own options; leave --recovery out" in message
     program, *printed = shlex.split(done.out.splitlines()[-1].removeprefix("go on with: "))
-    assert (program, printed[:2]) == ("python", ["-m", "scripts.train"])
-    succeed(train, *printed[2:])
+    assert (program, printed[:3]) == ("python", ["-m", "amc", "train"])
+    monkeypatch.chdir("/")
+    succeed(train, *printed[3:])
+    assert json.loads((tmp_path / "run" / "policy.json").read_text())["model"] == "own.py:build"
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["episodes"] == 6

@@ -137,7 +137,7 @@ def test_ctrl_c_before_the_last_stage_leaves_a_run_to_go_on_with(
         Stopping(patch, 9, KeyboardInterrupt())
         done = call(train, *STAGED, "--run-dir", tmp_path)
     assert done.status == 130
-    assert done.out.splitlines()[1:] == [f"go on with: python -m scripts.train --resume {tmp_path}"]
+    assert done.out.splitlines()[1:] == [f"go on with: python -m amc train --resume {tmp_path}"]
     assert not (tmp_path / "policy.json").exists()
     assert latest_checkpoint(tmp_path)[0].past.episodes[-1].stage == 1
 

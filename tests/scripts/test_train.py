@@ -229,12 +229,15 @@ def test_a_torchvision_network_on_a_folder_of_images(tmp_path: Path, own_file: P
     assert counter.get_total_flops() == 2 * found["macs_after"]
 
 
-def test_the_command_that_checks_it_names_the_users_functions(tmp_path: Path, own_file: Path) -> None:
+def test_the_commands_that_go_on_from_it_name_the_users_functions(tmp_path: Path, own_file: Path) -> None:
     words = ("--data", f"{own_file}:data", "--model", f"{own_file}:build", "--metric", f"{own_file}:agreement")
     done = succeed(train, *words, "--budget", "macs=0.5", "--strategy", "uniform", "--run-dir", tmp_path / "run")
-    program, *checking = shlex.split(done.out.splitlines()[-1].removeprefix("check them with: "))
-    assert (program, checking[:2]) == ("python", ["-m", "scripts.evaluate"])
-    assert f"{summary(tmp_path / 'run')['test_accuracy_policy']:.4f}" in succeed(evaluate, *checking[2:]).out
+    evaluating, exporting, measuring = map(shlex.split, done.out.splitlines()[-3:])  # own metrics can't be trained for
+    assert [each[:4] for each in (evaluating, exporting, measuring)] == [
+        ["python", "-m", "amc", name] for name in ("evaluate", "export", "latency")
+    ]
+    assert f"{summary(tmp_path / 'run')['test_accuracy_policy']:.4f}" in succeed(evaluate, *evaluating[4:]).out
+    assert exporting[5:] == measuring[5:] == ["--model", f"{own_file}:build"]
 
 
 def test_quiet_prints_nothing(tmp_path: Path, own_file: Path) -> None:
@@ -248,14 +251,15 @@ def test_reward_images_out_of_the_training_images_are_warned_of(tmp_path: Path, 
     assert "warning: the data has no val/ split, so reward images are taken from the training images" in done.err
 
 
-def test_it_says_where_the_results_are_and_how_to_check_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_says_where_the_results_are_and_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     done = succeed(train, "--strategy", "uniform", *FAST)
     (folder,) = Path("runs").iterdir()
     assert folder.name.startswith("digits_resnet-")
-    assert done.out.endswith(f"results in {folder}\ncheck them with: python -m scripts.evaluate --run-dir {folder}\n")
+    lines = [f"  python -m amc {name} {tmp_path / folder}\n" for name in ("evaluate", "finetune", "export", "latency")]
+    assert done.out.endswith("".join([f"results in {folder}\n", "to go on from here:\n", *lines]))
     done = succeed(train, "--strategy", "uniform", "--run-dir", "new/two words", *FAST)
-    assert done.out.endswith("--run-dir 'new/two words'\n")
+    assert done.out.endswith(f"  python -m amc latency '{tmp_path}/new/two words'\n")
     assert (tmp_path / "new" / "two words" / "summary.json").is_file()
 
 

@@ -1,4 +1,4 @@
-"""The figures of searches, for TensorBoard and for pages: each function draws one and returns it.
+"""The figures of searches and fine-tunings, for TensorBoard and for pages: each function draws one and returns it.
 
 They are imported when the first one is drawn, since matplotlib takes its time.
 """
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from agents.report.charts.latency_charts import predicted_against_measured as predicted_against_measured
     from agents.report.charts.overview import search_overview as search_overview
     from agents.report.charts.style import as_png as as_png
+    from agents.report.charts.training_charts import loss_curve as loss_curve
+    from agents.report.charts.training_charts import score_curve as score_curve
+    from agents.report.charts.training_charts import training_curves as training_curves
 
 HOMES = {
     "accuracy_against_cost": "agents.report.charts.episode_charts",
@@ -31,10 +34,13 @@ HOMES = {
     "kept_shares": "agents.report.charts.comparison_charts",
     "latency_by_width": "agents.report.charts.latency_charts",
     "learning_curve": "agents.report.charts.episode_charts",
+    "loss_curve": "agents.report.charts.training_charts",
     "predicted_against_measured": "agents.report.charts.latency_charts",
     "run_lines": "agents.report.charts.comparison_charts",
+    "score_curve": "agents.report.charts.training_charts",
     "search_overview": "agents.report.charts.overview",
     "sparsities": "agents.report.charts.group_charts",
+    "training_curves": "agents.report.charts.training_charts",
     "widths": "agents.report.charts.group_charts",
 }
 """The module in which each function lives."""

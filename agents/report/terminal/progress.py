@@ -1,4 +1,4 @@
-"""What the progress bars of a search and of a training say."""
+"""What the progress bar of a search says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from agents.episode import Episode, best_of, better
 from agents.strategy import OnEpisode
 from amc.scoring.number_format import percent, score, score_name
-from amc.utils.progress_bar import ProgressBar, progress_bar
+from amc.utils.progress_bar import progress_bar
 
 
 @contextmanager
@@ -69,27 +69,3 @@ def _of_best(best: Episode | None, macs: int, metric: str) -> str:
         f"best: reward {best.reward:.4f}, {score_name(metric)} {score(metric, best.outcome.accuracy)},"
         f" MACs {percent(best.outcome.macs / macs, digits=1)}"
     )
-
-
-class TrainingBar:
-    """A bar that `training_progress` shows: it is told of every step and of every epoch."""
-
-    def __init__(self, bar: ProgressBar, epochs: int) -> None:
-        self._bar = bar
-        self._epochs = epochs
-
-    def step(self, done: float, text: str) -> None:
-        """Show that a step is over, with the share in [0, 1] of all steps that are, and a text."""
-        self._bar.update(done, text=text)
-
-    def epoch(self, number: int, text: str) -> None:
-        """Show that an epoch is over, of which the first has number 1, with a text."""
-        self._bar.update(text=text)
-        self._bar.print_tenth("epoch", number, self._epochs, text)
-
-
-@contextmanager
-def training_progress(epochs: int, quiet: bool) -> Iterator[TrainingBar]:
-    """Show a bar with the share that is done; where there is no terminal, print a line at every tenth of the epochs."""
-    with progress_bar(total=1.0, in_percent=True, quiet=quiet) as bar:
-        yield TrainingBar(bar, epochs)

@@ -92,5 +92,10 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
         compare(tmp_path, tmp_path / ".." / tmp_path.name)
     with pytest.raises(UserError, match="no checkpoint in"):
         compare(tmp_path / "a", tmp_path / "b")
+    trained = tmp_path / "tuned" / "checkpoint" / f"step-000001-{'0' * 16}.safetensors"
+    trained.parent.mkdir(parents=True)
+    trained.touch()
+    with pytest.raises(UserError, match="holds a training, and searches are compared"):
+        compare(tmp_path / "tuned", tmp_path / "b")
     with pytest.raises(UserError, match="out is for comparisons"):
         report(tmp_path, out="page.html")

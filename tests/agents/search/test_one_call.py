@@ -91,7 +91,7 @@ def test_objects_alone_lead_to_a_folder_that_loads(tmp_path: Path, capsys: pytes
     data = {"train": images(40), "test": images(20)}
     result = search(network, data, ["macs=0.6", "params=0.9"], episodes=2, strategy="random", recovery="none")
     out, err = capsys.readouterr()
-    assert re.match(r"original: top1 \d+\.\d\d % on 4 reward images\n", out)
+    assert re.match(r"original: top1 \d+\.\d\d % on 4 reward images \(validation\)\n", out)
     assert "near chance" in err
     assert "the order of the network's classes and of the data's (class_order)" in err
     assert "reward images are taken from the training images" in err

@@ -97,6 +97,9 @@ def test_inputs_are_given_in_many_ways(
 
 
 def test_images_of_a_size_have_the_networks_channels() -> None:
+    grey = nn.Sequential(nn.Identity(), nn.Conv2d(1, 4, 3), nn.Conv2d(4, 8, 3))
+    assert shapes(find_example(find_network(grey), image_size=12)) == (1, 1, 12, 12)
+    assert shapes(find_example(find_network(nn.Conv2d(64, 8, 3)), image_size=12)) == (1, 3, 12, 12)
     assert shapes(find_example(find_network(amc.load_network("digits_resnet")), image_size=12)) == (1, 1, 12, 12)
 
 

@@ -1,4 +1,5 @@
 import dataclasses
+from typing import cast
 
 import numpy as np
 import pytest
@@ -89,6 +90,6 @@ def test_an_image_size_of_equal_sides_is_that_of_one_number() -> None:
     assert adapted(IMAGENET, [64, 48]) == dataclasses.replace(IMAGENET, image_size=(64, 48), resize_size=None)
     for wrong in ((64, 48, 3), (64.0, 48), (64,)):
         with pytest.raises(UserError, match="expected image_size as one number of pixels or height and width"):
-            adapted(IMAGENET, wrong)
+            adapted(IMAGENET, cast(tuple[int, int], wrong))
     with pytest.raises(UserError, match="expected image_size above 0 pixels, got 64x0"):
         adapted(IMAGENET, (64, 0))

@@ -113,6 +113,16 @@ def test_lazy_images_read_nothing_until_they_are_used_and_then_once() -> None:
     assert once - COUNT <= 2  # the first image is also read to know the size
 
 
+def test_images_that_were_read_for_a_score_can_be_trained_on() -> None:
+    images = LazyImages(StreamedImages(Numbered()), BYTES, None)
+    with torch.inference_mode():
+        list(images.batches(5))
+    layer = torch.nn.Linear(3, 1)
+    for inputs, _ in images.batches(5):
+        layer(inputs).sum().backward()
+    assert layer.weight.grad is not None
+
+
 def test_images_that_do_not_fit_are_read_in_every_pass() -> None:
     dataset = Numbered()
     images = LazyImages(StreamedImages(dataset), BYTES - 1, None)

@@ -41,15 +41,18 @@ def output(monkeypatch: pytest.MonkeyPatch) -> Output:
     return cell
 
 
-def test_a_notebook_has_a_bar_and_no_lines(output: Output, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_notebook_has_a_bar_in_place_of_lines_but_for_those_that_stay(
+    output: Output, capfd: pytest.CaptureFixture[str]
+) -> None:
     with progress_bar("a < b", total=4, done=1) as bar:
         bar.update(2, text="half")
         bar.print_tenth("step", 2, 4, "a line")
+        bar.print("a line that stays")
     first, half, last = output.pages
     assert first == '1/4 <progress value="1" max="4"></progress> a &lt; b '
     assert half.startswith('2/4 <progress value="2" max="4"></progress> half 0:0')
     assert last == ""
-    assert capfd.readouterr() == ("", "")
+    assert capfd.readouterr() == ("a line that stays\n", "")
 
 
 def test_a_share_is_in_percent_and_an_unknown_total_has_no_number(output: Output) -> None:

@@ -1,0 +1,80 @@
+"""The fine-tuning of Python users."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from agents.search.invocation import PYTHON, Invocation
+from agents.tuning.tuning_options import TuningOptions
+from agents.tuning.tuning_result import TuningResult
+from agents.tuning.tuning_run import TuningRun
+from agents.tuning.tuning_sources import Source, problem_of_folder, problem_of_result
+from amc.artifacts.run_folder import check_new
+from amc.data.find_data import Given
+from amc.data.load import Splits
+from amc.networks.sources import Network
+from amc.scoring.metrics import Metric
+from amc.utils.errors import UserError
+from amc.utils.text import did_you_mean
+
+
+def finetune(
+    source: Source,
+    data: Given | Splits | None = None,
+    *,
+    model: str | nn.Module | Network | None = None,
+    metric: str | Metric | None = None,
+    device: torch.device | None = None,
+    folder: str | Path | None = None,
+    **options: Any,
+) -> TuningResult:
+    """Train a compact network further, so that it gains back what pruning cost; the best epoch is kept.
+
+    It learns from the training images and from the outputs of the original network. The epoch that is best on the
+    reward images (validation) is kept, or the pruned network where none is better. A line is printed after each epoch.
+    The same options give the same network as the command `amc finetune`.
+
+    Args:
+        source: The result of `amc.search` or of an earlier `amc.finetune`, or the folder of a run.
+        data: Images in place of those of the source, as `amc.load_data` returns them; for a folder also what that
+            takes. They must be given where the run had a function or objects of yours.
+        model: The original network with its weights, for a folder whose run had one of your own.
+        metric: How networks are scored, in place of how the source did: `top1`, `top5`, `path/to/file.py:function`, or
+            a function of a network and batches.
+        device: The device that networks run on; that of the result by default, for a folder a GPU where there is one.
+        folder: A new folder, to which all is written as it is found, with checkpoints and a report; None to write
+            nothing (`TuningResult.save`).
+        **options: How it is trained: `epochs` (10), `lr` (0.02), `batch_size` (128), `schedule` (`one_cycle` or
+            `cosine`), `weight_decay` (5e-4), `label_smoothing` (0), `crop_padding` (1), `flip` (False), `distillation`
+            (0.9), `temperature` (4) and `precision` (`auto`, `float32` or `bfloat16`), as in
+            `agents.tuning.tuning_options.TuningOptions`.
+
+    Raises:
+        UserError: An option that there is not or that is out of its range, a source without its images, a folder that
+            is not free, a loss that is no longer finite, or a network that is no classifier.
+    """
+    training = _options(options)
+    if folder is not None:
+        check_new(Path(folder), "the folder")
+    if isinstance(source, str | Path):
+        problem = problem_of_folder(Path(source), data, model, metric, device)
+    elif data is None or isinstance(data, Splits):
+        problem = problem_of_result(source, data, metric, device)
+    else:
+        raise UserError("expected data as amc.load_data returns it beside a result")
+    invocation = Invocation(problem.policy.model, problem.policy.strategy, PYTHON, arguments=asdict(training))
+    return TuningRun(problem, training, invocation, None if folder is None else Path(folder), quiet=False).run()
+
+
+def _options(given: Mapping[str, Any]) -> TuningOptions:
+    known = [field.name for field in fields(TuningOptions)]
+    for name in given:
+        if name not in known:
+            raise UserError(f"unknown option {name!r}; {did_you_mean(name, known)}")
+    return TuningOptions(**given)

@@ -1,0 +1,175 @@
+"""A fine-tuning from its first step to its last file, which the command and Python users both call."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from agents.report.terminal.training_bar import TrainingBar, training_bar
+from agents.report.tuning.comparison import ORIGINAL, PRUNED, TUNED, Comparison
+from agents.report.tuning.tuning_advice import advice
+from agents.search.invocation import PYTHON, Invocation
+from agents.tuning.compared_scores import BATCH
+from agents.tuning.training_run import TrainingRun, clone_tensors
+from agents.tuning.tuning_options import TuningOptions
+from agents.tuning.tuning_problem import TuningProblem
+from agents.tuning.tuning_result import TuningResult
+from amc.artifacts.policy import current_versions, save_compact
+from amc.artifacts.snapshots import Snapshot
+from amc.scoring.checked_score import checked_score
+from amc.scoring.number_format import score
+from amc.training.distillation import Distillation
+from amc.training.training_loop import Training
+from amc.training.training_progress import TrainingProgress
+
+
+@dataclass(frozen=True, eq=False)
+class TuningRun:
+    """A fine-tuning of one compact network, which writes what it comes to into a folder as soon as it is known.
+
+    Attributes:
+        problem: The compact network, its original and its images.
+        options: How it is trained.
+        invocation: How the fine-tuning was asked for, as its files tell it.
+        folder: The folder of the fine-tuning; None where nothing is written.
+        original_accuracy: The score of the original on the reward images; None for the run to work it out.
+        past: How far it came before an interruption; None for a new one.
+        seconds_before: Seconds that were spent before the interruption.
+        quiet: Whether nothing is shown.
+        begun: The reading of `time.perf_counter` when the work began.
+    """
+
+    problem: TuningProblem
+    options: TuningOptions
+    invocation: Invocation
+    folder: Path | None = None
+    original_accuracy: float | None = None
+    past: TrainingProgress | None = None
+    seconds_before: float = 0.0
+    quiet: bool = True
+    begun: float = field(default_factory=time.perf_counter)
+
+    def run(self) -> TuningResult:
+        """Train, keep the best epoch, score the networks on the test images, and write the folder.
+
+        Ctrl-C ends a fine-tuning that was begun from Python once an epoch is over, and the result says so; one that a
+        command began can be resumed.
+
+        Raises:
+            UserError: The loss is no longer finite, the network is no classifier, or the folder can't be written to.
+            KeyboardInterrupt: The user ended it, and a command began it or no epoch is over.
+        """
+        problem, options = self.problem, self.options
+        scoring, reward = problem.scoring, problem.splits.reward
+        tuned = problem.to_train()
+        original = self._original_score()
+        teacher = Distillation(scoring.ready(problem.original), options.temperature, options.distillation)
+        recipe = options.recipe(problem.seed)
+        soft = teacher if options.distillation else None
+        training = Training(tuned, problem.splits.train, recipe, problem.device, soft)
+        past = self.past or TrainingProgress(scoring(tuned, reward).value, (), {}, clone_tensors(tuned))
+
+        def scored(network: nn.Module) -> float:
+            return scoring(network, reward).value
+
+        run = TrainingRun(self.folder, self._description(original), tuned, training, scored, past, self.seconds_before)
+        with training_bar(options.epochs, problem.metric_name, past, quiet=self.quiet) as bar:
+            interrupted = self._train(run, bar, original)
+        seconds = run.seconds
+        checkpoint = Snapshot(run.checkpoint.run, _copied(run.checkpoint.past))
+        run.keep_best()
+        policy = replace(problem.policy, accuracy=run.past.best_score, versions=current_versions())
+        if self.folder:
+            save_compact(self.folder, policy, tuned)
+        result = TuningResult(
+            network=tuned,
+            policy=policy,
+            comparison=self._compare(tuned, original, run.past),
+            problem=problem,
+            options=options,
+            arguments=self._arguments(),
+            checkpoint=checkpoint,
+            points=run.points,
+            steps=run.steps,
+            seconds=seconds,
+            wall_seconds=self.seconds_before + time.perf_counter() - self.begun,
+            interrupted=interrupted,
+        )
+        if self.folder and run.events:
+            result.write_numbers(self.folder, run.events)
+        return result
+
+    def _original_score(self) -> float:
+        if self.original_accuracy is not None:
+            return self.original_accuracy
+        problem = self.problem
+        fast = problem.scoring.ready(problem.original)
+        return checked_score(fast, problem.splits.reward, problem.metric, BATCH, problem.device).value
+
+    def _train(self, run: TrainingRun, bar: TrainingBar, original: float) -> bool:
+        """Train to the end, or until the user interrupts, which is returned."""
+        problem, name = self.problem, self.problem.metric_name
+        counts = f"{len(problem.splits.train):,} training images, {len(problem.splits.reward):,} reward images"
+        bar.note(f"{counts} (validation): original {score(name, original)}, pruned {score(name, run.past.before)}")
+        try:
+            run.finish(self.options.epochs, bar)
+        except KeyboardInterrupt:
+            if self.invocation.program != PYTHON or not run.past.epochs:
+                raise
+            print("interrupted: the best epoch so far is kept", file=sys.stderr)
+            return True
+        if found := advice(run.past.before, original, run.past.epochs, vars(self.options)):
+            bar.note(found)
+        return False
+
+    def _compare(self, tuned: nn.Module, original: float, past: TrainingProgress) -> Comparison:
+        """Score the three networks on the test images, which is the one time that these are read."""
+        problem = self.problem
+        networks = {ORIGINAL: problem.original, PRUNED: problem.pruned, TUNED: tuned}
+        test = {name: problem.scoring(network, problem.splits.test) for name, network in networks.items()}
+        return Comparison(
+            metric=problem.metric_name,
+            reward={ORIGINAL: original, PRUNED: past.before, TUNED: past.best_score},
+            test={name: found.value for name, found in test.items()},
+            drops={name: test[ORIGINAL].drop_to(test[name]) for name in (PRUNED, TUNED)},
+        )
+
+    def _arguments(self) -> dict[str, Any]:
+        """All options by name: those of the run that the network came from, and over them those of this one."""
+        problem = self.problem
+        taken_over = {**problem.arguments, "metric": problem.metric_name, "seed": problem.seed}
+        return {**taken_over, **asdict(self.options), **self.invocation.arguments}
+
+    def _description(self, original: float) -> dict[str, Any]:
+        """The description of the fine-tuning that its checkpoints hold, as a JSON object."""
+        problem, asked = self.problem, self.invocation
+        setup = {
+            "model": asked.model,
+            "metric": problem.metric_name,
+            "source": problem.source,
+            "seed": problem.seed,
+            "original": original,
+            "options": asdict(self.options),
+            "costs": {kind: asdict(cost) for kind, cost in problem.policy.costs.items()},
+            "latency": asdict(problem.policy.latency) if problem.policy.latency else None,
+        }
+        return {
+            "program": asked.program,
+            "words": list(asked.argv),
+            "device": problem.device.type,
+            "threads": torch.get_num_threads(),
+            "digests": problem.digests,
+            "versions": current_versions(),
+            "tuning": setup,
+        }
+
+
+def _copied(past: TrainingProgress) -> TrainingProgress:
+    """The progress with copies of the training's tensors, which change when the best epoch is put back."""
+    return replace(past, training={name: tensor.clone() for name, tensor in past.training.items()})
