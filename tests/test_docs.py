@@ -159,6 +159,7 @@ def inside(folder: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.syspath_prepend(folder)
+        patch.setattr(sys, "argv", sys.argv)
         patch.setattr(evaluation, "TIMED_SECONDS", 0.0)
         yield
     for name, module in list(sys.modules.items()):
@@ -175,6 +176,7 @@ def run_commands(block: Block, how: str) -> str:
         found = module_of(words)
         assert found, f"{block}: {words[0]} is not run by this test"
         script, options = found
+        sys.argv = words  # what is printed names the command as it was typed
         if how != "refused" and block.page != README.name:
             options = faster(script, options)
         if how == "refused":

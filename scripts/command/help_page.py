@@ -67,7 +67,8 @@ class HelpPage:
             for each in options.values()
             if each.positional or each.default is MISSING
         ]
-        return f"usage: {self.name}{''.join(words)} [options]"
+        line = f"usage: {self.name}{''.join(words)} [options]"
+        return textwrap.fill(line, _width(), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
     def _description(self) -> list[str]:
         paragraphs = textwrap.dedent(f"    {self.arguments.__doc__}").strip().split("\n\n")
@@ -75,7 +76,7 @@ class HelpPage:
 
     def _examples(self) -> str:
         examples: Sequence[tuple[str, str]] = getattr(self.arguments, "EXAMPLES", ())
-        lines = [line for what, words in examples for line in (f"  # {what}", *self._command(words))]
+        lines = [line for what, words in examples for line in (*_comment(what), *self._command(words))]
         return "\n".join(["examples:", *lines]) if lines else ""
 
     def _section(self, title: str, options: Iterable[Option]) -> str:
@@ -91,6 +92,10 @@ class HelpPage:
                 rows.append("   ")
             rows[-1] += f" {option}"
         return [f"{row} \\" for row in rows[:-1]] + rows[-1:]
+
+
+def _comment(text: str) -> list[str]:
+    return [f"  # {line}" for line in _wrapped(text, _width() - 4)]
 
 
 def _width() -> int:

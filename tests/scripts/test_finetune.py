@@ -144,7 +144,7 @@ def test_an_error_loses_a_minute_at_most_and_the_result_is_the_same(
     succeed(report, "--run-dir", folder)
     content = (folder / "report.html").read_text(encoding="utf-8")
     assert f"at its last checkpoint, {(at - 1) // 15} of 4 epochs were over" in content
-    assert f"scripts.finetune --resume {folder}" in content
+    assert f"amc finetune --resume {folder}" in content
     torch.manual_seed(1)  # whatever another process draws
     succeed(finetune, "--resume", folder, "--quiet")
     assert weights(folder) == weights(whole)

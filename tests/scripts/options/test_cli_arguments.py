@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from amc.utils.errors import UserError
 from scripts import apply, train
 from scripts.command.cli import parse
 from scripts.options.cli_arguments import changed_options, flat_options, replace_options, to_argv
@@ -80,3 +81,48 @@ class Switches:
 @pytest.mark.parametrize("switches", [Switches(), Switches(on=False), Switches(off=True, rest=(1, 2))])
 def test_switches_are_turned_both_ways(switches: Switches) -> None:
     assert parse(Switches, to_argv(switches)) == switches
+
+
+@pytest.mark.parametrize("words", ["--mean 0.5 0.25 1", "--mean 0.5,0.25,1", "--mean=0.5,0.25,1", "--mean 0.5,0.25 1"])
+def test_numbers_are_given_with_commas_or_spaces(words: str) -> None:
+    assert parse(train.Arguments, words.split()).network.preparation.mean == (0.5, 0.25, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("word", "size"), [("64", 64), ("64x64", 64), ("64x48", (64, 48)), ("64X48", (64, 48)), ("-3", -3)]
+)
+def test_a_size_is_one_number_or_height_and_width(word: str, size: int | tuple[int, int]) -> None:
+    arguments = parse(train.Arguments, ["--image-size", word])
+    assert arguments.network.preparation.image_size == size
+    assert parse(train.Arguments, to_argv(arguments)) == arguments
+
+
+@pytest.mark.parametrize(
+    ("words", "budget"),
+    [
+        ("--budget macs=0.5 params=0.3", (("macs=0.5", "params=0.3"),)),
+        ("--budget macs=0.5 --budget params=0.3", (("macs=0.5",), ("params=0.3",))),
+        ("--budget", ((),)),
+        ("", ()),
+    ],
+)
+def test_an_option_may_be_given_again(words: str, budget: tuple[tuple[str, ...], ...]) -> None:
+    assert parse(train.Arguments, words.split()).search.budget == budget
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--image-size 64x48x3", "--image-size: expected pixels such as 64, or height x width such as 64x48, got"),
+        ("--image-size big", "--image-size: expected pixels such as 64"),
+        ("--mean half", "--mean: expected a number, got 'half'"),
+        ("--episode 3", "there is no option --episode; did you mean --episodes?"),
+        ("--episodes", "--episodes: expected one argument"),
+        ("runs/first", "unexpected 'runs/first'"),
+    ],
+)
+def test_what_can_not_be_read_is_told(words: str, message: str) -> None:
+    with pytest.raises(UserError) as refused:
+        parse(train.Arguments, words.split())
+    assert str(refused.value).startswith(message)
+    assert str(refused.value).endswith("--help-all lists all options")
