@@ -261,14 +261,18 @@ class Task(Tabular):
         mask[np.flatnonzero(self._left)[self.compressor.mask(kept_counts)]] = True
         return mask
 
-    def compact(self, kept_counts: KeptCounts, recovery: str | Adjust | None = None) -> tuple[nn.Module, Selection]:
+    def compact(
+        self, kept_counts: KeptCounts, recovery: str | Adjust | None = None, *, calibration_batches: int | None = None
+    ) -> tuple[nn.Module, Selection]:
         """The compact network that keeps `kept_counts[g]` units of each group, and the indices that cut the original.
 
         Args:
             kept_counts: How many units of each group are kept, `(groups,)`.
             recovery: The recovery, as `amc.recovery.recoveries.find_recovery` takes it; None for that of the task.
+            calibration_batches: How many batches of images the network is recovered on at the most; None for all.
         """
-        network, _ = self.compressor.compact(self.compressor.mask(kept_counts), recovery or self.options.recovery)
+        mask, recovery = self.compressor.mask(kept_counts), recovery or self.options.recovery
+        network, _ = self.compressor.compact(mask, recovery, calibration_batches)
         return network, make_selection(self.origin.graph, self.origin.model, self.mask(kept_counts))
 
     @property
