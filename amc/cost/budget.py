@@ -62,7 +62,7 @@ class Budgets:
                 amount = limit.asked.partition("=")[2]
                 read = (
                     f"; {amount} is read as an amount, since a share is at most 1"
-                    if amount.replace(".", "").isdigit()
+                    if amount.isdigit() and int(amount) > 1
                     else ""
                 )
                 raise UserError(
