@@ -47,7 +47,7 @@ def test_inputs_are_told_as_they_were_asked_for(spec: str) -> None:
 )
 def test_mistakes_say_the_form(spec: str) -> None:
     with pytest.raises(
-        UserError, match=r"expected input_spec such as 3x224x224 or 3x64x64,10:int64 \(types: "
+        UserError, match=r"expected a shape such as 3x224x224 or 3x64x64,10:int64 \(types: "
     ) as caught:
         zero_inputs(spec)
     assert "\n" not in str(caught.value)
