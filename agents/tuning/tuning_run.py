@@ -79,7 +79,8 @@ class TuningRun:
             return scoring(network, reward).value
 
         run = TrainingRun(self.folder, self._description(original), tuned, training, scored, past, self.seconds_before)
-        with training_bar(options.epochs, problem.metric_name, past, quiet=self.quiet) as bar:
+        opening = self._opening(original, past.before)
+        with training_bar(options.epochs, problem.metric_name, past, opening, quiet=self.quiet) as bar:
             interrupted = self._train(run, bar, original)
         seconds = run.seconds
         checkpoint = Snapshot(run.checkpoint.run, _copied(run.checkpoint.past))
@@ -112,11 +113,13 @@ class TuningRun:
         fast = problem.scoring.ready(problem.original)
         return checked_score(fast, problem.splits.reward, problem.metric, BATCH, problem.device).value
 
+    def _opening(self, original: float, pruned: float) -> str:
+        splits, name = self.problem.splits, self.problem.metric_name
+        counts = f"{len(splits.train):,} training images, {len(splits.reward):,} reward images (validation)"
+        return f"{counts}: original {score(name, original)}, pruned {score(name, pruned)}"
+
     def _train(self, run: TrainingRun, bar: TrainingBar, original: float) -> bool:
         """Train to the end, or until the user interrupts, which is returned."""
-        problem, name = self.problem, self.problem.metric_name
-        counts = f"{len(problem.splits.train):,} training images, {len(problem.splits.reward):,} reward images"
-        bar.note(f"{counts} (validation): original {score(name, original)}, pruned {score(name, run.past.before)}")
         try:
             run.finish(self.options.epochs, bar)
         except KeyboardInterrupt:
