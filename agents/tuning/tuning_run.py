@@ -16,6 +16,7 @@ from agents.report.tuning.comparison import ORIGINAL, PRUNED, TUNED, Comparison
 from agents.report.tuning.tuning_advice import advice
 from agents.search.invocation import PYTHON, Invocation
 from agents.tuning.compared_scores import BATCH
+from agents.tuning.original_check import check_original
 from agents.tuning.training_run import TrainingRun, clone_tensors
 from agents.tuning.tuning_options import TuningOptions
 from agents.tuning.tuning_problem import TuningProblem
@@ -58,12 +59,12 @@ class TuningRun:
     def run(self) -> TuningResult:
         """Train, keep the best epoch, score the networks on the test images, and write the folder.
 
-        Ctrl-C ends a fine-tuning that was begun from Python once an epoch is over, and the result says so; one that a
-        command began can be resumed.
+        Ctrl-C ends a fine-tuning that was begun from Python with the best network so far, and the result says so; one
+        that a command began can be resumed.
 
         Raises:
             UserError: The loss is no longer finite, the network is no classifier, or the folder can't be written to.
-            KeyboardInterrupt: The user ended it, and a command began it or no epoch is over.
+            KeyboardInterrupt: The user ended it, and a command began it.
         """
         problem, options = self.problem, self.options
         scoring, reward = problem.scoring, problem.splits.reward
@@ -111,7 +112,9 @@ class TuningRun:
             return self.original_accuracy
         problem = self.problem
         fast = problem.scoring.ready(problem.original)
-        return checked_score(fast, problem.splits.reward, problem.metric, BATCH, problem.device).value
+        found = checked_score(fast, problem.splits.reward, problem.metric, BATCH, problem.device)
+        check_original(found, problem.policy.accuracy_before)
+        return found.value
 
     def _opening(self, original: float, pruned: float) -> str:
         splits, name = self.problem.splits, self.problem.metric_name
@@ -123,9 +126,10 @@ class TuningRun:
         try:
             run.finish(self.options.epochs, bar)
         except KeyboardInterrupt:
-            if self.invocation.program != PYTHON or not run.past.epochs:
+            if self.invocation.program != PYTHON:
                 raise
-            print("interrupted: the best epoch so far is kept", file=sys.stderr)
+            kept = "the best epoch so far" if run.past.epochs else "the pruned network"
+            print(f"interrupted: {kept} is kept", file=sys.stderr)
             return True
         if found := advice(run.past.before, original, run.past.epochs, vars(self.options)):
             bar.note(found)
