@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,6 +13,7 @@ from amc.cost.group_shares import costs_of_groups
 from amc.data.image_size import ImageSize
 from amc.description import DescribedGroup, Description, GroupCost
 from amc.graph import Group, PruningGraph
+from amc.graph.group_patterns import Patterns
 from amc.graph.inputs import Example
 from amc.latency.measuring_device import Device
 from amc.latency.network_times import NetworkTimes, measure_network
@@ -33,8 +32,8 @@ def describe(
     image_size: ImageSize | None = None,
     round_to: int | None = None,
     max_sparsity: float = 0.8,
-    freeze: Sequence[str] = (),
-    only: Sequence[str] = (),
+    freeze: Patterns = (),
+    only: Patterns = (),
     latency: bool | str = False,
 ) -> Description:
     """Analyse a network: which channels can be cut, what they cost, what is frozen and why; this takes no data.
@@ -47,7 +46,7 @@ def describe(
         image_size: Height and width of the input in pixels, in place of an example.
         round_to: The number of channels that widths are multiples of; None for what suits each group.
         max_sparsity: The largest share of a group that may be cut, in (0, 1).
-        freeze: Patterns of groups that stay whole, such as `stem` or `layer4.*`.
+        freeze: Patterns of groups that stay whole, such as `stem` or `layer4.*`, or one as text.
         only: Patterns of the groups that may be cut; none for all.
         latency: Whether the network and its layers are measured in ONNX Runtime with one thread: True for this machine,
             or `ssh:[user@]host[:port]` for another.
@@ -61,7 +60,7 @@ def describe(
     check_finite(model, "the network")
     materialise_weights(model)
     inputs = moved_inputs(find_example(found, example, image_size), torch.device("cpu"))
-    options = TaskOptions(round_to=round_to, max_sparsity=max_sparsity, freeze=tuple(freeze), only=tuple(only))
+    options = TaskOptions(round_to=round_to, max_sparsity=max_sparsity, freeze=freeze, only=only)
     graph = prunable_graph(model, inputs, options)
     times = _times(model, graph, inputs, LOCAL if latency is True else latency) if latency else None
     costs: dict[str, tuple[float, float]] = {}

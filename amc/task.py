@@ -26,6 +26,7 @@ from amc.data.images import Images
 from amc.data.load import Splits
 from amc.data.resident import ResidentImages
 from amc.graph import KeptCounts, PruningGraph
+from amc.graph.group_patterns import Patterns
 from amc.graph.inputs import Example
 from amc.graph.transform import compact_graph
 from amc.networks.admission import admit
@@ -45,6 +46,7 @@ from amc.scoring.scorer import Scorer
 from amc.utils.column_widths import Column
 from amc.utils.copying import copy_network
 from amc.utils.defaults import DEFAULT_CRITERION, DEFAULT_RECOVERY, SEARCH_RECOVERY
+from amc.utils.device import DeviceLike, find_device
 from amc.utils.errors import UserError
 from amc.utils.registry import name_of
 from amc.utils.tabular import Table, Tabular
@@ -62,13 +64,13 @@ class TaskOptions:
         reward_images: How many reward images a search scores with; None for all.
         round_to: The number of channels that widths are multiples of; None for what suits each group.
         max_sparsity: The largest share of a group that may be cut, in (0, 1).
-        freeze: Patterns of groups that stay whole (`amc.graph.group_patterns`).
+        freeze: Patterns of groups that stay whole, or one as text (`amc.graph.group_patterns`).
         only: Patterns of the groups that may be cut; none for all.
         criterion: The criterion by which channels are chosen, as `amc.criteria.find_criterion` takes it.
         recovery: The recovery of accuracy after channels are cut, as `amc.recovery.recoveries.find_recovery` takes it.
         search_recovery: The recovery for the networks that a search scores, in the same form.
         seed: The seed of everything that is drawn.
-        device: The device that networks run on; None for the CPU.
+        device: The device that networks run on: `cpu`, `cuda`, `auto` or a `torch.device`; None for the CPU.
         costs: The kinds of cost that a budget can name.
         name: The name of the network in the files of a search: one that `amc.load_network` knows, or any other, and
             then `amc.load` has to be given the original.
@@ -78,13 +80,13 @@ class TaskOptions:
     reward_images: int | None = None
     round_to: int | None = None
     max_sparsity: float = 0.8
-    freeze: Sequence[str] = ()
-    only: Sequence[str] = ()
+    freeze: Patterns = ()
+    only: Patterns = ()
     criterion: str | Criterion = DEFAULT_CRITERION
     recovery: str | Adjust = DEFAULT_RECOVERY
     search_recovery: str | Adjust = SEARCH_RECOVERY
     seed: int = 0
-    device: torch.device | None = None
+    device: DeviceLike | None = None
     costs: Costs = field(default_factory=lambda: COSTS)
     name: str = "network"
 
@@ -139,7 +141,7 @@ class Task(Tabular):
         budgets: Sequence[str] = ("macs=0.5",),
         options: TaskOptions = TaskOptions(),
     ) -> None:
-        device = options.device or torch.device("cpu")
+        device = find_device(options.device or "cpu")
         model, notes = admit(copy_network(model))
         check_finite(model, "the network")
         materialise_weights(model)
@@ -259,14 +261,18 @@ class Task(Tabular):
         mask[np.flatnonzero(self._left)[self.compressor.mask(kept_counts)]] = True
         return mask
 
-    def compact(self, kept_counts: KeptCounts, recovery: str | Adjust | None = None) -> tuple[nn.Module, Selection]:
+    def compact(
+        self, kept_counts: KeptCounts, recovery: str | Adjust | None = None, *, calibration_batches: int | None = None
+    ) -> tuple[nn.Module, Selection]:
         """The compact network that keeps `kept_counts[g]` units of each group, and the indices that cut the original.
 
         Args:
             kept_counts: How many units of each group are kept, `(groups,)`.
             recovery: The recovery, as `amc.recovery.recoveries.find_recovery` takes it; None for that of the task.
+            calibration_batches: How many batches of images the network is recovered on at the most; None for all.
         """
-        network, _ = self.compressor.compact(self.compressor.mask(kept_counts), recovery or self.options.recovery)
+        mask, recovery = self.compressor.mask(kept_counts), recovery or self.options.recovery
+        network, _ = self.compressor.compact(mask, recovery, calibration_batches)
         return network, make_selection(self.origin.graph, self.origin.model, self.mask(kept_counts))
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.report.command_lines import given_options, resume_command
+from agents.report.command_lines import PROGRAMS, given_options, resume_command
 from agents.report.run_record import RunRecord
 from agents.report.run_result import FOUND, ORIGINAL, UNIFORM, RunResult
 from agents.report.verdict import against_uniform, verdict
@@ -70,7 +70,8 @@ def state(record: RunRecord) -> str:
 
 
 def how_to_resume(record: RunRecord) -> str | None:
-    """The command that goes on with a run; None where it has ended."""
-    if record.summary is not None and not record.summary.interrupted:
+    """The command that goes on with a run; None where it has ended, or was begun from Python."""
+    has_ended = record.summary is not None and not record.summary.interrupted
+    if has_ended or record.program not in PROGRAMS:
         return None
     return resume_command(record.program, record.folder, given_options(record.words))

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
+from torch import nn
 
 from agents.episode import Episode
 from agents.final_result import FinalResult, OnTest, ScoredPolicy
-from agents.search.finalists import choose_best, find_finalists, score_policy
+from agents.search.finalists import choose_best, find_finalists
 from agents.search.invocation import Invocation
 from agents.search.latency_finalists import choose_measured, latency_reached
+from agents.search.policy_maker import PolicyMaker, Tell
 from agents.search.stage import Stage
 from amc.artifacts.policy import CostReached, LatencyReached, Policy, current_versions, describe_groups
 from amc.cost.budget import Budgets
 from amc.cost.costs import COSTS
 from amc.graph import KeptCounts
 from amc.latency.latency_model import LatencyModel
+from amc.scoring.image_scores import ImageScores
 from amc.task import Task
 
 
@@ -29,6 +31,7 @@ def final_result(
     zero_shot: bool = False,
     latency_model: LatencyModel | None = None,
     kept_before: Episode | None = None,
+    tell: Tell = lambda _: None,
 ) -> FinalResult:
     """The policy with the best reward on all reward images among the best episodes, and scores of what it has to beat.
 
@@ -39,20 +42,21 @@ def final_result(
         zero_shot: Whether the first episode is what a trained agent did before it learned; it is scored as well.
         latency_model: Measures latency, where the search knows it.
         kept_before: The episode whose policy was the result of a shorter search; the choice is not to be worse.
+        tell: Told what is made, before it is.
     """
-    task, origin = stage.task, stage.task.origin
-    first = score_policy(task, episodes[0].kept_counts) if zero_shot else None
+    task, origin, make = stage.task, stage.task.origin, PolicyMaker(tell)
+    first = make(task, episodes[0].kept_counts, "making the agent's first policy again") if zero_shot else None
     others = [(episodes[0], first)] if first else []
     if kept_before and not stage.scores_what_is_kept and not _is_among(find_finalists(stage, episodes), kept_before):
-        others.append((kept_before, score_policy(task, kept_before.kept_counts)))
+        others.append((kept_before, make(task, kept_before.kept_counts, "making the policy that was kept before")))
     best, finalists = (
-        choose_measured(stage, episodes, latency_model, *others)
+        choose_measured(stage, episodes, make, latency_model, *others)
         if latency_model
-        else choose_best(stage, episodes, *others)
+        else choose_best(stage, episodes, make, *others)
     )
     return FinalResult(
         original_accuracy=original_accuracy,
-        uniform=score_policy(origin, _uniform(origin, best.kept_counts)),
+        uniform=make(origin, _uniform(origin, best.kept_counts), "making the uniform policy"),
         zero_shot=first,
         policy=best,
         finalists=finalists,
@@ -66,14 +70,25 @@ def _is_among(episodes: Sequence[Episode], wanted: Episode) -> bool:
     return any(np.array_equal(each.kept_counts, wanted.kept_counts) for each in episodes)
 
 
-def score_on_test(task: Task, result: FinalResult) -> OnTest:
-    """The scores on the test images, which are read here and nowhere else in a search."""
-    score = partial(task.image_scores, images=task.splits.test)
-    original, uniform, policy = map(score, (task.origin.model, result.uniform.network, result.policy.network))
+def score_on_test(task: Task, result: FinalResult, tell: Tell = lambda _: None) -> OnTest:
+    """The scores on the test images, which are read here and nowhere else in a search; `tell` is told whose."""
+    networks = {
+        "the original": task.origin.model,
+        "the uniform policy": result.uniform.network,
+        "the policy that was found": result.policy.network,
+    }
+    if result.zero_shot is not None:
+        networks["the agent's first policy"] = result.zero_shot.network
+    scores: dict[nn.Module, ImageScores] = {}
+    for name, network in networks.items():
+        if network not in scores:  # two policies may be the same
+            tell(f"scoring on the test images: {name}")
+            scores[network] = task.image_scores(network, task.splits.test)
+    original, uniform, policy, *first = (scores[network] for network in networks.values())
     return OnTest(
         original=original.value,
         uniform=uniform.value,
-        zero_shot=score(result.zero_shot.network).value if result.zero_shot else None,
+        zero_shot=first[0].value if first else None,
         policy=policy.value,
         drop=original.drop_to(policy),
         difference_to_uniform=policy.drop_to(uniform),
@@ -99,8 +114,12 @@ def _costs(task: Task, kept_counts: KeptCounts) -> dict[str, CostReached]:
 
 
 def policy_as_searched(task: Task, episode: Episode) -> ScoredPolicy:
-    """The policy of an episode with the network that the search scored, made anew by the search's own recovery."""
-    network, selection = task.compact(episode.kept_counts, task.options.search_recovery)
+    """The policy of an episode with about the network that the search scored, made anew by the search's own recovery.
+
+    Little time is spent on it, since it is kept only where making a better one fails: statistics are taken on a single
+    batch of calibration images, and the score is that of the search.
+    """
+    network, selection = task.compact(episode.kept_counts, task.options.search_recovery, calibration_batches=1)
     return ScoredPolicy(episode.kept_counts, network, selection, episode.outcome.accuracy)
 
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from agents.episode import Episode
 from agents.final_result import Finalist, ScoredPolicy
+from agents.search.policy_maker import PolicyMaker
 from agents.search.stage import Stage
-from amc.graph import KeptCounts
-from amc.task import Task
+from amc.utils.registry import name_of
 
 FINALISTS = 5
 """How many policies of a search are scored as they would be kept, on all reward images."""
@@ -24,11 +24,16 @@ class Choice(NamedTuple):
     finalists: tuple[Finalist, ...]
 
 
-def choose_best(stage: Stage, episodes: Sequence[Episode], *others: tuple[Episode, ScoredPolicy]) -> Choice:
+def choose_best(
+    stage: Stage, episodes: Sequence[Episode], make: PolicyMaker, *others: tuple[Episode, ScoredPolicy]
+) -> Choice:
     """The policy with the largest reward on all reward images, among the best episodes and `others`, scored before."""
-    finalists = [(each, score_policy(stage.task, each.kept_counts)) for each in find_finalists(stage, episodes)] + [
-        *others
+    best_episodes = find_finalists(stage, episodes)
+    made = [
+        (each, make(stage.task, each.kept_counts, _text(stage, number, len(best_episodes))))
+        for number, each in enumerate(best_episodes, 1)
     ]
+    finalists = [*made, *others]
     policies = [policy for _, policy in finalists]
     best = max(policies, key=lambda each: stage.problem.reward(each.kept_counts, each.reward_accuracy))
     scores = {
@@ -43,12 +48,6 @@ def choose_best(stage: Stage, episodes: Sequence[Episode], *others: tuple[Episod
     return Choice(best, tuple(scores.values()))
 
 
-def score_policy(task: Task, kept_counts: KeptCounts) -> ScoredPolicy:
-    """The policy with its compact network, scored on all reward images."""
-    network, selection = task.compact(kept_counts)
-    return ScoredPolicy(kept_counts, network, selection, task.accuracy(network, task.splits.reward))
-
-
 def find_finalists(stage: Stage, episodes: Sequence[Episode]) -> list[Episode]:
     """The best episodes within the budget, each policy once; just one where the search has scored what is kept."""
     candidates = [episode for episode in episodes if episode.outcome.within_budget]
@@ -57,3 +56,10 @@ def find_finalists(stage: Stage, episodes: Sequence[Episode]) -> list[Episode]:
         ranked.setdefault(episode.kept_counts.tobytes(), episode)
     count = 1 if stage.scores_what_is_kept else FINALISTS
     return [*ranked.values()][:count]
+
+
+def _text(stage: Stage, number: int, count: int) -> str:
+    recovery = f"with {name_of(stage.task.options.recovery)} recovery"
+    if count == 1:
+        return f"making the best again, {recovery}"
+    return f"making the best {count} again, {recovery}: {number} of {count}"

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from amc.artifacts.run_folder import PYTHON
 from amc.task import Task
 from amc.utils.registry import name_of
-
-PYTHON = "python"
-"""The name of the program in the files of a search that was begun from Python."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from agents.episode import Episode
 from agents.final_result import ScoredPolicy
 from agents.search.finalists import Choice, choose_best
+from agents.search.policy_maker import PolicyMaker
 from agents.search.stage import Stage
 from amc.artifacts.policy import LatencyReached
 from amc.cost.costs import LATENCY
@@ -23,7 +24,11 @@ TRIES = 6
 
 
 def choose_measured(
-    stage: Stage, episodes: Sequence[Episode], latency_model: LatencyModel, *others: tuple[Episode, ScoredPolicy]
+    stage: Stage,
+    episodes: Sequence[Episode],
+    make: PolicyMaker,
+    latency_model: LatencyModel,
+    *others: tuple[Episode, ScoredPolicy],
 ) -> Choice:
     """The policy with the largest reward, as `choose_best` finds it, whose measured latency is within the budget.
 
@@ -34,7 +39,7 @@ def choose_measured(
     """
     task = stage.task
     limit = latency_limit(task)
-    choice = choose_best(stage, episodes, *others)
+    choice = choose_best(stage, episodes, make, *others)
     if limit is None:
         return choice
     for _ in range(TRIES):
@@ -48,7 +53,7 @@ def choose_measured(
             break
         tightened = task.with_budgets(with_latency(task, most))
         choice = choose_best(
-            dataclasses.replace(stage, task=tightened), [_within(tightened, each) for each in episodes]
+            dataclasses.replace(stage, task=tightened), [_within(tightened, each) for each in episodes], make
         )
     return choice
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-import torch
 from torch import nn
 
 from agents.search.invocation import python_invocation
@@ -19,11 +18,13 @@ from agents.search.search_run import SearchRun
 from agents.search.search_warnings import warn_of_reward_images, warn_of_underdetermined_layers
 from agents.strategies import MakeStrategy, make_strategy
 from agents.strategy import Strategy
-from amc.artifacts.run_folder import check_new
+from amc.artifacts.run_folder import check_free
 from amc.cost.costs import LATENCY
+from amc.cost.limit import as_budgets
 from amc.criteria import Criterion
 from amc.data.find_data import Given
 from amc.data.load import Splits, load_data
+from amc.graph.group_patterns import Patterns
 from amc.networks.admission import admit
 from amc.networks.sources import Network
 from amc.recovery.recoveries import Adjust
@@ -32,8 +33,9 @@ from amc.scoring.network_classes import in_network_order
 from amc.scoring.original_score import print_score, score_original, warn_near_chance
 from amc.task import Task, TaskOptions
 from amc.utils.copying import copy_network
-from amc.utils.device import find_device
+from amc.utils.device import DeviceLike, find_device
 from amc.utils.errors import UserError
+from amc.utils.option_names import check_options
 from amc.utils.seeds import check_seed
 from envs.rewards import RewardFunction, find_reward
 
@@ -48,9 +50,9 @@ class PruningOptions(TypedDict, total=False):
     reward_images: int | None
     round_to: int | None
     max_sparsity: float
-    freeze: Sequence[str]
-    only: Sequence[str]
-    device: torch.device | None
+    freeze: Patterns
+    only: Patterns
+    device: DeviceLike | None
 
 
 def search(
@@ -94,9 +96,10 @@ def search(
             reward_images: How many reward images the search scores with; all by default.
             round_to: The number of channels that widths are multiples of; what suits each group by default.
             max_sparsity: The largest share of a group that may be cut; 0.8 by default.
-            freeze: Patterns of layers whose channels all stay.
+            freeze: Patterns of layers whose channels all stay, such as `fc` or `stem*`; one, or several as a list.
             only: Patterns of the layers whose channels may be cut.
-            device: The device that networks run on; a GPU where there is one by default.
+            device: The device that networks run on: `cpu`, `cuda`, `auto` (a GPU where there is one, the default), or
+            a `torch.device`.
 
     Raises:
         UserError: A network or data that can't be used, an unknown name, a budget that can't be met, a folder that is
@@ -104,10 +107,11 @@ def search(
     """
     begun = time.perf_counter()
     check_seed(seed)
-    budgets = (budget,) if isinstance(budget, str) else tuple(budget)
+    check_options(options, (*PruningOptions.__annotations__, "episodes", "strategy", "reward", "folder"))
+    budgets = as_budgets(budget)
     _check(budgets, reward, folder)
     network = as_network(model)
-    device = options.get("device") or find_device("auto")
+    device = find_device(options.get("device") or "auto")
     how = dataclasses.replace(TaskOptions(**options), device=device, seed=seed, name=network.name)
     splits = data if isinstance(data, Splits) else load_data(data, network, seed=seed)
     for note in (*(f"note: {each}" for each in network.notes), *splits.notes):
@@ -153,6 +157,9 @@ def _check(budgets: Sequence[str], reward: str | RewardFunction, folder: str | P
     """Raise a UserError for what can be seen without reading anything."""
     needs_latency = find_reward(reward).needs_latency or any(each.partition("=")[0] == LATENCY for each in budgets)
     if needs_latency:
-        raise UserError("a search that knows latency has a device to connect to: begin it by the command amc train")
+        raise UserError(
+            "a search that knows latency measures on a device, which the command amc train connects to; search by the"
+            f" command amc train --budget {LATENCY}=0.5, with --target for another machine than this one"
+        )
     if folder is not None:
-        check_new(Path(folder), "the folder")
+        check_free(Path(folder))

@@ -10,7 +10,7 @@ from agents.search.search_result import SearchResult
 from agents.search.search_run import SearchRun
 from agents.strategies import MakeStrategy, make_strategy
 from agents.strategy import OnEpisode, Strategy
-from amc.artifacts.run_folder import check_new
+from amc.artifacts.run_folder import check_free
 from amc.task import Task
 from envs.rewards import RewardFunction
 
@@ -43,7 +43,7 @@ def search(
         UserError: An unknown name, a reward that does not go with the budgets, a folder that is not free.
     """
     if folder is not None:
-        check_new(Path(folder), "the folder")
+        check_free(Path(folder))
     plan = SearchPlan(lambda _: make_strategy(strategy), episodes, seed, reward)
     run = SearchRun(task, plan, python_invocation(task, strategy, reward), None if folder is None else Path(folder))
     return run.run(on_episode)

@@ -19,7 +19,7 @@ from agents.report.tensorboard.board import Board
 from agents.report.terminal.result_tables import result_tables
 from agents.search.summary import summarise, summarise_stages
 from amc.artifacts.policy import CostReached, Policy, save_compact
-from amc.artifacts.run_folder import AGENT_FILE, SUMMARY_FILE, check_new
+from amc.artifacts.run_folder import AGENT_FILE, SUMMARY_FILE, check_free
 from amc.graph import PruningGraph
 from amc.scoring.number_format import COST_NAMES, metric_name, percent, score
 from amc.task import Task
@@ -49,7 +49,7 @@ class SearchResult(Tabular):
         on_test: The scores of these networks on the test images, which are read once.
         policy: The policy that is kept, as `policy.json` holds it.
         agent: The trained agent; None where the strategy has none.
-        checkpoint: The last checkpoint, from which `--resume` would go on, with a description of the search.
+        checkpoint: The last checkpoint, with a description of the search; `--resume` goes on from that of a command.
         latencies: The predicted and the measured latency in ms of every network that was measured.
         search_seconds: Seconds that were spent searching.
         wall_seconds: Seconds that everything took.
@@ -139,7 +139,7 @@ class SearchResult(Tabular):
             UserError: The folder is not free, or can't be written to.
         """
         folder = Path(folder)
-        check_new(folder, "the folder")
+        check_free(folder)
         save_checkpoint(folder, self.checkpoint)
         write_policy(folder, self.policy, self.network, self.agent)
         board = board_of(folder, self.task.origin.graph, self.checkpoint.run)

@@ -17,12 +17,14 @@ import torch
 
 from agents.episode import Episode, Past, best_of
 from agents.report.episode_selection import episode_of_policy
-from agents.report.terminal.progress import search_progress
+from agents.report.terminal.progress import end_progress, search_progress
 from agents.search.checkpoints import Checkpoints
 from agents.search.episode_log import EpisodeLog
 from agents.search.final import final_result, make_policy, policy_as_searched, score_on_test
+from agents.search.finalists import find_finalists
 from agents.search.invocation import Invocation
 from agents.search.plan import SearchPlan
+from agents.search.saving_time import SavingTime
 from agents.search.search_result import SearchResult, board_of, write_policy
 from agents.search.stage import Stage
 from agents.search.stages import Stages
@@ -38,6 +40,9 @@ from amc.latency.latency_model import LatencyModel
 from amc.scoring.metrics import moved_inputs
 from amc.task import Task
 from envs.rewards import find_reward
+
+SCORED_ON_TEST = 3
+"""The networks that are scored on the test images: the original, the uniform policy's and the one that is kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,14 +81,15 @@ class SearchRun:
         """Search, make the best policies as they will be kept, and write the run folder.
 
         The policy is on the disk before anything else is tried with it. Ctrl-C ends the search early once there is a
-        policy within the budget, and the result says so.
+        policy within the budget, and the result says so; a second one ends everything, and what is on the disk stays.
 
         Args:
             on_episode: Called with every policy that is scored.
 
         Raises:
             UserError: A plan that does not fit the task, or a network whose result could not be written and loaded.
-            KeyboardInterrupt: The user ended the search before there was a policy within the budget.
+            KeyboardInterrupt: The user ended the search before there was a policy within the budget, or while its
+                result was made.
         """
         with Stages(self.task, self.plan, self.folder, latency_of=self._latency_of, quiet=self.quiet) as stages:
             if not self.past.episodes:
@@ -120,10 +126,10 @@ class SearchRun:
             KeyboardInterrupt: The user ended the search before there was a policy within the budget.
             DeviceLostError: The device whose latency counts is gone.
         """
-        past, task = self.past.episodes, self.task
+        past, task, saving = self.past.episodes, self.task, SavingTime()
         whole = macs(task.graph)(task.graph.full)
         with search_progress(stages.planned, whole, self.quiet, past, task.metric_name) as show:
-            log = EpisodeLog(*listeners, show, past=past)
+            log = EpisodeLog(*listeners, show, saving, past=past)
             self._keep_inputs()
             checkpoints.write()
             try:
@@ -131,7 +137,13 @@ class SearchRun:
             except KeyboardInterrupt:
                 if log.best is None or log.best.stage < len(self.plan.stages):
                     raise
-                print("interrupted: saving the best policy so far", file=sys.stderr)
+                duration = saving.in_words(len(find_finalists(stages.current, log.of(stages.current.number))) + 1)
+                resume = ", and --resume goes on" if self.folder else ""
+                print(
+                    f"interrupted: saving the best policy so far takes {duration}; a second Ctrl-C leaves at"
+                    f" once{resume}",
+                    file=sys.stderr,
+                )
                 return log, True
             finally:
                 if log.episodes:
@@ -153,7 +165,7 @@ class SearchRun:
     def _result(self, stage: Stage, log: EpisodeLog, checkpoints: Checkpoints, *, interrupted: bool) -> SearchResult:
         """Make the network that is kept, and write each part of the result as soon as it is known."""
         seconds, task = checkpoints.seconds, self.task
-        episodes = [episode for episode in log.episodes if episode.stage == stage.number]
+        episodes = log.of(stage.number)
         original = self.original_accuracy
         if original is None:
             original = task.accuracy(task.model, task.splits.reward)
@@ -164,24 +176,28 @@ class SearchRun:
             save_compact(
                 self.folder, make_policy(stage.task, found, original, self.invocation, self.plan.seed), found.network
             )
-        final = final_result(
-            stage,
-            episodes,
-            original,
-            zero_shot=self.plan.zero_shot,
-            latency_model=self.latency_model,
-            kept_before=self._kept_before(episodes),
-        )
-        policy = make_policy(stage.task, final.policy, original, self.invocation, self.plan.seed, final.latency)
-        agent = stage.strategy.agent if isinstance(stage.strategy, Ddpg) else None
-        if self.folder:
-            write_policy(self.folder, policy, final.policy.network, agent)
+        networks = len(find_finalists(stage, episodes)) + 1
+        with end_progress(2 * self.plan.zero_shot + networks + SCORED_ON_TEST, self.quiet) as tell:
+            final = final_result(
+                stage,
+                episodes,
+                original,
+                zero_shot=self.plan.zero_shot,
+                latency_model=self.latency_model,
+                kept_before=self._kept_before(episodes),
+                tell=tell,
+            )
+            policy = make_policy(stage.task, final.policy, original, self.invocation, self.plan.seed, final.latency)
+            agent = stage.strategy.agent if isinstance(stage.strategy, Ddpg) else None
+            if self.folder:
+                write_policy(self.folder, policy, final.policy.network, agent)
+            on_test = score_on_test(stage.task, final, tell)  # after the policy is safe: reading the images may fail
         return SearchResult(
             task=task,
             best=best,
             episodes=tuple(log.episodes),
             final=final,
-            on_test=score_on_test(stage.task, final),  # after the policy is safe: reading the images may fail
+            on_test=on_test,
             policy=policy,
             agent=agent,
             checkpoint=checkpoints.latest,

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from agents.episode import Episode, Past
 from agents.search.finalists import choose_best
 from agents.search.plan import SearchPlan
+from agents.search.policy_maker import PolicyMaker
 from agents.search.problem import make_problem
 from agents.search.stage import Stage
 from agents.search.stage_tuning import tune
@@ -140,7 +141,7 @@ class Stages:
     def _start(self, path: Path | None, episodes: Sequence[Episode]) -> tuple[nn.Module, KeptCounts]:
         """The network that the next stage starts from, which is written to `path`, and its kept counts."""
         stage, plan = self.current, self._plan
-        best = choose_best(stage, episodes).best
+        best = choose_best(stage, episodes, PolicyMaker()).best
         if not self._quiet:
             then = f"; {plan.tune_steps} steps of training follow" * bool(plan.tune_steps)
             asked = " ".join(self.budgets[stage.number])

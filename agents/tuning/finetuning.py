@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
-from agents.search.invocation import PYTHON, Invocation
+from agents.search.invocation import Invocation
 from agents.search.search_result import SearchResult
 from agents.tuning.tuning_options import TuningOptions
 from agents.tuning.tuning_result import TuningResult
 from agents.tuning.tuning_run import TuningRun
 from agents.tuning.tuning_sources import Source, problem_of_folder, problem_of_result
-from amc.artifacts.run_folder import check_new
+from amc.artifacts.run_folder import PYTHON, check_free
 from amc.data.find_data import Given
 from amc.data.load import Splits
 from amc.networks.sources import Network
 from amc.scoring.metrics import Metric
+from amc.utils.device import DeviceLike
 from amc.utils.errors import UserError
-from amc.utils.text import did_you_mean
+from amc.utils.option_names import check_options
 
 
 def finetune(
@@ -31,7 +30,7 @@ def finetune(
     *,
     model: str | nn.Module | Network | None = None,
     metric: str | Metric | None = None,
-    device: torch.device | None = None,
+    device: DeviceLike | None = None,
     folder: str | Path | None = None,
     **options: Any,
 ) -> TuningResult:
@@ -49,7 +48,8 @@ def finetune(
             `amc.load_network(spec, weights)` gives it.
         metric: How networks are scored, in place of how the source did: `top1`, `top5`, `path/to/file.py:function`, or
             a function of a network and batches.
-        device: The device that networks run on; that of the result by default, for a folder a GPU where there is one.
+        device: The device that networks run on: `cpu`, `cuda`, `auto` or a `torch.device`; that of the result by
+            default, for a folder a GPU where there is one.
         folder: A new folder, to which all is written as it is found, with checkpoints and a report; None to write
             nothing (`TuningResult.save`).
         **options: How it is trained: `epochs` (10), `lr` (0.02), `batch_size` (128), `schedule` (`one_cycle` or
@@ -62,9 +62,10 @@ def finetune(
             that scores near chance though that of the run did not, a folder that is not free, a loss that is no longer
             finite, or a network that is no classifier.
     """
-    training = _options(options)
+    check_options(options, [each.name for each in fields(TuningOptions)])
+    training = TuningOptions(**options)
     if folder is not None:
-        check_new(Path(folder), "the folder")
+        check_free(Path(folder))
     if isinstance(source, str | Path):
         problem = problem_of_folder(Path(source), data, model, metric, device)
     elif isinstance(source, SearchResult | TuningResult):
@@ -74,11 +75,3 @@ def finetune(
         raise UserError(f"{expected}, got {type(source).__name__}")
     invocation = Invocation(problem.policy.model, problem.policy.strategy, PYTHON, arguments=asdict(training))
     return TuningRun(problem, training, invocation, None if folder is None else Path(folder), quiet=False).run()
-
-
-def _options(given: Mapping[str, Any]) -> TuningOptions:
-    known = [field.name for field in fields(TuningOptions)]
-    for name in given:
-        if name not in known:
-            raise UserError(f"unknown option {name!r}; {did_you_mean(name, known)}")
-    return TuningOptions(**given)

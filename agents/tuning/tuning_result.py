@@ -16,7 +16,7 @@ from agents.report.tuning.tuning_advice import advice
 from agents.tuning.tuning_options import TuningOptions
 from agents.tuning.tuning_problem import TuningProblem
 from amc.artifacts.policy import Policy, save_compact
-from amc.artifacts.run_folder import SUMMARY_FILE, check_new
+from amc.artifacts.run_folder import SUMMARY_FILE, check_free
 from amc.artifacts.snapshots import Snapshot
 from amc.scoring.number_format import metric_name, score
 from amc.training.training_progress import Epoch, TrainingProgress, save_training
@@ -128,7 +128,7 @@ class TuningResult(Tabular):
             UserError: The folder is not free, or can't be written to.
         """
         folder = Path(folder)
-        check_new(folder, "the folder")
+        check_free(folder)
         save_training(folder, self.steps, self.checkpoint)
         save_compact(folder, self.policy, self.network)
         events = TrainingEvents(folder, 0)

@@ -14,7 +14,7 @@ from torch import nn
 from agents.report.terminal.training_bar import TrainingBar, training_bar
 from agents.report.tuning.comparison import ORIGINAL, PRUNED, TUNED, Comparison
 from agents.report.tuning.tuning_advice import advice
-from agents.search.invocation import PYTHON, Invocation
+from agents.search.invocation import Invocation
 from agents.tuning.compared_scores import BATCH
 from agents.tuning.original_check import check_original
 from agents.tuning.training_run import TrainingRun, clone_tensors
@@ -22,6 +22,7 @@ from agents.tuning.tuning_options import TuningOptions
 from agents.tuning.tuning_problem import TuningProblem
 from agents.tuning.tuning_result import TuningResult
 from amc.artifacts.policy import current_versions, save_compact
+from amc.artifacts.run_folder import PYTHON
 from amc.artifacts.snapshots import Snapshot
 from amc.scoring.checked_score import checked_score
 from amc.scoring.number_format import score

@@ -24,7 +24,7 @@ from amc.networks.sources import Network, has_name, load_network
 from amc.scoring.metrics import Metric
 from amc.scoring.network_classes import in_network_order
 from amc.utils.copying import copy_network
-from amc.utils.device import find_device
+from amc.utils.device import DeviceLike, find_device
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
 from amc.utils.user_file import is_user_function
@@ -37,7 +37,7 @@ def problem_of_result(
     result: SearchResult | TuningResult,
     data: Given | Splits | None,
     metric: str | Metric | None,
-    device: torch.device | None,
+    device: DeviceLike | None,
 ) -> TuningProblem:
     """The problem of tuning the network of a result, which is left as it is.
 
@@ -63,7 +63,7 @@ def problem_of_result(
         policy=result.policy,
         splits=splits,
         metric=metric or before.metric,
-        device=device or before.device,
+        device=find_device(device or before.device),
     )
 
 
@@ -86,7 +86,7 @@ def problem_of_folder(
     data: Given | Splits | None,
     model: str | nn.Module | Network | None,
     metric: str | Metric | None,
-    device: torch.device | None,
+    device: DeviceLike | None,
 ) -> TuningProblem:
     """The problem of tuning the compact network in a run folder, with what the run recorded where nothing is given.
 
@@ -114,7 +114,7 @@ def problem_of_folder(
         splits=splits,
         metric=metric,
         seed=recorded["seed"],
-        device=device or find_device("auto"),
+        device=find_device(device or "auto"),
         arguments=recorded,
         source=str(folder),
     )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from torch import nn
 
 from amc.analysis.self_check import failed_groups
 from amc.graph import Example, PruningGraph, trace_graph
 from amc.graph.freeze import freeze as freeze_groups
-from amc.graph.group_patterns import choose_groups
+from amc.graph.group_patterns import Patterns, choose_groups
 
 
 def analyse(
@@ -17,8 +15,8 @@ def analyse(
     example: Example,
     round_to: int | None = None,
     max_sparsity: float = 0.8,
-    freeze: Sequence[str] = (),
-    only: Sequence[str] = (),
+    freeze: Patterns = (),
+    only: Patterns = (),
 ) -> PruningGraph:
     """Trace one run of the model on an example, find its layers and channel groups, and check them by cutting each.
 

@@ -17,6 +17,8 @@ from amc.artifacts.snapshots import CHECKPOINT_FOLDER, has_snapshot, latest_desc
 from amc.utils.errors import UserError
 from amc.utils.files import write_bytes
 
+PYTHON = "python"
+"""The name of the program in the files of a run that was begun from Python, which no command goes on with."""
 SUMMARY_FILE = "summary.json"
 AGENT_FILE = "agent.zip"
 REPORT_FILE = "report.html"
@@ -73,7 +75,9 @@ def recorded_weights(folder: Path) -> str:
 
 def can_go_on(folder: Path) -> bool:
     """Return whether `folder` holds a run that `--resume` can continue."""
-    return has_snapshot(folder) and not is_finished(folder)
+    if not has_snapshot(folder) or is_finished(folder):
+        return False
+    return latest_description(folder).get("program") != PYTHON
 
 
 def check_new(asked: Path, option: str = "--run-dir") -> None:
@@ -86,6 +90,17 @@ def check_new(asked: Path, option: str = "--run-dir") -> None:
     if not _is_empty(asked):
         resume = ", go on with the run in it by --resume" if can_go_on(asked) else ""
         raise UserError(f"{asked} is not empty; give a new folder as {option}{resume}, or remove it")
+
+
+def check_free(folder: Path) -> None:
+    """Check that a folder that is given in Python, where no run can go on, can become that of a new run.
+
+    Raises:
+        UserError: The folder is not empty, or can't be written to.
+    """
+    check_place(folder, "folder")
+    if not _is_empty(folder):
+        raise UserError(f"{folder} is not empty; give another folder, or remove it")
 
 
 def check_place(asked: Path, option: str) -> None:

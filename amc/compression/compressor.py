@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from torch import Tensor, nn
 
@@ -55,20 +56,25 @@ class Compressor:
         """The units that stay when `kept_counts[g]` of each group do, the most important ones, bool `(units,)`."""
         return choose_units(self.graph, self.importance, kept_counts)
 
-    def compact(self, mask: UnitMask, recovery: str | Adjust = DEFAULT_RECOVERY) -> tuple[nn.Module, Selection]:
+    def compact(
+        self, mask: UnitMask, recovery: str | Adjust = DEFAULT_RECOVERY, calibration_batches: int | None = None
+    ) -> tuple[nn.Module, Selection]:
         """The compact network in evaluation mode in which the units `mask` stay, and its selection.
 
         Args:
             mask: The units that stay, bool `(units,)`.
             recovery: The recovery (`amc.recovery.recoveries.find_recovery`).
+            calibration_batches: How many batches the recovery runs the network on at the most; None for all.
 
         Raises:
             UserError: The recovery is unknown, or fails.
         """
         steps = find_recovery(recovery)
+        some = calibration_batches is not None and calibration_batches < len(self.calibration)
+        seen = replace(self._evidence, calibration=self.calibration[:calibration_batches]) if some else self._evidence
         selection = make_selection(self.graph, self.model, mask)
         network = compact(self.model, selection, steps.replaced(self._evidence, mask)).eval()
-        steps(network, self._evidence, mask)
+        steps(network, seen, mask)
         return network.eval(), selection
 
     def tensors(self, mask: UnitMask, recovery: str | Adjust) -> tuple[dict[str, Tensor], Selection]:

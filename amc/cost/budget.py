@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.cost.costs import COSTS, cost_of_each, format_cost
-from amc.cost.limit import Costs, has_unit, parse_limit
+from amc.cost.limit import Costs, as_budgets, has_unit, parse_limit
 from amc.graph import KeptCounts, PruningGraph
 from amc.utils.errors import UserError
 
@@ -42,7 +42,7 @@ class Budgets:
     ) -> None:
         """Read `limits` and check that each can be reached."""
         self.graph = graph
-        self.limits = tuple(parse_limit(text, graph, whole, costs) for text in limits)
+        self.limits = tuple(parse_limit(text, graph, whole, costs) for text in as_budgets(limits))
         self.choices = [np.array(group.choices, dtype=np.int64) for group in graph.groups]
         longest = max(map(len, self.choices), default=0)
         self._table = np.full((len(self.choices), longest), _NEVER)  # a row of choices for each group
@@ -51,15 +51,23 @@ class Budgets:
         self._counts = np.array([len(each) for each in self.choices], dtype=np.int64)
         kinds = [limit.kind for limit in self.limits]
         if len(set(kinds)) < len(kinds):
-            raise UserError(f"one budget of each kind at the most, got {' '.join(limits)}")
+            raise UserError(
+                f"one budget of each kind at the most, got {' '.join(limit.asked for limit in self.limits)}"
+            )
         for limit in self.limits:
             least = limit.cost(graph.least)
             if least > limit.most:
                 share = math.ceil(1000 * least / limit.original) / 1000
                 what = format_cost(limit.kind, least) + ("" if has_unit(limit.kind) else f" {limit.kind}")
+                amount = limit.asked.partition("=")[2]
+                read = (
+                    f"; {amount} is read as an amount, since a share is at most 1"
+                    if amount.isdigit() and int(amount) > 1
+                    else ""
+                )
                 raise UserError(
                     f"budget {limit.asked} can't be reached: the least that pruning can leave is {what} "
-                    f"({limit.kind}={share:g})"
+                    f"({limit.kind}={share:g}){read}"
                 )
 
     def allows(self, kept_counts: KeptCounts) -> bool:

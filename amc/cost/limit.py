@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Real
 
 from amc.cost.costs import COSTS, LATENCY, MEMORY, CostFunction
 from amc.graph import PruningGraph
@@ -38,6 +40,30 @@ class Limit:
     cost: CostFunction
     original: float
     most: float
+
+
+def as_budgets(given: object) -> tuple[str, ...]:
+    """The budgets that a user gives in Python: one as text, or several.
+
+    Raises:
+        UserError: It is something else, such as a number; the message says how that is written.
+    """
+    if isinstance(given, str):
+        return (given,)
+    if isinstance(given, Mapping):
+        meant = [f"{kind}={value}" for kind, value in given.items()]
+    elif isinstance(given, Iterable):
+        several = tuple(given)
+        if all(isinstance(each, str) for each in several):
+            return several
+        meant = []
+    else:
+        meant = [f"macs={given}"] if isinstance(given, Real) else []
+    examples = meant or ["macs=0.5"]
+    raise UserError(
+        f"expected a budget as text, or a list of several, got {given!r}; write"
+        f" {json.dumps(examples[0] if len(examples) == 1 else examples)}"
+    )
 
 
 def parse_limit(text: str, graph: PruningGraph, whole: PruningGraph | None = None, costs: Costs = COSTS) -> Limit:

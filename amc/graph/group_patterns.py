@@ -11,8 +11,11 @@ from amc.utils.errors import UserError
 from amc.utils.option_names import option
 from amc.utils.text import did_you_mean
 
+Patterns = str | Sequence[str]
+"""One pattern of layer names, or several."""
 
-def choose_groups(graph: PruningGraph, frozen: Sequence[str], only: Sequence[str]) -> PruningGraph:
+
+def choose_groups(graph: PruningGraph, frozen: Patterns, only: Patterns) -> PruningGraph:
     """Return the graph without the groups that the user does not want to be pruned; they are listed as frozen.
 
     A pattern (`*`, `?`, `[...]`) names a group where it matches a layer that produces the group's channels, or a module
@@ -26,6 +29,7 @@ def choose_groups(graph: PruningGraph, frozen: Sequence[str], only: Sequence[str
     Raises:
         UserError: A pattern matches no layer of the network and no module with layers.
     """
+    frozen, only = ((each,) if isinstance(each, str) else each for each in (frozen, only))
     known = set(_names(layer.name for layer in graph.layers))
     for name, pattern in [("freeze", pattern) for pattern in frozen] + [("only", pattern) for pattern in only]:
         if not _matches(pattern, known):

@@ -13,8 +13,8 @@ as what it reads has.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -25,8 +25,10 @@ from amc.graph.batch_memory import calibration_batch
 from amc.graph.inputs import Example, batch_size, take_first
 from amc.graph.layer_calls import NORMS, LayerPass, ShortcutPass, layer_input, run_pass
 from amc.pruning.slicing import UnitMask, named_tensors
-from amc.recovery.least_squares import RIDGE, NormalEquations, Problem, SampleRows, best_ridge, held_out_count
-from amc.recovery.row_sampling import ROWS_PER_UNKNOWN, patches, positions_per_image
+from amc.recovery.batch_norm_statistics import channel_statistics
+from amc.recovery.least_squares import RIDGE, NormalEquations, SampleRows, best_ridge, gram_matrix, held_out_count
+from amc.recovery.row_sampling import ROWS_PER_UNKNOWN, draw_positions, patches, positions_per_image
+from amc.recovery.solved_layers import SolvedLayers
 
 POSITIONS_PER_IMAGE = 16
 """The least number of output positions of a layer that are sampled in each image (all where there are fewer)."""
@@ -37,8 +39,8 @@ NEGLIGIBLE = 1e-5
 LEAST_SCALE = 1e-3
 """A channel that a batch norm scales by less than this, relative to its largest scale, can't make up for a shortcut."""
 
-Pick = Callable[[Tensor], Tensor]
-"""Takes the sampled rows `(rows, outputs)` out of a layer's whole output."""
+Chunks = Sequence[tuple[Tensor, Tensor]]
+"""Inputs `(groups, rows, unknowns)` and what outputs lack `(groups, rows, outputs)`, chunk by chunk."""
 
 
 class Asymmetric:
@@ -71,6 +73,7 @@ class Asymmetric:
         self.added: dict[int, list[Tensor]] = {}  # likewise, of what is added to the output
         self.axes = {name: axes[0] for name, axes in graph.tensors.items() if 0 in axes}
         self.read: dict[str, tuple[Tensor, Tensor]] = {}  # by a norm's running mean: moments of what it reads
+        self.solved = SolvedLayers(graph, self.layers)
         run_pass(model, self.images, _OriginalPass(self, model))
 
     def refit(self, network: nn.Module, mask: UnitMask) -> None:
@@ -89,6 +92,8 @@ class _Sampling(LayerPass):
         self._names = {id(tensor): name for name, tensor in named_tensors(network).items()}
         self._sources = set(owner.shortcuts.values())
         self._made: dict[int, Tensor] = {}
+        norms = [self._norm(layer) for layer in owner.layers.values()]
+        self._fitted = {id(norm.running_mean) for norm in norms if norm is not None}
 
     def after(self, name: str, args: Any, layer: Layer | None, out: Tensor) -> None:  # noqa: ARG002
         """Remember an output that is added to a layer's output later on."""
@@ -99,32 +104,49 @@ class _Sampling(LayerPass):
         """The tensor that will be added to the output of the current call, if any."""
         return self._made.get(self._owner.shortcuts.get(self.call, -1))
 
+    def _moves(self, name: str, args: Any) -> bool:
+        """Whether an operator is a batch norm whose statistics move as its input has: no layer is fitted to it."""
+        return name in NORMS and id(args[3]) in self._names and id(args[3]) not in self._fitted
+
     def _norm(self, layer: Layer) -> _BatchNorm | None:
         """The batch norm that reads a layer's output alone, if it has statistics."""
         norm = self._modules.get(layer.norm or "")
         return norm if isinstance(norm, _BatchNorm) and norm.running_mean is not None else None
 
-    def _rows(self, layer: Layer, name: str, args: Any) -> Iterator[tuple[Tensor, Pick]]:
-        """Sampled rows of what the current call reads, `(rows, inputs)`, and how to pick the same rows of its output.
-
-        Both are in float32, whatever number format a network computes in.
-        """
+    def _samples(self, layer: Layer, name: str, args: Any) -> list[_Sample]:
+        """The positions at which the current call is looked at, chunk by chunk."""
         images = batch_size(self._owner.images)
         most = positions_per_image(layer, images, POSITIONS_PER_IMAGE)
         if not layer.kernel:
-            x = layer_input(name, args)
-            places = torch.randperm(len(x), generator=self._generator)[: images * most]
-            yield x[places].float(), lambda out: out[places].float()
-            return
-        for start in range(0, len(args[0]), CHUNK):
-            part = slice(start, start + CHUNK)
-            rows, places = patches(args[0][part], layer.kernel, args[3:6], most, self._generator)
-            yield (
-                rows.float(),
-                lambda out, part=part, places=places: (  # type: ignore[misc]
-                    out[part].flatten(2)[:, :, places].transpose(1, 2).flatten(0, 1).float()
-                ),
-            )
+            count = len(layer_input(name, args))
+            return [_Sample(slice(None), torch.randperm(count, generator=self._generator)[: images * most])]
+        geometry = args[0].shape[2:], layer.kernel, args[3:6]
+        return [
+            _Sample(slice(start, start + CHUNK), draw_positions(*geometry, most, self._generator))
+            for start in range(0, len(args[0]), CHUNK)
+        ]
+
+
+class _Sample(NamedTuple):
+    """The positions at which one chunk of images is looked at; of a linear layer, rows of all images.
+
+    Rows are in float32, whatever number format a network computes in.
+    """
+
+    images: slice
+    places: Tensor
+
+    def read(self, layer: Layer, name: str, args: Any) -> Tensor:
+        """What a call of the layer reads there, `(rows, inputs)`."""
+        if not layer.kernel:
+            return layer_input(name, args)[self.places]
+        return patches(args[0][self.images], layer.kernel, args[3:6], self.places).float()
+
+    def of(self, layer: Layer, out: Tensor) -> Tensor:
+        """What lies there in an output of the layer, `(rows, outputs)`."""
+        if not layer.kernel:
+            return out[self.places].float()
+        return out[self.images].flatten(2)[:, :, self.places].transpose(1, 2).flatten(0, 1).float()
 
 
 class _OriginalPass(_Sampling):
@@ -132,19 +154,19 @@ class _OriginalPass(_Sampling):
 
     def before(self, name: str, args: Any, layer: Layer | None) -> None:  # noqa: ARG002
         """Note the moments of what a batch norm is about to read."""
-        if name in NORMS and id(args[3]) in self._names:
-            self._owner.read[self._names[id(args[3])]] = _statistics(args[0])
+        if self._moves(name, args):
+            self._owner.read[self._names[id(args[3])]] = channel_statistics(args[0])
 
     def after(self, name: str, args: Any, layer: Layer | None, out: Tensor) -> None:
         """Note the sampled rows of a layer's output, and of what is added to it."""
         super().after(name, args, layer, out)
         if layer is None:
             return
-        picks = [pick for _, pick in self._rows(layer, name, args)]
-        self._owner.outputs[self.call] = [pick(out) for pick in picks]
+        samples = self._samples(layer, name, args)
+        self._owner.outputs[self.call] = [sample.of(layer, out) for sample in samples]
         shortcut = self._shortcut()
         if shortcut is not None and shortcut.shape == out.shape:
-            self._owner.added[self.call] = [pick(shortcut) for pick in picks]
+            self._owner.added[self.call] = [sample.of(layer, shortcut) for sample in samples]
 
 
 class _RefitPass(_Sampling):
@@ -154,15 +176,13 @@ class _RefitPass(_Sampling):
         super().__init__(owner, network)
         self._mask = mask
         self._tensors = named_tensors(network)
-        norms = [self._norm(layer) for layer in owner.layers.values()]
-        self._fitted = {id(norm.running_mean) for norm in norms if norm is not None}
 
     def before(self, name: str, args: Any, layer: Layer | None) -> None:
         """Solve the layer that runs next, or move the statistics of the batch norm that does."""
         if layer is not None:
             self._solve(layer, name, args)
-        elif name in NORMS and id(args[3]) in self._names and id(args[3]) not in self._fitted:
-            self._move(self._names[id(args[3])], args[3], args[4], *_statistics(args[0]))
+        elif self._moves(name, args):
+            self._move(self._names[id(args[3])], args[3], args[4], *channel_statistics(args[0]))
 
     def _move(self, name: str, running_mean: Tensor, running_var: Tensor, mean: Tensor, var: Tensor) -> None:
         """Change a batch norm's statistics as those of its input have changed."""
@@ -182,7 +202,8 @@ class _RefitPass(_Sampling):
         if bias is not None or norm is not None:  # something can take a constant
             constant = current.new_zeros(len(matrix)) if bias is None else bias.detach()
             current = torch.cat([current, constant.reshape(groups, 1, -1)], dim=1)
-        change = self._change(list(self._targets(layer, name, args, groups)), current)
+        targets = self._targets(layer, name, args, groups)  # which draws positions in any case
+        change = self._owner.solved.get(self.call, self._mask, lambda: self._change(list(targets), current))
         if change is None:
             return
         step = change[:, :count].transpose(1, 2).reshape(matrix.shape).to(weight.dtype)
@@ -195,13 +216,19 @@ class _RefitPass(_Sampling):
 
     def _targets(self, layer: Layer, name: str, args: Any, groups: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Chunks of what the layer reads, `(groups, rows, inputs)`, and shall give, `(groups, rows, outputs)`."""
+        return self._at(self._samples(layer, name, args), layer, name, args, groups)
+
+    def _at(
+        self, samples: Sequence[_Sample], layer: Layer, name: str, args: Any, groups: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         kept = torch.from_numpy(layer.out.kept(self._mask))
         outputs, added = self._owner.outputs[self.call], self._owner.added.get(self.call)
         shortcut = self._shortcut()
-        for number, (rows, pick) in enumerate(self._rows(layer, name, args)):
-            wanted = outputs[number][:, kept]
+        for number, sample in enumerate(samples):
+            rows, wanted = sample.read(layer, name, args), outputs[number][:, kept]
             if added is not None and shortcut is not None:
-                wanted = wanted + _before(self._norm(layer), added[number][:, kept] - pick(shortcut))
+                drift = added[number][:, kept] - sample.of(layer, shortcut)
+                wanted = wanted + _before(self._norm(layer), drift)
             yield rows.unflatten(1, (groups, -1)).transpose(0, 1), wanted.unflatten(1, (groups, -1)).transpose(0, 1)
 
     def _change(self, targets: Sequence[tuple[Tensor, Tensor]], current: Tensor) -> Tensor | None:
@@ -217,26 +244,32 @@ class _RefitPass(_Sampling):
             return None
         count = sum(x.shape[1] for x, _ in parts)
         if count >= ROWS_PER_UNKNOWN * size:
-            return _problem(parts, size).change(RIDGE)
-        cuts = [x.shape[1] - held_out_count(x.shape[1]) for x, _ in parts]
-        seen = [(x[:, :cut], lacking[:, :cut]) for cut, (x, lacking) in zip(cuts, parts, strict=True)]
-        held = [(x[:, cut:], lacking[:, cut:]) for cut, (x, lacking) in zip(cuts, parts, strict=True)]
-        return _problem(parts, size).change(best_ridge(_problem(seen, size), _problem(held, size)))
+            return _normal_equations(parts).change(RIDGE)
+        return _change_from_few(parts, size)
 
 
-def _problem(parts: Sequence[tuple[Tensor, Tensor]], size: int) -> Problem:
-    """The least-squares problem of chunks of inputs and what outputs lack, in the smaller form for `size` unknowns."""
-    if sum(x.shape[1] for x, _ in parts) < size:
-        return SampleRows(*(torch.cat(each, dim=1).double() for each in zip(*parts, strict=True)))
-    gram = sum((x.transpose(1, 2) @ x).double() for x, _ in parts)
-    cross = sum((x.transpose(1, 2) @ lacking).double() for x, lacking in parts)
-    return NormalEquations(torch.as_tensor(gram), torch.as_tensor(cross))
+def _change_from_few(parts: Chunks, size: int) -> Tensor:
+    """The best change of `size` unknowns where rows are few: the last of each chunk choose the ridge."""
+    cuts = [x.shape[1] - held_out_count(x.shape[1]) for x, _ in parts]
+    if sum(cuts) < size:
+        rows = SampleRows(*(torch.cat(each, dim=1).double() for each in zip(*parts, strict=True)))
+        is_seen = torch.cat([torch.arange(x.shape[1]) < cut for cut, (x, _) in zip(cuts, parts, strict=True)])
+        seen, held = (rows.taken(torch.nonzero(mask).flatten()) for mask in (is_seen, ~is_seen))
+        whole = _normal_equations(parts) if len(is_seen) >= size else rows
+        return whole.change(best_ridge(seen, held))
+    whole = _normal_equations(parts)
+    last = _normal_equations([(x[:, cut:], lacking[:, cut:]) for cut, (x, lacking) in zip(cuts, parts, strict=True)])
+    return whole.change(best_ridge(NormalEquations(whole.gram - last.gram, whole.cross - last.cross), last))
 
 
-def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance of each channel of `x` `(batch, channels, ...)`."""
-    values = x.float().transpose(0, 1).flatten(1)
-    return values.mean(dim=1), values.var(dim=1, correction=0)
+def _normal_equations(parts: Chunks) -> NormalEquations:
+    """The least-squares problem of all chunks by its second moments."""
+    (x, lacking), *others = parts
+    gram, cross = gram_matrix(x).double(), (x.transpose(1, 2) @ lacking).double()
+    for x, lacking in others:
+        gram += gram_matrix(x)
+        cross += x.transpose(1, 2) @ lacking
+    return NormalEquations(gram, cross)
 
 
 def _before(norm: _BatchNorm | None, drift: Tensor) -> Tensor:

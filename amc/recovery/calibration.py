@@ -22,7 +22,7 @@ from amc.graph.inputs import Example, feed, split_batch
 from amc.graph.layer_calls import LayerPass, layer_input
 from amc.graph.trace_forward import unfused_operators
 from amc.recovery.least_squares import held_out_count
-from amc.recovery.row_sampling import ROWS_PER_UNKNOWN, patches, positions_per_image, unknowns
+from amc.recovery.row_sampling import ROWS_PER_UNKNOWN, draw_positions, patches, positions_per_image, unknowns
 
 POSITIONS_PER_IMAGE = 64
 """The least number of output positions of a convolution that are sampled in each image (all where there are fewer)."""
@@ -152,7 +152,8 @@ class _Tap(LayerPass):
         """The rows that a layer reads, `(batch * positions, inputs)`, sampled where there are many positions."""
         most = positions_per_image(layer, self._images, POSITIONS_PER_IMAGE)
         if layer.kernel:
-            return patches(rows, layer.kernel, geometry, most, self._generator)[0]
+            places = draw_positions(rows.shape[2:], layer.kernel, geometry, most, self._generator)
+            return patches(rows, layer.kernel, geometry, places)
         batch = rows.shape[0] // layer.positions
         places = torch.randperm(layer.positions, generator=self._generator)[:most]
         return rows.reshape(batch, layer.positions, -1)[:, places].flatten(0, 1)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from amc.pruning.slicing import UnitMask
 from amc.recovery.batch_norm_statistics import has_tracked_statistics, reestimate
 from amc.recovery.calibrated_network import CalibratedNetwork
+from amc.recovery.calibration import reconstructable_layers
 from amc.utils.registry import UserFunction, resolve
 
 Replace = Callable[[CalibratedNetwork, UnitMask], dict[str, Tensor]]
@@ -73,6 +74,8 @@ def least_squares_with_statistics(original: CalibratedNetwork, mask: UnitMask) -
 
 def least_squares_of_the_rest(original: CalibratedNetwork, mask: UnitMask) -> dict[str, Tensor]:
     """Weights of the consumers that `layer_after_layer` does not solve, by least squares."""
+    if all(layer.weight in original.asymmetric.weights for layer in reconstructable_layers(original.graph)):
+        return {}  # so that no second moments are collected for it
     return original.reconstructor.weights(mask, norms_follow=True, but=original.asymmetric.weights)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -29,34 +28,52 @@ def positions_per_image(layer: Layer, images: int, least: int) -> int:
     return min(layer.positions, max(least, math.ceil(ROWS_PER_UNKNOWN * unknowns(layer) / images)))
 
 
-def patches(
-    x: Tensor,
+def draw_positions(
+    size: Sequence[int],
     kernel: Sequence[int],
     geometry: Sequence[Sequence[int]],
     most: int,
     generator: torch.Generator,
-) -> tuple[Tensor, Tensor]:
-    """The rows that a convolution reads at no more than `most` random output positions, the same in all images.
+) -> Tensor:
+    """No more than `most` random output positions of a convolution, as indices into its flattened output, int64.
 
     Args:
-        x: The convolution's input, `(batch, channels, *size)`.
-        kernel: The size of the kernel, a number for each spatial dimension.
+        size: The size of the convolution's input, a number for each spatial dimension.
+        kernel: The size of the kernel, likewise.
         geometry: Stride, padding and dilation, with a number for each spatial dimension.
         most: The number of positions that are drawn; all where there are fewer.
         generator: The generator that draws them.
+    """
+    return torch.randperm(math.prod(_output_size(size, kernel, geometry)), generator=generator)[:most]
+
+
+def patches(x: Tensor, kernel: Sequence[int], geometry: Sequence[Sequence[int]], places: Tensor) -> Tensor:
+    """The rows that a convolution reads at some output positions, the same in all images.
+
+    Args:
+        x: The convolution's input, `(batch, channels, *size)`; rows are taken fastest where its channels lie last.
+        kernel: The size of the kernel, a number for each spatial dimension.
+        geometry: Stride, padding and dilation, with a number for each spatial dimension.
+        places: The positions, as indices into the flattened output, int64 `(positions,)`.
 
     Returns:
-        Rows `(batch * positions, channels * kernel)`, and the positions as indices into the flattened output.
+        Rows `(batch * positions, channels * kernel)`.
     """
     stride, padding, dilation = geometry
-    x = F.pad(x, [each for size in reversed(padding) for each in (size, size)])
-    reach = [step * (size - 1) + 1 for size, step in zip(kernel, dilation, strict=True)]
-    out = [(size - far) // step + 1 for size, far, step in zip(x.shape[2:], reach, stride, strict=True)]
-    places = torch.randperm(math.prod(out), generator=generator)[:most]
-    index: list[Any] = [slice(None), slice(None)]
+    out = _output_size(x.shape[2:], kernel, geometry)
+    if any(padding):
+        x = F.pad(x, [each for size in reversed(padding) for each in (size, size)])
+    pixels = torch.zeros(len(places), *[1] * len(kernel), dtype=torch.int64)
     for axis, place in enumerate(torch.unravel_index(places, out)):
         taps = torch.arange(kernel[axis]) * dilation[axis]
         shape = [-1 if other == axis else 1 for other in range(len(kernel))]
-        index.append(place.reshape(-1, *[1] * len(kernel)) * stride[axis] + taps.reshape(1, *shape))
-    taken = x[tuple(index)]  # (batch, channels, positions, *kernel)
-    return taken.transpose(1, 2).flatten(0, 1).flatten(1), places
+        along = place.reshape(-1, *[1] * len(kernel)) * stride[axis] + taps.reshape(1, *shape)
+        pixels = pixels * x.shape[2 + axis] + along  # (positions, *kernel), into the flattened input
+    taken = x.flatten(2).transpose(1, 2).index_select(1, pixels.flatten().to(x.device))
+    return taken.reshape(len(x) * len(places), -1, x.shape[1]).transpose(1, 2).flatten(1)
+
+
+def _output_size(size: Sequence[int], kernel: Sequence[int], geometry: Sequence[Sequence[int]]) -> list[int]:
+    stride, padding, dilation = geometry
+    sizes = zip(size, kernel, stride, padding, dilation, strict=True)
+    return [(pixels + 2 * border - spread * (taps - 1) - 1) // step + 1 for pixels, taps, step, border, spread in sizes]

@@ -23,7 +23,7 @@ from amc.scoring.metrics import Metric, check_runs, moved_inputs
 from amc.scoring.network_classes import in_network_order
 from amc.scoring.number_format import COST_NAMES, percent, score
 from amc.utils.column_widths import Column
-from amc.utils.device import find_device
+from amc.utils.device import DeviceLike, find_device
 from amc.utils.registry import look_up
 from amc.utils.tabular import Table, Tabular
 
@@ -105,7 +105,7 @@ def evaluate(
     metric: str | Metric = "top1",
     split: str = "test",
     *,
-    device: str = "auto",
+    device: DeviceLike = "auto",
     model: nn.Module | None = None,
 ) -> Evaluation:
     """Score a network on images, count its costs and measure its time per image.

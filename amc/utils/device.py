@@ -5,8 +5,11 @@ import torch
 from amc.utils.errors import UserError
 from amc.utils.text import one_line
 
+DeviceLike = str | torch.device
+"""A device, or its name: `cpu`, `cuda`, or `auto` for a GPU if there is one."""
 
-def find_device(name: str) -> torch.device:
+
+def find_device(name: DeviceLike) -> torch.device:
     """Return the device called `name`; `auto` is the first GPU where PyTorch finds one, else the CPU.
 
     Raises:
@@ -19,6 +22,6 @@ def find_device(name: str) -> torch.device:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise UserError(
-            f"expected a device that PyTorch can use (auto, cpu, cuda), got {name!r}: {one_line(error)}"
+            f"expected a device that PyTorch can use (auto, cpu, cuda), got {str(name)!r}: {one_line(error)}"
         ) from error
     return device

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+
+from amc.utils.errors import UserError
+from amc.utils.text import did_you_mean
 
 _as_flags = False
 
@@ -17,6 +20,18 @@ def options_as_flags() -> Iterator[None]:
         yield
     finally:
         _as_flags = before
+
+
+def check_options(given: Iterable[str], known: Iterable[str]) -> None:
+    """Check that options that are given by name in Python are among those that are known.
+
+    Raises:
+        UserError: There is no such option; the message suggests similar ones.
+    """
+    names = sorted(known)
+    for name in given:
+        if name not in names:
+            raise UserError(f"unknown option {name!r}; {did_you_mean(name, names)}")
 
 
 def option(name: str, value: object = None) -> str:

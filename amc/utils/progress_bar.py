@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
@@ -16,6 +17,9 @@ from rich.progress import (
 )
 
 from amc.utils.notebook_bar import NotebookBar, in_notebook
+
+HALF_A_MINUTE = 30
+"""Seconds after which a line is printed at the latest, where there is no terminal."""
 
 
 class ProgressBar:
@@ -38,6 +42,8 @@ class ProgressBar:
     ) -> None:
         self._show = show
         self._console = console
+        self._printed = 0  # tenths
+        self._printed_at = time.monotonic()
         self.is_visible = is_visible
 
     def update(self, done: float | None = None, total: float | None = None, text: str | None = None) -> None:
@@ -50,8 +56,21 @@ class ProgressBar:
 
     def print_tenth(self, unit: str, number: int, total: int, text: str) -> None:
         """Print a line where no bar is shown, at every tenth of the `total` units; the first is 1."""
-        if not self.is_visible and number % max(1, total // 10) == 0:
-            self._console.print(f"{unit} {number}/{total}: {text}", highlight=False)
+        if number % max(1, total // 10) == 0:
+            self.print_line(f"{unit} {number}/{total}: {text}")
+
+    def print_line(self, line: str) -> None:
+        """Print a line where no bar is shown."""
+        if not self.is_visible:
+            self.print(line)
+
+    def advance(self, text: str, done: int, total: int) -> None:
+        """Show how much is done; where no bar is, print a line at every further tenth, or each half minute."""
+        self.update(done, total, text)
+        tenths, now = 10 * done // max(total, 1), time.monotonic()
+        if tenths > self._printed or now - self._printed_at > HALF_A_MINUTE:
+            self._printed, self._printed_at = tenths, now
+            self.print_line(f"{text}: {done} of {total}")
 
 
 @contextlib.contextmanager

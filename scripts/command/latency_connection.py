@@ -6,6 +6,7 @@ import contextlib
 import statistics
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from torch import nn
@@ -29,6 +30,10 @@ from scripts.command.search_checks import limits_of
 from scripts.options.latency_options import DEVICE
 from scripts.options.network_and_images import join_repeated, parse_rounding
 from scripts.options.search_options import SearchOptions
+
+MEASURING = "measuring layers for the latency table"
+CALIBRATING = "measuring networks to calibrate the latency"
+FOCUSING = "measuring networks near the latency budget"
 
 
 @contextlib.contextmanager
@@ -55,10 +60,11 @@ def connect(options: SearchOptions, model: nn.Module, example: Example, folder: 
         else:
             path = options.latency.latency_table or default_path(device.fingerprint)
             latency_model = LatencyModel(device, exporter, complete_table(path, device, exporter, quiet=options.quiet))
-            with progress_bar("calibrating latency", quiet=options.quiet) as bar:
-                latency_model.calibrate(options.seed, bar.update)
-                for limit in _limits(options, latency_model):
-                    latency_model.focus(limit.most, options.seed, bar.update)
+            with progress_bar(CALIBRATING, quiet=options.quiet) as bar:
+                latency_model.calibrate(options.seed, partial(bar.advance, CALIBRATING))
+            for limit in _limits(options, latency_model):
+                with progress_bar(FOCUSING, quiet=options.quiet) as bar:
+                    latency_model.focus(limit.most, options.seed, partial(bar.advance, FOCUSING))
             if not options.quiet:
                 print(f"latency: {_how_well(latency_model)}", file=sys.stderr)
         yield latency_model
@@ -92,11 +98,11 @@ def complete_table(path: Path, device: Device, exporter: Exporter, *, quiet: boo
     shapes = shapes_of(exporter.whole, exporter.graph)
     layers = len(missing(table, shapes))
     if layers:
-        with progress_bar("measuring layers", layers, quiet=quiet) as bar:
+        with progress_bar(MEASURING, layers, quiet=quiet) as bar:
 
             def on_batch(done: int) -> None:
                 table.write(path)
-                bar.update(done)
+                bar.advance(MEASURING, done, layers)
 
             build(table, device, exporter.graph, shapes, exporter.whole, on_batch)
     return table

@@ -14,11 +14,10 @@ import torch
 from agents.checkpoint import latest_checkpoint
 from agents.episode import Past
 from agents.report.command_lines import resume_command
-from agents.search.invocation import PYTHON
 from amc.artifacts.checked_json import Count, checked
 from amc.artifacts.lasting_options import lasting_value
 from amc.artifacts.policy import current_versions
-from amc.artifacts.run_folder import check_new, check_place, is_finished, named_after
+from amc.artifacts.run_folder import PYTHON, check_new, check_place, is_finished, named_after
 from amc.artifacts.run_lock import locked
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER, Snapshot, has_snapshot
 from amc.utils.errors import UserError

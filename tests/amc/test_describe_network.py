@@ -83,6 +83,8 @@ def test_what_is_asked_for_is_kept_to() -> None:
     assert [group.widths for group in found.groups][-1] == "48 to 24 by 8"
     assert {group.name.rpartition(".")[2] for group in found.groups} == {"conv1"}
     assert "stages.5.conv1" in [each.name for each in found.frozen]
+    one = describe(network, round_to=8, max_sparsity=0.5, freeze="stages.5", only="*conv1")
+    assert one.groups == found.groups
 
 
 def test_the_time_of_layers_is_divided_as_their_macs_are(monkeypatch: pytest.MonkeyPatch) -> None:

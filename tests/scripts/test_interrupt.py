@@ -1,8 +1,11 @@
+import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,8 +21,9 @@ PATIENCE = 240
 """Seconds that a busy machine may take."""
 
 
-def test_ctrl_c_in_the_middle_of_a_search(tmp_path: Path) -> None:
-    folder = tmp_path / "run"
+@contextlib.contextmanager
+def interrupted_search(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A search that has scored some policies, and has been sent Ctrl-C."""
     words = ("--episodes", "100000", "--strategy", "random", *FAST)
     process = subprocess.Popen(
         [sys.executable, "-m", "scripts.train", *words, "--run-dir", folder],
@@ -37,12 +41,28 @@ def test_ctrl_c_in_the_middle_of_a_search(tmp_path: Path) -> None:
             assert process.poll() is None
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=PATIENCE)
+        yield process
     finally:
         process.kill()
+
+
+def test_ctrl_c_in_the_middle_of_a_search(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with interrupted_search(folder) as process:
+        out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert out.splitlines()[-1] == f"go on with: python -m amc train --resume {folder}"
-    assert err.splitlines()[-1] == "interrupted: saving the best policy so far"
+    said, *made = err[err.index("interrupted") :].splitlines()
+    seconds = re.fullmatch(
+        r"interrupted: saving the best policy so far takes about (\d+) s; a second Ctrl-C leaves at once, and --resume"
+        " goes on",
+        said,
+    )
+    assert seconds
+    assert 1 <= int(seconds[1]) < PATIENCE
+    assert re.fullmatch(r"making the best \d again, with none recovery: 1 of \d", made[0])  # how many there were
+    assert "making the uniform policy" in made
+    assert made[-1].startswith("scoring on the test images: ")
     assert "Traceback" not in err
     assert "│ found " in out
     found = summary(folder)
@@ -50,6 +70,23 @@ def test_ctrl_c_in_the_middle_of_a_search(tmp_path: Path) -> None:
     assert 2 <= found["episodes"] < 100_000
     names = {path.name for path in folder.iterdir() if not path.name.startswith("events.out.tfevents.")}
     assert names == {"checkpoint", "compact.safetensors", "policy.json", "report.html", "summary.json"}
+    assert amc.load(folder)(torch.zeros(1, 1, 8, 8)).shape == (1, 10)
+
+
+def test_a_second_ctrl_c_leaves_at_once_with_the_policy_on_the_disk(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with interrupted_search(folder) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("making the best"):
+                break
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert out.splitlines()[-1] == f"go on with: python -m amc train --resume {folder}"
+    assert "Traceback" not in err
+    assert not (folder / "summary.json").exists()
+    assert (folder / "checkpoint").is_dir()
     assert amc.load(folder)(torch.zeros(1, 1, 8, 8)).shape == (1, 10)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from agents.episode import Episode, best_of, better
@@ -38,6 +38,28 @@ def search_progress(
             bar.print_tenth("episode", number, episodes, text)
 
         yield told
+
+
+@contextmanager
+def end_progress(steps: int, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Show a bar with what the end of a search is at, and the time left; where there is no terminal, print lines.
+
+    What it gives is called with what is done next.
+
+    Args:
+        steps: How much there is to do, about: networks that are made or scored.
+        quiet: Whether nothing is shown.
+    """
+    with progress_bar(total=steps, quiet=quiet) as bar:
+        begun = 0
+
+        def tell(text: str) -> None:
+            nonlocal begun
+            bar.update(begun, max(steps, begun + 1), text)
+            bar.print_line(text)
+            begun += 1
+
+        yield tell
 
 
 def _of_best(best: Episode | None, macs: int, metric: str) -> str:

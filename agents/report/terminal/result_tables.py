@@ -10,7 +10,7 @@ from agents.final_result import FinalResult, OnTest
 from agents.report.verdict import against_uniform
 from amc.artifacts.policy import CostReached, GroupPolicy, LatencyReached
 from amc.cost.costs import format_cost
-from amc.scoring.number_format import is_share, percent, score
+from amc.scoring.number_format import COST_NAMES, is_share, percent, score
 from amc.utils.column_widths import Column
 from amc.utils.tabular import Table
 
@@ -45,7 +45,7 @@ def _costs(costs: Mapping[str, CostReached]) -> Table:
         "costs of one image",
         [Column("cost"), Column("before"), Column("after"), Column("left", gives_way=1)],
         [
-            (kind, format_cost(kind, cost.before), format_cost(kind, cost.after), percent(cost.ratio))
+            (COST_NAMES[kind], format_cost(kind, cost.before), format_cost(kind, cost.after), percent(cost.ratio))
             for kind, cost in costs.items()
         ],
     )

@@ -26,6 +26,11 @@ def test_what_files_say_is_escaped() -> None:
     assert "&lt;script&gt;" in content
 
 
+def test_only_what_a_command_began_can_be_gone_on_with() -> None:
+    assert "train --resume" in render_page(record_of(3))
+    assert "--resume" not in render_page(record_of(3, program="python"))
+
+
 def test_a_long_search_of_a_large_network_is_a_small_page() -> None:
     expect_self_contained(render_page(record_of(2500, layers=150)))
 

@@ -65,9 +65,29 @@ def with_scores(monkeypatch: pytest.MonkeyPatch, scores: dict[bytes, float]) -> 
         network.register_buffer("score", torch.tensor(scores.get(kept_counts.tobytes(), 0.0), dtype=torch.float64))
         return network, None
 
-    monkeypatch.setattr(Task, "compact", lambda _, kept_counts: compact(kept_counts))
+    monkeypatch.setattr(Task, "compact", lambda _, kept_counts, *__, **___: compact(kept_counts))
     monkeypatch.setattr(Task, "accuracy", lambda _, network, __: float(getattr(network, "score", 1.0)))
     return asked
+
+
+def test_a_policy_that_is_found_and_uniform_is_made_once(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = stage_of(task)
+    uniform = task.budgets.scale(np.ones(len(task.graph.groups)))
+    asked, told = with_scores(monkeypatch, {uniform.tobytes(): 0.5}), list[str]()
+    found = Episode(0, uniform, -0.5, stage.problem.outcome(uniform, 0.5))
+    result = final_result(stage, [found], 1.0, tell=told.append)
+    assert asked == [uniform.tobytes()]
+    assert result.policy is result.uniform
+    monkeypatch.setattr(
+        Task, "image_scores", lambda _, network, __: ImageScores(float(hasattr(network, "score")), None)
+    )
+    on_test = score_on_test(task, result, told.append)
+    assert (on_test.original, on_test.uniform, on_test.policy) == (0.0, 1.0, 1.0)
+    assert told == [
+        "making the best again, with asymmetric recovery",
+        "scoring on the test images: the original",
+        "scoring on the test images: the uniform policy",
+    ]
 
 
 def test_of_the_best_on_a_part_the_best_on_all_wins(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,7 +108,12 @@ def test_objects_alone_lead_to_a_folder_that_loads(tmp_path: Path, capsys: pytes
     ("changes", "message"),
     [
         ({"model": "resnet20"}, r"expected a torch.nn.Module or what amc.load_network returns as a network, got str"),
-        ({"budget": "latency=0.5"}, "begin it by the command amc train"),
+        ({"budget": "latency=0.5"}, "search by the command amc train --budget latency=0.5"),
+        ({"budget": 0.5}, r'got 0.5; write "macs=0.5"'),
+        ({"budget": {"macs": 0.5, "params": "1M"}}, r'; write \["macs=0.5", "params=1M"\]'),
+        ({"freze": "0"}, r"unknown option 'freze'; did you mean freeze\?"),
+        ({"episods": 3}, r"unknown option 'episods'; did you mean episodes\?"),
+        ({"device": "tpu"}, "expected a device that PyTorch can use"),
         ({"seed": -1}, "expected seed of 0 or more"),
         ({"reward": "eror"}, "unknown reward 'eror'; did you mean error"),
         ({"metric": "top2"}, "unknown metric 'top2'"),
@@ -122,7 +127,7 @@ def test_mistakes_are_one_line(changes: dict[str, object], message: str) -> None
 
 
 def test_an_unknown_option_is_named_before_anything_is_read() -> None:
-    with pytest.raises(TypeError, match="metrics"):
+    with pytest.raises(UserError, match="unknown option 'metrics'; did you mean metric"):
         search(Shapes(), "nothing", "macs=0.5", metrics="top5")  # type: ignore[call-arg]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from amc.artifacts.run_folder import check_new, named_after
+from amc.artifacts.run_folder import check_free, check_new, named_after
 from amc.artifacts.snapshots import save_snapshot
 from amc.utils.errors import UserError
 
@@ -39,6 +39,15 @@ def test_a_folder_with_anything_in_it_is_not(tmp_path: Path) -> None:
     (tmp_path / "summary.json").write_text('{"interrupted": false}')
     with pytest.raises(UserError, match=r"give a new folder as --run-dir, or remove it"):
         check_new(tmp_path)
+
+
+def test_a_run_from_python_is_not_gone_on_with(tmp_path: Path) -> None:
+    save_snapshot(tmp_path, "step", 1, {"program": "python"}, {})
+    with pytest.raises(UserError, match=r"give a new folder as --run-dir, or remove it"):
+        check_new(tmp_path)
+    save_snapshot(tmp_path, "step", 2, {"program": "train"}, {})
+    with pytest.raises(UserError, match=r"is not empty; give another folder, or remove it"):
+        check_free(tmp_path)
 
 
 def test_what_a_killed_process_had_locked_is_free(tmp_path: Path) -> None:

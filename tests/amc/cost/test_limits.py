@@ -78,6 +78,14 @@ def test_one_budget_of_each_kind() -> None:
     assert len(Budgets(graph, ["macs=0.5", "params=0.5"]).limits) == 2
 
 
+def test_a_number_above_1_without_a_unit_is_said_to_be_an_amount() -> None:
+    _, graph = prepared("plain")
+    with pytest.raises(UserError, match=r"can't be reached.*; 2 is read as an amount, since a share is at most 1"):
+        Budgets(graph, ["macs=2"])
+    with pytest.raises(UserError, match=r"\(macs=[\d.]+\)$"):
+        Budgets(graph, ["macs=0.001"])
+
+
 @settings(max_examples=200, derandomize=True, deadline=None)
 @given(graphs(), st.sampled_from(sorted(COSTS)))
 def test_a_budget_that_cannot_be_reached_names_the_least_that_can(graph: PruningGraph, kind: str) -> None:

@@ -1,6 +1,7 @@
 """Least squares layer after layer, on what the pruned network reads."""
 
 import copy
+from typing import Any
 
 import numpy as np
 import pytest
@@ -208,3 +209,29 @@ def test_the_compressor_refits(name: str) -> None:
         network, _ = compressor.compact(mask, recovery)
         errors[recovery] = distance(run(network, x), run(model, x))
     assert errors["asymmetric"] < errors["reconstruction"]
+
+
+@pytest.mark.parametrize("name", ["plain", "padded", "depthwise", "dense"])
+def test_layers_of_networks_that_begin_alike_are_solved_once(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    model, graph = prepared(name)
+    x, mask = images(name, 128), halved(graph)
+    other = mask.copy()
+    last = graph.groups[-1]
+    other[last.slice] = ~mask[last.slice]
+    solved: list[int] = []
+    change = asymmetric._RefitPass._change
+
+    def counted(refit: asymmetric._RefitPass, *args: Any) -> Tensor | None:
+        solved.append(refit.call)
+        return change(refit, *args)
+
+    monkeypatch.setattr(asymmetric._RefitPass, "_change", counted)
+    alone = compact_network(model, graph, other)
+    Asymmetric(model, graph, [x], seed=0).refit(alone, other)
+    shared, whole = Asymmetric(model, graph, [x], seed=0), sorted(solved)
+    shared.refit(compact_network(model, graph, mask), mask)
+    solved.clear()
+    second = compact_network(model, graph, other)
+    shared.refit(second, other)
+    assert all(torch.equal(a, b) for a, b in zip(run(second, x), run(alone, x), strict=True))
+    assert 0 < len(solved) < len(whole)

@@ -6,7 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from amc.recovery.least_squares import RIDGE, RIDGES, NormalEquations, Problem, SampleRows, best_ridge
+from amc.recovery.least_squares import (
+    LEAST_BLOCK,
+    RIDGE,
+    RIDGES,
+    NormalEquations,
+    Problem,
+    SampleRows,
+    best_ridge,
+    gram_matrix,
+    solve_positive,
+)
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -53,3 +63,23 @@ def test_the_ridge_follows_what_was_held_out(form: type[Problem]) -> None:
     assert best_ridge(form(x, x @ truth), form(other, other @ truth)) == min(RIDGES)
     empty = form(x[:, :0], noisy[:, :0])
     assert best_ridge(form(x, noisy), empty) == RIDGE
+
+
+@pytest.mark.parametrize("size", [3, 2 * LEAST_BLOCK - 1, 4 * LEAST_BLOCK + 3])
+def test_products_of_columns_are_those_of_a_plain_product(size: int) -> None:
+    rows = noise(2, 40, size)
+    gram = gram_matrix(rows)
+    torch.testing.assert_close(gram, torch.einsum("gni,gnj->gij", rows, rows))
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_equations_are_solved_whether_or_not_their_matrix_is_positive(sign: float) -> None:
+    x = noise(2, 30, 10)
+    matrix, right = sign * (x.transpose(1, 2) @ x), noise(2, 10, 3, seed=1)
+    torch.testing.assert_close(matrix @ solve_positive(matrix, right), right)
+
+
+def test_some_of_the_rows_have_the_solution_that_they_have_alone() -> None:
+    x, lacking, rows = noise(2, 12, 20), noise(2, 12, 3, seed=1), torch.tensor([0, 3, 4, 11])
+    part = SampleRows(x, lacking).taken(rows)
+    torch.testing.assert_close(part.change(RIDGE), SampleRows(x[:, rows], lacking[:, rows]).change(RIDGE))

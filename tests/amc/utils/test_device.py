@@ -8,7 +8,7 @@ from amc.utils.errors import UserError
 def test_auto_is_a_device_that_works() -> None:
     expected = "cuda" if torch.cuda.is_available() else "cpu"
     assert find_device("auto").type == expected
-    assert find_device("cpu") == torch.device("cpu")
+    assert find_device("cpu") == find_device(torch.device("cpu")) == torch.device("cpu")
 
 
 @pytest.mark.parametrize("name", ["tpu", "cuda:99", ""])

@@ -65,6 +65,27 @@ def test_without_a_terminal_there_is_a_line_at_every_tenth_and_no_bar(capfd: pyt
     assert capfd.readouterr() == ("", "".join(f"step {number}/20: well\n" for number in range(2, 21, 2)))
 
 
+def test_without_a_terminal_progress_in_leaps_prints_a_line_at_each_further_tenth(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with progress_bar("measuring", 40) as bar:
+        for done in (1, 2, 3, 5, 13, 14, 40):
+            bar.advance("measuring", done, 40)
+    assert capfd.readouterr().err.splitlines() == [f"measuring: {done} of 40" for done in (5, 13, 40)]
+
+
+def test_without_a_terminal_slow_progress_prints_a_line_every_half_minute(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: seconds)
+    with progress_bar("measuring", 1000) as bar:
+        for done in range(1, 11):
+            seconds += 10.0
+            bar.advance("measuring", done, 1000)
+    assert capfd.readouterr().err.splitlines() == [f"measuring: {done} of 1000" for done in (4, 8)]
+
+
 def test_quiet_shows_nothing_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = terminal(monkeypatch)
     with progress_bar("reading images", 20, quiet=True) as bar:

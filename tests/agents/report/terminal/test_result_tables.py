@@ -32,7 +32,7 @@ ON_TEST = OnTest(original=0.985, uniform=0.75, zero_shot=None, policy=1.0)
 def test_accuracies_are_percentages() -> None:
     out = "\n".join(map(str, result_tables(FINISH, ON_TEST, "top1")))
     assert re.search(r"│ features.0 +│ 16 +│ 4 +│ 75 % +│", out)
-    assert re.search(r"│ macs +│ 1,234,567 +│ 600,000 +│ 48.60 % +│", out)
+    assert re.search(r"│ MACs +│ 1,234,567 +│ 600,000 +│ 48.60 % +│", out)
     assert re.search(r"│ original +│ 99.00 % +│ 98.50 % +│", out)
     assert re.search(r"│ uniform +│ 80.00 % +│ 75.00 % +│", out)
     assert re.search(r"│ found +│ 90.00 % +│ 100.00 % +│", out)
