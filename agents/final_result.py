@@ -13,7 +13,7 @@ from amc.pruning.slicing import Selection
 from amc.scoring.paired_test import Drop
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ScoredPolicy:
     """A policy with its compact network and the score of that on all reward images.
 
@@ -28,6 +28,13 @@ class ScoredPolicy:
     network: nn.Module
     selection: Selection
     reward_accuracy: float
+
+    def __repr__(self) -> str:
+        """Return the kept units and the score in a line."""
+        return (
+            f"<ScoredPolicy: {self.kept_counts.sum():,} units kept in {len(self.kept_counts)} groups, score"
+            f" {self.reward_accuracy:.4f} on reward images>"
+        )
 
 
 class Finalist(NamedTuple):
@@ -47,7 +54,7 @@ class Finalist(NamedTuple):
     is_kept: bool
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FinalResult:
     """The policy that is kept, and beside it the ones it has to beat; all are scored on all reward images.
 
@@ -70,6 +77,14 @@ class FinalResult:
     groups: tuple[GroupPolicy, ...]
     costs: dict[str, CostReached]
     latency: LatencyReached | None = None
+
+    def __repr__(self) -> str:
+        """Return the scores in a line."""
+        return (
+            f"<FinalResult on reward images: original {self.original_accuracy:.4f}, uniform"
+            f" {self.uniform.reward_accuracy:.4f}, found {self.policy.reward_accuracy:.4f}; best of"
+            f" {len(self.finalists)} finalists>"
+        )
 
 
 class OnTest(NamedTuple):

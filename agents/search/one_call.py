@@ -101,6 +101,11 @@ def search(
             device: The device that networks run on: `cpu`, `cuda`, `auto` (a GPU where there is one, the default), or
             a `torch.device`.
 
+    Returns:
+        The result. Most useful of it are `network` (the compact network), `costs` (before, after and their ratio),
+        `original`, `uniform` and `found` (scores on reward and test images), `policy`, `episodes`, `plot()` and
+        `save(folder)`.
+
     Raises:
         UserError: A network or data that can't be used, an unknown name, a budget that can't be met, a folder that is
             not free.

@@ -57,6 +57,10 @@ def finetune(
             (0.9), `temperature` (4) and `precision` (`auto`, `float32` or `bfloat16`), as in
             `agents.tuning.tuning_options.TuningOptions`.
 
+    Returns:
+        The result. Most useful of it are `network` (the tuned network), `comparison` (scores of original, pruned and
+        tuned network on reward and test images), `epochs` (loss and score of each), `plot()` and `save(folder)`.
+
     Raises:
         UserError: An option that there is not or that is out of its range, a source without its images, an original
             that scores near chance though that of the run did not, a folder that is not free, a loss that is no longer

@@ -14,6 +14,7 @@ from amc.data.find_data import IMAGE_FOLDER, OWN_PREPROCESS, Given, as_text, fin
 from amc.data.image_size import ImageSize
 from amc.data.images import Images
 from amc.data.lazy import LazyImages
+from amc.data.preparation_words import assumed_values, preparation_words
 from amc.data.preprocess import Preprocess, adapted
 from amc.data.sampling import Labels
 from amc.data.splits import SplitSizes, Subset, as_sizes, partition
@@ -35,6 +36,8 @@ USES = {
     "test": "scores of the result, read once",
 }
 """What the images of each split are for."""
+NO_TEST = "no test split: half of the val split is kept as test images"
+NO_VAL = "no val split: some of the training images are kept as reward images"
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,6 +54,8 @@ class Splits:
             split: a network that was trained on them flatters itself.
         notes: Lines about the data for the user, such as files that were passed over.
         source: The text that names the data; empty where it was given as objects.
+        test_from_val: Whether the test images are half of the val split, since the data has no test split.
+        inputs: How images become inputs, in words; empty where it is not known.
         preparation: What was asked for besides the data by `image_size`, `mean`, `std` and `class_order`.
     """
 
@@ -62,15 +67,25 @@ class Splits:
     reward_from_train: bool
     notes: tuple[str, ...] = ()
     source: str = ""
+    test_from_val: bool = False
+    inputs: str = ""
     preparation: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{len(images):,} {name}" for name, images in self._parts.items())
-        return f"<Splits of {self._name}: {counts} images>"
+        more = "".join(f"; {each}" for each in (*self._lacking, self.inputs) if each)
+        return f"<Splits of {self._name}: {counts} images{more}>"
 
     def _repr_html_(self) -> str:
         rows = [(name, f"{len(images):,}", USES[name]) for name, images in self._parts.items()]
-        return html_table(["split", "images", "for"], rows, f"Images of {self._name}", " ".join(self.notes), (0, 2))
+        said = [NO_VAL] * self.reward_from_train + [self.inputs] * bool(self.inputs)
+        sentences = [*self.notes, *(f"{each}." for each in said)]
+        return html_table(["split", "images", "for"], rows, f"Images of {self._name}", " ".join(sentences), (0, 2))
+
+    @property
+    def _lacking(self) -> list[str]:
+        """What was done for lack of a split."""
+        return [NO_TEST] * self.test_from_val + [NO_VAL] * self.reward_from_train
 
     @property
     def _parts(self) -> dict[str, Images]:
@@ -142,7 +157,12 @@ def load_data(
     known = {name: getattr(how, name) for name in asked} | (
         {} if class_order == "name" else {"class_order": class_order}
     )
-    return replace(splits, preparation=known)
+    if how is None or not isinstance(data, str) or not (data in OWN_PREPROCESS or data.startswith(IMAGE_FOLDER)):
+        return replace(splits, preparation=known)
+    assumed = assumed_values(own, asked)
+    words = preparation_words(how, assumed)
+    notes = [f"note: {words}"] if len(assumed) == 1 else []
+    return replace(splits, preparation=known, inputs=words, notes=(*splits.notes, *notes))
 
 
 def load_for(data: Given, preprocess: Preprocess | None = None, seed: int = 0, **preparation: Any) -> Splits:
@@ -209,8 +229,9 @@ def load_splits(
         test=images("test", parts.test),
         class_names=unsplit.class_names,
         reward_from_train=parts.reward_from_train,
-        notes=unsplit.notes,
+        notes=(*unsplit.notes, *[f"note: {NO_TEST}"] * ("test" not in unsplit.sources)),
         source=data if isinstance(data, str) else "",
+        test_from_val="test" not in unsplit.sources,
     )
 
 

@@ -60,6 +60,10 @@ def test_a_result_says_in_short_what_was_found(found: SearchResult) -> None:
     assert "; 3 episodes in" in text
     assert found.costs["macs"].after <= 0.25 * found.costs["macs"].before
     assert (found.found.reward, found.original.reward) == (found.policy.accuracy, found.policy.accuracy_before)
+    assert repr(found.final).startswith(
+        f"<FinalResult on reward images: original {found.original.reward:.4f}, uniform "
+    )
+    assert len(repr(found.final.policy)) < 100
     tables = ElementTree.fromstring(f"<div>{found._repr_html_()}</div>").findall("table")
     assert [cell.text for cell in tables[-1].iter("td")][3::3] == ["uniform", "found"]
 
@@ -134,3 +138,5 @@ def test_an_unknown_option_is_named_before_anything_is_read() -> None:
 def test_help_names_the_accepted_values() -> None:
     for name in ("ddpg", "sb3:SAC", "sensitivity", "top5", "asymmetric", "closed_form", "taylor", "mnasnet"):
         assert f"`{name}`" in (search.__doc__ or "")
+    for function in (amc.search, amc.finetune):
+        assert "Returns:" in (function.__doc__ or "")

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import amc
-from amc.artifacts.given_network import ExampleLike, find_example, find_network
+from amc.artifacts.given_network import ExampleLike, find_example, find_network, preparation_of
 from amc.artifacts.policy import Policy, save_compact
 from amc.data.image_size import ImageSize
 from amc.data.load import Splits
@@ -84,6 +85,17 @@ def test_a_run_on_a_users_network_takes_the_original(result: SimpleNamespace, tm
         amc.load(tmp_path, wrong)
     found = find_network(tmp_path, network.model)
     torch.testing.assert_close(found.model.state_dict(), result.network.state_dict())
+
+
+def test_the_images_of_a_run_are_prepared_as_it_recorded(result: SimpleNamespace, tmp_path: Path) -> None:
+    save_compact(tmp_path, result.policy, result.network)
+    own = amc.load_network("digits_resnet", "none").preprocess
+    assert preparation_of(tmp_path) == {"preprocess": own}
+    recorded = {"image_size": [8, 6], "mean": [0.5], "std": None, "class_order": "number", "seed": 3, "model": "x"}
+    (tmp_path / "summary.json").write_text(json.dumps({"arguments": recorded}))
+    found = {"preprocess": own, "image_size": (8, 6), "mean": (0.5,), "class_order": "number", "seed": 3}
+    assert preparation_of(str(tmp_path)) == found
+    assert preparation_of(result.network) == {}
 
 
 IMAGES = ResidentImages(torch.zeros(2, 2, 5, 4), torch.zeros(2, dtype=torch.int64))

@@ -1,7 +1,9 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -108,10 +110,36 @@ def test_mistakes_name_arguments(arguments: dict[str, Any], message: str) -> Non
         load_data(**arguments)
 
 
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder without test/ of two classes with two images each."""
+    for place in ("train/a", "train/b", "val/a", "val/b"):
+        (tmp_path / place).mkdir(parents=True)
+        for index in range(2):
+            Image.new("RGB", (6, 6), (40 * index, 0, 0)).save(tmp_path / place / f"{index}.png")
+    return tmp_path
+
+
+def test_a_folder_is_a_path_and_what_was_assumed_of_it_is_said(photos: Path) -> None:
+    splits = load_data(photos, image_size=4, mean=(0.5, 0.5, 0.5))
+    assert splits.source == f"imagefolder:{photos}"
+    assert len(splits.test) == 2
+    divided = "no test split: half of the val split is kept as test images"
+    inputs = "inputs of 3x4x4, mean 0.5 0.5 0.5, std 0.229 0.224 0.225 (std of ImageNet, since none is given)"
+    assert repr(splits).endswith(f" images; {divided}; {inputs}>")
+    assert splits.notes == (f"note: {divided}", f"note: {inputs}")
+    assert divided in splits._repr_html_()
+    assert inputs in splits._repr_html_()
+    known = load_data(photos, Preprocess(4, (0.5,) * 3, (0.25,) * 3), image_size=4)
+    assert repr(known).endswith("; inputs of 3x4x4, mean 0.5 0.5 0.5, std 0.25 0.25 0.25>")
+    with pytest.raises(UserError, match=f"did you mean imagefolder:{photos}"):
+        load_data(str(photos), image_size=4)
+
+
 def test_splits_are_shown_in_short() -> None:
     splits = load_data("digits", sizes={"calibration": 5, "reward": 6, "test": 7})
     counts = f"{len(splits.train):,} train, 5 calibration, 6 reward, 7 test images"
-    assert repr(splits) == f"<Splits of digits, 10 classes: {counts}>"
+    assert repr(splits) == f"<Splits of digits, 10 classes: {counts}; inputs of 1x8x8, mean 0.305, std 0.376>"
     assert [repr(splits.reward), repr(splits.train)] == [
         "<ResidentImages: 6 of 1x8x8>",
         f"<LazyImages: {len(splits.train):,}, not read yet>",
