@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from agents.search.invocation import Invocation
+from agents.search.search_result import SearchResult
 from agents.tuning.tuning_options import TuningOptions
 from agents.tuning.tuning_result import TuningResult
 from agents.tuning.tuning_run import TuningRun
@@ -41,9 +42,10 @@ def finetune(
 
     Args:
         source: The result of `amc.search` or of an earlier `amc.finetune`, or the folder of a run.
-        data: Images in place of those of the source, as `amc.load_data` returns them; for a folder also what that
-            takes. They must be given where the run had a function or objects of yours.
-        model: The original network with its weights, for a folder whose run had one of your own.
+        data: Images in place of those of the source, as `amc.load_data` returns or takes them. They must be given for a
+            folder where the run had a function or objects of yours.
+        model: The original network with its weights, for a folder whose run had one of your own, as an object or as
+            `amc.load_network(spec, weights)` gives it.
         metric: How networks are scored, in place of how the source did: `top1`, `top5`, `path/to/file.py:function`, or
             a function of a network and batches.
         device: The device that networks run on: `cpu`, `cuda`, `auto` or a `torch.device`; that of the result by
@@ -56,8 +58,9 @@ def finetune(
             `agents.tuning.tuning_options.TuningOptions`.
 
     Raises:
-        UserError: An option that there is not or that is out of its range, a source without its images, a folder that
-            is not free, a loss that is no longer finite, or a network that is no classifier.
+        UserError: An option that there is not or that is out of its range, a source without its images, an original
+            that scores near chance though that of the run did not, a folder that is not free, a loss that is no longer
+            finite, or a network that is no classifier.
     """
     check_options(options, [each.name for each in fields(TuningOptions)])
     training = TuningOptions(**options)
@@ -65,9 +68,10 @@ def finetune(
         check_free(Path(folder))
     if isinstance(source, str | Path):
         problem = problem_of_folder(Path(source), data, model, metric, device)
-    elif data is None or isinstance(data, Splits):
+    elif isinstance(source, SearchResult | TuningResult):
         problem = problem_of_result(source, data, metric, device)
     else:
-        raise UserError("expected data as amc.load_data returns it beside a result")
+        expected = "expected the result of amc.search or amc.finetune, or the folder of a run"
+        raise UserError(f"{expected}, got {type(source).__name__}")
     invocation = Invocation(problem.policy.model, problem.policy.strategy, PYTHON, arguments=asdict(training))
     return TuningRun(problem, training, invocation, None if folder is None else Path(folder), quiet=False).run()

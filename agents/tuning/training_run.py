@@ -17,9 +17,10 @@ from agents.report.terminal.training_bar import TrainingBar
 from agents.search.checkpoints import CHECKPOINT_SECONDS
 from amc.artifacts.snapshots import Snapshot
 from amc.pruning.slicing import restore_tensors, stored_tensors
-from amc.training.training_loop import Training
+from amc.training.training_loop import DivergedError, Training
 from amc.training.training_progress import Epoch, TrainingProgress, save_training
 from amc.utils.errors import UserError
+from amc.utils.option_names import option
 
 
 class TrainingRun:
@@ -88,14 +89,21 @@ class TrainingRun:
         """
         training = self._training
         while training.epoch < epochs:
-            for loss in training.rest_of_epoch():
-                self._point({"loss": loss, "learning rate": training.learning_rate})
-                bar.step(training.done, training.mean_loss)
-                if time.perf_counter() - self._written > CHECKPOINT_SECONDS:
-                    self._save_checkpoint()
+            try:
+                self._train_epoch(bar)
+            except DivergedError as error:
+                raise UserError(f"{error}; lower {option('lr')}") from error
             self._end_epoch()
             bar.epoch(training.epoch, self.past.epochs[-1])
             self._save_checkpoint()
+
+    def _train_epoch(self, bar: TrainingBar) -> None:
+        training = self._training
+        for loss in training.rest_of_epoch():
+            self._point({"loss": loss, "learning rate": training.learning_rate})
+            bar.step(training.done, training.mean_loss)
+            if time.perf_counter() - self._written > CHECKPOINT_SECONDS:
+                self._save_checkpoint()
 
     def keep_best(self) -> None:
         """Put the weights of the best epoch into the network, which is then in evaluation mode."""

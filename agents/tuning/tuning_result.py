@@ -20,8 +20,10 @@ from amc.artifacts.run_folder import SUMMARY_FILE, check_free
 from amc.artifacts.snapshots import Snapshot
 from amc.scoring.number_format import metric_name, score
 from amc.training.training_progress import Epoch, TrainingProgress, save_training
+from amc.utils.errors import UserError
 from amc.utils.files import write_json
 from amc.utils.tabular import Table, Tabular
+from amc.utils.text import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,7 +75,9 @@ class TuningResult(Tabular):
     def advice(self) -> str:
         """Sentences on what may help where no epoch beats the pruned network; empty where one does."""
         reward = self.comparison.reward
-        return advice(reward["pruned"], reward["original"], self.epochs, vars(self.options))
+        return advice(
+            reward["pruned"], reward["original"], self.epochs, vars(self.options), interrupted=self.interrupted
+        )
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -92,17 +96,28 @@ class TuningResult(Tabular):
         table = self.comparison.table
         return [Table(table.title, table.columns, table.rows, [self.advice] if self.advice else [])]
 
+    @property
+    def _has_better_epoch(self) -> bool:
+        return self.comparison.reward["tuned"] > self.comparison.reward["pruned"]
+
     def __repr__(self) -> str:
         """Return the result in a line."""
         metric, test = self.comparison.metric, self.comparison.test
         scores = ", ".join(f"{name} {score(metric, value)}" for name, value in test.items())
         return (
             f"<TuningResult of {self.policy.model}: {metric_name(metric)} on test images: {scores};"
-            f" {len(self.epochs)} epochs in {self.seconds:.1f} s{', interrupted' * self.interrupted}>"
+            f" {counted(len(self.epochs), 'epoch')} in {self.seconds:.1f} s{', interrupted' * self.interrupted}"
+            f"{'' if self._has_better_epoch else ' (no epoch was better: the pruned network)'}>"
         )
 
     def plot(self) -> Figure:
-        """Draw loss and score of every epoch, with the scores of the pruned and the original network as lines."""
+        """Draw loss and score of every epoch, with the scores of the pruned and the original network as lines.
+
+        Raises:
+            UserError: It was interrupted before an epoch was over, so that there is nothing to draw.
+        """
+        if not self.epochs:
+            raise UserError("no epoch is over, so there is nothing to draw")
         reward = self.comparison.reward
         return charts.training_curves(self.epochs, reward["pruned"], reward["original"], self.comparison.metric)
 

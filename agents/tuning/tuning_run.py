@@ -16,6 +16,7 @@ from agents.report.tuning.comparison import ORIGINAL, PRUNED, TUNED, Comparison
 from agents.report.tuning.tuning_advice import advice
 from agents.search.invocation import Invocation
 from agents.tuning.compared_scores import BATCH
+from agents.tuning.original_check import check_original
 from agents.tuning.training_run import TrainingRun, clone_tensors
 from agents.tuning.tuning_options import TuningOptions
 from agents.tuning.tuning_problem import TuningProblem
@@ -59,12 +60,12 @@ class TuningRun:
     def run(self) -> TuningResult:
         """Train, keep the best epoch, score the networks on the test images, and write the folder.
 
-        Ctrl-C ends a fine-tuning that was begun from Python once an epoch is over, and the result says so; one that a
-        command began can be resumed.
+        Ctrl-C ends a fine-tuning that was begun from Python with the best network so far, and the result says so; one
+        that a command began can be resumed.
 
         Raises:
             UserError: The loss is no longer finite, the network is no classifier, or the folder can't be written to.
-            KeyboardInterrupt: The user ended it, and a command began it or no epoch is over.
+            KeyboardInterrupt: The user ended it, and a command began it.
         """
         problem, options = self.problem, self.options
         scoring, reward = problem.scoring, problem.splits.reward
@@ -80,7 +81,8 @@ class TuningRun:
             return scoring(network, reward).value
 
         run = TrainingRun(self.folder, self._description(original), tuned, training, scored, past, self.seconds_before)
-        with training_bar(options.epochs, problem.metric_name, past, quiet=self.quiet) as bar:
+        opening = self._opening(original, past.before)
+        with training_bar(options.epochs, problem.metric_name, past, opening, quiet=self.quiet) as bar:
             interrupted = self._train(run, bar, original)
         seconds = run.seconds
         checkpoint = Snapshot(run.checkpoint.run, _copied(run.checkpoint.past))
@@ -111,19 +113,24 @@ class TuningRun:
             return self.original_accuracy
         problem = self.problem
         fast = problem.scoring.ready(problem.original)
-        return checked_score(fast, problem.splits.reward, problem.metric, BATCH, problem.device).value
+        found = checked_score(fast, problem.splits.reward, problem.metric, BATCH, problem.device)
+        check_original(found, problem.policy.accuracy_before)
+        return found.value
+
+    def _opening(self, original: float, pruned: float) -> str:
+        splits, name = self.problem.splits, self.problem.metric_name
+        counts = f"{len(splits.train):,} training images, {len(splits.reward):,} reward images (validation)"
+        return f"{counts}: original {score(name, original)}, pruned {score(name, pruned)}"
 
     def _train(self, run: TrainingRun, bar: TrainingBar, original: float) -> bool:
         """Train to the end, or until the user interrupts, which is returned."""
-        problem, name = self.problem, self.problem.metric_name
-        counts = f"{len(problem.splits.train):,} training images, {len(problem.splits.reward):,} reward images"
-        bar.note(f"{counts} (validation): original {score(name, original)}, pruned {score(name, run.past.before)}")
         try:
             run.finish(self.options.epochs, bar)
         except KeyboardInterrupt:
-            if self.invocation.program != PYTHON or not run.past.epochs:
+            if self.invocation.program != PYTHON:
                 raise
-            print("interrupted: the best epoch so far is kept", file=sys.stderr)
+            kept = "the best epoch so far" if run.past.epochs else "the pruned network"
+            print(f"interrupted: {kept} is kept", file=sys.stderr)
             return True
         if found := advice(run.past.before, original, run.past.epochs, vars(self.options)):
             bar.note(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,24 +34,34 @@ Source = SearchResult | TuningResult | str | Path
 
 
 def problem_of_result(
-    result: SearchResult | TuningResult, data: Splits | None, metric: str | Metric | None, device: DeviceLike | None
+    result: SearchResult | TuningResult,
+    data: Given | Splits | None,
+    metric: str | Metric | None,
+    device: DeviceLike | None,
 ) -> TuningProblem:
     """The problem of tuning the network of a result, which is left as it is.
 
     Args:
         result: The result of a search or of a fine-tuning.
-        data: Images in place of those of the result.
+        data: Images in place of those of the result, loaded already or as `amc.load_data` takes them.
         metric: The metric in place of that of the result.
         device: The device in place of that of the result.
     """
     before = result.problem if isinstance(result, TuningResult) else _of_search(result)
     torch.manual_seed(before.seed)
+    if data is None or isinstance(data, Splits):
+        splits = data or before.splits
+    else:
+        network = as_network(before.original)
+        network.model.cpu()
+        splits = _splits(data, network, metric or before.metric, before.arguments)
+        _print_notes(splits.notes)
     return dataclasses.replace(
         before,
         original=copy_network(before.original),
         pruned=copy_network(result.network),
         policy=result.policy,
-        splits=data or before.splits,
+        splits=splits,
         metric=metric or before.metric,
         device=find_device(device or before.device),
     )
@@ -96,8 +106,7 @@ def problem_of_folder(
     network = load_network(asked, recorded["weights"]) if isinstance(asked, str) else as_network(asked)
     metric = _given("metric", metric, recorded)
     splits = data if isinstance(data, Splits) else _splits(_given("data", data, recorded), network, metric, recorded)
-    for note in (*(f"note: {each}" for each in network.notes), *splits.notes):
-        print(note, file=sys.stderr)
+    _print_notes((*(f"note: {each}" for each in network.notes), *splits.notes))
     return TuningProblem(
         original=network.model,
         pruned=load(folder, None if model is None else network.model),
@@ -109,6 +118,11 @@ def problem_of_folder(
         arguments=recorded,
         source=str(folder),
     )
+
+
+def _print_notes(notes: Iterable[str]) -> None:
+    for note in notes:
+        print(note, file=sys.stderr)
 
 
 def _given(name: str, given: Any, recorded: Mapping[str, Any]) -> Any:
@@ -125,8 +139,8 @@ def _given(name: str, given: Any, recorded: Mapping[str, Any]) -> Any:
 
 def _splits(data: Given, network: Network, metric: str | Metric, recorded: Mapping[str, Any]) -> Splits:
     """The images, with labels in the order of the network's classes where the metric compares them."""
-    recorded_preparation = ("image_size", "mean", "std", "class_order")
-    preparation = {name: recorded[name] for name in recorded_preparation if isinstance(data, str) and recorded[name]}
+    names = ("image_size", "mean", "std", "class_order") if isinstance(data, str | Path) else ()
+    preparation = {name: recorded[name] for name in names if recorded[name]}
     sizes = SplitSizes(recorded["calibration_images"], recorded["reward_split"], recorded["test_images"])
     splits = load_data(data, network.preprocess, sizes, recorded["seed"], **preparation)
     return in_network_order(splits, network.model, network.class_names, metric)

@@ -28,6 +28,10 @@ NETWORK, VELOCITY, RANDOM, RANDOM_AT_EPOCH = "network.", "velocity.", "random.",
 POSITION, LOSS = "position", "loss"
 
 
+class DivergedError(UserError):
+    """The loss of a training is no longer a finite number, as with a learning rate that is too high."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How a network is trained: SGD with Nesterov momentum.
@@ -123,7 +127,8 @@ class Training:
         The network is in training mode while it runs, and in evaluation mode once it is over.
 
         Raises:
-            UserError: The loss is no longer finite, an image can't be read, or the network is no classifier of what
+            DivergedError: The loss is no longer finite.
+            UserError: An image can't be read, or the network is no classifier of what
                 the images give.
         """
         self._model.train()
@@ -135,10 +140,11 @@ class Training:
             loss = self._step(inputs, targets)
             self._loss += loss * len(targets)
             self._seen += len(targets)
-            yield loss.item()
+            value = loss.item()
+            if not math.isfinite(value):
+                raise DivergedError(f"the loss is {value} at step {self._batches} of epoch {self.epoch + 1}")
+            yield value
         self._model.eval()
-        if not math.isfinite(self.mean_loss):
-            raise UserError(f"the loss is {self.mean_loss} after {self.epoch + 1} epochs; lower the learning rate")
 
     def next_epoch(self) -> None:
         """Begin the next epoch, once this one is over."""

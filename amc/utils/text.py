@@ -57,3 +57,8 @@ def bar(share: float, width: int = 10) -> str:
         return "#" * round(width * share)
     full, eighths = divmod(round(8 * width * share), 8)
     return EIGHTHS[-1] * full + EIGHTHS[eighths].strip()
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun, such as "1 epoch" and "2 epochs"."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"

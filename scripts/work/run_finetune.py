@@ -11,6 +11,7 @@ import torch
 from agents.report.command_lines import next_lines
 from agents.search.invocation import Invocation
 from agents.tuning.compared_scores import BATCH
+from agents.tuning.original_check import check_original
 from agents.tuning.tuning_options import TuningOptions
 from agents.tuning.tuning_problem import TuningProblem
 from agents.tuning.tuning_run import TuningRun
@@ -19,6 +20,7 @@ from amc.artifacts.policy import POLICY_FILE, read_policy
 from amc.scoring.checked_score import checked_score
 from amc.training.training_progress import TrainingProgress, latest_training
 from amc.utils.device import find_device
+from amc.utils.text import counted
 from scripts.command.finished_run import check_given, compact_network, fill_from_run, recorded_arguments
 from scripts.command.loading import check_inputs, load_images, load_original
 from scripts.command.original import print_score
@@ -63,6 +65,7 @@ def _finetune(session: Session[Arguments, TrainingProgress | None]) -> None:
     session.check_same(problem.digests)
     scoring, reward = problem.scoring, problem.splits.reward
     original = checked_score(scoring.ready(problem.original), reward, problem.metric, BATCH, problem.device)
+    check_original(original, problem.policy.accuracy_before)
     if not arguments.quiet:
         print_score(original, network_options, "original")
     options = lasting_options(flat_options(arguments) | taken_over | {"out": None, "resume": None})
@@ -79,7 +82,7 @@ def _finetune(session: Session[Arguments, TrainingProgress | None]) -> None:
     ).run()
     if not arguments.quiet:
         print(result)
-        print(f"{len(result.epochs)} epochs in {result.seconds:.1f} s; results in {folder}")
+        print(f"{counted(len(result.epochs), 'epoch')} in {result.seconds:.1f} s; results in {folder}")
         print(next_lines(folder, result.arguments, tuned=True))
 
 

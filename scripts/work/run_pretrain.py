@@ -94,9 +94,9 @@ def _pretrain(session: Session[Arguments, TrainingProgress | None]) -> None:
     description = session.description(device, digests)
     scored = partial(_accuracy, splits.reward, device)
     run = TrainingRun(folder, description, model, training, scored, past, session.seconds)
+    counts = f"{len(splits.train):,} training images, {len(splits.reward):,} reward images (validation)"
     try:
-        with training_bar(recipe.epochs, "top1", past, quiet=False) as bar:
-            bar.note(f"{len(splits.train):,} training images, {len(splits.reward):,} reward images (validation)")
+        with training_bar(recipe.epochs, "top1", past, counts, quiet=False) as bar:
             run.finish(recipe.epochs, bar)
     except BaseException:
         if run.past.epochs:

@@ -228,6 +228,12 @@ def test_mistakes_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_original_without_its_weights_is_refused(finished: Path, tmp_path: Path) -> None:
+    message = fail(finetune, finished, "--weights", "none", "--out", tmp_path / "out")
+    assert "load its weights into it (--weights)" in message
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_that_is_not_empty_is_refused(finished: Path, whole: Path) -> None:
     message = fail(finetune, "--run-dir", finished, "--out", whole)
     assert f"{whole} is not empty; give a new folder as --out" in message

@@ -23,10 +23,12 @@ class TrainingBar:
         epochs: The epochs of the training.
         metric: The name of the metric of all scores.
         past: How far the training has come.
+        opening: A line about the training, printed once the first step is over: a refusal is the only line.
     """
 
-    def __init__(self, bar: ProgressBar, epochs: int, metric: str, past: TrainingProgress) -> None:
+    def __init__(self, bar: ProgressBar, epochs: int, metric: str, past: TrainingProgress, opening: str) -> None:
         self._bar = bar
+        self._opening = opening
         self._epochs = epochs
         self._metric = metric
         self._best = past.best_score
@@ -43,6 +45,8 @@ class TrainingBar:
         """Show that a step is over: the share in [0, 1] of all that are, and the mean loss of the epoch so far."""
         if self._first is None:
             self._first, self._begun = done, time.perf_counter()
+            if self._opening:
+                self.note(self._opening)
         whole = min(int(self._epochs * done), self._epochs - 1)
         within = percent(self._epochs * done - whole, digits=0)
         best = f", best {self._score(self._best)}" if self._has_best else ""
@@ -74,7 +78,9 @@ class TrainingBar:
 
 
 @contextmanager
-def training_bar(epochs: int, metric: str, past: TrainingProgress, *, quiet: bool) -> Iterator[TrainingBar]:
+def training_bar(
+    epochs: int, metric: str, past: TrainingProgress, opening: str = "", *, quiet: bool
+) -> Iterator[TrainingBar]:
     """Show how a training goes on: a bar with the time left, and above it a line for each epoch that is over.
 
     Where standard error is no terminal there are the lines alone, 50 at the most, which say the time left as well.
@@ -83,7 +89,8 @@ def training_bar(epochs: int, metric: str, past: TrainingProgress, *, quiet: boo
         epochs: The epochs of the training.
         metric: The name of the metric of all scores.
         past: How far the training has come.
+        opening: A line about the training, printed once the first step is over.
         quiet: Whether nothing is shown.
     """
     with progress_bar(total=epochs, done=len(past.epochs), in_percent=True, quiet=quiet) as bar:
-        yield TrainingBar(bar, epochs, metric, past)
+        yield TrainingBar(bar, epochs, metric, past, opening)

@@ -9,6 +9,7 @@ from agents.report.tuning.tuning_record import TuningRecord
 from agents.report.verdict import opposite, verdict, with_interval
 from amc.scoring.number_format import COST_NAMES, metric_name, score
 from amc.utils.option_names import options_as_flags
+from amc.utils.text import counted
 
 
 def headline(record: TuningRecord) -> str:
@@ -26,7 +27,7 @@ def headline(record: TuningRecord) -> str:
 
 def state(record: TuningRecord) -> str:
     """How far a fine-tuning has come."""
-    done = f"{len(record.epochs)} of {record.tuning.epochs} epochs"
+    done = f"{len(record.epochs)} of {counted(record.tuning.epochs, 'epoch')}"
     if record.summary is None:
         return f"This fine-tuning has not ended: at its last checkpoint, {done} were over. What follows is so far."
     if record.summary.interrupted:
@@ -37,7 +38,9 @@ def state(record: TuningRecord) -> str:
 def judgement(record: TuningRecord) -> list[str]:
     """What the numbers mean, in sentences."""
     with options_as_flags():
-        found = [advice(record.before, record.tuning.original, record.epochs, record.tuning.options)]
+        interrupted = record.summary is not None and record.summary.interrupted
+        setup = record.tuning
+        found = [advice(record.before, setup.original, record.epochs, setup.options, interrupted=interrupted)]
     if record.comparison is not None:
         found.append(_against_original(record.comparison))
     return [sentence for sentence in found if sentence]

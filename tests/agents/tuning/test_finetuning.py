@@ -115,22 +115,45 @@ def test_where_nothing_is_better_the_pruned_network_is_kept(
     assert worse.advice in worse._repr_html_()
     assert worse.advice in capfd.readouterr().err
     assert same(worse.network, result.network)
+    assert "1 epoch in" in repr(worse)
+    assert repr(worse).endswith(" (no epoch was better: the pruned network)>")
 
 
 @pytest.mark.parametrize(("at", "epochs"), [(20, 1), (10, 0)])
 def test_an_interrupt_keeps_the_best_epoch_so_far(
-    result: SearchResult, tuned: TuningResult, monkeypatch: pytest.MonkeyPatch, at: int, epochs: int
+    result: SearchResult, tuned: TuningResult, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, at: int, epochs: int
 ) -> None:
-    """An epoch has 15 steps; before the first one is over there is nothing to keep."""
+    """An epoch has 15 steps; before the first one is over the pruned network is the best."""
     Interrupting(monkeypatch, at, KeyboardInterrupt())
-    if not epochs:
-        with pytest.raises(KeyboardInterrupt):
-            finetune(result, **FEW)
-        return
     found = finetune(result, **FEW)
     assert found.interrupted
     assert found.epochs == tuned.epochs[:epochs]
     assert not found.network.training
+    assert same(found.network, result.network) == (epochs == 0)
+    with pictures(drawn=False):
+        found.save(tmp_path / "saved")
+    assert ("interrupted before its first epoch" in (tmp_path / "saved" / "report.html").read_text()) == (epochs == 0)
+    if not epochs:
+        with pytest.raises(UserError, match="no epoch is over"):
+            found.plot()
+
+
+def test_data_beside_a_result_are_as_for_a_folder(result: SearchResult) -> None:
+    few = {**FEW, "epochs": 1}
+    assert same(finetune(result, "digits", **few).network, finetune(result, **few).network)
+
+
+def test_an_original_without_its_weights_is_refused(run: Path) -> None:
+    torch.manual_seed(0)
+    fresh = load_network("digits_resnet", weights="none")
+    message = r"^the original scored \d\d\.\d % in this run, the given one \d+\.\d %: load its weights into it \(model="
+    with pytest.raises(UserError, match=message):
+        finetune(run, model=fresh, **FEW)
+
+
+def test_what_is_no_result_is_one_line(result: SearchResult) -> None:
+    with pytest.raises(UserError, match=r"expected the result of amc\.search or amc\.finetune, .*, got DigitsResNet"):
+        finetune(result.network, **FEW)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -140,7 +163,8 @@ def test_an_interrupt_keeps_the_best_epoch_so_far(
         ({"lr": 0.0}, "expected lr above 0, got 0.0"),
         ({"distillation": 1.5}, "expected distillation from 0 to 1, got 1.5"),
         ({"schedule": "step"}, "unknown schedule 'step'"),
-        ({"data": "digits"}, "expected data as amc.load_data returns it beside a result"),
+        ({"lr": 1e30}, r"the loss is (nan|inf) at step \d of epoch 1; lower lr"),
+        ({"data": "digit"}, "expected digits, cifar10, .* got 'digit'; did you mean digits"),
     ],
 )
 def test_mistakes_name_the_arguments(result: SearchResult, options: dict[str, Any], message: str) -> None:

@@ -41,8 +41,22 @@ def test_without_soft_targets_they_are_advised() -> None:
     assert "distillation=0.9" in advice(0.8, 0.9, epochs(0.5), {**OPTIONS, "distillation": 0.0})
 
 
-def test_where_pruning_cost_nothing_it_says_so() -> None:
-    assert "there may be nothing to gain back" in advice(0.9, 0.9, epochs(0.8), OPTIONS)
+def test_where_pruning_cost_nothing_only_test_images_tell() -> None:
+    said = advice(0.9, 0.9, epochs(0.8), OPTIONS)
+    assert "scores no less there than the original; only test images tell" in said
+
+
+def test_an_interruption_is_said_first() -> None:
+    said = advice(0.8, 0.9, epochs(0.5), OPTIONS, interrupted=True)
+    assert said.startswith("It was interrupted after 1 of 3 epochs. No epoch beats")
+    assert "before its first epoch was over" in advice(0.8, 0.9, (), OPTIONS, interrupted=True)
+    assert advice(0.8, 0.9, epochs(0.85), OPTIONS, interrupted=True) == ""
+
+
+def test_a_low_learning_rate_is_not_lowered_for_ever() -> None:
+    assert "lr=0.0001," in advice(0.8, 0.9, epochs(0.5), {**OPTIONS, "lr": 5e-4})
+    said = advice(0.8, 0.9, epochs(0.5), {**OPTIONS, "lr": 1e-4})
+    assert said.endswith("The learning rate is low already. What may help: epochs=6, more training images.")
 
 
 def test_a_command_names_flags() -> None:
@@ -51,6 +65,6 @@ def test_a_command_names_flags() -> None:
     assert said.endswith("What may help: --lr 0.005, --epochs 6.")
 
 
-@pytest.mark.parametrize(("rate", "tenth"), [(0.3, "0.03"), (0.07, "0.007"), (1e-4, "1e-05")])
+@pytest.mark.parametrize(("rate", "tenth"), [(0.3, "0.03"), (0.07, "0.007"), (0.012, "0.0012")])
 def test_rates_are_short_numbers(rate: float, tenth: str) -> None:
     assert f"lr={tenth}," in advice(0.8, 0.9, epochs(0.3), {**OPTIONS, "lr": rate})

@@ -98,7 +98,7 @@ def test_what_has_not_ended_shows_the_best_so_far_and_how_to_go_on() -> None:
     page = HtmlPage(content)
     assert page.headings[0].endswith("fine-tuned: accuracy 85.0 % on reward (validation) images so far")
     assert "at its last checkpoint, 2 of 3 epochs were over" in content
-    assert "--resume runs/net-tuned</code>" in content
+    assert f"--resume {Path('runs/net-tuned').absolute()}</code>" in content
     assert page.rows["tuned, so far"] == ["85.00 %"]
     assert len(page.labels) == 2
 
