@@ -108,6 +108,12 @@ def export(
     return Exports(tuple(written))
 
 
+def exported_files(folder: Path) -> list[Path]:
+    """The files that `export` has left in the folder of a run."""
+    paths = (folder / f"{STEM}{each.suffix}" for each in FORMATS.values())
+    return [path for path in paths if path.is_file()]
+
+
 def _paths(source: NetworkLike, path: str | Path | None, asked: str | None) -> dict[str, Path]:
     """The file of each format that is wanted."""
     names = look_up("format", asked or "both", CHOICES)
