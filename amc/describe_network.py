@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypedDict, Unpack
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from amc.artifacts.given_network import ExampleLike, NetworkLike, find_example, find_network
+from amc.artifacts.policy import OriginalLike
 from amc.cost.costs import COSTS, LATENCY, macs, params
 from amc.cost.group_shares import costs_of_groups
 from amc.data.image_size import ImageSize
@@ -22,7 +25,17 @@ from amc.networks.finite import check_finite
 from amc.pruning.materialise_weights import materialise_weights
 from amc.scoring.metrics import moved_inputs
 from amc.task import TaskOptions, prunable_graph
+from amc.utils.option_names import check_options
 from amc.utils.progress_bar import progress_bar
+
+
+class GroupOptions(TypedDict, total=False):
+    """The options of `describe` that say what may be pruned, with the meanings and defaults that `TaskOptions` has."""
+
+    round_to: int | None
+    max_sparsity: float
+    freeze: Patterns
+    only: Patterns
 
 
 def describe(
@@ -30,39 +43,39 @@ def describe(
     example: ExampleLike | None = None,
     *,
     image_size: ImageSize | None = None,
-    round_to: int | None = None,
-    max_sparsity: float = 0.8,
-    freeze: Patterns = (),
-    only: Patterns = (),
+    model: OriginalLike | None = None,
     latency: bool | str = False,
+    **options: Unpack[GroupOptions],
 ) -> Description:
     """Analyse a network: which channels can be cut, what they cost, what is frozen and why; this takes no data.
 
     Args:
         network: A network, what `amc.load_network` gives, the result of a search or of a fine-tuning, or the folder of
             a run, whose compact network is described. It is left as it is.
-        example: An input of the network, all its arguments, its shape such as `3x224x224`, or data; None where it is
-            known of the network.
+        example: An input of the network, all its arguments, its shape such as `3x224x224` or `(3, 224, 224)`, or data;
+            None where it is known of the network.
         image_size: Height and width of the input in pixels, in place of an example.
-        round_to: The number of channels that widths are multiples of; None for what suits each group.
-        max_sparsity: The largest share of a group that may be cut, in (0, 1).
-        freeze: Patterns of groups that stay whole, such as `stem` or `layer4.*`, or one as text.
-        only: Patterns of the groups that may be cut; none for all.
+        model: The original network, as `amc.load` takes it, which the folder of a run on a network of your own needs.
         latency: Whether the network and its layers are measured in ONNX Runtime with one thread: True for this machine,
             or `ssh:[user@]host[:port]` for another.
+        **options: Any of these:
+            round_to: The number of channels that widths are multiples of; what suits each group by default.
+            max_sparsity: The largest share of a group that may be cut, in (0, 1); 0.8 by default.
+            freeze: Patterns of groups that stay whole, such as `stem` or `layer4.*`; one, or several as a list.
+            only: Patterns of the groups that may be cut; all by default.
 
     Raises:
         UserError: A network that can't be run, or of which nothing can be pruned; a pattern that matches nothing; a
             machine that can't be reached.
     """
-    found = find_network(network)
-    model = found.model.cpu()
-    check_finite(model, "the network")
-    materialise_weights(model)
+    check_options(options, (*GroupOptions.__annotations__, "example", "image_size", "latency"))
+    found = find_network(network, model)
+    module = found.model.cpu()
+    check_finite(module, "the network")
+    materialise_weights(module)
     inputs = moved_inputs(find_example(found, example, image_size), torch.device("cpu"))
-    options = TaskOptions(round_to=round_to, max_sparsity=max_sparsity, freeze=freeze, only=only)
-    graph = prunable_graph(model, inputs, options)
-    times = _times(model, graph, inputs, LOCAL if latency is True else latency) if latency else None
+    graph = prunable_graph(module, inputs, TaskOptions(**options))
+    times = _times(module, graph, inputs, LOCAL if latency is True else latency) if latency else None
     costs: dict[str, tuple[float, float]] = {}
     for kind, make in COSTS.items():
         cost = make(graph)

@@ -22,6 +22,8 @@ COMMANDS = {
     "pretrain": ("scripts.pretrain", "train a network, so that there is something to prune"),
 }
 """The module of each command, and what it does."""
+MEANT = {"search": "train", "prune": "train", "tune": "finetune", "test": "evaluate", "measure": "latency"}
+"""Words that people try, and the commands that they mean."""
 PAGE = """\
 usage: {name} COMMAND [options]
 
@@ -54,7 +56,7 @@ def main() -> None:
     elif command in COMMANDS:
         import_module(COMMANDS[command][0]).main(words)
     else:
-        similar = difflib.get_close_matches(command, COMMANDS, n=1)
+        similar = [MEANT[command]] if command in MEANT else difflib.get_close_matches(command, COMMANDS, n=1)
         meant = f"did you mean {similar[0]}?" if similar else f"there are {', '.join(COMMANDS)}"
         refuse(f"unknown command {command!r}; {meant}")
 

@@ -23,7 +23,7 @@ from amc.cost.costs import LATENCY
 from amc.cost.limit import as_budgets
 from amc.criteria import Criterion
 from amc.data.find_data import Given
-from amc.data.load import Splits, load_data
+from amc.data.load import Splits, load_for
 from amc.graph.group_patterns import Patterns
 from amc.networks.admission import admit
 from amc.networks.sources import Network
@@ -113,7 +113,7 @@ def search(
     network = as_network(model)
     device = find_device(options.get("device") or "auto")
     how = dataclasses.replace(TaskOptions(**options), device=device, seed=seed, name=network.name)
-    splits = data if isinstance(data, Splits) else load_data(data, network, seed=seed)
+    splits = data if isinstance(data, Splits) else load_for(data, network.preprocess, seed)
     for note in (*(f"note: {each}" for each in network.notes), *splits.notes):
         print(note, file=sys.stderr)
     splits = in_network_order(splits, network.model.to(device), network.class_names, how.metric, device)

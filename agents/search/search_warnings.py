@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from amc.task import Task
-from amc.utils.option_names import option
+from amc.utils.option_names import worded
 from amc.utils.text import shortened
 
 
@@ -22,8 +22,9 @@ def warn_of_reward_images(task: Task) -> None:
 def warn_of_underdetermined_layers(task: Task) -> None:
     """Warn where least squares has more unknowns than calibration images give rows, after the search."""
     if task.underdetermined:
+        more = worded(command="--calibration-images", python='sizes={"calibration": ...} in amc.load_data')
         print(
             f"warning: fewer calibration rows than unknowns in {shortened(task.underdetermined, 3)}; least squares"
-            f" leans on its ridge there, more {option('calibration_images')} help",
+            f" leans on its ridge there, more calibration images help ({more})",
             file=sys.stderr,
         )

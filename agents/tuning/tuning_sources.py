@@ -139,8 +139,8 @@ def _given(name: str, given: Any, recorded: Mapping[str, Any]) -> Any:
 
 def _splits(data: Given, network: Network, metric: str | Metric, recorded: Mapping[str, Any]) -> Splits:
     """The images, with labels in the order of the network's classes where the metric compares them."""
-    recorded_preparation = ("image_size", "mean", "std", "class_order")
-    preparation = {name: recorded[name] for name in recorded_preparation if isinstance(data, str) and recorded[name]}
+    names = ("image_size", "mean", "std", "class_order") if isinstance(data, str | Path) else ()
+    preparation = {name: recorded[name] for name in names if recorded[name]}
     sizes = SplitSizes(recorded["calibration_images"], recorded["reward_split"], recorded["test_images"])
     splits = load_data(data, network.preprocess, sizes, recorded["seed"], **preparation)
     return in_network_order(splits, network.model, network.class_names, metric)

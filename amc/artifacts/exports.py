@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import nn
-
 from amc.artifacts.given_network import ExampleLike, NetworkLike, find_example, find_network
+from amc.artifacts.policy import OriginalLike
 from amc.artifacts.portable import FORMATS, write_portable
 from amc.data.image_size import ImageSize
 from amc.utils.column_widths import Column
@@ -76,7 +75,7 @@ def export(
     format: str | None = None,
     example: ExampleLike | None = None,
     image_size: ImageSize | None = None,
-    model: nn.Module | None = None,
+    model: OriginalLike | None = None,
 ) -> Exports:
     """Write a network as ONNX or as a program of `torch.export`, for batches of any size.
 
@@ -91,7 +90,7 @@ def export(
         example: An input of a network, all its arguments, its shape such as `3x224x224`, or data; results and runs have
             their own.
         image_size: Height and width of the network's input in pixels, in place of an example.
-        model: The original network, which the folder of a run on a network of your own needs.
+        model: The original network, as `amc.load` takes it, which the folder of a run on a network of your own needs.
 
     Raises:
         UserError: An unknown format, packages that are missing, a run that can't be read, a network that can't be
@@ -107,6 +106,12 @@ def export(
         difference = write_portable(FORMATS[name], network.model, inputs, file)
         written.append(ExportedFile(file, name, file.stat().st_size, difference))
     return Exports(tuple(written))
+
+
+def exported_files(folder: Path) -> list[Path]:
+    """The files that `export` has left in the folder of a run."""
+    paths = (folder / f"{STEM}{each.suffix}" for each in FORMATS.values())
+    return [path for path in paths if path.is_file()]
 
 
 def _paths(source: NetworkLike, path: str | Path | None, asked: str | None) -> dict[str, Path]:

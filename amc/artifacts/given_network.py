@@ -5,19 +5,19 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from amc.artifacts.policy import POLICY_FILE, Policy, load, read_policy
-from amc.artifacts.run_folder import recorded_weights
+from amc.artifacts.policy import POLICY_FILE, OriginalLike, Policy, load, read_policy
+from amc.artifacts.run_folder import recorded_preparation, recorded_weights
 from amc.data.image_size import ImageSize, sides
 from amc.data.load import Splits
 from amc.graph.input_spec import zero_inputs
 from amc.graph.inputs import Example, tensors
 from amc.networks.admission import admit
-from amc.networks.sources import Network, class_names_of
+from amc.networks.sources import Network, class_names_of, has_name, load_network
 from amc.utils.copying import copy_network
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
@@ -44,8 +44,8 @@ class Result(Protocol):
 
 NetworkLike = nn.Module | Network | Result | str | Path
 """A network, what `amc.load_network` gives, the result of a search or fine-tuning, or the folder of a run."""
-ExampleLike = Example | Splits | str
-"""An input `(1, ...)` or all arguments of the network, its shape as text such as `3x224x224`, or data."""
+ExampleLike = Example | Splits | str | tuple[int, ...]
+"""An input `(1, ...)` or all arguments of the network, its shape such as `3x224x224` or `(3, 224, 224)`, or data."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +65,12 @@ class GivenNetwork:
     class_names: tuple[str, ...] | None = None
 
 
-def find_network(given: NetworkLike, original: nn.Module | None = None) -> GivenNetwork:
+def find_network(given: NetworkLike, original: OriginalLike | None = None) -> GivenNetwork:
     """The network that the user gave; of a result or a run it is the compact one.
 
     Args:
         given: The network.
-        original: The original network, which the folder of a run on a user's own network needs.
+        original: The original network, as `amc.load` takes it, which the folder of a run on a user's own network needs.
 
     Raises:
         UserError: It is no network, its modules can't be read or pruned, or the folder holds no run.
@@ -98,6 +98,9 @@ def find_example(
     if isinstance(given, Splits):
         example: Example = given.calibration.example(1)
         return example
+    if isinstance(given, tuple) and given and all(isinstance(side, int) for side in given):
+        shape = given[1:] if len(given) == 4 and given[0] == 1 else given
+        return zero_inputs("x".join(map(str, shape)))
     if isinstance(given, str):
         return zero_inputs(given)
     if given is not None:
@@ -113,7 +116,24 @@ def find_example(
     return network.example
 
 
-def _found(given: NetworkLike, original: nn.Module | None) -> GivenNetwork:
+def preparation_of(given: NetworkLike) -> dict[str, Any]:
+    """The arguments of `amc.load_data` that make images inputs of a network, as far as it or its run tells.
+
+    The seed of a run is among them: it decides which images are test images where the data has no test split.
+
+    Raises:
+        UserError: The folder holds no run, or is damaged.
+    """
+    if isinstance(given, Network):
+        return {"preprocess": given.preprocess}
+    if not isinstance(given, str | Path):
+        return {}
+    name = read_policy(Path(given) / POLICY_FILE).model
+    known = {"preprocess": load_network(name, weights="none").preprocess} if has_name(name) else {}
+    return known | recorded_preparation(Path(given))
+
+
+def _found(given: NetworkLike, original: OriginalLike | None) -> GivenNetwork:
     if isinstance(given, str | Path):
         policy = read_policy(Path(given) / POLICY_FILE)
         names = class_names_of(policy.model, recorded_weights(Path(given)))

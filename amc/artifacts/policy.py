@@ -21,7 +21,7 @@ from amc.artifacts.checked_json import Count, check_schema, checked, read_object
 from amc.artifacts.selection import StoredSelection, check_ascending, check_fits
 from amc.graph import PruningGraph
 from amc.networks.admission import admit
-from amc.networks.sources import has_name, load_network
+from amc.networks.sources import Network, has_name, load_network
 from amc.networks.weight_files import load_weights, write_state_dict
 from amc.pruning.materialise_weights import materialise_weights
 from amc.pruning.slicing import Selection, UnitMask, compact, stored_tensors
@@ -30,7 +30,7 @@ from amc.utils.errors import UserError
 from amc.utils.files import write_json
 from amc.utils.notebook_table import html_table
 from amc.utils.option_names import option
-from amc.utils.user_file import is_user_function
+from amc.utils.user_file import FORM, is_user_function
 
 SCHEMA = 1
 POLICY_FILE = "policy.json"
@@ -139,13 +139,18 @@ def save_compact(folder: Path, policy: Policy, network: nn.Module) -> None:
     write_json(folder / POLICY_FILE, _to_json(policy))
 
 
-def load(run_dir: str | Path, model: nn.Module | None = None) -> nn.Module:
+OriginalLike = nn.Module | Network | str
+"""An original network: a module, what `amc.load_network` gives, or the words by which that builds it."""
+
+
+def load(run_dir: str | Path, model: OriginalLike | None = None) -> nn.Module:
     """Return the compact network of a run, in evaluation mode.
 
     Args:
         run_dir: Folder that a search left.
-        model: The original network, with any weights; needed where it came from a user's own file, since nothing named
-            in a policy file is imported.
+        model: The original network, with any weights: a module, what `amc.load_network` returns, or its name, such as
+            `path/to/file.py:function`. It is needed where it came from a user's own file, since nothing named in a
+            policy file is imported, or from Python.
 
     Raises:
         UserError: Files are missing or damaged, or the model is not the policy's.
@@ -162,8 +167,21 @@ def load(run_dir: str | Path, model: nn.Module | None = None) -> nn.Module:
                 f"{folder} was made from a network that was given in Python, {policy.model}; give that network as"
                 f" {option('model')}"
             )
-        model = load_network(policy.model, weights="none").model
-    return load_compact(model, policy, folder / WEIGHTS_FILE)
+        model = policy.model
+    return load_compact(_module(model), policy, folder / WEIGHTS_FILE)
+
+
+def _module(original: OriginalLike) -> nn.Module:
+    if isinstance(original, str):
+        return load_network(original, weights="none").model
+    if isinstance(original, Network):
+        return original.model
+    if not isinstance(original, nn.Module):
+        raise UserError(
+            f"expected {option('model')} as a torch.nn.Module, what amc.load_network returns or {FORM}, got"
+            f" {type(original).__name__}"
+        )
+    return original
 
 
 def load_compact(model: nn.Module, policy: Policy, weights: Path) -> nn.Module:

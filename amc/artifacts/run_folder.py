@@ -68,9 +68,28 @@ def recorded_weights(folder: Path) -> str:
     Raises:
         UserError: `summary.json` is damaged.
     """
+    return str(_recorded(folder).get("weights", ""))
+
+
+def recorded_preparation(folder: Path) -> dict[str, Any]:
+    """Return what the run in `folder` recorded of how images became inputs, and its seed, by the names of arguments.
+
+    Raises:
+        UserError: `summary.json` is damaged.
+    """
+    recorded = {name: _recorded(folder).get(name) for name in ("image_size", "mean", "std", "class_order", "seed")}
+    return {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in recorded.items()
+        if value is not None
+    }
+
+
+def _recorded(folder: Path) -> Mapping[str, Any]:
+    """Return the arguments of the run in `folder`; none where it has no summary, or that says none."""
     summary = folder / SUMMARY_FILE
     arguments = read_object(summary).get("arguments") if summary.exists() else None
-    return str(arguments.get("weights", "")) if isinstance(arguments, dict) else ""
+    return arguments if isinstance(arguments, dict) else {}
 
 
 def can_go_on(folder: Path) -> bool:

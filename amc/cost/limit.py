@@ -66,6 +66,21 @@ def as_budgets(given: object) -> tuple[str, ...]:
     )
 
 
+@dataclass(frozen=True)
+class Amount:
+    """What a budget says by itself, before any network is known.
+
+    Attributes:
+        kind: The kind of cost, such as `macs`.
+        number: A share of the original in (0, 1], or an amount of that cost.
+        is_share: Whether it is a share.
+    """
+
+    kind: str
+    number: Fraction
+    is_share: bool
+
+
 def parse_limit(text: str, graph: PruningGraph, whole: PruningGraph | None = None, costs: Costs = COSTS) -> Limit:
     """Read `KIND=VALUE`: a share of the original as `macs=0.5`, or an amount.
 
@@ -80,12 +95,29 @@ def parse_limit(text: str, graph: PruningGraph, whole: PruningGraph | None = Non
     Raises:
         UserError: The budget has another form or an unknown kind, or its value is not above 0.
     """
+    amount = read_amount(text, costs)
+    make, number = costs[amount.kind], amount.number
+    original = make(whole or graph)((whole or graph).full)
+    most = float(number * Fraction(original) if amount.is_share else number)
+    return Limit(amount.kind, text, make(graph), original, most)
+
+
+def read_amount(text: str, kinds: Iterable[str]) -> Amount:
+    """Read `KIND=VALUE` as far as that needs no network.
+
+    Args:
+        text: The budget, as `parse_limit` takes it.
+        kinds: The kinds of cost that there are.
+
+    Raises:
+        UserError: The budget has another form or an unknown kind, or its value is not above 0.
+    """
     kind, _, value = text.partition("=")
     if not value:
         raise UserError(f"a budget is KIND=VALUE such as macs=0.5 or params=200K, got {text!r}")
     if kind.lower() in ("flop", "flops"):
         raise UserError(f"budget {text!r}: operations are counted as multiply-accumulates here; {_in_macs(value)}")
-    make = look_up("budget kind", kind, costs)
+    look_up("budget kind", kind, dict.fromkeys(kinds))
     units = _UNITS.get(kind, "[KMG]")
     match = re.fullmatch(rf"(\d+\.?\d*|\.\d+)({units})?", value, flags=re.IGNORECASE)
     number = Fraction(match[1]) if match else Fraction(0)  # exact: 0.29 of 100 is 29
@@ -98,9 +130,7 @@ def parse_limit(text: str, graph: PruningGraph, whole: PruningGraph | None = Non
             f"budget {text!r}: expected a share of the original in (0, 1] such as {kind}=0.5, "
             f"or an amount such as {example}, got {value!r}"
         )
-    cost = make(graph)
-    original = make(whole or graph)((whole or graph).full)
-    return Limit(kind, text, cost, original, float(number * Fraction(original) if is_share else number))
+    return Amount(kind, number, is_share)
 
 
 def _in_macs(flops: str) -> str:

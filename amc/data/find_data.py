@@ -19,8 +19,10 @@ from amc.utils.registry import look_up
 from amc.utils.text import did_you_mean
 from amc.utils.user_file import FORM, is_user_function
 
-Given = str | Mapping[str, Any] | Callable[[], Mapping[str, Any]]
-"""Data as a user gives it: text, a mapping of datasets or `DataLoader`s, or a function that returns one."""
+Named = str | Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+"""Data as text, a mapping of datasets or `DataLoader`s, or a function that returns one."""
+Given = Named | Path
+"""Data as a user gives it: text, a folder, a mapping of datasets or `DataLoader`s, or a function that returns one."""
 DATA: dict[str, Callable[[Preprocess | None], UnsplitData]] = {"digits": digits, "cifar10": cifar10}
 """Functions that return data, by the name that a user gives."""
 OWN_PREPROCESS = {"digits": DIGITS, "cifar10": CIFAR}
@@ -28,7 +30,12 @@ OWN_PREPROCESS = {"digits": DIGITS, "cifar10": CIFAR}
 IMAGE_FOLDER = "imagefolder:"
 
 
-def find_data(given: Given, preprocess: Preprocess | None, class_order: str) -> UnsplitData:
+def as_text(given: Given) -> Named:
+    """The data with a path as the text that names its image folder."""
+    return f"{IMAGE_FOLDER}{given}" if isinstance(given, Path) else given
+
+
+def find_data(given: Named, preprocess: Preprocess | None, class_order: str) -> UnsplitData:
     """Find the data that a user gives, as `amc.data.load.load_data` takes it.
 
     Raises:

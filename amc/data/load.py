@@ -10,7 +10,7 @@ import numpy as np
 
 from amc.data.broken_files import check_files
 from amc.data.dataset import Selection
-from amc.data.find_data import OWN_PREPROCESS, Given, find_data
+from amc.data.find_data import IMAGE_FOLDER, OWN_PREPROCESS, Given, as_text, find_data
 from amc.data.image_size import ImageSize
 from amc.data.images import Images
 from amc.data.lazy import LazyImages
@@ -108,9 +108,10 @@ def load_data(
     so that broken ones are found now.
 
     Args:
-        data: `digits`, `cifar10`, `imagefolder:PATH` (with train/, and val/, test/ or both, and a folder for each class
-            in each), `path/to/file.py:function`, or a mapping with `train`, and `val`, `test` or both, each a dataset
-            of (input, class) pairs or a `DataLoader`; or a function that returns such a mapping.
+        data: `digits`, `cifar10`, `imagefolder:PATH` or that folder as a `pathlib.Path` (with train/, and val/, test/
+            or both, and a folder for each class in each), `path/to/file.py:function`, or a mapping with `train`, and
+            `val`, `test` or both, each a dataset of (input, class) pairs or a `DataLoader`; or a function that returns
+            such a mapping.
         preprocess: How images become inputs: a network that `amc.load_network` returned, or its `preprocess`. None for
             the data's own way, which an image folder lacks. Datasets of your own do it themselves.
         sizes: How many images each split shall have, such as `{"calibration": 500, "reward": 1000, "test": 1000}`; what
@@ -128,6 +129,7 @@ def load_data(
         UserError: The data is unknown, can't be found or read, or can't be split.
     """
     check_seed(seed)
+    data = as_text(data)
     own = preprocess if isinstance(preprocess, Preprocess | None) else _of_network(preprocess)
     asked: dict[str, Any] = {"image_size": image_size, "mean": mean, "std": std}
     asked = {name: value for name, value in asked.items() if value is not None}
@@ -141,6 +143,31 @@ def load_data(
         {} if class_order == "name" else {"class_order": class_order}
     )
     return replace(splits, preparation=known)
+
+
+def load_for(data: Given, preprocess: Preprocess | None = None, seed: int = 0, **preparation: Any) -> Splits:
+    """The data for a network whose preparation of images is known or not, in a call that has no arguments for it.
+
+    Args:
+        data: The data, as `load_data` takes it.
+        preprocess: How the network's images became inputs; None where that is not known.
+        seed: Seed of the random splits.
+        **preparation: What else is known of that, as arguments of `load_data`; objects prepare themselves.
+
+    Raises:
+        UserError: It is an image folder and nothing is known, or what `load_data` raises.
+    """
+    data = as_text(data)
+    if not isinstance(data, str):
+        return load_data(data, seed=seed)
+    if not data.startswith(IMAGE_FOLDER):
+        preparation = {name: value for name, value in preparation.items() if name != "class_order"}
+    elif preprocess is None and "image_size" not in preparation:
+        raise UserError(
+            f"how images become inputs is unknown for this network; give data=amc.load_data({data!r}, image_size=...,"
+            " mean=..., std=...)"
+        )
+    return load_data(data, preprocess, seed=seed, **preparation)
 
 
 def load_splits(
@@ -166,6 +193,7 @@ def load_splits(
     Raises:
         UserError: The data is unknown, can't be found or read, or can't be split.
     """
+    data = as_text(data)
     unsplit = find_data(data, preprocess, class_order)
     parts = partition({name: _labels(source) for name, source in unsplit.sources.items()}, sizes, seed)
     check_files(unsplit, parts, progress)

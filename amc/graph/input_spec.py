@@ -13,7 +13,7 @@ from torch import Tensor
 
 from amc.graph.inputs import Example, tensors
 from amc.utils.errors import UserError
-from amc.utils.option_names import option
+from amc.utils.option_names import worded
 
 TYPES = {"float32": torch.float32, "float64": torch.float64, "int32": torch.int32, "int64": torch.int64}
 """Number formats of inputs, by the names that a user gives."""
@@ -30,9 +30,7 @@ def zero_inputs(spec: str, batch: int = 1) -> Example:
     pairs = [_zeros(part.strip(), batch) for part in spec.split(",")]
     named = {name: tensor for name, tensor in pairs if name}
     if named and len(named) < len(pairs):
-        raise UserError(
-            f"expected a name of its own for each input of {option('input_spec')}, or none for any, got {spec!r}"
-        )
+        raise UserError(f"expected a name of its own for each input of {_called()}, or none for any, got {spec!r}")
     if named:
         return named
     return pairs[0][1] if len(pairs) == 1 else tuple(tensor for _, tensor in pairs)
@@ -49,14 +47,17 @@ def _zeros(part: str, batch: int) -> tuple[str, Tensor]:
     match = FORM.fullmatch(part)
     if match is None or (match[3] or "float32") not in TYPES:
         raise UserError(
-            f"expected {option('input_spec')} such as 3x224x224 or 3x64x64,10:int64 (types: {', '.join(TYPES)}), got"
-            f" {part!r}"
+            f"expected {_called()} such as 3x224x224 or 3x64x64,10:int64 (types: {', '.join(TYPES)}), got {part!r}"
         )
     try:
         shape = map(int, match[2].split("x"))
         return match[1] or "", torch.zeros(batch, *shape, dtype=TYPES[match[3] or "float32"])
     except RuntimeError as error:
         raise UserError(f"an input of {part} does not fit in memory") from error
+
+
+def _called() -> str:
+    return worded(command="--input-spec", python="a shape")
 
 
 def _spec(tensor: Tensor) -> str:

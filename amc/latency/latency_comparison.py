@@ -5,20 +5,22 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import torch
 from torch import nn
 
 from amc.artifacts.given_network import ExampleLike, GivenNetwork, NetworkLike, find_example, find_network
+from amc.artifacts.policy import OriginalLike
 from amc.data.image_size import ImageSize
 from amc.graph.inputs import Example
 from amc.latency.runtimes import MakeRuntime, RuntimeOptions, find_runtime
 from amc.latency.target import LOCAL
 from amc.latency.timing import Estimate, Timing
+from amc.networks.sources import Network
 from amc.utils.column_widths import Column
 from amc.utils.errors import UserError
-from amc.utils.option_names import option
+from amc.utils.option_names import check_options, option
 from amc.utils.tabular import Table, Tabular
 
 Networks = NetworkLike | Sequence[NetworkLike] | Mapping[str, NetworkLike]
@@ -76,16 +78,23 @@ class LatencyComparison(Tabular):
         return [Table("", columns, rows, notes)]
 
 
+class MeasuringOptions(TypedDict, total=False):
+    """The options of `measure_latency` that say how exactly is measured."""
+
+    threads: int
+    precision: float
+    seconds: float
+
+
 def measure_latency(
     networks: Networks,
     example: ExampleLike | None = None,
     *,
     image_size: ImageSize | None = None,
+    model: OriginalLike | None = None,
     target: str = LOCAL,
-    threads: int = 1,
     runtime: str | MakeRuntime = "onnxruntime",
-    precision: float = 0.01,
-    seconds: float = 30.0,
+    **options: Unpack[MeasuringOptions],
 ) -> LatencyComparison:
     """Measure how long networks take for one input: in turn, so that what slows the machine slows all of them.
 
@@ -93,25 +102,32 @@ def measure_latency(
         networks: A network, several, or several by name. Each is a module, what `amc.load_network` gives, the result of
             a search or of a fine-tuning, or the folder of a run, whose compact network is measured. Ratios are to the
             first one.
-        example: An input of all networks, all their arguments, its shape such as `3x224x224`, or data; None where it is
-            known of one of them.
+        example: An input of all networks, all their arguments, its shape such as `3x224x224` or `(3, 224, 224)`, or
+            data; None where it is known of one of them.
         image_size: Height and width of the input in pixels, in place of an example.
+        model: The original network, as `amc.load` takes it, which folders of runs on a network of your own need.
         target: The machine that measures: `local`, or `ssh:[user@]host[:port]`, with Python, NumPy and ONNX Runtime.
-        threads: The number of threads that work on one operator.
         runtime: What runs the networks: `onnxruntime`; `torch`, which is eager mode on the device that the first
             network is on; `path/to/file.py:function`, or a function of `amc.latency.runtimes.RuntimeOptions`.
-        precision: The wanted half-width of the interval, relative to the latency, or to the ratio of several.
-        seconds: The seconds after which measuring ends in any case.
+        **options: Any of these:
+            threads: The number of threads that work on one operator; 1 by default.
+            precision: The wanted half-width of the interval, relative to the latency, or to the ratio of several; 0.01
+            by default.
+            seconds: The seconds after which measuring ends in any case; 30 by default.
 
     Raises:
         UserError: Packages are missing, the machine can't be reached, or a network can't be run there.
     """
-    found = _named(networks)
+    check_options(options, (*MeasuringOptions.__annotations__, "example", "image_size", "target", "runtime"))
+    if isinstance(example, nn.Module | Network) or hasattr(example, "network"):
+        raise UserError("expected an example of the inputs, got a network; give several networks as a list")
+    found = _named(networks, model)
     known = next((network for network in found.values() if network.example is not None), next(iter(found.values())))
     inputs = find_example(known, example, image_size)
     models = {name: network.model for name, network in found.items()}
     device = next((each.device for model in models.values() for each in model.parameters()), torch.device("cpu"))
-    return compare_latency(models, inputs, runtime, RuntimeOptions(target, threads, str(device)), precision, seconds)
+    where = RuntimeOptions(target, options.get("threads", 1), str(device))
+    return compare_latency(models, inputs, runtime, where, options.get("precision", 0.01), options.get("seconds", 30.0))
 
 
 def compare_latency(
@@ -146,13 +162,13 @@ def compare_latency(
         return LatencyComparison(tuple(networks), timing, options.target, dict(running.fingerprint), precision)
 
 
-def _named(networks: Networks) -> dict[str, GivenNetwork]:
+def _named(networks: Networks, original: OriginalLike | None) -> dict[str, GivenNetwork]:
     """The networks by names that differ."""
     if isinstance(networks, Mapping):
-        found = {name: find_network(each) for name, each in networks.items()}
+        found = {name: find_network(each, original) for name, each in networks.items()}
     else:
         several = networks if isinstance(networks, Sequence) and not isinstance(networks, str) else [networks]
-        given = [find_network(each) for each in several]
+        given = [find_network(each, original) for each in several]
         names = [each.name for each in given]
         found = {
             name if names.count(name) == 1 else f"{name} {names[:place].count(name) + 1}": each

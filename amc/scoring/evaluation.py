@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from amc.artifacts.given_network import NetworkLike, find_network
+from amc.artifacts.given_network import NetworkLike, find_network, preparation_of
+from amc.artifacts.policy import OriginalLike
 from amc.cost.costs import COSTS, format_cost
 from amc.data.find_data import Given
-from amc.data.load import Splits, load_data
+from amc.data.load import Splits, load_for
 from amc.graph import trace_graph
 from amc.graph.inputs import Example, batch_size, feed, tensors
-from amc.networks.sources import Network
 from amc.pruning.inference_form import for_inference
 from amc.scoring.checked_score import CheckedScore, checked_score
 from amc.scoring.metrics import Metric, check_runs, moved_inputs
@@ -24,6 +24,7 @@ from amc.scoring.network_classes import in_network_order
 from amc.scoring.number_format import COST_NAMES, percent, score
 from amc.utils.column_widths import Column
 from amc.utils.device import DeviceLike, find_device
+from amc.utils.option_names import worded
 from amc.utils.registry import look_up
 from amc.utils.tabular import Table, Tabular
 
@@ -46,7 +47,8 @@ class Evaluation(Tabular):
         found: The score, with the number of images and the score of answers at random.
         split: The split that was scored: `test` or `reward`.
         costs: The costs for one image, by kind.
-        milliseconds: The median time per image in ms, by how many images are computed at once.
+        milliseconds: The median time per image in ms, by how many images are computed at once. It is rough, in eager
+            mode with all threads; `amc.measure_latency` is exact.
         device: The device that the network ran on.
     """
 
@@ -93,10 +95,12 @@ class Evaluation(Tabular):
 
     @property
     def _notes(self) -> list[str]:
+        exact = worded(command="amc latency", python="amc.measure_latency")
+        rough = f"The times are rough; {exact} measures them exactly, networks against each other."
         chance = self.found.chance
         if chance is None or not self.found.is_near_chance:
-            return []
-        return [f"This is near chance, which is {percent(chance)} here."]
+            return [rough]
+        return [f"This is near chance, which is {percent(chance)} here.", rough]
 
 
 def evaluate(
@@ -106,29 +110,32 @@ def evaluate(
     split: str = "test",
     *,
     device: DeviceLike = "auto",
-    model: nn.Module | None = None,
+    model: OriginalLike | None = None,
 ) -> Evaluation:
     """Score a network on images, count its costs and measure its time per image.
+
+    The time is rough; `amc.measure_latency` measures exactly.
 
     Args:
         network: A network, what `amc.load_network` gives, the result of a search or of a fine-tuning, or the folder of
             a run, whose compact network is scored. It is left as it is.
-        data: The images: what `amc.load_data` returned, or what it takes as `data`. Classes are matched with the
-            network's by name where it has names.
+        data: The images: what `amc.load_data` returned, or what it takes as `data`; for the folder of a run, these are
+            made inputs as the run made them. Classes are matched with the network's by name where it has names.
         metric: `top1`, `top5`, `path/to/file.py:function`, or a function of a network and batches of inputs and targets
             that returns a number, larger being better.
-        split: The images that are scored: `test`, or `reward`, the validation images.
+        split: The images that are scored: `test`, or `reward`, the validation images, which `val` names too.
         device: Where the network runs: `cpu`, `cuda`, or `auto` for a GPU if there is one.
-        model: The original network, which the folder of a run on a network of your own needs.
+        model: The original network, as `amc.load` takes it, which the folder of a run on a network of your own needs.
 
     Raises:
         UserError: The network does not run on the images, the metric fails, or there is no such split or device.
     """
+    split = "reward" if split == "val" else split
     look_up("split", split, SPLITS)
     found = find_network(network, model)
     where = find_device(device)
     scored = found.model.to(where)
-    splits = data if isinstance(data, Splits) else load_data(data, network if isinstance(network, Network) else None)
+    splits = data if isinstance(data, Splits) else load_for(data, **preparation_of(network))
     splits = in_network_order(splits, scored, found.class_names, metric, where)
     images = splits.test if split == "test" else splits.reward
     example = moved_inputs(images.example(1), where)

@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from amc.graph.inputs import Example, clone_inputs, feed, tensors
 from amc.utils.errors import UserError
-from amc.utils.option_names import option
+from amc.utils.option_names import option, worded
 from amc.utils.registry import UserFunction, resolve, takes
 from amc.utils.text import one_line
 
@@ -141,8 +141,14 @@ def _copied_inputs(_: nn.Module, args: Any, kwargs: Any) -> Any:
 def _advice(error: Exception) -> str:
     if re.search(r"Half|BFloat16|Double|dtype|scalar type", str(error)):
         return "it is run in float32: take casts to other number formats out of its forward"
+    if channels := re.search(r"to have (\d+) channels, but got (\d+) channels", str(error)):
+        return (
+            f"its first layer reads {channels[1]} channels and the images have {channels[2]}: there are as many as"
+            f" numbers in {option('mean')} and {option('std')}"
+        )
     return (
-        f"check {option('image_size')} and the number of colour channels ({option('mean')}), or {option('input_spec')}"
+        f"check {option('image_size')} and the number of colour channels ({option('mean')})"
+        f"{worded(command=', or --input-spec', python='')}"
     )
 
 

@@ -34,6 +34,11 @@ def check_options(given: Iterable[str], known: Iterable[str]) -> None:
             raise UserError(f"unknown option {name!r}; {did_you_mean(name, names)}")
 
 
+def worded(*, command: str, python: str) -> str:
+    """The words that are for a command's user, or those that are for a user of Python."""
+    return command if _as_flags else python
+
+
 def option(name: str, value: object = None) -> str:
     """The words for an option, with a value unless that is None.
 

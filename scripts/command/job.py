@@ -22,6 +22,7 @@ from agents.search.search_result import SearchResult
 from agents.search.search_run import SearchRun
 from agents.search.search_warnings import warn_of_reward_images, warn_of_underdetermined_layers
 from agents.strategy import Strategy
+from amc.artifacts.exports import exported_files
 from amc.cost.costs import COSTS
 from amc.data.load import Splits
 from amc.latency.latency_model import LatencyModel
@@ -176,8 +177,16 @@ def _say(job: Job, task: Task, result: SearchResult, latency_model: LatencyModel
         f" the reward images; results in {folder}"
     )
     print(next_lines(folder, summary["arguments"]))
+    _note_of_exports(folder)
     if result.interrupted:
         print(f"go on with: {job.session.resume_command}")
+
+
+def _note_of_exports(folder: Path) -> None:
+    """Print which exported files are of the network that was kept before the search went on."""
+    if exported := exported_files(folder):
+        names = " and ".join(path.name for path in exported)
+        print(f"note: {names} in {folder} may be of the network that was kept before; export again", file=sys.stderr)
 
 
 def _warn_of_latency(latency_model: LatencyModel, task: Task, result: SearchResult) -> None:

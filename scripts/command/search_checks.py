@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 
 from agents.search.plan import Limits
-from amc.cost.costs import LATENCY
+from amc.cost.costs import COSTS, LATENCY
+from amc.cost.limit import read_amount
 from amc.criteria import find_criterion
 from amc.recovery.recoveries import find_recovery
 from amc.scoring.engines.engine import find_engine
@@ -22,7 +23,7 @@ DEFAULT_BUDGET = ("macs=0.25",)
 
 
 def check_search(options: SearchOptions, observation: str) -> None:
-    """Raise a UserError for a name that nothing has, and for values that are out of range."""
+    """Raise a UserError for what can be seen before anything is loaded: unknown names, values out of range."""
     options.check()
     find_engine(options.engine)
     find_reward(options.reward)
@@ -31,6 +32,8 @@ def check_search(options: SearchOptions, observation: str) -> None:
     find_criterion(options.criterion)
     find_recovery(options.recovery)
     find_recovery(options.search_recovery)
+    for limit in limits_of(options):
+        read_amount(limit, (*COSTS, LATENCY))
 
 
 def limits_of(options: SearchOptions) -> Limits:

@@ -37,6 +37,7 @@ class Arguments(CommandLine):
         "resume",
     )
     DEFAULTS: ClassVar = {
+        "budget": "that of RUN or of the policy, else macs=0.25 where the reward needs a budget",
         "model": "that of RUN, else digits_resnet",
         "data": "those of RUN, else digits for digits_resnet alone",
     }

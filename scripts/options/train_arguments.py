@@ -34,7 +34,10 @@ class Arguments(CommandLine):
         "run_dir",
         "resume",
     )
-    DEFAULTS: ClassVar = {"data": "digits for digits_resnet alone"}
+    DEFAULTS: ClassVar = {
+        "budget": "macs=0.25 where the reward needs a budget",
+        "data": "digits for digits_resnet alone",
+    }
     EXAMPLES: ClassVar = (
         (
             "your own network on a folder of images, to a third of its MACs",

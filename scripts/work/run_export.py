@@ -10,6 +10,7 @@ from amc.artifacts.exports import export
 from amc.artifacts.policy import POLICY_FILE, read_policy
 from amc.networks.sources import has_name, load_network
 from amc.utils.errors import UserError
+from amc.utils.progress_bar import progress_bar
 from scripts.command.finished_run import check_findable, check_given, recorded_model
 from scripts.options.export_arguments import Arguments
 
@@ -21,7 +22,9 @@ def run_export(arguments: Arguments) -> None:
         UserError: An unknown format, a run that can't be read, or a file that differs from the network.
     """
     original = _original(arguments.run_dir, arguments.model)
-    print(*export(arguments.run_dir, format=arguments.format, model=original).files, sep="\n")
+    with progress_bar("exporting: each file is written, read back and compared"):
+        exports = export(arguments.run_dir, format=arguments.format, model=original)
+    print(*exports.files, sep="\n")
 
 
 def _original(run_dir: Path, asked: str | None) -> nn.Module | None:

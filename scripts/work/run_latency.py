@@ -10,6 +10,7 @@ from amc.latency.onnx_slicing import Exporter
 from amc.latency.runtimes import RuntimeOptions
 from amc.latency.target import parse_target
 from amc.task import prunable_graph
+from amc.utils.progress_bar import progress_bar
 from scripts.command.finished_run import arguments_without_weights, check_given, compact_network, fill_from_run
 from scripts.command.layer_table import show_layers
 from scripts.command.loading import example_without_data, load_original
@@ -43,7 +44,9 @@ def _compare(arguments: Arguments) -> None:
         networks = {original.name: original.model}
         example = example_without_data(options, original)
     where = RuntimeOptions(arguments.target, arguments.threads, arguments.device)
-    print(compare_latency(networks, example, arguments.runtime, where, arguments.precision, arguments.seconds))
+    with progress_bar(f"measuring, for about {arguments.seconds:g} s at most"):
+        compared = compare_latency(networks, example, arguments.runtime, where, arguments.precision, arguments.seconds)
+    print(compared)
 
 
 def _layers(arguments: Arguments) -> None:

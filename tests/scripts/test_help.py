@@ -116,7 +116,12 @@ def test_the_way_from_a_network_to_a_file_is_five_lines(
 
 @pytest.mark.parametrize(
     ("word", "meant"),
-    [("trian", "did you mean train?"), ("measure-latency", "did you mean latency?"), ("x", "there are")],
+    [
+        ("trian", "did you mean train?"),
+        ("prune", "did you mean train?"),
+        ("measure-latency", "did you mean latency?"),
+        ("x", "there are"),
+    ],
 )
 def test_an_unknown_command_is_one_line(
     word: str, meant: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

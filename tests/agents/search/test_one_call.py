@@ -117,7 +117,7 @@ def test_objects_alone_lead_to_a_folder_that_loads(tmp_path: Path, capsys: pytes
         ({"seed": -1}, "expected seed of 0 or more"),
         ({"reward": "eror"}, "unknown reward 'eror'; did you mean error"),
         ({"metric": "top2"}, "unknown metric 'top2'"),
-        ({"data": "imagefolder:photos"}, "how images become inputs is unknown for this network; give image_size"),
+        ({"data": "imagefolder:photos"}, r"give data=amc.load_data\('imagefolder:photos', image_size"),
     ],
 )
 def test_mistakes_are_one_line(changes: dict[str, object], message: str) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import amc
-from amc.artifacts.given_network import find_example, find_network
+from amc.artifacts.given_network import ExampleLike, find_example, find_network
 from amc.artifacts.policy import Policy, save_compact
 from amc.data.image_size import ImageSize
 from amc.data.load import Splits
@@ -27,7 +27,7 @@ def result() -> SimpleNamespace:
     graph = amc.analyse(original, torch.zeros(1, 1, 8, 8))
     selection = make_selection(graph, original, choose_units(graph, np.zeros(graph.unit_count), graph.least))
     policy = Policy("digits_resnet", SPEC, "", "uniform", 0, (), {}, 0.0, 0.0, (), selection, {})
-    return SimpleNamespace(network=compact(original, selection), policy=policy)
+    return SimpleNamespace(network=compact(original, selection), policy=policy, class_names=None)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,16 @@ def test_a_run_on_a_users_network_takes_the_original(result: SimpleNamespace, tm
     save_compact(tmp_path, policy, result.network)
     with pytest.raises(UserError, match="not imported from a policy file; give that model"):
         find_network(tmp_path)
-    found = find_network(tmp_path, amc.load_network("digits_resnet", "none").model)
+    own = tmp_path / "own.py"
+    own.write_text("import amc\nbuild = lambda: amc.load_network('digits_resnet', 'none').model\n")
+    network = amc.load_network("digits_resnet", "none")
+    for original in (network, f"{own}:build"):
+        torch.testing.assert_close(amc.load(tmp_path, original).state_dict(), result.network.state_dict())
+    assert amc.describe(tmp_path, model=network).groups
+    wrong: Any = 5
+    with pytest.raises(UserError, match=r"expected model as a torch.nn.Module, .* got int"):
+        amc.load(tmp_path, wrong)
+    found = find_network(tmp_path, network.model)
     torch.testing.assert_close(found.model.state_dict(), result.network.state_dict())
 
 
@@ -85,13 +94,15 @@ IMAGES = ResidentImages(torch.zeros(2, 2, 5, 4), torch.zeros(2, dtype=torch.int6
     [
         (torch.zeros(2, 3, 7, 7), None, (2, 3, 7, 7)),
         ("3x9x8", None, (1, 3, 9, 8)),
+        ((3, 9, 8), None, (1, 3, 9, 8)),
+        ((1, 3, 9, 8), None, (1, 3, 9, 8)),
         (Splits(IMAGES, IMAGES, IMAGES, IMAGES, None, False), None, (1, 2, 5, 4)),
         (None, 16, (1, 3, 16, 16)),
         (None, (16, 12), (1, 3, 16, 12)),
     ],
 )
 def test_inputs_are_given_in_many_ways(
-    given: Example | Splits | str | None, image_size: ImageSize | None, shape: tuple[int, ...]
+    given: ExampleLike | None, image_size: ImageSize | None, shape: tuple[int, ...]
 ) -> None:
     assert shapes(find_example(find_network(nn.Conv2d(3, 4, 3)), given, image_size)) == shape
 
@@ -111,7 +122,8 @@ def test_images_of_a_size_have_the_networks_channels() -> None:
         (None, 0, "expected image_size above 0 pixels, got 0"),
         (None, (4, 5, 6), "expected image_size as one number of pixels or height and width"),
         (64, None, "expected an example input with tensors, data, or a shape such as 3x64x64, got 64"),
-        ("3x", None, "got '3x'"),
+        ("3x", None, "expected a shape such as 3x224x224 or 3x64x64,10:int64"),
+        ((3, 0, 8), None, "got '3x0x8'"),
     ],
 )
 def test_inputs_that_are_none_are_told(given: Any, image_size: Any, message: str) -> None:

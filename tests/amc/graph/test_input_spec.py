@@ -46,8 +46,6 @@ def test_inputs_are_told_as_they_were_asked_for(spec: str) -> None:
     "spec", ["", "3x", "x3", "3x0x4", "3x-1", "3*4", "3x4,", "3x4:int", "3x4:", ":int64", "3X4", "3x4:float32:int64"]
 )
 def test_mistakes_say_the_form(spec: str) -> None:
-    with pytest.raises(
-        UserError, match=r"expected input_spec such as 3x224x224 or 3x64x64,10:int64 \(types: "
-    ) as caught:
+    with pytest.raises(UserError, match=r"expected a shape such as 3x224x224 or 3x64x64,10:int64 \(types: ") as caught:
         zero_inputs(spec)
     assert "\n" not in str(caught.value)

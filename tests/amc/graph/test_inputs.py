@@ -118,7 +118,7 @@ def test_a_batch_is_split_into_pieces(inputs: Example) -> None:
 
 def test_a_failure_tells_all_shapes() -> None:
     with pytest.raises(
-        UserError, match=r"fails on inputs of shapes \(2, 3, 8, 8\), \(2, 1, 4, 4\): TypeError.*input_spec"
+        UserError, match=r"fails on inputs of shapes \(2, 3, 8, 8\), \(2, 1, 4, 4\): TypeError.*check image_size"
     ):
         check_runs(network(), batch(2)[:2])
 

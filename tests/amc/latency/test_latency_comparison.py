@@ -54,6 +54,14 @@ def test_networks_are_compared_with_the_first() -> None:
     assert "The wanted precision of 1.0% was not reached in 7 blocks; give more seconds" in " ".join(str(found).split())
 
 
+def test_a_network_in_the_place_of_an_input_is_told() -> None:
+    second: Any = SMALL
+    with pytest.raises(UserError, match="got a network; give several networks as a list"):
+        measure_latency(LARGE, second)
+    with pytest.raises(UserError, match="unknown option 'treads'; did you mean threads"):
+        measure_latency(LARGE, treads=2)  # type: ignore[call-arg]
+
+
 def test_networks_alike_have_names_of_their_own() -> None:
     found = measure_latency([LARGE, SMALL, nn.Flatten()], "3x8x8", runtime=Abacus)
     assert list(found.milliseconds) == ["Conv2d 1", "Conv2d 2", "Flatten"]

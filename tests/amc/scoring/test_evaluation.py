@@ -1,5 +1,6 @@
 import math
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 import torch
@@ -54,7 +55,7 @@ def test_validation_images_and_a_metric_of_ones_own() -> None:
         return sum(float(model(inputs).sum()) for inputs, _ in batches)
 
     found = evaluate(network(), SPLITS, total, "reward", device="cpu")
-    assert found.score == 40.0
+    assert found.score == evaluate(network(), SPLITS, total, "val", device="cpu").score == 40.0
     assert found.tables[0].rows[0] == (f"{found.metric} on 40 reward (validation) images", "40.0000")
 
 
@@ -72,8 +73,12 @@ def test_what_answers_at_random_is_told() -> None:
 
 
 def test_mistakes_are_told() -> None:
-    with pytest.raises(UserError, match="unknown split 'val'; there are reward, test"):
-        evaluate(network(), SPLITS, split="val")
+    with pytest.raises(UserError, match="unknown split 'dev'; there are reward, test"):
+        evaluate(network(), SPLITS, split="dev")
+    with pytest.raises(
+        UserError, match=r"give data=amc.load_data\('imagefolder:a', image_size=..., mean=..., std=...\)"
+    ):
+        evaluate(network(), Path("a"))
     with pytest.raises(UserError, match="unknown metric 'top2'"):
         evaluate(network(), SPLITS, "top2", device="cpu")
     with pytest.raises(UserError, match="the network fails on an input of shape"):

@@ -135,6 +135,13 @@ def test_a_network_that_fails_is_one_line() -> None:
     assert check_runs(Failing(), torch.zeros(1, 224)).shape == (1, 224)
 
 
+def test_images_of_another_number_of_colours_are_told_so() -> None:
+    with pytest.raises(
+        UserError, match=r"reads 3 channels and the images have 1: .* as many as numbers in mean and std"
+    ):
+        check_runs(nn.Conv2d(3, 4, 3), torch.zeros(1, 1, 8, 8))
+
+
 def test_no_images_are_no_accuracy() -> None:
     with pytest.raises(ZeroDivisionError):
         METRICS["top1"](nn.Identity(), [])
