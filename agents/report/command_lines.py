@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from agents.report.python_lines import python_lines, report_line
 from amc.artifacts.lasting_options import absolute, lasting_options
+from amc.artifacts.run_folder import PYTHON
 from amc.networks.sources import has_name
 from amc.scoring.metrics import METRICS
 from amc.utils.program import command_words, words_for
@@ -77,21 +79,27 @@ def given_options(words: Sequence[str]) -> dict[str, str]:
 
 
 def steps(
-    program: str, words: Sequence[str], folder: Path, arguments: Mapping[str, Any] | None
+    program: str, words: Sequence[str], folder: Path, arguments: Mapping[str, Any] | None, *, tuned: bool = False
 ) -> list[tuple[str, str]]:
-    """What a page shows of commands: what each is for, and its line.
+    """What a page shows of commands: what each is for, and its line; a line of Python where only Python can go on.
 
     Args:
         program: The command that made the run, or `python`.
         words: The words of its command line.
         folder: The run folder.
         arguments: The options of the run by name; None for a run that has not ended.
+        tuned: Whether the run was a fine-tuning.
     """
+    is_python = program == PYTHON
     rows = [("make it again", shlex.join([*command_words(program), *words]))] if program in PROGRAMS else []
     if arguments is not None:
-        lines = next_commands(folder, arguments, tuned=program == TUNES)
-        rows += [(PURPOSES[name], line) for name, line in lines.items()]
-    return [*rows, ("write this page again", run_command("report", folder, {}))]
+        lines = next_commands(folder, arguments, tuned=tuned)
+        if is_python:
+            lines = python_lines(folder, arguments) | lines
+        wanted = [name for name in PURPOSES if name in lines and not (tuned and name == TUNES)]
+        rows += [(PURPOSES[name], lines[name]) for name in wanted]
+    again = report_line(folder) if is_python else run_command("report", folder, {})
+    return [*rows, ("write this page again", again)]
 
 
 def _can_run(command: str, arguments: Mapping[str, Any]) -> bool:

@@ -138,7 +138,8 @@ def _shortest(folder: Path, others: Iterable[Path]) -> str:
 
 def _read(folder: Path, name: str) -> ComparedRun:
     if is_training(folder):
-        raise UserError(f"{folder} holds a training, and searches are compared; leave it out")
+        why = "holds a training, and searches are compared; its own report has the pruned network beside it"
+        raise UserError(f"{folder} {why}: leave it out")
     record = read_record(folder)
     try:
         return ComparedRun(name, record, run_result(record))

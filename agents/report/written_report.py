@@ -29,6 +29,9 @@ def report(folder: str | Path, *others: str | Path, out: str | Path | None = Non
     Raises:
         UserError: A folder without a run, damaged files, or a place that can't be written to.
     """
+    for each in (folder, *others):
+        if not isinstance(each, str | Path):
+            raise UserError(f"expected the folder of a run, as save() wrote it, got {type(each).__name__}")
     if others:
         return write_comparison(compare(folder, *others), COMPARISON_FILE if out is None else out)
     if out is not None:

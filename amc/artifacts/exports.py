@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amc.artifacts.given_network import ExampleLike, NetworkLike, find_example, find_network
+from amc.artifacts.onnx_conversion import input_names
 from amc.artifacts.policy import OriginalLike
 from amc.artifacts.portable import FORMATS, write_portable
 from amc.data.image_size import ImageSize
+from amc.graph.input_spec import describe_inputs
 from amc.utils.column_widths import Column
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
@@ -20,6 +22,9 @@ STEM = "compact"
 """The name of the files where only their folder is given."""
 CHOICES = {**{name: (name,) for name in FORMATS}, "both": tuple(FORMATS)}
 """The formats that are written, for each word that a user gives."""
+
+
+DIFFERENCE = "The difference is of the largest output, against the network in memory."
 
 
 @dataclass(frozen=True)
@@ -47,14 +52,27 @@ class ExportedFile:
 
 @dataclass(frozen=True, repr=False)
 class Exports(Tabular):
-    """The files that a network was written to."""
+    """The files that a network was written to.
+
+    Attributes:
+        files: The files.
+        inputs: The shapes of the network's inputs without the batch, as text.
+    """
 
     files: tuple[ExportedFile, ...]
+    inputs: str
 
     @property
     def paths(self) -> list[Path]:
         """The paths of the files."""
         return [file.path for file in self.files]
+
+    @property
+    def how_to_run(self) -> str:
+        """What a file takes when it is run, and what it leaves to its user, in a sentence."""
+        names = input_names(self.inputs.count(",") + 1)
+        takes = f"Each file takes batches of {self.inputs} ({', '.join(names)} in ONNX)"
+        return f"{takes} and does not prepare images: size and normalise them as for the original network."
 
     def __repr__(self) -> str:
         """Return the files in a line."""
@@ -65,7 +83,7 @@ class Exports(Tabular):
         """The table of the files."""
         columns = [Column("file", is_text=True), Column("size"), Column("largest difference")]
         rows = [(str(each.path), f"{each.bytes / 1000:,.0f} kB", f"{each.difference:.1e}") for each in self.files]
-        return [Table("", columns, rows, ["The difference is of the largest output, against the network in memory."])]
+        return [Table("", columns, rows, [DIFFERENCE, self.how_to_run])]
 
 
 def export(
@@ -105,7 +123,7 @@ def export(
     for name, file in paths.items():
         difference = write_portable(FORMATS[name], network.model, inputs, file)
         written.append(ExportedFile(file, name, file.stat().st_size, difference))
-    return Exports(tuple(written))
+    return Exports(tuple(written), describe_inputs(inputs))
 
 
 def exported_files(folder: Path) -> list[Path]:

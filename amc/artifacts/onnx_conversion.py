@@ -83,7 +83,7 @@ def to_onnx(program: ExportedProgram, inputs: int) -> bytes:
             raise TypeError(f"the network returns more than tensors: {output}")
     exported = torch.onnx.export(
         program,
-        input_names=_names("input", inputs),
+        input_names=input_names(inputs),
         output_names=_names("output", len(outputs)),
         dynamic_shapes=({0: "batch"},) * inputs,  # only for the name
         dynamo=True,
@@ -91,6 +91,11 @@ def to_onnx(program: ExportedProgram, inputs: int) -> bytes:
     )
     assert exported is not None  # torch.onnx.export returns None only for dynamo=False
     return exported.model_proto.SerializeToString()
+
+
+def input_names(count: int) -> list[str]:
+    """The names that so many inputs of a network have in its ONNX file."""
+    return _names("input", count)
 
 
 def _names(what: str, count: int) -> list[str]:

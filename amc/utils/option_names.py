@@ -12,10 +12,10 @@ _as_flags = False
 
 
 @contextmanager
-def options_as_flags() -> Iterator[None]:
-    """Let messages name options as a command line has them, for as long as the context is open."""
+def options_as_flags(*, flags: bool = True) -> Iterator[None]:
+    """Let messages name options as a command line has them, or as Python does, for as long as the context is open."""
     global _as_flags
-    before, _as_flags = _as_flags, True
+    before, _as_flags = _as_flags, flags
     try:
         yield
     finally:

@@ -24,7 +24,7 @@ def run_export(arguments: Arguments) -> None:
     original = _original(arguments.run_dir, arguments.model)
     with progress_bar("exporting: each file is written, read back and compared"):
         exports = export(arguments.run_dir, format=arguments.format, model=original)
-    print(*exports.files, sep="\n")
+    print(*exports.files, exports.how_to_run, sep="\n")
 
 
 def _original(run_dir: Path, asked: str | None) -> nn.Module | None:

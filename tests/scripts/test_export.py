@@ -132,7 +132,10 @@ def test_the_documented_lines_run_it_in_a_new_process(all_exported: dict[str, Ex
 def test_what_is_written_is_printed(exported: Exported) -> None:
     files = {path.name: path for path in (exported.place / "runs" / "my-run").iterdir()}
     assert set(files) == {"policy.json", "compact.safetensors", "compact.onnx", "compact.pt2"}
-    lines = exported.done.out.splitlines()
+    *lines, how_to_run = exported.done.out.splitlines()
+    shape = exported.images.shape[1:]
+    assert f"batches of {'x'.join(map(str, shape))} (input in ONNX)" in how_to_run
+    assert "does not prepare images" in how_to_run
     for line, name in zip(lines, ("compact.onnx", "compact.pt2"), strict=True):
         start = f"{files[name]}: {files[name].stat().st_size / 1000:,.0f} kB, differs by at most "
         assert line.startswith(start)
@@ -188,7 +191,7 @@ def test_a_users_network_is_not_imported_unless_given(own_file: Path, tmp_path: 
     assert "give the model that the policy was made for" in fail(export, "--run-dir", folder, "--model", "resnet20")
     assert not own_file.with_suffix(".py.ran").exists()
     assert not (folder / "compact.onnx").exists()
-    assert len(succeed(export, "--run-dir", folder, "--model", spec).out.splitlines()) == 2
+    assert len(succeed(export, "--run-dir", folder, "--model", spec).out.splitlines()) == 3
 
 
 def test_a_network_that_is_refused_leaves_nothing(own_file: Path, tmp_path: Path) -> None:

@@ -10,8 +10,11 @@ from numpy.typing import ArrayLike
 from agents.episode import Episode
 from agents.report.charts.episode_charts import CURVE_HEIGHT, draw_learning_curve
 from agents.report.charts.group_charts import draw_widths, rows_height
-from agents.report.charts.style import whole_figure
+from agents.report.charts.style import INK, whole_figure
 from amc.artifacts.policy import GroupPolicy
+
+RANKED_AGAIN = "The star is the policy that is kept: finalists, the best episodes, are ranked again."
+"""The line above the figure, since the star need not stand on the best episode."""
 
 
 def search_overview(
@@ -29,6 +32,8 @@ def search_overview(
     figure = whole_figure(sum(heights))
     parts = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)
     draw_learning_curve(parts[0, 0], episodes, uniform, kept)
+    if kept is not None:
+        parts[0, 0].suptitle(RANKED_AGAIN, fontsize=9, color=INK)
     channels: ArrayLike = [units * group.width // group.units for units, group in zip(uniform, groups, strict=False)]
     draw_widths(
         parts[1, 0],

@@ -63,4 +63,6 @@ def _draw_line(axes: Axes, values: Sequence[float], axis: str, label: str = "") 
     axes.plot(range(1, len(values) + 1), values, "o-", color=BLUE, markersize=4, linewidth=1.8, label=label)
     axes.set_xlabel("epoch")
     axes.set_ylabel(axis)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    if len(values) == 1:
+        axes.set_xlim(0.5, 1.5)  # else the axis is too short for whole numbers

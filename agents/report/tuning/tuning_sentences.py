@@ -7,6 +7,7 @@ from agents.report.tuning.comparison import ORIGINAL, PRUNED, TUNED, Comparison
 from agents.report.tuning.tuning_advice import advice
 from agents.report.tuning.tuning_record import TuningRecord
 from agents.report.verdict import opposite, verdict, with_interval
+from amc.artifacts.run_folder import PYTHON
 from amc.scoring.number_format import COST_NAMES, metric_name, score
 from amc.utils.option_names import options_as_flags
 from amc.utils.text import counted
@@ -37,7 +38,7 @@ def state(record: TuningRecord) -> str:
 
 def judgement(record: TuningRecord) -> list[str]:
     """What the numbers mean, in sentences."""
-    with options_as_flags():
+    with options_as_flags(flags=record.program != PYTHON):
         interrupted = record.summary is not None and record.summary.interrupted
         setup = record.tuning
         found = [advice(record.before, setup.original, record.epochs, setup.options, interrupted=interrupted)]

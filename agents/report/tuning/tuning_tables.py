@@ -39,7 +39,7 @@ def costs(record: TuningRecord) -> Table:
 def commands(record: TuningRecord) -> Table:
     """The commands that make the fine-tuning and its report again, and those that go on from its result."""
     arguments = vars(record.summary.arguments) if record.summary else None
-    return Table(("to", "run"), steps(record.program, record.words, record.folder, arguments))
+    return Table(("to", "run"), steps(record.program, record.words, record.folder, arguments, tuned=True))
 
 
 def circumstances(record: TuningRecord) -> Table:

@@ -95,7 +95,9 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
     trained = tmp_path / "tuned" / "checkpoint" / f"step-000001-{'0' * 16}.safetensors"
     trained.parent.mkdir(parents=True)
     trained.touch()
-    with pytest.raises(UserError, match="holds a training, and searches are compared"):
+    with pytest.raises(UserError, match="searches are compared; its own report has the pruned network"):
         compare(tmp_path / "tuned", tmp_path / "b")
+    with pytest.raises(UserError, match=r"expected the folder of a run, as save\(\) wrote it, got list"):
+        report([tmp_path])  # type: ignore[arg-type]
     with pytest.raises(UserError, match="out is for comparisons"):
         report(tmp_path, out="page.html")

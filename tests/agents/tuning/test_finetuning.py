@@ -116,6 +116,9 @@ def test_where_nothing_is_better_the_pruned_network_is_kept(
     assert worse.advice in capfd.readouterr().err
     assert same(worse.network, result.network)
     assert "1 epoch in" in repr(worse)
+    for axes in worse.plot().axes:
+        low, high = axes.get_xlim()
+        assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [1]
     assert repr(worse).endswith(" (no epoch was better: the pruned network)>")
 
 

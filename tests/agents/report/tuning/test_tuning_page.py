@@ -121,6 +121,21 @@ def test_what_was_begun_from_python_has_no_command_to_make_it_again() -> None:
     assert page.rows["made from"] == ["a result in Python"]
 
 
+def test_what_was_begun_from_python_goes_on_in_python() -> None:
+    sources = dataclasses.replace(SUMMARY.arguments, model="Net", data="")
+    summary = dataclasses.replace(SUMMARY, arguments=sources)
+    worse = (Epoch(1.5, 0.5),)
+    made = record(words=(), program="python", tuning=setup(source=""), summary=summary, epochs=worse)
+    content = render_tuning(made)
+    rows, run = HtmlPage(content).rows, str(Path("runs/net-tuned").absolute())
+    assert rows["evaluate the result"] == [f"amc.evaluate({run!r}, data, model=model)"]
+    assert rows["export it"] == [f"amc.export({run!r}, model=model)"]
+    assert rows["write this page again"] == [f"amc.report({run!r})"]
+    assert "tune it" not in rows
+    assert "lr=" in content
+    assert "--lr" not in content
+
+
 def test_a_users_metric_is_a_plain_number_without_an_interval() -> None:
     summary = dataclasses.replace(SUMMARY, test_drop_pruned=None, test_drop_tuned=None)
     content = render_tuning(record(tuning=setup(metric="own.py:agreement"), summary=summary))
