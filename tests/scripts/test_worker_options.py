@@ -74,7 +74,18 @@ def test_the_result_depends_on_the_round_and_not_on_who_scored_what(
 ) -> None:
     """With a network of the user's own file, which the workers have not imported."""
     (tmp_path / "net.py").write_text(OWN)
-    network = ("--model", f"{tmp_path}/net.py:build", "--image-size", "8", "--mean", "0.3", "--std", "0.3")
+    network = (
+        "--model",
+        f"{tmp_path}/net.py:build",
+        "--data",
+        "digits",
+        "--image-size",
+        "8",
+        "--mean",
+        "0.3",
+        "--std",
+        "0.3",
+    )
     words = (*FEW, *network, "--budget", "macs=0.4", "--strategy", strategy, "--episodes", "9")
     succeed(train, *words, "--round-size", "4", "--run-dir", tmp_path / "one")
     succeed(train, *words, "--round-size", "4", "--workers", "2", "--run-dir", tmp_path / "two")

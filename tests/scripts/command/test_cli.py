@@ -76,9 +76,9 @@ def test_other_errors_keep_their_traceback() -> None:
 
 def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
-        run(print, Arguments, ["--help"])
+        run(print, Arguments, ["--help"], "count")
     assert stop.value.code == 0
     out = capsys.readouterr().out
     assert "How many, in images. (required)" in out
     assert "Which kind. (default: plain)" in out
-    assert out.startswith("usage: python -m amc print --count N [options]\n\nDo something.\n")
+    assert out.startswith("usage: python -m amc count --count N [options]\n\nDo something.\n")
