@@ -38,6 +38,7 @@ from amc.recovery.calibration import underdetermined
 from amc.recovery.recoveries import Adjust, find_recovery
 from amc.scoring.candidates import Candidates
 from amc.scoring.engines.engine import MakeEngine, SerialEngine
+from amc.scoring.executor import fused
 from amc.scoring.image_scores import ImageScores, score_images
 from amc.scoring.metrics import Metric, check_runs, find_metric, moved, moved_inputs, top_k
 from amc.scoring.number_format import percent
@@ -51,6 +52,10 @@ from amc.utils.errors import UserError
 from amc.utils.registry import name_of
 from amc.utils.tabular import Table, Tabular
 
+FEWEST_TO_FUSE = 500
+"""The number of images from which on it pays to look for a faster way to score a network on them."""
+TRACED = 8
+"""The number of images that are looked at for it."""
 CALIBRATION_BATCH = 100
 """The number of images in a calibration batch, over which a batch norm sees one mean and variance."""
 
@@ -253,7 +258,10 @@ class Task(Tabular):
 
     def image_scores(self, network: nn.Module, images: Images) -> ImageScores:
         """The score that `accuracy` gives, with that of each image where the metric counts images."""
-        return score_images(self.metric, for_inference(network, self.graph), self.batches(images))
+        network, fast = for_inference(network, self.graph), None
+        if len(images) >= FEWEST_TO_FUSE:
+            fast = fused(network, moved_inputs(images.example(TRACED), self.device))
+        return score_images(self.metric, network, self.batches(images), fast)
 
     def mask(self, kept_counts: KeptCounts) -> UnitMask:
         """The mask, bool `(units,)`, of the original's units that stay when `kept_counts[g]` of each group do."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import mobilenet_v3_small, resnet18
 
+import amc.task as amc_task
 from amc.data.images import Images
 from amc.data.load import Splits, load_data
 from amc.data.splits import SplitSizes
@@ -178,3 +179,14 @@ def test_nothing_of_a_task_changes() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         task.budgets = task.with_budgets(["macs=0.3"]).budgets  # type: ignore[misc]
     assert task.budgets.limits[0].asked == "macs=0.5"
+
+
+def test_many_images_are_scored_as_few_are(task: Task, splits: Splits, monkeypatch: pytest.MonkeyPatch) -> None:
+    network, _ = task.compact(task.budgets.scale(np.ones(len(task.graph.groups))), "statistics")
+    few = task.image_scores(network, splits.reward)
+    monkeypatch.setattr(amc_task, "FEWEST_TO_FUSE", 1)
+    many = task.image_scores(network, splits.reward)
+    assert many.value == few.value
+    assert few.right is not None
+    assert many.right is not None
+    assert torch.equal(few.right, many.right)

@@ -9,9 +9,9 @@ other widths), `operator_program` (the list that is run), `fusion`, `fused_convo
 as one operator), `prefix_cache` and `statistics_pass`.
 """
 
-from amc.scoring.executor.fused_program import fused_program
+from amc.scoring.executor.fused_program import fused, fused_program
 from amc.scoring.executor.operator_program import OperatorProgram
 from amc.scoring.executor.prefix_cache import Places, PrefixCache
 from amc.scoring.executor.statistics_pass import StatisticsPass
 
-__all__ = ["OperatorProgram", "Places", "PrefixCache", "StatisticsPass", "fused_program"]
+__all__ = ["OperatorProgram", "Places", "PrefixCache", "StatisticsPass", "fused", "fused_program"]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
+from amc.graph.inputs import Example
 from amc.scoring.executor.fusion import fuse_steps
 from amc.scoring.executor.operator_program import OperatorProgram
 from amc.scoring.executor.operator_trace import NoProgramError, OperatorTrace, Step
@@ -18,6 +19,17 @@ MOST_TRACED = 8
 """The number of images that a network is traced on, at the most."""
 TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 0.05}
 """The largest accepted difference between program and network, relative to the largest output, by number format."""
+
+
+def fused(network: nn.Module, inputs: Example) -> Callable[[Tensor], Tensor] | None:
+    """A function that computes what one network does in fewer operators; None where there is none.
+
+    Args:
+        network: The network in evaluation mode, in inference form (`amc.pruning.inference_form`).
+        inputs: Some inputs, `(n, ...)`.
+    """
+    program = fused_program([network, network], inputs) if isinstance(inputs, Tensor) else None
+    return None if program is None else program.bind(network)
 
 
 def fused_program(
