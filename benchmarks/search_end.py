@@ -23,7 +23,7 @@ from scripts.command.cli import run
 ROOT = Path(__file__).parents[1]
 CHILD = ROOT / "benchmarks" / "one_search_end.py"
 GENERATED: dict[str, dict[str, Any]] = {
-    "densenet121": {"size": 64, "images": (1000, 1000, 1000), "episodes": 2},
+    "densenet121": {"size": 64, "images": (1000, 400, 400), "episodes": 2},
     "resnet50": {"size": 224, "images": (300, 400, 400), "episodes": 2},
 }
 """The networks with random weights: pixels, calibration, reward and test images, and episodes."""
