@@ -77,11 +77,10 @@ def recorded_preparation(folder: Path) -> dict[str, Any]:
     Raises:
         UserError: `summary.json` is damaged.
     """
-    recorded = {name: _recorded(folder).get(name) for name in ("image_size", "mean", "std", "class_order", "seed")}
+    recorded = _recorded(folder)
+    values = {name: recorded.get(name) for name in ("image_size", "mean", "std", "class_order", "seed")}
     return {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in recorded.items()
-        if value is not None
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if value is not None
     }
 
 
