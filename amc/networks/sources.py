@@ -27,6 +27,7 @@ PREPROCESS: dict[str, Preprocess] = {
     "vgg16_bn_cifar": CIFAR,
     "mobilenet_v1_cifar": CIFAR,
     "mobilenet_v2_cifar": CIFAR,
+    "mobilenet_v2_x0_5_cifar": CIFAR,
     "mobilenet_v1": IMAGENET,
     "shufflenet_v1": IMAGENET,
 }

@@ -10,7 +10,7 @@ from torch import nn
 from amc.networks.models.cifar_resnet import resnet20, resnet32, resnet44, resnet56, resnet110
 from amc.networks.models.digits_resnet import digits_resnet
 from amc.networks.models.mobilenet_v1 import mobilenet_v1, mobilenet_v1_cifar
-from amc.networks.models.mobilenet_v2_cifar import mobilenet_v2_cifar
+from amc.networks.models.mobilenet_v2_cifar import mobilenet_v2_cifar, mobilenet_v2_x0_5_cifar
 from amc.networks.models.plain20 import plain20
 from amc.networks.models.shufflenet_v1 import shufflenet_v1
 from amc.networks.models.vgg16_bn_cifar import vgg16_bn_cifar
@@ -26,6 +26,7 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "vgg16_bn_cifar": vgg16_bn_cifar,
     "mobilenet_v1_cifar": mobilenet_v1_cifar,
     "mobilenet_v2_cifar": mobilenet_v2_cifar,
+    "mobilenet_v2_x0_5_cifar": mobilenet_v2_x0_5_cifar,
     "mobilenet_v1": mobilenet_v1,
     "shufflenet_v1": shufflenet_v1,
 }

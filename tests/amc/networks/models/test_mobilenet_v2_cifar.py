@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import nn
 from torchvision.models import mobilenet_v2
@@ -6,9 +7,9 @@ from amc.networks.models.mobilenet_v2_cifar import InvertedResidual, mobilenet_v
 from tests.oracles import counted_macs, counted_params, randomise
 
 
-def with_strides_for_cifar() -> nn.Module:
+def with_strides_for_cifar(width: float) -> nn.Module:
     """torchvision's network with the two strides changed."""
-    model = randomise(mobilenet_v2(num_classes=10))
+    model = randomise(mobilenet_v2(num_classes=10, width_mult=width))
     for name in ("features.0.0", "features.2.conv.1.0"):
         conv = model.get_submodule(name)
         assert isinstance(conv, nn.Conv2d)
@@ -17,15 +18,16 @@ def with_strides_for_cifar() -> nn.Module:
     return model
 
 
-def test_it_computes_what_torchvisions_does_with_its_strides() -> None:
-    reference, model = with_strides_for_cifar(), mobilenet_v2_cifar().eval()
+@pytest.mark.parametrize(("width", "macs"), [(1.0, 87_976_448), (0.5, 27_969_024), (0.75, 59_310_080)])
+def test_it_computes_what_torchvisions_does_with_its_strides(width: float, macs: int) -> None:
+    reference, model = with_strides_for_cifar(width), mobilenet_v2_cifar(width=width).eval()
     tensors = reference.state_dict().values()
     model.load_state_dict(dict(zip(model.state_dict(), tensors, strict=True)))
     x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         torch.testing.assert_close(model(x), reference(x))
         assert model.features(x).shape == (2, 1280, 4, 4)
-    assert counted_macs(model, x) == counted_macs(reference, x) == 87_976_448
+    assert counted_macs(model, x) == counted_macs(reference, x) == macs
 
 
 def test_the_classifiers_outputs_are_all_that_the_number_of_classes_changes() -> None:

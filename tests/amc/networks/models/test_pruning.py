@@ -20,6 +20,7 @@ GROUPS = {
     "vgg16_bn_cifar": 14,
     "mobilenet_v1_cifar": 14,
     "mobilenet_v2_cifar": 25,
+    "mobilenet_v2_x0_5_cifar": 25,
     "mobilenet_v1": 14,
     "shufflenet_v1": 1,
 }
