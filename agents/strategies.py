@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from torch import Tensor
 
+from agents.black_box.cma_es import CmaEs
+from agents.black_box.evolution import Evolution
+from agents.black_box.level_swaps import LevelSwaps
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
 from agents.ddpg.settings import PRESETS, DDPGSettings
 from agents.episode import Past
@@ -99,6 +102,9 @@ def _stable_baselines(algorithm: Algorithm) -> MakeStrategy:
 STRATEGIES: dict[str, MakeStrategy] = {
     "ddpg": lambda settings, round_size: Ddpg(settings, round_size=round_size),
     "random": lambda _, round_size: Random(round_size),
+    "evolution": lambda _, round_size: Evolution(round_size),
+    "cma-es": lambda *_: CmaEs(),
+    "swaps": lambda *_: LevelSwaps(),
     **{name: lambda *_, make=make: make() for name, make in RULES.items()},
     **{f"{PREFIX}{name}": _stable_baselines(algorithm) for name, algorithm in ALGORITHMS.items()},
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agents.rules.greedy import Greedy
+from agents.rules.knapsack import Knapsack
 from agents.rules.rule import OnePolicy, Rule
 from agents.rules.schedules import channel_pruning, deep, shallow, uniform
 from agents.rules.sensitivity import Sensitivity
@@ -18,6 +19,7 @@ RULES: dict[str, Callable[[], Rule]] = {
     "global": lambda: OnePolicy(global_threshold),
     "sensitivity": Sensitivity,
     "greedy": Greedy,
+    "knapsack": Knapsack,
 }
 """The functions that make the rules, by name."""
 

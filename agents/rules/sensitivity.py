@@ -27,15 +27,19 @@ class Sensitivity(Rule):
         Raises:
             UserError: There are too few episodes to measure each group once.
         """
-        return 2 + sum(map(len, _probes(problem, episodes)))
+        return 2 + sum(map(len, probes_of(problem, episodes)))
 
     def follow(self, problem: PruningProblem, episodes: int, score: Scores) -> None:
         """Score the whole network, each group cut alone, and at last the policy of the common loss."""
         whole = score(problem.graph.full)
         lost = [
-            _curve(choices, probes, whole - np.array(score.all([_alone(problem, index, keep) for keep in probes])))
+            loss_curve(
+                choices,
+                probes,
+                whole - np.array(score.all([alone(problem.graph.full, index, keep) for keep in probes])),
+            )
             for index, (choices, probes) in enumerate(
-                zip(problem.budgets.choices, _probes(problem, episodes), strict=True)
+                zip(problem.budgets.choices, probes_of(problem, episodes), strict=True)
             )
         ]
         most = max(float(each.max()) for each in lost)
@@ -52,7 +56,7 @@ class Sensitivity(Rule):
         score(problem.budgets.fit(kept_counts_at, most))
 
 
-def _probes(problem: PruningProblem, episodes: int) -> list[NDArray[np.int64]]:
+def probes_of(problem: PruningProblem, episodes: int) -> list[NDArray[np.int64]]:
     """For each group the kept counts at which it is measured, ascending and equally far apart from the least one on."""
     check_enough("sensitivity", problem, episodes)
     count = min(MOST_PROBES, (episodes - 2) // len(problem.graph.groups))
@@ -60,13 +64,16 @@ def _probes(problem: PruningProblem, episodes: int) -> list[NDArray[np.int64]]:
     return [each[place.astype(np.int64)] for each, place in zip(problem.budgets.choices, places, strict=True)]
 
 
-def _alone(problem: PruningProblem, index: int, keep: int) -> KeptCounts:
-    kept_counts = problem.graph.full
-    kept_counts[index] = keep
-    return kept_counts
+def alone(kept_counts: KeptCounts, index: int, keep: int) -> KeptCounts:
+    """The policy `kept_counts` `(groups,)` with another number of units of one group."""
+    changed = kept_counts.copy()
+    changed[index] = keep
+    return changed
 
 
-def _curve(choices: NDArray[np.int64], probes: NDArray[np.int64], losses: NDArray[np.float64]) -> NDArray[np.float64]:
+def loss_curve(
+    choices: NDArray[np.int64], probes: NDArray[np.int64], losses: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """The loss at every choice `(choices,)`, interpolated between the probes; 0 for the whole group."""
     monotone = np.maximum.accumulate(np.append(losses, 0.0)[::-1])[::-1]
     return np.interp(choices, np.append(probes, choices[-1]), monotone)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from agents.ddpg.settings import PRESETS
+from agents.rules import RULES
 from agents.search.episode_log import EpisodeLog
 from agents.strategies import make_strategy
 from amc.cost.budget import Budgets
@@ -61,3 +62,13 @@ def test_ddpg_finds_nearly_the_best_policy_and_more_than_chance(preset: str) -> 
     assert best > optimum() - 0.25 * gain
     assert best > np.median([each for each, _ in chance])
     assert np.mean(history[-20:]) > np.mean(chance[0][1]) + 0.4 * gain  # the policies themselves became good
+
+
+@pytest.mark.parametrize("strategy", ["evolution", "swaps", "knapsack", "cma-es"])
+def test_searches_without_an_agent_come_near_the_best_policy_too(strategy: str) -> None:
+    uniform, _ = run("uniform")
+    chance = [run("random", seed=seed)[0] for seed in range(3)]
+    found = [run(strategy, seed=seed)[0] for seed in range(1 if strategy in RULES else 3)]
+    assert max(found) <= optimum() + 1e-9
+    assert min(found) > optimum() - 0.25 * (optimum() - uniform)
+    assert np.mean(found) > np.mean(chance)

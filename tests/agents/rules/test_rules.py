@@ -66,7 +66,7 @@ def test_without_a_budget_nothing_has_to_go(rule: str) -> None:
     assert found.tolist() == [16, 24]
 
 
-@pytest.mark.parametrize("rule", ["sensitivity", "greedy"])
+@pytest.mark.parametrize("rule", ["sensitivity", "greedy", "knapsack"])
 def test_too_few_episodes_to_measure_each_group_are_refused(rule: str) -> None:
     graph = chain((16, 24), residual=False, round_to=None, max_sparsity=0.8)
     with pytest.raises(UserError) as refused:

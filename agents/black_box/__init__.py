@@ -1,0 +1,1 @@
+"""Strategies that draw policies at random and see nothing of them but their scores."""
