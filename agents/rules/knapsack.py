@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from agents.rules.rule import Rule, check_enough
 from agents.rules.sensitivity import alone, loss_curve, probes_of
 from agents.strategy import Scores
-from amc.cost.knapsack import least_loss
+from amc.cost.least_loss import least_loss
 from amc.graph import KeptCounts
 from envs import PruningProblem
 

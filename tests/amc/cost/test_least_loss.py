@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amc.cost.budget import Budgets
-from amc.cost.knapsack import least_loss
+from amc.cost.least_loss import least_loss
 from amc.graph import KeptCounts
 from tests.problems import Problem, chain, fits, larger, problems
 
