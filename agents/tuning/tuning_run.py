@@ -87,7 +87,7 @@ class TuningRun:
         seconds = run.seconds
         checkpoint = Snapshot(run.checkpoint.run, _copied(run.checkpoint.past))
         run.keep_best()
-        policy = replace(problem.policy, accuracy=run.past.best_score, versions=current_versions())
+        policy = replace(problem.policy, accuracy=run.past.best_score, versions=current_versions(), weights_digest=None)
         if self.folder:
             save_compact(self.folder, policy, tuned)
         result = TuningResult(
