@@ -152,6 +152,7 @@ class TuningRun:
         """All options by name: those of the run that the network came from, and over them those of this one."""
         problem = self.problem
         taken_over = {**problem.arguments, "metric": problem.metric_name, "seed": problem.seed}
+        taken_over["output_kind"] = problem.output_kind
         return {**taken_over, **asdict(self.options), **self.invocation.arguments}
 
     def _description(self, original: float) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from amc.data.splits import SplitSizes
 from amc.graph.input_spec import describe_inputs, zero_inputs
 from amc.graph.inputs import Example
 from amc.networks.sources import PREPROCESS, Network, load_network
-from amc.scoring.network_classes import in_network_order
+from amc.scoring.metric_targets import with_targets
 from amc.utils.defaults import CLASS_ORDER
 from amc.utils.errors import UserError
 from amc.utils.user_file import FORM
@@ -80,10 +80,20 @@ def data_of(data: str | None, model: str) -> str:
     )
 
 
-def load_images(options: DataOptions, network: Network, metric: str, seed: int, progress: bool) -> Splits:
-    """The splits, with labels in the order of the network's classes where the metric compares them.
+def load_images(
+    options: DataOptions,
+    network: Network,
+    metric: str,
+    output_kind: str | None,
+    seed: int,
+    device: torch.device,
+    *,
+    progress: bool,
+) -> Splits:
+    """The splits, with the targets that the metric compares with the network's outputs.
 
-    With `progress`, bars are shown while images are read, and notes on the data are printed.
+    With `progress`, bars are shown while images are read, and notes on the data are printed. The network runs on
+    `device` where its outputs are the targets.
 
     Raises:
         UserError: Data that can't be read, or classes that the network does not have.
@@ -93,7 +103,7 @@ def load_images(options: DataOptions, network: Network, metric: str, seed: int, 
     splits = load_splits(data, network.preprocess, sizes, seed, progress, class_order=order)
     if progress:
         print_notes(splits)
-    return in_network_order(splits, network.model, network.class_names, metric)
+    return with_targets(splits, network.model, network.class_names, metric, device, output_kind)
 
 
 def print_notes(splits: Splits) -> None:
