@@ -41,6 +41,7 @@ from amc.scoring.engines.engine import MakeEngine, SerialEngine
 from amc.scoring.executor import fused
 from amc.scoring.image_scores import ImageScores, score_images
 from amc.scoring.metrics import Metric, check_runs, compares_outputs, find_metric, moved, moved_inputs, top_k
+from amc.scoring.network_classes import check_labels
 from amc.scoring.number_format import percent
 from amc.scoring.original_outputs import with_original_outputs
 from amc.scoring.original_score import scoring_batch
@@ -160,6 +161,8 @@ class Task(Tabular):
         metric = find_metric(options.metric)
         example = splits.calibration.example(1)
         graph = prunable_graph(model, moved_inputs(example, device), options)
+        if top_k(metric) is not None:
+            check_labels(splits)
         if compares_outputs(metric):
             splits = with_original_outputs(splits, model, options.output_kind, device)
         limits = Budgets(graph, budgets, costs=options.costs)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from amc.data.class_mapping import map_classes
 from amc.data.load import Splits
 from amc.graph.inputs import Example
-from amc.scoring.metrics import check_runs, moved_inputs
+from amc.scoring.metrics import FIDELITY, check_runs, moved_inputs
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
 
@@ -33,7 +33,21 @@ def in_network_order(
         UserError: The network does not run on the images or returns no scores of classes, or has not the data's
             classes.
     """
+    check_labels(splits)
     return map_classes(splits, _count(model, moved_inputs(splits.calibration.example(1), device)), class_names)
+
+
+def check_labels(splits: Splits) -> None:
+    """Check that images have labels, which top1 and top5 compare with classes.
+
+    Raises:
+        UserError: They have none.
+    """
+    if not splits.is_labelled:
+        raise UserError(
+            f"top1 and top5 need the classes of images, which {splits.source or 'the data'} does not tell; give"
+            f" {option('metric', FIDELITY)}"
+        )
 
 
 def _count(model: nn.Module, example: Example) -> int:

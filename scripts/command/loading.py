@@ -75,8 +75,8 @@ def data_of(data: str | None, model: str) -> str:
     if found := data or default_data(model):
         return found
     raise UserError(
-        f"expected --data for {model}: imagefolder:PATH (a folder with train/, and val/, test/ or both), cifar10,"
-        f" digits or {FORM}"
+        f"expected --data for {model}: imagefolder:PATH (a folder with train/, and val/, test/ or both), images:PATH"
+        f" (images without labels, for --metric fidelity), cifar10, digits or {FORM}"
     )
 
 
@@ -101,9 +101,10 @@ def load_images(
     sizes = SplitSizes(options.calibration_images, options.reward_split, options.test_images)
     data, order = data_of(options.data, network.name), options.class_order or CLASS_ORDER
     splits = load_splits(data, network.preprocess, sizes, seed, progress, class_order=order)
+    compared = with_targets(splits, network.model, network.class_names, metric, device, output_kind)
     if progress:
         print_notes(splits)
-    return with_targets(splits, network.model, network.class_names, metric, device, output_kind)
+    return compared
 
 
 def print_notes(splits: Splits) -> None:
