@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import torch
+
 from amc.artifacts.run_folder import recorded_weights
 from amc.networks.sources import class_names_of
 from amc.scoring.evaluation import SPLITS, evaluate
@@ -35,6 +37,7 @@ def run_evaluate(arguments: Arguments) -> None:
     seed = recorded.get("seed", 0) if arguments.seed is None else arguments.seed
     device = find_device(arguments.device)
 
+    torch.manual_seed(seed)  # of an original whose weights are random
     options = fill_from_run(arguments.network, recorded)
     network = load_original(options)
     if arguments.run_dir:

@@ -1,4 +1,5 @@
 from collections import OrderedDict, namedtuple
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,15 @@ LOGITS, BOXES, COUNT = torch.zeros(2, 5), torch.zeros(2, 4, 3), torch.zeros(2).l
 Pair = namedtuple("Pair", ["logits", "boxes"])
 
 
+@dataclass
+class Found:
+    logits: torch.Tensor
+    boxes: list[torch.Tensor]
+
+
+torch.export.register_dataclass(Found)
+
+
 @pytest.mark.parametrize(
     ("outputs", "names"),
     [
@@ -21,6 +31,7 @@ Pair = namedtuple("Pair", ["logits", "boxes"])
         ({"logits": LOGITS, "heads": [BOXES, COUNT, BOXES]}, ["logits", "heads.0", "heads.2"]),
         (OrderedDict(logits=LOGITS, aux=(BOXES,)), ["logits", "aux.0"]),
         (Pair(LOGITS, BOXES), ["logits", "boxes"]),
+        (Found(LOGITS, [BOXES, COUNT]), ["logits", "boxes.0"]),
         (SimpleNamespace(logits=LOGITS, aux={"boxes": BOXES}), ["logits", "aux.boxes"]),
     ],
 )
