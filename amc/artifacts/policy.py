@@ -100,6 +100,7 @@ class Policy:
     selection: Selection
     versions: Mapping[str, str]
     latency: LatencyReached | None = None  # where the search knew it
+    metric: str = ""  # of the accuracies; files of earlier versions do not tell
     weights_digest: str | None = None
 
     def __repr__(self) -> str:
