@@ -9,7 +9,7 @@ from torch import Tensor
 
 from amc.scoring.paired_test import Drop, paired_drop
 from amc.utils.defaults import DEFAULT_CRITERION
-from benchmarks.recovery_choice import BLOCKWISE, CHOSEN, MEASURED, choose
+from benchmarks.recovery_choice import BLOCKWISE, CANDIDATES, CHOSEN, MEASURED, choose
 from benchmarks.recovery_rows import ORIGINAL, Place, Row
 from benchmarks.runs import percent
 
@@ -89,14 +89,18 @@ def _default_against_closed_forms(at: At) -> list[str]:
 
 
 def _seconds(at: At) -> list[str]:
-    ways = [way for way in _ways(at) if way != CHOSEN]
+    """The seconds of each way on its own; the choice takes those of all that it chooses among."""
+    ways = _ways(at)
     lines = [f"## Processor seconds, as multiples of those of `{YARDSTICK}`", ""]
     lines += _head([*PLACE, f"seconds of `{YARDSTICK}`", *_coded(ways)])
     for place, found in at.items():
         if YARDSTICK not in found:
             continue
         one = found[YARDSTICK].cpu_seconds
-        cells = [f"{found[way].cpu_seconds / one:.2f}" if way in found else "" for way in ways]
+        seconds = {way: row.cpu_seconds for way, row in found.items()}
+        if choose(found) is not None:
+            seconds[CHOSEN] = sum(seconds[way] for way in CANDIDATES)
+        cells = [f"{seconds[way] / one:.2f}" if way in seconds else "" for way in ways]
         lines.append(_line([*_names(place), f"{one:.1f}", *cells]))
     return [*lines, ""]
 
