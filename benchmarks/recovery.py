@@ -112,8 +112,7 @@ def _recovered(task: Task, choosing: Compressor, place: Place, way: str) -> Row:
     kept_counts = Budgets(task.graph, [f"macs={place.budget}"]).scale(np.ones(len(task.graph.groups)))
     mask = choosing.mask(kept_counts)
     begun, processor = time.perf_counter(), time.process_time()
-    compressor = Compressor(task.model, task.graph, task.compressor.calibration, seed=place.seed)
-    network, _ = compressor.compact(mask, way)
+    network, _ = task.compressor.of(task.model, task.graph).compact(mask, way)
     seconds, processor = time.perf_counter() - begun, time.process_time() - processor
     return _row(task, place, way, network, seconds, processor)
 

@@ -1,4 +1,4 @@
-"""The recovery that is best on one half of the judged images, as it does on the other half."""
+"""The closed form that one half of the judged images chooses, judged on the other half."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ CHOSEN = "auto"
 """The default: the best closed form of the network at hand."""
 MEASURED = tuple(way for way in RECOVERIES if way != CHOSEN)
 """The ways of recovery that are measured; what the default comes to follows from them."""
-BY_GRADIENTS = ("blockwise",)
-CLOSED_FORMS = tuple(way for way in MEASURED if way not in BY_GRADIENTS)
-"""The ways of recovery that the default chooses among."""
+BLOCKWISE = "blockwise"
+"""The recovery that is no closed form."""
+CANDIDATES = ("asymmetric", "both")
+"""The closed forms that the default chooses among; of equally good ones it takes the first."""
 
 
 class Choice(NamedTuple):
@@ -34,7 +35,7 @@ class Choice(NamedTuple):
 
 
 def choose(rows: Mapping[str, Row]) -> Choice | None:
-    """Choose the closed form that answers most images of a random half right, for each half, and judge on the other.
+    """Choose the candidate that answers most images of a random half right, for each half, and judge on the other.
 
     So every image judges, and none judges what it has chosen.
 
@@ -42,11 +43,11 @@ def choose(rows: Mapping[str, Row]) -> Choice | None:
         rows: What was measured at one place, by recovery.
 
     Returns:
-        The choice; None where a closed form was not measured.
+        The choice; None where a candidate was not measured.
     """
-    if any(way not in rows for way in CLOSED_FORMS):
+    if any(way not in rows for way in CANDIDATES):
         return None
-    found = {way: rows[way].answers for way in CLOSED_FORMS}
+    found = {way: rows[way].answers for way in CANDIDATES}
     count = len(next(iter(found.values())))
     seed = next(iter(rows.values())).seed
     first, second = map(torch.from_numpy, np.array_split(np.random.default_rng(seed).permutation(count), 2))

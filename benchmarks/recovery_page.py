@@ -9,10 +9,12 @@ from torch import Tensor
 
 from amc.scoring.paired_test import Drop, paired_drop
 from amc.utils.defaults import DEFAULT_CRITERION
-from benchmarks.recovery_choice import CHOSEN, CLOSED_FORMS, MEASURED, choose
+from benchmarks.recovery_choice import BLOCKWISE, CHOSEN, MEASURED, choose
 from benchmarks.recovery_rows import ORIGINAL, Place, Row
 from benchmarks.runs import percent
 
+CLOSED_FORMS = tuple(way for way in MEASURED if way != BLOCKWISE)
+"""The ways that the default is compared with, those that it does not choose among as well."""
 YARDSTICK = "asymmetric"
 """The recovery in whose seconds the others' are told."""
 
@@ -79,8 +81,9 @@ def _default_against_closed_forms(at: At) -> list[str]:
         known = answers(found)
         if CHOSEN not in known:
             continue
-        drops = {way: paired_drop(known[CHOSEN], known[way]) for way in CLOSED_FORMS}
-        lines.append(_line([*_names(place), *map(_points, drops.values())]))
+        drops = {way: paired_drop(known[CHOSEN], known[way]) for way in CLOSED_FORMS if way in known}
+        cells = [_points(drops[way]) if way in drops else "" for way in CLOSED_FORMS]
+        lines.append(_line([*_names(place), *cells]))
         worse += [f"`{way}` at {_words(place)}" for way, drop in drops.items() if drop.high < 0]
     return [*lines, "", f"Worse by more than the interval than: {', '.join(worse) or 'none'}.", ""]
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from amc.utils.errors import UserError
 from benchmarks import pretrained_efficientnet, recovery
-from benchmarks.recovery_choice import CLOSED_FORMS, choose
-from benchmarks.recovery_page import recovery_page
+from benchmarks.recovery_choice import CANDIDATES, choose
+from benchmarks.recovery_page import CLOSED_FORMS, recovery_page
 from benchmarks.recovery_rows import Row, packed
 from tests.command import fail, succeed
 
@@ -45,11 +45,11 @@ def test_answers_come_back_as_they_were_packed(right: list[bool]) -> None:
     assert row("none", torch.tensor(right)).answers.tolist() == right
 
 
-@given(st.lists(st.integers(0, 2**COUNT - 1), min_size=len(CLOSED_FORMS), max_size=len(CLOSED_FORMS)))
+@given(st.lists(st.integers(0, 2**COUNT - 1), min_size=len(CANDIDATES), max_size=len(CANDIDATES)))
 def test_each_half_is_judged_by_what_the_other_chose(bits: list[int]) -> None:
     answers = {
         way: torch.tensor([each >> place & 1 for place in range(COUNT)], dtype=torch.bool)
-        for way, each in zip(CLOSED_FORMS, bits, strict=True)
+        for way, each in zip(CANDIDATES, bits, strict=True)
     }
     choice = choose(measured(answers))
     assert choice is not None
@@ -58,14 +58,14 @@ def test_each_half_is_judged_by_what_the_other_chose(bits: list[int]) -> None:
         assert torch.equal(choice.answers[judging], answers[name][judging])
 
 
-def test_nothing_is_chosen_before_all_closed_forms_are_measured() -> None:
+def test_nothing_is_chosen_before_all_candidates_are_measured() -> None:
     rows = measured({})
-    del rows[CLOSED_FORMS[-1]]
+    del rows[CANDIDATES[-1]]
     assert choose(rows) is None
 
 
 def test_a_choice_that_does_not_hold_on_other_images_is_told() -> None:
-    one, other = CLOSED_FORMS[:2]
+    one, other = sorted(CANDIDATES[:2], key=CLOSED_FORMS.index)
     first, second = halves()
     page = recovery_page(measured({one: right_on(first), other: right_on(second)}).values())
     place = "net, 50% of the MACs, 100 images"
