@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
@@ -35,18 +35,21 @@ from amc.pruning.inference_form import channels_last, for_inference
 from amc.pruning.materialise_weights import materialise_weights
 from amc.pruning.slicing import Selection, UnitMask, make_selection
 from amc.recovery.calibration import underdetermined
-from amc.recovery.recoveries import Adjust, find_recovery
+from amc.recovery.recoveries import Adjust, check_recovery, find_recovery
 from amc.scoring.candidates import Candidates
 from amc.scoring.engines.engine import MakeEngine, SerialEngine
 from amc.scoring.executor import fused
 from amc.scoring.image_scores import ImageScores, score_images
-from amc.scoring.metrics import Metric, check_runs, find_metric, moved, moved_inputs, top_k
+from amc.scoring.metrics import Metric, check_runs, compares_outputs, find_metric, moved, moved_inputs, top_k
+from amc.scoring.network_classes import check_labels
 from amc.scoring.number_format import percent
+from amc.scoring.original_outputs import with_original_outputs
 from amc.scoring.original_score import scoring_batch
+from amc.scoring.recovery_choice import RecoveryChoice, choose_recovery
 from amc.scoring.scorer import Scorer
 from amc.utils.column_widths import Column
 from amc.utils.copying import copy_network
-from amc.utils.defaults import DEFAULT_CRITERION, DEFAULT_RECOVERY, SEARCH_RECOVERY
+from amc.utils.defaults import AUTO, DEFAULT_CRITERION, DEFAULT_RECOVERY, SEARCH_RECOVERY
 from amc.utils.device import DeviceLike, find_device
 from amc.utils.errors import UserError
 from amc.utils.registry import name_of
@@ -66,14 +69,17 @@ class TaskOptions:
 
     Attributes:
         metric: The metric that networks are scored by, as `amc.scoring.metrics.find_metric` takes it.
+        output_kind: What the network's outputs are where they are compared with the original's, as
+            `amc.scoring.output_kinds.find_kinds` takes it; None for scores of classes with top1 and top5, else values.
         reward_images: How many reward images a search scores with; None for all.
         round_to: The number of channels that widths are multiples of; None for what suits each group.
         max_sparsity: The largest share of a group that may be cut, in (0, 1).
         freeze: Patterns of groups that stay whole, or one as text (`amc.graph.group_patterns`).
         only: Patterns of the groups that may be cut; none for all.
         criterion: The criterion by which channels are chosen, as `amc.criteria.find_criterion` takes it.
-        recovery: The recovery of accuracy after channels are cut, as `amc.recovery.recoveries.find_recovery` takes it.
-        search_recovery: The recovery for the networks that a search scores, in the same form.
+        recovery: The recovery of accuracy after channels are cut, as `amc.recovery.recoveries.find_recovery` takes it,
+            or `auto`: the closed form that is best on the network.
+        search_recovery: The recovery for the networks that a search scores, as `find_recovery` takes it.
         seed: The seed of everything that is drawn.
         device: The device that networks run on: `cpu`, `cuda`, `auto` or a `torch.device`; None for the CPU.
         costs: The kinds of cost that a budget can name.
@@ -82,6 +88,7 @@ class TaskOptions:
     """
 
     metric: str | Metric = "top1"
+    output_kind: str | None = None
     reward_images: int | None = None
     round_to: int | None = None
     max_sparsity: float = 0.8
@@ -100,7 +107,8 @@ class TaskOptions:
 class Task(Tabular):
     """A pruning task: a network with its analysis, its images and the budgets that it has to meet.
 
-    Nothing in a task changes once it is made. It holds no processes and no cache, which belong to its scorer.
+    Nothing in a task changes once it is made, but that `auto` recovery is decided once it is asked for. It holds no
+    processes and no cache, which belong to its scorer.
 
     Args:
         model: The trained network, as `amc.networks.admission` takes it. It is never changed.
@@ -138,6 +146,7 @@ class Task(Tabular):
     options: TaskOptions
     origin: Task
     _left: UnitMask
+    _decided: str | None
 
     def __init__(
         self,
@@ -156,9 +165,13 @@ class Task(Tabular):
         metric = find_metric(options.metric)
         example = splits.calibration.example(1)
         graph = prunable_graph(model, moved_inputs(example, device), options)
+        if top_k(metric) is not None:
+            check_labels(splits)
+        if compares_outputs(metric):
+            splits = with_original_outputs(splits, model, options.output_kind, device)
         limits = Budgets(graph, budgets, costs=options.costs)
-        for recovery in (options.recovery, options.search_recovery):
-            find_recovery(recovery)
+        check_recovery(options.recovery)
+        find_recovery(options.search_recovery)
         calibration = [inputs for inputs, _ in moved(splits.calibration.batches(CALIBRATION_BATCH), device)]
         some = options.reward_images is not None and options.reward_images < len(splits.reward)
         vars(self).update(
@@ -174,6 +187,7 @@ class Task(Tabular):
             options=options,
             origin=self,
             _left=np.ones(graph.unit_count, dtype=np.bool_),
+            _decided=None,
         )
 
     def _changed(self, **changes: Any) -> Task:
@@ -227,6 +241,7 @@ class Task(Tabular):
             budgets=Budgets(graph, budgets, self.origin.graph, self.options.costs),
             compressor=self.compressor.of(model, graph),
             _left=self.mask(kept_counts),
+            _decided=None,
         )
 
     @property
@@ -277,11 +292,26 @@ class Task(Tabular):
         Args:
             kept_counts: How many units of each group are kept, `(groups,)`.
             recovery: The recovery, as `amc.recovery.recoveries.find_recovery` takes it; None for that of the task.
+                `auto` is decided for the first policy, and stands for the same recovery from then on.
             calibration_batches: How many batches of images the network is recovered on at the most; None for all.
         """
         mask, recovery = self.compressor.mask(kept_counts), recovery or self.options.recovery
+        if recovery == AUTO:
+            recovery = self._decided or self.choose_recovery(kept_counts).recovery
+            vars(self).update(_decided=recovery)
         network, _ = self.compressor.compact(mask, recovery, calibration_batches)
         return network, make_selection(self.origin.graph, self.origin.model, self.mask(kept_counts))
+
+    def choose_recovery(self, kept_counts: KeptCounts, tell: Callable[[str], None] = lambda _: None) -> RecoveryChoice:
+        """The closed form that is best for the policy `kept_counts` `(groups,)`, by scores on all reward images.
+
+        Each is made; `tell` is told its name before.
+        """
+        return choose_recovery(
+            lambda recovery: self.compact(kept_counts, recovery),
+            lambda network: self.accuracy(network, self.splits.reward),
+            tell,
+        )
 
     @property
     def underdetermined(self) -> list[str]:

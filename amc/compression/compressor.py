@@ -12,7 +12,7 @@ from amc.graph import KeptCounts, PruningGraph
 from amc.graph.inputs import Example
 from amc.pruning.slicing import Selection, UnitMask, choose_units, compact, make_selection, slice_tensors
 from amc.recovery.recoveries import Adjust, find_recovery
-from amc.utils.defaults import DEFAULT_CRITERION, DEFAULT_RECOVERY
+from amc.utils.defaults import CLOSED_FORMS, DEFAULT_CRITERION
 
 
 class Compressor:
@@ -57,7 +57,7 @@ class Compressor:
         return choose_units(self.graph, self.importance, kept_counts)
 
     def compact(
-        self, mask: UnitMask, recovery: str | Adjust = DEFAULT_RECOVERY, calibration_batches: int | None = None
+        self, mask: UnitMask, recovery: str | Adjust = CLOSED_FORMS[0], calibration_batches: int | None = None
     ) -> tuple[nn.Module, Selection]:
         """The compact network in evaluation mode in which the units `mask` stay, and its selection.
 

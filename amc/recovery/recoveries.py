@@ -12,6 +12,7 @@ from amc.pruning.slicing import UnitMask
 from amc.recovery.batch_norm_statistics import has_tracked_statistics, reestimate
 from amc.recovery.calibrated_network import CalibratedNetwork
 from amc.recovery.calibration import reconstructable_layers
+from amc.utils.defaults import AUTO
 from amc.utils.registry import UserFunction, resolve
 
 Replace = Callable[[CalibratedNetwork, UnitMask], dict[str, Tensor]]
@@ -113,3 +114,12 @@ def find_recovery(given: str | Adjust) -> Recovery:
     """
     found = resolve("recovery", given, RECOVERIES, Recovery)
     return Recovery(adjust=found) if isinstance(found, UserFunction) else found
+
+
+def check_recovery(given: str | Adjust) -> None:
+    """Check that networks that are kept can be recovered so: `auto`, or as `find_recovery` takes it.
+
+    Raises:
+        UserError: There is no recovery of that name, or no such function.
+    """
+    resolve("recovery", given, {**RECOVERIES, AUTO: Recovery()}, Recovery)

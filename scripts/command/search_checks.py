@@ -8,9 +8,9 @@ from agents.search.plan import Limits
 from amc.cost.costs import COSTS, LATENCY
 from amc.cost.limit import read_amount
 from amc.criteria import find_criterion
-from amc.recovery.recoveries import find_recovery
+from amc.recovery.recoveries import check_recovery, find_recovery
 from amc.scoring.engines.engine import find_engine
-from amc.scoring.metrics import METRICS, find_metric
+from amc.scoring.metrics import CLASS_METRICS, find_metric
 from amc.utils.errors import UserError
 from envs.observations import find_observation
 from envs.rewards import find_reward
@@ -30,7 +30,7 @@ def check_search(options: SearchOptions, observation: str) -> None:
     find_observation(observation)
     find_metric(options.metric)
     find_criterion(options.criterion)
-    find_recovery(options.recovery)
+    check_recovery(options.recovery)
     find_recovery(options.search_recovery)
     for limit in limits_of(options):
         read_amount(limit, (*COSTS, LATENCY))
@@ -59,8 +59,8 @@ def stage_budgets(staging: StageOptions, search: SearchOptions) -> tuple[Limits,
     limits = limits_of(search)
     if staging.stages is None:
         return (limits,)
-    if staging.tune_steps and search.metric not in METRICS:
-        raise UserError("--tune-steps trains classifiers; leave it out with a metric of your own")
+    if staging.tune_steps and search.metric not in CLASS_METRICS:
+        raise UserError("--tune-steps trains classifiers; leave it out with another metric than top1 and top5")
     if not limits:
         raise UserError(f"--stages lead to a budget, which --reward {search.reward} does not have")
     shares = _shares(staging.stages)

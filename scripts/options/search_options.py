@@ -24,7 +24,11 @@ class SearchOptions:
     """Reward that is maximised: error, error_log_macs, error_log_params, error_log_latency, mnasnet or
     path/to/file.py:function (of what a policy led to; larger is better)."""
     metric: Name = "top1"
-    """How a network is scored: top1, top5 or path/to/file.py:function (of a model and batches; larger is better)."""
+    """How a network is scored: top1, top5, fidelity (how near its outputs are to the original's, from 0 to 1, without
+    labels) or path/to/file.py:function (of a model and batches; larger is better)."""
+    output_kind: Annotated[str, Form("KIND")] | None = None
+    """What the network's outputs are where they are compared: scores (of classes, before a softmax) or values, for all
+    or by name, as logits=scores,boxes=values. Default: scores for top1 and top5, else values."""
     reward_images: int | None = None
     """Images of the reward split that the search scores with; the end scores with all. Default: all."""
     channels: ChannelOptions = field(default_factory=ChannelOptions)
@@ -33,12 +37,14 @@ class SearchOptions:
     were never the best where it was measured: bn_scale, apoz, lasso, lda, random; or path/to/file.py:function (of what
     calibration says of the network; the importance of each unit)."""
     recovery: Name = DEFAULT_RECOVERY
-    """What is done after the channels of the network that is kept are cut: asymmetric (least squares layer after layer,
-    on what the pruned network reads), both (least squares on what the original reads, then batch-norm statistics),
-    closed_form (as both, but statistics without a pass), reconstruction, statistics or none; or
-    path/to/file.py:function (of the compact network, the original and the mask; it changes the former)."""
+    """What is done after the channels of the network that is kept are cut: auto (the better of the next two on this
+    network), asymmetric (least squares layer after layer, on what the pruned network reads), both (least squares on
+    what the original reads, then batch-norm statistics), closed_form (as both, but statistics without a pass),
+    reconstruction, statistics or none; or path/to/file.py:function (of the compact network, the original and the mask;
+    it changes the former)."""
     search_recovery: Name = SEARCH_RECOVERY
-    """What is done after the channels of the networks that the search scores are cut: as --recovery."""
+    """What is done after the channels of the networks that the search scores are cut: as --recovery, but for
+    auto."""
     latency: LatencyOptions = field(default_factory=LatencyOptions)
     seed: int = 0
     """Seed of everything that is drawn."""
