@@ -19,7 +19,7 @@ from pathlib import Path
 from amc.utils.files import write_text
 from benchmarks.coverage_networks import names
 from benchmarks.coverage_page import Row, document
-from benchmarks.runs import percent
+from benchmarks.runs import machine, percent
 from scripts.command.cli import run
 
 THEIR_LIMIT = 120
@@ -32,7 +32,7 @@ class Arguments:
 
     only: tuple[str, ...] = ("*",)
     """Networks whose name fits one of these patterns, such as timm:*; in this order."""
-    out: Path = Path("runs/coverage.json")
+    out: Path = Path("docs/coverage.json")
     """The rows; networks that it has already are left out."""
     table: Path = Path("docs/coverage.md")
     """The table of all rows."""
@@ -64,7 +64,7 @@ def coverage(arguments: Arguments) -> None:
 
 
 def _write(arguments: Arguments, rows: Mapping[str, Row]) -> None:
-    write_text(arguments.out, json.dumps(list(rows.values()), indent=1))
+    write_text(arguments.out, "[\n" + ",\n".join(map(json.dumps, rows.values())) + "\n]\n")
     ordered = [rows[name] for name in names() if name in rows]
     if ordered:
         write_text(arguments.table, document(ordered, len(names())))
@@ -73,7 +73,8 @@ def _write(arguments: Arguments, rows: Mapping[str, Row]) -> None:
 def _row(name: str, limit: int) -> Row:
     command = [sys.executable, "-m", "benchmarks.coverage_row", name]
     empty = {"name": name, "groups": 0, "macs": 0, "least_macs_share": 1.0, "max_relative_error": 0.0, "seconds": 0.0}
-    empty |= {"check_seconds": 0.0, "memory": 0.0, "memory_allowed": 0.0, "onnx": "", "frozen": []}
+    empty |= {"check_seconds": 0.0, "memory": 0.0, "memory_allowed": 0.0, "onnx": "", "frozen": ""}
+    empty |= {"machine": machine()}
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
     except subprocess.TimeoutExpired:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import statistics
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.runs import machine, percent
+from benchmarks.runs import percent
 
 Row = dict[str, Any]
 """All that is shown of one network, by name (`benchmarks.coverage_row.row`)."""
@@ -16,9 +15,10 @@ HEAD = """# Coverage
 
 `python -m benchmarks.coverage` writes this file: every network is built with random weights, traced, grouped, checked
 against itself, cut three ways (to the least, to random numbers of channels, by a quarter), saved, loaded in a new
-process, exported to ONNX, and pruned again. That takes about an hour on two cores. The largest vision transformers need
-up to 15 GB each: where two of them do not fit at once, make their rows first, with `--only 'torchvision:vit_*'
---workers 1`.
+process, exported to ONNX, and pruned again. That takes hours, so rows are kept in `docs/coverage.json` as they are
+made, and those that it has are not made again: name another file by `--out` to make all. The largest vision
+transformers need up to 15 GB each: where two of them do not fit at once, make their rows first, with `--only
+'torchvision:vit_*' --workers 1`.
 
 - *MACs left*: the least that pruning can leave with at most 80 % of each group cut.
 - *error*: the largest difference, relative to the largest output, between a compact network and the original whose
@@ -57,7 +57,7 @@ def document(rows: Sequence[Row], total: int) -> str:
     lines = [
         f"{len(rows)} of {total} networks, {failed} failures;"
         f" analysis {statistics.median(seconds):.1f} s in the median,"
-        f" {slowest['seconds']:.1f} s at most ({slowest['name']}). {machine()}, one thread.",
+        f" {slowest['seconds']:.1f} s at most ({slowest['name']}). {'; '.join(sorted({row['machine'] for row in rows}))}, one thread.",
         "",
         "| network | groups | MACs | MACs left | error | analysis | memory | check | ONNX | frozen | failure |"
         + (" torch-pruning |" if theirs else ""),
@@ -74,20 +74,9 @@ def document(rows: Sequence[Row], total: int) -> str:
             f"{row['memory']:.0f} of {row['memory_allowed']:.0f} MB",
             f"{row['check_seconds']:.1f} s",
             f"{row['onnx']:.0e}" if isinstance(row["onnx"], float) else "-",
-            _frozen(row["frozen"]),
+            row["frozen"],
             row["failure"],
             *([row.get("torch_pruning", "")] if theirs else []),
         ]
         lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
     return HEAD + "\n".join(lines) + "\n"
-
-
-def _frozen(frozen: Sequence[tuple[str, int, str]]) -> str:
-    """The two reasons that freeze most channels, each with the place where it was first met."""
-    channels: Counter[str] = Counter()
-    first: dict[str, str] = {}
-    for _, width, reason in frozen:
-        kind = reason.split(" in ")[0]
-        channels[kind] += width
-        first.setdefault(kind, reason)
-    return "; ".join(f"{first[kind]} ({width})" for kind, width in channels.most_common(2))

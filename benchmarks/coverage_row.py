@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ from amc.pruning.masked_network import randomised
 from amc.pruning.slicing import Selection, UnitMask, compact, make_selection
 from amc.utils.errors import UserError
 from benchmarks.coverage_networks import build
-from benchmarks.runs import peak_memory
+from benchmarks.runs import machine, peak_memory
 from tests.oracles import IgnoreInputs, counted, random_mask
 
 FIRST_USE = 48
@@ -94,8 +95,20 @@ def _analysed(name: str, model: nn.Module, example: Example) -> tuple[PruningGra
         "memory": memory,
         "memory_allowed": _allowed(model, example),
         "onnx": "",
-        "frozen": [[frozen.name, frozen.width, frozen.reason] for frozen in graph.frozen],
+        "frozen": _frozen(graph),
+        "machine": machine(),
     }
+
+
+def _frozen(graph: PruningGraph) -> str:
+    """The two reasons that freeze most channels, each with the place where it was first met."""
+    channels: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    for frozen in graph.frozen:
+        kind = frozen.reason.split(" in ")[0]
+        channels[kind] += frozen.width
+        first.setdefault(kind, frozen.reason)
+    return "; ".join(f"{first[kind]} ({width})" for kind, width in channels.most_common(2))
 
 
 class _Largest(TorchDispatchMode):

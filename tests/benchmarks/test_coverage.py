@@ -17,7 +17,7 @@ def test_a_row_of_a_network_that_is_right() -> None:
     assert found["groups"] == 2
     assert found["max_relative_error"] < 1e-8
     assert 0 < found["least_macs_share"] < 0.5
-    assert found["frozen"] == [["fc", 5, "output of the network"]]
+    assert found["frozen"] == "output of the network (5)"
     assert "| own:plain | 2 | 0.0 M |" in document([found], 1)
 
 
