@@ -53,11 +53,12 @@ def document(rows: Sequence[Row], total: int) -> str:
     seconds = [row["seconds"] for row in rows]
     failed = sum(bool(row["failure"]) for row in rows)
     slowest = max(rows, key=lambda row: row["seconds"])
+    machines = "; ".join(sorted({row["machine"] for row in rows}))
     theirs = any("torch_pruning" in row for row in rows)
     lines = [
         f"{len(rows)} of {total} networks, {failed} failures;"
         f" analysis {statistics.median(seconds):.1f} s in the median,"
-        f" {slowest['seconds']:.1f} s at most ({slowest['name']}). {'; '.join(sorted({row['machine'] for row in rows}))}, one thread.",
+        f" {slowest['seconds']:.1f} s at most ({slowest['name']}). {machines}, one thread.",
         "",
         "| network | groups | MACs | MACs left | error | analysis | memory | check | ONNX | frozen | failure |"
         + (" torch-pruning |" if theirs else ""),
