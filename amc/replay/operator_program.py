@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from amc.pruning.slicing import named_tensors
-from amc.scoring.executor.operator_trace import Slot, Step
-from amc.scoring.executor.trace_merging import BatchMultiple
+from amc.replay.operator_trace import Slot, Step
+from amc.replay.trace_merging import BatchMultiple
 
 
 class SplitPoint(NamedTuple):
