@@ -7,8 +7,8 @@ from scipy.stats import spearmanr
 
 from amc.recovery.recoveries import RECOVERIES
 from amc.utils.defaults import DEFAULT_RECOVERY
-from benchmarks import fidelity
-from benchmarks.fidelity import correlation, recommended
+from benchmarks import predictiveness
+from benchmarks.predictiveness import correlation, recommended
 from tests.command import succeed
 
 
@@ -44,16 +44,16 @@ def test_the_cheapest_that_is_not_clearly_worse_is_recommended() -> None:
 
 @pytest.mark.backward
 def test_it_goes_on_where_it_was_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fidelity, "RECOVERIES", {way: RECOVERIES[way] for way in ("none", DEFAULT_RECOVERY)})
+    monkeypatch.setattr(predictiveness, "RECOVERIES", {way: RECOVERIES[way] for way in ("none", DEFAULT_RECOVERY)})
     words = ("--model", "digits_resnet", "--data", "digits", "--images", "40", "--out", tmp_path)
-    succeed(fidelity, *words, "--policies", "2")
-    begun = json.loads((tmp_path / "fidelity.json").read_text())["rows"]
-    out = succeed(fidelity, *words, "--policies", "3").out
-    rows = json.loads((tmp_path / "fidelity.json").read_text())["rows"]
+    succeed(predictiveness, *words, "--policies", "2")
+    begun = json.loads((tmp_path / "predictiveness.json").read_text())["rows"]
+    out = succeed(predictiveness, *words, "--policies", "3").out
+    rows = json.loads((tmp_path / "predictiveness.json").read_text())["rows"]
     assert rows[:2] == begun
     assert len({tuple(row["keeps"]) for row in rows}) == 3
     assert "policy 3/3" in out
     assert "policy 2/3" not in out
-    table = (tmp_path / "fidelity.md").read_text()
+    table = (tmp_path / "predictiveness.md").read_text()
     assert table.startswith("3 policies; tuned: ")
     assert table in out

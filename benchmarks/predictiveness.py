@@ -1,7 +1,7 @@
 """Rank correlations of the scores before and after fine-tuning, over random policies, for each way of recovery.
 
-The table of docs/fidelity.md comes from this command. Policies that are already in `--out` are not measured again, so
-it can be interrupted.
+The table of docs/predictiveness.md comes from this command. Policies that are already in `--out` are not measured
+again, so it can be interrupted.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Arguments:
     data: str
     """Images, as for scripts.train."""
     out: Path
-    """Folder for the numbers (fidelity.json) and the table (fidelity.md)."""
+    """Folder for the numbers (predictiveness.json) and the table (predictiveness.md)."""
     model: str = "resnet20"
     """Network, as for scripts.train."""
     weights: str = "default"
@@ -64,7 +64,7 @@ class Arguments:
     """Seed of the policies, the calibration images and the training."""
 
 
-class Fidelity(NamedTuple):
+class Predictiveness(NamedTuple):
     """A rank correlation in [-1, 1], and the ends of its 95 % interval."""
 
     value: float
@@ -72,9 +72,9 @@ class Fidelity(NamedTuple):
     high: float
 
 
-def fidelity(arguments: Arguments) -> None:
+def predictiveness(arguments: Arguments) -> None:
     """Measure the policies that are missing, then write the table."""
-    path = arguments.out / "fidelity.json"
+    path = arguments.out / "predictiveness.json"
     rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
     for row in _rows(arguments, len(rows)):
         rows.append(row)
@@ -82,7 +82,7 @@ def fidelity(arguments: Arguments) -> None:
         scores = ", ".join(f"{way} {percent(score)}" for way, score in row["scores"].items())
         print(f"policy {len(rows)}/{arguments.policies}: {scores}, tuned {percent(row['tuned'])}", flush=True)
     table = _table(rows)
-    write_text(arguments.out / "fidelity.md", table)
+    write_text(arguments.out / "predictiveness.md", table)
     print(table)
 
 
@@ -126,10 +126,10 @@ def _rows(arguments: Arguments, known: int) -> Iterator[dict[str, Any]]:
         yield row | {"tuned": task.accuracy(tuned, splits.reward)}
 
 
-def correlation(scores: Sequence[float], tuned: Sequence[float]) -> Fidelity:
+def correlation(scores: Sequence[float], tuned: Sequence[float]) -> Predictiveness:
     """Spearman's rank correlation of scores before and after fine-tuning, with a bootstrap interval (Efron 1979)."""
     low, high = np.nanpercentile(_resampled(scores, tuned), [2.5, 97.5])  # resamples of equal policies have none
-    return Fidelity(float(_rank_correlation(np.column_stack([scores, tuned]))), float(low), float(high))
+    return Predictiveness(float(_rank_correlation(np.column_stack([scores, tuned]))), float(low), float(high))
 
 
 def _resampled(scores: Sequence[float], tuned: Sequence[float]) -> NDArray[np.float64]:
@@ -179,7 +179,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     """Run as a command."""
-    run(fidelity, Arguments)
+    run(predictiveness, Arguments)
 
 
 if __name__ == "__main__":
