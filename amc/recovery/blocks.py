@@ -5,8 +5,10 @@ They are found in the operators that the networks run, whatever its modules are 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -36,10 +38,12 @@ class Boundary(NamedTuple):
     Attributes:
         place: Where it is in the programs of both networks.
         axes: The axes of the tensor there that follow the groups, by dimension.
+        values: The number of values of the original's tensor there, for one image.
     """
 
     place: Place
     axes: dict[int, Axis]
+    values: int
 
     def kept(self, tensor: Tensor, mask: UnitMask) -> Tensor:
         """What the units `mask` leave of the original's tensor, `(n, ...)`."""
@@ -48,22 +52,25 @@ class Boundary(NamedTuple):
         return tensor
 
 
-@dataclass(frozen=True, eq=False)
 class Pieces:
     """A network as a program that is run block by block, through which gradients pass.
 
-    Attributes:
-        network: The network; its parameters are those that the program reads.
-        program: What the network computes, with frozen statistics.
+    Args:
+        network: The network, whose parameters and buffers are read whenever it is run.
+        program: What it computes.
     """
 
-    network: nn.Module
-    program: OperatorProgram
+    def __init__(self, network: nn.Module, program: OperatorProgram) -> None:
+        self.parameters = dict(network.named_parameters())
+        tensors = named_tensors(network)
+        self._program, self._tensors = program, [tensors[name] for name in program.names]
 
     def run(self, x: Tensor, begin: Place | None = None, end: Place | None = None) -> Tensor:
-        """What the network computes from one boundary to another, from its input and to its output where None."""
-        tensors = named_tensors(self.network)
-        return self.program.run([tensors[name] for name in self.program.names], x, begin, end)
+        """What the network computes from one boundary to another, from its input and to its output where None.
+
+        The tensor `x`, `(n, ...)`, may be written into.
+        """
+        return self._program.run(self._tensors, x, begin, end)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,26 +81,31 @@ class Blocks:
         original: The pieces of the original.
         compact: The pieces of the compact network.
         boundaries: The places between blocks, in order; one more block follows the last.
-        parameters: The names of the parameters of each block that no other one reads.
+        names: The names of the parameters of each block that no other one reads.
     """
 
     original: Pieces
     compact: Pieces
     boundaries: tuple[Boundary, ...]
-    parameters: tuple[tuple[str, ...], ...]
+    names: tuple[tuple[str, ...], ...]
+
+    @property
+    def spans(self) -> list[tuple[Place | None, Place | None]]:
+        """Where each block begins and ends; None for the network's input and output."""
+        places = [boundary.place for boundary in self.boundaries]
+        return list(zip([None, *places], [*places, None], strict=True))
 
 
 def find_blocks(
-    original: nn.Module, network: nn.Module, graph: PruningGraph, mask: UnitMask, x: Tensor, dtype: torch.dtype | None
+    networks: tuple[nn.Module, nn.Module], graph: PruningGraph, mask: UnitMask, x: Tensor, dtype: torch.dtype | None
 ) -> Blocks:
     """The blocks of a network and of the compact one in which the units `mask` stay.
 
-    Runs of operators without a layer are joined to the layers before them: of several places between two layers, the
-    last that holds the most values is taken.
+    Operators without a layer are joined to the layer before them: of several places between two layers, the last that
+    holds the most values is taken.
 
     Args:
-        original: The original network in evaluation mode.
-        network: The compact network, likewise.
+        networks: The original and the compact network, in evaluation mode.
         graph: The original's analysis.
         mask: The units that stay, bool `(units,)`.
         x: Inputs, `(n, ...)`.
@@ -102,16 +114,18 @@ def find_blocks(
     Raises:
         NoProgramError: One of the networks can't be run from a list of operators.
     """
-    steps, trace = _steps(original, x)
-    compact_steps, compact_trace = _steps(network, x)
-    if [step.function for step in steps] != [step.function for step in compact_steps] or len(steps) != len(graph.results):
+    (steps, trace), (compact_steps, compact_trace) = (_steps(network, x) for network in networks)
+    functions = ([step.function for step in each] for each in (steps, compact_steps))
+    if len(steps) != len(graph.results) or next(functions) != next(functions):
         raise NoProgramError("it runs other operators than the original")
-    pieces = [_pieces(*each, x, dtype) for each in ((original, steps, trace), (network, compact_steps, compact_trace))]
-    boundaries = tuple(_boundaries(compact_steps, trace, compact_trace, graph, mask))
+    original = _pieces(networks[0], steps, trace, x, dtype)
+    compact = _pieces(networks[1], compact_steps, compact_trace, x, dtype)
+    boundaries = tuple(_boundaries(compact_steps, (trace, compact_trace), graph, mask))
     ends = [0, *(boundary.place.steps for boundary in boundaries), len(steps)]
-    read = [_read(compact_steps[begin:end], compact_trace) for begin, end in zip(ends, ends[1:], strict=False)]
-    alone = [names - set().union(*(each for each in read if each is not names)) for names in read]
-    return Blocks(*pieces, boundaries, tuple(tuple(sorted(names)) for names in alone))
+    read = [_read(compact_steps[begin:end], compact_trace) for begin, end in pairwise(ends)]
+    uses = Counter(name for names in read for name in names)
+    own = tuple(tuple(sorted(name for name in names if uses[name] == 1)) for names in read)
+    return Blocks(original, compact, boundaries, own)
 
 
 def _steps(network: nn.Module, x: Tensor) -> tuple[list[Step], OperatorTrace]:
@@ -138,35 +152,36 @@ def _pieces(
 
 
 def _boundaries(
-    steps: Sequence[Step], trace: OperatorTrace, compact: OperatorTrace, graph: PruningGraph, mask: UnitMask
+    steps: Sequence[Step], traces: tuple[OperatorTrace, OperatorTrace], graph: PruningGraph, mask: UnitMask
 ) -> Iterator[Boundary]:
     """The places at which both networks can be cut, one between two layers."""
+    trace, _ = traces
     made = {step.out[0]: place for place, step in enumerate(steps) if step.out}
     layers = {layer.call for layer in graph.layers}
-    call, seen_layer = -1, False
+    needed_behind = needed_slots(steps, len(trace.names), trace.output)
+    calls = layers_seen = 0
     best: Boundary | None = None
-    for place, (step, needed) in enumerate(zip(steps, needed_slots(steps, len(trace.names), trace.output), strict=True)):
+    for place, (step, needed) in enumerate(zip(steps, needed_behind, strict=True)):
         if step.function in CALLS:
-            call += 1
-        if step.function in CALLS and call in layers:
-            if best is not None:
-                yield best
-            best, seen_layer = None, True
-        if not seen_layer or len(needed) != 1 or not needed <= made.keys():
+            if calls in layers:
+                if best is not None:
+                    yield best
+                best, layers_seen = None, layers_seen + 1
+            calls += 1
+        if not layers_seen or len(needed) != 1 or not needed <= made.keys():
             continue
         (slot,) = needed
-        boundary = Boundary(Place(place + 1, slot), graph.results[made[slot]])
-        before = trace.shapes[slot] if best is None else trace.shapes[best.place.slot]
-        if _fits(boundary, trace, compact, mask) and trace.shapes[slot].numel() >= before.numel():
+        boundary = Boundary(Place(place + 1, slot), graph.results[made[slot]], trace.shapes[slot].numel() // TRACED)
+        if _fits(boundary, traces, mask) and (best is None or boundary.values >= best.values):
             best = boundary
 
 
-def _fits(boundary: Boundary, trace: OperatorTrace, compact: OperatorTrace, mask: UnitMask) -> bool:
+def _fits(boundary: Boundary, traces: tuple[OperatorTrace, OperatorTrace], mask: UnitMask) -> bool:
     """Whether a tensor has a row for each image, and the compact network's is what is kept of the original's."""
-    shape = list(trace.shapes[boundary.place.slot])
+    shape, compact = (list(trace.shapes[boundary.place.slot]) for trace in traces)
     for dim, axis in boundary.axes.items():
         shape[dim] = len(axis.kept(mask))
-    return shape[:1] == [TRACED] and shape == list(compact.shapes[boundary.place.slot])
+    return shape[:1] == [TRACED] and shape == compact
 
 
 def _read(steps: Sequence[Step], trace: OperatorTrace) -> set[str]:

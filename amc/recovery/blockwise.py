@@ -1,168 +1,144 @@
+"""Recovery by gradients: each block learns to give what the original's gives, then all learn to give its outputs.
+
+Block after block is trained, from what the pruned network feeds it to the original block's output, of which the
+channels that are left are compared (as Li et al. 2021, arXiv:2102.05426, section 3.2, reconstruct quantised blocks, and
+Nagel et al. 2020, arXiv:2004.10568, layers). Then the whole network is trained (`amc.recovery.whole_training`). Nothing
+but calibration images is read. Some of them are held out, and only what makes their error smaller is kept, so that
+training never harms there. Batch norms keep their statistics.
+"""
+
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-import torch.nn.functional as F
 
-from amc.recovery.blocks import Blocks, Boundary, find_blocks
+from amc.graph.batch_memory import calibration_batch
+from amc.graph.inputs import Example, batch_size
+from amc.pruning.slicing import UnitMask
+from amc.recovery.block_training import train_blocks
+from amc.recovery.blocks import Blocks, find_blocks
+from amc.recovery.calibrated_network import CalibratedNetwork
 from amc.recovery.calibration_copies import CalibrationCopies
+from amc.recovery.held_out_training import BestState, Stepper, Tell
+from amc.recovery.whole_training import WholeTraining
+from amc.replay.operator_trace import NoProgramError
+from amc.utils.errors import UserError
+from amc.utils.precision import AUTO, PRECISIONS, find_precision
 from amc.utils.safe_backward import safe_backward
+from amc.utils.text import one_line
 
-@dataclass
-class Opt:
-    block_steps: int = 200
-    steps: int = 600
-    batch: int = 64
-    block_batch: int = 64
-    block_lr: float = 1e-3
-    lr: float = 1e-3
-    copies: int = 2
-    all_copies: int = 20
-    held: float = 0.15
-    feature: float = 0.0   # weight of last boundary loss
-    all_features: float = 0.0
-    dtype: Any = torch.bfloat16
-    kl: bool = True
-    warm: float = 0.1
-    temperature: float = 1.0
+HELD_OUT = 0.15
+"""The share of the calibration images that is held out."""
 
-def distance(out, ref, kl, T=1.0):
-    if kl:
-        return F.kl_div(F.log_softmax(out.float()/T,1), F.log_softmax(ref.float()/T,1), reduction='none', log_target=True).sum(1)*T*T
-    return (out.float()-ref.float()).flatten(1).square().sum(1)/ref.float().flatten(1).square().sum(1).mean()
 
-class Best:
-    def __init__(self, params, error):
-        self.params=params; self.error=error; self.best=error(); self.first=self.best
-        self.state=[p.detach().clone() for p in params]
-    def check(self):
-        e=self.error()
-        if e<self.best:
-            self.best=e
-            for s,p in zip(self.state,self.params): s.copy_(p.detach())
-        return e
-    def restore(self):
-        with torch.no_grad():
-            for s,p in zip(self.state,self.params): p.copy_(s)
+@dataclass(frozen=True)
+class TrainingLength:
+    """How long a network is trained.
 
-def fit(params, loss, error, steps, lr, draw, checks=4, warm=0.1):
-    best=Best(params,error)
-    opt=torch.optim.Adam(params, lr=lr)
-    for step in range(steps):
-        done=step/steps
-        rate = done/warm if done<warm else 0.5*(1+math.cos(math.pi*(done-warm)/(1-warm)))
-        for g in opt.param_groups: g['lr']=lr*max(rate,1e-3)
-        opt.zero_grad()
-        loss(draw()).backward()
-        opt.step()
-        if (step+1)*checks//steps > step*checks//steps:
-            e=best.check()
-            if checks>2 and (step+1)*4//steps > step*4//steps: print("   ",step+1,round(e,4), round(time.process_time(),1), LOGSCORE[0](), flush=True)
-    best.restore()
-    return best.first, best.best
+    Attributes:
+        block_steps: The number of steps of each block.
+        whole_steps: The number of steps of all blocks together.
+    """
 
-LOGSCORE=[lambda: ""]
-def batches(order, size):
-    while True:
-        for part in order().split(size): yield part
+    block_steps: int = 60
+    whole_steps: int = 700
 
-def shuffled(n, size, gen):
-    while True:
-        parts=torch.randperm(n,generator=gen).split(size)
-        for p in parts[: max(1,n//size)]: yield p
 
-def run_all(f, n, size=100):
-    return torch.cat([f(torch.arange(s,min(n,s+size))) for s in range(0,n,size)])
+@dataclass(frozen=True)
+class BlockwiseResult:
+    """What training came to, as mean distances from the original's outputs on held-out calibration images.
 
-def blockwise(original, network, graph, mask, images, o: Opt, score=None, log=print):
-    T=time.process_time; t0=T()
-    gen=torch.Generator().manual_seed(0)
-    net=network
-    images=images.contiguous(memory_format=torch.channels_last)
-    for m in (net,): m.to(memory_format=torch.channels_last)
-    blocks=find_blocks(original, net, graph, mask, images, o.dtype)
-    log('blocks', len(blocks.boundaries)+1, 'in', T()-t0)
-    perm=torch.randperm(len(images),generator=gen)
-    nh=int(len(images)*o.held)
-    held, train = images[perm[:nh]], images[perm[nh:]]
-    named=dict(net.named_parameters())
-    with safe_backward():
-        with torch.no_grad():
-            out0=run_all(lambda i: blocks.original.run(train[i]), len(train)); outh=run_all(lambda i: blocks.original.run(held[i]), len(held))
-        def held_distance():
-            with torch.no_grad():
-                out=run_all(lambda i: blocks.compact.run(held[i]), len(held))
-                return float(distance(out,outh,o.kl).mean())
-        whole=[p for p in named.values()]
-        start=Best(whole, held_distance)
-        log('start held', start.first)
-        if o.block_steps:
-            copies=CalibrationCopies(train,o.copies,gen)
-            n=copies.count
-            hin=[held,held]; tin=[run_all(lambda i: copies[i], n)]*2
-            ends=[*blocks.boundaries,None]
-            prev=None
-            for k,(b,names) in enumerate(zip(ends,blocks.parameters)):
-                place=b and b.place
-                begin=prev and prev.place
-                with torch.no_grad():
-                    o_t=run_all(lambda i: blocks.original.run(tin[0][i],begin,place), n); o_h=run_all(lambda i: blocks.original.run(hin[0][i],begin,place), nh)
-                kept=(lambda t: t) if b is None else (lambda t: b.kept(t,mask))
-                y_t,y_h=kept(o_t),kept(o_h)
-                params=[named[x] for x in names if x in named]
-                if b is None: dist=lambda a,c: distance(a,c,o.kl)
-                else:
-                    energy=float(y_t.float().square().sum()/n)
-                    dist=lambda a,c: (a.float()-c.float()).flatten(1).square().sum(1)/energy
-                loss=lambda i: dist(blocks.compact.run(tin[1][i],begin,place), y_t[i]).mean()
-                def err():
-                    with torch.no_grad(): return float(run_all(lambda i: dist(blocks.compact.run(hin[1][i],begin,place),y_h[i]),nh).mean())
-                draw=shuffled(n,o.block_batch,gen)
-                a,c=fit(params,loss,err,o.block_steps,o.block_lr,lambda: next(draw),checks=2,warm=o.warm)
-                if k%6==0 or b is None: log(f'block {k} {a:.4f} -> {c:.4f}  {T()-t0:.1f}s')
-                with torch.no_grad():
-                    p_t=run_all(lambda i: blocks.compact.run(tin[1][i],begin,place), n); p_h=run_all(lambda i: blocks.compact.run(hin[1][i],begin,place), nh)
-                tin,hin=[o_t,p_t],[o_h,p_h]
-                prev=b
-            del tin,hin
-            start.check(); start.restore()
-            log('after blocks: held', held_distance(), 'cpu', T()-t0, 'score', score() if score else '')
-        t1=T()
-        if o.steps:
-            copies=CalibrationCopies(train,o.all_copies,gen)
-            last=blocks.boundaries[-1].place if blocks.boundaries else None
-            def features(i):
-                x=copies[i]; 
-                return x
-            cache={}
-            def loss(i):
-                x=copies[i]
-                with torch.no_grad():
-                    if o.feature:
-                        f=blocks.original.run(x,None,last); ref=blocks.original.run(f,last)
-                        f=blocks.boundaries[-1].kept(f,mask)
-                    else: ref=blocks.original.run(x)
-                if o.all_features:
-                    total=0; cur_o=x; cur=x; prev=None
-                    for b in blocks.boundaries:
-                        with torch.no_grad(): cur_o=blocks.original.run(cur_o, prev and prev.place, b.place); y=b.kept(cur_o,mask).float()
-                        cur=blocks.compact.run(cur, prev and prev.place, b.place)
-                        total=total+(cur.float()-y).square().mean()/y.square().mean(); prev=b
-                    out=blocks.compact.run(cur,prev.place)
-                    return distance(out,ref,o.kl,o.temperature).mean()+o.all_features*total/len(blocks.boundaries)
-                if o.feature:
-                    g=blocks.compact.run(x,None,last); out=blocks.compact.run(g.clone(),last)
-                    return distance(out,ref,o.kl,o.temperature).mean()+o.feature*(g.float()-f.float()).square().mean()/f.float().square().mean()
-                return distance(blocks.compact.run(x),ref,o.kl,o.temperature).mean()
-            draw=shuffled(copies.count,o.batch,gen)
-            a,c=fit(whole,loss,held_distance,o.steps,o.lr,lambda: next(draw),checks=10,warm=o.warm)
-            log('whole', a,'->',c, 'cpu', T()-t1)
-        start.check(); start.restore()
-        log('end: held', start.best,'cpu', T()-t0, 'score', score() if score else '')
-    return net
+    Attributes:
+        before: The distance before it.
+        after: The distance of the network that is kept, which is no larger.
+        blocks: The number of blocks that were found; 1 where the network was trained as a whole only.
+        note: Why it was; empty where blocks were found.
+    """
+
+    before: float
+    after: float
+    blocks: int
+    note: str = ""
+
+
+def train_blockwise(
+    network: nn.Module,
+    original: CalibratedNetwork,
+    mask: UnitMask,
+    length: TrainingLength = TrainingLength(),
+    tell: Tell = lambda *_: None,
+) -> BlockwiseResult:
+    """Train the compact network in which the units `mask` stay, in place, to compute what the original does.
+
+    It is left in the state that is best on held-out calibration images, which may be the one that it came in.
+
+    Args:
+        network: The compact network in evaluation mode, recovered in closed form.
+        original: The original with its calibration images.
+        mask: The units that stay, bool `(units,)`.
+        length: How long it is trained.
+        tell: Told how far it is.
+
+    Raises:
+        UserError: There are fewer than two calibration images, or no gradients pass through the network.
+    """
+    inputs = calibration_batch(original.graph, original.calibration)
+    if batch_size(inputs) < 2:
+        raise UserError(f"expected at least 2 calibration images to train on, got {batch_size(inputs)}")
+    generator = torch.Generator().manual_seed(original.seed)
+    order = torch.randperm(batch_size(inputs), generator=generator)
+    images = CalibrationCopies(inputs, 1, generator)
+    held_count = max(1, round(HELD_OUT * len(order)))
+    held, seen = images[order[:held_count]], images[order[held_count:]]
+    dtype = PRECISIONS[find_precision(AUTO, next(network.parameters()).device)]
+    blocks, note = _blocks(network, original, mask, held, dtype)
+    count = 1 if blocks is None else len(blocks.boundaries) + 1
+    stepper = Stepper(length.whole_steps + (count - 1) * length.block_steps, tell)
+    with _trainable(network) as parameters, safe_backward():
+        whole = WholeTraining(network, original, mask, blocks, dtype)
+        best = BestState(parameters, lambda: whole.error(held))
+        try:
+            if blocks is not None:
+                assert isinstance(seen, Tensor)
+                assert isinstance(held, Tensor)
+                train_blocks(blocks, mask, (seen, held), generator, length.block_steps, stepper)
+                best.check()
+                best.restore()
+            whole.train(best, seen, generator, length.whole_steps, stepper)
+        except RuntimeError as error:  # an operator without a gradient, or one that overwrites what a gradient needs
+            best.restore()
+            raise UserError(f"no gradients pass through the network: {one_line(error)}") from error
+    return BlockwiseResult(best.first, best.least, count, note)
+
+
+def _blocks(
+    network: nn.Module, original: CalibratedNetwork, mask: UnitMask, images: Example, dtype: torch.dtype
+) -> tuple[Blocks | None, str]:
+    """The blocks of both networks, or None and why there are none."""
+    if not isinstance(images, Tensor):
+        return None, "it has several inputs"
+    wanted = dtype if images.dtype == torch.float32 else None
+    try:
+        return find_blocks((original.model, network), original.graph, mask, images, wanted), ""
+    except NoProgramError as error:
+        return None, str(error)
+
+
+@contextmanager
+def _trainable(network: nn.Module) -> Iterator[list[nn.Parameter]]:
+    """All parameters that can be trained, which require gradients until the context ends and have none then."""
+    parameters = [each for each in network.parameters() if each.is_floating_point()]
+    frozen = [each for each in parameters if not each.requires_grad]
+    try:
+        for parameter in frozen:
+            parameter.requires_grad_(True)
+        yield parameters
+    finally:
+        for parameter in parameters:
+            parameter.grad = None
+        for parameter in frozen:
+            parameter.requires_grad_(False)

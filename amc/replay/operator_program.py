@@ -106,9 +106,7 @@ class OperatorProgram:
         """The program with the parameters and buffers of `network`: it computes what the network does."""
         return BoundProgram(self, network)
 
-    def run(
-        self, tensors: Sequence[Tensor], x: Tensor, begin: Place | None = None, end: Place | None = None
-    ) -> Tensor:
+    def run(self, tensors: Sequence[Tensor], x: Tensor, begin: Place | None = None, end: Place | None = None) -> Tensor:
         """Run the steps from one place to another, and return the tensor at the latter.
 
         Args:

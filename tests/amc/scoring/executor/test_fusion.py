@@ -15,7 +15,7 @@ from amc.replay.operator_trace import OperatorTrace
 from amc.replay.sizeless_operators import CONVOLUTION
 from amc.scoring.executor import fused_program
 from amc.scoring.executor.fusion import fuse_steps
-from amc.scoring.precision import multiplies_in_bfloat16
+from amc.utils.precision import multiplies_in_bfloat16
 from tests.amc.replay.test_operator_program import WITHOUT
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared
