@@ -29,6 +29,7 @@ class RecordedArguments:
     metric: str
     seed: Count
     class_order: str | None = None
+    output_kind: str | None = None
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,10 @@ from amc.scoring.candidates import Candidates
 from amc.scoring.engines.engine import MakeEngine, SerialEngine
 from amc.scoring.executor import fused
 from amc.scoring.image_scores import ImageScores, score_images
-from amc.scoring.metrics import Metric, check_runs, find_metric, moved, moved_inputs, top_k
+from amc.scoring.metrics import Metric, check_runs, compares_outputs, find_metric, moved, moved_inputs, top_k
+from amc.scoring.network_classes import check_labels
 from amc.scoring.number_format import percent
+from amc.scoring.original_outputs import with_original_outputs
 from amc.scoring.original_score import scoring_batch
 from amc.scoring.scorer import Scorer
 from amc.utils.column_widths import Column
@@ -66,6 +68,8 @@ class TaskOptions:
 
     Attributes:
         metric: The metric that networks are scored by, as `amc.scoring.metrics.find_metric` takes it.
+        output_kind: What the network's outputs are where they are compared with the original's, as
+            `amc.scoring.output_kinds.find_kinds` takes it; None for scores of classes with top1 and top5, else values.
         reward_images: How many reward images a search scores with; None for all.
         round_to: The number of channels that widths are multiples of; None for what suits each group.
         max_sparsity: The largest share of a group that may be cut, in (0, 1).
@@ -82,6 +86,7 @@ class TaskOptions:
     """
 
     metric: str | Metric = "top1"
+    output_kind: str | None = None
     reward_images: int | None = None
     round_to: int | None = None
     max_sparsity: float = 0.8
@@ -156,6 +161,10 @@ class Task(Tabular):
         metric = find_metric(options.metric)
         example = splits.calibration.example(1)
         graph = prunable_graph(model, moved_inputs(example, device), options)
+        if top_k(metric) is not None:
+            check_labels(splits)
+        if compares_outputs(metric):
+            splits = with_original_outputs(splits, model, options.output_kind, device)
         limits = Budgets(graph, budgets, costs=options.costs)
         for recovery in (options.recovery, options.search_recovery):
             find_recovery(recovery)

@@ -15,7 +15,7 @@ from agents.report.python_lines import python_lines, report_line
 from amc.artifacts.lasting_options import absolute, lasting_options
 from amc.artifacts.run_folder import PYTHON
 from amc.networks.sources import has_name
-from amc.scoring.metrics import METRICS
+from amc.scoring.metrics import CLASS_METRICS
 from amc.utils.program import command_words, words_for
 from amc.utils.user_file import is_user_function
 
@@ -108,7 +108,7 @@ def _can_run(command: str, arguments: Mapping[str, Any]) -> bool:
     findable = isinstance(model, str) and (has_name(model) or is_user_function(model))
     if not findable or (needs_data and not data):
         return False
-    return command != TUNES or metric in METRICS
+    return command != TUNES or metric in CLASS_METRICS
 
 
 def _users_functions(arguments: Mapping[str, Any], names: Iterable[str]) -> list[str]:

@@ -150,6 +150,7 @@ def make_policy(
         budget=tuple(limit.asked for limit in task.budgets.limits),
         costs=_costs(task.origin, found.kept_counts),
         latency=latency,
+        metric=task.metric_name,
         accuracy_before=original_accuracy,
         accuracy=found.reward_accuracy,
         groups=describe_groups(task.origin.graph, task.mask(found.kept_counts)),

@@ -43,6 +43,7 @@ def python_invocation(task: Task, strategy: object, reward: object = "error") ->
         "reward_split": len(splits.reward),
         "test_images": len(splits.test),
         "metric": task.metric_name,
+        "output_kind": options.output_kind,
         "criterion": name_of(options.criterion),
         "recovery": name_of(options.recovery),
         "search_recovery": name_of(options.search_recovery),

@@ -28,8 +28,8 @@ from amc.graph.group_patterns import Patterns
 from amc.networks.admission import admit
 from amc.networks.sources import Network
 from amc.recovery.recoveries import Adjust
+from amc.scoring.metric_targets import with_targets
 from amc.scoring.metrics import Metric
-from amc.scoring.network_classes import in_network_order
 from amc.scoring.original_score import print_score, score_original, warn_near_chance
 from amc.task import Task, TaskOptions
 from amc.utils.copying import copy_network
@@ -44,6 +44,7 @@ class PruningOptions(TypedDict, total=False):
     """The options of `search` that most need not give, with the meanings and defaults that `amc.TaskOptions` has."""
 
     metric: str | Metric
+    output_kind: str | None
     criterion: str | Criterion
     recovery: str | Adjust
     search_recovery: str | Adjust
@@ -86,8 +87,10 @@ def search(
             `mnasnet`; or a function of a policy's outcome.
         folder: A new folder, to which all is written as it is found; None to write nothing (`SearchResult.save`).
         **options: Any of these:
-            metric: How a network is scored: `top1` (the default), `top5`, or a function of a network and batches,
-            where larger is better.
+            metric: How a network is scored: `top1` (the default), `top5`, `fidelity` (how near its outputs are to the
+            original's, from 0 to 1, without labels), or a function of a network and batches, where larger is better.
+            output_kind: What the network's outputs are where they are compared: `scores` (of classes) or `values`, for
+            all or by name, as `logits=scores,boxes=values`; scores for `top1` and `top5`, else values by default.
             criterion: Which channels stay: `l1` (the default), `l2`, `taylor`, `thinet`, `nisp`, `bn_scale`, `apoz`,
             `lasso`, `lda`, `random`, or a function.
             recovery: What is done after the channels of the network that is kept are cut: `asymmetric` (the default),
@@ -121,7 +124,8 @@ def search(
     splits = data if isinstance(data, Splits) else load_for(data, network.preprocess, seed)
     for note in (*(f"note: {each}" for each in network.notes), *splits.notes):
         print(note, file=sys.stderr)
-    splits = in_network_order(splits, network.model.to(device), network.class_names, how.metric, device)
+    whole = network.model.to(device)
+    splits = with_targets(splits, whole, network.class_names, how.metric, device, how.output_kind)
     original = score_original(network.model, splits.reward, how.metric, device)
     print_score(original, "original")
     warn_near_chance(original, "those of the network that was given")

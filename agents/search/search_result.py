@@ -122,9 +122,10 @@ class SearchResult(Tabular):
 
     @property
     def summary(self) -> dict[str, Any]:
-        """Every number of the search by name, as `summary.json` holds them; accuracies are in [0, 1]."""
+        """Every number of the search by name, as `summary.json` holds them; accuracies are scores by its `metric`."""
         run = self.checkpoint.run
-        return summarise(self.final, self.on_test, self.episodes, self.search_seconds) | {
+        numbers = summarise(self.final, self.on_test, self.episodes, self.search_seconds)
+        return {"metric": self.task.metric_name, **numbers} | {
             "seed": self.policy.seed,
             "arguments": run["arguments"],
             "stages": summarise_stages([tuple(limits) for limits in run["stages"]], self.episodes),

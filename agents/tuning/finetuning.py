@@ -30,6 +30,7 @@ def finetune(
     *,
     model: str | nn.Module | Network | None = None,
     metric: str | Metric | None = None,
+    output_kind: str | None = None,
     device: DeviceLike | None = None,
     folder: str | Path | None = None,
     **options: Any,
@@ -46,8 +47,10 @@ def finetune(
             folder where the run had a function or objects of yours.
         model: The original network with its weights, for a folder whose run had one of your own, as an object or as
             `amc.load_network(spec, weights)` gives it.
-        metric: How networks are scored, in place of how the source did: `top1`, `top5`, `path/to/file.py:function`, or
-            a function of a network and batches.
+        metric: How networks are scored, in place of how the source did: `top1`, `top5`, `fidelity`,
+            `path/to/file.py:function`, or a function of a network and batches.
+        output_kind: What the original's outputs are where `fidelity` compares them, in place of what they were to the
+            source: `scores` or `values`, for all or by name, as `logits=scores,boxes=values`.
         device: The device that networks run on: `cpu`, `cuda`, `auto` or a `torch.device`; that of the result by
             default, for a folder a GPU where there is one.
         folder: A new folder, to which all is written as it is found, with checkpoints and a report; None to write
@@ -71,9 +74,9 @@ def finetune(
     if folder is not None:
         check_free(Path(folder))
     if isinstance(source, str | Path):
-        problem = problem_of_folder(Path(source), data, model, metric, device)
+        problem = problem_of_folder(Path(source), data, model, metric, output_kind, device)
     elif isinstance(source, SearchResult | TuningResult):
-        problem = problem_of_result(source, data, metric, device)
+        problem = problem_of_result(source, data, metric, output_kind, device)
     else:
         expected = "expected the result of amc.search or amc.finetune, or the folder of a run"
         raise UserError(f"{expected}, got {type(source).__name__}")

@@ -14,7 +14,8 @@ from agents.tuning.compared_scores import Scoring
 from amc.artifacts.digests import images_digest, weights_digest
 from amc.artifacts.policy import Policy
 from amc.data.load import Splits
-from amc.scoring.metrics import Metric, check_runs, moved_inputs
+from amc.scoring.metrics import Metric, check_runs, compares_outputs, moved_inputs
+from amc.scoring.original_outputs import with_original_outputs, without_outputs
 from amc.utils.copying import copy_network
 from amc.utils.registry import name_of
 
@@ -33,6 +34,7 @@ class TuningProblem:
         device: The device that networks run on.
         arguments: The options of the run that the compact network came from, by name, as later commands read them.
         source: The folder of that run; empty where there is none.
+        output_kind: The kinds of the original's outputs, as `amc.scoring.output_kinds.find_kinds` takes them.
     """
 
     original: nn.Module
@@ -44,15 +46,21 @@ class TuningProblem:
     device: torch.device
     arguments: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
+    output_kind: str | None = None
 
     def __post_init__(self) -> None:
-        """Bring the networks to the device.
+        """Bring the networks to the device, and to the images what the metric compares.
 
         Raises:
             UserError: One of the networks does not run on the images.
         """
         for model in (self.original, self.pruned):
             check_runs(model.to(self.device), self.scoring.example)
+        if compares_outputs(self.metric):
+            splits = with_original_outputs(self.splits, self.original, self.output_kind, self.device)
+        else:
+            splits = without_outputs(self.splits)
+        vars(self)["splits"] = splits
 
     @cached_property
     def scoring(self) -> Scoring:

@@ -21,7 +21,7 @@ from agents.tuning.training_run import TrainingRun, clone_tensors
 from agents.tuning.tuning_options import TuningOptions
 from agents.tuning.tuning_problem import TuningProblem
 from agents.tuning.tuning_result import TuningResult
-from amc.artifacts.policy import current_versions, save_compact
+from amc.artifacts.policy import Policy, current_versions, save_compact
 from amc.artifacts.run_folder import PYTHON
 from amc.artifacts.snapshots import Snapshot
 from amc.scoring.checked_score import checked_score
@@ -29,6 +29,8 @@ from amc.scoring.number_format import score
 from amc.training.distillation import Distillation
 from amc.training.training_loop import Training
 from amc.training.training_progress import TrainingProgress
+from amc.utils.errors import UserError
+from amc.utils.option_names import option
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +66,16 @@ class TuningRun:
         that a command began can be resumed.
 
         Raises:
-            UserError: The loss is no longer finite, the network is no classifier, or the folder can't be written to.
+            UserError: The loss is no longer finite, the network is no classifier, the data has no labels to train on,
+                or the folder can't be written to.
             KeyboardInterrupt: The user ended it, and a command began it.
         """
         problem, options = self.problem, self.options
+        if not problem.splits.is_labelled and options.distillation < 1:
+            raise UserError(
+                "the data tells no classes to train on; give"
+                f" {option('distillation', 1)}, which learns from the original's outputs alone, or data with labels"
+            )
         scoring, reward = problem.scoring, problem.splits.reward
         tuned = problem.to_train()
         original = self._original_score()
@@ -87,7 +95,7 @@ class TuningRun:
         seconds = run.seconds
         checkpoint = Snapshot(run.checkpoint.run, _copied(run.checkpoint.past))
         run.keep_best()
-        policy = replace(problem.policy, accuracy=run.past.best_score, versions=current_versions())
+        policy = self._policy(run.past.best_score, original)
         if self.folder:
             save_compact(self.folder, policy, tuned)
         result = TuningResult(
@@ -107,6 +115,11 @@ class TuningRun:
         if self.folder and run.events:
             result.write_numbers(self.folder, run.events)
         return result
+
+    def _policy(self, tuned: float, original: float) -> Policy:
+        policy, metric = self.problem.policy, self.problem.metric_name
+        before = policy.accuracy_before if policy.metric in ("", metric) else original
+        return replace(policy, metric=metric, accuracy_before=before, accuracy=tuned, versions=current_versions())
 
     def _original_score(self) -> float:
         if self.original_accuracy is not None:
@@ -152,6 +165,7 @@ class TuningRun:
         """All options by name: those of the run that the network came from, and over them those of this one."""
         problem = self.problem
         taken_over = {**problem.arguments, "metric": problem.metric_name, "seed": problem.seed}
+        taken_over["output_kind"] = problem.output_kind
         return {**taken_over, **asdict(self.options), **self.invocation.arguments}
 
     def _description(self, original: float) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from amc.data.find_data import Given
 from amc.data.load import Splits, load_data
 from amc.data.splits import SplitSizes
 from amc.networks.sources import Network, has_name, load_network
-from amc.scoring.metrics import Metric
+from amc.scoring.metrics import Metric, compares_classes
 from amc.scoring.network_classes import in_network_order
 from amc.utils.copying import copy_network
 from amc.utils.device import DeviceLike, find_device
@@ -37,6 +37,7 @@ def problem_of_result(
     result: SearchResult | TuningResult,
     data: Given | Splits | None,
     metric: str | Metric | None,
+    output_kind: str | None,
     device: DeviceLike | None,
 ) -> TuningProblem:
     """The problem of tuning the network of a result, which is left as it is.
@@ -45,6 +46,7 @@ def problem_of_result(
         result: The result of a search or of a fine-tuning.
         data: Images in place of those of the result, loaded already or as `amc.load_data` takes them.
         metric: The metric in place of that of the result.
+        output_kind: The kinds of outputs in place of those of the result.
         device: The device in place of that of the result.
     """
     before = result.problem if isinstance(result, TuningResult) else _of_search(result)
@@ -63,6 +65,7 @@ def problem_of_result(
         policy=result.policy,
         splits=splits,
         metric=metric or before.metric,
+        output_kind=output_kind or before.output_kind,
         device=find_device(device or before.device),
     )
 
@@ -75,6 +78,7 @@ def _of_search(result: SearchResult) -> TuningProblem:
         policy=result.policy,
         splits=task.splits,
         metric=task.options.metric,
+        output_kind=task.options.output_kind,
         seed=task.options.seed,
         device=task.device,
         arguments=result.checkpoint.run["arguments"],
@@ -86,6 +90,7 @@ def problem_of_folder(
     data: Given | Splits | None,
     model: str | nn.Module | Network | None,
     metric: str | Metric | None,
+    output_kind: str | None,
     device: DeviceLike | None,
 ) -> TuningProblem:
     """The problem of tuning the compact network in a run folder, with what the run recorded where nothing is given.
@@ -95,6 +100,7 @@ def problem_of_folder(
         data: The images, loaded already or as `amc.load_data` takes them.
         model: The original network with its weights, or its name.
         metric: The metric, as `amc.scoring.metrics.find_metric` takes it.
+        output_kind: The kinds of outputs, as `amc.scoring.output_kinds.find_kinds` takes them.
         device: The device; None for a GPU if there is one.
 
     Raises:
@@ -113,6 +119,7 @@ def problem_of_folder(
         policy=policy,
         splits=splits,
         metric=metric,
+        output_kind=output_kind or recorded["output_kind"],
         seed=recorded["seed"],
         device=find_device(device or "auto"),
         arguments=recorded,
@@ -143,4 +150,4 @@ def _splits(data: Given, network: Network, metric: str | Metric, recorded: Mappi
     preparation = {name: recorded[name] for name in names if recorded[name]}
     sizes = SplitSizes(recorded["calibration_images"], recorded["reward_split"], recorded["test_images"])
     splits = load_data(data, network.preprocess, sizes, recorded["seed"], **preparation)
-    return in_network_order(splits, network.model, network.class_names, metric)
+    return in_network_order(splits, network.model, network.class_names) if compares_classes(metric) else splits

@@ -82,6 +82,32 @@ def find_network(given: NetworkLike, original: OriginalLike | None = None) -> Gi
     return replace(found, model=model)
 
 
+def find_original(given: NetworkLike, original: OriginalLike | None = None) -> nn.Module:
+    """The original of a network that the user gave, with its weights, in evaluation mode.
+
+    Args:
+        given: The network, of which the original is known if it is one itself (`amc.load_network`), or the folder of a
+            run on a named network.
+        original: The original where the user gave it, too.
+
+    Raises:
+        UserError: It is not known, or its weights can't be loaded.
+    """
+    run = Path(given) if isinstance(given, str | Path) else None
+    weights = recorded_weights(run) if run is not None else ""
+    if original is None and isinstance(given, Network):
+        original = given
+    elif original is None and run is not None and has_name(read_policy(run / POLICY_FILE).model):
+        original = read_policy(run / POLICY_FILE).model
+    if isinstance(original, str) and weights != "none":
+        original = load_network(original, weights or "default")
+    if not isinstance(original, Network | nn.Module):
+        raise UserError(
+            f"what the network is compared with is not known; give the original with its weights as {option('model')}"
+        )
+    return admit(copy_network(original.model if isinstance(original, Network) else original))[0]
+
+
 def find_example(
     network: GivenNetwork, given: ExampleLike | None = None, image_size: ImageSize | None = None
 ) -> Example:

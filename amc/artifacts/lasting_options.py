@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from amc.data.find_data import IMAGE_FOLDER
+from amc.data.find_data import FOLDERS
 from amc.networks.weight_files import split_key
 from amc.utils.user_file import is_user_function
 
@@ -30,8 +30,9 @@ def lasting_value(name: str, value: Any) -> Any:
     if is_user_function(value):
         file, _, function = value.rpartition(":")
         return f"{absolute(Path(file))}:{function}"
-    if value.startswith(IMAGE_FOLDER):
-        return f"{IMAGE_FOLDER}{absolute(Path(value.removeprefix(IMAGE_FOLDER)))}"
+    for prefix in FOLDERS:
+        if value.startswith(prefix):
+            return f"{prefix}{absolute(Path(value.removeprefix(prefix)))}"
     if name == WEIGHTS and value not in NAMED_WEIGHTS:
         file_path, key = split_key(value)
         return f"{absolute(file_path)}" + (f":{key}" if key is not None else "")

@@ -93,6 +93,7 @@ class Policy:
     selection: Selection
     versions: Mapping[str, str]
     latency: LatencyReached | None = None  # where the search knew it
+    metric: str = ""  # of the accuracies; files of earlier versions do not tell
 
     def __repr__(self) -> str:
         left = ", ".join(f"{kind} {100 * cost.ratio:.1f} %" for kind, cost in self.costs.items())

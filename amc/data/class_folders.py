@@ -22,9 +22,9 @@ def class_names(split: Path, skipped: Counter[str]) -> tuple[str, ...]:
     stray: Counter[str] = Counter()
     for entry in split.iterdir():
         if entry.is_file() and not is_ignored(entry.name):
-            stray[_kind(entry.name) + " outside the folders of classes" * _is_image(entry.name)] += 1
+            stray[kind_of_file(entry.name) + " outside the folders of classes" * is_image(entry.name)] += 1
     if not names:
-        beside = f", but {_listed(stray)}; move the images of each class into a folder of its own" if stray else ""
+        beside = f", but {listed(stray)}; move the images of each class into a folder of its own" if stray else ""
         raise UserError(f"expected one folder for each class in {split}, there is none{beside}")
     skipped.update(stray)
     return names
@@ -50,12 +50,12 @@ def images_of_class(folder: Path, skipped: Counter[str]) -> list[Path]:
         for name in files:
             if is_ignored(name):
                 continue
-            if _is_image(name):
+            if is_image(name):
                 found.append(Path(place, name))
             else:
-                others[_kind(name)] += 1
+                others[kind_of_file(name)] += 1
     if not found:
-        but = f", but {_listed(others)}" if others else "; add some, or remove the folder in every split"
+        but = f", but {listed(others)}" if others else "; add some, or remove the folder in every split"
         raise UserError(f"expected images in {folder}, there are none that end in {', '.join(SUFFIXES)}{but}")
     skipped.update(others)
     return sorted(found)
@@ -66,18 +66,21 @@ def skipped_files_notes(skipped: Counter[str]) -> list[str]:
     count = skipped.total()
     if not count:
         return []
-    return [f"note: {count:,} {'file is' if count == 1 else 'files are'} passed over: {_listed(skipped)}"]
+    return [f"note: {count:,} {'file is' if count == 1 else 'files are'} passed over: {listed(skipped)}"]
 
 
-def _is_image(name: str) -> bool:
+def is_image(name: str) -> bool:
+    """Return whether a file of that name is an image by its suffix."""
     return Path(name).suffix.lower() in SUFFIXES
 
 
-def _kind(name: str) -> str:
+def kind_of_file(name: str) -> str:
+    """Return the suffix of a file, or words for none."""
     return Path(name).suffix.lower() or "without a suffix"
 
 
-def _listed(kinds: Counter[str]) -> str:
+def listed(kinds: Counter[str]) -> str:
+    """Return how many files there are of each kind, in words."""
     return ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items(), key=lambda each: (-each[1], each[0])))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from amc.data.cifar10 import cifar10
 from amc.data.class_order import CLASS_ORDERS
 from amc.data.digits import digits
+from amc.data.flat_folder import flat_folder
 from amc.data.image_folder import image_folder
 from amc.data.preprocess import CIFAR, DIGITS, Preprocess
 from amc.data.unsplit_data import UnsplitData
@@ -28,6 +29,9 @@ DATA: dict[str, Callable[[Preprocess | None], UnsplitData]] = {"digits": digits,
 OWN_PREPROCESS = {"digits": DIGITS, "cifar10": CIFAR}
 """How images of the data of those names become inputs where nothing else is asked for."""
 IMAGE_FOLDER = "imagefolder:"
+IMAGES = "images:"
+"""The beginning of the text that names a flat folder of images without labels."""
+FOLDERS = (IMAGE_FOLDER, IMAGES)
 
 
 def as_text(given: Given) -> Named:
@@ -43,7 +47,7 @@ def find_data(given: Named, preprocess: Preprocess | None, class_order: str) -> 
     """
     look_up("class order", class_order, CLASS_ORDERS)
     if isinstance(given, str) and given.startswith(IMAGE_FOLDER):
-        return image_folder(_folder(given.removeprefix(IMAGE_FOLDER)), preprocess, class_order)
+        return image_folder(_folder(given, IMAGE_FOLDER), preprocess, class_order)
     if class_order != "name":
         called = f"data {given!r}" if isinstance(given, str) else "objects"
         raise UserError(
@@ -54,16 +58,21 @@ def find_data(given: Named, preprocess: Preprocess | None, class_order: str) -> 
         return data_of_function(given) if callable(given) else data_of_objects(given, "the data given")
     if is_user_function(given):
         return user_data(given)
+    if given.startswith(IMAGES):
+        return flat_folder(_folder(given, IMAGES), preprocess)
     if given in DATA:
         return DATA[given](preprocess)
     meant = f"did you mean {IMAGE_FOLDER}{given}?" if given and Path(given).is_dir() else did_you_mean(given, DATA)
-    raise UserError(f"expected {', '.join(DATA)}, {IMAGE_FOLDER}PATH or {FORM} as data, got {given!r}; {meant}")
+    raise UserError(
+        f"expected {', '.join(DATA)}, {IMAGE_FOLDER}PATH, {IMAGES}PATH or {FORM} as data, got {given!r}; {meant}"
+    )
 
 
-def _folder(path: str) -> Path:
-    """Return the folder at `path`, where `~` is the user's home."""
+def _folder(given: str, prefix: str) -> Path:
+    """Return the folder that is named behind a prefix, where `~` is the user's home."""
+    path = given.removeprefix(prefix)
     if not path:
-        raise UserError(f"expected a folder behind {IMAGE_FOLDER}, got none; {IMAGE_FOLDER}. is the one you are in")
+        raise UserError(f"expected a folder behind {prefix}, got none; {prefix}. is the one you are in")
     try:
         return Path(path).expanduser()
     except RuntimeError as error:  # ~somebody

@@ -8,11 +8,10 @@ import numpy as np
 from amc.data.class_folders import class_names, images_of_class, skipped_files_notes
 from amc.data.class_order import in_order
 from amc.data.image_files import FileDataset
-from amc.data.preprocess import Preprocess
+from amc.data.preprocess import Preprocess, check_known
 from amc.data.split_folders import find_splits
 from amc.data.unsplit_data import UnsplitData
 from amc.utils.errors import UserError
-from amc.utils.option_names import option
 from amc.utils.text import shortened
 
 
@@ -28,11 +27,7 @@ def image_folder(root: Path, preprocess: Preprocess | None, class_order: str = "
         UserError: How images become inputs is unknown, a folder is missing or without images, or the splits have
             different classes.
     """
-    if preprocess is None:
-        raise UserError(
-            f"how images become inputs is unknown for this network; give {option('image_size')},"
-            f" and {option('mean')} and {option('std')} if they are not ImageNet's"
-        )
+    preprocess = check_known(preprocess)
     folders, notes = find_splits(root)
     skipped: Counter[str] = Counter()
     names = {split: class_names(folder, skipped) for split, folder in folders.items()}

@@ -10,14 +10,14 @@ import numpy as np
 
 from amc.data.broken_files import check_files
 from amc.data.dataset import Selection
-from amc.data.find_data import IMAGE_FOLDER, OWN_PREPROCESS, Given, as_text, find_data
+from amc.data.find_data import FOLDERS, IMAGE_FOLDER, OWN_PREPROCESS, Given, as_text, find_data
 from amc.data.image_size import ImageSize
 from amc.data.images import Images
 from amc.data.lazy import LazyImages
 from amc.data.preparation_words import assumed_values, preparation_words
 from amc.data.preprocess import Preprocess, adapted
 from amc.data.sampling import Labels
-from amc.data.splits import SplitSizes, Subset, as_sizes, partition
+from amc.data.splits import UNDIVIDED, Partition, SplitSizes, Subset, as_sizes, partition
 from amc.data.streamed import StreamedImages
 from amc.data.unsplit_data import Source
 from amc.data.user_data import UserDataset
@@ -57,6 +57,7 @@ class Splits:
         test_from_val: Whether the test images are half of the val split, since the data has no test split.
         inputs: How images become inputs, in words; empty where it is not known.
         preparation: What was asked for besides the data by `image_size`, `mean`, `std` and `class_order`.
+        is_labelled: Whether targets are the classes of images; else they are all zero and mean nothing.
     """
 
     train: Images
@@ -70,6 +71,7 @@ class Splits:
     test_from_val: bool = False
     inputs: str = ""
     preparation: Mapping[str, Any] = field(default_factory=dict)
+    is_labelled: bool = True
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{len(images):,} {name}" for name, images in self._parts.items())
@@ -124,14 +126,14 @@ def load_data(
 
     Args:
         data: `digits`, `cifar10`, `imagefolder:PATH` or that folder as a `pathlib.Path` (with train/, and val/, test/
-            or both, and a folder for each class in each), `path/to/file.py:function`, or a mapping with `train`, and
-            `val`, `test` or both, each a dataset of (input, class) pairs or a `DataLoader`; or a function that returns
-            such a mapping.
+            or both, and a folder for each class in each), `images:PATH` (images without labels, in no further folders),
+            `path/to/file.py:function`, or a mapping with `train`, and `val`, `test` or both, each a dataset of (input,
+            class) pairs or a `DataLoader`; or a function that returns such a mapping.
         preprocess: How images become inputs: a network that `amc.load_network` returned, or its `preprocess`. None for
             the data's own way, which an image folder lacks. Datasets of your own do it themselves.
         sizes: How many images each split shall have, such as `{"calibration": 500, "reward": 1000, "test": 1000}`; what
             is left out is 1,000 calibration images, all others (a tenth of the training images as reward images where
-            there is no `val`).
+            there is no `val`; a quarter of images without labels for each of reward and test, and at most 5,000).
         seed: Seed of the random splits.
         image_size: Height and width of the input in pixels, or one number for both; None for those of `preprocess`.
         mean: Mean of each colour channel, of pixels in [0, 1]; None for that of `preprocess`, else ImageNet's.
@@ -157,7 +159,7 @@ def load_data(
     known = {name: getattr(how, name) for name in asked} | (
         {} if class_order == "name" else {"class_order": class_order}
     )
-    if how is None or not isinstance(data, str) or not (data in OWN_PREPROCESS or data.startswith(IMAGE_FOLDER)):
+    if how is None or not isinstance(data, str) or not (data in OWN_PREPROCESS or data.startswith(FOLDERS)):
         return replace(splits, preparation=known)
     assumed = assumed_values(own, asked)
     words = preparation_words(how, assumed)
@@ -182,7 +184,7 @@ def load_for(data: Given, preprocess: Preprocess | None = None, seed: int = 0, *
         return load_data(data, seed=seed)
     if not data.startswith(IMAGE_FOLDER):
         preparation = {name: value for name, value in preparation.items() if name != "class_order"}
-    elif preprocess is None and "image_size" not in preparation:
+    if data.startswith(FOLDERS) and preprocess is None and "image_size" not in preparation:
         raise UserError(
             f"how images become inputs is unknown for this network; give data=amc.load_data({data!r}, image_size=...,"
             " mean=..., std=...)"
@@ -218,6 +220,8 @@ def load_splits(
     parts = partition({name: _labels(source) for name, source in unsplit.sources.items()}, sizes, seed)
     check_files(unsplit, parts, progress)
 
+    test_from_val = "val" in unsplit.sources and "test" not in unsplit.sources
+
     def images(name: str, part: Subset) -> LazyImages | LoaderImages:
         title = f"reading {name} images" if progress else None
         return _images(unsplit.sources[part.source], part, memory_limit_bytes, title)
@@ -229,10 +233,22 @@ def load_splits(
         test=images("test", parts.test),
         class_names=unsplit.class_names,
         reward_from_train=parts.reward_from_train,
-        notes=(*unsplit.notes, *[f"note: {NO_TEST}"] * ("test" not in unsplit.sources)),
+        notes=(*unsplit.notes, *[f"note: {NO_TEST}"] * test_from_val, *_dealt_out_note(parts)),
         source=data if isinstance(data, str) else "",
-        test_from_val="test" not in unsplit.sources,
+        test_from_val=test_from_val,
+        is_labelled=unsplit.is_labelled,
     )
+
+
+def _dealt_out_note(parts: Partition) -> list[str]:
+    """The note that says how images that the data does not divide were."""
+    if parts.train.source != UNDIVIDED:
+        return []
+    train, reward, test = (len(part.indices) for part in (parts.train, parts.reward, parts.test))
+    return [
+        f"note: {train + reward + test:,} images are divided at random: {train:,} to calibrate with, {reward:,} reward"
+        f" images, {test:,} test images"
+    ]
 
 
 def _of_network(network: HasPreprocess) -> Preprocess | None:

@@ -98,6 +98,20 @@ CIFAR = Preprocess(image_size=32, mean=IMAGENET_MEAN, std=IMAGENET_STD)
 DIGITS = Preprocess(image_size=8, mean=(0.305,), std=(0.376,))
 
 
+def check_known(preprocess: Preprocess | None) -> Preprocess:
+    """Return how images of a folder become inputs.
+
+    Raises:
+        UserError: It is unknown.
+    """
+    if preprocess is None:
+        raise UserError(
+            f"how images become inputs is unknown for this network; give {option('image_size')},"
+            f" and {option('mean')} and {option('std')} if they are not ImageNet's"
+        )
+    return preprocess
+
+
 def adapted(
     own: Preprocess | None,
     image_size: ImageSize | None = None,

@@ -12,6 +12,12 @@ from amc.utils.text import did_you_mean
 
 CALIBRATION_IMAGES = 1000
 """How many training images are used for calibration by default."""
+UNDIVIDED = "images"
+"""The name of a source whose images belong to no split yet."""
+HELD_OUT_SHARE = 0.25
+"""Share of undivided images that are reward images, and of those that are test images."""
+MOST_HELD_OUT = 5000
+"""How many undivided images are reward images at the most, and test images."""
 REWARD_SHARE = 0.1  # of the training images, where the data has no val split
 """Share of the training images that are used for the reward, where the data has no val split."""
 
@@ -22,9 +28,9 @@ class SplitSizes:
 
     Attributes:
         calibration: Calibration images; None for 1,000, or all training images where there are fewer.
-        reward: Reward images; None for all there are, or a tenth of the training images where the data has no val
-            split.
-        test: Test images; None for all there are.
+        reward: Reward images; None for all there are, for a tenth of the training images where the data has no val
+            split, or for a quarter of images that are not divided at all, and at most 5,000 of them.
+        test: Test images; None for all there are, or as many as of undivided images are reward images.
     """
 
     calibration: int | None = None
@@ -52,7 +58,7 @@ class Subset:
     """Some images of one source of the data.
 
     Attributes:
-        source: `train`, `val` or `test`.
+        source: `train`, `val` or `test`, or that of undivided images.
         indices: Positions in that source [n].
     """
 
@@ -78,16 +84,18 @@ def partition(labels: Mapping[str, Labels], sizes: SplitSizes, seed: int) -> Par
     """Divide the images into splits.
 
     With val and test, those are reward and test. With val alone, its two random halves are. With test alone, the reward
-    images are taken out of the training images.
+    images are taken out of the training images. Undivided images are dealt out at random.
 
     Args:
-        labels: The classes [N] of all images of `train`, and of `val`, `test` or both.
+        labels: The classes [N] of all images of `train`, and of `val`, `test` or both; or of `UNDIVIDED` alone.
         sizes: How many images each split shall have.
         seed: Seed of the random choices.
 
     Raises:
         UserError: A split is larger than what there is, or val and test are both missing.
     """
+    if UNDIVIDED in labels:
+        return _dealt_out(labels, sizes, seed)
     train = _all(labels, "train")
     reward_from_train = "val" not in labels
     if "val" in labels and "test" in labels:
@@ -108,14 +116,39 @@ def partition(labels: Mapping[str, Labels], sizes: SplitSizes, seed: int) -> Par
         test = _all(labels, "test")
     else:
         raise UserError("expected val images, test images or both beside the training images, got none")
-    calibration = min(CALIBRATION_IMAGES, len(train.indices)) if sizes.calibration is None else sizes.calibration
     return Partition(
         train=train,
-        calibration=_some("calibration", train, labels, calibration, seed),
+        calibration=_calibration(train, labels, sizes, seed),
         reward=_some("reward", reward, labels, sizes.reward, seed),
         test=_some("test", test, labels, sizes.test, seed),
         reward_from_train=reward_from_train,
     )
+
+
+def _dealt_out(labels: Mapping[str, Labels], sizes: SplitSizes, seed: int) -> Partition:
+    """Divide images that belong to no split yet."""
+    available = len(labels[UNDIVIDED])
+    share = min(max(1, int(HELD_OUT_SHARE * available)), MOST_HELD_OUT)
+    reward, test = (share if asked is None else asked for asked in (sizes.reward, sizes.test))
+    if min(reward, test) < 1 or reward + test >= available:
+        raise UserError(
+            f"{reward} reward and {test} test images can't be taken out of {available} images; ask for 1 or more of"
+            " each, and leave some to calibrate with"
+        )
+    held_out, train = _divided(labels, UNDIVIDED, reward + test, seed)
+    order = np.random.default_rng(seed).permutation(held_out.indices)
+    return Partition(
+        train=train,
+        calibration=_calibration(train, labels, sizes, seed),
+        reward=Subset(UNDIVIDED, np.sort(order[:reward])),
+        test=Subset(UNDIVIDED, np.sort(order[reward:])),
+        reward_from_train=False,
+    )
+
+
+def _calibration(train: Subset, labels: Mapping[str, Labels], sizes: SplitSizes, seed: int) -> Subset:
+    count = min(CALIBRATION_IMAGES, len(train.indices)) if sizes.calibration is None else sizes.calibration
+    return _some("calibration", train, labels, count, seed)
 
 
 def _all(labels: Mapping[str, Labels], source: str) -> Subset:

@@ -11,14 +11,16 @@ Source = LabelledDataset | LoaderImages
 
 @dataclass(frozen=True)
 class UnsplitData:
-    """The images of `train`, and of `val`, `test` or both, as they came.
+    """The images of `train`, and of `val`, `test` or both, as they came; or all of them undivided.
 
     Attributes:
-        sources: Images by `train`, `val` and `test`.
+        sources: Images by `train`, `val` and `test`; or those of `amc.data.splits.UNDIVIDED` alone.
         class_names: Names of the classes by target; None if unknown.
         notes: Lines that the user should read.
+        is_labelled: Whether the classes of images are known.
     """
 
     sources: dict[str, Source]
     class_names: tuple[str, ...] | None
     notes: tuple[str, ...] = ()
+    is_labelled: bool = True

@@ -4,7 +4,9 @@ Least squares on the original's inputs (`amc.recovery.reconstruction`) does not 
 drifted, because the layers before it were pruned too. Here the pruned network runs once over the calibration images,
 all in one batch. When it comes to a layer, the layer's weights are solved from what it then reads to what the original
 gave there, and the pass goes on with the new weights (the asymmetric reconstruction of Zhang et al. 2016,
-arXiv:1505.06798, section 3.3). Where the output is added to a shortcut, the target makes up for the drift of the
+arXiv:1505.06798, section 3.3). Errors of the images that layers are solved on get less from layer to layer than those
+of others, so where images are few some take no part in any solve: by what has become of these a layer's ridge is
+chosen. Where the output is added to a shortcut, the target makes up for the drift of the
 shortcut too: the block's output is fitted, not the branch's (He, Zhang, Sun 2017, section 3.3). A batch norm that reads
 a solved layer keeps the statistics of the original, which the layer is fitted to; those of every other one move as far
 as what it reads has.
@@ -26,21 +28,21 @@ from amc.graph.inputs import Example, batch_size, take_first
 from amc.graph.layer_calls import NORMS, LayerPass, ShortcutPass, layer_input, run_pass
 from amc.pruning.slicing import UnitMask, named_tensors
 from amc.recovery.batch_norm_statistics import channel_statistics
-from amc.recovery.least_squares import RIDGE, NormalEquations, SampleRows, best_ridge, gram_matrix, held_out_count
-from amc.recovery.row_sampling import ROWS_PER_UNKNOWN, draw_positions, patches, positions_per_image
+from amc.recovery.chunked_problem import ChunkedProblem
+from amc.recovery.least_squares import RIDGE, best_change, held_out_count
+from amc.recovery.row_sampling import ROWS_PER_UNKNOWN, draw_positions, enough_positions, patches, unknowns
 from amc.recovery.solved_layers import SolvedLayers
 
-POSITIONS_PER_IMAGE = 16
+LEAST_POSITIONS = 16
 """The least number of output positions of a layer that are sampled in each image (all where there are fewer)."""
+MOST_POSITIONS = 128
+"""The largest number of them, unless least squares needs more to be determined."""
 CHUNK = 100
 """The number of images whose rows are held at once."""
 NEGLIGIBLE = 1e-5
 """A layer whose outputs are off by less than this share is left as it is: nothing before it was pruned."""
 LEAST_SCALE = 1e-3
 """A channel that a batch norm scales by less than this, relative to its largest scale, can't make up for a shortcut."""
-
-Chunks = Sequence[tuple[Tensor, Tensor]]
-"""Inputs `(groups, rows, unknowns)` and what outputs lack `(groups, rows, outputs)`, chunk by chunk."""
 
 
 class Asymmetric:
@@ -54,6 +56,7 @@ class Asymmetric:
 
     Attributes:
         weights: Names of the weights that are solved; the others are left as they are.
+        held_out: The number of images, the last ones, that no layer is solved on; none where there are plenty.
     """
 
     def __init__(self, model: nn.Module, graph: PruningGraph, calibration: Sequence[Example], seed: int) -> None:
@@ -66,6 +69,7 @@ class Asymmetric:
         self.weights = frozenset(layer.weight for layer in self.layers.values() if layer.weight)
         self.seed = seed
         self.images = calibration_batch(graph, calibration)
+        self.held_out = held_out_images(list(self.layers.values()), batch_size(self.images))
         shortcuts = ShortcutPass(self.layers)
         run_pass(model, take_first(self.images, 2), shortcuts)
         self.shortcuts = shortcuts.found
@@ -114,16 +118,30 @@ class _Sampling(LayerPass):
         return norm if isinstance(norm, _BatchNorm) and norm.running_mean is not None else None
 
     def _samples(self, layer: Layer, name: str, args: Any) -> list[_Sample]:
-        """The positions at which the current call is looked at, chunk by chunk."""
-        images = batch_size(self._owner.images)
-        most = positions_per_image(layer, images, POSITIONS_PER_IMAGE)
+        """The positions at which the current call is looked at, chunk by chunk, those of images held out at the end."""
+        images, x = batch_size(self._owner.images), layer_input(name, args)
+        most = enough_positions(layer, images, LEAST_POSITIONS, MOST_POSITIONS)
+        first_held = len(x) * (images - self._owner.held_out) // images
+        parts = [part for part in (range(first_held), range(first_held, len(x))) if part]
         if not layer.kernel:
-            count = len(layer_input(name, args))
-            return [_Sample(slice(None), torch.randperm(count, generator=self._generator)[: images * most])]
-        geometry = args[0].shape[2:], layer.kernel, args[3:6]
+            return [
+                _Sample(
+                    slice(None),
+                    part.start
+                    + torch.randperm(len(part), generator=self._generator)[: len(part) * images * most // len(x)],
+                    part.start >= first_held,
+                )
+                for part in parts
+            ]
+        geometry = x.shape[2:], layer.kernel, args[3:6]
         return [
-            _Sample(slice(start, start + CHUNK), draw_positions(*geometry, most, self._generator))
-            for start in range(0, len(args[0]), CHUNK)
+            _Sample(
+                slice(start, min(start + CHUNK, part.stop)),
+                draw_positions(*geometry, most, self._generator),
+                part.start >= first_held,
+            )
+            for part in parts
+            for start in part[::CHUNK]
         ]
 
 
@@ -135,6 +153,7 @@ class _Sample(NamedTuple):
 
     images: slice
     places: Tensor
+    is_held: bool
 
     def read(self, layer: Layer, name: str, args: Any) -> Tensor:
         """What a call of the layer reads there, `(rows, inputs)`."""
@@ -202,8 +221,10 @@ class _RefitPass(_Sampling):
         if bias is not None or norm is not None:  # something can take a constant
             constant = current.new_zeros(len(matrix)) if bias is None else bias.detach()
             current = torch.cat([current, constant.reshape(groups, 1, -1)], dim=1)
-        targets = self._targets(layer, name, args, groups)  # which draws positions in any case
-        change = self._owner.solved.get(self.call, self._mask, lambda: self._change(list(targets), current))
+        samples = self._samples(layer, name, args)  # which draws positions in any case
+        change = self._owner.solved.get(
+            self.call, self._mask, lambda: self._change(self._rows(samples, layer, name, args, groups), current)
+        )
         if change is None:
             return
         step = change[:, :count].transpose(1, 2).reshape(matrix.shape).to(weight.dtype)
@@ -214,13 +235,10 @@ class _RefitPass(_Sampling):
         elif norm is not None and norm.running_mean is not None:
             norm.running_mean.sub_(shift)
 
-    def _targets(self, layer: Layer, name: str, args: Any, groups: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Chunks of what the layer reads, `(groups, rows, inputs)`, and shall give, `(groups, rows, outputs)`."""
-        return self._at(self._samples(layer, name, args), layer, name, args, groups)
-
-    def _at(
+    def _rows(
         self, samples: Sequence[_Sample], layer: Layer, name: str, args: Any, groups: int
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+    ) -> Iterator[tuple[Tensor, Tensor, bool]]:
+        """Chunks of what the layer reads, `(groups, rows, inputs)`, and shall give, and whether they are held out."""
         kept = torch.from_numpy(layer.out.kept(self._mask))
         outputs, added = self._owner.outputs[self.call], self._owner.added.get(self.call)
         shortcut = self._shortcut()
@@ -229,47 +247,25 @@ class _RefitPass(_Sampling):
             if added is not None and shortcut is not None:
                 drift = added[number][:, kept] - sample.of(layer, shortcut)
                 wanted = wanted + _before(self._norm(layer), drift)
-            yield rows.unflatten(1, (groups, -1)).transpose(0, 1), wanted.unflatten(1, (groups, -1)).transpose(0, 1)
+            read, shall_give = (each.unflatten(1, (groups, -1)).transpose(0, 1) for each in (rows, wanted))
+            yield read, shall_give, sample.is_held
 
-    def _change(self, targets: Sequence[tuple[Tensor, Tensor]], current: Tensor) -> Tensor | None:
-        """The change of the weights `current`, both `(groups, inputs, outputs)`; None where nothing is lacking."""
-        size, energy, lack = current.shape[1], 0.0, 0.0
-        parts = []
-        for rows, wanted in targets:
+    def _change(self, chunks: Iterator[tuple[Tensor, Tensor, bool]], current: Tensor) -> Tensor | None:
+        """The change of the weights `current`, both `(groups, inputs, outputs)`; None for none."""
+        size, seen, held = current.shape[1], ChunkedProblem(), ChunkedProblem()
+        for rows, wanted, is_held in chunks:
             x = rows if rows.shape[2] == size else torch.cat([rows, rows.new_ones(*rows.shape[:2], 1)], dim=2)
             lacking = wanted - x @ current
-            energy, lack = energy + float(wanted.square().sum()), lack + float(lacking.square().sum())
-            parts.append((x, lacking))
-        if lack <= NEGLIGIBLE**2 * energy:
-            return None
-        count = sum(x.shape[1] for x, _ in parts)
-        if count >= ROWS_PER_UNKNOWN * size:
-            return _normal_equations(parts).change(RIDGE)
-        return _change_from_few(parts, size)
+            if seen.is_empty and lacking.square().sum() <= NEGLIGIBLE**2 * wanted.square().sum():
+                return None
+            (held if is_held else seen).add(x, lacking)
+        return seen.problem.change(RIDGE) if held.is_empty else best_change(seen.problem, held.problem)
 
 
-def _change_from_few(parts: Chunks, size: int) -> Tensor:
-    """The best change of `size` unknowns where rows are few: the last of each chunk choose the ridge."""
-    cuts = [x.shape[1] - held_out_count(x.shape[1]) for x, _ in parts]
-    if sum(cuts) < size:
-        rows = SampleRows(*(torch.cat(each, dim=1).double() for each in zip(*parts, strict=True)))
-        is_seen = torch.cat([torch.arange(x.shape[1]) < cut for cut, (x, _) in zip(cuts, parts, strict=True)])
-        seen, held = (rows.taken(torch.nonzero(mask).flatten()) for mask in (is_seen, ~is_seen))
-        whole = _normal_equations(parts) if len(is_seen) >= size else rows
-        return whole.change(best_ridge(seen, held))
-    whole = _normal_equations(parts)
-    last = _normal_equations([(x[:, cut:], lacking[:, cut:]) for cut, (x, lacking) in zip(cuts, parts, strict=True)])
-    return whole.change(best_ridge(NormalEquations(whole.gram - last.gram, whole.cross - last.cross), last))
-
-
-def _normal_equations(parts: Chunks) -> NormalEquations:
-    """The least-squares problem of all chunks by its second moments."""
-    (x, lacking), *others = parts
-    gram, cross = gram_matrix(x).double(), (x.transpose(1, 2) @ lacking).double()
-    for x, lacking in others:
-        gram += gram_matrix(x)
-        cross += x.transpose(1, 2) @ lacking
-    return NormalEquations(gram, cross)
+def held_out_images(layers: Sequence[Layer], images: int) -> int:
+    """How many of `images` are held out: none where all layers have rows enough for each of their unknowns."""
+    is_short = any(images * layer.positions < ROWS_PER_UNKNOWN * unknowns(layer) for layer in layers)
+    return held_out_count(images) if is_short else 0
 
 
 def _before(norm: _BatchNorm | None, drift: Tensor) -> Tensor:

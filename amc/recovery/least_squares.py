@@ -107,13 +107,19 @@ def gram_matrix(rows: Tensor) -> Tensor:
 
 
 def held_out_count(rows: int) -> int:
-    """The number of rows that are held out of `rows`."""
+    """The number of rows, or images, that are held out of `rows`."""
     return int(HELD_OUT * rows)
 
 
 def best_ridge(seen: Problem, held: Problem) -> float:
     """The ridge in `RIDGES` with which the change that solves `seen` has the least error on `held`."""
     return min(RIDGES, key=lambda ridge: held.energy(seen.change(ridge, solve_positive)))
+
+
+def best_change(seen: Problem, held: Problem) -> Tensor | None:
+    """The change that solves `seen` with the ridge that is best on `held`; None where none helps there."""
+    change = seen.change(best_ridge(seen, held))
+    return change if held.energy(change) < 0 else None
 
 
 def solve_positive(matrix: Tensor, right: Tensor) -> Tensor:

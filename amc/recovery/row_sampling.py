@@ -13,6 +13,8 @@ from amc.graph import Layer
 
 ROWS_PER_UNKNOWN = 8
 """The number of rows that are wanted for each unknown; with fewer, some are held out to choose the ridge."""
+MOST_PER_UNKNOWN = 64
+"""The number of rows for each unknown from which on more of them from the same images hardly help."""
 
 
 def unknowns(layer: Layer) -> int:
@@ -26,6 +28,15 @@ def positions_per_image(layer: Layer, images: int, least: int) -> int:
     It is `least`, or as many as give `ROWS_PER_UNKNOWN`, but never more than the layer has.
     """
     return min(layer.positions, max(least, math.ceil(ROWS_PER_UNKNOWN * unknowns(layer) / images)))
+
+
+def enough_positions(layer: Layer, images: int, least: int, most: int) -> int:
+    """The number of output positions to sample in each of `images` images where more than the fewest are worth it.
+
+    It is as many as give `MOST_PER_UNKNOWN`, between `least` and `most`; and no fewer than `positions_per_image`.
+    """
+    wanted = min(most, math.ceil(MOST_PER_UNKNOWN * unknowns(layer) / images))
+    return positions_per_image(layer, images, max(least, wanted))
 
 
 def draw_positions(

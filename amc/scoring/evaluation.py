@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from amc.artifacts.given_network import NetworkLike, find_network, preparation_of
+from amc.artifacts.given_network import NetworkLike, find_network, find_original, preparation_of
 from amc.artifacts.policy import OriginalLike
 from amc.cost.costs import COSTS, format_cost
 from amc.data.find_data import Given
@@ -19,9 +19,10 @@ from amc.graph import trace_graph
 from amc.graph.inputs import Example, batch_size, feed, tensors
 from amc.pruning.inference_form import for_inference
 from amc.scoring.checked_score import CheckedScore, checked_score
-from amc.scoring.metrics import Metric, check_runs, moved_inputs
-from amc.scoring.network_classes import in_network_order
+from amc.scoring.metric_targets import with_targets
+from amc.scoring.metrics import Metric, check_runs, compares_outputs, moved_inputs
 from amc.scoring.number_format import COST_NAMES, percent, score
+from amc.scoring.original_outputs import has_outputs
 from amc.utils.column_widths import Column
 from amc.utils.device import DeviceLike, find_device
 from amc.utils.option_names import worded
@@ -111,6 +112,7 @@ def evaluate(
     *,
     device: DeviceLike = "auto",
     model: OriginalLike | None = None,
+    output_kind: str | None = None,
 ) -> Evaluation:
     """Score a network on images, count its costs and measure its time per image.
 
@@ -121,11 +123,14 @@ def evaluate(
             a run, whose compact network is scored. It is left as it is.
         data: The images: what `amc.load_data` returned, or what it takes as `data`; for the folder of a run, these are
             made inputs as the run made them. Classes are matched with the network's by name where it has names.
-        metric: `top1`, `top5`, `path/to/file.py:function`, or a function of a network and batches of inputs and targets
-            that returns a number, larger being better.
+        metric: `top1`, `top5`, `fidelity`, `path/to/file.py:function`, or a function of a network and batches of inputs
+            and targets that returns a number, larger being better.
         split: The images that are scored: `test`, or `reward`, the validation images, which `val` names too.
         device: Where the network runs: `cpu`, `cuda`, or `auto` for a GPU if there is one.
         model: The original network, as `amc.load` takes it, which the folder of a run on a network of your own needs.
+            With its weights, it is also what `fidelity` compares with; that of a run on a named network is found.
+        output_kind: What the original's outputs are where `fidelity` compares them: `scores` (of classes) or `values`,
+            for all or by name, as `logits=scores,boxes=values`; values by default.
 
     Raises:
         UserError: The network does not run on the images, the metric fails, or there is no such split or device.
@@ -136,7 +141,9 @@ def evaluate(
     where = find_device(device)
     scored = found.model.to(where)
     splits = data if isinstance(data, Splits) else load_for(data, **preparation_of(network))
-    splits = in_network_order(splits, scored, found.class_names, metric, where)
+    if not (compares_outputs(metric) and has_outputs(splits)):
+        compared = find_original(network, model).to(where) if compares_outputs(metric) else scored
+        splits = with_targets(splits, compared, found.class_names, metric, where, output_kind)
     images = splits.test if split == "test" else splits.reward
     example = moved_inputs(images.example(1), where)
     check_runs(scored, example)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
 from amc.graph.inputs import Example, clone_inputs, feed, tensors
+from amc.scoring.fidelity import Fidelity
 from amc.utils.errors import UserError
 from amc.utils.option_names import option, worded
 from amc.utils.registry import UserFunction, resolve, takes
@@ -56,7 +57,11 @@ class TopK:
         return int(right.sum()) / len(right)
 
 
-METRICS: dict[str, TopK] = {"top1": TopK(1), "top5": TopK(5)}
+FIDELITY = "fidelity"
+"""The name of the metric that compares outputs with the original's."""
+CLASS_METRICS: dict[str, TopK] = {"top1": TopK(1), "top5": TopK(5)}
+"""Metrics that compare classes with labels, by name."""
+METRICS: dict[str, TopK | Fidelity] = {**CLASS_METRICS, FIDELITY: Fidelity()}
 """Metrics by name."""
 
 
@@ -67,9 +72,9 @@ def find_metric(given: str | Metric) -> Metric:
         UserError: There is no metric of that name, no such function, or one that takes other arguments. What the
             function returns is checked when it is called.
     """
-    if isinstance(given, UserMetric):
+    if isinstance(given, UserMetric | TopK | Fidelity):
         return given
-    found = resolve("metric", given, METRICS, TopK)
+    found = resolve("metric", given, METRICS)
     if not isinstance(found, UserFunction):
         return found
     if not takes(found.function, 2):
@@ -105,6 +110,16 @@ class UserMetric:
 def top_k(metric: Metric) -> int | None:
     """The number of classes that a metric of single images looks at; None for a metric of another kind."""
     return metric.k if isinstance(metric, TopK) else None
+
+
+def compares_classes(metric: str | Metric) -> bool:
+    """Whether a metric compares the network's classes with labels, as top1 and top5 do; a user's own may."""
+    return metric in CLASS_METRICS if isinstance(metric, str) else top_k(metric) is not None
+
+
+def compares_outputs(metric: str | Metric) -> bool:
+    """Whether a metric compares outputs with those of the original."""
+    return metric == FIDELITY if isinstance(metric, str) else isinstance(metric, Fidelity)
 
 
 def check_runs(model: nn.Module, example: Example) -> Any:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from amc.data.class_mapping import map_classes
 from amc.data.load import Splits
 from amc.graph.inputs import Example
-from amc.scoring.metrics import METRICS, Metric, check_runs, moved_inputs, top_k
+from amc.scoring.metrics import FIDELITY, check_runs, moved_inputs
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
 
@@ -19,26 +19,35 @@ def in_network_order(
     splits: Splits,
     model: nn.Module,
     class_names: tuple[str, ...] | None,
-    metric: str | Metric,
     device: torch.device = CPU,
 ) -> Splits:
-    """The splits with targets in the order of the network's outputs, where the metric compares the two.
+    """The splits with targets in the order of the network's outputs, as top1 and top5 compare the two.
 
     Args:
         splits: The images.
         model: The network, in evaluation mode, on `device`.
         class_names: The names of its outputs, in order; None where they are not known.
-        metric: The metric, as `amc.scoring.metrics.find_metric` takes it.
         device: The device of the network.
 
     Raises:
         UserError: The network does not run on the images or returns no scores of classes, or has not the data's
             classes.
     """
-    compares_classes = metric in METRICS if isinstance(metric, str) else top_k(metric) is not None
-    if not compares_classes:
-        return splits
+    check_labels(splits)
     return map_classes(splits, _count(model, moved_inputs(splits.calibration.example(1), device)), class_names)
+
+
+def check_labels(splits: Splits) -> None:
+    """Check that images have labels, which top1 and top5 compare with classes.
+
+    Raises:
+        UserError: They have none.
+    """
+    if not splits.is_labelled:
+        raise UserError(
+            f"top1 and top5 need the classes of images, which {splits.source or 'the data'} does not tell; give"
+            f" {option('metric', FIDELITY)}"
+        )
 
 
 def _count(model: nn.Module, example: Example) -> int:

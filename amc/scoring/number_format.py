@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amc.scoring.metrics import METRICS
+from amc.scoring.metrics import CLASS_METRICS, METRICS
 
 COST_NAMES = {"macs": "MACs", "params": "parameters", "memory": "memory", "latency": "latency"}
 """The words for each kind of cost."""
@@ -18,7 +18,7 @@ def percent(share: float, digits: int = 2) -> str:
 
 def is_share(metric: str) -> bool:
     """Whether the metric of that name is a share of the images; a user's own has a scale that only the user knows."""
-    return metric in METRICS
+    return metric in CLASS_METRICS
 
 
 def metric_name(metric: str) -> str:
@@ -28,7 +28,9 @@ def metric_name(metric: str) -> str:
 
 def score_name(metric: str) -> str:
     """The word for a score where there is no room for the metric's own name."""
-    return "accuracy" if is_share(metric) else "metric"
+    if is_share(metric):
+        return "accuracy"
+    return metric if metric in METRICS else "metric"
 
 
 def score(metric: str, value: float, digits: int = 2) -> str:

@@ -90,7 +90,15 @@ def run_job(job: Job) -> None:
         )
     torch.manual_seed(options.seed)  # of weights that are random
     network = load_original(job.network, quiet=options.quiet)
-    splits = load_images(job.images, network, options.metric, options.seed, progress=not options.quiet)
+    splits = load_images(
+        job.images,
+        network,
+        options.metric,
+        options.output_kind,
+        options.seed,
+        find_device(options.device),
+        progress=not options.quiet,
+    )
     example = splits.calibration.example(1)
     check_inputs(job.network, example)
     original = score_original(network, job.network, splits.reward, options.metric, options.device, quiet=options.quiet)
@@ -126,6 +134,7 @@ def _task(job: Job, network: Network, splits: Splits, latency_model: LatencyMode
     options = job.options
     how = TaskOptions(
         metric=options.metric,
+        output_kind=options.output_kind,
         reward_images=options.reward_images,
         round_to=latency_connection.rounding_step(options, latency_model),
         max_sparsity=options.channels.max_sparsity,

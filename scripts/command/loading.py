@@ -13,7 +13,7 @@ from amc.data.splits import SplitSizes
 from amc.graph.input_spec import describe_inputs, zero_inputs
 from amc.graph.inputs import Example
 from amc.networks.sources import PREPROCESS, Network, load_network
-from amc.scoring.network_classes import in_network_order
+from amc.scoring.metric_targets import with_targets
 from amc.utils.defaults import CLASS_ORDER
 from amc.utils.errors import UserError
 from amc.utils.user_file import FORM
@@ -75,15 +75,25 @@ def data_of(data: str | None, model: str) -> str:
     if found := data or default_data(model):
         return found
     raise UserError(
-        f"expected --data for {model}: imagefolder:PATH (a folder with train/, and val/, test/ or both), cifar10,"
-        f" digits or {FORM}"
+        f"expected --data for {model}: imagefolder:PATH (a folder with train/, and val/, test/ or both), images:PATH"
+        f" (images without labels, for --metric fidelity), cifar10, digits or {FORM}"
     )
 
 
-def load_images(options: DataOptions, network: Network, metric: str, seed: int, progress: bool) -> Splits:
-    """The splits, with labels in the order of the network's classes where the metric compares them.
+def load_images(
+    options: DataOptions,
+    network: Network,
+    metric: str,
+    output_kind: str | None,
+    seed: int,
+    device: torch.device,
+    *,
+    progress: bool,
+) -> Splits:
+    """The splits, with the targets that the metric compares with the network's outputs.
 
-    With `progress`, bars are shown while images are read, and notes on the data are printed.
+    With `progress`, bars are shown while images are read, and notes on the data are printed. The network runs on
+    `device` where its outputs are the targets.
 
     Raises:
         UserError: Data that can't be read, or classes that the network does not have.
@@ -91,9 +101,10 @@ def load_images(options: DataOptions, network: Network, metric: str, seed: int, 
     sizes = SplitSizes(options.calibration_images, options.reward_split, options.test_images)
     data, order = data_of(options.data, network.name), options.class_order or CLASS_ORDER
     splits = load_splits(data, network.preprocess, sizes, seed, progress, class_order=order)
+    compared = with_targets(splits, network.model, network.class_names, metric, device, output_kind)
     if progress:
         print_notes(splits)
-    return in_network_order(splits, network.model, network.class_names, metric)
+    return compared
 
 
 def print_notes(splits: Splits) -> None:

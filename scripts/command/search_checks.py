@@ -10,7 +10,7 @@ from amc.cost.limit import read_amount
 from amc.criteria import find_criterion
 from amc.recovery.recoveries import find_recovery
 from amc.scoring.engines.engine import find_engine
-from amc.scoring.metrics import METRICS, find_metric
+from amc.scoring.metrics import CLASS_METRICS, find_metric
 from amc.utils.errors import UserError
 from envs.observations import find_observation
 from envs.rewards import find_reward
@@ -59,8 +59,8 @@ def stage_budgets(staging: StageOptions, search: SearchOptions) -> tuple[Limits,
     limits = limits_of(search)
     if staging.stages is None:
         return (limits,)
-    if staging.tune_steps and search.metric not in METRICS:
-        raise UserError("--tune-steps trains classifiers; leave it out with a metric of your own")
+    if staging.tune_steps and search.metric not in CLASS_METRICS:
+        raise UserError("--tune-steps trains classifiers; leave it out with another metric than top1 and top5")
     if not limits:
         raise UserError(f"--stages lead to a budget, which --reward {search.reward} does not have")
     shares = _shares(staging.stages)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from scripts.options.network_and_images import AUTO, DataOptions, NetworkOptions
-from scripts.options.option_types import Name, Run
+from scripts.options.option_types import Form, Name, Run
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,10 @@ class Arguments:
     split: Name = "test"
     """Images that are scored: test or reward."""
     metric: Name | None = None
-    """How a network is scored: top1, top5 or path/to/file.py:function; default: as in the run, else top1."""
+    """How a network is scored: top1, top5, fidelity or path/to/file.py:function; default: as in the run, else top1."""
+    output_kind: Annotated[str, Form("KIND")] | None = None
+    """What the original's outputs are where fidelity compares them: scores or values, for all or by name, as
+    logits=scores,boxes=values; default: as in the run, else values."""
     seed: int | None = None
     """Seed of the splits; default: that of the run, else 0."""
     device: Name = "auto"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from amc.utils.errors import UserError
 from scripts.options.network_and_images import AUTO, DataOptions, NetworkOptions
-from scripts.options.option_types import Folder, Name, Run, Share
+from scripts.options.option_types import Folder, Form, Name, Run, Share
 from scripts.options.training_options import TrainingOptions
 
 
@@ -55,7 +55,10 @@ class Arguments:
     temperature: float = 4.0
     """Divisor of the outputs for soft targets: the higher, the more the less likely classes count."""
     metric: Name | None = None
-    """How networks are scored: top1, top5 or path/to/file.py:function; default: as in the run."""
+    """How networks are scored: top1, top5, fidelity or path/to/file.py:function; default: as in the run."""
+    output_kind: Annotated[str, Form("KIND")] | None = None
+    """What the original's outputs are where fidelity compares them: scores or values, for all or by name, as
+    logits=scores,boxes=values; default: as in the run, else values."""
     device: Name = "auto"
     """Device that networks run on: cpu, cuda, or auto for a GPU if there is one."""
     resume: Folder | None = None

@@ -47,13 +47,15 @@ class DataOptions:
     """The images and their splits."""
 
     data: Name | None = None
-    """Images: imagefolder:PATH (with train/, and val/, test/ or both), cifar10, digits or path/to/file.py:function."""
+    """Images: imagefolder:PATH (with train/, and val/, test/ or both), images:PATH (without labels, for --metric
+    fidelity), cifar10, digits or path/to/file.py:function."""
     calibration_images: int | None = None
     """Training images for least squares and batch-norm statistics; default: 1000, or all where there are fewer."""
     reward_split: int | None = None
-    """Images of the reward split; default: all of val/, or a tenth of the training images where there is none."""
+    """Images of the reward split; default: all of val/, a tenth of the training images where there is none, a
+    quarter of images without labels."""
     test_images: int | None = None
-    """Images of the test split; default: all."""
+    """Images of the test split; default: all; a quarter of images without labels."""
     class_order: Name | None = None
     """How the folders of an image folder's classes are numbered: name, in the order of text (as torchvision's
     ImageFolder), or number, by the numbers in their names; default: name."""

@@ -100,7 +100,8 @@ def _problem(arguments: Arguments) -> tuple[TuningProblem, NetworkOptions, dict[
         fill_from_run(arguments.images, recorded),
     )
     network = load_original(network_options, quiet=arguments.quiet)
-    splits = load_images(data_options, network, metric, seed, progress=not arguments.quiet)
+    device, output_kind = find_device(arguments.device), arguments.output_kind or recorded["output_kind"]
+    splits = load_images(data_options, network, metric, output_kind, seed, device, progress=not arguments.quiet)
     check_inputs(network_options, splits.calibration.example(1))
     problem = TuningProblem(
         original=network.model,
@@ -109,8 +110,10 @@ def _problem(arguments: Arguments) -> tuple[TuningProblem, NetworkOptions, dict[
         splits=splits,
         metric=metric,
         seed=seed,
-        device=find_device(arguments.device),
+        device=device,
         source=str(run_dir),
+        output_kind=output_kind,
     )
-    taken_over = flat_options(network_options) | flat_options(data_options) | {"metric": metric, "seed": seed}
+    taken_over = flat_options(network_options) | flat_options(data_options)
+    taken_over |= {"metric": metric, "output_kind": output_kind, "seed": seed}
     return problem, network_options, taken_over

@@ -82,6 +82,8 @@ def _pretrain(session: Session[Arguments, TrainingProgress | None]) -> None:
         progress=True,
         class_order=arguments.class_order,
     )
+    if not splits.is_labelled:
+        raise UserError(f"a training needs the classes of images, which {splits.source} does not tell; give other data")
     print_notes(splits)
     digests = {
         "architecture": shapes_digest(model),

@@ -115,7 +115,7 @@ def test_commands_that_could_not_run_are_left_out() -> None:
 
 
 def test_no_network_gets_digits_unasked(tmp_path: Path) -> None:
-    asked = "expected --data for resnet20: imagefolder:PATH (a folder with train/, and val/, test/ or both), cifar10,"
+    asked = "expected --data for resnet20: imagefolder:PATH (a folder with train/, and val/, test/ or both),"
     assert asked in fail(train, "--model", "resnet20", "--weights", "none", "--run-dir", tmp_path / "run")
     assert asked in fail(evaluate, "--model", "resnet20", "--weights", "none")
     assert not (tmp_path / "run").exists()

@@ -41,7 +41,10 @@ class Hostile:
         ),
         ("--data imagefolder:empty", "expected one folder for each class in empty/train, there is none"),
         ("--data imagefolder:nowhere", "expected a folder of images at nowhere/train, there is none"),
-        ("--data digit", "expected digits, cifar10, imagefolder:PATH or .* got 'digit'; did you mean digits?"),
+        (
+            "--data digit",
+            "expected digits, cifar10, imagefolder:PATH, images:PATH or .* got 'digit'; did you mean digits?",
+        ),
         ("--model resnet21", "expected a network's name, torchvision:NAME, timm:NAME or .* did you mean resnet.*20"),
         ("--model resnet18", r"got 'resnet18'; did you mean torchvision:resnet18\?"),
         ("--model own.py", r"got 'own.py'; did you mean own.py:NAME, with the name of a function in it\?"),

@@ -26,7 +26,7 @@ from agents.report.charts.style import (
     whole_figure,
 )
 from agents.report.episode_selection import episode_of_policy, marked_episode, pareto_frontier
-from amc.scoring.number_format import COST_NAMES, is_share
+from amc.scoring.number_format import COST_NAMES, is_share, score_name
 
 EPISODE_COLOURS = "viridis"
 SHOWN = 4.0
@@ -142,7 +142,7 @@ def accuracy_against_cost(
 
 def metric_label(metric: str) -> str:
     """The name of an axis for scores by the metric: a share is drawn in percent, a user's own metric is no share."""
-    return "accuracy (%)" if is_share(metric) else "metric"
+    return "accuracy (%)" if is_share(metric) else score_name(metric)
 
 
 def metric_value(value: float, metric: str) -> float:

@@ -35,6 +35,7 @@ class Comparison:
     def summary(self) -> dict[str, Any]:
         """The numbers of the comparison by the names that they have in `summary.json`."""
         return {
+            "metric": self.metric,
             **{f"{name}_accuracy": value for name, value in self.reward.items()},
             **{f"test_accuracy_{name}": value for name, value in self.test.items()},
             **{f"test_drop_{name}": drop and drop._asdict() for name, drop in self.drops.items()},

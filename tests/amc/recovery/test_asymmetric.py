@@ -14,6 +14,7 @@ from amc.graph import PruningGraph
 from amc.pruning.slicing import UnitMask, compact, make_selection
 from amc.recovery import asymmetric
 from amc.recovery.asymmetric import Asymmetric
+from amc.recovery.least_squares import RIDGES, SampleRows
 from tests.architectures import PRUNABLE
 from tests.oracles import distance, prepared, randomise, run, snapshot
 
@@ -83,7 +84,7 @@ def test_each_layer_is_the_least_squares_fit_of_what_it_reads_to_what_the_origin
     monkeypatch: pytest.MonkeyPatch, norm: bool, bias: bool
 ) -> None:
     monkeypatch.setattr(asymmetric, "RIDGE", 1e-9)
-    monkeypatch.setattr(asymmetric, "POSITIONS_PER_IMAGE", 9)  # all of a 3 x 3 map
+    monkeypatch.setattr(asymmetric, "LEAST_POSITIONS", 9)  # all of a 3 x 3 map
     model = Two(norm, bias)
     randomise(model)
     x = torch.randn(200, 2, 5, 5)
@@ -117,6 +118,34 @@ def check_least_squares(inputs: Tensor, wanted: Tensor, found: Tensor, constant:
     rows = torch.cat([inputs, torch.ones(len(inputs), 1)], dim=1) if constant else inputs
     solution = torch.linalg.lstsq(rows.double(), wanted.double()).solution
     torch.testing.assert_close(found.double(), rows.double() @ solution, atol=2e-4, rtol=1e-3)
+
+
+def test_where_images_are_few_the_last_of_them_choose_the_ridge_and_no_layer_is_solved_on_them() -> None:
+    model = Two(norm=True, bias=True)
+    randomise(model)
+    x = torch.randn(30, 2, 5, 5, generator=torch.Generator().manual_seed(0))
+    graph = analyse(model, x[:2])
+    mask = halved(graph)
+    network = compact_network(model, graph, mask)
+    weight = network.get_parameter("last.weight").detach().clone()
+    bias = network.get_parameter("last.bias").detach().clone()
+    refit = Asymmetric(model, graph, [x], seed=0)
+    assert refit.held_out == 6
+    refit.refit(network, mask)
+    read: dict[int, Tensor] = {}
+    for number, each in enumerate((model, network)):
+        each.get_submodule("last").register_forward_pre_hook(lambda _, args, to=number: read.update({to: args[0]}))
+        run(each, x)
+    rows = torch.cat([read[1], torch.ones(30, 1)], dim=1).double()
+    sliced = torch.cat([weight, bias[:, None]], dim=1).T.double()
+    lacking = run(model, x)[0].double() - rows @ sliced
+    found = torch.cat([network.get_parameter("last.weight"), network.get_parameter("last.bias")[:, None]], dim=1).T
+    changes = [SampleRows(rows[None, :24], lacking[None, :24]).change(ridge)[0] for ridge in RIDGES]
+    best = min(
+        [torch.zeros_like(sliced), *changes], key=lambda each: float((lacking - rows @ each)[24:].square().sum())
+    )
+    torch.testing.assert_close(found.double(), sliced + best, rtol=1e-3, atol=1e-3)
+    assert Asymmetric(model, graph, [x.repeat(2, 1, 1, 1)], seed=0).held_out == 0
 
 
 class Block(nn.Module):

@@ -1,5 +1,7 @@
 """Changes of weights, against an ordinary least-squares routine."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -13,6 +15,7 @@ from amc.recovery.least_squares import (
     NormalEquations,
     Problem,
     SampleRows,
+    best_change,
     best_ridge,
     gram_matrix,
     solve_positive,
@@ -63,6 +66,28 @@ def test_the_ridge_follows_what_was_held_out(form: type[Problem]) -> None:
     assert best_ridge(form(x, x @ truth), form(other, other @ truth)) == min(RIDGES)
     empty = form(x[:, :0], noisy[:, :0])
     assert best_ridge(form(x, noisy), empty) == RIDGE
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    rows=st.integers(1, 30),
+    unknowns=st.integers(1, 20),
+    share=st.floats(0, 1),
+    seed=st.integers(0, 1000),
+    few=st.booleans(),
+)
+def test_on_what_is_held_out_no_ridge_and_no_change_is_better(
+    rows: int, unknowns: int, share: float, seed: int, few: bool
+) -> None:
+    form: type[Problem] | Callable[[Tensor, Tensor], Problem] = SampleRows if few else normal
+    truth = share * noise(1, unknowns, 2, seed=seed)
+    x, held = noise(1, rows, unknowns, seed=seed + 1), noise(1, 10, unknowns, seed=seed + 2)
+    seen = form(x, x @ truth + noise(1, rows, 2, seed=seed + 3))
+    lacking = held @ truth + noise(1, 10, 2, seed=seed + 4)
+    change = best_change(seen, form(held, lacking))
+    left = lacking if change is None else lacking - held @ change
+    others = [lacking] + [lacking - held @ seen.change(ridge) for ridge in RIDGES]
+    assert left.square().sum() <= (1 + 1e-9) * min(each.square().sum() for each in others)
 
 
 @pytest.mark.parametrize("size", [3, 2 * LEAST_BLOCK - 1, 4 * LEAST_BLOCK + 3])

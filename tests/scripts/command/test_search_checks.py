@@ -42,7 +42,7 @@ def test_budgets_of_the_stages(
         (StageOptions("0.7"), search(reward="error_log_macs"), "which --reward error_log_macs does not have"),
         (StageOptions(tune_steps=5), search(), "trains between stages; give --stages too"),
         (StageOptions("0.7,0.5", -1), search(), "expected --tune-steps of 0 or more, got -1"),
-        (StageOptions("0.7,0.5", 5), search(metric="own.py:score"), "leave it out with a metric of your own"),
+        (StageOptions("0.7,0.5", 5), search(metric="own.py:score"), "leave it out with another metric"),
     ],
 )
 def test_what_does_not_lead_to_a_budget(options: StageOptions, given: SearchOptions, message: str) -> None:
