@@ -34,8 +34,10 @@ from amc.networks.finite import check_finite
 from amc.pruning.inference_form import channels_last, for_inference
 from amc.pruning.materialise_weights import materialise_weights
 from amc.pruning.slicing import Selection, UnitMask, make_selection
+from amc.recovery.blockwise import BlockwiseResult
 from amc.recovery.calibration import underdetermined
-from amc.recovery.recoveries import Adjust, find_recovery
+from amc.recovery.held_out_training import Tell
+from amc.recovery.recoveries import Adjust, check_recoveries
 from amc.scoring.candidates import Candidates
 from amc.scoring.engines.engine import MakeEngine, SerialEngine
 from amc.scoring.executor import fused
@@ -45,10 +47,11 @@ from amc.scoring.network_classes import check_labels
 from amc.scoring.number_format import percent
 from amc.scoring.original_outputs import with_original_outputs
 from amc.scoring.original_score import scoring_batch
+from amc.scoring.output_kinds import trained_kinds
 from amc.scoring.scorer import Scorer
 from amc.utils.column_widths import Column
 from amc.utils.copying import copy_network
-from amc.utils.defaults import DEFAULT_CRITERION, DEFAULT_RECOVERY, SEARCH_RECOVERY
+from amc.utils.defaults import BLOCKWISE, DEFAULT_CRITERION, DEFAULT_RECOVERY, SEARCH_RECOVERY
 from amc.utils.device import DeviceLike, find_device
 from amc.utils.errors import UserError
 from amc.utils.registry import name_of
@@ -166,8 +169,8 @@ class Task(Tabular):
         if compares_outputs(metric):
             splits = with_original_outputs(splits, model, options.output_kind, device)
         limits = Budgets(graph, budgets, costs=options.costs)
-        for recovery in (options.recovery, options.search_recovery):
-            find_recovery(recovery)
+        check_recoveries(options.recovery, options.search_recovery)
+        kinds = trained_kinds(options.output_kind, check_runs(model, moved_inputs(example, device)), metric)
         calibration = [inputs for inputs, _ in moved(splits.calibration.batches(CALIBRATION_BATCH), device)]
         some = options.reward_images is not None and options.reward_images < len(splits.reward)
         vars(self).update(
@@ -175,7 +178,7 @@ class Task(Tabular):
             graph=graph,
             splits=splits,
             budgets=limits,
-            compressor=Compressor(model, graph, calibration, options.criterion, options.seed),
+            compressor=Compressor(model, graph, calibration, options.criterion, options.seed, kinds),
             metric=metric,
             search_images=splits.reward.take(options.reward_images or 0, options.seed) if some else splits.reward,
             batch_size=scoring_batch(example),
@@ -291,6 +294,15 @@ class Task(Tabular):
         mask, recovery = self.compressor.mask(kept_counts), recovery or self.options.recovery
         network, _ = self.compressor.compact(mask, recovery, calibration_batches)
         return network, make_selection(self.origin.graph, self.origin.model, self.mask(kept_counts))
+
+    @property
+    def compared_recovery(self) -> str | Adjust:
+        """The recovery with which policies are compared: in closed form where the one that is kept is trained."""
+        return DEFAULT_RECOVERY if self.options.recovery == BLOCKWISE else self.options.recovery
+
+    def train(self, network: nn.Module, kept_counts: KeptCounts, tell: Tell = lambda *_: None) -> BlockwiseResult:
+        """Train the compact network of kept counts `(groups,)` in place (`amc.recovery.blockwise.train_blockwise`)."""
+        return self.compressor.train(network, self.compressor.mask(kept_counts), tell)
 
     @property
     def underdetermined(self) -> list[str]:

@@ -59,7 +59,7 @@ def find_finalists(stage: Stage, episodes: Sequence[Episode]) -> list[Episode]:
 
 
 def _text(stage: Stage, number: int, count: int) -> str:
-    recovery = f"with {name_of(stage.task.options.recovery)} recovery"
+    recovery = f"with {name_of(stage.task.compared_recovery)} recovery"
     if count == 1:
         return f"making the best again, {recovery}"
     return f"making the best {count} again, {recovery}: {number} of {count}"

@@ -149,8 +149,8 @@ class Trace:
 
     def add_result(self, call: Call) -> None:
         """Record the labels of what a call returns first, once they are known."""
-        first, *_ = call.outputs() or [None]
-        self.results.append(() if first is None else self.labels(first))
+        outputs = call.outputs()
+        self.results.append(self.labels(outputs[0]) if outputs else ())
 
     def positions(self, rows: Tensor) -> int:
         """Return how many of the `rows` of a layer's input belong to one image; all where they depend on no image."""

@@ -43,7 +43,9 @@ def train_blocks(
     seen, held = images
     most = 4 * len(seen) * max((boundary.values for boundary in blocks.boundaries), default=0)
     copies = CalibrationCopies(seen, 1 if 2 * most > MOST_BYTES else 2, generator)
-    both = [copies[torch.arange(copies.count)], held]  # to train on, and held out
+    whole = copies[torch.arange(copies.count)]
+    assert isinstance(whole, Tensor)
+    both = [whole, held]  # to train on, and held out
     originals, inputs = both, both
     for number in range(len(blocks.boundaries)):
         block = _Block(blocks, number)

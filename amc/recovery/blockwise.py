@@ -48,6 +48,10 @@ class TrainingLength:
     whole_steps: int = 700
 
 
+LENGTH = TrainingLength()
+"""How long a network is trained where nothing else is asked for."""
+
+
 @dataclass(frozen=True)
 class BlockwiseResult:
     """What training came to, as mean distances from the original's outputs on held-out calibration images.
@@ -69,7 +73,7 @@ def train_blockwise(
     network: nn.Module,
     original: CalibratedNetwork,
     mask: UnitMask,
-    length: TrainingLength = TrainingLength(),
+    length: TrainingLength | None = None,
     tell: Tell = lambda *_: None,
 ) -> BlockwiseResult:
     """Train the compact network in which the units `mask` stay, in place, to compute what the original does.
@@ -80,12 +84,13 @@ def train_blockwise(
         network: The compact network in evaluation mode, recovered in closed form.
         original: The original with its calibration images.
         mask: The units that stay, bool `(units,)`.
-        length: How long it is trained.
+        length: How long it is trained; None for `LENGTH`.
         tell: Told how far it is.
 
     Raises:
         UserError: There are fewer than two calibration images, or no gradients pass through the network.
     """
+    length = length or LENGTH
     inputs = calibration_batch(original.graph, original.calibration)
     if batch_size(inputs) < 2:
         raise UserError(f"expected at least 2 calibration images to train on, got {batch_size(inputs)}")

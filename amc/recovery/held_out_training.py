@@ -11,6 +11,11 @@ from torch import Tensor, nn
 WARM_UP = 0.1
 """The share of the steps until the learning rate is at its peak; then it falls along half a cosine."""
 
+FAR_WORSE = 1.02
+"""The error, relative to the least one, above which training goes back to the best state, at a lower learning rate."""
+SLOWER = 0.3
+"""The factor by which the learning rate is lowered then."""
+
 Tell = Callable[[str, int, int], None]
 """Is told what is trained, how many steps were taken, and how many there are."""
 
@@ -33,13 +38,14 @@ class BestState:
         self.first = self.least = self._found()
         self._state = [parameter.detach().clone() for parameter in parameters]
 
-    def check(self) -> None:
-        """Remember the parameters as they are if they are better than all before."""
+    def check(self) -> bool:
+        """Remember the parameters as they are if they are better than all before; return whether they are far worse."""
         found = self._found()
         if found < self.least:  # never where it is not a number
             self.least = found
             for kept, parameter in zip(self._state, self.parameters, strict=True):
                 kept.copy_(parameter.detach())
+        return not found <= FAR_WORSE * self.least
 
     def restore(self) -> None:
         """Give the parameters their best values."""
@@ -72,7 +78,7 @@ class Stepper:
             best: The parameters; the held-out images are looked at `checks` times, the last time at the end.
             losses: The loss of each step, which is computed when it is asked for.
             steps: The number of steps.
-            peak: The learning rate at its peak.
+            peak: The learning rate at its peak, which is lowered where steps of that size harm.
             checks: How often the held-out images are looked at.
         """
         optimizer = torch.optim.Adam(best.parameters, lr=peak)
@@ -83,8 +89,10 @@ class Stepper:
             next(losses).backward()
             optimizer.step()
             self._taken += 1
-            if (step + 1) * checks // steps > step * checks // steps:
-                best.check()
+            if (step + 1) * checks // steps > step * checks // steps and best.check():
+                best.restore()
+                peak *= SLOWER
+                optimizer = torch.optim.Adam(best.parameters, lr=peak)
         best.restore()
 
 

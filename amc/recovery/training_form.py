@@ -18,7 +18,7 @@ from amc.replay.operator_trace import Step
 from amc.replay.sizeless_operators import CONVOLUTION, TRANSPOSED
 
 aten = torch.ops.aten
-NORMS = {
+NORMS: dict[Any, int | None] = {
     aten.native_batch_norm.default: 5,
     aten._native_batch_norm_legit_no_training.default: None,
     aten.cudnn_batch_norm.default: 5,

@@ -16,9 +16,9 @@ from amc.recovery.calibration_copies import CalibrationCopies
 from amc.recovery.held_out_training import BestState, Stepper, random_batches
 from amc.recovery.output_distance import VALUES, float_tensors, output_distance
 
-PEAK = 3e-4
+PEAK = 1e-4
 """The learning rate at its peak."""
-CHECKS = 10
+CHECKS = 15
 """How often the held-out images are looked at."""
 BATCH = 32
 """The number of images of a step, and of those that are run at once."""

@@ -41,7 +41,7 @@ def weights(network: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in network.state_dict().items()}
 
 
-@pytest.mark.parametrize("name", ["flattened", "projection", "dense", "inception"])
+@pytest.mark.parametrize("name", ["flattened", "projection", "dense"])
 def test_training_brings_the_network_nearer_to_the_original(name: str) -> None:
     result, _ = trained(name)
     assert result.after < result.before
@@ -49,16 +49,15 @@ def test_training_brings_the_network_nearer_to_the_original(name: str) -> None:
     assert not result.note
 
 
-@pytest.mark.parametrize(("name", "why"), [("two_outputs", "more than one tensor"), ("volume", "scalar")])
-def test_a_network_that_is_no_list_of_operators_is_trained_as_a_whole(name: str, why: str) -> None:
-    result, _ = trained(name)
+def test_a_network_that_is_no_list_of_operators_is_trained_as_a_whole() -> None:
+    result, _ = trained("two_outputs")
     assert result.after < result.before
     assert result.blocks == 1
-    assert why in result.note
+    assert "more than one tensor" in result.note
 
 
 def test_images_that_were_never_seen_gain_too() -> None:
-    original, mask, network = problem("projection", images=200)
+    original, mask, network = problem("projection", images=64)
     fresh = torch.randn(PRUNABLE["projection"].example(100).shape, generator=torch.Generator().manual_seed(7))
 
     def distance() -> float:
@@ -66,7 +65,7 @@ def test_images_that_were_never_seen_gain_too() -> None:
             return float(F.mse_loss(network(fresh), original.model(fresh)))
 
     before = distance()
-    train_blockwise(network, original, mask, TrainingLength(block_steps=20, whole_steps=100))
+    train_blockwise(network, original, mask, TrainingLength(block_steps=10, whole_steps=30))
     assert distance() < before
 
 
@@ -96,14 +95,14 @@ def test_nothing_else_changes_and_the_seed_says_all() -> None:
     original, mask, network = problem("projection")
     original_before, other = weights(original.model), copy.deepcopy(network)
     statistics = {name: tensor for name, tensor in weights(network).items() if "running" in name}
-    network.stem.requires_grad_(False)
+    stem = network.get_submodule("stem").requires_grad_(False)
     torch.manual_seed(1)
     state = torch.get_rng_state()
     train_blockwise(network, original, mask, SHORT)
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(tensor, original_before[name]) for name, tensor in original.model.state_dict().items())
     assert all(torch.equal(network.state_dict()[name], tensor) for name, tensor in statistics.items())
-    assert [each.requires_grad for each in network.stem.parameters()] == [False] * 3
+    assert [each.requires_grad for each in stem.parameters()] == [False] * 3
     assert all(each.grad is None for each in network.parameters())
     torch.manual_seed(2)
     train_blockwise(other, original, mask, SHORT)
