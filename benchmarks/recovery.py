@@ -1,31 +1,34 @@
-"""The accuracy of the uniform policy, without fine-tuning, by way of recovery, criterion and budget.
+"""The accuracy of the uniform policy, without fine-tuning, by way of recovery, on several networks.
 
 The tables of docs/recovery.md come from this command. Rows that are already in `--out` are not measured again, so it
-can be interrupted.
+can be interrupted, and run in parts: each part adds its rows, and the tables are made from all.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
-from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
 from amc.compression.compressor import Compressor
 from amc.cost.budget import Budgets
-from amc.criteria import CRITERIA
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
-from amc.networks.sources import load_network
-from amc.recovery.recoveries import RECOVERIES
-from amc.task import CALIBRATION_BATCH, Task, TaskOptions
-from amc.utils.files import write_json, write_text
-from benchmarks.runs import machine, percent
+from amc.networks.sources import Network, load_network
+from amc.task import Task, TaskOptions
+from amc.utils.defaults import DEFAULT_CRITERION
+from amc.utils.errors import UserError
+from amc.utils.files import write_text
+from amc.utils.registry import look_up
+from benchmarks.recovery_choice import MEASURED
+from benchmarks.recovery_page import recovery_page
+from benchmarks.recovery_rows import ORIGINAL, Place, Row, packed, read_rows, write_rows
+from benchmarks.runs import percent
 from scripts.command.cli import run
 
 
@@ -33,97 +36,98 @@ from scripts.command.cli import run
 class Arguments:
     """Prune networks to uniform policies, recover each in every way, and score them on all reward images."""
 
-    weights: tuple[str, ...]
-    """A weights file for each network."""
-    data: str
-    """Images, as for scripts.train."""
-    out: Path
-    """Folder for the numbers (recovery.json) and the table (recovery.md)."""
-    models: tuple[str, ...] = ("resnet20", "resnet56")
+    models: tuple[str, ...]
     """Networks, as for scripts.train."""
-    budgets: tuple[float, ...] = (0.7, 0.5, 0.35)
+    data: str
+    """Images of these networks, as for scripts.train."""
+    out: Path
+    """Folder for the numbers (recovery.json) and the tables (recovery.md) of all parts."""
+    weights: tuple[str, ...] = ()
+    """A weights file for each network, or `default`; none for the default of each."""
+    budgets: tuple[float, ...] = (0.7, 0.5)
     """Shares of the MACs that are left."""
-    criteria: tuple[str, ...] = tuple(CRITERIA)
+    images: tuple[int, ...] = (1000,)
+    """Numbers of calibration images."""
+    recoveries: tuple[str, ...] = MEASURED
+    """Ways of recovery."""
+    criteria: tuple[str, ...] = (DEFAULT_CRITERION,)
     """Criteria by which channels are chosen."""
     seed: int = 0
-    """Seed of the calibration images and the sampled positions."""
+    """Seed of the calibration images, the sampled positions and the halves of the judged images."""
 
 
 def recovery(arguments: Arguments) -> None:
-    """Measure the rows that are missing, then write the table."""
+    """Measure the rows that are missing, then write the tables."""
+    for way in arguments.recoveries:
+        look_up("recovery", way, dict.fromkeys(MEASURED))
+    weights = arguments.weights or ("default",) * len(arguments.models)
+    if len(weights) != len(arguments.models):
+        raise UserError(f"expected --weights for each of {len(arguments.models)} --models, got {len(weights)}")
     path = arguments.out / "recovery.json"
-    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
-    known = {(row["model"], row["budget"], row["criterion"], row["recovery"]) for row in rows}
-    for row in _rows(arguments, known):
-        rows.append(row)
-        write_json(path, {"machine": machine(), "rows": rows})
-        print(f"{row['model']} {row['budget']} {row['criterion']} {row['recovery']}: {percent(row['val'])}", flush=True)
-    write_text(arguments.out / "recovery.md", _table(rows))
+    rows = read_rows(path)
+    known = {(row.place, row.recovery) for row in rows}
+    for model, file in zip(arguments.models, weights, strict=True):
+        for row in _rows(arguments, load_network(model, file), known):
+            rows.append(row)
+            write_rows(path, rows)
+            found = percent(float(row.answers.float().mean()))
+            where = f"{row.model}, {row.budget:.0%} of the MACs, {row.images} images, {row.criterion or '-'}"
+            print(f"{where}, {row.recovery}: {found} in {row.seconds:.1f} s", flush=True)
+    write_text(arguments.out / "recovery.md", recovery_page([row for row in rows if row.place.seed == arguments.seed]))
 
 
-def _rows(arguments: Arguments, known: set[tuple[str, float, str, str]]) -> Iterator[dict[str, Any]]:
-    for model, weights in zip(arguments.models, arguments.weights, strict=True):
-        network = load_network(model, weights)
-        splits = load_data(arguments.data, network.preprocess, SplitSizes(), arguments.seed)
-        task = Task(network.model, splits, options=TaskOptions(seed=arguments.seed))
-        calibration = [inputs for inputs, _ in splits.calibration.batches(CALIBRATION_BATCH)]
+def _rows(arguments: Arguments, network: Network, known: set[tuple[Place, str]]) -> Iterator[Row]:
+    """The rows of one network that are missing; networks of a place are made one after the other."""
+    name, seed = network.name.rpartition(":")[2], arguments.seed
+    original = Place(name, 1.0, 0, "", seed)
+    for images in arguments.images:
+        places = [
+            Place(name, share, images, criterion, seed)
+            for criterion in arguments.criteria
+            for share in arguments.budgets
+        ]
+        todo = [(place, way) for place in places for way in arguments.recoveries if (place, way) not in known]
+        if not todo and (original, ORIGINAL) in known:
+            continue
+        task = _task(arguments, network, images)
+        if (original, ORIGINAL) not in known:
+            known.add((original, ORIGINAL))
+            yield _row(task, original, ORIGINAL, task.model)
         for criterion in arguments.criteria:
-            start = time.perf_counter()
-            compress = Compressor(task.model, task.graph, calibration, criterion, arguments.seed)
-            chosen = time.perf_counter() - start
-            for way in RECOVERIES:
-                todo = [share for share in arguments.budgets if (model, share, criterion, way) not in known]
-                if not todo:
-                    continue
-                start = time.perf_counter()
-                compress.compact(compress.mask(task.graph.full), way)
-                prepared = chosen + time.perf_counter() - start
-                for share in todo:
-                    kept_counts = Budgets(task.graph, [f"macs={share}"]).scale(np.ones(len(task.graph.groups)))
-                    start = time.perf_counter()
-                    pruned, _ = compress.compact(compress.mask(kept_counts), way)
-                    seconds = time.perf_counter() - start
-                    yield {
-                        "model": model,
-                        "budget": share,
-                        "criterion": criterion,
-                        "recovery": way,
-                        "val": task.accuracy(pruned, splits.reward),
-                        "seconds": seconds,
-                        "seconds_once": prepared,
-                    }
+            if not any(place.criterion == criterion for place, _ in todo):
+                continue
+            choosing = Compressor(task.model, task.graph, task.compressor.calibration, criterion, seed)
+            for place, way in todo:
+                if place.criterion == criterion:
+                    yield _recovered(task, choosing, place, way)
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
-    """A table of accuracies for each network and budget, then one of the seconds."""
-    ways = list(RECOVERIES)
-    lines = []
-    for model, share in dict.fromkeys((row["model"], row["budget"]) for row in rows):
-        scores = {
-            (row["criterion"], row["recovery"]): row["val"]
-            for row in rows
-            if (row["model"], row["budget"]) == (model, share)
-        }
-        best = max(scores.values())
-        lines += [f"{model}, {share:.0%} of the MACs left:", "", f"| criterion | {' | '.join(ways)} |"]
-        lines.append("|---" * (len(ways) + 1) + "|")
-        for criterion in dict.fromkeys(criterion for criterion, _ in scores):
-            cells = [_cell(scores.get((criterion, way)), best) for way in ways]
-            lines.append(f"| `{criterion}` | {' | '.join(cells)} |")
-        lines.append("")
-    lines += ["| seconds | network | " + " | ".join(ways) + " |", "|---" * (len(ways) + 2) + "|"]
-    for name, entry in (("once", "seconds_once"), ("for each pruned network", "seconds")):
-        for model in dict.fromkeys(row["model"] for row in rows):
-            found = [[row[entry] for row in rows if (row["model"], row["recovery"]) == (model, way)] for way in ways]
-            medians = [f"{median(each):.2f}" if each else "" for each in found]
-            lines.append(f"| {name} | {model} | {' | '.join(medians)} |")
-    return "\n".join(lines) + "\n"
+def _task(arguments: Arguments, network: Network, images: int) -> Task:
+    splits = load_data(arguments.data, network.preprocess, SplitSizes(calibration=images), arguments.seed)
+    return Task(network.model, splits, options=TaskOptions(seed=arguments.seed))
 
 
-def _cell(score: float | None, best: float) -> str:
-    if score is None:
-        return ""
-    return f"**{percent(score)}**" if score == best else percent(score)
+def _recovered(task: Task, choosing: Compressor, place: Place, way: str) -> Row:
+    """Measure one recovery on its own: what recoveries share is computed anew for each, so that seconds compare."""
+    kept_counts = Budgets(task.graph, [f"macs={place.budget}"]).scale(np.ones(len(task.graph.groups)))
+    mask = choosing.mask(kept_counts)
+    begun, processor = time.perf_counter(), time.process_time()
+    network, _ = task.compressor.of(task.model, task.graph).compact(mask, way)
+    seconds, processor = time.perf_counter() - begun, time.process_time() - processor
+    return _row(task, place, way, network, seconds, processor)
+
+
+def _row(task: Task, place: Place, way: str, network: nn.Module, seconds: float = 0.0, cpu_seconds: float = 0.0) -> Row:
+    right = _answers(task, network)
+    return Row(*place, way, packed(right), len(right), seconds, cpu_seconds)
+
+
+def _answers(task: Task, network: nn.Module) -> Tensor:
+    """Whether each image of val is answered right; of data without a test split, both halves of it."""
+    splits = task.splits
+    parts = [splits.reward, splits.test] if splits.test_from_val else [splits.reward]
+    found = [task.image_scores(network, images).right for images in parts]
+    return torch.cat([each for each in found if each is not None])
 
 
 def main() -> None:

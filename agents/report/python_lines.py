@@ -8,6 +8,7 @@ from typing import Any
 
 from amc.artifacts.lasting_options import absolute
 from amc.networks.sources import has_name
+from amc.scoring.metrics import METRICS, compares_outputs
 
 
 def python_lines(folder: Path, arguments: Mapping[str, Any]) -> dict[str, str]:
@@ -24,11 +25,19 @@ def python_lines(folder: Path, arguments: Mapping[str, Any]) -> dict[str, str]:
     model = ", model=model" if is_own else ""
     network = f"amc.load({run}{model})"
     return {
-        "evaluate": f"amc.evaluate({run}, data{model})",
+        "evaluate": f"amc.evaluate({run}, data{_metric(arguments)}{model})",
         "finetune": f"amc.finetune({run}, data{model})",
         "export": f"amc.export({run}{model})",
         "latency": f"amc.measure_latency({network}, data)",
     }
+
+
+def _metric(arguments: Mapping[str, Any]) -> str:
+    """The arguments that score as the run did, where its metric has a name."""
+    metric, kind = arguments.get("metric"), arguments.get("output_kind")
+    if metric not in METRICS or metric == "top1":
+        return ""
+    return f", {metric!r}" + (f", output_kind={kind!r}" if kind and compares_outputs(metric) else "")
 
 
 def report_line(folder: Path) -> str:

@@ -119,7 +119,14 @@ class TuningRun:
     def _policy(self, tuned: float, original: float) -> Policy:
         policy, metric = self.problem.policy, self.problem.metric_name
         before = policy.accuracy_before if policy.metric in ("", metric) else original
-        return replace(policy, metric=metric, accuracy_before=before, accuracy=tuned, versions=current_versions())
+        return replace(
+            policy,
+            metric=metric,
+            accuracy_before=before,
+            accuracy=tuned,
+            versions=current_versions(),
+            weights_digest=None,
+        )
 
     def _original_score(self) -> float:
         if self.original_accuracy is not None:

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from amc.analysis.check_runs import float_outputs
 from amc.artifacts.policy import (
     POLICY_FILE,
-    WEIGHTS_FILE,
     Policy,
     current_versions,
     describe_groups,
@@ -65,7 +64,7 @@ def check_round_trip(model: nn.Module, graph: PruningGraph, example: Example, fo
     with tempfile.TemporaryDirectory(prefix=".trial-", dir=folder) as trial:
         save_compact(Path(trial), policy, network)
         try:
-            loaded = load_compact(_blank(model), read_policy(Path(trial) / POLICY_FILE), Path(trial) / WEIGHTS_FILE)
+            loaded = load_compact(_blank(model), read_policy(Path(trial) / POLICY_FILE), Path(trial))
             difference = _difference(network, loaded, example)
         except Exception as error:  # of the network's own code
             difference = one_line(error)

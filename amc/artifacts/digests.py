@@ -1,8 +1,9 @@
-"""Digests that tell networks and images apart, so that a run goes on only with those that it began with."""
+"""Digests that tell networks, files of weights and images apart: a run uses only those that it began with or wrote."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,18 @@ def weights_digest(model: nn.Module) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(stored_tensors(model).items()):
         digest.update(name.encode() + tensor_bytes(tensor))
+    return digest.hexdigest()[:16]
+
+
+def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
+    """Return 16 hex digits over the names, types, shapes and values of tensors, in whatever order they are given.
+
+    A file of weights keeps its digest when another program writes the same tensors anew. Every bit of a value counts:
+    the sign of a zero and the payload of a NaN do, too.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(repr((name, str(tensor.dtype), tuple(tensor.shape))).encode() + tensor_bytes(tensor))
     return digest.hexdigest()[:16]
 
 

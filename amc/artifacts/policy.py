@@ -9,25 +9,28 @@ from __future__ import annotations
 import platform
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from amc.artifacts.checked_json import Count, check_schema, checked, read_object
+from amc.artifacts.digests import tensors_digest
+from amc.artifacts.run_folder import can_go_on
 from amc.artifacts.selection import StoredSelection, check_ascending, check_fits
 from amc.graph import PruningGraph
 from amc.networks.admission import admit
+from amc.networks.file_format import SAFETENSORS, format_of
 from amc.networks.sources import Network, has_name, load_network
-from amc.networks.weight_files import load_weights, write_state_dict
+from amc.networks.weight_files import load_state, load_weights, read_state_dict, write_state_dict
 from amc.pruning.materialise_weights import materialise_weights
 from amc.pruning.slicing import Selection, UnitMask, compact, stored_tensors
 from amc.utils.copying import copy_network
 from amc.utils.errors import UserError
-from amc.utils.files import write_json
+from amc.utils.files import json_text, write_atomically
 from amc.utils.notebook_table import html_table
 from amc.utils.option_names import option
 from amc.utils.user_file import FORM, is_user_function
@@ -78,7 +81,11 @@ class LatencyReached:
 
 @dataclass(frozen=True, repr=False)
 class Policy:
-    """The result of a search. Accuracies are on the reward images (validation), in [0, 1]."""
+    """The result of a search. Accuracies are on the reward images (validation), in [0, 1].
+
+    `weights_digest` is that of the tensors in the file beside a `policy.json` (`amc.artifacts.digests.tensors_digest`):
+    None for a policy that comes from no file, and for files of runs before there was one.
+    """
 
     model: str
     inputs: str  # their shapes without the batch, and types (`amc.graph.input_spec`)
@@ -94,6 +101,7 @@ class Policy:
     versions: Mapping[str, str]
     latency: LatencyReached | None = None  # where the search knew it
     metric: str = ""  # of the accuracies; files of earlier versions do not tell
+    weights_digest: str | None = None
 
     def __repr__(self) -> str:
         left = ", ".join(f"{kind} {100 * cost.ratio:.1f} %" for kind, cost in self.costs.items())
@@ -131,30 +139,43 @@ def current_versions() -> dict[str, str]:
 
 
 def save_compact(folder: Path, policy: Policy, network: nn.Module) -> None:
-    """Write `policy.json` and `compact.safetensors` into `folder`, each of them atomically.
+    """Write `compact.safetensors` and a `policy.json` with the digest of those weights into `folder`.
+
+    Each is written atomically, and the policy, which makes the two a result, takes its place last, when both have found
+    room on the disk. Whatever ends the process between the two leaves weights that the former policy, if there was one,
+    does not have the digest of: `load` refuses them, and the run can still go on.
 
     Raises:
         UserError: The folder can't be written to.
     """
-    write_state_dict(folder / WEIGHTS_FILE, stored_tensors(network))
-    write_json(folder / POLICY_FILE, _to_json(policy))
+    tensors = stored_tensors(network)
+    content = json_text(_to_json(replace(policy, weights_digest=tensors_digest(tensors))))
+
+    def write(temporary: Path) -> None:
+        temporary.write_text(content, encoding="utf-8", newline="")
+        write_state_dict(folder / WEIGHTS_FILE, tensors)
+
+    write_atomically(folder / POLICY_FILE, write)
 
 
 OriginalLike = nn.Module | Network | str
 """An original network: a module, what `amc.load_network` gives, or the words by which that builds it."""
 
 
-def load(run_dir: str | Path, model: OriginalLike | None = None) -> nn.Module:
+def load(run_dir: str | Path, model: OriginalLike | None = None, weights: str | Path | None = None) -> nn.Module:
     """Return the compact network of a run, in evaluation mode.
 
     Args:
-        run_dir: Folder that a search left.
+        run_dir: Folder that a search or a fine-tuning left.
         model: The original network, with any weights: a module, what `amc.load_network` returns, or its name, such as
             `path/to/file.py:function`. It is needed where it came from a user's own file, since nothing named in a
             policy file is imported, or from Python.
+        weights: Weights that you trained the compact network to, in place of the run's: a file of safetensors or of
+            `torch.save`, which is read without executing anything (`amc.networks.weight_files.load_weights`).
 
     Raises:
-        UserError: Files are missing or damaged, or the model is not the policy's.
+        UserError: Files are missing or damaged, the model is not the policy's, or the weights are not those that the
+            policy was written with; `weights` need only fit the network.
     """
     folder = Path(run_dir)
     policy = read_policy(folder / POLICY_FILE)
@@ -169,7 +190,7 @@ def load(run_dir: str | Path, model: OriginalLike | None = None) -> nn.Module:
                 f" {option('model')}"
             )
         model = policy.model
-    return load_compact(_module(model), policy, folder / WEIGHTS_FILE)
+    return load_compact(_module(model), policy, folder, weights)
 
 
 def _module(original: OriginalLike) -> nn.Module:
@@ -185,19 +206,48 @@ def _module(original: OriginalLike) -> nn.Module:
     return original
 
 
-def load_compact(model: nn.Module, policy: Policy, weights: Path) -> nn.Module:
-    """Return a copy of `model`, cut as `policy` says and with the tensors in the file `weights`.
+def load_compact(model: nn.Module, policy: Policy, folder: Path, weights: str | Path | None = None) -> nn.Module:
+    """Return a copy of `model`, cut as `policy` says and with the tensors in a file.
+
+    Args:
+        model: The original network, with any weights.
+        policy: The policy in `folder`.
+        folder: The folder of the run, whose weights must be those that the policy was written with.
+        weights: A user's file of weights in place of those, which need only fit.
 
     Raises:
-        UserError: The model is not the policy's, or the weights do not fit.
+        UserError: The model is not the policy's, or the weights are not the policy's or do not fit.
     """
     model, _ = admit(copy_network(model))
     materialise_weights(model)
     check_fits(model, policy.selection, policy.model)
     network = compact(model, policy.selection)
-    for note in load_weights(network, str(weights)):
+    file = folder / WEIGHTS_FILE
+    if weights is None and policy.weights_digest is not None:
+        load_state(network, _checked_tensors(file, policy.weights_digest), file)
+        return network.eval()
+    for note in load_weights(network, str(file if weights is None else weights)):
         warnings.warn(note, stacklevel=3)
     return network.eval()
+
+
+def _checked_tensors(file: Path, expected: str) -> dict[str, Tensor]:
+    """Return the tensors in the weights file of a run, which have the digest `expected`; else raise a UserError."""
+    found = "a file of torch.save"
+    if format_of(file) == SAFETENSORS:
+        tensors = read_state_dict(file)
+        found = tensors_digest(tensors)
+        if found == expected:
+            return tensors
+    remedy = (
+        "the run ended while it wrote them, so go on with it by --resume"
+        if can_go_on(file.parent)
+        else "copy both from where they are whole; weights that you trained on are read by amc.load(RUN, weights=FILE)"
+    )
+    raise UserError(
+        f"the weights in {file} are not those that {POLICY_FILE} beside it was written with (expected the digest"
+        f" {expected}, got {found}); {remedy}"
+    )
 
 
 def read_policy(path: Path) -> Policy:

@@ -60,7 +60,12 @@ def write_json(path: Path, content: Mapping[str, object]) -> None:
         ValueError: A number is not finite, which JSON can't hold.
         TypeError: A value has no JSON form.
     """
-    write_text(path, json.dumps(content, indent=2, allow_nan=False, default=dataclasses.asdict) + "\n")
+    write_text(path, json_text(content))
+
+
+def json_text(content: Mapping[str, object]) -> str:
+    """Return the text that `write_json` writes; the errors are its own, but that nothing is written."""
+    return json.dumps(content, indent=2, allow_nan=False, default=dataclasses.asdict) + "\n"
 
 
 def _sync(path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from amc.networks.sources import load_network
 from amc.networks.weight_files import write_state_dict
-from scripts import evaluate, train
+from scripts import evaluate, export, finetune, train
 from tests.command import fail, succeed, summary
 
 Change = Callable[[dict[str, Any]], object]
@@ -181,7 +181,27 @@ def test_a_missing_argument_is_named(copied: Path) -> None:
 
 def test_weights_of_another_run_are_one_line(copied: Path) -> None:
     write_state_dict(copied / "compact.safetensors", load_network("digits_resnet").model.state_dict())
+    told = fail(evaluate, "--run-dir", copied)
+    assert "compact.safetensors are not those that policy.json beside it was written with" in told
+    change(copied / "policy.json", lambda content: content.pop("weights_digest"))  # as in an older run
     assert "do not fit the network; of another shape: stem.0.weight" in fail(evaluate, "--run-dir", copied)
+
+
+def test_one_flipped_bit_in_the_weights_is_one_line_of_every_command(copied: Path) -> None:
+    path = copied / "compact.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-2] ^= 1
+    path.write_bytes(content)
+    for command, words in (
+        (evaluate, ("--run-dir", copied)),
+        (export, ("--run-dir", copied, "--format", "program")),
+        (finetune, ("--run-dir", copied, "--epochs", "1")),
+    ):
+        told = fail(command, *words)
+        assert f"error: the weights in {path} are not those that policy.json beside it was written with" in told
+        assert "; copy both from where they are whole; weights that you trained on are read by amc.load(" in told
+    assert not (copied / "compact.pt2").exists()
+    assert not any(copied.parent.glob("*-tuned/policy.json"))
 
 
 def test_a_policy_whose_network_does_not_run_is_one_line(copied: Path) -> None:

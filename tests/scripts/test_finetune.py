@@ -12,6 +12,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 
 import amc
+from amc.artifacts.policy import read_policy, save_compact
 from amc.artifacts.snapshots import Snapshot
 from amc.training.training_progress import latest_training, save_training
 from scripts import evaluate, export, finetune, report, train
@@ -191,7 +192,10 @@ def test_others_than_it_was_begun_with_are_refused(
     assert "the weights (--weights) are not those that" in fail(finetune, "--resume", folder, "--weights", "none")
     assert "leave --lr out" in fail(finetune, "--resume", folder, "--lr", "1")
     assert f"no checkpoint in {folder}" in fail(train, "--resume", folder)  # none of a search
-    (run / "compact.safetensors").write_bytes(weights(finished)[:-1] + b"\1")
+    other = amc.load(run)
+    with torch.no_grad():
+        other.get_parameter("classifier.weight").add_(1)
+    save_compact(run, read_policy(run / "policy.json"), other)
     assert "weights of the compact network (--run-dir) are not those" in fail(finetune, "--resume", folder)
 
 

@@ -205,6 +205,32 @@ def test_after_a_full_disk_is_said_what_is_there_and_how_to_go_on(
     amc.load(folder)
 
 
+def test_a_run_that_ends_between_weights_and_policy_is_refused_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The weights are those of the network that is kept, the policy is still that of the network as searched."""
+    words = (*FEW, "--recovery", "statistics", "--strategy", "uniform", "--quiet")
+    succeed(train, *words, "--run-dir", tmp_path / "whole")
+    folder, replace = tmp_path / "run", os.replace
+
+    def killed(source: Path, target: Path) -> None:
+        if target == folder / "policy.json" and target.exists():
+            raise SystemExit(143)
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.replace", killed)
+        assert call(train, *words, "--run-dir", folder).status == 143
+    told = fail(evaluate, "--run-dir", folder, "--data", "digits")
+    assert (
+        f"the weights in {folder / 'compact.safetensors'} are not those that policy.json beside it was written" in told
+    )
+    assert told.rstrip().endswith("; the run ended while it wrote them, so go on with it by --resume")
+    succeed(train, "--resume", folder, "--quiet")
+    assert policy(folder) == policy(tmp_path / "whole")
+    amc.load(folder)
+
+
 def test_a_mistake_before_anything_was_computed_is_told_as_it_is(tmp_path: Path, begun: Path) -> None:
     for option, folder in (("--run-dir", tmp_path / "new"), ("--resume", begun)):
         error = fail(train, option, folder, "--weights", "nowhere.pth")

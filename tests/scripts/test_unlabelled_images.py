@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import amc
+from agents.report.python_lines import python_lines
 from scripts import apply, evaluate, finetune, pretrain, train
 from tests.command import call, fail, succeed, summary
 
@@ -92,6 +93,9 @@ def test_python_finds_the_same(words: tuple[str, ...]) -> None:
     again = amc.evaluate(result.network, splits, "fidelity", model=network, output_kind="logits=scores", device="cpu")
     assert again.score == pytest.approx(result.found.test, abs=1e-6)
     assert "fidelity" in repr(result)
+    result.save("run")
+    line = python_lines(Path("run"), result.summary["arguments"])["evaluate"]
+    assert eval(line, {"amc": amc, "data": splits, "model": network}).score == pytest.approx(again.score)
 
 
 def test_what_needs_labels_is_refused_in_one_line(words: tuple[str, ...]) -> None:

@@ -1,11 +1,15 @@
 import copy
+import errno
 import json
+import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -106,7 +110,8 @@ def test_a_policy_comes_back_as_it_went(tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.getbasetemp() / "round trip"
     save_compact(folder, with_selection(selection), nn.Linear(1, 1))
     read = read_policy(folder / "policy.json")
-    assert {**vars(read), "selection": None} == {**vars(POLICY), "selection": None}
+    of_files = {"selection": None, "weights_digest": None}
+    assert vars(read) | of_files == vars(POLICY) | of_files
     assert plain(read.selection) == plain(selection)
     lists = [tuple(kept) for axes in selection.tensors.values() for kept in axes.values()]
     written = content_of(folder)["positions"]
@@ -254,17 +259,135 @@ def test_missing_files_are_told(folder: Path, tmp_path: Path) -> None:
     assert "expected a weights file at" in refused(tmp_path)
 
 
-def test_weights_of_another_cut_are_refused(folder: Path, tmp_path: Path) -> None:
-    changed(folder, tmp_path, lambda _: None)
-    write_state_dict(tmp_path / "compact.safetensors", load_network("digits_resnet").model.state_dict())
-    assert "do not fit the network; of another shape: stem.0.weight" in refused(tmp_path)
+def old(folder: Path, tmp_path: Path) -> Path:
+    """The run as it was written before policies had a digest."""
+    return changed(folder, tmp_path, lambda content: content.pop("weights_digest"))
 
 
-def test_weights_of_ones_own_training_take_the_place_of_a_runs(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "policy.json").write_bytes((folder / "policy.json").read_bytes())
+def test_a_run_without_a_digest_loads_what_fits(folder: Path, tmp_path: Path) -> None:
+    run, state = old(folder, tmp_path), amc.load(folder).state_dict()
+    torch.testing.assert_close(amc.load(run).state_dict(), state, rtol=0, atol=0)
+    others = {name: value + 1 for name, value in state.items()}
+    write_state_dict(run / "compact.safetensors", others)
+    torch.testing.assert_close(amc.load(run).state_dict(), others, rtol=0, atol=0)
+    write_state_dict(run / "compact.safetensors", load_network("digits_resnet").model.state_dict())
+    assert "do not fit the network; of another shape: stem.0.weight" in refused(run)
+
+
+@settings(max_examples=30)
+@given(st.data())
+def test_any_bit_of_the_weights_that_flips_is_noticed(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    run = changed(folder, tmp_path_factory.mktemp("flipped"), lambda _: None)
+    content = bytearray((run / "compact.safetensors").read_bytes())
+    header = 8 + int.from_bytes(content[:8], "little")
+    content[data.draw(st.integers(header, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    (run / "compact.safetensors").write_bytes(content)
+    error = refused(run)
+    assert error.startswith(
+        f"the weights in {run / 'compact.safetensors'} are not those that policy.json beside it was"
+    )
+    assert f"expected the digest {content_of(run)['weights_digest']}, got " in error
+    assert error.endswith(
+        "; copy both from where they are whole; weights that you trained on are read by amc.load(RUN, weights=FILE)"
+    )
+
+
+def test_the_same_tensors_in_another_file_are_the_same_weights(folder: Path, tmp_path: Path) -> None:
+    run = changed(folder, tmp_path, lambda _: None)
+    before = (run / "compact.safetensors").read_bytes()
+    state = safetensors.torch.load(before)
+    safetensors.torch.save_file(dict(reversed(state.items())), run / "compact.safetensors", {"written by": "another"})
+    assert (run / "compact.safetensors").read_bytes() != before
+    torch.testing.assert_close(amc.load(run).state_dict(), state, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("place", ["compact.safetensors", "policy.json"])
+@pytest.mark.parametrize("stage", ["first result", "later result"])
+def test_what_ends_the_process_between_the_two_files_leaves_no_pair_that_loads_wrong(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, stage: str
+) -> None:
+    """Of the later result only the weights differ, so that they would fit the former policy."""
+    policy, network = read_policy(folder / "policy.json"), amc.load(folder)
+    if stage == "later result":
+        save_compact(tmp_path, policy, network)
+    later = copy.deepcopy(network)
+    with torch.no_grad():
+        later.get_parameter("stem.0.weight").add_(1)
+    moved = os.replace
+
+    def killed(source: Path, target: Path) -> None:
+        if target == tmp_path / place:
+            raise SystemExit
+        moved(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.replace", killed)
+        with pytest.raises(SystemExit):
+            save_compact(tmp_path, policy, later)
+    if stage == "first result":
+        assert refused(tmp_path) == f"no policy.json in {tmp_path}; give the folder of a finished run"
+    elif place == "compact.safetensors":  # nothing has changed
+        torch.testing.assert_close(amc.load(tmp_path).state_dict(), network.state_dict(), rtol=0, atol=0)
+    else:
+        assert "are not those that policy.json beside it was written with" in refused(tmp_path)
+    save_compact(tmp_path, policy, later)
+    torch.testing.assert_close(amc.load(tmp_path).state_dict(), later.state_dict(), rtol=0, atol=0)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["compact.safetensors", "policy.json"]
+
+
+def test_a_full_disk_leaves_the_former_result_whole(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = changed(folder, tmp_path, lambda _: None)
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    network = amc.load(folder)
+    with torch.no_grad():
+        network.get_parameter("stem.0.weight").add_(1)
+
+    def full(*_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for method in ("write_text", "write_bytes"):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, method, full)
+            with pytest.raises(UserError, match="No space left on device"):
+                save_compact(run, read_policy(run / "policy.json"), network)
+        assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+
+
+def test_weights_of_ones_own_training_are_loaded_by_their_file(folder: Path, tmp_path: Path) -> None:
     state = {name: value + 1 for name, value in amc.load(folder).state_dict().items()}
     wrapped = {f"module.{name}": value for name, value in state.items()}
-    torch.save({"state_dict": wrapped | {"ema_decay": torch.ones(1)}}, tmp_path / "compact.safetensors")
+    torch.save({"state_dict": wrapped | {"ema_decay": torch.ones(1)}}, tmp_path / "own.pt")
+    write_state_dict(tmp_path / "own.safetensors", state)
     with pytest.warns(UserWarning, match="left out what the network does not have: ema_decay"):
-        network = amc.load(tmp_path)
-    assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
+        read = amc.load(folder, weights=tmp_path / "own.pt")
+    for network in (read, amc.load(folder, weights=str(tmp_path / "own.safetensors"))):
+        assert not network.training
+        torch.testing.assert_close(network.state_dict(), state, rtol=0, atol=0)
+
+
+def test_own_weights_that_do_not_fit_are_refused(folder: Path, tmp_path: Path) -> None:
+    state = amc.load(folder).state_dict()
+    for name, value, fault in (
+        ("stem.0.weight", torch.zeros(3), "of another shape: stem.0.weight"),
+        ("stem.0.weight", None, "missing: stem.0.weight"),
+    ):
+        write_state_dict(
+            tmp_path / "own.safetensors", {k: v for k, v in {**state, name: value}.items() if v is not None}
+        )
+        with pytest.raises(
+            UserError, match=f"the weights in .*own.safetensors do not fit the network; {fault}"
+        ) as caught:
+            amc.load(folder, weights=tmp_path / "own.safetensors")
+        assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match="expected a weights file at"):
+        amc.load(folder, weights=tmp_path / "none.pt")
+
+
+def test_a_file_that_took_the_place_of_a_runs_weights_is_pointed_to_its_own_way(folder: Path, tmp_path: Path) -> None:
+    run = changed(folder, tmp_path, lambda _: None)
+    torch.save(amc.load(folder).state_dict(), run / "compact.safetensors")
+    assert re.search(r"got a file of torch.save\); copy both .* read by amc.load\(RUN, weights=FILE\)", refused(run))
