@@ -154,7 +154,7 @@ def recovered(
     after = problem.scoring(network, problem.splits.reward).value
     return RecoveryResult(
         network=network,
-        policy=replace(problem.policy, accuracy=after, versions=current_versions()),
+        policy=replace(problem.policy, accuracy=after, versions=current_versions(), weights_digest=None),
         recovery=recovery,
         metric=problem.metric_name,
         before=before,
