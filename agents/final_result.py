@@ -66,6 +66,9 @@ class FinalResult:
         finalists: The policies that it was chosen among, the best one of the search first.
         groups: The decisions of that policy.
         costs: The costs before and after, by kind.
+        recovery: The name of the recovery that all these networks were made with.
+        recovery_scores: The score of each closed form that it was chosen among, with the best policy of the search;
+            none where the user chose.
         latency: The measured latency; None where the search did not know it.
     """
 
@@ -76,6 +79,8 @@ class FinalResult:
     finalists: tuple[Finalist, ...]
     groups: tuple[GroupPolicy, ...]
     costs: dict[str, CostReached]
+    recovery: str
+    recovery_scores: dict[str, float]
     latency: LatencyReached | None = None
 
     def __repr__(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
@@ -34,10 +34,8 @@ from amc.networks.finite import check_finite
 from amc.pruning.inference_form import channels_last, for_inference
 from amc.pruning.materialise_weights import materialise_weights
 from amc.pruning.slicing import Selection, UnitMask, make_selection
-from amc.recovery.blockwise import BlockwiseResult
 from amc.recovery.calibration import underdetermined
-from amc.recovery.held_out_training import Tell
-from amc.recovery.recoveries import Adjust, check_recoveries
+from amc.recovery.recoveries import Adjust, check_recovery, check_search_recovery
 from amc.scoring.candidates import Candidates
 from amc.scoring.engines.engine import MakeEngine, SerialEngine
 from amc.scoring.executor import fused
@@ -48,10 +46,11 @@ from amc.scoring.number_format import percent
 from amc.scoring.original_outputs import with_original_outputs
 from amc.scoring.original_score import scoring_batch
 from amc.scoring.output_kinds import trained_kinds
+from amc.scoring.recovery_choice import RecoveryChoice, choose_recovery
 from amc.scoring.scorer import Scorer
 from amc.utils.column_widths import Column
 from amc.utils.copying import copy_network
-from amc.utils.defaults import BLOCKWISE, DEFAULT_CRITERION, DEFAULT_RECOVERY, SEARCH_RECOVERY
+from amc.utils.defaults import AUTO, DEFAULT_CRITERION, DEFAULT_RECOVERY, SEARCH_RECOVERY
 from amc.utils.device import DeviceLike, find_device
 from amc.utils.errors import UserError
 from amc.utils.registry import name_of
@@ -79,8 +78,9 @@ class TaskOptions:
         freeze: Patterns of groups that stay whole, or one as text (`amc.graph.group_patterns`).
         only: Patterns of the groups that may be cut; none for all.
         criterion: The criterion by which channels are chosen, as `amc.criteria.find_criterion` takes it.
-        recovery: The recovery of accuracy after channels are cut, as `amc.recovery.recoveries.find_recovery` takes it.
-        search_recovery: The recovery for the networks that a search scores, in the same form.
+        recovery: The recovery of accuracy after channels are cut, as `amc.recovery.recoveries.find_recovery` takes it,
+            or `auto`: the closed form that is best on the network.
+        search_recovery: The recovery for the networks that a search scores, as `find_recovery` takes it.
         seed: The seed of everything that is drawn.
         device: The device that networks run on: `cpu`, `cuda`, `auto` or a `torch.device`; None for the CPU.
         costs: The kinds of cost that a budget can name.
@@ -108,7 +108,8 @@ class TaskOptions:
 class Task(Tabular):
     """A pruning task: a network with its analysis, its images and the budgets that it has to meet.
 
-    Nothing in a task changes once it is made. It holds no processes and no cache, which belong to its scorer.
+    Nothing in a task changes once it is made, but that `auto` recovery is decided once it is asked for. It holds no
+    processes and no cache, which belong to its scorer.
 
     Args:
         model: The trained network, as `amc.networks.admission` takes it. It is never changed.
@@ -146,6 +147,7 @@ class Task(Tabular):
     options: TaskOptions
     origin: Task
     _left: UnitMask
+    _decided: str | None
 
     def __init__(
         self,
@@ -169,7 +171,8 @@ class Task(Tabular):
         if compares_outputs(metric):
             splits = with_original_outputs(splits, model, options.output_kind, device)
         limits = Budgets(graph, budgets, costs=options.costs)
-        check_recoveries(options.recovery, options.search_recovery)
+        check_recovery(options.recovery)
+        check_search_recovery(options.search_recovery)
         kinds = trained_kinds(options.output_kind, check_runs(model, moved_inputs(example, device)), metric)
         calibration = [inputs for inputs, _ in moved(splits.calibration.batches(CALIBRATION_BATCH), device)]
         some = options.reward_images is not None and options.reward_images < len(splits.reward)
@@ -186,6 +189,7 @@ class Task(Tabular):
             options=options,
             origin=self,
             _left=np.ones(graph.unit_count, dtype=np.bool_),
+            _decided=None,
         )
 
     def _changed(self, **changes: Any) -> Task:
@@ -239,6 +243,7 @@ class Task(Tabular):
             budgets=Budgets(graph, budgets, self.origin.graph, self.options.costs),
             compressor=self.compressor.of(model, graph),
             _left=self.mask(kept_counts),
+            _decided=None,
         )
 
     @property
@@ -289,20 +294,26 @@ class Task(Tabular):
         Args:
             kept_counts: How many units of each group are kept, `(groups,)`.
             recovery: The recovery, as `amc.recovery.recoveries.find_recovery` takes it; None for that of the task.
+                `auto` is decided for the first policy, and stands for the same recovery from then on.
             calibration_batches: How many batches of images the network is recovered on at the most; None for all.
         """
         mask, recovery = self.compressor.mask(kept_counts), recovery or self.options.recovery
+        if recovery == AUTO:
+            recovery = self._decided or self.choose_recovery(kept_counts).recovery
+            vars(self).update(_decided=recovery)
         network, _ = self.compressor.compact(mask, recovery, calibration_batches)
         return network, make_selection(self.origin.graph, self.origin.model, self.mask(kept_counts))
 
-    @property
-    def compared_recovery(self) -> str | Adjust:
-        """The recovery with which policies are compared: in closed form where the one that is kept is trained."""
-        return DEFAULT_RECOVERY if self.options.recovery == BLOCKWISE else self.options.recovery
+    def choose_recovery(self, kept_counts: KeptCounts, tell: Callable[[str], None] = lambda _: None) -> RecoveryChoice:
+        """The closed form that is best for the policy `kept_counts` `(groups,)`, by scores on all reward images.
 
-    def train(self, network: nn.Module, kept_counts: KeptCounts, tell: Tell = lambda *_: None) -> BlockwiseResult:
-        """Train the compact network of kept counts `(groups,)` in place (`amc.recovery.blockwise.train_blockwise`)."""
-        return self.compressor.train(network, self.compressor.mask(kept_counts), tell)
+        Each is made; `tell` is told its name before.
+        """
+        return choose_recovery(
+            lambda recovery: self.compact(kept_counts, recovery),
+            lambda network: self.accuracy(network, self.splits.reward),
+            tell,
+        )
 
     @property
     def underdetermined(self) -> list[str]:

@@ -30,7 +30,7 @@ from amc.recovery.recoveries import RECOVERIES
 from amc.task import Task, TaskOptions
 from amc.training.distillation import Distillation
 from amc.training.training_loop import Recipe, Training
-from amc.utils.defaults import DEFAULT_RECOVERY
+from amc.utils.defaults import CLOSED_FORMS
 from amc.utils.files import write_json, write_text
 from benchmarks.runs import machine, percent
 from scripts.command.cli import run
@@ -120,7 +120,7 @@ def _rows(arguments: Arguments, known: int) -> Iterator[dict[str, Any]]:
             pruned, _ = task.compressor.compact(task.compressor.mask(kept_counts), way)
             row["seconds"][way] = time.perf_counter() - start
             row["scores"][way] = task.accuracy(pruned, splits.reward)
-            if way == DEFAULT_RECOVERY:
+            if way == CLOSED_FORMS[0]:
                 tuned = pruned
         tune(tuned)
         yield row | {"tuned": task.accuracy(tuned, splits.reward)}

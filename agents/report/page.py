@@ -46,6 +46,7 @@ def _found(record: RunRecord, result: RunResult) -> dict[str, Any]:
         "name": FOUND,
         "scores": page_tables.scores(record, result),
         "ranking": sentences.how_finalists_were_ranked(record),
+        "recovery": sentences.how_recovery_was_chosen(record),
         "finalists": page_tables.finalists(record),
         "kept_episode": str(record.kept_episode),
         "search_charts": list(_search_charts(record)),

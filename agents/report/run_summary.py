@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from amc.artifacts.checked_json import Count
 from amc.cost.costs import LATENCY
@@ -57,6 +57,8 @@ class RunSummary:
             top1 and top5, and for runs of earlier versions.
         test_difference_to_uniform: What it gains over the uniform one, likewise.
         finalists: The policies that were made again as they would be kept; none in runs of earlier versions.
+        recovery_taken: The name of the recovery that these were made with; None in runs of earlier versions.
+        recovery_scores: The score of each closed form that it was chosen among, by name; none where the user chose.
     """
 
     original_accuracy: float
@@ -78,6 +80,8 @@ class RunSummary:
     test_drop: Interval | None = None
     test_difference_to_uniform: Interval | None = None
     finalists: tuple[FinalistScores, ...] = ()
+    recovery_taken: str | None = None
+    recovery_scores: dict[str, float] = field(default_factory=dict)
 
     @property
     def drop(self) -> Drop | None:

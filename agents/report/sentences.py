@@ -5,7 +5,7 @@ from __future__ import annotations
 from agents.report.command_lines import PROGRAMS, given_options, resume_command
 from agents.report.run_record import RunRecord
 from agents.report.run_result import FOUND, ORIGINAL, UNIFORM, RunResult
-from agents.report.verdict import against_uniform, verdict
+from agents.report.verdict import against_uniform, recovery_chosen, verdict
 from amc.scoring.number_format import COST_NAMES, is_share, metric_name, score
 
 
@@ -43,7 +43,7 @@ def how_finalists_were_ranked(record: RunRecord) -> str | None:
     if summary is None or not summary.finalists:
         return None
     kept = "" if summary.kept_episode is None else f" That of episode {summary.kept_episode} is kept."
-    quick, whole = summary.arguments.search_recovery, summary.arguments.recovery
+    quick, whole = summary.arguments.search_recovery, summary.recovery_taken or summary.arguments.recovery
     if len(summary.finalists) == 1 and quick == whole:
         return f"The search scored networks just as they are kept, so that its best policy needed no second look.{kept}"
     if len(summary.finalists) == 1:
@@ -55,6 +55,14 @@ def how_finalists_were_ranked(record: RunRecord) -> str | None:
         f"The best policies of the search, its finalists, were made again with {recovery}{before},{scaled} scored on"
         f" all reward images, and ranked again by their reward.{kept}"
     )
+
+
+def how_recovery_was_chosen(record: RunRecord) -> str | None:
+    """Which closed form networks are kept with, and what it was compared with; None where the user chose."""
+    summary = record.summary
+    if summary is None:
+        return None
+    return recovery_chosen(record.metric, summary.recovery_taken, summary.recovery_scores)
 
 
 def state(record: RunRecord) -> str:

@@ -1,10 +1,11 @@
-"""What test images say of a found policy: better than uniform, worse, or not told apart from it, in plain words."""
+"""What images say of a policy and of a recovery against others, in plain words."""
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 
-from amc.scoring.number_format import score_difference
+from amc.scoring.number_format import score, score_difference
 from amc.scoring.paired_test import Drop
 
 ADVICE = "More episodes, more reward images or a smaller budget give a search more to find."
@@ -62,3 +63,17 @@ def with_interval(metric: str, value: float, difference: Drop | None) -> str:
 
 def _ends(difference: Drop, sign: str = "") -> str:
     return f"{100 * difference.low:{sign}.2f} to {100 * difference.high:{sign}.2f}"
+
+
+def recovery_chosen(metric: str, taken: str | None, scores: Mapping[str, float]) -> str | None:
+    """The closed form that was taken and what it was compared with, in a sentence; None where the user chose.
+
+    Args:
+        metric: The name of the metric.
+        taken: The name of the recovery.
+        scores: The score of each that was tried, by name.
+    """
+    if not scores:
+        return None
+    named = ", ".join(f"{name} {score(metric, value)}" for name, value in scores.items())
+    return f"recovery: {named} with the best policy of the search on all reward images, so {taken} is what is kept"

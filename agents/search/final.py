@@ -46,6 +46,7 @@ def final_result(
         tell: Told what is made, before it is.
     """
     task, origin, make = stage.task, stage.task.origin, PolicyMaker(tell)
+    recovery = make.decide(task, find_finalists(stage, episodes)[0].kept_counts)
     first = make(task, episodes[0].kept_counts, "making the agent's first policy again") if zero_shot else None
     others = [(episodes[0], first)] if first else []
     if kept_before and not stage.scores_what_is_kept and not _is_among(find_finalists(stage, episodes), kept_before):
@@ -65,6 +66,8 @@ def final_result(
         finalists=finalists,
         groups=describe_groups(origin.graph, task.mask(best.kept_counts)),
         costs=_costs(origin, best.kept_counts),
+        recovery=recovery,
+        recovery_scores=make.recovery_scores,
         latency=latency_reached(latency_model, task, best.kept_counts) if latency_model else None,
     )
 

@@ -11,7 +11,7 @@ from agents.episode import Episode
 from agents.final_result import Finalist, ScoredPolicy
 from agents.search.policy_maker import PolicyMaker
 from agents.search.stage import Stage
-from amc.utils.registry import name_of
+from amc.utils.defaults import AUTO, BLOCKWISE, CLOSED_FORMS
 
 FINALISTS = 5
 """How many policies of a search are scored as they would be kept, on all reward images."""
@@ -29,8 +29,9 @@ def choose_best(
 ) -> Choice:
     """The policy with the largest reward on all reward images, among the best episodes and `others`, scored before."""
     best_episodes = find_finalists(stage, episodes)
+    recovery = make.decide(stage.task, best_episodes[0].kept_counts)
     made = [
-        (each, make(stage.task, each.kept_counts, _text(stage, number, len(best_episodes))))
+        (each, make(stage.task, each.kept_counts, _text(recovery, number, len(best_episodes))))
         for number, each in enumerate(best_episodes, 1)
     ]
     finalists = [*made, *others]
@@ -58,8 +59,13 @@ def find_finalists(stage: Stage, episodes: Sequence[Episode]) -> list[Episode]:
     return [*ranked.values()][:count]
 
 
-def _text(stage: Stage, number: int, count: int) -> str:
-    recovery = f"with {name_of(stage.task.compared_recovery)} recovery"
+def networks_made(stage: Stage, episodes: Sequence[Episode]) -> int:
+    """How many networks the end of a search makes: the finalists and the uniform one, and one to try each recovery."""
+    tried = len(CLOSED_FORMS) - 1 if stage.task.options.recovery in (AUTO, BLOCKWISE) else 0
+    return len(find_finalists(stage, episodes)) + 1 + tried
+
+
+def _text(recovery: str, number: int, count: int) -> str:
     if count == 1:
-        return f"making the best again, {recovery}"
-    return f"making the best {count} again, {recovery}: {number} of {count}"
+        return f"making the best again, with {recovery} recovery"
+    return f"making the best {count} again, with {recovery} recovery: {number} of {count}"

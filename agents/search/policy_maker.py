@@ -9,8 +9,11 @@ from dataclasses import replace
 from agents.final_result import ScoredPolicy
 from amc.compression.compressor import Compressor
 from amc.graph import KeptCounts
+from amc.recovery.recoveries import Adjust
 from amc.task import Task
 from amc.utils.copying import copy_network
+from amc.utils.defaults import AUTO, BLOCKWISE
+from amc.utils.registry import name_of
 
 Tell = Callable[[str], None]
 """Is told what is done next, in a few words."""
@@ -21,13 +24,37 @@ MOST_HELD = 6
 class PolicyMaker:
     """Makes the networks of policies as they would be kept, and scores them on all reward images, each once.
 
+    Where the recovery is to be the best closed form, or starts from it, the first policy decides which that is, for all
+    others too.
+
     Args:
         tell: Told what is made, before it is.
+
+    Attributes:
+        recovery: The recovery that networks are made with; None before the first.
+        recovery_scores: The score of each closed form with the first policy, by name; none where the user chose.
     """
 
     def __init__(self, tell: Tell = lambda _: None) -> None:
         self._tell = tell
         self._made: OrderedDict[tuple[Compressor, bytes], ScoredPolicy] = OrderedDict()
+        self.recovery: str | Adjust | None = None
+        self.recovery_scores: dict[str, float] = {}
+
+    def decide(self, task: Task, kept_counts: KeptCounts) -> str:
+        """The name of the recovery that networks are made with, which the policy `kept_counts` decides if none has.
+
+        Args:
+            task: The task that the policy is for.
+            kept_counts: How many units of each group are kept, `(groups,)`.
+        """
+        if self.recovery is None and task.options.recovery in (AUTO, BLOCKWISE):
+            choice = task.choose_recovery(kept_counts, lambda name: self._tell(f"making the best with {name} recovery"))
+            self.recovery, self.recovery_scores = choice.recovery, dict(choice.scores)
+            self._keep(task, ScoredPolicy(kept_counts, choice.network, choice.selection, choice.score))
+        elif self.recovery is None:
+            self.recovery = task.options.recovery
+        return name_of(self.recovery)
 
     def __call__(self, task: Task, kept_counts: KeptCounts, text: str) -> ScoredPolicy:
         """The policy with its compact network, scored on all reward images.
@@ -37,16 +64,20 @@ class PolicyMaker:
             kept_counts: How many units of each group are kept, `(groups,)`.
             text: What is told where the network has to be made.
         """
+        self.decide(task, kept_counts)
         key = task.compressor, kept_counts.tobytes()
         if key not in self._made:
             self._tell(text)
-            network, selection = task.compact(kept_counts, task.compared_recovery)
+            network, selection = task.compact(kept_counts, self.recovery)
             accuracy = task.accuracy(network, task.splits.reward)
-            self._made[key] = ScoredPolicy(kept_counts, network, selection, accuracy)
+            self._keep(task, ScoredPolicy(kept_counts, network, selection, accuracy))
         self._made.move_to_end(key)
+        return self._made[key]
+
+    def _keep(self, task: Task, policy: ScoredPolicy) -> None:
+        self._made[task.compressor, policy.kept_counts.tobytes()] = policy
         if len(self._made) > MOST_HELD:
             self._made.popitem(last=False)
-        return self._made[key]
 
 
 def trained(task: Task, found: ScoredPolicy, tell: Tell = lambda _: None) -> ScoredPolicy:
@@ -65,5 +96,5 @@ def trained(task: Task, found: ScoredPolicy, tell: Tell = lambda _: None) -> Sco
             tell(f"training {text}, after {done:,} of {total:,} steps")
         text_before = text
 
-    task.train(network, found.kept_counts, told)
+    task.compressor.train(network, task.compressor.mask(found.kept_counts), told)
     return replace(found, network=network, reward_accuracy=task.accuracy(network, task.splits.reward))

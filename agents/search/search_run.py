@@ -21,7 +21,7 @@ from agents.report.terminal.progress import end_progress, search_progress
 from agents.search.checkpoints import Checkpoints
 from agents.search.episode_log import EpisodeLog
 from agents.search.final import final_result, make_policy, policy_as_searched, score_on_test
-from agents.search.finalists import find_finalists
+from agents.search.finalists import networks_made
 from agents.search.invocation import Invocation
 from agents.search.plan import SearchPlan
 from agents.search.saving_time import SavingTime
@@ -137,7 +137,7 @@ class SearchRun:
             except KeyboardInterrupt:
                 if log.best is None or log.best.stage < len(self.plan.stages):
                     raise
-                duration = saving.in_words(len(find_finalists(stages.current, log.of(stages.current.number))) + 1)
+                duration = saving.in_words(networks_made(stages.current, log.of(stages.current.number)))
                 resume = ", and --resume goes on" if self.folder else ""
                 print(
                     f"interrupted: saving the best policy so far takes {duration}; a second Ctrl-C leaves at"
@@ -176,7 +176,7 @@ class SearchRun:
             save_compact(
                 self.folder, make_policy(stage.task, found, original, self.invocation, self.plan.seed), found.network
             )
-        networks = len(find_finalists(stage, episodes)) + 1
+        networks = networks_made(stage, episodes)
         with end_progress(2 * self.plan.zero_shot + networks + SCORED_ON_TEST, self.quiet) as tell:
             final = final_result(
                 stage,

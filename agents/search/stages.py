@@ -160,7 +160,7 @@ class Stages:
     def _read(self, path: Path) -> tuple[nn.Module, KeptCounts]:
         state = read_state_dict(path)
         kept_counts: KeptCounts = state.pop(KEPT_COUNTS).numpy()
-        network, _ = self.current.task.compact(kept_counts)
+        network, _ = self.current.task.compact(kept_counts, "none")  # whose tensors are read next
         load_state(network, {name.removeprefix(NETWORK): tensor for name, tensor in state.items()}, path)
         return network, kept_counts
 

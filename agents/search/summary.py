@@ -43,6 +43,8 @@ def summarise(result: FinalResult, on_test: OnTest, episodes: Sequence[Episode],
         "test_accuracy_policy": on_test.policy,
         "test_drop": on_test.drop and on_test.drop._asdict(),
         "test_difference_to_uniform": on_test.difference_to_uniform and on_test.difference_to_uniform._asdict(),
+        "recovery_taken": result.recovery,
+        "recovery_scores": result.recovery_scores,
         "finalists": [finalist._asdict() for finalist in result.finalists],
         **{
             f"{kind}_{when}": getattr(cost, when) for kind, cost in result.costs.items() for when in ("before", "after")

@@ -15,7 +15,7 @@ from amc.recovery.blockwise import BlockwiseResult, train_blockwise
 from amc.recovery.held_out_training import Tell
 from amc.recovery.output_distance import OutputKinds
 from amc.recovery.recoveries import Adjust, find_recovery
-from amc.utils.defaults import DEFAULT_CRITERION, DEFAULT_RECOVERY
+from amc.utils.defaults import CLOSED_FORMS, DEFAULT_CRITERION
 
 
 class Compressor:
@@ -64,7 +64,7 @@ class Compressor:
         return choose_units(self.graph, self.importance, kept_counts)
 
     def compact(
-        self, mask: UnitMask, recovery: str | Adjust = DEFAULT_RECOVERY, calibration_batches: int | None = None
+        self, mask: UnitMask, recovery: str | Adjust = CLOSED_FORMS[0], calibration_batches: int | None = None
     ) -> tuple[nn.Module, Selection]:
         """The compact network in evaluation mode in which the units `mask` stay, and its selection.
 

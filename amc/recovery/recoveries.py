@@ -13,7 +13,7 @@ from amc.recovery.batch_norm_statistics import has_tracked_statistics, reestimat
 from amc.recovery.blockwise import train_blockwise
 from amc.recovery.calibrated_network import CalibratedNetwork
 from amc.recovery.calibration import reconstructable_layers
-from amc.utils.defaults import BLOCKWISE
+from amc.utils.defaults import AUTO, BLOCKWISE
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
 from amc.utils.registry import UserFunction, resolve
@@ -115,21 +115,6 @@ RECOVERIES: dict[str, Recovery] = {
 """Ways of recovery by name; docs/recovery.md has what each is worth."""
 
 
-def check_recoveries(kept: str | Adjust, search: str | Adjust) -> None:
-    """Check that there are recoveries of these names, for the network that is kept and for those that a search scores.
-
-    Raises:
-        UserError: As `find_recovery`, or each network that is scored would be trained.
-    """
-    find_recovery(kept)
-    find_recovery(search)
-    if search == BLOCKWISE:
-        raise UserError(
-            f"{option('search_recovery', BLOCKWISE)} would train each network that the search scores; give"
-            f" {option('recovery', BLOCKWISE)}, which trains the one that is kept"
-        )
-
-
 def find_recovery(given: str | Adjust) -> Recovery:
     """The recovery of that name, or the user's own: `path/to/file.py:function`, or from Python the object.
 
@@ -140,3 +125,26 @@ def find_recovery(given: str | Adjust) -> Recovery:
     """
     found = resolve("recovery", given, RECOVERIES, Recovery)
     return Recovery(adjust=found) if isinstance(found, UserFunction) else found
+
+
+def check_recovery(given: str | Adjust) -> None:
+    """Check that networks that are kept can be recovered so: `auto`, or as `find_recovery` takes it.
+
+    Raises:
+        UserError: There is no recovery of that name, or no such function.
+    """
+    resolve("recovery", given, {**RECOVERIES, AUTO: Recovery()}, Recovery)
+
+
+def check_search_recovery(given: str | Adjust) -> None:
+    """Check that the networks that a search scores can be recovered so.
+
+    Raises:
+        UserError: As `find_recovery`, or each of them would be trained.
+    """
+    find_recovery(given)
+    if given == BLOCKWISE:
+        raise UserError(
+            f"{option('search_recovery', BLOCKWISE)} would train each network that the search scores; give"
+            f" {option('recovery', BLOCKWISE)}, which trains the one that is kept"
+        )

@@ -37,12 +37,14 @@ class SearchOptions:
     were never the best where it was measured: bn_scale, apoz, lasso, lda, random; or path/to/file.py:function (of what
     calibration says of the network; the importance of each unit)."""
     recovery: Name = DEFAULT_RECOVERY
-    """What is done after the channels of the network that is kept are cut: asymmetric (least squares layer after layer,
-    on what the pruned network reads), both (least squares on what the original reads, then batch-norm statistics),
-    closed_form (as both, but statistics without a pass), reconstruction, statistics or none; or
-    path/to/file.py:function (of the compact network, the original and the mask; it changes the former)."""
+    """What is done after the channels of the network that is kept are cut: auto (the better of the next two on this
+    network), asymmetric (least squares layer after layer, on what the pruned network reads), both (least squares on
+    what the original reads, then batch-norm statistics), closed_form (as both, but statistics without a pass),
+    reconstruction, statistics or none; or path/to/file.py:function (of the compact network, the original and the mask;
+    it changes the former)."""
     search_recovery: Name = SEARCH_RECOVERY
-    """What is done after the channels of the networks that the search scores are cut: as --recovery."""
+    """What is done after the channels of the networks that the search scores are cut: as --recovery, but for
+    auto."""
     latency: LatencyOptions = field(default_factory=LatencyOptions)
     seed: int = 0
     """Seed of everything that is drawn."""

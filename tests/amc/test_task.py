@@ -11,12 +11,14 @@ from torch import Tensor, nn
 from torchvision.models import mobilenet_v3_small, resnet18
 
 import amc.task as amc_task
+from amc.compression.compressor import Compressor
 from amc.data.images import Images
 from amc.data.load import Splits, load_data
 from amc.data.splits import SplitSizes
 from amc.networks.sources import load_network
 from amc.scoring.engines.engine import SerialEngine
 from amc.task import Task, TaskOptions, prunable_graph
+from amc.utils.defaults import CLOSED_FORMS
 from amc.utils.errors import UserError
 
 SIZES = SplitSizes(calibration=40, reward=60, test=30)
@@ -82,6 +84,37 @@ def test_only_what_the_user_chose_is_cut(model: nn.Module, splits: Splits) -> No
     shapes = [compact.get_parameter(f"stages.{index}.conv2.weight").shape[:2] for index in range(6)]
     assert [out for out, _ in shapes] == [12, 12, 24, 24, 48, 48]
     assert [inside for _, inside in shapes] == task.graph.least.tolist()
+
+
+def test_the_recovery_that_is_best_for_the_first_policy_is_taken_for_all(
+    model: nn.Module, splits: Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = Task(model, splits, ["macs=0.4"])
+    policies = [task.budgets.scale(np.linspace(1, end, len(task.graph.groups))) for end in (0.5, 0.7)]
+    networks = {name: task.compact(policies[0], name)[0] for name in CLOSED_FORMS}
+    scores = {name: right(network, splits.reward) for name, network in networks.items()}
+    best = max(scores, key=scores.__getitem__)
+    asked: list[str] = []
+    compact = Compressor.compact
+
+    def noted(self: Compressor, mask: Any, recovery: Any, batches: int | None) -> Any:
+        asked.append(recovery)
+        return compact(self, mask, recovery, batches)
+
+    monkeypatch.setattr(Compressor, "compact", noted)
+    found = [task.compact(kept_counts)[0] for kept_counts in policies]
+    assert asked == [*CLOSED_FORMS, best, best]
+    expected = networks[best].state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in found[0].state_dict().items())
+    choice = task.choose_recovery(policies[0])
+    assert choice.scores == {name: pytest.approx(value) for name, value in scores.items()}
+
+
+def test_a_search_scores_with_a_recovery_that_is_known_by_name(model: nn.Module, splits: Splits) -> None:
+    with pytest.raises(UserError, match="unknown recovery 'auto'"):
+        Task(model, splits, ["macs=0.4"], options=TaskOptions(search_recovery="auto"))
+    with pytest.raises(UserError, match=r"unknown recovery 'all'; .*auto"):
+        Task(model, splits, ["macs=0.4"], options=TaskOptions(recovery="all"))
 
 
 def test_the_same_keeps_give_the_same_network(model: nn.Module, splits: Splits, task: Task) -> None:

@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from amc.recovery.recoveries import RECOVERIES
-from amc.utils.defaults import DEFAULT_RECOVERY
+from amc.utils.defaults import CLOSED_FORMS
 from benchmarks import predictiveness
 from benchmarks.predictiveness import correlation, recommended
 from tests.command import succeed
@@ -44,7 +44,7 @@ def test_the_cheapest_that_is_not_clearly_worse_is_recommended() -> None:
 
 @pytest.mark.backward
 def test_it_goes_on_where_it_was_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predictiveness, "RECOVERIES", {way: RECOVERIES[way] for way in ("none", DEFAULT_RECOVERY)})
+    monkeypatch.setattr(predictiveness, "RECOVERIES", {way: RECOVERIES[way] for way in ("none", CLOSED_FORMS[0])})
     words = ("--model", "digits_resnet", "--data", "digits", "--images", "40", "--out", tmp_path)
     succeed(predictiveness, *words, "--policies", "2")
     begun = json.loads((tmp_path / "predictiveness.json").read_text())["rows"]

@@ -74,7 +74,7 @@ class Hostile:
         ("--metric own.py:broken", "metric own.py:broken failed: ValueError: no boxes"),
         ("--metric own.py:unnumbered", "metric own.py:unnumbered returned nan; a finite number is needed"),
         ("--criterion l3", "unknown criterion 'l3'; there are apoz, bn_scale, l1"),
-        ("--recovery all", "unknown recovery 'all'; there are asymmetric, both, closed_form, none"),
+        ("--recovery all", "unknown recovery 'all'; there are asymmetric, auto, both, closed_form, none"),
         ("--strategy sac", "unknown strategy 'sac'; there are cp, ddpg, deep, global"),
         ("--settings papers", "unknown settings 'papers'; did you mean paper"),
         ("--observation wide", "unknown observation set 'wide'; there are paper, scale_free"),

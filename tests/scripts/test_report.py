@@ -39,7 +39,7 @@ def interrupted_run(folder: Path, error: BaseException, at: int, *words: str) ->
         return call(train, "--episodes", "20", "--run-dir", folder, *words, *FEW).status
 
 
-NEW = ("finalists", "test_drop", "test_difference_to_uniform")
+NEW = ("recovery_taken", "recovery_scores", "finalists", "test_drop", "test_difference_to_uniform")
 """The entries of a summary that earlier versions did not write."""
 
 
@@ -101,7 +101,11 @@ def test_the_page_tells_who_the_finalists_were_and_marks_the_one_that_is_kept(fi
         assert rows[str(each["episode"])] == [*scores, "kept" if each["is_kept"] else ""]
     (kept,) = (each for each in found["finalists"] if each["is_kept"])
     assert kept["reward_accuracy"] == found["policy_accuracy"]
-    assert "made again with the recovery &#34;asymmetric&#34;" in content
+    taken, tried = found["recovery_taken"], found["recovery_scores"]
+    assert tried[taken] == max(tried.values())
+    assert f"made again with the recovery &#34;{taken}&#34;" in content
+    tried_in_words = ", ".join(f"{name} {100 * value:.2f} %" for name, value in tried.items())
+    assert f"recovery: {tried_in_words} with the best policy" in content
     assert f"That of episode {kept['episode']} is kept." in content
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from agents.final_result import FinalResult, OnTest
-from agents.report.verdict import against_uniform
+from agents.report.verdict import against_uniform, recovery_chosen
 from amc.artifacts.policy import CostReached, GroupPolicy, LatencyReached
 from amc.cost.costs import format_cost
 from amc.scoring.number_format import COST_NAMES, is_share, percent, score
@@ -77,5 +77,8 @@ def _scores(final_result: FinalResult, test: OnTest, metric: str) -> Table:
         f"{'accuracy' if is_share(metric) else f'metric {metric}'}; reward images are the validation images",
         [Column("network"), Column("reward images"), Column("test images")],
         [(name, *("" if value is None else score(metric, value) for value in values)) for name, *values in scores],
-        [against_uniform(metric, gain, test.difference_to_uniform, is_uniform=is_uniform)],
+        [
+            against_uniform(metric, gain, test.difference_to_uniform, is_uniform=is_uniform),
+            *filter(None, [recovery_chosen(metric, final_result.recovery, final_result.recovery_scores)]),
+        ],
     )

@@ -8,7 +8,7 @@ from torch import nn
 
 from agents.episode import Episode
 from agents.search.final import final_result, make_policy, score_on_test
-from agents.search.finalists import FINALISTS
+from agents.search.finalists import FINALISTS, networks_made
 from agents.search.invocation import Invocation
 from agents.search.problem import make_problem
 from agents.search.stage import Stage
@@ -20,6 +20,7 @@ from amc.graph import KeptCounts
 from amc.networks.sources import load_network
 from amc.scoring.image_scores import ImageScores
 from amc.task import Task, TaskOptions
+from amc.utils.defaults import CLOSED_FORMS
 from envs import PruningProblem
 
 
@@ -76,18 +77,56 @@ def test_a_policy_that_is_found_and_uniform_is_made_once(task: Task, monkeypatch
     asked, told = with_scores(monkeypatch, {uniform.tobytes(): 0.5}), list[str]()
     found = Episode(0, uniform, -0.5, stage.problem.outcome(uniform, 0.5))
     result = final_result(stage, [found], 1.0, tell=told.append)
-    assert asked == [uniform.tobytes()]
+    assert asked == [uniform.tobytes()] * len(CLOSED_FORMS)
     assert result.policy is result.uniform
+    assert (result.recovery, result.recovery_scores) == ("asymmetric", {"asymmetric": 0.5, "both": 0.5})
     monkeypatch.setattr(
         Task, "image_scores", lambda _, network, __: ImageScores(float(hasattr(network, "score")), None)
     )
     on_test = score_on_test(task, result, told.append)
     assert (on_test.original, on_test.uniform, on_test.policy) == (0.0, 1.0, 1.0)
     assert told == [
-        "making the best again, with asymmetric recovery",
+        "making the best with asymmetric recovery",
+        "making the best with both recovery",
         "scoring on the test images: the original",
         "scoring on the test images: the uniform policy",
     ]
+
+
+def test_what_is_kept_is_made_by_the_closed_form_that_is_best_for_the_best_policy(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = stage_of(task)
+    found = episodes(stage.problem, 3)
+    asked: list[tuple[list[int], str]] = []
+    compact = Task.compact
+
+    def noted(self: Task, kept_counts: KeptCounts, recovery: str) -> Any:
+        asked.append((kept_counts.tolist(), recovery))
+        return compact(self, kept_counts, recovery)
+
+    monkeypatch.setattr(Task, "compact", noted)
+    told: list[str] = []
+    result = final_result(stage, found[::-1], 1.0, zero_shot=True, tell=told.append)
+    assert asked[: len(CLOSED_FORMS)] == [(found[0].kept_counts.tolist(), name) for name in CLOSED_FORMS]
+    expected = {
+        name: task.accuracy(compact(task, found[0].kept_counts, name)[0], task.splits.reward) for name in CLOSED_FORMS
+    }
+    assert result.recovery_scores == expected
+    assert expected[result.recovery] == max(expected.values())
+    others = [recovery for _, recovery in asked[len(CLOSED_FORMS) :]]
+    assert others == [result.recovery] * 3  # two finalists and the uniform policy
+    assert len(told) == len(asked) == networks_made(stage, found)
+
+
+def test_a_recovery_that_the_user_chose_is_compared_with_none(model: nn.Module, splits: Splits) -> None:
+    task = Task(model, splits, ["macs=0.3"], options=TaskOptions(recovery="statistics"))
+    stage, told = stage_of(task), list[str]()
+    found = episodes(stage.problem, 2)
+    result = final_result(stage, found, 1.0, tell=told.append)
+    assert (result.recovery, result.recovery_scores) == ("statistics", {})
+    assert told[0] == "making the best 2 again, with statistics recovery: 1 of 2"
+    assert len(told) == networks_made(stage, found)
 
 
 def test_of_the_best_on_a_part_the_best_on_all_wins(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +224,7 @@ def test_what_an_agent_did_before_it_learned_is_scored_beside_the_result(task: T
     result = final_result(stage, found, 1.0, zero_shot=True)
     assert result.zero_shot is not None
     assert result.zero_shot.kept_counts.tolist() == found[0].kept_counts.tolist()
-    expected = task.accuracy(task.compact(found[0].kept_counts)[0], task.splits.reward)
+    expected = task.accuracy(task.compact(found[0].kept_counts, result.recovery)[0], task.splits.reward)
     assert result.zero_shot.reward_accuracy == expected
     assert result.policy.reward_accuracy >= expected
     assert score_on_test(task, result).zero_shot == task.accuracy(result.zero_shot.network, task.splits.test)

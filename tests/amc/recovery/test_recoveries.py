@@ -9,9 +9,9 @@ from torch import nn
 
 from amc.compression.compressor import Compressor
 from amc.pruning.slicing import UnitMask
-from amc.recovery.blockwise import TrainingLength
+from amc.recovery.blockwise import TrainingLength, train_blockwise
 from amc.recovery.calibrated_network import CalibratedNetwork
-from amc.recovery.recoveries import RECOVERIES, Recovery, check_recoveries, find_recovery, least_squares
+from amc.recovery.recoveries import RECOVERIES, Recovery, check_search_recovery, find_recovery, least_squares
 from amc.utils.errors import UserError
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared
@@ -100,20 +100,20 @@ def test_only_what_adjusts_statistics_at_most_is_fast(own: str) -> None:
 
 
 def test_a_search_does_not_train_what_it_scores() -> None:
-    check_recoveries("blockwise", "both")
+    check_search_recovery("both")
     with pytest.raises(UserError, match=r"blockwise.*would train each network.*give recovery='blockwise'"):
-        check_recoveries("asymmetric", "blockwise")
+        check_search_recovery("blockwise")
 
 
 @pytest.mark.backward
-def test_blockwise_is_nearer_to_the_original_than_the_closed_form(
+def test_blockwise_is_training_from_the_closed_form(
     compressor: Compressor, mask: UnitMask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("amc.recovery.blockwise.LENGTH", TrainingLength(10, 30))
-    x = PRUNABLE["plain"].example(16)
-    with torch.no_grad():
-        wanted = compressor.model(x)
-        solved, trained = (
-            float((compressor.compact(mask, way)[0](x) - wanted).square().mean()) for way in ("asymmetric", "blockwise")
-        )
-    assert trained < solved
+    monkeypatch.setattr("amc.recovery.blockwise.LENGTH", TrainingLength(5, 5))
+    with torch.no_grad():  # which the caller may have said of everything
+        found, _ = compressor.compact(mask, "blockwise")
+    expected, _ = compressor.compact(mask, "asymmetric")
+    solved = tensors(expected)
+    train_blockwise(expected, CalibratedNetwork(compressor.model, compressor.graph, compressor.calibration), mask)
+    assert all(torch.equal(tensor, found.state_dict()[name]) for name, tensor in expected.state_dict().items())
+    assert any(not torch.equal(tensor, found.state_dict()[name]) for name, tensor in solved.items())

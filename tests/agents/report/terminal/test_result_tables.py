@@ -25,6 +25,8 @@ FINISH = FinalResult(
         GroupPolicy("a.very.long.name." * 8 + "end", 32, 32, 32, tuple(range(32)), 0.0),
     ),
     costs={"macs": CostReached(1_234_567, 600_000, 600_000 / 1_234_567)},
+    recovery="both",
+    recovery_scores={"asymmetric": 0.875, "both": 0.9},
 )
 ON_TEST = OnTest(original=0.985, uniform=0.75, zero_shot=None, policy=1.0)
 
@@ -36,6 +38,13 @@ def test_accuracies_are_percentages() -> None:
     assert re.search(r"│ original +│ 99.00 % +│ 98.50 % +│", out)
     assert re.search(r"│ uniform +│ 80.00 % +│ 75.00 % +│", out)
     assert re.search(r"│ found +│ 90.00 % +│ 100.00 % +│", out)
+
+
+def test_the_recovery_that_was_taken_is_told_with_the_scores_it_was_chosen_by() -> None:
+    told = "recovery: asymmetric 87.50 %, both 90.00 % with the best policy of the search on all reward images, so both"
+    assert told in " ".join("\n".join(map(str, result_tables(FINISH, ON_TEST, "top1"))).split())
+    chosen_by_the_user = dataclasses.replace(FINISH, recovery="none", recovery_scores={})
+    assert "recovery:" not in "\n".join(map(str, result_tables(chosen_by_the_user, ON_TEST, "top1")))
 
 
 def test_a_users_metric_is_a_number() -> None:

@@ -1,0 +1,54 @@
+"""The choice of the closed form of recovery that is best on a network: each is made once and scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from torch import nn
+
+from amc.pruning.slicing import Selection
+from amc.utils.defaults import CLOSED_FORMS
+
+
+@dataclass(frozen=True, eq=False)
+class RecoveryChoice:
+    """The recovery with the best score among `CLOSED_FORMS`, each made for the same policy.
+
+    Attributes:
+        recovery: The name of the best.
+        scores: The score of each by name, on the same images, in [0, 1] for accuracies.
+        network: The compact network of the policy that the best made.
+        selection: The tensors' indices by which the original was cut.
+    """
+
+    recovery: str
+    scores: Mapping[str, float]
+    network: nn.Module
+    selection: Selection
+
+    @property
+    def score(self) -> float:
+        """The score of the best."""
+        return self.scores[self.recovery]
+
+
+def choose_recovery(
+    make: Callable[[str], tuple[nn.Module, Selection]],
+    score: Callable[[nn.Module], float],
+    tell: Callable[[str], None] = lambda _: None,
+) -> RecoveryChoice:
+    """Make the network of one policy with each of `CLOSED_FORMS`, and choose the one with the best score.
+
+    Args:
+        make: Makes the compact network with the recovery of that name, and its selection.
+        score: Scores a network, the larger the better.
+        tell: Is told the name of each recovery before it is tried.
+    """
+    made, scores = {}, {}
+    for recovery in CLOSED_FORMS:
+        tell(recovery)
+        made[recovery] = make(recovery)
+        scores[recovery] = score(made[recovery][0])
+    best = max(scores, key=scores.__getitem__)
+    return RecoveryChoice(best, scores, *made[best])

@@ -1,0 +1,32 @@
+"""The choice of the closed form that is best on a network."""
+
+import pytest
+from torch import nn
+
+from amc.pruning.slicing import Selection
+from amc.scoring.recovery_choice import choose_recovery
+from amc.utils.defaults import CLOSED_FORMS
+
+
+@pytest.mark.parametrize("best", CLOSED_FORMS)
+def test_the_closed_form_with_the_best_score_is_taken_and_each_is_made_once(best: str) -> None:
+    networks = {name: nn.Identity() for name in CLOSED_FORMS}
+    made: list[str] = []
+    told: list[str] = []
+
+    def make(name: str) -> tuple[nn.Module, Selection]:
+        assert told[-1] == name
+        made.append(name)
+        return networks[name], Selection({}, {})
+
+    choice = choose_recovery(make, lambda network: 0.5 + 0.1 * (network is networks[best]), told.append)
+    assert choice.recovery == best
+    assert choice.network is networks[best]
+    assert choice.score == pytest.approx(0.6)
+    assert choice.scores == {name: pytest.approx(0.6 if name == best else 0.5) for name in CLOSED_FORMS}
+    assert made == list(CLOSED_FORMS)
+
+
+def test_of_equally_good_ones_the_first_is_taken() -> None:
+    choice = choose_recovery(lambda _: (nn.Identity(), Selection({}, {})), lambda _: 0.5)
+    assert choice.recovery == CLOSED_FORMS[0]
