@@ -20,12 +20,12 @@ from amc.cost.budget import Budgets
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
 from amc.networks.sources import Network, load_network
+from amc.recovery.recoveries import RECOVERIES
 from amc.task import Task, TaskOptions
 from amc.utils.defaults import DEFAULT_CRITERION
 from amc.utils.errors import UserError
 from amc.utils.files import write_text
 from amc.utils.registry import look_up
-from benchmarks.recovery_choice import MEASURED
 from benchmarks.recovery_page import recovery_page
 from benchmarks.recovery_rows import ORIGINAL, Place, Row, packed, read_rows, write_rows
 from benchmarks.runs import percent
@@ -48,7 +48,7 @@ class Arguments:
     """Shares of the MACs that are left."""
     images: tuple[int, ...] = (1000,)
     """Numbers of calibration images."""
-    recoveries: tuple[str, ...] = MEASURED
+    recoveries: tuple[str, ...] = tuple(RECOVERIES)
     """Ways of recovery."""
     criteria: tuple[str, ...] = (DEFAULT_CRITERION,)
     """Criteria by which channels are chosen."""
@@ -59,7 +59,7 @@ class Arguments:
 def recovery(arguments: Arguments) -> None:
     """Measure the rows that are missing, then write the tables."""
     for way in arguments.recoveries:
-        look_up("recovery", way, dict.fromkeys(MEASURED))
+        look_up("recovery", way, RECOVERIES)
     weights = arguments.weights or ("default",) * len(arguments.models)
     if len(weights) != len(arguments.models):
         raise UserError(f"expected --weights for each of {len(arguments.models)} --models, got {len(weights)}")

@@ -7,13 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from torch import Tensor
 
+from amc.recovery.recoveries import RECOVERIES
 from amc.scoring.paired_test import Drop, paired_drop
-from amc.utils.defaults import DEFAULT_CRITERION
-from benchmarks.recovery_choice import BLOCKWISE, CHOSEN, MEASURED, choose
+from amc.utils.defaults import AUTO, CLOSED_FORMS, DEFAULT_CRITERION
+from benchmarks.judged_choice import choose
 from benchmarks.recovery_rows import ORIGINAL, Place, Row
 from benchmarks.runs import percent
 
-CLOSED_FORMS = tuple(way for way in MEASURED if way != BLOCKWISE)
+BLOCKWISE = "blockwise"
+"""The recovery that is no closed form."""
+COMPARED = tuple(way for way in RECOVERIES if way != BLOCKWISE)
 """The ways that the default is compared with, those that it does not choose among as well."""
 YARDSTICK = "asymmetric"
 """The recovery in whose seconds the others' are told."""
@@ -46,9 +49,9 @@ def recovery_page(rows: Iterable[Row]) -> str:
 
 def answers(found: Mapping[str, Row]) -> dict[str, Tensor]:
     """Whether each image is answered right, `(images,)` bool, by recovery: in the registry's order, then the choice."""
-    known = {way: found[way].answers for way in MEASURED if way in found}
+    known = {way: found[way].answers for way in RECOVERIES if way in found}
     choice = choose(found)
-    return known | ({} if choice is None else {CHOSEN: choice.answers})
+    return known | ({} if choice is None else {AUTO: choice.answers})
 
 
 def _accuracies(at: At, originals: Mapping[str, Row]) -> list[str]:
@@ -73,30 +76,34 @@ def _accuracies(at: At, originals: Mapping[str, Row]) -> list[str]:
 
 def _default_against_closed_forms(at: At) -> list[str]:
     """How much better the choice is than each closed form, and whether it is worse anywhere."""
-    lines = [f"## `{CHOSEN}` against each closed form", ""]
-    lines += [f"Points that `{CHOSEN}` is better, with the 95 % interval of the paired difference.", ""]
-    lines += _head([*PLACE, *_coded(CLOSED_FORMS)])
+    lines = [f"## `{AUTO}` against each closed form", ""]
+    lines += [f"Points that `{AUTO}` is better, with the 95 % interval of the paired difference.", ""]
+    lines += _head([*PLACE, *_coded(COMPARED)])
     worse = []
     for place, found in at.items():
         known = answers(found)
-        if CHOSEN not in known:
+        if AUTO not in known:
             continue
-        drops = {way: paired_drop(known[CHOSEN], known[way]) for way in CLOSED_FORMS if way in known}
-        cells = [_points(drops[way]) if way in drops else "" for way in CLOSED_FORMS]
+        drops = {way: paired_drop(known[AUTO], known[way]) for way in COMPARED if way in known}
+        cells = [_points(drops[way]) if way in drops else "" for way in COMPARED]
         lines.append(_line([*_names(place), *cells]))
         worse += [f"`{way}` at {_words(place)}" for way, drop in drops.items() if drop.high < 0]
     return [*lines, "", f"Worse by more than the interval than: {', '.join(worse) or 'none'}.", ""]
 
 
 def _seconds(at: At) -> list[str]:
-    ways = [way for way in _ways(at) if way != CHOSEN]
+    """The seconds of each way on its own; the choice takes those of all that it chooses among."""
+    ways = _ways(at)
     lines = [f"## Processor seconds, as multiples of those of `{YARDSTICK}`", ""]
     lines += _head([*PLACE, f"seconds of `{YARDSTICK}`", *_coded(ways)])
     for place, found in at.items():
         if YARDSTICK not in found:
             continue
         one = found[YARDSTICK].cpu_seconds
-        cells = [f"{found[way].cpu_seconds / one:.2f}" if way in found else "" for way in ways]
+        seconds = {way: row.cpu_seconds for way, row in found.items()}
+        if choose(found) is not None:
+            seconds[AUTO] = sum(seconds[way] for way in CLOSED_FORMS)
+        cells = [f"{seconds[way] / one:.2f}" if way in seconds else "" for way in ways]
         lines.append(_line([*_names(place), f"{one:.1f}", *cells]))
     return [*lines, ""]
 
@@ -123,7 +130,7 @@ def _by_images(at: At) -> list[str]:
 
 def _criteria(at: At) -> list[str]:
     """A table for each network and budget that was measured by several criteria, of all recoveries."""
-    ways = [way for way in _ways(at) if way != CHOSEN]
+    ways = [way for way in _ways(at) if way != AUTO]
     lines: list[str] = []
     for _, group in itertools.groupby(sorted(at, key=lambda place: place[:3]), key=lambda place: place[:3]):
         places = list(group)
@@ -147,7 +154,7 @@ def _criteria(at: At) -> list[str]:
 def _ways(at: At) -> list[str]:
     """All ways that were measured anywhere, in the order of the registry, then the choice."""
     known = {way for found in at.values() for way in answers(found)}
-    return [way for way in (*MEASURED, CHOSEN) if way in known]
+    return [way for way in (*RECOVERIES, AUTO) if way in known]
 
 
 def _names(place: Place) -> list[str]:

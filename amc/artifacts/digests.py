@@ -17,7 +17,7 @@ LOOKED_AT = 100
 
 
 def weights_digest(model: nn.Module) -> str:
-    """Return a digest of all tensors that a network stores, and of their names."""
+    """Return a digest of all tensors that a network stores, and of their names, as the checkpoints of a run hold it."""
     digest = hashlib.sha256()
     for name, tensor in sorted(stored_tensors(model).items()):
         digest.update(name.encode() + tensor_bytes(tensor))

@@ -9,17 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from amc.recovery.recoveries import RECOVERIES
+from amc.utils.defaults import CLOSED_FORMS
 from benchmarks.recovery_rows import Row
-
-CHOSEN = "auto"
-"""The default: the best closed form of the network at hand."""
-MEASURED = tuple(way for way in RECOVERIES if way != CHOSEN)
-"""The ways of recovery that are measured; what the default comes to follows from them."""
-BLOCKWISE = "blockwise"
-"""The recovery that is no closed form."""
-CANDIDATES = ("asymmetric", "both")
-"""The closed forms that the default chooses among; of equally good ones it takes the first."""
 
 
 class Choice(NamedTuple):
@@ -35,19 +26,20 @@ class Choice(NamedTuple):
 
 
 def choose(rows: Mapping[str, Row]) -> Choice | None:
-    """Choose the candidate that answers most images of a random half right, for each half, and judge on the other.
+    """Choose the closed form that answers most images of a random half right, for each half, and judge on the other.
 
-    So every image judges, and none judges what it has chosen.
+    It is what `auto` does (`amc.scoring.recovery_choice`), with half of the images. Every image judges, and none judges
+    what it has chosen.
 
     Args:
         rows: What was measured at one place, by recovery.
 
     Returns:
-        The choice; None where a candidate was not measured.
+        The choice; None where a candidate, one of `CLOSED_FORMS`, was not measured.
     """
-    if any(way not in rows for way in CANDIDATES):
+    if any(way not in rows for way in CLOSED_FORMS):
         return None
-    found = {way: rows[way].answers for way in CANDIDATES}
+    found = {way: rows[way].answers for way in CLOSED_FORMS}
     count = len(next(iter(found.values())))
     seed = next(iter(rows.values())).seed
     first, second = map(torch.from_numpy, np.array_split(np.random.default_rng(seed).permutation(count), 2))
