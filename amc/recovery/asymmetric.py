@@ -4,12 +4,17 @@ Least squares on the original's inputs (`amc.recovery.reconstruction`) does not 
 drifted, because the layers before it were pruned too. Here the pruned network runs once over the calibration images,
 all in one batch. When it comes to a layer, the layer's weights are solved from what it then reads to what the original
 gave there, and the pass goes on with the new weights (the asymmetric reconstruction of Zhang et al. 2016,
-arXiv:1505.06798, section 3.3). Errors of the images that layers are solved on get less from layer to layer than those
-of others, so where images are few some take no part in any solve: by what has become of these a layer's ridge is
-chosen. Where the output is added to a shortcut, the target makes up for the drift of the
+arXiv:1505.06798, section 3.3). Where the output is added to a shortcut, the target makes up for the drift of the
 shortcut too: the block's output is fitted, not the branch's (He, Zhang, Sun 2017, section 3.3). A batch norm that reads
 a solved layer keeps the statistics of the original, which the layer is fitted to; those of every other one move as far
 as what it reads has.
+
+What least squares predicts varies less than its targets do, the more so the less of them can be explained, and that
+adds up from layer to layer. So a solved layer that a batch norm reads is scaled up to the variance that the norm was
+trained on; not so one that is added to a shortcut, whose target holds drift that nothing explains.
+
+On the images that layers are solved on, errors shrink from layer to layer as on no others. So where images are few some
+of them take no part in any solve, and each layer's ridge is the one that is best on these.
 """
 
 from __future__ import annotations
@@ -39,6 +44,8 @@ MOST_POSITIONS = 128
 """The largest number of them, unless least squares needs more to be determined."""
 CHUNK = 100
 """The number of images whose rows are held at once."""
+MOST_GAIN = 2.0
+"""The largest factor by which a solved channel is scaled up to the variance that the original has there."""
 NEGLIGIBLE = 1e-5
 """A layer whose outputs are off by less than this share is left as it is: nothing before it was pruned."""
 LEAST_SCALE = 1e-3
@@ -223,7 +230,7 @@ class _RefitPass(_Sampling):
             current = torch.cat([current, constant.reshape(groups, 1, -1)], dim=1)
         samples = self._samples(layer, name, args)  # which draws positions in any case
         change = self._owner.solved.get(
-            self.call, self._mask, lambda: self._change(self._rows(samples, layer, name, args, groups), current)
+            self.call, self._mask, lambda: self._change(self._rows(samples, layer, name, args, groups), current, norm)
         )
         if change is None:
             return
@@ -250,16 +257,32 @@ class _RefitPass(_Sampling):
             read, shall_give = (each.unflatten(1, (groups, -1)).transpose(0, 1) for each in (rows, wanted))
             yield read, shall_give, sample.is_held
 
-    def _change(self, chunks: Iterator[tuple[Tensor, Tensor, bool]], current: Tensor) -> Tensor | None:
+    def _change(
+        self, chunks: Iterator[tuple[Tensor, Tensor, bool]], current: Tensor, norm: _BatchNorm | None
+    ) -> Tensor | None:
         """The change of the weights `current`, both `(groups, inputs, outputs)`; None for none."""
-        size, seen, held = current.shape[1], ChunkedProblem(), ChunkedProblem()
+        size, seen, held, given = current.shape[1], ChunkedProblem(), ChunkedProblem(), list[Tensor]()
         for rows, wanted, is_held in chunks:
             x = rows if rows.shape[2] == size else torch.cat([rows, rows.new_ones(*rows.shape[:2], 1)], dim=2)
             lacking = wanted - x @ current
             if seen.is_empty and lacking.square().sum() <= NEGLIGIBLE**2 * wanted.square().sum():
                 return None
             (held if is_held else seen).add(x, lacking)
-        return seen.problem.change(RIDGE) if held.is_empty else best_change(seen.problem, held.problem)
+            given.append(wanted)
+        problem = seen.problem
+        change = problem.change(RIDGE) if held.is_empty else best_change(problem, held.problem)
+        if change is None or norm is None or self.call in self._owner.added:
+            return change
+        solved = current.double() + change
+        mean, variance = problem.statistics(solved)
+        gain = (
+            (torch.cat(given, dim=1).var(1, keepdim=True) / variance.clamp(min=torch.finfo().tiny))
+            .sqrt()
+            .clamp(1.0, MOST_GAIN)
+        )
+        solved *= gain
+        solved[:, -1:] += (1 - gain) * mean
+        return solved - current.double()
 
 
 def held_out_images(layers: Sequence[Layer], images: int) -> int:

@@ -52,6 +52,15 @@ class NormalEquations:
         """The squared error `|R - X D|^2` of a change less that of no change, `|R|^2`."""
         return float((change * (self.gram @ change - 2 * self.cross)).sum())
 
+    def statistics(self, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance of the outputs `X W`, `(groups, 1, outputs)` each, where the last column of `X` is ones."""
+        count = self.gram[:, -1:, -1:]
+        mean, square = (
+            self.gram[:, -1:] @ weights / count,
+            (weights * (self.gram @ weights)).sum(1, keepdim=True) / count,
+        )
+        return mean, (square - mean.square()).clamp(min=0)
+
 
 @dataclass(frozen=True, eq=False)
 class SampleRows:
@@ -87,6 +96,11 @@ class SampleRows:
         """The squared error `|R - X D|^2` of a change less that of no change, `|R|^2`."""
         explained = self.x @ change
         return float((explained * (explained - 2 * self.lacking)).sum())
+
+    def statistics(self, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance of the outputs `X W`, `(groups, 1, outputs)` each."""
+        outputs = self.x @ weights
+        return outputs.mean(1, keepdim=True), outputs.var(1, keepdim=True, correction=0)
 
 
 Problem = NormalEquations | SampleRows

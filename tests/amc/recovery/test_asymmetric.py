@@ -109,15 +109,20 @@ def test_each_layer_is_the_least_squares_fit_of_what_it_reads_to_what_the_origin
     if norm:  # a shift of the running mean stands for a constant
         means = [each.state_dict()["norm.running_mean"] for each in (network, model)]
         found = found - (means[0] - means[1][kept])
-    check_least_squares(patches, wanted, found, constant=norm or bias)
-    check_least_squares(seen["pruned last"][0], seen["original last"][1], seen["pruned last"][1], constant=bias)
+    expected = least_squares(patches, wanted, constant=norm or bias)
+    if norm:  # which was fitted to the variances of the original
+        mean, (before, after) = expected.mean(0), (each.double().std(0) for each in (wanted, expected))
+        assert bool((before > 1.01 * after).any())
+        expected = mean + (before / after) * (expected - mean)
+    torch.testing.assert_close(found.double(), expected, atol=5e-4, rtol=1e-3)
+    last = least_squares(seen["pruned last"][0], seen["original last"][1], constant=bias)
+    torch.testing.assert_close(seen["pruned last"][1].double(), last, atol=2e-4, rtol=1e-3)
 
 
-def check_least_squares(inputs: Tensor, wanted: Tensor, found: Tensor, constant: bool) -> None:
-    """The predictions must be those of torch's own least squares."""
+def least_squares(inputs: Tensor, wanted: Tensor, constant: bool) -> Tensor:
+    """The predictions of torch's own least squares."""
     rows = torch.cat([inputs, torch.ones(len(inputs), 1)], dim=1) if constant else inputs
-    solution = torch.linalg.lstsq(rows.double(), wanted.double()).solution
-    torch.testing.assert_close(found.double(), rows.double() @ solution, atol=2e-4, rtol=1e-3)
+    return rows.double() @ torch.linalg.lstsq(rows.double(), wanted.double()).solution
 
 
 def test_where_images_are_few_the_last_of_them_choose_the_ridge_and_no_layer_is_solved_on_them() -> None:
@@ -190,6 +195,31 @@ def test_the_drift_of_a_shortcut_is_made_up_for() -> None:
             model(x), network(x)
         errors.append(float((network.summed - model.summed).square().mean()))
     assert errors[0] < errors[1]
+
+
+def test_a_layer_that_a_norm_reads_has_the_variance_of_the_original_and_one_beside_a_shortcut_has_less() -> None:
+    torch.manual_seed(3)
+    model = nn.Sequential(nn.Conv2d(3, 12, 1), nn.ReLU(), nn.Conv2d(12, 8, 1), nn.BatchNorm2d(8), nn.ReLU(), Block())
+    model[-1].stem = nn.Conv2d(8, 8, 1)
+    randomise(model)
+    x = torch.randn(128, 3, 4, 4)
+    graph = analyse(model, x[:2])
+    mask = halved(graph)
+    network = compact_network(model, graph, mask)
+    Asymmetric(model, graph, [x], seed=0).refit(network, mask)
+    variances: dict[str, Tensor] = {}
+    for which, each in (("original", model), ("pruned", network)):
+        for norm in ("3", "5.norm"):
+            each.get_submodule(norm).register_forward_pre_hook(
+                lambda _, args, to=f"{which} {norm}": variances.update({to: args[0].transpose(0, 1).flatten(1).var(1)})
+            )
+        run(each, x)
+    ratios = []
+    for norm in ("3", "5.norm"):
+        kept = graph.tensors[f"{norm}.running_mean"][0].kept(mask)
+        ratios.append(variances[f"pruned {norm}"] / variances[f"original {norm}"][kept])
+    torch.testing.assert_close(ratios[0], torch.ones(len(ratios[0])), rtol=1e-3, atol=0)
+    assert bool((ratios[1] < 0.99).any())
 
 
 def test_the_statistics_of_a_norm_that_no_layer_is_fitted_to_move_as_what_it_reads() -> None:
