@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from agents.report.written_report import report as report
     from agents.search.one_call import search as search
     from agents.tuning.finetuning import finetune as finetune
+    from agents.tuning.network_recovery import recover as recover
     from amc.analysis.analyse import analyse as analyse
     from amc.artifacts.exports import export as export
     from amc.artifacts.policy import load as load
@@ -43,6 +44,7 @@ HOMES = {
     "load_network": "amc.networks.sources",
     "measure_latency": "amc.latency.latency_comparison",
     "read_policy": "amc.artifacts.policy",
+    "recover": "agents.tuning.network_recovery",
     "report": "agents.report.written_report",
     "safe_backward": "amc.utils.safe_backward",
     "search": "agents.search.one_call",

@@ -35,7 +35,7 @@ from amc.pruning.inference_form import channels_last, for_inference
 from amc.pruning.materialise_weights import materialise_weights
 from amc.pruning.slicing import Selection, UnitMask, make_selection
 from amc.recovery.calibration import underdetermined
-from amc.recovery.recoveries import Adjust, check_recovery, find_recovery
+from amc.recovery.recoveries import Adjust, check_recovery, check_search_recovery
 from amc.scoring.candidates import Candidates
 from amc.scoring.engines.engine import MakeEngine, SerialEngine
 from amc.scoring.executor import fused
@@ -45,6 +45,7 @@ from amc.scoring.network_classes import check_labels
 from amc.scoring.number_format import percent
 from amc.scoring.original_outputs import with_original_outputs
 from amc.scoring.original_score import scoring_batch
+from amc.scoring.output_kinds import trained_kinds
 from amc.scoring.recovery_choice import RecoveryChoice, choose_recovery
 from amc.scoring.scorer import Scorer
 from amc.utils.column_widths import Column
@@ -167,17 +168,17 @@ class Task(Tabular):
             check_labels(splits)
         if compares_outputs(metric):
             splits = with_original_outputs(splits, model, options.output_kind, device)
-        limits = Budgets(graph, budgets, costs=options.costs)
         check_recovery(options.recovery)
-        find_recovery(options.search_recovery)
+        check_search_recovery(options.search_recovery)
+        kinds = trained_kinds(options.output_kind, check_runs(model, moved_inputs(example, device)), metric)
         calibration = [inputs for inputs, _ in moved(splits.calibration.batches(CALIBRATION_BATCH), device)]
         some = options.reward_images is not None and options.reward_images < len(splits.reward)
         vars(self).update(
             model=model,
             graph=graph,
             splits=splits,
-            budgets=limits,
-            compressor=Compressor(model, graph, calibration, options.criterion, options.seed),
+            budgets=Budgets(graph, budgets, costs=options.costs),
+            compressor=Compressor(model, graph, calibration, options.criterion, options.seed, kinds),
             metric=metric,
             search_images=splits.reward.take(options.reward_images or 0, options.seed) if some else splits.reward,
             batch_size=scoring_batch(example),
@@ -301,8 +302,7 @@ class Task(Tabular):
 
     def choose_recovery(self, kept_counts: KeptCounts, tell: Callable[[str], None] = lambda _: None) -> RecoveryChoice:
         """The closed form that is best for the policy, on all reward images; `tell` is told what is made, before."""
-        score = partial(self.accuracy, images=self.splits.reward)
-        return choose_recovery(partial(self.compact, kept_counts), score, tell)
+        return choose_recovery(partial(self.compact, kept_counts), self.accuracy, self.splits.reward, tell)
 
     @property
     def underdetermined(self) -> list[str]:

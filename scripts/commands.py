@@ -1,4 +1,4 @@
-"""The command `amc`: the nine commands behind one name."""
+"""The command `amc`: the ten commands behind one name."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ COMMANDS = {
     "train": ("scripts.train", "search for the policy that keeps the most accuracy within a budget"),
     "apply": ("scripts.apply", "prune a network by what was learned on another"),
     "finetune": ("scripts.finetune", "train the compact network of a run further"),
+    "recover": ("scripts.recover", "give the compact network of a run new weights, without labels"),
     "evaluate": ("scripts.evaluate", "score a network, original or compact"),
     "export": ("scripts.export", "write the compact network as ONNX and as a torch.export program"),
     "latency": ("scripts.measure_latency", "measure how long a network takes, here or on another machine"),

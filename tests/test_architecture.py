@@ -16,6 +16,7 @@ ROOMS = """
 amc.utils              errors, texts, registries, devices, users' files, whole-file writing
 amc.graph              which channels must be cut together
 amc.pruning            a smaller network from a mask
+amc.replay             a network as the list of operators that it runs
 amc.recovery           new weights and statistics for what was cut
 amc.networks.models    networks of our own
 amc.data               images and their splits

@@ -12,7 +12,7 @@ from agents.final_result import FinalResult, OnTest, ScoredPolicy
 from agents.search.finalists import choose_best, find_finalists
 from agents.search.invocation import Invocation
 from agents.search.latency_finalists import choose_measured, latency_reached
-from agents.search.policy_maker import PolicyMaker, Tell
+from agents.search.policy_maker import PolicyMaker, Tell, trained
 from agents.search.stage import Stage
 from amc.artifacts.policy import CostReached, LatencyReached, Policy, current_versions, describe_groups
 from amc.cost.budget import Budgets
@@ -21,6 +21,7 @@ from amc.graph import KeptCounts
 from amc.latency.latency_model import LatencyModel
 from amc.scoring.image_scores import ImageScores
 from amc.task import Task
+from amc.utils.defaults import BLOCKWISE
 
 
 def final_result(
@@ -55,6 +56,8 @@ def final_result(
         if latency_model
         else choose_best(stage, episodes, make, *others)
     )
+    if task.options.recovery == BLOCKWISE:
+        best = trained(task, best, tell)
     return FinalResult(
         original_accuracy=original_accuracy,
         uniform=make(origin, _uniform(origin, best.kept_counts), "making the uniform policy"),

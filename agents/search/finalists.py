@@ -11,7 +11,7 @@ from agents.episode import Episode
 from agents.final_result import Finalist, ScoredPolicy
 from agents.search.policy_maker import PolicyMaker
 from agents.search.stage import Stage
-from amc.utils.defaults import AUTO, CLOSED_FORMS
+from amc.utils.defaults import AUTO, BLOCKWISE, CLOSED_FORMS
 
 FINALISTS = 5
 """How many policies of a search are scored as they would be kept, on all reward images."""
@@ -61,7 +61,7 @@ def find_finalists(stage: Stage, episodes: Sequence[Episode]) -> list[Episode]:
 
 def networks_made(stage: Stage, episodes: Sequence[Episode]) -> int:
     """How many networks the end of a search makes: the finalists and the uniform one, and one to try each recovery."""
-    tried = len(CLOSED_FORMS) - 1 if stage.task.options.recovery == AUTO else 0
+    tried = len(CLOSED_FORMS) - 1 if stage.task.options.recovery in (AUTO, BLOCKWISE) else 0
     return len(find_finalists(stage, episodes)) + 1 + tried
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 
 from agents.final_result import ScoredPolicy
 from amc.compression.compressor import Compressor
 from amc.graph import KeptCounts
 from amc.recovery.recoveries import Adjust
 from amc.task import Task
-from amc.utils.defaults import AUTO
+from amc.utils.copying import copy_network
+from amc.utils.defaults import AUTO, BLOCKWISE
 from amc.utils.registry import name_of
 
 Tell = Callable[[str], None]
@@ -22,7 +24,8 @@ MOST_HELD = 6
 class PolicyMaker:
     """Makes the networks of policies as they would be kept, and scores them on all reward images, each once.
 
-    Where the recovery is to be the best closed form, the first policy decides which that is, for all others too.
+    Where the recovery is to be the best closed form, or starts from it, the first policy decides which that is, for all
+    others too.
 
     Args:
         tell: Told what is made, before it is.
@@ -45,7 +48,7 @@ class PolicyMaker:
             task: The task that the policy is for.
             kept_counts: How many units of each group are kept, `(groups,)`.
         """
-        if self.recovery is None and task.options.recovery == AUTO:
+        if self.recovery is None and task.options.recovery in (AUTO, BLOCKWISE):
             choice = task.choose_recovery(kept_counts, lambda name: self._tell(f"making the best with {name} recovery"))
             self.recovery, self.recovery_scores = choice.recovery, dict(choice.scores)
             self._keep(task, ScoredPolicy(kept_counts, choice.network, choice.selection, choice.score))
@@ -75,3 +78,23 @@ class PolicyMaker:
         self._made[task.compressor, policy.kept_counts.tobytes()] = policy
         if len(self._made) > MOST_HELD:
             self._made.popitem(last=False)
+
+
+def trained(task: Task, found: ScoredPolicy, tell: Tell = lambda _: None) -> ScoredPolicy:
+    """The policy with its network trained by gradients, scored on all reward images.
+
+    Args:
+        task: The task that the policy is for.
+        found: The policy with its network, recovered in closed form, which is not changed.
+        tell: Told what is trained, before it is.
+    """
+    network, text_before = copy_network(found.network), ""
+
+    def told(text: str, done: int, total: int) -> None:
+        nonlocal text_before
+        if text != text_before:
+            tell(f"training {text}, after {done:,} of {total:,} steps")
+        text_before = text
+
+    task.compressor.train(network, task.compressor.mask(found.kept_counts), told)
+    return replace(found, network=network, reward_accuracy=task.accuracy(network, task.splits.reward))

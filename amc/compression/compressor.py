@@ -11,7 +11,10 @@ from amc.criteria import Criterion, Evidence, find_criterion
 from amc.graph import KeptCounts, PruningGraph
 from amc.graph.inputs import Example
 from amc.pruning.slicing import Selection, UnitMask, choose_units, compact, make_selection, slice_tensors
+from amc.recovery.blockwise import BlockwiseResult, train_blockwise
+from amc.recovery.held_out_training import Tell
 from amc.recovery.layer_problem import LostShares
+from amc.recovery.output_distance import OutputKinds
 from amc.recovery.recoveries import Adjust, find_recovery
 from amc.utils.defaults import CLOSED_FORMS, DEFAULT_CRITERION
 
@@ -25,6 +28,8 @@ class Compressor:
         calibration: Batches of inputs, `(n, ...)` each; a sequence, since every pruned network reads them again.
         criterion: The criterion by which channels are chosen (`amc.criteria.find_criterion`).
         seed: The seed of the positions that are sampled in the calibration images.
+        output_kinds: The kinds of the network's outputs, of which recovery by gradients makes a distance
+            (`amc.recovery.output_distance`); none where all are values.
 
     Attributes:
         model: The network.
@@ -42,16 +47,18 @@ class Compressor:
         calibration: Sequence[Example],
         criterion: str | Criterion = DEFAULT_CRITERION,
         seed: int = 0,
+        output_kinds: OutputKinds = (),
     ) -> None:
         self.model = model
         self.graph = graph
         self._criterion = criterion
-        self._evidence = Evidence(model, graph, calibration, seed)
+        self._evidence = Evidence(model, graph, calibration, seed, output_kinds)
         self.importance = find_criterion(criterion)(self._evidence)
 
     def of(self, model: nn.Module, graph: PruningGraph) -> Compressor:
         """A compressor of another network, with the same images, criterion and seed."""
-        return Compressor(model, graph, self.calibration, self._criterion, self._evidence.seed)
+        evidence = self._evidence
+        return Compressor(model, graph, self.calibration, self._criterion, evidence.seed, evidence.output_kinds)
 
     def mask(self, kept_counts: KeptCounts) -> UnitMask:
         """The units that stay when `kept_counts[g]` of each group do, the most important ones, bool `(units,)`."""
@@ -77,6 +84,19 @@ class Compressor:
         network = compact(self.model, selection, steps.replaced(self._evidence, mask)).eval()
         steps(network, seen, mask)
         return network.eval(), selection
+
+    def train(self, network: nn.Module, mask: UnitMask, tell: Tell = lambda *_: None) -> BlockwiseResult:
+        """Train the compact network in which the units `mask` stay by gradients, in place.
+
+        Args:
+            network: The compact network, recovered in closed form.
+            mask: The units that stay, bool `(units,)`.
+            tell: Told how far it is.
+
+        Raises:
+            UserError: There are too few images, or no gradients pass through the network.
+        """
+        return train_blockwise(network, self._evidence, mask, tell=tell)
 
     def tensors(self, mask: UnitMask, recovery: str | Adjust) -> tuple[dict[str, Tensor], Selection]:
         """All tensors of the compact network by name, before the recovery adjusts it, and its selection."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from torch import nn
 
 from amc.graph.channel_classes import ChannelClasses
-from amc.graph.channels import Label
+from amc.graph.channels import Label, Labels
 from amc.graph.rounding import choices
 from amc.graph.structure import Activation, Axis, Frozen, Group, Layer, PruningGraph, SizeAttribute, Statistic
 from amc.graph.trace import LayerCall, Trace
@@ -80,12 +80,7 @@ def build_graph(
             return Axis(np.full(size, -1, dtype=np.int64))
         return Axis(unit_of_class[classes.class_of_atom[label]])
 
-    tensors = {}
-    for name, labels in trace.stored_labels.items():
-        found = {dim: axis(label, 0) for dim, label in enumerate(labels) if label is not None}
-        cut = {dim: each for dim, each in found.items() if each.is_cuttable}
-        if cut:
-            tensors[name] = cut
+    tensors = {name: cut for name, labels in trace.stored_labels.items() if (cut := _cuttable(labels, axis))}
     return PruningGraph(
         layers=tuple(_layer(call, _only_norm(trace, i), axis) for i, call in enumerate(trace.layers)),
         auxiliary=tuple(_layer(call, None, axis) for call in trace.auxiliary),
@@ -106,8 +101,15 @@ def build_graph(
             Activation(tuple(axis(label, 0) for label in each.labels), each.bytes, each.made, each.last)
             for each in trace.activation_memory.with_reuse()
         ),
+        results=tuple(_cuttable(labels, axis) for labels in trace.results),
         inputs=inputs,
     )
+
+
+def _cuttable(labels: Labels, axis: Callable[[Label, int], Axis]) -> dict[int, Axis]:
+    """Return the axes that belong to groups, by dimension."""
+    found = {dim: axis(label, 0) for dim, label in enumerate(labels) if label is not None}
+    return {dim: each for dim, each in found.items() if each.is_cuttable}
 
 
 def _unique(name: str, groups: list[Group]) -> str:

@@ -195,6 +195,8 @@ class PruningGraph:
         sizes: The attributes of modules that hold numbers of channels and change with the groups.
         statistics: The norms, means and the like that are taken over channels of groups.
         activations: The memory of the activations, for one image.
+        results: The axes that follow the groups of the first result of each operator in forward order,
+            `{dimension: Axis}`.
         inputs: The shapes of the inputs without the batch, and their types, as text (`amc.graph.input_spec`).
     """
 
@@ -208,6 +210,7 @@ class PruningGraph:
     sizes: tuple[SizeAttribute, ...]
     statistics: tuple[Statistic, ...]
     activations: tuple[Activation, ...]
+    results: tuple[dict[int, Axis], ...]
     inputs: str
 
     def __repr__(self) -> str:

@@ -89,6 +89,7 @@ class Trace:
         self.stored_labels: dict[str, Labels] = {}  # labels of parameters and buffers that were used
         self.sizes: list[tuple[str, str, Labels]] = []  # module, its attribute, labels of the pieces that it counts
         self.statistics: list[tuple[str, int, dict[int, Atoms]]] = []  # operator, its call, labels of its input
+        self.results: list[Labels] = []  # labels of the first result of each operator
         self.activation_memory = ActivationMemory()
         self._statistic_calls: Counter[str] = Counter()
         self._names = {id(tensor): name for name, tensor in model.named_parameters()}
@@ -145,6 +146,11 @@ class Trace:
         """Record what a call reads and makes, once its results are labelled."""
         written = [(out, self.labels(out), self.batch if out in self._of_images else 1) for out in call.outputs()]
         self.activation_memory.add_operator(call.tensors(), written, is_elementwise)
+
+    def add_result(self, call: Call) -> None:
+        """Record the labels of what a call returns first, once they are known."""
+        outputs = call.outputs()
+        self.results.append(self.labels(outputs[0]) if outputs else ())
 
     def positions(self, rows: Tensor) -> int:
         """Return how many of the `rows` of a layer's input belong to one image; all where they depend on no image."""

@@ -13,6 +13,7 @@ from amc.graph.inputs import Example, batch_size
 from amc.recovery.asymmetric import Asymmetric
 from amc.recovery.bias_correction import BiasCorrection
 from amc.recovery.calibration import Moments, collect_moments
+from amc.recovery.output_distance import OutputKinds
 from amc.recovery.reconstructor import Reconstructor
 
 
@@ -28,12 +29,14 @@ class CalibratedNetwork:
         graph: The network's analysis.
         calibration: Batches of inputs, `(n, ...)` each; a sequence, since they are read again and again.
         seed: The seed of everything that is drawn, such as positions of the images.
+        output_kinds: The kinds of the network's outputs (`amc.recovery.output_distance`); none where all are values.
     """
 
     model: nn.Module
     graph: PruningGraph
     calibration: Sequence[Example]
     seed: int = 0
+    output_kinds: OutputKinds = ()
 
     @cached_property
     def moments(self) -> dict[str, Moments]:

@@ -10,9 +10,12 @@ from torch import Tensor, nn
 
 from amc.pruning.slicing import UnitMask
 from amc.recovery.batch_norm_statistics import has_tracked_statistics, reestimate
+from amc.recovery.blockwise import train_blockwise
 from amc.recovery.calibrated_network import CalibratedNetwork
 from amc.recovery.calibration import reconstructable_layers
-from amc.utils.defaults import AUTO
+from amc.utils.defaults import AUTO, BLOCKWISE
+from amc.utils.errors import UserError
+from amc.utils.option_names import option
 from amc.utils.registry import UserFunction, resolve
 
 Replace = Callable[[CalibratedNetwork, UnitMask], dict[str, Tensor]]
@@ -93,6 +96,13 @@ def layer_after_layer(network: nn.Module, original: CalibratedNetwork, mask: Uni
     original.asymmetric.refit(network, mask)
 
 
+def block_after_block(network: nn.Module, original: CalibratedNetwork, mask: UnitMask) -> None:
+    """Solve all layers, then train block after block and the whole by gradients (`amc.recovery.blockwise`)."""
+    layer_after_layer(network, original, mask)
+    with torch.enable_grad():
+        train_blockwise(network, original, mask)
+
+
 RECOVERIES: dict[str, Recovery] = {
     "none": Recovery(),
     "statistics": Recovery(adjust=take_statistics),
@@ -100,6 +110,7 @@ RECOVERIES: dict[str, Recovery] = {
     "closed_form": Recovery(least_squares_with_statistics),
     "both": Recovery(least_squares_before_statistics, take_statistics),
     "asymmetric": Recovery(least_squares_of_the_rest, layer_after_layer),
+    BLOCKWISE: Recovery(least_squares_of_the_rest, block_after_block),
 }
 """Ways of recovery by name; docs/recovery.md has what each is worth."""
 
@@ -123,3 +134,17 @@ def check_recovery(given: str | Adjust) -> None:
         UserError: There is no recovery of that name, or no such function.
     """
     resolve("recovery", given, {**RECOVERIES, AUTO: Recovery()}, Recovery)
+
+
+def check_search_recovery(given: str | Adjust) -> None:
+    """Check that the networks that a search scores can be recovered so.
+
+    Raises:
+        UserError: As `find_recovery`, or each of them would be trained.
+    """
+    find_recovery(given)
+    if given == BLOCKWISE:
+        raise UserError(
+            f"{option('search_recovery', BLOCKWISE)} would train each network that the search scores; give"
+            f" {option('recovery', BLOCKWISE)}, which trains the one that is kept"
+        )

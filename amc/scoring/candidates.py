@@ -19,10 +19,10 @@ from amc.pruning.inference_form import for_inference
 from amc.recovery.recoveries import Adjust, find_recovery
 from amc.scoring.executor import OperatorProgram, Places, PrefixCache, fused_program
 from amc.scoring.metrics import Metric, answered_right, find_metric, moved, top_k
-from amc.scoring.precision import AUTO, PRECISIONS, find_precision
 from amc.scoring.racing import Answers, Race, RaceReference, Score
 from amc.scoring.scoring_network import ScoringNetwork
 from amc.utils.copying import copy_network
+from amc.utils.precision import AUTO, PRECISIONS, find_precision
 
 STATISTICS_BATCHES = 3
 """The number of calibration batches that batch-norm statistics are taken on."""

@@ -9,12 +9,31 @@ from typing import Any
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-from amc.recovery.output_distance import KINDS, SCORES, VALUES, OutputKinds
+from amc.recovery.output_distance import KINDS, SCORES, VALUES, OutputKinds, float_tensors
+from amc.scoring.metrics import Metric, top_k
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
 
 ONLY = "output"
 """The name of an output that is all a network returns."""
+
+
+def trained_kinds(asked: str | None, outputs: Any, metric: Metric) -> OutputKinds:
+    """The kinds of a network's outputs for recovery by gradients; none where it returns nothing that can be trained.
+
+    Args:
+        asked: The kinds that a user gave, as `find_kinds` takes them.
+        outputs: What the network returned for some images.
+        metric: What scores the network: where it compares classes, outputs that can be scores are.
+
+    Raises:
+        UserError: As `find_kinds`.
+    """
+    found = float_tensors(outputs)
+    if not found:
+        return ()
+    are_scores = top_k(metric) is not None and all(each.ndim > 1 and each.shape[1] > 1 for each in found)
+    return find_kinds(asked, outputs, SCORES if are_scores else VALUES)
 
 
 def find_kinds(asked: str | None, outputs: Any, default: str = VALUES) -> OutputKinds:

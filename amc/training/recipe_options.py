@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 
 from amc.data.augment import Augmentation
-from amc.scoring.precision import find_precision
 from amc.training.learning_rate import SCHEDULES
 from amc.training.training_loop import Recipe
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
+from amc.utils.precision import find_precision
 from amc.utils.registry import look_up
 
 

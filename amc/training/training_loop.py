@@ -17,10 +17,10 @@ from amc.data.images import Images
 from amc.pruning.inference_form import channels_last
 from amc.pruning.slicing import restore_tensors, stored_tensors
 from amc.scoring.metrics import moved_inputs
-from amc.scoring.precision import PRECISIONS, find_precision
 from amc.training.distillation import Distillation
 from amc.training.learning_rate import MOMENTUM, SCHEDULES
 from amc.utils.errors import UserError
+from amc.utils.precision import PRECISIONS, find_precision
 from amc.utils.registry import look_up
 from amc.utils.safe_backward import safe_backward
 
@@ -44,7 +44,7 @@ class Recipe:
         label_smoothing: The share of the target that is spread over all classes, in [0, 1].
         augmentation: The random changes of the images.
         seed: The seed of the order and the changes of the images.
-        precision: The number format of the forward pass (`amc.scoring.precision`); weights and their updates stay in
+        precision: The number format of the forward pass (`amc.utils.precision`); weights and their updates stay in
             float32.
         schedule: The schedule of the learning rate, a name in `amc.training.learning_rate.SCHEDULES`.
     """

@@ -8,6 +8,8 @@ CLOSED_FORMS = ("asymmetric", "both")
 """The recoveries that are tried; of equally good ones the first is taken."""
 DEFAULT_RECOVERY = AUTO
 """The recovery of the network that is kept: the closed form that is best on it."""
+BLOCKWISE = "blockwise"
+"""The recovery by gradients, of the one policy that is kept."""
 SEARCH_RECOVERY = "both"
 """The recovery of the networks that a search scores, by the hundred: a good one that takes little time."""
 CLASS_ORDER = "name"

@@ -8,7 +8,7 @@ from agents.search.plan import Limits
 from amc.cost.costs import COSTS, LATENCY
 from amc.cost.limit import read_amount
 from amc.criteria import find_criterion
-from amc.recovery.recoveries import check_recovery, find_recovery
+from amc.recovery.recoveries import check_recovery, check_search_recovery
 from amc.scoring.engines.engine import find_engine
 from amc.scoring.metrics import CLASS_METRICS, find_metric
 from amc.utils.errors import UserError
@@ -31,7 +31,7 @@ def check_search(options: SearchOptions, observation: str) -> None:
     find_metric(options.metric)
     find_criterion(options.criterion)
     check_recovery(options.recovery)
-    find_recovery(options.search_recovery)
+    check_search_recovery(options.search_recovery)
     for limit in limits_of(options):
         read_amount(limit, (*COSTS, LATENCY))
 

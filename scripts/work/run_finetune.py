@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from agents.report.command_lines import next_lines
 from agents.search.invocation import Invocation
 from agents.tuning.compared_scores import BATCH
 from agents.tuning.original_check import check_original
 from agents.tuning.tuning_options import TuningOptions
-from agents.tuning.tuning_problem import TuningProblem
 from agents.tuning.tuning_run import TuningRun
 from amc.artifacts.lasting_options import lasting_options
-from amc.artifacts.policy import POLICY_FILE, read_policy
 from amc.scoring.checked_score import checked_score
 from amc.training.training_progress import TrainingProgress, latest_training
-from amc.utils.device import find_device
 from amc.utils.text import counted
-from scripts.command.finished_run import check_given, compact_network, fill_from_run, recorded_arguments
-from scripts.command.loading import check_inputs, load_images, load_original
+from scripts.command.compact_problem import compact_problem
 from scripts.command.original import print_score
 from scripts.command.session import Session, open_session
-from scripts.options.cli_arguments import flat_options, given_options
+from scripts.options.cli_arguments import flat_options
 from scripts.options.finetune_arguments import Arguments
-from scripts.options.network_and_images import NetworkOptions
 
 PROGRAM = "finetune"
 
@@ -61,7 +53,8 @@ def _options(arguments: Arguments) -> TuningOptions:
 def _finetune(session: Session[Arguments, TrainingProgress | None]) -> None:
     begun = time.perf_counter()
     arguments, folder = session.arguments, session.folder
-    problem, network_options, taken_over = _problem(arguments)
+    assert arguments.run_dir is not None, "checked"
+    problem, network_options, taken_over = compact_problem(arguments.run_dir, arguments)
     session.check_same(problem.digests)
     scoring, reward = problem.scoring, problem.splits.reward
     original = checked_score(scoring.ready(problem.original), reward, problem.metric, BATCH, problem.device)
@@ -84,36 +77,3 @@ def _finetune(session: Session[Arguments, TrainingProgress | None]) -> None:
         print(result)
         print(f"{counted(len(result.epochs), 'epoch')} in {result.seconds:.1f} s; results in {folder}")
         print(next_lines(folder, result.arguments, tuned=True))
-
-
-def _problem(arguments: Arguments) -> tuple[TuningProblem, NetworkOptions, dict[str, Any]]:
-    """What is fine-tuned, the options of its network, and all options that the run gave."""
-    run_dir = arguments.run_dir
-    assert run_dir is not None, "checked"
-    recorded = recorded_arguments(run_dir, arguments.network)
-    check_given({name: recorded[name] for name in ("model", "data", "metric")}, given_options(arguments))
-    metric = arguments.metric or recorded["metric"]
-    seed = recorded["seed"]
-    torch.manual_seed(seed)
-    network_options, data_options = (
-        fill_from_run(arguments.network, recorded),
-        fill_from_run(arguments.images, recorded),
-    )
-    network = load_original(network_options, quiet=arguments.quiet)
-    device, output_kind = find_device(arguments.device), arguments.output_kind or recorded["output_kind"]
-    splits = load_images(data_options, network, metric, output_kind, seed, device, progress=not arguments.quiet)
-    check_inputs(network_options, splits.calibration.example(1))
-    problem = TuningProblem(
-        original=network.model,
-        pruned=compact_network(run_dir, network),
-        policy=read_policy(run_dir / POLICY_FILE),
-        splits=splits,
-        metric=metric,
-        seed=seed,
-        device=device,
-        source=str(run_dir),
-        output_kind=output_kind,
-    )
-    taken_over = flat_options(network_options) | flat_options(data_options)
-    taken_over |= {"metric": metric, "output_kind": output_kind, "seed": seed}
-    return problem, network_options, taken_over

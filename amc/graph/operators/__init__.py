@@ -101,4 +101,5 @@ def apply_rule(trace: Trace, func: Any, call: Call) -> None:
     if rule is not batch_norm:
         trace.read_elsewhere |= {layer for t in call.tensors() if (layer := trace.info(t).layer) is not None}
     (rule or unknown)(trace, call)
+    trace.add_result(call)
     trace.add_memory(call, is_elementwise=rule in (pointwise, batch_norm))

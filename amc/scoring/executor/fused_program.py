@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from amc.graph.inputs import Example
+from amc.replay.operator_program import OperatorProgram
+from amc.replay.operator_trace import NoProgramError, OperatorTrace, Step
+from amc.replay.trace_merging import merged_steps
 from amc.scoring.executor.fusion import fuse_steps
-from amc.scoring.executor.operator_program import OperatorProgram
-from amc.scoring.executor.operator_trace import NoProgramError, OperatorTrace, Step
-from amc.scoring.executor.trace_merging import merged_steps
 
 ChangeSteps = Callable[[Sequence[Step], Sequence[str]], list[Step]]
 """Makes other steps of steps, given the names of parameters and buffers by slot. It may raise NoProgramError."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
+from amc.replay.operator_trace import Slot, Step
+from amc.replay.sizeless_operators import CONVOLUTION, GROUPS, TRANSPOSED, convolution
 from amc.scoring.executor.fused_convolution import ConvolutionOptions, fused_convolution
-from amc.scoring.executor.operator_trace import Slot, Step
-from amc.scoring.executor.sizeless_operators import CONVOLUTION, GROUPS, TRANSPOSED, convolution
 
 aten = torch.ops.aten
 ACTIVATIONS: dict[Any, tuple[str, list[float]]] = {

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from amc.artifacts.digests import tensor_bytes
-from amc.scoring.executor.operator_program import BoundProgram, OperatorProgram, SplitPoint
+from amc.replay.operator_program import BoundProgram, OperatorProgram, SplitPoint
 
 Places = Tensor | slice
 """The positions of some images among all: int64 `(n,)`, or a slice."""

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from amc.graph.inputs import Example, batch_size
 from amc.recovery.batch_norm_statistics import StatisticsAverages, batch_normalised, reestimate, tracks_statistics
+from amc.replay.operator_trace import NoProgramError, Step
 from amc.scoring.executor.fused_program import fused_program
-from amc.scoring.executor.operator_trace import NoProgramError, Step
 from amc.scoring.executor.prefix_cache import PrefixCache
 
 NORM = torch.ops.aten.native_batch_norm.default

@@ -9,8 +9,9 @@ from torch import nn
 
 from amc.compression.compressor import Compressor
 from amc.pruning.slicing import UnitMask
+from amc.recovery.blockwise import TrainingLength, train_blockwise
 from amc.recovery.calibrated_network import CalibratedNetwork
-from amc.recovery.recoveries import RECOVERIES, Recovery, find_recovery, least_squares
+from amc.recovery.recoveries import RECOVERIES, Recovery, check_search_recovery, find_recovery, least_squares
 from amc.utils.errors import UserError
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared
@@ -88,6 +89,31 @@ def test_one_that_fails_is_one_line(compressor: Compressor, mask: UnitMask, own:
 
 def test_only_what_adjusts_statistics_at_most_is_fast(own: str) -> None:
     normed, bare = nn.BatchNorm2d(3), nn.Linear(3, 3)
-    assert {name for name, way in RECOVERIES.items() if not way.is_fast(normed)} == {"asymmetric"}
-    assert {name for name, way in RECOVERIES.items() if not way.is_fast(bare)} == {"asymmetric", "both", "statistics"}
+    assert {name for name, way in RECOVERIES.items() if not way.is_fast(normed)} == {"asymmetric", "blockwise"}
+    assert {name for name, way in RECOVERIES.items() if not way.is_fast(bare)} == {
+        "asymmetric",
+        "blockwise",
+        "both",
+        "statistics",
+    }
     assert not find_recovery(f"{own}:silence").is_fast(normed)
+
+
+def test_a_search_does_not_train_what_it_scores() -> None:
+    check_search_recovery("both")
+    with pytest.raises(UserError, match=r"blockwise.*would train each network.*give recovery='blockwise'"):
+        check_search_recovery("blockwise")
+
+
+@pytest.mark.backward
+def test_blockwise_is_training_from_the_closed_form(
+    compressor: Compressor, mask: UnitMask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amc.recovery.blockwise.LENGTH", TrainingLength(5, 5))
+    with torch.no_grad():  # which the caller may have said of everything
+        found, _ = compressor.compact(mask, "blockwise")
+    expected, _ = compressor.compact(mask, "asymmetric")
+    solved = tensors(expected)
+    train_blockwise(expected, CalibratedNetwork(compressor.model, compressor.graph, compressor.calibration), mask)
+    assert all(torch.equal(tensor, found.state_dict()[name]) for name, tensor in expected.state_dict().items())
+    assert any(not torch.equal(tensor, found.state_dict()[name]) for name, tensor in solved.items())

@@ -42,7 +42,7 @@ def test_scores_are_in_the_format_of_the_processor(monkeypatch: pytest.MonkeyPat
     exact = task.candidates()
     assert exact.dtype == torch.float32  # too small a network to gain by another
     monkeypatch.setattr("amc.scoring.candidates.LEAST_MACS", 0)
-    monkeypatch.setattr("amc.scoring.precision.multiplies_in_bfloat16", lambda _: native)
+    monkeypatch.setattr("amc.utils.precision.multiplies_in_bfloat16", lambda _: native)
     found = Candidates(*exact.arguments[:-1])
     assert found.dtype == (torch.bfloat16 if native else torch.float32)
     assert {parameter.dtype for parameter in found.network(kept_counts).parameters()} == {found.dtype}

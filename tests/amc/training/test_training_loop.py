@@ -57,7 +57,7 @@ def test_it_learns_what_is_easy_and_leaves_the_network_in_eval_mode() -> None:
 
 @pytest.mark.parametrize("native", [True, False])
 def test_the_forward_pass_is_in_the_format_of_the_processor(monkeypatch: pytest.MonkeyPatch, native: bool) -> None:
-    monkeypatch.setattr("amc.scoring.precision.multiplies_in_bfloat16", lambda _: native)
+    monkeypatch.setattr("amc.utils.precision.multiplies_in_bfloat16", lambda _: native)
     model, formats = network(), set()
     model[0].register_forward_hook(lambda _, __, out: formats.add(out.dtype))
     losses = train(model, bright_or_dark(64), dataclasses.replace(recipe(), precision="auto"))

@@ -10,13 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amc.pruning.inference_form import channels_last
+from amc.replay.operator_program import OperatorProgram
+from amc.replay.operator_trace import OperatorTrace
+from amc.replay.sizeless_operators import CONVOLUTION
 from amc.scoring.executor import fused_program
 from amc.scoring.executor.fusion import fuse_steps
-from amc.scoring.executor.operator_program import OperatorProgram
-from amc.scoring.executor.operator_trace import OperatorTrace
-from amc.scoring.executor.sizeless_operators import CONVOLUTION
-from amc.scoring.precision import multiplies_in_bfloat16
-from tests.amc.scoring.executor.test_operator_program import WITHOUT
+from amc.utils.precision import multiplies_in_bfloat16
+from tests.amc.replay.test_operator_program import WITHOUT
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared
 

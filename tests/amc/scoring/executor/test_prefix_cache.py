@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from amc.pruning.inference_form import channels_last
+from amc.replay.operator_program import OperatorProgram
+from amc.replay.operator_trace import OperatorTrace
+from amc.replay.sizeless_operators import CONVOLUTION
+from amc.replay.trace_merging import merged_steps
 from amc.scoring.executor import prefix_cache
-from amc.scoring.executor.operator_program import OperatorProgram
-from amc.scoring.executor.operator_trace import OperatorTrace
 from amc.scoring.executor.prefix_cache import PrefixCache
-from amc.scoring.executor.sizeless_operators import CONVOLUTION
-from amc.scoring.executor.trace_merging import merged_steps
 from tests.oracles import Calls
 
 BATCH, IMAGES, DEPTH = 4, 14, 6

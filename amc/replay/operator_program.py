@@ -13,8 +13,20 @@ import torch
 from torch import Tensor, nn
 
 from amc.pruning.slicing import named_tensors
-from amc.scoring.executor.operator_trace import Slot, Step
-from amc.scoring.executor.trace_merging import BatchMultiple
+from amc.replay.operator_trace import Slot, Step
+from amc.replay.trace_merging import BatchMultiple
+
+
+class Place(NamedTuple):
+    """A place in a program where all that comes later follows from one tensor.
+
+    Attributes:
+        steps: The number of steps before it.
+        slot: The slot of the tensor.
+    """
+
+    steps: int
+    slot: int
 
 
 class SplitPoint(NamedTuple):
@@ -33,6 +45,11 @@ class SplitPoint(NamedTuple):
     shape: torch.Size
     names: tuple[str, ...]
     is_final: bool
+
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+        return Place(self.steps, self.slot)
 
 
 class OperatorProgram:
@@ -62,10 +79,9 @@ class OperatorProgram:
         self.split_points = list(self._split_points(shapes))
 
     def _split_points(self, shapes: Mapping[int, torch.Size]) -> Iterator[SplitPoint]:
-        needed: set[int] = {self._input}
         read: dict[int, None] = {}
-        for place, (step, last_used) in enumerate(self._steps):
-            needed = needed.union(step.out) - set(last_used)
+        steps = [step for step, _ in self._steps]
+        for place, (step, needed) in enumerate(zip(steps, needed_slots(steps, self._input, self._output), strict=True)):
             read |= dict.fromkeys(slot for slot in step.reads if slot < self._input)
             if len(needed) == 1:
                 (slot,) = needed
@@ -90,10 +106,8 @@ class OperatorProgram:
         """The program with the parameters and buffers of `network`: it computes what the network does."""
         return BoundProgram(self, network)
 
-    def run(
-        self, tensors: Sequence[Tensor], x: Tensor, begin: SplitPoint | None = None, end: SplitPoint | None = None
-    ) -> Tensor:
-        """Run the steps from one split point to another, and return the tensor at the latter.
+    def run(self, tensors: Sequence[Tensor], x: Tensor, begin: Place | None = None, end: Place | None = None) -> Tensor:
+        """Run the steps from one place to another, and return the tensor at the latter.
 
         Args:
             tensors: Parameters and buffers, in the order of `names`.
@@ -139,11 +153,11 @@ class BoundProgram:
 
     def run_until(self, point: SplitPoint, x: Tensor) -> Tensor:
         """The tensor at a split point for images `x`, which have the program's shape."""
-        return self._program.run(self._ordered, x, end=point)
+        return self._program.run(self._ordered, x, end=point.place)
 
     def run_from(self, point: SplitPoint, tensor: Tensor) -> Tensor:
         """The network's output for the tensor at a split point, which may be changed unless the point `is_final`."""
-        return self._program.run(self._ordered, tensor, begin=point)
+        return self._program.run(self._ordered, tensor, begin=point.place)
 
 
 def _filled(argument: Any, values: Sequence[Any]) -> Any:
@@ -155,6 +169,20 @@ def _filled(argument: Any, values: Sequence[Any]) -> Any:
     if type(argument) in (list, tuple):
         return [_filled(each, values) for each in argument]
     return argument
+
+
+def needed_slots(steps: Sequence[Step], given: int, output: int) -> Iterator[set[int]]:
+    """The slots that later steps read, or that are returned, behind each step, but for parameters and buffers.
+
+    Args:
+        steps: The steps of a program.
+        given: The slot of its input.
+        output: The slot of what it returns.
+    """
+    needed: set[int] = {given}
+    for step, last_used in zip(steps, _last_uses(steps, given, output), strict=True):
+        needed = needed.union(step.out) - set(last_used)
+        yield needed
 
 
 def _last_uses(steps: Sequence[Step], first: int, output: int) -> list[list[int]]:

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from amc.scoring.precision import LIMITS, PRECISIONS, find_precision, multiplies_in_bfloat16
 from amc.utils.errors import UserError
+from amc.utils.precision import LIMITS, PRECISIONS, find_precision, multiplies_in_bfloat16
 
 CPU = torch.device("cpu")
 

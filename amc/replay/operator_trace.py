@@ -15,7 +15,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from amc.graph.trace_forward import unfused_operators
 from amc.pruning.slicing import named_tensors
-from amc.scoring.executor.sizeless_operators import CONVOLUTION, without_sizes
+from amc.replay.sizeless_operators import CONVOLUTION, without_sizes
 
 
 class NoProgramError(Exception):

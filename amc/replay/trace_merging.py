@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import torch
 from torch.utils._pytree import tree_leaves
 
-from amc.scoring.executor.operator_trace import NoProgramError, OperatorTrace, Step
-from amc.scoring.executor.sizeless_operators import CONVOLUTION, GROUPS, convolution
+from amc.replay.operator_trace import NoProgramError, OperatorTrace, Step
+from amc.replay.sizeless_operators import CONVOLUTION, GROUPS, convolution
 
 aten = torch.ops.aten
 RESHAPING = {aten.view.default, aten._unsafe_view.default, aten.reshape.default, aten.expand.default}

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from amc.graph import KeptCounts, PruningGraph
 from amc.pruning.slicing import compact, make_selection
-from amc.scoring.executor.operator_program import OperatorProgram
-from amc.scoring.executor.operator_trace import NoProgramError, OperatorTrace
-from amc.scoring.executor.trace_merging import merged_steps
+from amc.replay.operator_program import OperatorProgram
+from amc.replay.operator_trace import NoProgramError, OperatorTrace
+from amc.replay.trace_merging import merged_steps
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared, random_mask
 

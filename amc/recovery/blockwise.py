@@ -1,0 +1,149 @@
+"""Recovery by gradients: each block learns to give what the original's gives, then all learn to give its outputs.
+
+Block after block is trained, from what the pruned network feeds it to the original block's output, of which the
+channels that are left are compared (as Li et al. 2021, arXiv:2102.05426, section 3.2, reconstruct quantised blocks, and
+Nagel et al. 2020, arXiv:2004.10568, layers). Then the whole network is trained (`amc.recovery.whole_training`). Nothing
+but calibration images is read. Some of them are held out, and only what makes their error smaller is kept, so that
+training never harms there. Batch norms keep their statistics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from amc.graph.batch_memory import calibration_batch
+from amc.graph.inputs import Example, batch_size
+from amc.pruning.slicing import UnitMask
+from amc.recovery.block_training import train_blocks
+from amc.recovery.blocks import Blocks, find_blocks
+from amc.recovery.calibrated_network import CalibratedNetwork
+from amc.recovery.calibration_copies import CalibrationCopies
+from amc.recovery.held_out_training import BestState, Stepper, Tell
+from amc.recovery.whole_training import WholeTraining
+from amc.replay.operator_trace import NoProgramError
+from amc.utils.errors import UserError
+from amc.utils.precision import AUTO, PRECISIONS, find_precision
+from amc.utils.safe_backward import safe_backward
+from amc.utils.text import one_line
+
+HELD_OUT = 0.15
+"""The share of the calibration images that is held out."""
+
+
+@dataclass(frozen=True)
+class TrainingLength:
+    """How long a network is trained.
+
+    Attributes:
+        block_steps: The number of steps of each block.
+        whole_steps: The number of steps of all blocks together.
+    """
+
+    block_steps: int = 60
+    whole_steps: int = 700
+
+
+LENGTH = TrainingLength()
+"""How long a network is trained where nothing else is asked for."""
+
+
+@dataclass(frozen=True)
+class BlockwiseResult:
+    """What training came to, as mean distances from the original's outputs on held-out calibration images.
+
+    Attributes:
+        before: The distance before it.
+        after: The distance of the network that is kept, which is no larger.
+        blocks: The number of blocks that were found; 1 where the network was trained as a whole only.
+        note: Why it was; empty where blocks were found.
+    """
+
+    before: float
+    after: float
+    blocks: int
+    note: str = ""
+
+
+def train_blockwise(
+    network: nn.Module,
+    original: CalibratedNetwork,
+    mask: UnitMask,
+    length: TrainingLength | None = None,
+    tell: Tell = lambda *_: None,
+) -> BlockwiseResult:
+    """Train the compact network in which the units `mask` stay, in place, to compute what the original does.
+
+    It is left in the state that is best on held-out calibration images, which may be the one that it came in.
+
+    Args:
+        network: The compact network in evaluation mode, recovered in closed form.
+        original: The original with its calibration images.
+        mask: The units that stay, bool `(units,)`.
+        length: How long it is trained; None for `LENGTH`.
+        tell: Told how far it is.
+
+    Raises:
+        UserError: There are fewer than two calibration images, or no gradients pass through the network.
+    """
+    length = length or LENGTH
+    inputs = calibration_batch(original.graph, original.calibration)
+    if batch_size(inputs) < 2:
+        raise UserError(f"expected at least 2 calibration images to train on, got {batch_size(inputs)}")
+    generator = torch.Generator().manual_seed(original.seed)
+    order = torch.randperm(batch_size(inputs), generator=generator)
+    images = CalibrationCopies(inputs, 1, generator)
+    held_count = max(1, round(HELD_OUT * len(order)))
+    held, seen = images[order[:held_count]], images[order[held_count:]]
+    dtype = PRECISIONS[find_precision(AUTO, next(network.parameters()).device)]
+    blocks, note = _blocks(network, original, mask, held, dtype)
+    count = 1 if blocks is None else len(blocks.boundaries) + 1
+    stepper = Stepper(length.whole_steps + (count - 1) * length.block_steps, tell)
+    with _trainable(network) as parameters, safe_backward():
+        whole = WholeTraining(network, original, mask, blocks, dtype)
+        best = BestState(parameters, lambda: whole.error(held))
+        try:
+            if blocks is not None:
+                assert isinstance(seen, Tensor)
+                assert isinstance(held, Tensor)
+                train_blocks(blocks, mask, (seen, held), generator, length.block_steps, stepper)
+                best.check()
+                best.restore()
+            whole.train(best, seen, generator, length.whole_steps, stepper)
+        except RuntimeError as error:  # an operator without a gradient, or one that overwrites what a gradient needs
+            best.restore()
+            raise UserError(f"no gradients pass through the network: {one_line(error)}") from error
+    return BlockwiseResult(best.first, best.least, count, note)
+
+
+def _blocks(
+    network: nn.Module, original: CalibratedNetwork, mask: UnitMask, images: Example, dtype: torch.dtype
+) -> tuple[Blocks | None, str]:
+    """The blocks of both networks, or None and why there are none."""
+    if not isinstance(images, Tensor):
+        return None, "it has several inputs"
+    wanted = dtype if images.dtype == torch.float32 else None
+    try:
+        return find_blocks((original.model, network), original.graph, mask, images, wanted), ""
+    except NoProgramError as error:
+        return None, str(error)
+
+
+@contextmanager
+def _trainable(network: nn.Module) -> Iterator[list[nn.Parameter]]:
+    """All parameters that can be trained, which require gradients until the context ends and have none then."""
+    parameters = [each for each in network.parameters() if each.is_floating_point()]
+    frozen = [each for each in parameters if not each.requires_grad]
+    try:
+        for parameter in frozen:
+            parameter.requires_grad_(True)
+        yield parameters
+    finally:
+        for parameter in parameters:
+            parameter.grad = None
+        for parameter in frozen:
+            parameter.requires_grad_(False)

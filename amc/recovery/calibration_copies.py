@@ -1,0 +1,59 @@
+"""Calibration images in several slightly changed copies, the same ones whenever they are asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils._pytree import tree_map
+
+from amc.graph.inputs import Example, batch_size
+
+SMALLEST_SHARE = 8
+"""The largest shift is an image's size divided by this: 4 pixels of 32."""
+
+
+class CalibrationCopies:
+    """Inputs, and copies of them that are mirrored and shifted at random; the first copy is as they are.
+
+    Args:
+        inputs: Inputs, `(n, ...)`; what is no tensor of images `(n, c, h, w)` is the same in all copies.
+        copies: The number of copies.
+        generator: Draws the changes.
+
+    Attributes:
+        count: The number of inputs in all copies.
+    """
+
+    def __init__(self, inputs: Example, copies: int, generator: torch.Generator) -> None:
+        self._inputs = inputs
+        self._size = batch_size(inputs)
+        self.count = copies * self._size
+        self._mirrored = torch.rand(self.count, generator=generator) < 0.5
+        self._down, self._right = 2 * torch.rand(2, self.count, generator=generator) - 1  # of the largest shift
+        for of_first in (self._mirrored, self._down, self._right):
+            of_first[: self._size] = 0
+
+    def __getitem__(self, numbers: Tensor) -> Example:
+        """The inputs of those numbers, int64 `(count,)`, in memory of their own."""
+
+        def taken(leaf: Any) -> Any:
+            return leaf[(numbers % self._size).to(leaf.device)] if isinstance(leaf, Tensor) else leaf
+
+        own: Example = tree_map(taken, self._inputs)
+        if isinstance(own, Tensor) and own.ndim == 4 and own.is_floating_point():
+            for place, number in enumerate(numbers.tolist()):
+                if number >= self._size:
+                    own[place] = self._changed(own[place], number)
+        return own
+
+    def _changed(self, image: Tensor, number: int) -> Tensor:
+        """An image `(c, h, w)`, mirrored and shifted; what comes in at an edge is the image's own border, mirrored."""
+        height, width = image.shape[1:]
+        down, right = height // SMALLEST_SHARE, width // SMALLEST_SHARE
+        padded = F.pad(image[None], (right, right, down, down), mode="reflect")[0]
+        top, left = round((1 + float(self._down[number])) * down), round((1 + float(self._right[number])) * right)
+        moved = padded[:, top : top + height, left : left + width]
+        return moved.flip(-1) if self._mirrored[number] else moved
