@@ -9,13 +9,11 @@ from torch import Tensor
 
 from amc.recovery.recoveries import RECOVERIES
 from amc.scoring.paired_test import Drop, paired_drop
-from amc.utils.defaults import AUTO, CLOSED_FORMS, DEFAULT_CRITERION
+from amc.utils.defaults import AUTO, BLOCKWISE, CLOSED_FORMS, DEFAULT_CRITERION
 from benchmarks.judged_choice import choose
 from benchmarks.recovery_rows import ORIGINAL, Place, Row
 from benchmarks.runs import percent
 
-BLOCKWISE = "blockwise"
-"""The recovery that is no closed form."""
 COMPARED = tuple(way for way in RECOVERIES if way != BLOCKWISE)
 """The ways that the default is compared with, those that it does not choose among as well."""
 YARDSTICK = "asymmetric"
@@ -111,7 +109,7 @@ def _seconds(at: At) -> list[str]:
 def _by_images(at: At) -> list[str]:
     """A row for each number of images, where a network was measured with several, and where more are worse."""
     ways, worse = _ways(at), []
-    lines = ["## By number of images", "", *_head([*PLACE, *_coded(ways)])]
+    lines: list[str] = []
     for _, group in itertools.groupby(sorted(at), key=lambda place: place[:2]):
         places = list(group)
         if len(places) == 1:
@@ -125,7 +123,10 @@ def _by_images(at: At) -> list[str]:
                 for way in ways
                 if way in few and way in many and paired_drop(few[way], many[way]).low > 0
             ]
-    return [*lines, "", f"Worse with more images by more than the interval: {', '.join(worse) or 'none'}.", ""]
+    if not lines:
+        return []
+    found_worse = f"Worse with more images by more than the interval: {', '.join(worse) or 'none'}."
+    return ["## By number of images", "", *_head([*PLACE, *_coded(ways)]), *lines, "", found_worse, ""]
 
 
 def _criteria(at: At) -> list[str]:
