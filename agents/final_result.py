@@ -10,6 +10,7 @@ from torch import nn
 from amc.artifacts.policy import CostReached, GroupPolicy, LatencyReached
 from amc.graph import KeptCounts
 from amc.pruning.slicing import Selection
+from amc.recovery.layer_problem import LostShares
 from amc.scoring.paired_test import Drop
 
 
@@ -69,6 +70,8 @@ class FinalResult:
         recovery: The name of the recovery that all these networks were made with.
         recovery_scores: The score of each closed form that it was chosen among, with the best policy of the search;
             none where the user chose.
+        lost: The share of layers' outputs that is lost on calibration images that layers were solved on, and on others;
+            None where there are plenty of images, or layers were not solved one after the other.
         latency: The measured latency; None where the search did not know it.
     """
 
@@ -81,6 +84,7 @@ class FinalResult:
     costs: dict[str, CostReached]
     recovery: str
     recovery_scores: dict[str, float]
+    lost: LostShares | None = None
     latency: LatencyReached | None = None
 
     def __repr__(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -78,9 +78,8 @@ class TaskOptions:
         freeze: Patterns of groups that stay whole, or one as text (`amc.graph.group_patterns`).
         only: Patterns of the groups that may be cut; none for all.
         criterion: The criterion by which channels are chosen, as `amc.criteria.find_criterion` takes it.
-        recovery: The recovery of accuracy after channels are cut, as `amc.recovery.recoveries.find_recovery` takes it,
-            or `auto`: the closed form that is best on the network.
-        search_recovery: The recovery for the networks that a search scores, as `find_recovery` takes it.
+        recovery: The recovery of networks that are kept, as `amc.recovery.recoveries.check_recovery` takes it.
+        search_recovery: The recovery of networks that a search scores, as `find_recovery` there takes it.
         seed: The seed of everything that is drawn.
         device: The device that networks run on: `cpu`, `cuda`, `auto` or a `torch.device`; None for the CPU.
         costs: The kinds of cost that a budget can name.
@@ -108,8 +107,7 @@ class TaskOptions:
 class Task(Tabular):
     """A pruning task: a network with its analysis, its images and the budgets that it has to meet.
 
-    Nothing in a task changes once it is made, but that `auto` recovery is decided once it is asked for. It holds no
-    processes and no cache, which belong to its scorer.
+    Nothing in a task changes once it is made. It holds no processes and no cache, which belong to its scorer.
 
     Args:
         model: The trained network, as `amc.networks.admission` takes it. It is never changed.
@@ -170,7 +168,6 @@ class Task(Tabular):
             check_labels(splits)
         if compares_outputs(metric):
             splits = with_original_outputs(splits, model, options.output_kind, device)
-        limits = Budgets(graph, budgets, costs=options.costs)
         check_recovery(options.recovery)
         check_search_recovery(options.search_recovery)
         kinds = trained_kinds(options.output_kind, check_runs(model, moved_inputs(example, device)), metric)
@@ -180,7 +177,7 @@ class Task(Tabular):
             model=model,
             graph=graph,
             splits=splits,
-            budgets=limits,
+            budgets=Budgets(graph, budgets, costs=options.costs),
             compressor=Compressor(model, graph, calibration, options.criterion, options.seed, kinds),
             metric=metric,
             search_images=splits.reward.take(options.reward_images or 0, options.seed) if some else splits.reward,
@@ -293,8 +290,7 @@ class Task(Tabular):
 
         Args:
             kept_counts: How many units of each group are kept, `(groups,)`.
-            recovery: The recovery, as `amc.recovery.recoveries.find_recovery` takes it; None for that of the task.
-                `auto` is decided for the first policy, and stands for the same recovery from then on.
+            recovery: The recovery, as in the options; None for that of these. What `auto` is the first policy decides.
             calibration_batches: How many batches of images the network is recovered on at the most; None for all.
         """
         mask, recovery = self.compressor.mask(kept_counts), recovery or self.options.recovery
@@ -305,15 +301,8 @@ class Task(Tabular):
         return network, make_selection(self.origin.graph, self.origin.model, self.mask(kept_counts))
 
     def choose_recovery(self, kept_counts: KeptCounts, tell: Callable[[str], None] = lambda _: None) -> RecoveryChoice:
-        """The closed form that is best for the policy `kept_counts` `(groups,)`, by scores on all reward images.
-
-        Each is made; `tell` is told its name before.
-        """
-        return choose_recovery(
-            lambda recovery: self.compact(kept_counts, recovery),
-            lambda network: self.accuracy(network, self.splits.reward),
-            tell,
-        )
+        """The closed form that is best for the policy, on all reward images; `tell` is told what is made, before."""
+        return choose_recovery(partial(self.compact, kept_counts), self.accuracy, self.splits.reward, tell)
 
     @property
     def underdetermined(self) -> list[str]:

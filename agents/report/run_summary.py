@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from amc.artifacts.checked_json import Count
 from amc.cost.costs import LATENCY
+from amc.recovery.layer_problem import LostShares
 from amc.scoring.paired_test import Drop
 
 
@@ -28,6 +29,14 @@ class Interval:
     value: float
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class CalibrationLost:
+    """What is lost of layers' outputs, as `amc.recovery.layer_problem.LostShares` describes it."""
+
+    seen: float
+    held_out: float
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,7 @@ class RunSummary:
         finalists: The policies that were made again as they would be kept; none in runs of earlier versions.
         recovery_taken: The name of the recovery that these were made with; None in runs of earlier versions.
         recovery_scores: The score of each closed form that it was chosen among, by name; none where the user chose.
+        calibration_lost: What layers lose of their outputs on calibration images seen and held out; None for plenty.
     """
 
     original_accuracy: float
@@ -82,6 +92,12 @@ class RunSummary:
     finalists: tuple[FinalistScores, ...] = ()
     recovery_taken: str | None = None
     recovery_scores: dict[str, float] = field(default_factory=dict)
+    calibration_lost: CalibrationLost | None = None
+
+    @property
+    def lost(self) -> LostShares | None:
+        """What is lost of layers' outputs on calibration images, where it is known."""
+        return LostShares(**vars(self.calibration_lost)) if self.calibration_lost else None
 
     @property
     def drop(self) -> Drop | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agents.report.command_lines import PROGRAMS, given_options, resume_command
 from agents.report.run_record import RunRecord
 from agents.report.run_result import FOUND, ORIGINAL, UNIFORM, RunResult
-from agents.report.verdict import against_uniform, recovery_chosen, verdict
+from agents.report.verdict import against_uniform, more_calibration_images, recovery_chosen, verdict
 from amc.scoring.number_format import COST_NAMES, is_share, metric_name, score
 
 
@@ -57,12 +57,13 @@ def how_finalists_were_ranked(record: RunRecord) -> str | None:
     )
 
 
-def how_recovery_was_chosen(record: RunRecord) -> str | None:
-    """Which closed form networks are kept with, and what it was compared with; None where the user chose."""
+def how_recovery_was_chosen(record: RunRecord) -> list[str]:
+    """Which closed form networks are kept with and what it was compared with, and what more images would help."""
     summary = record.summary
     if summary is None:
-        return None
-    return recovery_chosen(record.metric, summary.recovery_taken, summary.recovery_scores)
+        return []
+    chosen = recovery_chosen(record.metric, summary.recovery_taken, summary.recovery_scores)
+    return [each for each in (chosen, more_calibration_images(summary.lost)) if each]
 
 
 def state(record: RunRecord) -> str:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 
-from amc.scoring.number_format import score, score_difference
+from amc.recovery.layer_problem import LostShares
+from amc.scoring.number_format import percent, score, score_difference
 from amc.scoring.paired_test import Drop
 
 ADVICE = "More episodes, more reward images or a smaller budget give a search more to find."
 """What to do about a policy that is not better than uniform."""
+
+LITTLE_MORE = 1.1
+"""How much more may be lost on images held out than on others where more images are said to help little."""
 
 
 class Verdict(enum.Enum):
@@ -77,3 +81,14 @@ def recovery_chosen(metric: str, taken: str | None, scores: Mapping[str, float])
         return None
     named = ", ".join(f"{name} {score(metric, value)}" for name, value in scores.items())
     return f"recovery: {named} with the best policy of the search on all reward images, so {taken} is what is kept"
+
+
+def more_calibration_images(lost: LostShares | None) -> str | None:
+    """What more calibration images would help, in a sentence; None where there are plenty of them."""
+    if lost is None:
+        return None
+    shares = f"{percent(lost.held_out, 0)} of what varies in layers' outputs is lost, {percent(lost.seen, 0)}"
+    if lost.held_out <= LITTLE_MORE * lost.seen:
+        return f"calibration: on images held out {shares} on the others; more calibration images would help little"
+    more = "more calibration images (--calibration-images) would bring the first nearer to the second"
+    return f"calibration: on images held out {shares} on the others; {more}"

@@ -68,6 +68,7 @@ def final_result(
         costs=_costs(origin, best.kept_counts),
         recovery=recovery,
         recovery_scores=make.recovery_scores,
+        lost=task.compressor.lost,
         latency=latency_reached(latency_model, task, best.kept_counts) if latency_model else None,
     )
 

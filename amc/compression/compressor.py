@@ -13,6 +13,7 @@ from amc.graph.inputs import Example
 from amc.pruning.slicing import Selection, UnitMask, choose_units, compact, make_selection, slice_tensors
 from amc.recovery.blockwise import BlockwiseResult, train_blockwise
 from amc.recovery.held_out_training import Tell
+from amc.recovery.layer_problem import LostShares
 from amc.recovery.output_distance import OutputKinds
 from amc.recovery.recoveries import Adjust, find_recovery
 from amc.utils.defaults import CLOSED_FORMS, DEFAULT_CRITERION
@@ -110,3 +111,12 @@ class Compressor:
     def reconstruction_errors(self, mask: UnitMask) -> dict[str, float]:
         """The share of output energy that can't be restored, by weight, of each consumer that loses inputs."""
         return self._evidence.reconstructor.errors(mask)
+
+    @property
+    def lost(self) -> LostShares | None:
+        """The mean share of layers' outputs that networks made so far lose where they are solved layer after layer.
+
+        None where no such network was made, or the calibration images are so many that none of them is held out.
+        """
+        solver = vars(self._evidence).get("asymmetric")  # which is not made for this
+        return None if solver is None else solver.mean_lost

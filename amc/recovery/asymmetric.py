@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 from typing import Any, NamedTuple
 
 import torch
@@ -33,8 +34,8 @@ from amc.graph.inputs import Example, batch_size, take_first
 from amc.graph.layer_calls import NORMS, LayerPass, ShortcutPass, layer_input, run_pass
 from amc.pruning.slicing import UnitMask, named_tensors
 from amc.recovery.batch_norm_statistics import channel_statistics
-from amc.recovery.chunked_problem import ChunkedProblem
-from amc.recovery.least_squares import RIDGE, best_change, held_out_count
+from amc.recovery.layer_problem import LayerProblem, LostShares
+from amc.recovery.least_squares import held_out_count
 from amc.recovery.row_sampling import ROWS_PER_UNKNOWN, draw_positions, enough_positions, patches, unknowns
 from amc.recovery.solved_layers import SolvedLayers
 
@@ -44,10 +45,6 @@ MOST_POSITIONS = 128
 """The largest number of them, unless least squares needs more to be determined."""
 CHUNK = 100
 """The number of images whose rows are held at once."""
-MOST_GAIN = 2.0
-"""The largest factor by which a solved channel is scaled up to the variance that the original has there."""
-NEGLIGIBLE = 1e-5
-"""A layer whose outputs are off by less than this share is left as it is: nothing before it was pruned."""
 LEAST_SCALE = 1e-3
 """A channel that a batch norm scales by less than this, relative to its largest scale, can't make up for a shortcut."""
 
@@ -64,6 +61,7 @@ class Asymmetric:
     Attributes:
         weights: Names of the weights that are solved; the others are left as they are.
         held_out: The number of images, the last ones, that no layer is solved on; none where there are plenty.
+        lost: What was lost in each layer when it was last solved, by its call, where images are held out.
     """
 
     def __init__(self, model: nn.Module, graph: PruningGraph, calibration: Sequence[Example], seed: int) -> None:
@@ -80,6 +78,7 @@ class Asymmetric:
         shortcuts = ShortcutPass(self.layers)
         run_pass(model, take_first(self.images, 2), shortcuts)
         self.shortcuts = shortcuts.found
+        self.lost: dict[int, LostShares] = {}
         self.outputs: dict[int, list[Tensor]] = {}  # by call: rows (rows, outputs), a tensor for each chunk
         self.added: dict[int, list[Tensor]] = {}  # likewise, of what is added to the output
         self.axes = {name: axes[0] for name, axes in graph.tensors.items() if 0 in axes}
@@ -90,6 +89,13 @@ class Asymmetric:
     def refit(self, network: nn.Module, mask: UnitMask) -> None:
         """Solve all layers of `network`, the compact network in which the units `mask` stay, in place, in order."""
         run_pass(network, self.images, _RefitPass(self, network, mask))
+
+    @property
+    def mean_lost(self) -> LostShares | None:
+        """The mean over layers of what was lost in each; None where no images are held out, or nothing was solved."""
+        if not self.lost:
+            return None
+        return LostShares(*(fmean(each) for each in zip(*self.lost.values(), strict=True)))
 
 
 class _Sampling(LayerPass):
@@ -261,28 +267,17 @@ class _RefitPass(_Sampling):
         self, chunks: Iterator[tuple[Tensor, Tensor, bool]], current: Tensor, norm: _BatchNorm | None
     ) -> Tensor | None:
         """The change of the weights `current`, both `(groups, inputs, outputs)`; None for none."""
-        size, seen, held, given = current.shape[1], ChunkedProblem(), ChunkedProblem(), list[Tensor]()
-        for rows, wanted, is_held in chunks:
-            x = rows if rows.shape[2] == size else torch.cat([rows, rows.new_ones(*rows.shape[:2], 1)], dim=2)
-            lacking = wanted - x @ current
-            if seen.is_empty and lacking.square().sum() <= NEGLIGIBLE**2 * wanted.square().sum():
+        problem = LayerProblem(current)
+        for chunk in chunks:
+            problem.add(*chunk)
+            if problem.is_solved:
                 return None
-            (held if is_held else seen).add(x, lacking)
-            given.append(wanted)
-        problem = seen.problem
-        change = problem.change(RIDGE) if held.is_empty else best_change(problem, held.problem)
+        change = problem.change()
+        if lost := problem.lost(change):
+            self._owner.lost[self.call] = lost
         if change is None or norm is None or self.call in self._owner.added:
             return change
-        solved = current.double() + change
-        mean, variance = problem.statistics(solved)
-        gain = (
-            (torch.cat(given, dim=1).var(1, keepdim=True) / variance.clamp(min=torch.finfo().tiny))
-            .sqrt()
-            .clamp(1.0, MOST_GAIN)
-        )
-        solved *= gain
-        solved[:, -1:] += (1 - gain) * mean
-        return solved - current.double()
+        return problem.with_variance(change)
 
 
 def held_out_images(layers: Sequence[Layer], images: int) -> int:

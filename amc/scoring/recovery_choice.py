@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from amc.data.images import Images
 from amc.pruning.slicing import Selection
 from amc.utils.defaults import CLOSED_FORMS
 
@@ -35,20 +36,22 @@ class RecoveryChoice:
 
 def choose_recovery(
     make: Callable[[str], tuple[nn.Module, Selection]],
-    score: Callable[[nn.Module], float],
+    score: Callable[[nn.Module, Images], float],
+    images: Images,
     tell: Callable[[str], None] = lambda _: None,
 ) -> RecoveryChoice:
     """Make the network of one policy with each of `CLOSED_FORMS`, and choose the one with the best score.
 
     Args:
         make: Makes the compact network with the recovery of that name, and its selection.
-        score: Scores a network, the larger the better.
+        score: Scores a network on images, the larger the better.
+        images: The images that each is scored on.
         tell: Is told the name of each recovery before it is tried.
     """
     made, scores = {}, {}
     for recovery in CLOSED_FORMS:
         tell(recovery)
         made[recovery] = make(recovery)
-        scores[recovery] = score(made[recovery][0])
+        scores[recovery] = score(made[recovery][0], images)
     best = max(scores, key=scores.__getitem__)
     return RecoveryChoice(best, scores, *made[best])

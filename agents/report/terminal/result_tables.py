@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from agents.final_result import FinalResult, OnTest
-from agents.report.verdict import against_uniform, recovery_chosen
+from agents.report.verdict import against_uniform, more_calibration_images, recovery_chosen
 from amc.artifacts.policy import CostReached, GroupPolicy, LatencyReached
 from amc.cost.costs import format_cost
 from amc.scoring.number_format import COST_NAMES, is_share, percent, score
@@ -79,6 +79,12 @@ def _scores(final_result: FinalResult, test: OnTest, metric: str) -> Table:
         [(name, *("" if value is None else score(metric, value) for value in values)) for name, *values in scores],
         [
             against_uniform(metric, gain, test.difference_to_uniform, is_uniform=is_uniform),
-            *filter(None, [recovery_chosen(metric, final_result.recovery, final_result.recovery_scores)]),
+            *filter(
+                None,
+                [
+                    recovery_chosen(metric, final_result.recovery, final_result.recovery_scores),
+                    more_calibration_images(final_result.lost),
+                ],
+            ),
         ],
     )

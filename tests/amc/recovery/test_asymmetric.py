@@ -12,7 +12,7 @@ from amc.analysis.analyse import analyse
 from amc.compression.compressor import Compressor
 from amc.graph import PruningGraph
 from amc.pruning.slicing import UnitMask, compact, make_selection
-from amc.recovery import asymmetric
+from amc.recovery import asymmetric, layer_problem
 from amc.recovery.asymmetric import Asymmetric
 from amc.recovery.least_squares import RIDGES, SampleRows
 from tests.architectures import PRUNABLE
@@ -83,7 +83,7 @@ class Two(nn.Module):
 def test_each_layer_is_the_least_squares_fit_of_what_it_reads_to_what_the_original_gave(
     monkeypatch: pytest.MonkeyPatch, norm: bool, bias: bool
 ) -> None:
-    monkeypatch.setattr(asymmetric, "RIDGE", 1e-9)
+    monkeypatch.setattr(layer_problem, "RIDGE", 1e-9)
     monkeypatch.setattr(asymmetric, "LEAST_POSITIONS", 9)  # all of a 3 x 3 map
     model = Two(norm, bias)
     randomise(model)
@@ -150,7 +150,16 @@ def test_where_images_are_few_the_last_of_them_choose_the_ridge_and_no_layer_is_
         [torch.zeros_like(sliced), *changes], key=lambda each: float((lacking - rows @ each)[24:].square().sum())
     )
     torch.testing.assert_close(found.double(), sliced + best, rtol=1e-3, atol=1e-3)
-    assert Asymmetric(model, graph, [x.repeat(2, 1, 1, 1)], seed=0).held_out == 0
+    lost = refit.lost[graph.layers[-1].call]
+    wanted = run(model, x)[0].double()
+    for part, share in ((slice(24), lost.seen), (slice(24, None), lost.held_out)):
+        variance = (wanted[part] - wanted[part].mean(0)).square().sum()
+        assert share == pytest.approx(float((lacking - rows @ best)[part].square().sum() / variance), rel=1e-3)
+    assert refit.mean_lost is not None
+    assert refit.mean_lost.held_out == pytest.approx(np.mean([each.held_out for each in refit.lost.values()]))
+    plenty = Asymmetric(model, graph, [x.repeat(2, 1, 1, 1)], seed=0)
+    plenty.refit(compact_network(model, graph, mask), mask)
+    assert (plenty.held_out, plenty.mean_lost) == (0, None)
 
 
 class Block(nn.Module):

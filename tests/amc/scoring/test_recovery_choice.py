@@ -1,8 +1,11 @@
 """The choice of the closed form that is best on a network."""
 
 import pytest
+import torch
 from torch import nn
 
+from amc.data.images import Images
+from amc.data.resident import ResidentImages
 from amc.pruning.slicing import Selection
 from amc.scoring.recovery_choice import choose_recovery
 from amc.utils.defaults import CLOSED_FORMS
@@ -10,6 +13,7 @@ from amc.utils.defaults import CLOSED_FORMS
 
 @pytest.mark.parametrize("best", CLOSED_FORMS)
 def test_the_closed_form_with_the_best_score_is_taken_and_each_is_made_once(best: str) -> None:
+    images = ResidentImages(torch.zeros(1, 1), torch.zeros(1))
     networks = {name: nn.Identity() for name in CLOSED_FORMS}
     made: list[str] = []
     told: list[str] = []
@@ -19,7 +23,11 @@ def test_the_closed_form_with_the_best_score_is_taken_and_each_is_made_once(best
         made.append(name)
         return networks[name], Selection({}, {})
 
-    choice = choose_recovery(make, lambda network: 0.5 + 0.1 * (network is networks[best]), told.append)
+    def score(network: nn.Module, given: Images) -> float:
+        assert given is images
+        return 0.5 + 0.1 * (network is networks[best])
+
+    choice = choose_recovery(make, score, images, told.append)
     assert choice.recovery == best
     assert choice.network is networks[best]
     assert choice.score == pytest.approx(0.6)
@@ -28,5 +36,9 @@ def test_the_closed_form_with_the_best_score_is_taken_and_each_is_made_once(best
 
 
 def test_of_equally_good_ones_the_first_is_taken() -> None:
-    choice = choose_recovery(lambda _: (nn.Identity(), Selection({}, {})), lambda _: 0.5)
+    choice = choose_recovery(
+        lambda _: (nn.Identity(), Selection({}, {})),
+        lambda _, __: 0.5,
+        ResidentImages(torch.zeros(1, 1), torch.zeros(1)),
+    )
     assert choice.recovery == CLOSED_FORMS[0]

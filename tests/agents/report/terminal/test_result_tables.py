@@ -2,12 +2,14 @@ import dataclasses
 import re
 
 import numpy as np
+import pytest
 from torch import nn
 
 from agents.final_result import FinalResult, OnTest, ScoredPolicy
 from agents.report.terminal.result_tables import result_tables
 from amc.artifacts.policy import CostReached, GroupPolicy
 from amc.pruning.slicing import Selection
+from amc.recovery.layer_problem import LostShares
 
 
 def scored(accuracy: float) -> ScoredPolicy:
@@ -45,6 +47,17 @@ def test_the_recovery_that_was_taken_is_told_with_the_scores_it_was_chosen_by() 
     assert told in " ".join("\n".join(map(str, result_tables(FINISH, ON_TEST, "top1"))).split())
     chosen_by_the_user = dataclasses.replace(FINISH, recovery="none", recovery_scores={})
     assert "recovery:" not in "\n".join(map(str, result_tables(chosen_by_the_user, ON_TEST, "top1")))
+
+
+@pytest.mark.parametrize(("held_out", "told"), [(0.34, "would bring the first nearer"), (0.19, "would help little")])
+def test_what_more_calibration_images_would_help_is_told_where_some_are_held_out(held_out: float, told: str) -> None:
+    few = dataclasses.replace(FINISH, lost=LostShares(seen=0.18, held_out=held_out))
+    text = " ".join("\n".join(map(str, result_tables(few, ON_TEST, "top1"))).split())
+    assert (
+        f"on images held out {100 * held_out:.0f} % of what varies in layers' outputs is lost, 18 % on the oth" in text
+    )
+    assert told in text
+    assert "held out" not in "\n".join(map(str, result_tables(FINISH, ON_TEST, "top1")))
 
 
 def test_a_users_metric_is_a_number() -> None:
