@@ -94,9 +94,11 @@ def search(
             criterion: Which channels stay: `l1` (the default), `l2`, `taylor`, `thinet`, `nisp`, `bn_scale`, `apoz`,
             `lasso`, `lda`, `random`, or a function.
             recovery: What is done after the channels of the network that is kept are cut: `auto` (the default: that of
-            `asymmetric` and `both` which is better on the network), `asymmetric`, `both`, `closed_form`,
-            `reconstruction`, `statistics`, `none`, or a function.
-            search_recovery: The same for the networks that the search scores; `both` is the default.
+            `asymmetric` and `both` which is better on the network), `blockwise` (the same, then
+            training by gradients), `asymmetric`, `both`, `closed_form`, `reconstruction`, `statistics`, `none`, or a
+            function.
+            search_recovery: The same for the networks that the search scores, but for the first two; `both` is the
+            default.
             reward_images: How many reward images the search scores with; all by default.
             round_to: The number of channels that widths are multiples of; what suits each group by default.
             max_sparsity: The largest share of a group that may be cut; 0.8 by default.

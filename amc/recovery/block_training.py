@@ -12,7 +12,7 @@ from amc.recovery.blocks import Blocks
 from amc.recovery.calibration_copies import CalibrationCopies
 from amc.recovery.held_out_training import BestState, Stepper, random_batches
 
-PEAK = 1e-3
+PEAK = 5e-4
 """The learning rate at its peak."""
 CHECKS = 2
 """How often the held-out images are looked at in each block."""
@@ -43,7 +43,7 @@ def train_blocks(
     seen, held = images
     most = 4 * len(seen) * max((boundary.values for boundary in blocks.boundaries), default=0)
     copies = CalibrationCopies(seen, 1 if 2 * most > MOST_BYTES else 2, generator)
-    whole = copies[torch.arange(copies.count)]
+    whole = copies.all()
     assert isinstance(whole, Tensor)
     both = [whole, held]  # to train on, and held out
     originals, inputs = both, both

@@ -34,6 +34,9 @@ from amc.utils.text import one_line
 HELD_OUT = 0.15
 """The share of the calibration images that is held out."""
 
+HELD_COPIES = 3
+"""The number of copies of them by which errors are told."""
+
 
 @dataclass(frozen=True)
 class TrainingLength:
@@ -44,8 +47,8 @@ class TrainingLength:
         whole_steps: The number of steps of all blocks together.
     """
 
-    block_steps: int = 60
-    whole_steps: int = 700
+    block_steps: int = 80
+    whole_steps: int = 320
 
 
 LENGTH = TrainingLength()
@@ -98,7 +101,8 @@ def train_blockwise(
     order = torch.randperm(batch_size(inputs), generator=generator)
     images = CalibrationCopies(inputs, 1, generator)
     held_count = max(1, round(HELD_OUT * len(order)))
-    held, seen = images[order[:held_count]], images[order[held_count:]]
+    held = CalibrationCopies(images[order[:held_count]], HELD_COPIES, generator).all()
+    seen = images[order[held_count:]]
     dtype = PRECISIONS[find_precision(AUTO, next(network.parameters()).device)]
     blocks, note = _blocks(network, original, mask, held, dtype)
     count = 1 if blocks is None else len(blocks.boundaries) + 1

@@ -39,12 +39,12 @@ class SearchOptions:
     recovery: Name = DEFAULT_RECOVERY
     """What is done after the channels of the network that is kept are cut: auto (the better of the next two on this
     network), asymmetric (least squares layer after layer, on what the pruned network reads), both (least squares on
-    what the original reads, then batch-norm statistics), closed_form (as both, but statistics without a pass),
-    reconstruction, statistics or none; or path/to/file.py:function (of the compact network, the original and the mask;
-    it changes the former)."""
+    what the original reads, then batch-norm statistics), blockwise (auto, then training by gradients of what is
+    kept), closed_form (as both, but statistics without a pass), reconstruction, statistics or none; or
+    path/to/file.py:function (of the compact network, the original and the mask; it changes the former)."""
     search_recovery: Name = SEARCH_RECOVERY
     """What is done after the channels of the networks that the search scores are cut: as --recovery, but for
-    auto."""
+    auto and blockwise."""
     latency: LatencyOptions = field(default_factory=LatencyOptions)
     seed: int = 0
     """Seed of everything that is drawn."""
