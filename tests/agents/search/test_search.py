@@ -121,7 +121,7 @@ def test_known_names_pass() -> None:
 
 
 def test_unknown_strategies_and_settings_are_told() -> None:
-    with pytest.raises(UserError, match=r"unknown strategy 'annealing'; there are cp, ddpg, deep, global, greedy"):
+    with pytest.raises(UserError, match=r"unknown strategy 'annealing'; there are cma-es, cp, ddpg, deep, evolution,"):
         make_strategy("annealing")
     with pytest.raises(UserError, match=r"unknown settings 'ours'; there are paper, tuned"):
         make_strategy("ddpg", "ours")

