@@ -48,7 +48,7 @@ class TrainingLength:
     """
 
     block_steps: int = 80
-    whole_steps: int = 320
+    whole_steps: int = 600
 
 
 LENGTH = TrainingLength()

@@ -16,7 +16,7 @@ from amc.recovery.calibration_copies import CalibrationCopies
 from amc.recovery.held_out_training import BestState, Stepper, random_batches
 from amc.recovery.output_distance import VALUES, float_tensors, output_distance
 
-PEAK = 1.5e-4
+PEAK = 3e-4
 """The learning rate at its peak."""
 CHECKS = 15
 """How often the held-out images are looked at."""

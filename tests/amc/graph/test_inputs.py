@@ -14,6 +14,7 @@ from amc.data.load import Splits
 from amc.data.user_loader import LoaderImages
 from amc.graph.inputs import Example, batch_size, take_first, tensors
 from amc.pruning.slicing import compact, make_selection
+from amc.recovery.blockwise import TrainingLength
 from amc.recovery.recoveries import RECOVERIES
 from amc.scoring.metrics import check_runs
 from amc.task import Task, TaskOptions
@@ -73,7 +74,8 @@ def test_the_analysis_needs_no_more_than_the_shapes() -> None:
 
 
 @pytest.mark.backward
-def test_every_recovery_and_criterion_takes_several_inputs() -> None:
+def test_every_recovery_and_criterion_takes_several_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("amc.recovery.blockwise.LENGTH", TrainingLength(block_steps=2, whole_steps=4))
     model = network()
     graph, calibration = analyse(model, batch(2)), [batch(40, seed) for seed in range(3)]
     error = {}
