@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.episode import Past
+from agents.rules.schedules import uniform
 from agents.strategy import NO_PAST, OnEpisode, Scores, Strategy
 from amc.graph import KeptCounts
 from envs import PruningProblem
@@ -37,7 +38,7 @@ class CmaEs(Strategy):
         score = Scores(problem, on_episode, past)
         groups = len(problem.graph.groups)
         if episodes:
-            score(problem.budgets.scale(np.ones(groups)))
+            score(uniform(problem))
         rng = np.random.default_rng((seed, 0))
         evolution = _evolution(max(groups, 2), rng)  # the package knows no search over a single number
         while score.count < episodes:

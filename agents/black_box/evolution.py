@@ -8,6 +8,7 @@ import numpy as np
 
 from agents.episode import Episode, Past
 from agents.exploration import random_policy, varied_policies
+from agents.rules.schedules import uniform
 from agents.strategy import NO_PAST, OnEpisode, Scores, Strategy
 from amc.graph import KeptCounts
 from envs import PruningProblem
@@ -57,7 +58,7 @@ def _child(problem: PruningProblem, population: deque[Episode], size: int, seed:
     """The policy of an episode: the uniform one first, random ones until the population is full, then variations."""
     rng = np.random.default_rng((seed, index))
     if index == 0:
-        return problem.budgets.scale(np.ones(len(problem.graph.groups)))
+        return uniform(problem)
     if index < size:
         return random_policy(rng, problem.budgets)
     sample = rng.permutation(len(population))[: max(2, size // SAMPLE)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from agents.episode import Past, better
+from agents.rules.schedules import uniform
 from agents.strategy import NO_PAST, OnEpisode, Scores, Strategy
 from amc.cost.budget import Budgets
 from amc.graph import KeptCounts
@@ -37,7 +38,7 @@ class LevelSwaps(Strategy):
         score = Scores(problem, on_episode, past)
         if not episodes:
             return
-        (best,) = score.episodes([problem.budgets.scale(np.ones(len(problem.graph.groups)))])
+        (best,) = score.episodes([uniform(problem)])
         known = {best.kept_counts.tobytes()}
         while score.count < episodes:
             indices = range(score.count, min(score.count + CHILDREN, episodes))

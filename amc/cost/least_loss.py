@@ -37,11 +37,10 @@ def least_loss(budgets: Budgets, losses: Sequence[NDArray[np.float64]]) -> KeptC
         budgets: The limits.
         losses: What each group loses at each of `budgets.choices[g]`, `(choices,)`; never more where more is kept.
     """
-    curves = _Curves(budgets, losses)
-    kept_counts = budgets.scale(np.ones(len(losses)))
     if not budgets.limits or not len(losses):
         return budgets.graph.full
-    best = kept_counts
+    curves = _Curves(budgets, losses)
+    best = kept_counts = budgets.scale(np.ones(len(losses)))
     for _ in range(ROUNDS):
         following = curves.repaired(curves.linearised(kept_counts))
         if curves.loss(following) < curves.loss(best):
