@@ -15,6 +15,7 @@ from amc.graph.structure import (
     KeptCounts,
     Layer,
     PruningGraph,
+    Scale,
     SizeAttribute,
     Statistic,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "KeptCounts",
     "Layer",
     "PruningGraph",
+    "Scale",
     "SizeAttribute",
     "Statistic",
     "trace_graph",
