@@ -89,6 +89,7 @@ class Trace:
         self.stored_labels: dict[str, Labels] = {}  # labels of parameters and buffers that were used
         self.sizes: list[tuple[str, str, Labels]] = []  # module, its attribute, labels of the pieces that it counts
         self.statistics: list[tuple[str, int, dict[int, Atoms]]] = []  # operator, its call, labels of its input
+        self.selects = False  # whether some shape follows from the values of a tensor
         self.results: list[Labels] = []  # labels of the first result of each operator
         self.activation_memory = ActivationMemory()
         self._statistic_calls: Counter[str] = Counter()
