@@ -18,7 +18,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from amc.graph.inputs import Example, clone_inputs, feed
 from amc.graph.layer_calls import LAYERS
-from amc.graph.trace_forward import output_tensors, preserve_state, selects, unfused_operators
+from amc.graph.trace_forward import output_tensors, preserve_state, selectors, unfused_operators
 
 SELECTED = 1
 """The bit of a tensor that was selected by what a layer computed; each layer has a bit above it."""
@@ -79,7 +79,7 @@ class _Descent(TorchDispatchMode):
         if func._schema.name in LAYERS and not bits & SELECTED:
             self._read |= bits
             bits |= self._bits.setdefault(self._stack[-1], SELECTED << len(self._bits) + 1)
-        elif bits and selects(func, given):
+        elif any(self.of(tensor) for tensor in selectors(func, given)):
             bits |= SELECTED
         for leaf in tree_leaves(out):
             if bits and isinstance(leaf, Tensor):
@@ -105,7 +105,7 @@ def recorded_outputs(model: nn.Module, heads: RawHeads = (), *, detached: bool =
     Args:
         model: The network.
         heads: Its raw heads.
-        detached: Whether no gradients are kept of what follows the heads.
+        detached: Whether what follows the heads reads them without gradients, and in float32 where they are in less.
     """
     recorded = RecordedOutputs()
 
@@ -114,7 +114,7 @@ def recorded_outputs(model: nn.Module, heads: RawHeads = (), *, detached: bool =
 
     def note(name: str, out: Tensor) -> Tensor | None:
         recorded.value[name].append(out)
-        return out.detach() if detached else None
+        return out.detach().to(torch.promote_types(out.dtype, torch.float32)) if detached else None
 
     def end(_: nn.Module, __: Any, out: Any) -> None:
         recorded.value = out

@@ -34,7 +34,7 @@ class _Mode(TorchDispatchMode):
         name = schema.name.split("::")[1]
         call = Call(name, arguments | (kwargs or {}), out, self._trace.stack[-1], sys._getframe(1))
         apply_rule(self._trace, func, call)
-        self._trace.selects |= selects(func, call.tensors())
+        self._trace.selects |= bool(selectors(func, call.tensors()))
         return out
 
 
@@ -142,12 +142,12 @@ def _trace(trace: Trace, model: nn.Module, example: Example) -> None:
             trace.channels.freeze(label, "output of the network")
 
 
-def selects(func: Any, given: Sequence[Tensor]) -> bool:
-    """Return whether the shape of what an operator returns follows from the values of the tensors that it is given."""
+def selectors(func: Any, given: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Return those of an operator's arguments from whose values the shape of what it returns follows."""
     name = func._schema.name
     if name == "aten::index":
-        return any(tensor.dtype in (torch.bool, torch.uint8) for tensor in given[1:])
-    return name == "torchvision::nms" or torch.Tag.dynamic_output_shape in func.tags
+        return [tensor for tensor in given[1:] if tensor.dtype in (torch.bool, torch.uint8)]
+    return given if name == "torchvision::nms" or torch.Tag.dynamic_output_shape in func.tags else []
 
 
 def output_tensors(out: Any) -> list[Tensor]:

@@ -24,7 +24,7 @@ class SearchOptions:
     """Reward that is maximised: error, error_log_macs, error_log_params, error_log_latency, mnasnet or
     path/to/file.py:function (of what a policy led to; larger is better)."""
     metric: Name = "top1"
-    """How a network is scored: top1, top5, fidelity (how near its outputs are to the original's, from 0 to 1, without
+    """How a network is scored: top1, top5, miou (of segmentation), fidelity (how near its outputs are to the original's, from 0 to 1, without
     labels) or path/to/file.py:function (of a model and batches; larger is better)."""
     output_kind: Annotated[str, Form("KIND")] | None = None
     """What the network's outputs are where they are compared: scores (of classes, before a softmax) or values, for all
