@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from amc.data.sampling import stratified
+from amc.data.sampling import Indices, stratified
 from amc.data.targets import Targets, select_targets
 from amc.graph.input_spec import describe_inputs
 
@@ -38,18 +38,18 @@ class ResidentImages:
             return
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(shuffle_seed))
         for chosen in torch.split(order, size):
-            part = self.at(chosen)
-            yield part.inputs, part.targets
+            yield self.inputs[chosen], self.targets[chosen]
 
     def take(self, count: int, seed: int) -> "ResidentImages":
         """Return copies of `count` of the images, drawn by `amc.data.sampling.stratified`."""
         has_classes = isinstance(self.targets, Tensor) and self.targets.ndim == 1
         labels = self.targets.cpu().numpy() if has_classes else np.zeros(len(self), dtype=np.int64)
-        return self.at(torch.from_numpy(stratified(labels, count, seed)))
+        return self.at(stratified(labels, count, seed))
 
-    def at(self, places: Tensor) -> "ResidentImages":
-        """Return copies of the images at `places`, int64 [n], in that order."""
-        return ResidentImages(self.inputs[places], select_targets(self.targets, places))
+    def at(self, places: Indices) -> "ResidentImages":
+        """Return copies of the images at `places`, in that order."""
+        chosen = torch.from_numpy(places)
+        return ResidentImages(self.inputs[chosen], select_targets(self.targets, chosen))
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "ResidentImages":
         """Return the images on a device and in a number format; inputs [N, C, H, W] get channels last in memory."""
