@@ -173,7 +173,7 @@ def _compressor(problem: TuningProblem) -> tuple[Compressor, UnitMask]:
     calibration = [moved_inputs(inputs, problem.device) for inputs, _ in batches]
     example = problem.scoring.example
     graph = analyse(model, example)
-    kinds = trained_kinds(problem.output_kind, check_runs(model, example), find_metric(problem.metric))
+    kinds = trained_kinds(problem.output_kind, check_runs(model, example, graph.heads), find_metric(problem.metric))
     compressor = Compressor(model, graph, calibration, seed=problem.seed, output_kinds=kinds)
     return compressor, kept_units(graph, problem.policy.selection)
 

@@ -252,6 +252,7 @@ class PruningGraph:
         results: The axes that follow the groups of the first result of each operator in forward order,
             `{dimension: Axis}`.
         inputs: The shapes of the inputs without the batch, and their types, as text (`amc.graph.input_spec`).
+        heads: The modules whose outputs stand for what the network returns (`amc.graph.raw_heads`).
     """
 
     layers: tuple[Layer, ...]
@@ -267,6 +268,7 @@ class PruningGraph:
     activations: tuple[Activation, ...]
     results: tuple[dict[int, Axis], ...]
     inputs: str
+    heads: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return (

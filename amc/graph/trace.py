@@ -96,6 +96,7 @@ class Trace:
         self.sources = Sources()
         self.asked: Sizes | None = None  # the sizes that the operator to come is given
         self.attended: Label = None  # the channels that the attention that runs splits into heads
+        self.selects = False  # whether some shape follows from the values of a tensor
         self.results: list[Labels] = []  # labels of the first result of each operator
         self.activation_memory = ActivationMemory()
         self._asked_sizes: list[tuple[str, list[tuple[int, Atoms]]]] = []

@@ -8,7 +8,7 @@ operator does to them. The model is not changed: the hooks that tell which modul
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -33,9 +33,9 @@ class _Mode(TorchDispatchMode):
         schema = func._schema
         arguments = {argument.name: value for argument, value in zip(schema.arguments, args, strict=False)}
         name = schema.name.split("::")[1]
-        apply_rule(
-            self._trace, func, Call(name, arguments | (kwargs or {}), out, self._trace.stack[-1], sys._getframe(1))
-        )
+        call = Call(name, arguments | (kwargs or {}), out, self._trace.stack[-1], sys._getframe(1))
+        apply_rule(self._trace, func, call)
+        self._trace.selects |= bool(selectors(func, call.tensors()))
         return out
 
 
@@ -143,6 +143,14 @@ def _trace(trace: Trace, model: nn.Module, example: Example) -> None:
             trace.read_elsewhere.add(layer)
         for label in trace.labels(tensor):
             trace.channels.freeze(label, "output of the network")
+
+
+def selectors(func: Any, given: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Return those of an operator's arguments from whose values the shape of what it returns follows."""
+    name = func._schema.name
+    if name == "aten::index":
+        return [tensor for tensor in given[1:] if tensor.dtype in (torch.bool, torch.uint8)]
+    return given if name == "torchvision::nms" or torch.Tag.dynamic_output_shape in func.tags else []
 
 
 def output_tensors(out: Any) -> list[Tensor]:
