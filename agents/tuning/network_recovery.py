@@ -185,6 +185,7 @@ def kept_units(graph: PruningGraph, selection: Selection) -> UnitMask:
         for dim, positions in kept.items():
             axis = graph.tensors.get(name, {}).get(dim)
             if axis is not None:
-                lost = np.delete(axis.units, positions)
-                mask[lost[lost >= 0]] = False
+                for units in axis.memberships:
+                    lost = np.setdiff1d(units, units[list(positions)])
+                    mask[lost[lost >= 0]] = False
     return mask

@@ -198,7 +198,8 @@ def _sensitivity(model: nn.Module, graph: PruningGraph, inputs: Example) -> NDAr
         if gradient is not None:
             effect = gradient.mul(parameter.detach()).abs_()
             others = [dim for dim in range(effect.ndim) if dim != layer.in_dimension]
-            np.add.at(of_unit, layer.weight_in.units, effect.sum(others).double().numpy())
+            for units in layer.weight_in.memberships:
+                np.add.at(of_unit, units, effect.sum(others).double().numpy())
     model.requires_grad_(False)
     return np.array([of_unit[group.slice].sum() for group in graph.groups]) / max(size, 1e-300)
 

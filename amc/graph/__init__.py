@@ -16,6 +16,7 @@ from amc.graph.structure import (
     KeptCounts,
     Layer,
     PruningGraph,
+    Scale,
     SizeAttribute,
     Statistic,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "KeptCounts",
     "Layer",
     "PruningGraph",
+    "Scale",
     "SizeAttribute",
     "Statistic",
     "trace_graph",

@@ -19,6 +19,7 @@ from torch.utils._pytree import tree_leaves
 
 from amc.graph.inputs import Example, clone_inputs, feed, tensors
 from amc.graph.operators import apply_rule
+from amc.graph.size_origins import SizeOrigins
 from amc.graph.trace import Call, Trace
 
 
@@ -109,6 +110,7 @@ def trace_forward(model: nn.Module, example: Example) -> Trace:
         _trace(trace, model.eval(), example)
         if any(name not in trace.stored_labels for name, _ in model.named_parameters()):
             _trace_training(trace, model, example)
+    trace.settle_sizes()
     return trace
 
 
@@ -131,7 +133,8 @@ def _trace(trace: Trace, model: nn.Module, example: Example) -> None:
     for given in tensors(example):
         trace.add_images(given)
     # no_grad, not inference_mode: there other operators appear
-    with torch.no_grad(), unfused_operators(model), _module_stack(trace), _Mode(trace):
+    origins = SizeOrigins(trace.labels, trace.note_sizes)
+    with torch.no_grad(), unfused_operators(model), _module_stack(trace), _Mode(trace), origins:
         out = feed(model, example)
     outputs = output_tensors(out)
     trace.activation_memory.add_outputs(outputs)
