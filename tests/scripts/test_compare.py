@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 
 import amc
 from agents.comparison import comparing
+from agents.comparison.cell_search import search_cell
 from agents.report.strategies.cell import CellKey
 from scripts import compare
 from tests.command import call, fail, succeed
@@ -102,7 +103,6 @@ def test_an_interrupted_search_is_begun_again_and_the_others_are_kept(
 ) -> None:
     asked = (*ASKED, "--strategies", "uniform", "random", "--seeds", "0", "--out", tmp_path / "digits")
     searched: list[CellKey] = []
-    search_cell = comparing.search_cell
 
     def interrupted(key: CellKey, *given: Any, **more: Any) -> Any:
         searched.append(key)
