@@ -11,6 +11,7 @@ from amc.data.class_order import CLASS_ORDERS
 from amc.data.digits import digits
 from amc.data.flat_folder import flat_folder
 from amc.data.image_folder import image_folder
+from amc.data.mask_folder import mask_folder
 from amc.data.preprocess import CIFAR, DIGITS, Preprocess
 from amc.data.unsplit_data import UnsplitData
 from amc.data.user_data import data_of_function, data_of_objects, user_data
@@ -31,7 +32,10 @@ OWN_PREPROCESS = {"digits": DIGITS, "cifar10": CIFAR}
 IMAGE_FOLDER = "imagefolder:"
 IMAGES = "images:"
 """The beginning of the text that names a flat folder of images without labels."""
-FOLDERS = (IMAGE_FOLDER, IMAGES)
+MASKS = "masks:"
+"""The beginning of the text that names folders of images and masks."""
+FOLDERS = (IMAGE_FOLDER, IMAGES, MASKS)
+"""Beginnings of texts that name a folder."""
 
 
 def as_text(given: Given) -> Named:
@@ -60,12 +64,13 @@ def find_data(given: Named, preprocess: Preprocess | None, class_order: str) -> 
         return user_data(given)
     if given.startswith(IMAGES):
         return flat_folder(_folder(given, IMAGES), preprocess)
+    if given.startswith(MASKS):
+        return mask_folder(_folder(given, MASKS), preprocess)
     if given in DATA:
         return DATA[given](preprocess)
     meant = f"did you mean {IMAGE_FOLDER}{given}?" if given and Path(given).is_dir() else did_you_mean(given, DATA)
-    raise UserError(
-        f"expected {', '.join(DATA)}, {IMAGE_FOLDER}PATH, {IMAGES}PATH or {FORM} as data, got {given!r}; {meant}"
-    )
+    forms = ", ".join([*DATA, *(f"{prefix}PATH" for prefix in FOLDERS)])
+    raise UserError(f"expected {forms} or {FORM} as data, got {given!r}; {meant}")
 
 
 def _folder(given: str, prefix: str) -> Path:

@@ -57,7 +57,7 @@ class Splits:
         test_from_val: Whether the test images are half of the val split, since the data has no test split.
         inputs: How images become inputs, in words; empty where it is not known.
         preparation: What was asked for besides the data by `image_size`, `mean`, `std` and `class_order`.
-        is_labelled: Whether targets are the classes of images; else they are all zero and mean nothing.
+        is_labelled: Whether targets may be the classes of images; else they are masks, boxes, or all zero.
     """
 
     train: Images
@@ -127,6 +127,7 @@ def load_data(
     Args:
         data: `digits`, `cifar10`, `imagefolder:PATH` or that folder as a `pathlib.Path` (with train/, and val/, test/
             or both, and a folder for each class in each), `images:PATH` (images without labels, in no further folders),
+            `masks:PATH` (images and masks in folders of these names, in the folders of splits or in no others),
             `path/to/file.py:function`, or a mapping with `train`, and `val`, `test` or both, each a dataset of (input,
             class) pairs or a `DataLoader`; or a function that returns such a mapping.
         preprocess: How images become inputs: a network that `amc.load_network` returned, or its `preprocess`. None for
