@@ -20,7 +20,7 @@ CLASSES = ("disc", "square", "triangle")
 """Names of the classes 1, 2, ...; 0 is the background."""
 SIZE = 64
 """Height and width of an image in pixels."""
-LEAST_SEEN = 40
+LEAST_SEEN = 60
 """Pixels of a shape that must be seen, or it counts as hidden."""
 
 
@@ -52,9 +52,9 @@ def draw(seed: int) -> Scene:
         return rng.uniform(0.2, 0.8, (3, 1, 1)) + strength * rng.uniform(-1, 1, (3, 1, 1)) * wave
 
     colours, owner = 0.7 * texture(0.25), np.zeros((SIZE, SIZE), dtype=np.int64)
-    kinds = rng.integers(len(CLASSES), size=rng.integers(2, 6)).tolist()
+    kinds = rng.integers(len(CLASSES), size=rng.integers(1, 5)).tolist()
     for number, kind in enumerate(kinds, start=1):
-        radius, turn = rng.uniform(8, 15), rng.uniform(0, 2 * math.pi)
+        radius, turn = rng.uniform(10, 17), rng.uniform(0, 2 * math.pi)
         down, right = rows - rng.uniform(5, SIZE - 5), columns - rng.uniform(5, SIZE - 5)
         along, across = down * math.cos(turn) + right * math.sin(turn), right * math.cos(turn) - down * math.sin(turn)
         if CLASSES[kind] == "disc":

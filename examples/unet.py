@@ -8,9 +8,11 @@ The images are those of `shapes.py`. Everything but the network, its loss and it
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from pipeline import Example, main
 from torch import Tensor, nn
 
 
@@ -52,3 +54,14 @@ def build() -> UNet:
 def loss(model: nn.Module, images: Tensor, masks: Tensor) -> Tensor:
     """The cross-entropy of pixels."""
     return F.cross_entropy(model(images), masks)
+
+
+def masks(folder: Path) -> str:
+    """The text that names the images and masks in a folder of `shapes.write`."""
+    return f"masks:{folder}"
+
+
+EXAMPLE = Example("unet", build, loss, "miou", masks, mean=0.5, std=0.5, to_export=lambda network: network)
+
+if __name__ == "__main__":
+    main(EXAMPLE)

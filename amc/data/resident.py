@@ -38,7 +38,7 @@ class ResidentImages:
             return
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(shuffle_seed))
         for chosen in torch.split(order, size):
-            yield self.inputs[chosen], self.targets[chosen]
+            yield self.inputs[chosen], select_targets(self.targets, chosen)
 
     def take(self, count: int, seed: int) -> "ResidentImages":
         """Return copies of `count` of the images, drawn by `amc.data.sampling.stratified`."""

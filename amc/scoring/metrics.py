@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from amc.graph.inputs import Example, clone_inputs, feed, tensors
 from amc.graph.raw_heads import RawHeads, comparable_outputs
 from amc.scoring.fidelity import Fidelity
+from amc.scoring.mean_ap import MeanAveragePrecision
 from amc.scoring.mean_iou import MeanIoU
 from amc.utils.errors import UserError
 from amc.utils.option_names import option, worded
@@ -63,7 +64,7 @@ FIDELITY = "fidelity"
 """The name of the metric that compares outputs with the original's."""
 CLASS_METRICS: dict[str, TopK] = {"top1": TopK(1), "top5": TopK(5)}
 """Metrics that compare classes with labels, by name."""
-METRICS: dict[str, Metric] = {**CLASS_METRICS, FIDELITY: Fidelity(), "miou": MeanIoU()}
+METRICS: dict[str, Metric] = {**CLASS_METRICS, FIDELITY: Fidelity(), "miou": MeanIoU(), "map": MeanAveragePrecision()}
 """Metrics by name."""
 
 
@@ -74,7 +75,7 @@ def find_metric(given: str | Metric) -> Metric:
         UserError: There is no metric of that name, no such function, or one that takes other arguments. What the
             function returns is checked when it is called.
     """
-    if isinstance(given, UserMetric | TopK | Fidelity | MeanIoU):
+    if isinstance(given, UserMetric | TopK | Fidelity | MeanIoU | MeanAveragePrecision):
         return given
     found = resolve("metric", given, METRICS)
     if not isinstance(found, UserFunction):

@@ -6,8 +6,8 @@ from amc.scoring.metrics import CLASS_METRICS, METRICS
 
 COST_NAMES = {"macs": "MACs", "params": "parameters", "memory": "memory", "latency": "latency"}
 """The words for each kind of cost."""
-METRIC_NAMES = {"top1": "accuracy", "top5": "top-5 accuracy", "miou": "mean IoU"}
-SHARES = (*CLASS_METRICS, "miou")
+METRIC_NAMES = {"top1": "accuracy", "top5": "top-5 accuracy", "miou": "mean IoU", "map": "mAP"}
+SHARES = (*CLASS_METRICS, "miou", "map")
 """Metrics that are written in percent."""
 SMALLEST, LARGEST = 1e-3, 1e6
 """Beyond these a plain number has significant digits in place of decimals."""

@@ -64,7 +64,7 @@ class Arguments:
     """What is minimised beside the original network's outputs, as path/to/file.py:function of network, inputs and
     targets; default: the cross-entropy of classifiers, of other networks nothing."""
     metric: Name | None = None
-    """How networks are scored: top1, top5, miou, fidelity or path/to/file.py:function; default: as in the run."""
+    """How networks are scored: top1, top5, miou, map, fidelity or path/to/file.py:function; default: as in the run."""
     output_kind: Annotated[str, Form("KIND")] | None = None
     """What the original's outputs are where fidelity compares them: scores or values, for all or by name, as
     logits=scores,boxes=values; default: as in the run, else values."""
