@@ -67,6 +67,7 @@ def map_classes(splits: Splits, outputs: int, network_names: tuple[str, ...] | N
         calibration=MappedImages(splits.calibration, mapping),
         reward=MappedImages(splits.reward, mapping),
         test=MappedImages(splits.test, mapping),
+        judging=splits.judging and MappedImages(splits.judging, mapping),
         class_names=network_names,
     )
 
@@ -93,6 +94,11 @@ class MappedImages:
     def take(self, count: int, seed: int) -> "MappedImages":
         """Return `count` of the images, drawn by `amc.data.sampling.stratified`."""
         return MappedImages(self.images.take(count, seed), self.mapping)
+
+    def divide(self, count: int, seed: int) -> "tuple[MappedImages, MappedImages]":
+        """Return `count` of the images, drawn by `amc.data.sampling.divided`, and all others."""
+        drawn, others = self.images.divide(count, seed)
+        return MappedImages(drawn, self.mapping), MappedImages(others, self.mapping)
 
     def example(self, count: int = 2) -> Example:
         """Return the first inputs [count, C, H, W]."""

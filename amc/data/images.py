@@ -35,6 +35,14 @@ class Images(Protocol):
         """
         ...
 
+    def divide(self, count: int, seed: int) -> "tuple[Images, Images]":
+        """Return `count` of the images, drawn by `amc.data.sampling.divided`, and all others, in their stored order.
+
+        Raises:
+            UserError: There are fewer than `count`.
+        """
+        ...
+
     def example(self, count: int = 2) -> Any:
         """Return the inputs of the first `count` images, without reading the others."""
         ...

@@ -33,6 +33,7 @@ USES = {
     "train": "training",
     "calibration": "least squares and statistics",
     "reward": "scores of the search (validation)",
+    "judging": "the drop of what is found, unseen by the search",
     "test": "scores of the result, read once",
 }
 """What the images of each split are for."""
@@ -58,6 +59,8 @@ class Splits:
         inputs: How images become inputs, in words; empty where it is not known.
         preparation: What was asked for besides the data by `image_size`, `mean`, `std` and `class_order`.
         is_labelled: Whether targets are the classes of images; else they are all zero and mean nothing.
+        judging: Validation images that a search does not see, and that its result is judged on; None where the search
+            sees all of them.
     """
 
     train: Images
@@ -72,6 +75,7 @@ class Splits:
     inputs: str = ""
     preparation: Mapping[str, Any] = field(default_factory=dict)
     is_labelled: bool = True
+    judging: Images | None = None
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{len(images):,} {name}" for name, images in self._parts.items())
@@ -84,6 +88,19 @@ class Splits:
         sentences = [*self.notes, *(f"{each}." for each in said)]
         return html_table(["split", "images", "for"], rows, f"Images of {self._name}", " ".join(sentences), (0, 2))
 
+    def with_judging(self, seed: int) -> Splits:
+        """The splits with half of the validation images, drawn by `seed`, put aside to judge what a search finds.
+
+        Raises:
+            UserError: There are fewer than two.
+        """
+        if self.judging is not None:
+            return self
+        if len(self.reward) < 2:
+            raise UserError(f"expected two validation images or more to put half of them aside, got {len(self.reward)}")
+        judging, reward = self.reward.divide(len(self.reward) // 2, seed)
+        return replace(self, reward=reward, judging=judging)
+
     @property
     def _lacking(self) -> list[str]:
         """What was done for lack of a split."""
@@ -91,7 +108,7 @@ class Splits:
 
     @property
     def _parts(self) -> dict[str, Images]:
-        return {name: getattr(self, name) for name in USES}
+        return {name: images for name in USES if (images := getattr(self, name)) is not None}
 
     @property
     def _name(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from amc.data.sampling import stratified
+from amc.data.sampling import divided, stratified
 from amc.graph.input_spec import describe_inputs
 
 
@@ -41,6 +41,11 @@ class ResidentImages:
     def take(self, count: int, seed: int) -> "ResidentImages":
         """Return copies of `count` of the images, drawn by `amc.data.sampling.stratified`."""
         return self.at(torch.from_numpy(stratified(self.targets.cpu().numpy(), count, seed)))
+
+    def divide(self, count: int, seed: int) -> "tuple[ResidentImages, ResidentImages]":
+        """Return copies of `count` of the images, drawn by `amc.data.sampling.divided`, and of all others."""
+        drawn, others = divided(self.targets.cpu().numpy(), count, seed)
+        return self.at(torch.from_numpy(drawn)), self.at(torch.from_numpy(others))
 
     def at(self, places: Tensor) -> "ResidentImages":
         """Return copies of the images at `places`, int64 [n], in that order."""

@@ -13,7 +13,7 @@ from torch.utils.data import BatchSampler, DataLoader, SubsetRandomSampler
 
 from amc.data.fork_safety import ForkSafe
 from amc.data.reopened_files import ReopenFiles
-from amc.data.sampling import Indices, stratified
+from amc.data.sampling import Indices, divided, stratified
 from amc.graph.inputs import take_first
 from amc.utils.errors import UserError
 
@@ -71,6 +71,15 @@ class LoaderImages:
             UserError: There are fewer than `count` images, or `count` is below 1.
         """
         return self.select(stratified(np.zeros(len(self), dtype=np.int64), count, seed))
+
+    def divide(self, count: int, seed: int) -> "tuple[LoaderImages, LoaderImages]":
+        """Return `count` of the images, drawn uniformly by `seed`, and all others.
+
+        Raises:
+            UserError: There are fewer than `count` images, or `count` is below 1.
+        """
+        drawn, others = divided(np.zeros(len(self), dtype=np.int64), count, seed)
+        return self.select(drawn), self.select(others)
 
     def example(self, count: int = 2) -> Any:
         """Return the inputs of the first batch, cut to `count` images.

@@ -46,7 +46,12 @@ def with_original_outputs(
     if isinstance(splits.reward, ImagesWithOutputs) and splits.reward.kinds == kinds:
         return splits
     run, bare = OriginalRun(original, kinds, device), without_outputs(splits)
-    return replace(bare, reward=ImagesWithOutputs(bare.reward, run), test=ImagesWithOutputs(bare.test, run))
+    return replace(
+        bare,
+        reward=ImagesWithOutputs(bare.reward, run),
+        test=ImagesWithOutputs(bare.test, run),
+        judging=bare.judging and ImagesWithOutputs(bare.judging, run),
+    )
 
 
 def has_outputs(splits: Splits) -> bool:
@@ -56,10 +61,12 @@ def has_outputs(splits: Splits) -> bool:
 
 def without_outputs(splits: Splits) -> Splits:
     """The splits with the targets that the data has."""
-    reward, test = (
-        each.images if isinstance(each, ImagesWithOutputs) else each for each in (splits.reward, splits.test)
-    )
-    return replace(splits, reward=reward, test=test)
+    judging = splits.judging and _bare(splits.judging)
+    return replace(splits, reward=_bare(splits.reward), test=_bare(splits.test), judging=judging)
+
+
+def _bare(images: Images) -> Images:
+    return images.images if isinstance(images, ImagesWithOutputs) else images
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +140,11 @@ class ImagesWithOutputs:
     def take(self, count: int, seed: int) -> ImagesWithOutputs:
         """Return `count` of the images, drawn by `amc.data.sampling.stratified`."""
         return ImagesWithOutputs(self.images.take(count, seed), self._run)
+
+    def divide(self, count: int, seed: int) -> tuple[ImagesWithOutputs, ImagesWithOutputs]:
+        """Return `count` of the images, drawn by `amc.data.sampling.divided`, and all others."""
+        drawn, others = self.images.divide(count, seed)
+        return ImagesWithOutputs(drawn, self._run), ImagesWithOutputs(others, self._run)
 
     def example(self, count: int = 2) -> Any:
         """Return the inputs of the first `count` images."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+from agents.search.drop_goal import DropGoal
 from agents.search.plan import Limits
 from amc.cost.costs import COSTS, LATENCY
 from amc.cost.limit import read_amount
@@ -47,6 +48,12 @@ def wants_latency(options: SearchOptions) -> bool:
     """Whether the search has to know latency."""
     kinds = [limit.partition("=")[0] for limit in limits_of(options)]
     return LATENCY in kinds or find_reward(options.reward).needs_latency or options.channels.round_to == DEVICE
+
+
+def check_goal(goal: DropGoal | None, reward: str) -> None:
+    """Raise a UserError for a reward that weighs accuracy against cost by itself beside a largest drop."""
+    if goal is not None and not find_reward(reward).needs_budget:
+        raise UserError(f"--reward {reward} weighs accuracy against cost by itself; leave --max-drop out")
 
 
 def stage_budgets(staging: StageOptions, search: SearchOptions) -> tuple[Limits, ...]:
