@@ -39,7 +39,7 @@ def task(decay: float = 0.75) -> Task:
     for weight, channels in ((second.weight.data, 12), (last.weight.data, 16)):
         weight.view(len(weight), channels, -1).mul_(2 * decay ** torch.arange(channels)[:, None])
     network = nn.Sequential(nn.Conv2d(1, 12, 3), nn.ReLU(), second, nn.ReLU(), nn.Flatten(), last).eval()
-    images = {name: torch.randn(count, 1, 6, 6) for name, count in (("train", 40), ("val", 400), ("test", 20))}
+    images = {name: torch.randn(count, 1, 6, 6) for name, count in (("train", 40), ("val", 2000), ("test", 20))}
     with torch.no_grad():
         data = {name: TensorDataset(each, network(each).argmax(1)) for name, each in images.items()}
     options = TaskOptions(recovery="none", search_recovery="none", round_to=2, max_sparsity=0.9)
@@ -101,7 +101,7 @@ def searched(
     return SearchRun(task(), plan, python_invocation(task(), strategy or Exhaustive())).run()
 
 
-@pytest.mark.parametrize(("max_drop", "minimise"), [(3, "macs"), (10, "params"), (30, "memory")])
+@pytest.mark.parametrize(("max_drop", "minimise"), [(3, "macs"), (5, "params"), (10, "memory")])
 def test_the_least_cost_of_all_policies_is_found(max_drop: float, minimise: str) -> None:
     result = searched(max_drop, minimise)
     whole, least = result.costs[minimise].before, min(each.costs[minimise] for each in every_policy())
@@ -162,12 +162,11 @@ def test_policies_are_carried_over_to_other_budgets_but_not_beside_those_of_a_ru
 
 
 def test_nothing_is_found_where_no_policy_is_good_enough() -> None:
-    assert not any(each.holds(1) for each in every_policy() if each.costs["macs"] < task().graph.full.sum() * 100)
-    message = (
-        r"not even the mildest cut stays within max_drop 1: macs=0\.\d+ loses 1\.50 points on the reward images; give"
-    )
-    with pytest.raises(NothingFoundError, match=message):
-        searched(1, strategy="random", episodes=20)
+    cut = [each for each in every_policy() if (each.kept_counts < task().graph.full).any()]
+    least = min(max(each.drop, each.judged) for each in cut)
+    assert least > 0
+    with pytest.raises(NothingFoundError, match=r"not even the mildest cut .*: macs=0.*; give"):
+        searched(99 * least, strategy="random", episodes=20)
 
 
 def test_the_search_ends_where_the_mildest_cuts_are_surely_not_good_enough() -> None:
