@@ -9,6 +9,7 @@ from torch import Tensor
 
 from amc.data.images import Images
 from amc.data.load import Splits
+from amc.data.sampling import Indices
 from amc.graph.inputs import Example
 from amc.utils.errors import UserError
 from amc.utils.text import shortened
@@ -95,10 +96,9 @@ class MappedImages:
         """Return `count` of the images, drawn by `amc.data.sampling.stratified`."""
         return MappedImages(self.images.take(count, seed), self.mapping)
 
-    def divide(self, count: int, seed: int) -> "tuple[MappedImages, MappedImages]":
-        """Return `count` of the images, drawn by `amc.data.sampling.divided`, and all others."""
-        drawn, others = self.images.divide(count, seed)
-        return MappedImages(drawn, self.mapping), MappedImages(others, self.mapping)
+    def at(self, places: Indices) -> "MappedImages":
+        """Return the images at `places`, in that order."""
+        return MappedImages(self.images.at(places), self.mapping)
 
     def example(self, count: int = 2) -> Example:
         """Return the first inputs [count, C, H, W]."""

@@ -5,6 +5,8 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from amc.data.sampling import Indices
+
 
 class Images(Protocol):
     """Images with their targets, read in batches as often as one likes.
@@ -35,12 +37,8 @@ class Images(Protocol):
         """
         ...
 
-    def divide(self, count: int, seed: int) -> "tuple[Images, Images]":
-        """Return `count` of the images, drawn by `amc.data.sampling.divided`, and all others, in their stored order.
-
-        Raises:
-            UserError: There are fewer than `count`.
-        """
+    def at(self, places: Indices) -> "Images":
+        """Return the images at `places`, in that order."""
         ...
 
     def example(self, count: int = 2) -> Any:

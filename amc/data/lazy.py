@@ -6,8 +6,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from amc.data.images import Images
 from amc.data.resident import ResidentImages
+from amc.data.sampling import Indices
 from amc.data.streamed import StreamedImages
 from amc.utils.progress_bar import progress_bar
 
@@ -54,21 +54,17 @@ class LazyImages:
         """Return `count` of the images, drawn by `amc.data.sampling.stratified`, without reading any."""
         if "loaded" in self.__dict__ and isinstance(self.loaded, ResidentImages):
             return self.loaded.take(count, seed)
-        return self._of(self._streamed.take(count, seed))
+        return LazyImages(self._streamed.take(count, seed), self._memory_limit_bytes, self._title)
 
-    def divide(self, count: int, seed: int) -> "tuple[Images, Images]":
-        """Return `count` of the images, drawn by `amc.data.sampling.divided`, and all others, without reading any."""
+    def at(self, places: Indices) -> "LazyImages | ResidentImages":
+        """Return the images at `places`, in that order, without reading any."""
         if "loaded" in self.__dict__ and isinstance(self.loaded, ResidentImages):
-            return self.loaded.divide(count, seed)
-        drawn, others = self._streamed.divide(count, seed)
-        return self._of(drawn), self._of(others)
+            return self.loaded.at(places)
+        return LazyImages(self._streamed.at(places), self._memory_limit_bytes, self._title)
 
     def example(self, count: int = 2) -> Tensor:
         """Return the first inputs [count, C, H, W]; no others are read."""
         return self._streamed.example(count)
-
-    def _of(self, streamed: StreamedImages) -> "LazyImages":
-        return LazyImages(streamed, self._memory_limit_bytes, self._title)
 
 
 @torch.inference_mode(False)  # what is read while a network is scored may be trained on later

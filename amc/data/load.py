@@ -11,6 +11,7 @@ import numpy as np
 from amc.data.broken_files import check_files
 from amc.data.dataset import Selection
 from amc.data.find_data import FOLDERS, IMAGE_FOLDER, OWN_PREPROCESS, Given, as_text, find_data
+from amc.data.halves import halves
 from amc.data.image_size import ImageSize
 from amc.data.images import Images
 from amc.data.lazy import LazyImages
@@ -96,9 +97,7 @@ class Splits:
         """
         if self.judging is not None:
             return self
-        if len(self.reward) < 2:
-            raise UserError(f"expected two validation images or more to put half of them aside, got {len(self.reward)}")
-        judging, reward = self.reward.divide(len(self.reward) // 2, seed)
+        reward, judging = halves(self.reward, seed)
         return replace(self, reward=reward, judging=judging)
 
     @property
@@ -287,7 +286,7 @@ def _labels(source: Source) -> Labels:
 
 def _images(source: Source, part: Subset, memory_limit_bytes: int, title: str | None) -> LazyImages | LoaderImages:
     if isinstance(source, LoaderImages):
-        return source if len(part.indices) == len(source) else source.select(part.indices)
+        return source if len(part.indices) == len(source) else source.at(part.indices)
     one_process = isinstance(source, UserDataset) and source.dataset.fault is not None
     return LazyImages(StreamedImages(Selection(source, part.indices), one_process), memory_limit_bytes, title)
 

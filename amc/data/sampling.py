@@ -11,16 +11,6 @@ Labels = npt.NDArray[np.int64]
 """The class of each image, int64 [N]."""
 
 
-def divided(labels: Labels, count: int, seed: int) -> tuple[Indices, Indices]:
-    """Divide positions into `count` that `stratified` draws, and all others, both ascending.
-
-    Raises:
-        UserError: `count` is not within 1 and N.
-    """
-    drawn = np.sort(stratified(labels, count, seed))
-    return drawn, np.setdiff1d(np.arange(len(labels)), drawn)
-
-
 def stratified(labels: Labels, count: int, seed: int) -> Indices:
     """Draw positions such that every class has its share, to within one image.
 

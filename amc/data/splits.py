@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from amc.data.sampling import Indices, Labels, divided, stratified
+from amc.data.sampling import Indices, Labels, stratified
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
 from amc.utils.text import did_you_mean
@@ -157,7 +157,8 @@ def _all(labels: Mapping[str, Labels], source: str) -> Subset:
 
 def _divided(labels: Mapping[str, Labels], source: str, count: int, seed: int) -> tuple[Subset, Subset]:
     """Return `count` random images and the others, both in their stored order."""
-    drawn, others = divided(labels[source], count, seed)
+    drawn = np.sort(stratified(labels[source], count, seed))
+    others = np.setdiff1d(np.arange(len(labels[source])), drawn)
     return Subset(source, drawn), Subset(source, others)
 
 

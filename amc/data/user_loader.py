@@ -13,7 +13,7 @@ from torch.utils.data import BatchSampler, DataLoader, SubsetRandomSampler
 
 from amc.data.fork_safety import ForkSafe
 from amc.data.reopened_files import ReopenFiles
-from amc.data.sampling import Indices, divided, stratified
+from amc.data.sampling import Indices, stratified
 from amc.graph.inputs import take_first
 from amc.utils.errors import UserError
 
@@ -70,16 +70,7 @@ class LoaderImages:
         Raises:
             UserError: There are fewer than `count` images, or `count` is below 1.
         """
-        return self.select(stratified(np.zeros(len(self), dtype=np.int64), count, seed))
-
-    def divide(self, count: int, seed: int) -> "tuple[LoaderImages, LoaderImages]":
-        """Return `count` of the images, drawn uniformly by `seed`, and all others.
-
-        Raises:
-            UserError: There are fewer than `count` images, or `count` is below 1.
-        """
-        drawn, others = divided(np.zeros(len(self), dtype=np.int64), count, seed)
-        return self.select(drawn), self.select(others)
+        return self.at(stratified(np.zeros(len(self), dtype=np.int64), count, seed))
 
     def example(self, count: int = 2) -> Any:
         """Return the inputs of the first batch, cut to `count` images.
@@ -99,14 +90,14 @@ class LoaderImages:
             )
         return take_first(given, count)
 
-    def select(self, indices: Indices) -> "LoaderImages":
+    def at(self, places: Indices) -> "LoaderImages":
         """Return the images at these positions among those of the loader."""
         loader, chosen = self.loader, _chosen(self.loader)
-        places = indices.tolist()
+        wanted = places.tolist()
         return LoaderImages(
             DataLoader(
                 loader.dataset,  # itself, since the user's worker_init_fn may look for it
-                sampler=places if chosen is None else [chosen[place] for place in places],
+                sampler=wanted if chosen is None else [chosen[place] for place in wanted],
                 batch_size=_batch_size(loader),
                 num_workers=loader.num_workers,
                 collate_fn=loader.collate_fn,

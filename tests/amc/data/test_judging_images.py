@@ -58,5 +58,7 @@ def test_judging_images_have_the_targets_that_the_metric_compares(
 
 def test_a_single_image_is_not_halved() -> None:
     single = load_data("digits", sizes={**SIZES, "reward": 1})
-    with pytest.raises(UserError, match="two validation images or more to put half of them aside, got 1"):
+    with pytest.raises(
+        UserError, match="expected two reward images or more, one to search on and one to judge by, got 1"
+    ):
         single.with_judging(0)

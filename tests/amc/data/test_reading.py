@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from amc.data import streamed
 from amc.data.class_mapping import MappedImages
+from amc.data.halves import halves
 from amc.data.images import Images
 from amc.data.lazy import LazyImages
 from amc.data.resident import ResidentImages
@@ -100,11 +101,11 @@ DIVISIBLE: dict[str, Images] = {
 
 
 @pytest.mark.parametrize("images", DIVISIBLE.values(), ids=DIVISIBLE.keys())
-def test_images_are_divided_into_two_that_have_none_in_common(images: Images) -> None:
-    drawn, others = (numbers(part) for part in images.divide(9, seed=4))
-    assert (len(drawn), sorted(drawn + others)) == (9, list(range(COUNT)))
-    assert (drawn, others) == (sorted(drawn), sorted(others))
-    assert drawn != numbers(images.divide(9, seed=5)[0])
+def test_halves_have_no_image_in_common(images: Images) -> None:
+    one, other = (numbers(part) for part in halves(images, seed=4))
+    assert (len(one), sorted(one + other)) == (COUNT // 2, list(range(COUNT)))
+    assert (one, other) == (sorted(one), sorted(other))
+    assert one != numbers(halves(images, seed=5)[0])
 
 
 @pytest.mark.parametrize("images", WAYS.values(), ids=WAYS.keys())
