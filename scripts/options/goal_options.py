@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from agents.search.drop_goal import DropGoal
 from amc.utils.errors import UserError
 from scripts.options.option_types import Form, Name
 
@@ -20,15 +19,7 @@ class GoalOptions:
     minimise: Name | None = None
     """Cost that is to be least with --max-drop: macs, params, memory or latency; default: macs."""
 
-    @property
-    def goal(self) -> DropGoal | None:
-        """The goal; None where a budget is to be met instead.
-
-        Raises:
-            UserError: A drop below 0, an unknown cost, or a cost that is to be least without a largest drop.
-        """
-        if self.max_drop is not None:
-            return DropGoal(self.max_drop, self.minimise or DropGoal.minimise)
-        if self.minimise is not None:
+    def check(self) -> None:
+        """Raise a UserError for a cost that is to be least without a largest drop."""
+        if self.minimise is not None and self.max_drop is None:
             raise UserError("--minimise goes with --max-drop, such as --max-drop 1")
-        return None

@@ -86,9 +86,6 @@ class Arguments(CommandLine):
             raise UserError(f"expected --episodes above 0, got {self.episodes}")
         self.search.check()
         self.staging.check()
-        if self.aim.goal is None:
-            return
-        if self.search.budget:
-            raise UserError("--max-drop finds the budget itself; leave --budget out")
-        if self.staging.stages is not None:
-            raise UserError("--max-drop finds the budget itself; leave --stages out")
+        self.aim.check()
+        if self.aim.max_drop is not None and (self.search.budget or self.staging.stages):
+            raise UserError("--max-drop finds the budget itself; leave --budget and --stages out")

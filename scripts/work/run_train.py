@@ -7,7 +7,7 @@ from agents.strategies import make_strategy
 from amc.utils.errors import UserError
 from scripts.command.earlier_run import search_command
 from scripts.command.job import Job, run_job
-from scripts.command.search_checks import check_goal, check_search, stage_budgets
+from scripts.command.search_checks import check_search, find_goal, stage_budgets
 from scripts.command.session import Session, open_search
 from scripts.options.train_arguments import Arguments
 
@@ -21,14 +21,15 @@ def run_train(arguments: Arguments) -> None:
     arguments.check()
     make_strategy(arguments.strategy, arguments.settings)
     check_search(arguments.search, arguments.observation)
-    check_goal(arguments.aim.goal, arguments.search.reward)
+    find_goal(arguments.aim, arguments.search.reward)
     stage_budgets(arguments.staging, arguments.search)
     with open_search("train", arguments) as session:
         run_job(_job(session))
 
 
 def _job(session: Session[Arguments, Past]) -> Job:
-    arguments, goal = session.arguments, session.arguments.aim.goal
+    arguments = session.arguments
+    goal = find_goal(arguments.aim, arguments.search.reward)
     if session.begun_with not in (None, arguments.most_policies):
         _check_extensible(arguments)
     return Job(
@@ -47,7 +48,7 @@ def _job(session: Session[Arguments, Past]) -> Job:
 
 def _check_extensible(arguments: Arguments) -> None:
     """Raise a UserError for a search whose policies are planned when it begins."""
-    if arguments.aim.goal is not None:
+    if arguments.aim.max_drop is not None:
         raise UserError(
             "a search with --max-drop shares out its episodes when it begins and can't go on to others; begin a new"
             f" search: {search_command(arguments)}"

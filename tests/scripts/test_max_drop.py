@@ -140,8 +140,11 @@ def test_ctrl_c_keeps_the_cheapest_so_far(tmp_path: Path, whole: Path, monkeypat
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--max-drop", "1", "--budget", "macs=0.5"), "--max-drop finds the budget itself; leave --budget out"),
-        (("--max-drop", "1", "--stages", "0.5"), "--max-drop finds the budget itself; leave --stages out"),
+        (
+            ("--max-drop", "1", "--budget", "macs=0.5"),
+            "--max-drop finds the budget itself; leave --budget and --stages",
+        ),
+        (("--max-drop", "1", "--stages", "0.5"), "--max-drop finds the budget itself; leave --budget and --stages"),
         (("--max-drop", "-1"), "expected --max-drop of 0 points or more, got -1"),
         (("--minimise", "macs"), "--minimise goes with --max-drop"),
         (("--max-drop", "1", "--minimise", "time"), "unknown cost 'time'"),
