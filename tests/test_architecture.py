@@ -39,6 +39,7 @@ agents.ddpg            the agent
 agents.strategies      the strategies by name
 agents.report          what a person sees of a run
 agents.search          the one search that commands and Python call
+agents.comparison      the one comparison of strategies that commands and Python call
 agents.tuning          the one fine-tuning that commands and Python call
 agents.__init__        the door to the search
 amc.__init__           the door to what is public, all lazy

@@ -12,6 +12,7 @@ from agents.report.run_result import FOUND, ORIGINAL, UNIFORM, RunResult
 from agents.report.verdict import opposite, with_interval
 from amc.cost.costs import format_cost
 from amc.scoring.number_format import COST_NAMES, duration, metric_name, percent, score, score_drop
+from amc.utils import tabular
 
 
 class Table(NamedTuple):
@@ -26,6 +27,12 @@ class Table(NamedTuple):
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     text_columns: Sequence[int] = (0,)
+
+
+def page_table(table: tabular.Table) -> Table:
+    """The table of a page from one that is also shown elsewhere."""
+    places = [place for place, column in enumerate(table.columns) if column.is_text]
+    return Table([column.header for column in table.columns], table.rows, places)
 
 
 def asked_and_reached(record: RunRecord, result: RunResult | None) -> Table:

@@ -10,7 +10,8 @@ from agents.final_result import FinalResult, OnTest
 from agents.report.verdict import against_uniform, goal_reached, more_calibration_images, recovery_chosen
 from amc.artifacts.policy import CostReached, GroupPolicy, LatencyReached
 from amc.cost.costs import format_cost
-from amc.scoring.number_format import COST_NAMES, is_share, percent, score
+from amc.scoring.metrics import CLASS_METRICS
+from amc.scoring.number_format import COST_NAMES, percent, score
 from amc.utils.column_widths import Column
 from amc.utils.tabular import Table
 
@@ -81,7 +82,7 @@ def _scores(final_result: FinalResult, test: OnTest, metric: str) -> Table:
         more_calibration_images(final_result.lost),
     ]
     return Table(
-        f"{'accuracy' if is_share(metric) else f'metric {metric}'}; reward images are the validation images",
+        f"{'accuracy' if metric in CLASS_METRICS else f'metric {metric}'}; reward images are the validation images",
         [Column("network"), Column("reward images"), Column("test images")],
         [(name, *("" if value is None else score(metric, value) for value in values)) for name, *values in scores],
         [each for each in said if each],
