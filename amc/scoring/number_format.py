@@ -45,6 +45,11 @@ def score_difference(metric: str, value: float) -> str:
     return f"{100 * value:+.2f} points" if is_share(metric) else _plain(value, "+")
 
 
+def score_drop(metric: str, value: float) -> str:
+    """Write by how much a score by that metric falls."""
+    return f"{100 * value:.2f} points" if is_share(metric) else _plain(value)
+
+
 def duration(seconds: float) -> str:
     """Write a time in the units that suit its length."""
     minutes, rest = divmod(round(seconds), 60)

@@ -51,7 +51,12 @@ def with_original_outputs(
     if isinstance(splits.reward, ImagesWithOutputs) and splits.reward.kinds == kinds:
         return splits
     run, bare = OriginalRun(original, kinds, device, heads), without_outputs(splits)
-    return replace(bare, reward=ImagesWithOutputs(bare.reward, run), test=ImagesWithOutputs(bare.test, run))
+    return replace(
+        bare,
+        reward=ImagesWithOutputs(bare.reward, run),
+        test=ImagesWithOutputs(bare.test, run),
+        judging=bare.judging and ImagesWithOutputs(bare.judging, run),
+    )
 
 
 def has_outputs(splits: Splits) -> bool:
@@ -61,10 +66,12 @@ def has_outputs(splits: Splits) -> bool:
 
 def without_outputs(splits: Splits) -> Splits:
     """The splits with the targets that the data has."""
-    reward, test = (
-        each.images if isinstance(each, ImagesWithOutputs) else each for each in (splits.reward, splits.test)
-    )
-    return replace(splits, reward=reward, test=test)
+    judging = splits.judging and _bare(splits.judging)
+    return replace(splits, reward=_bare(splits.reward), test=_bare(splits.test), judging=judging)
+
+
+def _bare(images: Images) -> Images:
+    return images.images if isinstance(images, ImagesWithOutputs) else images
 
 
 @dataclass(frozen=True, eq=False)
