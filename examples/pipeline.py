@@ -130,7 +130,8 @@ def table(found: dict[str, Any], seconds: dict[str, float]) -> str:
     first, lowest = found["original"].score, found["pruned"].score
     rows = ["| network | MACs | test | of the loss back | seconds |", "|---|---|---|---|---|"]
     for name, each in found.items():
-        back = f"{(each.score - lowest) / (first - lowest):.0%}" if name not in ("original", "pruned") else ""
+        has_back = first > lowest and name not in ("original", "pruned")
+        back = f"{(each.score - lowest) / (first - lowest):.0%}" if has_back else ""
         share = each.costs["macs"] / found["original"].costs["macs"]
         rows.append(f"| {name} | {share:.0%} | {100 * each.score:.1f} % | {back} | {seconds[name]:.0f} |")
     return "\n".join(rows)
