@@ -42,7 +42,7 @@ class ComparedRun:
 
     @property
     def setting(self) -> Setting:
-        """The network, the budget and the metric of the run; the budget that it found where a largest drop was given."""
+        """The network, the budget and the metric of the run; with a largest drop, the budget that was found for it."""
         record = self.record
         found = record.policy.budget if record.policy is not None and record.max_drop is not None else record.budget
         return Setting(record.model, record.groups, found, record.metric)
