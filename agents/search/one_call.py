@@ -31,7 +31,8 @@ from amc.recovery.recoveries import Adjust
 from amc.scoring.metric_targets import with_targets
 from amc.scoring.metrics import Metric
 from amc.scoring.original_score import print_score, score_original, warn_near_chance
-from amc.task import Task, TaskOptions
+from amc.task import Task
+from amc.task_options import TaskOptions
 from amc.utils.copying import copy_network
 from amc.utils.device import DeviceLike, find_device
 from amc.utils.errors import UserError

@@ -30,9 +30,10 @@ from amc.graph import KeptCounts, PruningGraph
 from amc.networks.weight_files import load_state, read_state_dict, write_state_dict
 from amc.pruning.slicing import stored_tensors
 from amc.scoring.number_format import score
-from amc.scoring.racing import Score
+from amc.scoring.score import Score
 from amc.task import Task
 from amc.utils.errors import UserError
+from envs.rewards import Outcome
 
 KEPT_COUNTS, NETWORK = "keeps", "network."
 
@@ -115,9 +116,7 @@ class Stages:
                 self._go_on([episode for episode in episodes if episode.stage == number - 1])
             if number >= begun:
                 own = _within(past, number, self._shares_begun_with[number])
-                self.current.scorer.tell(
-                    (each.kept_counts, Score(each.outcome.accuracy, each.outcome.images)) for each in own.episodes
-                )
+                self.current.scorer.tell((each.kept_counts, _score_of(each.outcome)) for each in own.episodes)
                 self.current.strategy.search(self.current.problem, share, self._plan.seed, on_stage_episode, own)
 
     def state(self) -> dict[str, Tensor]:
@@ -126,7 +125,7 @@ class Stages:
 
     def _entered(self, number: int, task: Task) -> Stage:
         latency = self._latency_of(task.graph) if self._latency_of else None
-        scorer = task.scorer(self._plan.make_engine)
+        scorer = task.scorer(self._plan.make_engine, self._plan.score_cache)
         problem = make_problem(task, scorer, self._plan.reward, self._plan.observation, latency)
         return Stage(number, task, scorer, problem, self._plan.strategy(problem))
 
@@ -163,6 +162,11 @@ class Stages:
         network, _ = self.current.task.compact(kept_counts, "none")  # whose tensors are read next
         load_state(network, {name.removeprefix(NETWORK): tensor for name, tensor in state.items()}, path)
         return network, kept_counts
+
+
+def _score_of(outcome: Outcome) -> Score:
+    accuracy = None if outcome.score is None else outcome.accuracy
+    return Score(outcome.value, outcome.images, accuracy=accuracy)
 
 
 def _within(past: Past, stage: int, begun_with: int) -> Past:

@@ -28,7 +28,8 @@ from amc.data.load import Splits
 from amc.latency.latency_model import LatencyModel
 from amc.networks.sources import Network
 from amc.scoring.engines.engine import make_engine
-from amc.task import Task, TaskOptions
+from amc.task import Task
+from amc.task_options import TaskOptions
 from amc.utils.device import find_device
 from amc.utils.text import shortened
 from envs import PruningProblem

@@ -17,7 +17,7 @@ from agents.sb3 import ALGORITHMS, StableBaselines
 from agents.strategies import make_strategy
 from amc.cost.budget import Budgets
 from amc.graph import KeptCounts
-from amc.scoring.racing import Score
+from amc.scoring.score import Score
 from amc.utils.errors import UserError
 from envs import ChannelPruningEnv, PruningProblem
 from tests.problems import chain

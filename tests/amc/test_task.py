@@ -16,8 +16,10 @@ from amc.data.images import Images
 from amc.data.load import Splits, load_data
 from amc.data.splits import SplitSizes
 from amc.networks.sources import load_network
+from amc.prunable_graph import prunable_graph
 from amc.scoring.engines.engine import SerialEngine
-from amc.task import Task, TaskOptions, prunable_graph
+from amc.task import Task
+from amc.task_options import TaskOptions
 from amc.utils.defaults import CLOSED_FORMS
 from amc.utils.errors import UserError
 

@@ -24,7 +24,7 @@ from agents.report.tensorboard.hparams import COLUMNS
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER
 from amc.graph import PruningGraph
 from amc.networks.sources import load_network
-from amc.task import prunable_graph
+from amc.prunable_graph import prunable_graph
 from amc.utils.errors import UserError
 from envs import PruningProblem
 from envs.rewards import Outcome

@@ -17,7 +17,7 @@ from agents.search import stages as search_stages
 from agents.search.stage_tuning import tune
 from amc.artifacts.policy import read_policy
 from amc.scoring.candidates import Candidates
-from amc.scoring.racing import Score
+from amc.scoring.score import Score
 from scripts import evaluate, train
 from tests.command import call, fail, succeed, summary
 

@@ -19,7 +19,8 @@ from amc.data.splits import SplitSizes
 from amc.graph import KeptCounts
 from amc.networks.sources import load_network
 from amc.scoring.image_scores import ImageScores
-from amc.task import Task, TaskOptions
+from amc.task import Task
+from amc.task_options import TaskOptions
 from amc.utils.defaults import CLOSED_FORMS
 from envs import PruningProblem
 

@@ -14,9 +14,10 @@ from amc.cost.budget import Budgets
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
 from amc.networks.sources import load_network
-from amc.scoring.racing import Score
+from amc.scoring.score import Score
 from amc.scoring.scorer import PolicyScorer
-from amc.task import Task, TaskOptions
+from amc.task import Task
+from amc.task_options import TaskOptions
 from amc.utils.errors import UserError
 from envs import Outcome
 from envs.rewards import REWARDS
