@@ -40,8 +40,8 @@ FULL_ENOUGH = 0.95
 
 
 @dataclass(frozen=True)
-class Network:
-    """The network of a table, its images, and where scores lie."""
+class Arguments:
+    """Score all policies of the table that are not in the file yet."""
 
     weights: str
     """A weights file for the network."""
@@ -51,13 +51,6 @@ class Network:
     """File of the scores."""
     model: str = "resnet20"
     """Network, as for scripts.train."""
-
-
-@dataclass(frozen=True)
-class Arguments:
-    """Score all policies of the table that are not in the file yet."""
-
-    network: Network
     minutes: float = 600.0
     """Minutes after which this stops; another call goes on."""
 
@@ -65,12 +58,14 @@ class Arguments:
 def exact_table(arguments: Arguments) -> None:
     """Score what is missing, on the images of both halves at once."""
     end = time.perf_counter() + 60 * arguments.minutes
-    tasks = {part: whole_task(arguments.network, part) for part in (ALL, SEARCHED, JUDGED)}
+    tasks = {
+        part: whole_task(arguments.model, arguments.weights, arguments.data, part) for part in (ALL, SEARCHED, JUDGED)
+    }
     places = {part: half(tasks[ALL].splits, part).numpy() for part in (SEARCHED, JUDGED)}
     for budget in WIDTHS:
         with ExitStack() as stack:
             scorers = {
-                part: stack.enter_context(with_widths(task, budget).scorer(cache=arguments.network.out))
+                part: stack.enter_context(with_widths(task, budget).scorer(cache=arguments.out))
                 for part, task in tasks.items()
             }
             caches = {part: cache for part in places if (cache := scorers[part].cache)}
@@ -89,10 +84,10 @@ def exact_table(arguments: Arguments) -> None:
                     return
 
 
-def whole_task(network: Network, part: str, seed: int = 0) -> Task:
+def whole_task(model: str, weights: str, data: str, part: str, seed: int = 0) -> Task:
     """The task of a network, without a budget, on a part of the reward images."""
-    found = load_network(network.model, network.weights)
-    splits = load_data(network.data, found.preprocess, SplitSizes(), 0)
+    found = load_network(model, weights)
+    splits = load_data(data, found.preprocess, SplitSizes(), 0)
     if part != ALL:
         assert isinstance(splits.reward, ResidentImages)
         splits = replace(splits, reward=splits.reward.at(half(splits, part)))
