@@ -31,7 +31,7 @@ from scripts.command.cli import run
 
 SEARCHED, JUDGED, ALL = "searched", "judged", "all"
 """The halves of the reward images: one is searched on, the other judges; and both."""
-WIDTHS = {"macs=0.5": (0.2, 0.5, 1.0), "macs=0.7": (0.2, 0.5, 1.0), "macs=0.3": (0.12, 0.35, 0.65, 1.0)}
+WIDTHS = {"macs=0.5": (0.2, 0.5, 1.0), "macs=0.7": (0.15, 0.4, 1.0), "macs=0.3": (0.12, 0.35, 0.65, 1.0)}
 """The shares of a group that may be kept, by the budget."""
 MAX_SPARSITY = 0.9
 """The largest sparsity of the task, below which all widths are."""

@@ -66,8 +66,8 @@ def test_a_search_returns_all_episodes_and_the_best(task: Task, strategy: str) -
     assert task.budgets.allows(result.best.kept_counts)
     score = task.scorer()
     for episode in heard:
-        assert episode.reward == episode.outcome.accuracy - 1
-        assert episode.outcome.accuracy == score(episode.kept_counts)
+        assert episode.reward == episode.outcome.value - 1
+        assert episode.outcome.value == score(episode.kept_counts)
         assert (episode.outcome.budget_use <= 1) == episode.outcome.within_budget
 
 
