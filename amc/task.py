@@ -38,7 +38,7 @@ from amc.scoring.answer_key import AnswerKey
 from amc.scoring.candidates import Candidates
 from amc.scoring.engines.engine import MakeEngine, SerialEngine
 from amc.scoring.executor import fused
-from amc.scoring.image_losses import ACCURACY, find_score
+from amc.scoring.image_losses import find_score
 from amc.scoring.image_scores import ImageScores, score_images
 from amc.scoring.metrics import Batches, Metric, check_runs, compares_outputs, find_metric, moved, moved_inputs, top_k
 from amc.scoring.network_classes import check_labels
@@ -53,7 +53,7 @@ from amc.scoring.scorer import Scorer
 from amc.task_options import DEFAULTS, TaskOptions
 from amc.utils.column_widths import Column
 from amc.utils.copying import copy_network
-from amc.utils.defaults import AUTO
+from amc.utils.defaults import ACCURACY, AUTO
 from amc.utils.device import find_device
 from amc.utils.registry import name_of
 from amc.utils.tabular import Table, Tabular

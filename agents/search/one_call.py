@@ -49,6 +49,7 @@ class PruningOptions(TypedDict, total=False):
     criterion: str | Criterion
     recovery: str | Adjust
     search_recovery: str | Adjust
+    score: str
     reward_images: int | None
     round_to: int | None
     max_sparsity: float
@@ -100,6 +101,8 @@ def search(
             function.
             search_recovery: The same for the networks that the search scores, but for the first two; `both` is the
             default.
+            score: What the search compares networks by: `fidelity` (to the original's class probabilities), `loss`,
+            `accuracy`, or `auto`, the default (`fidelity` for `top1` and `top5`, else the metric).
             reward_images: How many reward images the search scores with; all by default.
             round_to: The number of channels that widths are multiples of; what suits each group by default.
             max_sparsity: The largest share of a group that may be cut; 0.8 by default.

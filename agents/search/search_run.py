@@ -233,6 +233,7 @@ class SearchRun:
             "budget": list(stages.budgets[-1]),
             "stages": [list(limits) for limits in stages.budgets],
             "metric": task.metric_name,
+            "score": task.score_name,
             "groups": [{"name": each.name, "width": each.width, "units": each.units} for each in task.graph.groups],
             "whole": whole,
             "uniform": uniform,

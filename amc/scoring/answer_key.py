@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from amc.graph.inputs import feed
-from amc.scoring.image_losses import ACCURACY, IMAGE_LOSSES, log_probabilities
+from amc.scoring.image_losses import IMAGE_LOSSES, log_probabilities
 from amc.scoring.metrics import Batches
 from amc.scoring.score import Answers, Score
+from amc.utils.defaults import ACCURACY
 
 Places = Tensor | slice
 """The positions of some images among all: int64 `(n,)`, or a slice."""

@@ -20,12 +20,12 @@ from amc.pruning.inference_form import for_inference
 from amc.recovery.recoveries import Adjust, find_recovery
 from amc.scoring.answer_key import AnswerKey
 from amc.scoring.executor import OperatorProgram, Places, PrefixCache, fused_program
-from amc.scoring.image_losses import ACCURACY
 from amc.scoring.metrics import Metric, answered_right, find_metric, moved, top_k
 from amc.scoring.racing import RaceReference, run_race
 from amc.scoring.score import Answers, Score
 from amc.scoring.scoring_network import ScoringNetwork
 from amc.utils.copying import copy_network
+from amc.utils.defaults import ACCURACY
 from amc.utils.precision import AUTO, PRECISIONS, find_precision
 
 STATISTICS_BATCHES = 3

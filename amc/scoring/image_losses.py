@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
+from amc.utils.defaults import ACCURACY, AUTO
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
 from amc.utils.registry import look_up
 
-AUTO, ACCURACY, LOSS, FIDELITY = "auto", "accuracy", "loss", "fidelity"
+LOSS, FIDELITY = "loss", "fidelity"
 DEFAULT = FIDELITY
 """What classifiers are compared by unless the user says otherwise; docs/signal.md has the measurements."""
 

@@ -136,6 +136,7 @@ def _task(job: Job, network: Network, splits: Splits, latency_model: LatencyMode
     how = TaskOptions(
         metric=options.metric,
         output_kind=options.output_kind,
+        score=options.score,
         reward_images=options.reward_images,
         round_to=latency_connection.rounding_step(options, latency_model),
         max_sparsity=options.channels.max_sparsity,

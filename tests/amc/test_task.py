@@ -142,8 +142,8 @@ def test_the_recovery_that_is_best_for_the_first_policy_is_taken_for_all(
     assert asked == [*CLOSED_FORMS, best, best]
     expected = networks[best].state_dict()
     assert all(torch.equal(value, expected[name]) for name, value in found[0].state_dict().items())
-    found = task.choose_recovery(policies[0]).scores
-    assert {name: score.metric for name, score in found.items()} == {
+    choice = task.choose_recovery(policies[0])
+    assert {name: score.metric for name, score in choice.scores.items()} == {
         name: pytest.approx(value) for name, value in scores.items()
     }
 
