@@ -7,7 +7,7 @@ CODE := $(wildcard amc envs agents scripts tests benchmarks)
 .PHONY: train test test-backward check format-check lint types format hooks
 
 train: $(VENV)/runs
-	$(BIN)/python -m scripts.train
+	$(BIN)/python -m scripts.train --budget params=0.07
 
 # Three processes on two cores: one runs while another waits for a process that it started.
 test: $(VENV)/checks

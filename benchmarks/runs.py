@@ -12,6 +12,7 @@ from typing import Any
 
 from amc.artifacts.run_folder import SUMMARY_FILE
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER
+from amc.latency.fingerprint import cpu_name
 
 
 def finished(program: str, folder: Path, options: Mapping[str, object]) -> dict[str, Any]:
@@ -38,12 +39,4 @@ def percent(share: float) -> str:
 
 def machine() -> str:
     """The machine in words, for the line above a table."""
-    return f"{platform.machine()}, {_processor()}"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    return f"{platform.machine()}, {cpu_name()}"

@@ -368,3 +368,22 @@ def test_the_readme_lists_what_a_run_leaves(reader: Reader) -> None:
 def test_the_readme_names_every_installed_command() -> None:
     text = README.read_text(encoding="utf-8")
     assert [name for name in INSTALLED if f"`{name}`" not in text] == []
+
+
+def test_the_first_command_shows_what_the_readme_says(tmp_path: Path) -> None:
+    command = re.search(
+        r"^train:.*\n\t\$\(BIN\)/(python -m scripts.train.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE
+    )
+    row = re.search(r"^\| digits \(`make train`\) .*$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    assert command
+    assert row
+    script, words = module_of(shlex.split(command[1])) or pytest.fail(command[1])
+    assert call(script, *words, "--episodes", "40", "--run-dir", tmp_path / "run", "--quiet").status == 0
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text(encoding="utf-8"))
+    original, uniform, found = (
+        100 * summary[f"test_accuracy_{network}"] for network in ("original", "uniform", "policy")
+    )
+    said = [float(share) for share in re.findall(r"\| ([\d.]+) %(?= [|(])", row[0])]
+    assert said[:2] == pytest.approx([original, uniform], abs=0.5)
+    assert uniform + 2 < found < original
+    assert said[1] + 2 < said[2] < said[0]

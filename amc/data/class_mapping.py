@@ -9,6 +9,7 @@ from torch import Tensor
 
 from amc.data.images import Images
 from amc.data.load import Splits
+from amc.data.sampling import Indices
 from amc.graph.inputs import Example
 from amc.utils.errors import UserError
 from amc.utils.text import shortened
@@ -93,6 +94,10 @@ class MappedImages:
     def take(self, count: int, seed: int) -> "MappedImages":
         """Return `count` of the images, drawn by `amc.data.sampling.stratified`."""
         return MappedImages(self.images.take(count, seed), self.mapping)
+
+    def at(self, places: Indices) -> "MappedImages":
+        """Return the images at `places`, in that order."""
+        return MappedImages(self.images.at(places), self.mapping)
 
     def example(self, count: int = 2) -> Example:
         """Return the first inputs [count, C, H, W]."""

@@ -5,6 +5,8 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from amc.data.sampling import Indices
+
 
 class Images(Protocol):
     """Images with their targets, read in batches as often as one likes.
@@ -33,6 +35,10 @@ class Images(Protocol):
         Raises:
             UserError: There are fewer than `count`.
         """
+        ...
+
+    def at(self, places: Indices) -> "Images":
+        """Return the images at `places`, in that order."""
         ...
 
     def example(self, count: int = 2) -> Any:

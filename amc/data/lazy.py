@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from amc.data.resident import ResidentImages
+from amc.data.sampling import Indices
 from amc.data.streamed import StreamedImages
 from amc.utils.progress_bar import progress_bar
 
@@ -54,6 +55,12 @@ class LazyImages:
         if "loaded" in self.__dict__ and isinstance(self.loaded, ResidentImages):
             return self.loaded.take(count, seed)
         return LazyImages(self._streamed.take(count, seed), self._memory_limit_bytes, self._title)
+
+    def at(self, places: Indices) -> "LazyImages | ResidentImages":
+        """Return the images at `places`, in that order, without reading any."""
+        if "loaded" in self.__dict__ and isinstance(self.loaded, ResidentImages):
+            return self.loaded.at(places)
+        return LazyImages(self._streamed.at(places), self._memory_limit_bytes, self._title)
 
     def example(self, count: int = 2) -> Tensor:
         """Return the first inputs [count, C, H, W]; no others are read."""

@@ -270,7 +270,7 @@ def _labels(source: Source) -> Labels:
 
 def _images(source: Source, part: Subset, memory_limit_bytes: int, title: str | None) -> LazyImages | LoaderImages:
     if isinstance(source, LoaderImages):
-        return source if len(part.indices) == len(source) else source.select(part.indices)
+        return source if len(part.indices) == len(source) else source.at(part.indices)
     one_process = isinstance(source, UserDataset) and source.dataset.fault is not None
     return LazyImages(StreamedImages(Selection(source, part.indices), one_process), memory_limit_bytes, title)
 

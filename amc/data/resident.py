@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from amc.data.sampling import stratified
+from amc.data.sampling import Indices, stratified
 from amc.graph.input_spec import describe_inputs
 
 
@@ -35,16 +35,16 @@ class ResidentImages:
             return
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(shuffle_seed))
         for chosen in torch.split(order, size):
-            part = self.at(chosen)
-            yield part.inputs, part.targets
+            yield self.inputs[chosen], self.targets[chosen]
 
     def take(self, count: int, seed: int) -> "ResidentImages":
         """Return copies of `count` of the images, drawn by `amc.data.sampling.stratified`."""
-        return self.at(torch.from_numpy(stratified(self.targets.cpu().numpy(), count, seed)))
+        return self.at(stratified(self.targets.cpu().numpy(), count, seed))
 
-    def at(self, places: Tensor) -> "ResidentImages":
-        """Return copies of the images at `places`, int64 [n], in that order."""
-        return ResidentImages(self.inputs[places], self.targets[places])
+    def at(self, places: Indices) -> "ResidentImages":
+        """Return copies of the images at `places`, in that order."""
+        chosen = torch.from_numpy(places)
+        return ResidentImages(self.inputs[chosen], self.targets[chosen])
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "ResidentImages":
         """Return the images on a device and in a number format; inputs [N, C, H, W] get channels last in memory."""

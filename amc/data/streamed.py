@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from amc.data.dataset import LabelledDataset, Selection
 from amc.data.reopened_files import ReopenFiles
-from amc.data.sampling import stratified
+from amc.data.sampling import Indices, stratified
 from amc.utils.errors import UserError
 from amc.utils.text import one_line
 
@@ -65,7 +65,11 @@ class StreamedImages:
 
     def take(self, count: int, seed: int) -> "StreamedImages":
         """Return `count` of the images, drawn by `amc.data.sampling.stratified`."""
-        return StreamedImages(Selection(self.dataset, stratified(self.dataset.labels, count, seed)), self.one_process)
+        return self.at(stratified(self.dataset.labels, count, seed))
+
+    def at(self, places: Indices) -> "StreamedImages":
+        """Return the images at `places`, in that order."""
+        return StreamedImages(Selection(self.dataset, places), self.one_process)
 
     def example(self, count: int = 2) -> Tensor:
         """Return the first inputs [count, C, H, W]."""

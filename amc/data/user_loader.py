@@ -70,7 +70,7 @@ class LoaderImages:
         Raises:
             UserError: There are fewer than `count` images, or `count` is below 1.
         """
-        return self.select(stratified(np.zeros(len(self), dtype=np.int64), count, seed))
+        return self.at(stratified(np.zeros(len(self), dtype=np.int64), count, seed))
 
     def example(self, count: int = 2) -> Any:
         """Return the inputs of the first batch, cut to `count` images.
@@ -90,14 +90,14 @@ class LoaderImages:
             )
         return take_first(given, count)
 
-    def select(self, indices: Indices) -> "LoaderImages":
+    def at(self, places: Indices) -> "LoaderImages":
         """Return the images at these positions among those of the loader."""
         loader, chosen = self.loader, _chosen(self.loader)
-        places = indices.tolist()
+        wanted = places.tolist()
         return LoaderImages(
             DataLoader(
                 loader.dataset,  # itself, since the user's worker_init_fn may look for it
-                sampler=places if chosen is None else [chosen[place] for place in places],
+                sampler=wanted if chosen is None else [chosen[place] for place in wanted],
                 batch_size=_batch_size(loader),
                 num_workers=loader.num_workers,
                 collate_fn=loader.collate_fn,

@@ -19,7 +19,7 @@ def fingerprint(runtime: str, threads: int) -> dict[str, Any]:
         threads: The number of threads that work on one operator.
     """
     return {
-        "cpu": _cpu(),
+        "cpu": cpu_name(),
         "cores": os.cpu_count(),
         "system": "{} {}".format(platform.system(), platform.release()),
         "python": platform.python_version(),
@@ -28,7 +28,7 @@ def fingerprint(runtime: str, threads: int) -> dict[str, Any]:
     }
 
 
-def _cpu() -> str:
+def cpu_name() -> str:
     """The name of the processor's model, as the kernel has it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

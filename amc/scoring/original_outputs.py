@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from amc.data.images import Images
 from amc.data.load import MEMORY_LIMIT_BYTES, Splits
+from amc.data.sampling import Indices
 from amc.data.user_loader import LoaderImages
 from amc.graph.inputs import batch_size, feed
 from amc.graph.trace_forward import preserve_state
@@ -133,6 +134,10 @@ class ImagesWithOutputs:
     def take(self, count: int, seed: int) -> ImagesWithOutputs:
         """Return `count` of the images, drawn by `amc.data.sampling.stratified`."""
         return ImagesWithOutputs(self.images.take(count, seed), self._run)
+
+    def at(self, places: Indices) -> ImagesWithOutputs:
+        """Return the images at `places`, in that order."""
+        return ImagesWithOutputs(self.images.at(places), self._run)
 
     def example(self, count: int = 2) -> Any:
         """Return the inputs of the first `count` images."""

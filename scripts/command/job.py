@@ -23,13 +23,11 @@ from agents.search.search_run import SearchRun
 from agents.search.search_warnings import warn_of_reward_images, warn_of_underdetermined_layers
 from agents.strategy import Strategy
 from amc.artifacts.exports import exported_files
-from amc.cost.costs import COSTS
 from amc.data.load import Splits
 from amc.latency.latency_model import LatencyModel
 from amc.networks.sources import Network
 from amc.scoring.engines.engine import make_engine
 from amc.task import Task
-from amc.task_options import TaskOptions
 from amc.utils.device import find_device
 from amc.utils.text import shortened
 from envs import PruningProblem
@@ -39,8 +37,9 @@ from scripts.command.original import score_original
 from scripts.command.search_checks import wants_latency
 from scripts.command.session import Session
 from scripts.command.signals import INTERRUPTED
+from scripts.command.task_options import task_options
 from scripts.options.cli_arguments import flat_options
-from scripts.options.network_and_images import DataOptions, NetworkOptions, join_repeated
+from scripts.options.network_and_images import DataOptions, NetworkOptions
 from scripts.options.search_options import SearchOptions
 
 
@@ -132,24 +131,7 @@ def run_job(job: Job) -> None:
 
 def _task(job: Job, network: Network, splits: Splits, latency_model: LatencyModel | None) -> Task:
     """The task of the original network, at the budgets of the result."""
-    options = job.options
-    how = TaskOptions(
-        metric=options.metric,
-        output_kind=options.output_kind,
-        score=options.score,
-        reward_images=options.reward_images,
-        round_to=latency_connection.rounding_step(options, latency_model),
-        max_sparsity=options.channels.max_sparsity,
-        freeze=join_repeated(options.channels.freeze),
-        only=join_repeated(options.channels.only),
-        criterion=options.criterion,
-        recovery=options.recovery,
-        search_recovery=options.search_recovery,
-        seed=options.seed,
-        device=find_device(options.device),
-        costs=latency_model.costs if latency_model else COSTS,
-        name=job.session.name("model"),
-    )
+    how = task_options(job.options, job.options.seed, job.session.name("model"), latency_model)
     return Task(network.model, splits, job.budgets[-1], how)
 
 

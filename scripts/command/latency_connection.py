@@ -29,6 +29,7 @@ from amc.utils.progress_bar import progress_bar
 from scripts.command.search_checks import limits_of
 from scripts.options.latency_options import DEVICE
 from scripts.options.network_and_images import join_repeated, parse_rounding
+from scripts.options.scoring_options import ScoringOptions
 from scripts.options.search_options import SearchOptions
 
 MEASURING = "measuring layers for the latency table"
@@ -108,7 +109,7 @@ def complete_table(path: Path, device: Device, exporter: Exporter, *, quiet: boo
     return table
 
 
-def rounding_step(options: SearchOptions, latency_model: LatencyModel | None) -> int | None:
+def rounding_step(options: ScoringOptions, latency_model: LatencyModel | None) -> int | None:
     """The step of `--round-to` in channels; None where each group gets the step that suits it.
 
     With `--round-to device` the step is read from the latency table; with auto, and where latency counts, it is the

@@ -16,6 +16,7 @@ from envs.observations import find_observation
 from envs.rewards import find_reward
 from scripts.options.latency_options import DEVICE
 from scripts.options.network_and_images import join_repeated
+from scripts.options.scoring_options import ScoringOptions
 from scripts.options.search_options import SearchOptions
 from scripts.options.stage_options import StageOptions
 
@@ -24,16 +25,21 @@ DEFAULT_BUDGET = ("macs=0.25",)
 
 def check_search(options: SearchOptions, observation: str) -> None:
     """Raise a UserError for what can be seen before anything is loaded: unknown names, values out of range."""
-    options.check()
-    find_engine(options.engine)
+    check_scoring(options)
     find_reward(options.reward)
     find_observation(observation)
+    for limit in limits_of(options):
+        read_amount(limit, (*COSTS, LATENCY))
+
+
+def check_scoring(options: ScoringOptions) -> None:
+    """Raise a UserError for unknown names and values out of range in how networks are made and scored."""
+    options.check()
+    find_engine(options.engine)
     find_metric(options.metric)
     find_criterion(options.criterion)
     check_recovery(options.recovery)
     check_search_recovery(options.search_recovery)
-    for limit in limits_of(options):
-        read_amount(limit, (*COSTS, LATENCY))
 
 
 def limits_of(options: SearchOptions) -> Limits:

@@ -59,7 +59,12 @@ def options_of_class(arguments: type, usual: Any = None) -> Iterator[Option]:
             assert isinstance(kind, type)
             yield from options_of_class(kind, default)
         else:
-            yield _option(field.name, arguments, default, kind)
+            yield _option(field.name, _owner(arguments, field.name), default, kind)
+
+
+def _owner(arguments: type, name: str) -> type:
+    """The dataclass that a field is written in: this one or a base of it."""
+    return next(each for each in arguments.__mro__ if name in vars(each).get("__annotations__", ()))
 
 
 def option_fields(arguments: Any) -> Iterator[dataclasses.Field[Any]]:

@@ -54,14 +54,15 @@ def test_help_explains_every_option(script: ModuleType) -> None:
 
 
 def documented(arguments: type) -> dict[str, str]:
-    """The docstring below each field of a dataclass."""
-    (definition,) = ast.parse(inspect.getsource(arguments)).body
-    assert isinstance(definition, ast.ClassDef)
-    found = {}
-    for statement, following in zip(definition.body, definition.body[1:], strict=False):
-        if isinstance(statement, ast.AnnAssign) and isinstance(following, ast.Expr):
-            assert isinstance(statement.target, ast.Name)
-            found[statement.target.id] = ast.literal_eval(following.value).strip()
+    """The docstring below each field of a dataclass, and of the dataclasses that it is made from."""
+    found: dict[str, str] = {}
+    for written in filter(dataclasses.is_dataclass, arguments.__mro__):
+        (definition,) = ast.parse(inspect.getsource(written)).body
+        assert isinstance(definition, ast.ClassDef)
+        for statement, following in zip(definition.body, definition.body[1:], strict=False):
+            if isinstance(statement, ast.AnnAssign) and isinstance(following, ast.Expr):
+                assert isinstance(statement.target, ast.Name)
+                found[statement.target.id] = ast.literal_eval(following.value).strip()
     return found
 
 

@@ -13,8 +13,10 @@ from agents.search.stages import Stages
 from agents.strategies import make_strategy
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
+from amc.graph import KeptCounts
 from amc.networks.sources import load_network
 from amc.scoring.candidates import Candidates
+from amc.scoring.racing import RaceReference
 from amc.scoring.score import Answers, Score
 from amc.scoring.score_cache import ScoreCache
 from amc.task import Task
@@ -57,9 +59,12 @@ def test_strategies_and_seeds_share_scores_and_other_images_do_not(
     cache = tmp_path / "scores.sqlite"
     scored: list[bytes] = []
     score = Candidates.score
-    monkeypatch.setattr(
-        Candidates, "score", lambda self, kept, *_: scored.append(kept.tobytes()) or score(self, kept, *_)
-    )
+
+    def noted(self: Candidates, kept_counts: KeptCounts, reference: RaceReference | None) -> Score:
+        scored.append(kept_counts.tobytes())
+        return score(self, kept_counts, reference)
+
+    monkeypatch.setattr(Candidates, "score", noted)
     searched(task, cache, seed=0)
     searched(task, cache, seed=1, strategy="random")
     assert len(scored) == len(set(scored)) < 80  # both begin with, or draw, some of the same
