@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
 from amc.cost.budget import Budgets
 from amc.cost.costs import cost_of_each
@@ -61,7 +61,7 @@ def exact_table(arguments: Arguments) -> None:
     tasks = {
         part: whole_task(arguments.model, arguments.weights, arguments.data, part) for part in (ALL, SEARCHED, JUDGED)
     }
-    places = {part: half(tasks[ALL].splits, part).numpy() for part in (SEARCHED, JUDGED)}
+    places = {part: half(tasks[ALL].splits, part) for part in (SEARCHED, JUDGED)}
     for budget in WIDTHS:
         with ExitStack() as stack:
             scorers = {
@@ -105,12 +105,12 @@ def with_widths(task: Task, budget: str) -> Task:
     return task._changed(graph=graph, budgets=Budgets(graph, [budget]))
 
 
-def half(splits: Splits, part: str) -> torch.Tensor:
+def half(splits: Splits, part: str) -> NDArray[np.int64]:
     """The places of one half of the reward images, int64 `(images / 2,)`, with as many of each class in both."""
     assert isinstance(splits.reward, ResidentImages)
     count = len(splits.reward)
     first = np.sort(stratified(splits.reward.targets.numpy(), count // 2, 0))
-    return torch.from_numpy(first if part == SEARCHED else np.setdiff1d(np.arange(count), first))
+    return first if part == SEARCHED else np.setdiff1d(np.arange(count), first)
 
 
 def table_policies(task: Task) -> list[KeptCounts]:
