@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from amc.artifacts.digests import images_digest, weights_digest
+from amc.artifacts.digests import images_digest, values_digest, weights_digest
 from amc.compression.compressor import Compressor
 from amc.compression.group_features import group_features
 from amc.cost.budget import Budgets
@@ -320,12 +320,12 @@ class Task(Tabular):
             cache: A file of scores that searches on the same network and images share (`amc.scoring.score_cache`).
         """
         can_race = top_k(self.metric) is not None and isinstance(self.search_images, ResidentImages)
-        open_cache = None if cache is None else lambda candidates: ScoreCache(cache, self._scored_by(candidates))
+        open_cache = None if cache is None else lambda candidates: ScoreCache(cache, self.scored_by(candidates))
         return Scorer(self.candidates, make_engine, can_race=can_race, open_cache=open_cache)
 
-    def _scored_by(self, candidates: Candidates) -> dict[str, str]:
-        """What scores depend on besides the policy."""
+    def scored_by(self, candidates: Candidates) -> dict[str, str]:
+        """What scores depend on besides the policy, for `amc.scoring.score_cache`."""
         options = self.options
         names = {each: name_of(getattr(options, each)) for each in ("metric", "search_recovery", "criterion")}
         others = {"score": self.score_name, "format": str(candidates.dtype), "seed": str(options.seed)}
-        return self.digests | names | others
+        return self.digests | names | others | {"scored images": values_digest(self.search_images)}

@@ -1,6 +1,6 @@
 """The exact table: all policies of a network with a few widths a group near each budget, scored once.
 
-Strategies are replayed on it in seconds (`benchmarks.replay`), and the true optimum is known. Scores lie in a file that
+Strategies search it in seconds (`benchmarks.table_searches`), and the true optimum is known. Scores lie in a file that
 grows as they are made (`amc.scoring.score_cache`), so that this can be interrupted; it is outside the repository.
 """
 
@@ -31,7 +31,7 @@ from scripts.command.cli import run
 
 SEARCHED, JUDGED, ALL = "searched", "judged", "all"
 """The halves of the reward images: one is searched on, the other judges; and both."""
-WIDTHS = {"macs=0.5": (0.2, 0.5, 1.0), "macs=0.7": (0.15, 0.4, 1.0), "macs=0.3": (0.12, 0.35, 0.65, 1.0)}
+WIDTHS = {"macs=0.7": (0.15, 0.4, 1.0), "macs=0.3": (0.12, 0.35, 0.65, 1.0), "macs=0.5": (0.2, 0.5, 1.0)}
 """The shares of a group that may be kept, by the budget."""
 MAX_SPARSITY = 0.9
 """The largest sparsity of the task, below which all widths are."""
@@ -70,7 +70,7 @@ def exact_table(arguments: Arguments) -> None:
             }
             caches = {part: cache for part in places if (cache := scorers[part].cache)}
             policies = table_policies(with_widths(tasks[ALL], budget))
-            todo = [each for each in policies if caches[JUDGED].get(each) is None]
+            todo = [each for each in policies if not all(cache.get(each) for cache in caches.values())]
             print(f"{budget}: {len(policies):,} policies, {len(todo):,} of them to score", flush=True)
             for number, kept_counts in enumerate(todo):
                 answers = scorers[ALL].candidates.score(kept_counts).answers
