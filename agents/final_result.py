@@ -7,6 +7,8 @@ from typing import NamedTuple, Self
 
 from torch import nn
 
+from agents.finalist import Finalist
+from agents.judgement import GoalReached
 from amc.artifacts.policy import CostReached, GroupPolicy, LatencyReached
 from amc.graph import KeptCounts
 from amc.pruning.slicing import Selection
@@ -47,23 +49,6 @@ class ScoredPolicy:
         )
 
 
-class Finalist(NamedTuple):
-    """One of the best policies of a search, whose network was made again as it would be kept, and scored again.
-
-    Attributes:
-        episode: The index of the episode that decided it. Where a latency was measured, the policy may be that of the
-            episode scaled down to the budget.
-        search_accuracy: The score of the network that the search made of it, in [0, 1] for accuracies.
-        reward_accuracy: The score of the network that would be kept, on all reward images.
-        is_kept: Whether this is the policy that is kept.
-    """
-
-    episode: int
-    search_accuracy: float
-    reward_accuracy: float
-    is_kept: bool
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class FinalResult:
     """The policy that is kept, and beside it the ones it has to beat; all are scored on all reward images.
@@ -82,6 +67,7 @@ class FinalResult:
         lost: The share of layers' outputs that is lost on calibration images that layers were solved on, and on others;
             None where there are plenty of images, or layers were not solved one after the other.
         latency: The measured latency; None where the search did not know it.
+        goal: What came of a largest drop in place of a budget; None where none was asked for.
     """
 
     original_accuracy: float
@@ -95,6 +81,7 @@ class FinalResult:
     recovery_scores: dict[str, float]
     lost: LostShares | None = None
     latency: LatencyReached | None = None
+    goal: GoalReached | None = None
 
     def __repr__(self) -> str:
         """Return the scores in a line."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from amc.utils.lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from agents.comparison.strategies_compared import compare as compare
     from agents.report.written_report import report as report
     from agents.search.one_call import search as search
     from agents.tuning.finetuning import finetune as finetune
@@ -35,6 +36,7 @@ HOMES = {
     "TaskOptions": "amc.task_options",
     "UserError": "amc.utils.errors",
     "analyse": "amc.analysis.analyse",
+    "compare": "agents.comparison.strategies_compared",
     "describe": "amc.describe_network",
     "evaluate": "amc.scoring.evaluation",
     "export": "amc.artifacts.exports",

@@ -125,15 +125,15 @@ class Task(Tabular):
             warnings.warn(note, stacklevel=2)
         model = channels_last(model.to(device))
         metric = find_metric(options.metric)
-        example = splits.calibration.example(1)
-        graph = prunable_graph(model, moved_inputs(example, device), options)
+        example = moved_inputs(splits.calibration.example(1), device)
+        graph = prunable_graph(model, example, options)
         if top_k(metric) is not None:
             check_labels(splits)
         if compares_outputs(metric):
             splits = with_original_outputs(splits, model, options.output_kind, device)
         check_recovery(options.recovery)
         check_search_recovery(options.search_recovery)
-        kinds = trained_kinds(options.output_kind, check_runs(model, moved_inputs(example, device)), metric)
+        kinds = trained_kinds(options.output_kind, check_runs(model, example, graph.heads), metric)
         calibration = [inputs for inputs, _ in moved(splits.calibration.batches(CALIBRATION_BATCH), device)]
         some = options.reward_images is not None and options.reward_images < len(splits.reward)
         vars(self).update(

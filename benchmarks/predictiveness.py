@@ -30,6 +30,7 @@ from amc.recovery.recoveries import RECOVERIES
 from amc.task import Task
 from amc.task_options import TaskOptions
 from amc.training.distillation import Distillation
+from amc.training.objectives import ClassObjective
 from amc.training.training_loop import Recipe, Training
 from amc.utils.defaults import CLOSED_FORMS
 from amc.utils.files import write_json, write_text
@@ -110,7 +111,8 @@ def _rows(arguments: Arguments, known: int) -> Iterator[dict[str, Any]]:
     )
 
     def tune(pruned: nn.Module) -> None:
-        training = Training(pruned, images, recipe, CPU, Distillation(teacher, temperature=4.0, weight=0.9))
+        objective = ClassObjective(distillation=Distillation(teacher, temperature=4.0, weight=0.9))
+        training = Training(pruned, images, recipe, CPU, objective)
         collections.deque(training.rest_of_epoch(), maxlen=0)
 
     for number in range(known, arguments.policies):

@@ -139,7 +139,7 @@ class PruningProblem:
 
     def reward(self, kept_counts: KeptCounts, accuracy: float, score: float | None = None) -> float:
         """The reward of the policy `kept_counts` `(groups,)` when its network has this accuracy, or this score."""
-        return float(self._reward(self.outcome(kept_counts, accuracy, score=score)))
+        return float(self._reward(self.outcome(kept_counts, accuracy, 1.0, score)))
 
     # -- the way to a policy ------------------------------------------------------------------------------------
 

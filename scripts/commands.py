@@ -1,4 +1,4 @@
-"""The command `amc`: the ten commands behind one name."""
+"""The command `amc`: the eleven commands behind one name."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from scripts.command.cli import refuse
 COMMANDS = {
     "describe": ("scripts.describe", "show what of a network can be pruned, and what it costs"),
     "train": ("scripts.train", "search for the policy that keeps the most accuracy within a budget"),
+    "compare": ("scripts.compare", "compare strategies at several budgets with several seeds"),
     "apply": ("scripts.apply", "prune a network by what was learned on another"),
     "finetune": ("scripts.finetune", "train the compact network of a run further"),
     "recover": ("scripts.recover", "give the compact network of a run new weights, without labels"),

@@ -22,6 +22,8 @@ from tests.architectures import PRUNABLE
 from tests.unusual import Outputs
 
 aten = torch.ops.aten
+SUMMED = {"bmm": 0, "baddbmm": 1, "_scaled_dot_product_flash_attention_for_cpu": 0}
+"""Products of activations, with the place of the first of the two tensors that are multiplied."""
 
 
 def randomise(model: nn.Module, seed: int = 0) -> nn.Module:
@@ -88,7 +90,7 @@ class IgnoreInputs(TorchDispatchMode):
         self.masks = {
             layer.call: mask_of(layer.inputs, mask)
             for layer in graph.layers
-            if layer.weight is not None and (layer.inputs.units >= 0).any()
+            if layer.weight is not None and layer.inputs.is_cuttable
         }
         self.statistics = {
             (each.operator, each.call): {dim: mask_of(axis, mask) for dim, axis in each.axes.items()}
@@ -109,7 +111,14 @@ class IgnoreInputs(TorchDispatchMode):
         name = func.overloadpacket.__name__
         masks = self.statistics.get((name, self.calls[name]))
         self.calls[name] += 1
-        if masks is not None:
+        if masks is not None and name in SUMMED:
+            at = SUMMED[name]
+            args = [*args]
+            for mask in masks.values():
+                for operand in (at, at + 1):
+                    axis = -2 if name in ("bmm", "baddbmm") and operand > at else -1
+                    args[operand] = args[operand] * along(mask, args[operand].ndim + axis, args[operand])
+        elif masks is not None:
             inside = functools.reduce(torch.mul, [along(mask, dim, args[0]) for dim, mask in masks.items()])
             return statistic(name, inside.expand_as(args[0]), args, kwargs or {})
         return func(*args, **(kwargs or {}))
@@ -117,7 +126,8 @@ class IgnoreInputs(TorchDispatchMode):
 
 def mask_of(axis: Axis, mask: NDArray[np.bool_]) -> Tensor:
     """Which positions of an axis stay, bool `(positions,)`."""
-    return torch.tensor([unit < 0 or bool(mask[unit]) for unit in axis.units])
+    each = [[unit < 0 or bool(mask[unit]) for unit in units] for units in axis.memberships]
+    return torch.tensor(each).all(0)
 
 
 def along(mask: Tensor, dim: int, like: Tensor) -> Tensor:

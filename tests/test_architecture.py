@@ -35,10 +35,12 @@ envs                   the pruning problem, and Gymnasium's view of it
 agents                 strategies, and what they return
 agents.rules           rules that an agent has to beat
 agents.black_box       searches that see nothing but scores
+agents.surrogate       a model of what policies are worth
 agents.ddpg            the agent
 agents.strategies      the strategies by name
 agents.report          what a person sees of a run
 agents.search          the one search that commands and Python call
+agents.comparison      the one comparison of strategies that commands and Python call
 agents.tuning          the one fine-tuning that commands and Python call
 agents.__init__        the door to the search
 amc.__init__           the door to what is public, all lazy

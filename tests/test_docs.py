@@ -58,7 +58,7 @@ PYTHON_ELSEWHERE = {"export.md"}
 """Pages whose Python another test runs (`tests/scripts/test_export.py`)."""
 FOREIGN_OPTIONS = {"--help", "--help-all", "--version", "--logdir"}
 POLICIES_BEFORE_CTRL_C = 4
-SEARCHES = {"scripts.train", "scripts.apply"}
+SEARCHES = {"scripts.train", "scripts.apply", "scripts.compare"}
 FASTER = {
     "--calibration-images": "30",
     "--recovery": "none",

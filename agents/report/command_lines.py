@@ -15,7 +15,6 @@ from agents.report.python_lines import python_lines, report_line
 from amc.artifacts.lasting_options import absolute, lasting_options
 from amc.artifacts.run_folder import PYTHON
 from amc.networks.sources import has_name
-from amc.scoring.metrics import CLASS_METRICS
 from amc.utils.program import command_words, words_for
 from amc.utils.user_file import is_user_function
 
@@ -42,8 +41,8 @@ PURPOSES = {
 def next_commands(folder: Path, arguments: Mapping[str, Any], *, tuned: bool = False) -> dict[str, str]:
     """The commands that evaluate, tune, export and measure the results of a run, by the name of the command.
 
-    Left out are those that can't run: fine-tuning of what is `tuned` or not scored as a classifier, and whatever needs
-    a network or images that only Python knew.
+    Left out are fine-tuning of what is `tuned`, and those that can't run, since they need a network or images that only
+    Python knew.
 
     Args:
         folder: The run folder.
@@ -103,12 +102,9 @@ def steps(
 
 
 def _can_run(command: str, arguments: Mapping[str, Any]) -> bool:
-    model, data, metric = (arguments.get(name) for name in ("model", "data", "metric"))
-    needs_data = "data" in NEXT[command]
+    model = arguments.get("model")
     findable = isinstance(model, str) and (has_name(model) or is_user_function(model))
-    if not findable or (needs_data and not data):
-        return False
-    return command != TUNES or metric in CLASS_METRICS
+    return findable and bool(arguments.get("data") or "data" not in NEXT[command])
 
 
 def _users_functions(arguments: Mapping[str, Any], names: Iterable[str]) -> list[str]:

@@ -6,16 +6,15 @@ from collections.abc import Iterator, Sequence
 
 from agents.report import charts
 from agents.report.compared_runs import RunGroup
-from agents.report.page_tables import Table
+from agents.report.page_tables import page_table
 from agents.report.rendering import render
 from agents.report.run_comparison import RunComparison
 from agents.report.run_record import GroupShape
-from amc.utils import tabular
 
 
 def render_comparison(comparison: RunComparison) -> str:
     """The HTML of the page that compares runs, which refers to nothing that lies outside it."""
-    asked, reached = map(_table, comparison.tables)
+    asked, reached = map(page_table, comparison.tables)
     return render(
         "comparison.html",
         headline=comparison.headline,
@@ -25,11 +24,6 @@ def render_comparison(comparison: RunComparison) -> str:
         best=[run.name for run in comparison.best],
         charts=[*_charts(comparison)],
     )
-
-
-def _table(table: tabular.Table) -> Table:
-    places = [place for place, column in enumerate(table.columns) if column.is_text]
-    return Table([column.header for column in table.columns], table.rows, places)
 
 
 def _charts(comparison: RunComparison) -> Iterator[str]:

@@ -24,11 +24,12 @@ def render_page(record: RunRecord) -> str:
     reached = [page_tables.asked_and_reached(record, result)]
     if result is not None:
         reached.append(page_tables.costs(record, result))
-    if stages := page_tables.stages(record):
+    if stages := page_tables.judged(record) or page_tables.stages(record):
         reached.append(stages)
     return render(
         "report.html",
         headline=sentences.headline(record, result),
+        goal=sentences.goal_of(record),
         comparison=sentences.comparison_with_uniform(record),
         state=sentences.state(record),
         resume_command=sentences.how_to_resume(record),

@@ -11,7 +11,8 @@ from agents.report.run_record import RunRecord
 from agents.report.run_result import FOUND, ORIGINAL, UNIFORM, RunResult
 from agents.report.verdict import opposite, with_interval
 from amc.cost.costs import format_cost
-from amc.scoring.number_format import COST_NAMES, duration, metric_name, percent, score
+from amc.scoring.number_format import COST_NAMES, duration, metric_name, percent, score, score_drop
+from amc.utils import tabular
 
 
 class Table(NamedTuple):
@@ -28,6 +29,12 @@ class Table(NamedTuple):
     text_columns: Sequence[int] = (0,)
 
 
+def page_table(table: tabular.Table) -> Table:
+    """The table of a page from one that is also shown elsewhere."""
+    places = [place for place, column in enumerate(table.columns) if column.is_text]
+    return Table([column.header for column in table.columns], table.rows, places)
+
+
 def asked_and_reached(record: RunRecord, result: RunResult | None) -> Table:
     """The episodes and the budget that were asked for, and what came of it."""
     rows = [("episodes", f"{record.asked:,}", f"{len(record.episodes):,}")]
@@ -39,7 +46,26 @@ def asked_and_reached(record: RunRecord, result: RunResult | None) -> Table:
             left = result.costs[kind]
             reached = percent(left / record.whole[kind]) if is_share else format_cost(kind, left)
         rows.append((f"{COST_NAMES[kind]} left, at most", asked, reached))
+    if record.max_drop is not None:
+        summary = record.summary
+        reached = "" if summary is None or summary.drop is None else score_drop(record.metric, summary.drop)
+        rows.append(("drop, at most", score_drop(record.metric, record.max_drop), reached))
     return Table(("", "asked", "reached"), rows)
+
+
+def judged(record: RunRecord) -> Table | None:
+    """What came of each budget of a search for the least one; None for other searches, and before the end."""
+    if record.summary is None or not record.summary.judged:
+        return None
+
+    def points(drop: float | None) -> str:
+        return "" if drop is None else score_drop(record.metric, drop)
+
+    rows = [
+        (" ".join(each.budget), points(each.drop), points(each.judged_drop), "yes" if each.holds else "no")
+        for each in record.summary.judged
+    ]
+    return Table(("budget", "drop on reward images", "on judging images", "good enough"), rows, (0, 3))
 
 
 def stages(record: RunRecord) -> Table | None:
@@ -63,7 +89,7 @@ def scores(record: RunRecord, result: RunResult) -> Table:
         return Table(("network", "reward images of the search"), rows)
     summary = record.summary
     intervals = {
-        (FOUND, ORIGINAL): summary.drop and opposite(summary.drop),
+        (FOUND, ORIGINAL): summary.drop_on_test and opposite(summary.drop_on_test),
         (FOUND, UNIFORM): summary.difference_to_uniform,
     }
 

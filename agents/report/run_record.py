@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agents.checkpoint import latest_checkpoint
@@ -38,6 +38,8 @@ class SearchDescription:
         uniform: Units per group of the uniform policy at the budget; empty without a budget.
         asked: How many episodes were asked for.
         seconds: How long the search took up to the last checkpoint.
+        max_drop, minimise: The largest drop of the score, and the cost that was to be least; None where budgets were
+            asked for, and in runs of earlier versions.
     """
 
     program: str
@@ -53,6 +55,8 @@ class SearchDescription:
     uniform: tuple[Count, ...]
     asked: Count
     seconds: float
+    max_drop: float | None = field(default=None, kw_only=True)
+    minimise: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,6 +50,16 @@ class FinalistScores:
 
 
 @dataclass(frozen=True)
+class JudgedBudget:
+    """What came of one budget of a search for the least one, as `agents.judgement.Judgement` describes it."""
+
+    budget: tuple[str, ...]
+    drop: float
+    judged_drop: float | None
+    holds: bool
+
+
+@dataclass(frozen=True)
 class RunSummary:
     """The numbers of a search that has ended, as far as its report shows them; accuracies are in [0, 1].
 
@@ -69,6 +79,9 @@ class RunSummary:
         recovery_taken: The name of the recovery that these were made with; None in runs of earlier versions.
         recovery_scores: The score of each closed form that it was chosen among, by name; none where the user chose.
         calibration_lost: What layers lose of their outputs on calibration images seen and held out; None for plenty.
+        max_drop, minimise, drop, drop_interval, passed_over: What came of a search for the cheapest network that is
+            good enough, as `agents.judgement.GoalReached` describes it; None for one within a budget.
+        judged: What came of each budget of such a search.
     """
 
     original_accuracy: float
@@ -93,6 +106,12 @@ class RunSummary:
     recovery_taken: str | None = None
     recovery_scores: dict[str, float] = field(default_factory=dict)
     calibration_lost: CalibrationLost | None = None
+    max_drop: float | None = None
+    minimise: str | None = None
+    drop: float | None = None
+    drop_interval: tuple[float, float] | None = None
+    passed_over: Count = 0
+    judged: tuple[JudgedBudget, ...] = ()
 
     @property
     def lost(self) -> LostShares | None:
@@ -100,7 +119,7 @@ class RunSummary:
         return LostShares(**vars(self.calibration_lost)) if self.calibration_lost else None
 
     @property
-    def drop(self) -> Drop | None:
+    def drop_on_test(self) -> Drop | None:
         """The fall from the original to the found network on the test images, where its interval is known."""
         return Drop(**vars(self.test_drop)) if self.test_drop else None
 

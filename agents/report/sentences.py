@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from agents.judgement import ScoreDrop
 from agents.report.command_lines import PROGRAMS, given_options, resume_command
 from agents.report.run_record import RunRecord
 from agents.report.run_result import FOUND, ORIGINAL, UNIFORM, RunResult
-from agents.report.verdict import against_uniform, more_calibration_images, recovery_chosen, verdict
+from agents.report.verdict import against_uniform, goal_reached, more_calibration_images, recovery_chosen, verdict
 from amc.scoring.number_format import COST_NAMES, is_share, metric_name, score
 
 
@@ -13,7 +14,8 @@ def headline(record: RunRecord, result: RunResult | None) -> str:
     """The result of a run in a sentence."""
     if result is None:
         return f"{record.model}: no policy within the budget has been scored yet"
-    kinds = [limit.partition("=")[0] for limit in record.budget] or list(record.whole)
+    asked = [record.minimise] if record.minimise else [limit.partition("=")[0] for limit in record.budget]
+    kinds = asked or list(record.whole)
     left = " and ".join(
         f"{100 * result.costs[kind] / record.whole[kind]:.1f} % of its {COST_NAMES[kind]}" for kind in kinds
     )
@@ -27,6 +29,15 @@ def headline(record: RunRecord, result: RunResult | None) -> str:
     if difference is None or record.keeps_uniform:
         return f"{found} on test images; uniform {uniform}, original {original}"
     return f"{found} on test images, {verdict(difference).value} uniform ({uniform}); original {original}"
+
+
+def goal_of(record: RunRecord) -> str | None:
+    """What the judging images say of the cheapest network that is good enough; None where a budget was to be met."""
+    found = record.summary
+    if found is None or found.max_drop is None or found.minimise is None or found.drop is None:
+        return None
+    drop = ScoreDrop(found.drop, found.drop_interval)
+    return goal_reached(record.metric, found.minimise, found.max_drop, drop, found.passed_over)
 
 
 def comparison_with_uniform(record: RunRecord) -> str | None:
@@ -48,6 +59,11 @@ def how_finalists_were_ranked(record: RunRecord) -> str | None:
         return f"The search scored networks just as they are kept, so that its best policy needed no second look.{kept}"
     if len(summary.finalists) == 1:
         return f"There was one policy to choose.{kept}"
+    if summary.max_drop is not None:
+        return (
+            f'The best policies at each budget were made again with the recovery "{whole}" and scored on all reward'
+            f" images, and the best of them on the judging images; the cheapest that is good enough is kept.{kept}"
+        )
     recovery = "the recovery of what is kept" if whole is None else f'the recovery "{whole}"'
     before = "" if quick in (None, whole) else f' (the search used "{quick}")'
     scaled = "" if summary.latency_after_ms is None else " scaled down where it took longer than predicted,"

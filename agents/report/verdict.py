@@ -5,13 +5,16 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 
+from agents.judgement import ScoreDrop
 from amc.recovery.layer_problem import LostShares
-from amc.scoring.number_format import percent, score, score_difference
+from amc.scoring.number_format import COST_NAMES, percent, score, score_difference, score_drop
 from amc.scoring.paired_test import Drop
 
 ADVICE = "More episodes, more reward images or a smaller budget give a search more to find."
 """What to do about a policy that is not better than uniform."""
 
+COUNTED = ("macs", "params")
+"""The kinds of cost of which there are fewer or more; of others there is less or more."""
 LITTLE_MORE = 1.1
 """How much more may be lost on images held out than on others where more images are said to help little."""
 
@@ -52,6 +55,32 @@ def against_uniform(metric: str, gain: float, difference: Drop | None, *, is_uni
     size = difference if found is Verdict.BETTER else opposite(difference)
     known = f"{on_test} {found.value} uniform by {100 * size.value:.2f} points (95 % interval {_ends(size)})."
     return known if found is Verdict.BETTER else f"{known} {ADVICE}"
+
+
+def goal_reached(metric: str, minimise: str, max_drop: float, drop: ScoreDrop, passed_over: int) -> str:
+    """What the judging images say of the cheapest network that is good enough, in a sentence or two.
+
+    Args:
+        metric: The name of the metric.
+        minimise: The kind of cost that was to be least.
+        max_drop: The largest drop that was allowed.
+        drop: The drop of the network on the judging images.
+        passed_over: How many cheaper networks were good enough on the reward images, but not on the judging images.
+    """
+    interval = ""
+    if drop.interval is not None:
+        low, high = drop.interval
+        interval = f" (95 % interval {_ends(Drop(drop.value, low, high))})"
+    least = "fewest" if minimise in COUNTED else "least"
+    told = (
+        f"Of the networks found that lose at most {score_drop(metric, max_drop)}, this one has the {least}"
+        f" {COST_NAMES[minimise]}: on the judging images, which the search does not see, it loses"
+        f" {score_drop(metric, drop.value)}{interval}."
+    )
+    if not passed_over:
+        return told
+    others = "1 cheaper network was" if passed_over == 1 else f"{passed_over} cheaper networks were"
+    return f"{told} {others} good enough on the reward images alone, and passed over."
 
 
 def opposite(difference: Drop) -> Drop:

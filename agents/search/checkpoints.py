@@ -25,7 +25,7 @@ class Checkpoints:
 
     Args:
         folder: The run folder; None where nothing is written.
-        run: The description of the search that checkpoints hold, as a JSON object.
+        run: Gives the description of the search that checkpoints hold, as a JSON object.
         state: Gives what the strategy knows; it is called after each episode.
         every: Episodes after which a checkpoint is written at the latest.
         past: How far the search came before an interruption; empty for a new one.
@@ -35,7 +35,7 @@ class Checkpoints:
     def __init__(
         self,
         folder: Path | None,
-        run: Mapping[str, Any],
+        run: Callable[[], Mapping[str, Any]],
         state: Callable[[], dict[str, Tensor]],
         every: int,
         past: Past,
@@ -58,7 +58,7 @@ class Checkpoints:
     @property
     def latest(self) -> Checkpoint:
         """The checkpoint of the search after its last episode."""
-        return Checkpoint({**self._run, "seconds": self.seconds}, self._past)
+        return Checkpoint({**self._run(), "seconds": self.seconds}, self._past)
 
     def __call__(self, episode: Episode) -> None:
         """Remember one episode and the state after it, and write a checkpoint if one is due."""

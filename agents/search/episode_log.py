@@ -21,10 +21,6 @@ class EpisodeLog:
         self.best = best_of(past)
         self._listeners = listeners
 
-    def of(self, stage: int) -> list[Episode]:
-        """The episodes of the stage of that number."""
-        return [episode for episode in self.episodes if episode.stage == stage]
-
     def __call__(self, episode: Episode) -> None:
         """Add one episode."""
         self.episodes.append(episode)

@@ -65,7 +65,7 @@ def final_result(
         policy=best,
         finalists=finalists,
         groups=describe_groups(origin.graph, task.mask(best.kept_counts)),
-        costs=_costs(origin, best.kept_counts),
+        costs=costs_reached(origin, best.kept_counts),
         recovery=recovery,
         recovery_scores=make.recovery_scores,
         lost=task.compressor.lost,
@@ -107,10 +107,15 @@ def _uniform(task: Task, policy: KeptCounts) -> KeptCounts:
     budgets = task.budgets
     if not budgets.limits:
         budgets = Budgets(task.graph, [f"macs={COSTS['macs'](task.graph)(policy)}"])
-    return budgets.scale(np.ones(len(task.graph.groups)))
+    return uniform_policy(budgets)
 
 
-def _costs(task: Task, kept_counts: KeptCounts) -> dict[str, CostReached]:
+def uniform_policy(budgets: Budgets) -> KeptCounts:
+    """The policy that keeps the same share of every group within the budgets; kept counts `(groups,)`."""
+    return budgets.scale(np.ones(len(budgets.graph.groups)))
+
+
+def costs_reached(task: Task, kept_counts: KeptCounts) -> dict[str, CostReached]:
     """The costs of the original network of `task` and of the one that keeps `kept_counts[g]` units of each group."""
     reached = {}
     for kind, make in COSTS.items():
@@ -155,7 +160,7 @@ def make_policy(
         strategy=invocation.strategy,
         seed=seed,
         budget=tuple(limit.asked for limit in task.budgets.limits),
-        costs=_costs(task.origin, found.kept_counts),
+        costs=costs_reached(task.origin, found.kept_counts),
         latency=latency,
         metric=task.metric_name,
         accuracy_before=original_accuracy,

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.episode import Episode
-from agents.final_result import Finalist, ScoredPolicy
+from agents.final_result import ScoredPolicy
+from agents.finalist import Finalist
 from agents.search.policy_maker import PolicyMaker
 from agents.search.stage import Stage
 from amc.utils.defaults import AUTO, BLOCKWISE, CLOSED_FORMS

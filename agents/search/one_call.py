@@ -7,10 +7,11 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import TypedDict, Unpack, cast
 
 from torch import nn
 
+from agents.search.drop_goal import DropGoal
 from agents.search.invocation import python_invocation
 from agents.search.plan import SearchPlan
 from agents.search.search_result import SearchResult
@@ -58,18 +59,25 @@ class PruningOptions(TypedDict, total=False):
     device: DeviceLike | None
 
 
+class SearchOptions(PruningOptions, total=False):
+    """The options of `search` that most need not give: those of `PruningOptions`, and what is searched for."""
+
+    max_drop: float | None
+    minimise: str
+
+
 def search(
     model: nn.Module | Network,
     data: Splits | Given,
-    budget: str | Sequence[str],
+    budget: str | Sequence[str] = (),
     episodes: int = 200,
     seed: int = 0,
     strategy: str | Strategy | MakeStrategy = "ddpg",
     reward: str | RewardFunction = "error",
     folder: str | Path | None = None,
-    **options: Unpack[PruningOptions],
+    **options: Unpack[SearchOptions],
 ) -> SearchResult:
-    """Search for the smaller network that keeps the most accuracy within a budget.
+    """Search for the smaller network that keeps the most accuracy within a budget, or the smallest that keeps enough.
 
     The score of the original is printed first, then progress is shown: a bar on a terminal and in a notebook, else
     lines. An interrupt (Ctrl-C, or a notebook's stop button) ends the search early with the best policy so far. The
@@ -79,7 +87,8 @@ def search(
         model: The trained network: a `torch.nn.Module`, or what `amc.load_network` returned. It is never changed.
         data: The images: what `amc.load_data` returned, or what it takes as `data`.
         budget: What may be left: `macs=0.5`, `params=0.5` or `memory=0.5` (shares of the original), `macs=60M` or
-            `memory=4MB` (absolute); several as a list. An empty list for a reward that weighs accuracy against cost.
+            `memory=4MB` (absolute); several as a list. None for `max_drop`, or a reward that weighs accuracy against
+            cost.
         episodes: How many policies are scored at the most.
         seed: The seed of everything that is drawn.
         strategy: How policies are found: `ddpg` (an agent that learns), `sb3:SAC`, `sb3:TD3`, `sb3:PPO`, `sb3:DDPG`,
@@ -89,6 +98,10 @@ def search(
             `mnasnet`; or a function of a policy's outcome.
         folder: A new folder, to which all is written as it is found; None to write nothing (`SearchResult.save`).
         **options: Any of these:
+            max_drop: In place of a budget, find the network of least cost that scores at most this much less than the
+            original: points of a percent of accuracies, else units of the metric. Half of the reward images are put
+            aside to judge it.
+            minimise: The cost that is then least: `macs` (the default), `params` or `memory`.
             metric: How a network is scored: `top1` (the default), `top5`, `fidelity` (how near its outputs are to the
             original's, from 0 to 1, without labels), or a function of a network and batches, where larger is better.
             output_kind: What the network's outputs are where they are compared: `scores` (of classes) or `values`, for
@@ -122,28 +135,33 @@ def search(
     """
     begun = time.perf_counter()
     check_seed(seed)
-    check_options(options, (*PruningOptions.__annotations__, "episodes", "strategy", "reward", "folder"))
+    check_options(options, (*SearchOptions.__annotations__, "budget", "episodes", "strategy", "reward", "folder"))
+    max_drop, minimise = options.pop("max_drop", None), options.pop("minimise", DropGoal.minimise)
+    goal = None if max_drop is None else DropGoal(max_drop, minimise)
     budgets = as_budgets(budget)
-    _check(budgets, reward, folder)
+    _check(budgets, goal, reward, folder)
     network = as_network(model)
     device = find_device(options.get("device") or "auto")
-    how = dataclasses.replace(TaskOptions(**options), device=device, seed=seed, name=network.name)
+    how = TaskOptions(**cast(PruningOptions, options))
+    how = dataclasses.replace(how, device=device, seed=seed, name=network.name)
     splits = data if isinstance(data, Splits) else load_for(data, network.preprocess, seed)
     for note in (*(f"note: {each}" for each in network.notes), *splits.notes):
         print(note, file=sys.stderr)
     whole = network.model.to(device)
     splits = with_targets(splits, whole, network.class_names, how.metric, device, how.output_kind)
+    if goal is not None:
+        splits = splits.with_judging(seed)
     original = score_original(network.model, splits.reward, how.metric, device)
     print_score(original, "original")
     warn_near_chance(original, "those of the network that was given")
     task = Task(network.model, splits, budgets, how)
     warn_of_reward_images(task)
     asked = python_invocation(task, strategy, reward)
-    plan = SearchPlan(lambda _: make_strategy(strategy), episodes, seed, reward)
+    plan = SearchPlan(lambda _: make_strategy(strategy), episodes, seed, reward, goal=goal)
     result = SearchRun(
         task,
         plan,
-        dataclasses.replace(asked, arguments={**asked.arguments, "weights": network.weights}),
+        dataclasses.replace(asked, arguments={**asked.arguments, "weights": network.weights, "max_drop": max_drop}),
         folder=None if folder is None else Path(folder),
         original_accuracy=original.value,
         quiet=False,
@@ -169,9 +187,14 @@ def as_network(given: nn.Module | Network) -> Network:
     return Network(model, type(model).__name__, None, None, notes)
 
 
-def _check(budgets: Sequence[str], reward: str | RewardFunction, folder: str | Path | None) -> None:
+def _check(
+    budgets: Sequence[str], goal: DropGoal | None, reward: str | RewardFunction, folder: str | Path | None
+) -> None:
     """Raise a UserError for what can be seen without reading anything."""
-    needs_latency = find_reward(reward).needs_latency or any(each.partition("=")[0] == LATENCY for each in budgets)
+    if goal is not None and (budgets or not find_reward(reward).needs_budget):
+        raise UserError("max_drop finds the budget itself; leave the budget, and a reward that weighs the cost, out")
+    kinds = [goal.minimise] if goal else [each.partition("=")[0] for each in budgets]
+    needs_latency = find_reward(reward).needs_latency or LATENCY in kinds
     if needs_latency:
         raise UserError(
             "a search that knows latency measures on a device, which the command amc train connects to; search by the"

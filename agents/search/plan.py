@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.search.drop_goal import DropGoal
 from agents.strategy import Strategy
 from amc.scoring.engines.engine import MakeEngine, SerialEngine
 from amc.utils.errors import UserError
@@ -36,6 +37,7 @@ class SearchPlan:
         zero_shot: Whether the first policy is what a trained agent does before it learns on this network.
         make_engine: Makes the engine that scores policies, in this process, in several, or on a cluster.
         score_cache: A file of scores that searches on the same network and images share; None for none.
+        goal: What is searched for in place of budgets; None where the task and the stages have those.
         begun_with: The number of episodes that the search was begun with, where it goes on to another one; None where
             it is the same.
     """
@@ -50,6 +52,7 @@ class SearchPlan:
     zero_shot: bool = False
     make_engine: MakeEngine = SerialEngine
     score_cache: Path | None = None
+    goal: DropGoal | None = None
     begun_with: int | None = None
 
     @property

@@ -123,12 +123,13 @@ class SearchResult(Tabular):
     @property
     def summary(self) -> dict[str, Any]:
         """Every number of the search by name, as `summary.json` holds them; accuracies are scores by its `metric`."""
-        run = self.checkpoint.run
+        run, goal = self.checkpoint.run, self.final.goal
+        stages = run["stages"] if goal is None else [judged.budget for judged in goal.judgements]
         numbers = summarise(self.final, self.on_test, self.episodes, self.search_seconds)
-        return {"metric": self.task.metric_name, **numbers} | {
+        return {"metric": self.task.metric_name, "score": self.task.score_name, **numbers} | {
             "seed": self.policy.seed,
             "arguments": run["arguments"],
-            "stages": summarise_stages([tuple(limits) for limits in run["stages"]], self.episodes),
+            "stages": summarise_stages([tuple(limits) for limits in stages], self.episodes),
             "interrupted": self.interrupted,
             "wall_seconds": self.wall_seconds,
         }

@@ -15,18 +15,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents.episode import Episode, Past, best_of
+from agents.episode import Episode, Past
 from agents.report.episode_selection import episode_of_policy
 from agents.report.terminal.progress import end_progress, search_progress
+from agents.search.cheapest_search import CheapestSearch
 from agents.search.checkpoints import Checkpoints
 from agents.search.episode_log import EpisodeLog
-from agents.search.final import final_result, make_policy, policy_as_searched, score_on_test
-from agents.search.finalists import networks_made
+from agents.search.final import make_policy, policy_as_searched, score_on_test
 from agents.search.invocation import Invocation
 from agents.search.plan import SearchPlan
 from agents.search.saving_time import SavingTime
 from agents.search.search_result import SearchResult, board_of, write_policy
-from agents.search.stage import Stage
+from agents.search.search_steps import SearchSteps, of_stage
 from agents.search.stages import Stages
 from agents.strategies import Ddpg
 from agents.strategy import OnEpisode
@@ -91,17 +91,18 @@ class SearchRun:
             KeyboardInterrupt: The user ended the search before there was a policy within the budget, or while its
                 result was made.
         """
-        with Stages(self.task, self.plan, self.folder, latency_of=self._latency_of, quiet=self.quiet) as stages:
+        make_steps = Stages if self.plan.goal is None else CheapestSearch
+        with make_steps(self.task, self.plan, self.folder, latency_of=self._latency_of, quiet=self.quiet) as steps:
             if not self.past.episodes:
                 self._check_round_trip()
-            run = self._description(stages)
-            board = board_of(self.folder, self.task.graph, run, self.past.episodes) if self.folder else None
+            run = self._description(steps)
+            board = board_of(self.folder, self.task.graph, run(), self.past.episodes) if self.folder else None
             checkpoints = Checkpoints(
-                self.folder, run, stages.state, self.checkpoint_every, self.past, self.seconds_before
+                self.folder, run, steps.state, self.checkpoint_every, self.past, self.seconds_before
             )
             listeners = [each for each in (board and board.episode, checkpoints, on_episode) if each]
-            log, interrupted = self._searched(stages, listeners, checkpoints)
-            result = self._result(stages.current, log, checkpoints, interrupted=interrupted)
+            log, interrupted = self._searched(steps, listeners, checkpoints)
+            result = self._result(steps, log, checkpoints, interrupted=interrupted)
         if self.folder and board:
             result.write_numbers(self.folder, board)
         return result
@@ -118,7 +119,7 @@ class SearchRun:
             check_round_trip(self.task.model, self.task.graph, example, Path(folder))
 
     def _searched(
-        self, stages: Stages, listeners: list[OnEpisode], checkpoints: Checkpoints
+        self, steps: SearchSteps, listeners: list[OnEpisode], checkpoints: Checkpoints
     ) -> tuple[EpisodeLog, bool]:
         """All episodes, those of the past included, and whether the user ended the search before its time.
 
@@ -128,16 +129,16 @@ class SearchRun:
         """
         past, task, saving = self.past.episodes, self.task, SavingTime()
         whole = macs(task.graph)(task.graph.full)
-        with search_progress(stages.planned, whole, self.quiet, past, task.metric_name) as show:
+        with search_progress(steps.planned, whole, self.quiet, past, task.metric_name) as show:
             log = EpisodeLog(*listeners, show, saving, past=past)
             self._keep_inputs()
             checkpoints.write()
             try:
-                stages.search(log, self.past)
+                steps.search(log, self.past)
             except KeyboardInterrupt:
-                if log.best is None or log.best.stage < len(self.plan.stages):
+                if steps.best(log.episodes) is None:
                     raise
-                duration = saving.in_words(networks_made(stages.current, log.of(stages.current.number)))
+                duration = saving.in_words(steps.networks_made(log.episodes))
                 resume = ", and --resume goes on" if self.folder else ""
                 print(
                     f"interrupted: saving the best policy so far takes {duration}; a second Ctrl-C leaves at"
@@ -150,7 +151,7 @@ class SearchRun:
                     checkpoints.attempt()
                 elif self.folder:
                     forget(self.folder)
-                stages.current.scorer.close()
+                steps.current.scorer.close()
         return log, False
 
     def _keep_inputs(self) -> None:
@@ -162,36 +163,35 @@ class SearchRun:
         if self.latency_model is not None:
             self.latency_model.save(self.folder / CHECKPOINT_FOLDER)
 
-    def _result(self, stage: Stage, log: EpisodeLog, checkpoints: Checkpoints, *, interrupted: bool) -> SearchResult:
+    def _result(
+        self, steps: SearchSteps, log: EpisodeLog, checkpoints: Checkpoints, *, interrupted: bool
+    ) -> SearchResult:
         """Make the network that is kept, and write each part of the result as soon as it is known."""
         seconds, task = checkpoints.seconds, self.task
-        episodes = log.of(stage.number)
         original = self.original_accuracy
         if original is None:
             original = task.accuracy(task.model, task.splits.reward)
-        best = best_of(episodes)
+        best, found_at = steps.best(log.episodes), steps.result_task
         assert best is not None, "a strategy scores a policy within the budget"
         if self.folder and not has_result(self.folder):
-            found = policy_as_searched(stage.task, best)
+            found = policy_as_searched(found_at, best)
             save_compact(
-                self.folder, make_policy(stage.task, found, original, self.invocation, self.plan.seed), found.network
+                self.folder, make_policy(found_at, found, original, self.invocation, self.plan.seed), found.network
             )
-        networks = networks_made(stage, episodes)
-        with end_progress(2 * self.plan.zero_shot + networks + SCORED_ON_TEST, self.quiet) as tell:
-            final = final_result(
-                stage,
-                episodes,
+        with end_progress(steps.networks_made(log.episodes) + SCORED_ON_TEST, self.quiet) as tell:
+            final = steps.final(
+                log.episodes,
                 original,
-                zero_shot=self.plan.zero_shot,
                 latency_model=self.latency_model,
-                kept_before=self._kept_before(episodes),
+                kept_before=self._kept_before(of_stage(log.episodes, best.stage)),
                 tell=tell,
             )
-            policy = make_policy(stage.task, final.policy, original, self.invocation, self.plan.seed, final.latency)
-            agent = stage.strategy.agent if isinstance(stage.strategy, Ddpg) else None
+            policy = make_policy(found_at, final.policy, original, self.invocation, self.plan.seed, final.latency)
+            strategy = steps.current.strategy
+            agent = strategy.agent if isinstance(strategy, Ddpg) else None
             if self.folder:
                 write_policy(self.folder, policy, final.policy.network, agent)
-            on_test = score_on_test(stage.task, final, tell)  # after the policy is safe: reading the images may fail
+            on_test = score_on_test(found_at, final, tell)  # after the policy is safe: reading the images may fail
         return SearchResult(
             task=task,
             best=best,
@@ -217,27 +217,28 @@ class SearchRun:
         policy = read_policy(self.folder / POLICY_FILE)
         return episode_of_policy(episodes, [len(group.kept) for group in policy.groups])
 
-    def _description(self, stages: Stages) -> dict[str, Any]:
-        """The description of the search that its checkpoints hold, as a JSON object."""
-        task, asked = self.task, self.invocation
+    def _description(self, steps: SearchSteps) -> Callable[[], dict[str, Any]]:
+        """Gives the description of the search that its checkpoints hold, as a JSON object, as far as it has come."""
+        task, asked, goal = self.task, self.invocation, self.plan.goal
         uniform = task.budgets.scale(np.ones(len(task.graph.groups))).tolist() if task.budgets.limits else []
         whole: dict[str, float] = {kind: make(task.graph)(task.graph.full) for kind, make in COSTS.items()}
         if self.latency_model is not None:
             whole[LATENCY] = self.latency_model.original
-        return {
+        described = {
             "program": asked.program,
             "words": list(asked.argv),
             "model": asked.model,
             "strategy": asked.strategy,
             "seed": self.plan.seed,
-            "budget": list(stages.budgets[-1]),
-            "stages": [list(limits) for limits in stages.budgets],
+            "budget": [limit.asked for limit in task.budgets.limits],
+            "max_drop": goal and goal.largest(task.metric_name),
+            "minimise": goal and goal.minimise,
             "metric": task.metric_name,
             "score": task.score_name,
             "groups": [{"name": each.name, "width": each.width, "units": each.units} for each in task.graph.groups],
             "whole": whole,
             "uniform": uniform,
-            "asked": stages.planned,
+            "asked": steps.planned,
             "begun_with": self.plan.begun_with or self.plan.episodes,
             "device": task.device.type,
             "threads": torch.get_num_threads(),
@@ -245,3 +246,4 @@ class SearchRun:
             "versions": current_versions(),
             "arguments": dict(asked.arguments),
         }
+        return lambda: {**described, "stages": [list(limits) for limits in steps.budgets]}

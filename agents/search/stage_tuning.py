@@ -10,6 +10,7 @@ from torch import nn
 from amc.data.augment import Augmentation
 from amc.task import Task
 from amc.training.distillation import Distillation
+from amc.training.objectives import ClassObjective
 from amc.training.training_loop import Recipe, Training
 
 BATCH = 128
@@ -48,8 +49,8 @@ def tune(network: nn.Module, task: Task, steps: int, seed: int) -> None:
         precision="auto",
     )
     part = images.take(min(len(images), steps * BATCH // epochs), seed)
-    soft = Distillation(task.origin.model, TEMPERATURE, SOFT)
-    training = Training(network.to(task.device), part, recipe, task.device, soft)
+    objective = ClassObjective(distillation=Distillation(task.origin.model, TEMPERATURE, SOFT))
+    training = Training(network.to(task.device), part, recipe, task.device, objective)
     while training.epoch < epochs:
         for _ in training.rest_of_epoch():
             pass

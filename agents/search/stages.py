@@ -6,43 +6,39 @@ learn from. In stages each search begins with a network that works. A search wit
 
 from __future__ import annotations
 
-import dataclasses
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from agents.episode import Episode, Past
-from agents.search.finalists import choose_best
+from agents.episode import Episode, Past, best_of
+from agents.final_result import FinalResult
+from agents.search.final import final_result
+from agents.search.finalists import choose_best, networks_made
 from agents.search.plan import SearchPlan
-from agents.search.policy_maker import PolicyMaker
-from agents.search.problem import make_problem
-from agents.search.stage import Stage
+from agents.search.policy_maker import PolicyMaker, Tell
+from agents.search.search_steps import LatencyOf, SearchSteps, of_stage, past_of_stage
 from agents.search.stage_tuning import tune
 from agents.strategy import OnEpisode
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER
-from amc.cost.costs import CostFunction
-from amc.graph import KeptCounts, PruningGraph
+from amc.graph import KeptCounts
+from amc.latency.latency_model import LatencyModel
 from amc.networks.weight_files import load_state, read_state_dict, write_state_dict
 from amc.pruning.slicing import stored_tensors
 from amc.scoring.number_format import score
-from amc.scoring.score import Score
 from amc.task import Task
 from amc.utils.errors import UserError
-from envs.rewards import Outcome
 
 KEPT_COUNTS, NETWORK = "keeps", "network."
 
 
-class Stages:
+class Stages(SearchSteps):
     """The stages of a search one after the other, each with a strategy of its own.
 
-    This is a context manager, which closes the scorer of the current stage when it is left. The network that a stage
-    starts from is written beside the checkpoints, where there is a folder, so that a resumed run does not train again.
+    The network that a stage starts from is written beside the checkpoints, where there is a folder, so that a resumed
+    run does not train again.
 
     Args:
         task: The task of the original network, at the budgets of the last stage.
@@ -52,11 +48,6 @@ class Stages:
         latency_of: Makes the function that gives the latency in ms of kept counts of a graph, where the search knows
             it.
         quiet: Whether nothing is printed at a stage's end.
-
-    Attributes:
-        budgets: The budgets of each stage.
-        current: The stage that is being searched.
-        planned: How many policies are scored in all stages.
 
     Raises:
         UserError: Fewer episodes than stages, too few for the strategy, or a reward that does not go with the budgets.
@@ -68,9 +59,10 @@ class Stages:
         plan: SearchPlan,
         folder: Path | None = None,
         *,
-        latency_of: Callable[[PruningGraph], CostFunction] | None = None,
+        latency_of: LatencyOf | None = None,
         quiet: bool = True,
     ) -> None:
+        super().__init__(plan, latency_of)
         self.budgets = (*plan.stages, tuple(limit.asked for limit in task.budgets.limits))
         self._shares_begun_with = plan.shares(plan.begun_with or plan.episodes)
         earlier = sum(self._shares_begun_with[:-1])
@@ -80,8 +72,6 @@ class Stages:
             )
         self._shares = [*self._shares_begun_with[:-1], plan.episodes - earlier]
         self._folder = folder
-        self._plan = plan
-        self._latency_of = latency_of
         self._quiet = quiet
         self.current = self._entered(0, task.with_budgets(self.budgets[0]))
         try:
@@ -90,44 +80,49 @@ class Stages:
             self.current.scorer.close()
             raise
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.current.scorer.close()
-
     def search(self, on_episode: OnEpisode, past: Past) -> None:
-        """Search all stages to the end, or what is left of them after `past`.
-
-        `on_episode` is called with every newly scored policy; its index counts through all stages.
-        """
+        """Search all stages to the end, or what is left of them after `past`."""
         episodes = list(past.episodes)
-
-        def on_stage_episode(episode: Episode) -> None:
-            found = dataclasses.replace(episode, index=len(episodes), stage=self.current.number)
-            episodes.append(found)
-            on_episode(found)
-
+        listen = self._numbered(episodes, on_episode)
         begun = past.episodes[-1].stage if past.episodes else 0
         for number, share in enumerate(self._shares):
             if number:
-                self._go_on([episode for episode in episodes if episode.stage == number - 1])
+                self._go_on(of_stage(episodes, number - 1))
             if number >= begun:
-                own = _within(past, number, self._shares_begun_with[number])
-                self.current.scorer.tell((each.kept_counts, _score_of(each.outcome)) for each in own.episodes)
-                self.current.strategy.search(self.current.problem, share, self._plan.seed, on_stage_episode, own)
+                self._search_current(share, listen, past_of_stage(past, number, self._shares_begun_with[number]))
 
-    def state(self) -> dict[str, Tensor]:
-        """The state of the current stage's strategy, as tensors by name, for a checkpoint."""
-        return self.current.strategy.state()
+    def best(self, episodes: Sequence[Episode]) -> Episode | None:
+        """The best episode of the last stage; None before there is one within its budget."""
+        return best_of(of_stage(episodes, len(self.budgets) - 1))
 
-    def _entered(self, number: int, task: Task) -> Stage:
-        latency = self._latency_of(task.graph) if self._latency_of else None
-        scorer = task.scorer(self._plan.make_engine, self._plan.score_cache)
-        problem = make_problem(task, scorer, self._plan.reward, self._plan.observation, latency)
-        return Stage(number, task, scorer, problem, self._plan.strategy(problem))
+    @property
+    def result_task(self) -> Task:
+        """The task of the stage that is being searched, which is the last one in the end."""
+        return self.current.task
+
+    def networks_made(self, episodes: Sequence[Episode]) -> int:
+        """How many networks `final` makes."""
+        return 2 * self._plan.zero_shot + networks_made(self.current, of_stage(episodes, self.current.number))
+
+    def final(
+        self,
+        episodes: Sequence[Episode],
+        original_accuracy: float,
+        *,
+        latency_model: LatencyModel | None,
+        kept_before: Episode | None,
+        tell: Tell,
+    ) -> FinalResult:
+        """The policy with the best reward among the best of the last stage, and what it has to beat."""
+        return final_result(
+            self.current,
+            of_stage(episodes, self.current.number),
+            original_accuracy,
+            zero_shot=self._plan.zero_shot,
+            latency_model=latency_model,
+            kept_before=kept_before,
+            tell=tell,
+        )
 
     def _go_on(self, episodes: Sequence[Episode]) -> None:
         """Enter the next stage with the best of this one's `episodes`."""
@@ -162,18 +157,3 @@ class Stages:
         network, _ = self.current.task.compact(kept_counts, "none")  # whose tensors are read next
         load_state(network, {name.removeprefix(NETWORK): tensor for name, tensor in state.items()}, path)
         return network, kept_counts
-
-
-def _score_of(outcome: Outcome) -> Score:
-    accuracy = None if outcome.score is None else outcome.accuracy
-    return Score(outcome.value, outcome.images, accuracy=accuracy)
-
-
-def _within(past: Past, stage: int, begun_with: int) -> Past:
-    """The part of a search's past that belongs to one stage, the last one that was begun or a later one.
-
-    The stage was to have `begun_with` episodes when the search was begun.
-    """
-    own = [episode for episode in past.episodes if episode.stage == stage]
-    episodes = (dataclasses.replace(episode, index=index, stage=0) for index, episode in enumerate(own))
-    return Past(tuple(episodes), past.state if own else {}, begun_with)

@@ -38,6 +38,8 @@ def summarise(result: FinalResult, on_test: OnTest, episodes: Sequence[Episode],
         "original_accuracy": result.original_accuracy,
         "uniform_accuracy": result.uniform.reward_accuracy,
         "policy_accuracy": result.policy.reward_accuracy,
+        "uniform_score": result.uniform.reward_score,
+        "policy_score": result.policy.reward_score,
         "test_accuracy_original": on_test.original,
         "test_accuracy_uniform": on_test.uniform,
         "test_accuracy_policy": on_test.policy,
@@ -57,6 +59,23 @@ def summarise(result: FinalResult, on_test: OnTest, episodes: Sequence[Episode],
         "reward_images_used": fmean(episode.outcome.images for episode in episodes),
         "search_seconds": seconds,
     }
+    if result.goal is not None:
+        summary |= {
+            "max_drop": result.goal.max_drop,
+            "minimise": result.goal.minimise,
+            "drop": result.goal.drop.value,
+            "drop_interval": result.goal.drop.interval,
+            "passed_over": result.goal.passed_over,
+            "judged": [
+                {
+                    "budget": each.budget,
+                    "drop": each.drop.value,
+                    "judged_drop": each.judged and each.judged.value,
+                    "holds": each.holds,
+                }
+                for each in result.goal.judgements
+            ],
+        }
     if result.latency is not None:
         summary |= dataclasses.asdict(result.latency)
     if result.zero_shot is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,10 @@ def finetune(
 ) -> TuningResult:
     """Train a compact network further, so that it gains back what pruning cost; the best epoch is kept.
 
-    It learns from the training images and from the outputs of the original network. The epoch that is best on the
-    reward images (validation) is kept, or the pruned network where none is better. A line is printed after each epoch.
-    The same options give the same network as the command `amc finetune`.
+    A classifier learns from the training images and from the outputs of the original network, any other network to give
+    those outputs, unless it has a `loss` too. The epoch that is best on the reward images (validation) is kept, or the
+    pruned network where none is better. A line is printed after each epoch. The same options give the same network as
+    the command `amc finetune`.
 
     Args:
         source: The result of `amc.search` or of an earlier `amc.finetune`, or the folder of a run.
@@ -57,7 +58,8 @@ def finetune(
             nothing (`TuningResult.save`).
         **options: How it is trained: `epochs` (10), `lr` (0.02), `batch_size` (128), `schedule` (`one_cycle` or
             `cosine`), `weight_decay` (5e-4), `label_smoothing` (0), `crop_padding` (1), `flip` (False), `distillation`
-            (0.9), `temperature` (4) and `precision` (`auto`, `float32` or `bfloat16`), as in
+            (0.9), `temperature` (4), `loss` (a function of network, inputs and targets, or `path/to/file.py:function`),
+            `accumulate` (1), `ema` (0) and `precision` (`auto`, `float32` or `bfloat16`), as in
             `agents.tuning.tuning_options.TuningOptions`.
 
     Returns:
@@ -67,7 +69,7 @@ def finetune(
     Raises:
         UserError: An option that there is not or that is out of its range, a source without its images, an original
             that scores near chance though that of the run did not, a folder that is not free, a loss that is no longer
-            finite, or a network that is no classifier.
+            finite, or a network that returns nothing to imitate.
     """
     check_options(options, [each.name for each in fields(TuningOptions)])
     training = TuningOptions(**options)
@@ -80,5 +82,5 @@ def finetune(
     else:
         expected = "expected the result of amc.search or amc.finetune, or the folder of a run"
         raise UserError(f"{expected}, got {type(source).__name__}")
-    invocation = Invocation(problem.policy.model, problem.policy.strategy, PYTHON, arguments=asdict(training))
+    invocation = Invocation(problem.policy.model, problem.policy.strategy, PYTHON, arguments=training.recorded)
     return TuningRun(problem, training, invocation, None if folder is None else Path(folder), quiet=False).run()

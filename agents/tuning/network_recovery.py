@@ -173,7 +173,7 @@ def _compressor(problem: TuningProblem) -> tuple[Compressor, UnitMask]:
     calibration = [moved_inputs(inputs, problem.device) for inputs, _ in batches]
     example = problem.scoring.example
     graph = analyse(model, example)
-    kinds = trained_kinds(problem.output_kind, check_runs(model, example), find_metric(problem.metric))
+    kinds = trained_kinds(problem.output_kind, check_runs(model, example, graph.heads), find_metric(problem.metric))
     compressor = Compressor(model, graph, calibration, seed=problem.seed, output_kinds=kinds)
     return compressor, kept_units(graph, problem.policy.selection)
 
@@ -185,6 +185,7 @@ def kept_units(graph: PruningGraph, selection: Selection) -> UnitMask:
         for dim, positions in kept.items():
             axis = graph.tensors.get(name, {}).get(dim)
             if axis is not None:
-                lost = np.delete(axis.units, positions)
-                mask[lost[lost >= 0]] = False
+                for units in axis.memberships:
+                    lost = np.setdiff1d(units, units[list(positions)])
+                    mask[lost[lost >= 0]] = False
     return mask

@@ -85,7 +85,7 @@ class TrainingRun:
         """Train for what is left of `epochs` epochs; the network is then that of the last one.
 
         Raises:
-            UserError: The loss is no longer finite, or the network is no classifier.
+            UserError: The loss is no longer finite, or the network is not what it is trained for.
         """
         training = self._training
         while training.epoch < epochs:
@@ -110,10 +110,11 @@ class TrainingRun:
         restore_tensors(self._network.eval(), self.past.best)
 
     def _end_epoch(self) -> None:
-        score, past = self._scored(self._network), self.past
-        best = past.best
-        if score > past.best_score:
-            best = clone_tensors(self._network)
+        past, best = self.past, self.past.best
+        with self._training.averaged():
+            score = self._scored(self._network)
+            if score > past.best_score:
+                best = clone_tensors(self._network)
         self.past = TrainingProgress(past.before, (*past.epochs, Epoch(self._training.mean_loss, score)), {}, best)
         self._point({"score on the reward images": score})
         self._training.next_epoch()

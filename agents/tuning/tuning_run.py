@@ -18,6 +18,7 @@ from agents.search.invocation import Invocation
 from agents.tuning.compared_scores import BATCH
 from agents.tuning.original_check import check_original
 from agents.tuning.training_run import TrainingRun, clone_tensors
+from agents.tuning.tuning_objective import objective_of
 from agents.tuning.tuning_options import TuningOptions
 from agents.tuning.tuning_problem import TuningProblem
 from agents.tuning.tuning_result import TuningResult
@@ -26,11 +27,8 @@ from amc.artifacts.run_folder import PYTHON
 from amc.artifacts.snapshots import Snapshot
 from amc.scoring.checked_score import checked_score
 from amc.scoring.number_format import score
-from amc.training.distillation import Distillation
 from amc.training.training_loop import Training
 from amc.training.training_progress import TrainingProgress
-from amc.utils.errors import UserError
-from amc.utils.option_names import option
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,23 +64,16 @@ class TuningRun:
         that a command began can be resumed.
 
         Raises:
-            UserError: The loss is no longer finite, the network is no classifier, the data has no labels to train on,
-                or the folder can't be written to.
+            UserError: The loss is no longer finite, there is nothing to train the network for, or the folder can't be
+                written to.
             KeyboardInterrupt: The user ended it, and a command began it.
         """
         problem, options = self.problem, self.options
-        if not problem.splits.is_labelled and options.distillation < 1:
-            raise UserError(
-                "the data tells no classes to train on; give"
-                f" {option('distillation', 1)}, which learns from the original's outputs alone, or data with labels"
-            )
         scoring, reward = problem.scoring, problem.splits.reward
         tuned = problem.to_train()
         original = self._original_score()
-        teacher = Distillation(scoring.ready(problem.original), options.temperature, options.distillation)
-        recipe = options.recipe(problem.seed)
-        soft = teacher if options.distillation else None
-        training = Training(tuned, problem.splits.train, recipe, problem.device, soft)
+        objective = objective_of(problem, options)
+        training = Training(tuned, problem.splits.train, options.recipe(problem.seed), problem.device, objective)
         past = self.past or TrainingProgress(scoring(tuned, reward).value, (), {}, clone_tensors(tuned))
 
         def scored(network: nn.Module) -> float:
@@ -173,7 +164,7 @@ class TuningRun:
         problem = self.problem
         taken_over = {**problem.arguments, "metric": problem.metric_name, "seed": problem.seed}
         taken_over["output_kind"] = problem.output_kind
-        return {**taken_over, **asdict(self.options), **self.invocation.arguments}
+        return {**taken_over, **self.options.recorded, **self.invocation.arguments}
 
     def _description(self, original: float) -> dict[str, Any]:
         """The description of the fine-tuning that its checkpoints hold, as a JSON object."""
@@ -184,7 +175,7 @@ class TuningRun:
             "source": problem.source,
             "seed": problem.seed,
             "original": original,
-            "options": asdict(self.options),
+            "options": self.options.recorded,
             "costs": {kind: asdict(cost) for kind, cost in problem.policy.costs.items()},
             "latency": asdict(problem.policy.latency) if problem.policy.latency else None,
         }

@@ -11,7 +11,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from amc.graph import Example, PruningGraph
-from amc.graph.inputs import clone_inputs, feed, random_inputs, tensors
+from amc.graph.inputs import clone_inputs, random_inputs, tensors
+from amc.graph.raw_heads import RawHeads, comparable_outputs
 from amc.graph.trace_forward import output_tensors, preserve_state
 
 SIZES = (32, 64, 128)
@@ -45,9 +46,10 @@ def _calls(graph: PruningGraph) -> tuple[int, list[tuple[str, int]]]:
     return len(graph.layers), [(each.operator, each.call) for each in graph.statistics]
 
 
-def float_outputs(model: nn.Module, inputs: Example) -> list[Tensor]:
-    """Return the floating-point tensors that a network returns; classes and masks follow from them."""
-    return [out for out in output_tensors(feed(model, clone_inputs(inputs))) if out.is_floating_point()]
+def float_outputs(model: nn.Module, inputs: Example, heads: RawHeads = ()) -> list[Tensor]:
+    """Return the floating-point tensors that a network is compared by; classes and masks follow from them."""
+    outputs = output_tensors(comparable_outputs(model, clone_inputs(inputs), heads))
+    return [out for out in outputs if out.is_floating_point()]
 
 
 def is_repeatable(model: nn.Module, inputs: Example) -> bool:

@@ -21,6 +21,7 @@ from amc.artifacts.policy import (
 )
 from amc.graph import KeptCounts, PruningGraph
 from amc.graph.inputs import Example
+from amc.graph.raw_heads import RawHeads
 from amc.graph.trace_forward import preserve_state
 from amc.pruning.slicing import choose_units, compact, make_selection, named_tensors
 from amc.utils.copying import copy_network
@@ -65,7 +66,7 @@ def check_round_trip(model: nn.Module, graph: PruningGraph, example: Example, fo
         save_compact(Path(trial), policy, network)
         try:
             loaded = load_compact(_blank(model), read_policy(Path(trial) / POLICY_FILE), Path(trial))
-            difference = _difference(network, loaded, example)
+            difference = _difference(network, loaded, example, graph.heads)
         except Exception as error:  # of the network's own code
             difference = one_line(error)
     if difference:
@@ -92,13 +93,13 @@ def _blank(model: nn.Module) -> nn.Module:
     return other
 
 
-def _difference(network: nn.Module, loaded: nn.Module, example: Example) -> str | None:
+def _difference(network: nn.Module, loaded: nn.Module, example: Example, heads: RawHeads) -> str | None:
     """Return in what the loaded network differs, or None."""
     own, found = named_tensors(network), named_tensors(loaded)
     for name, tensor in own.items():
         if name not in found or not _equal(tensor, found[name]):
             return f"{name} is not what was written"
-    for before, after in zip(_outputs(network, example), _outputs(loaded, example), strict=True):
+    for before, after in zip(_outputs(network, example, heads), _outputs(loaded, example, heads), strict=True):
         if before.shape != after.shape or not _close(before, after):
             return "its outputs are others"
     return None
@@ -113,7 +114,7 @@ def _close(one: Tensor, other: Tensor) -> bool:
     return torch.allclose(one, other.to(one), rtol=0, atol=TOLERANCE * largest, equal_nan=True)
 
 
-def _outputs(network: nn.Module, example: Example) -> list[Tensor]:
+def _outputs(network: nn.Module, example: Example, heads: RawHeads) -> list[Tensor]:
     with torch.no_grad(), preserve_state(network):
         torch.manual_seed(0)  # a network may draw random numbers
-        return float_outputs(network, example)
+        return float_outputs(network, example, heads)

@@ -85,7 +85,7 @@ class _Trial:
         model, inputs = model.to(dtype), cast_floats(inputs, dtype)
         moved = _sensitivity(model, graph, inputs)
         with torch.no_grad():  # last: a network that keeps what it computed can't be copied while that has a gradient
-            sizes = [max(_largest(out), 1e-300) for out in float_outputs(model, inputs)]
+            sizes = [max(_largest(out), 1e-300) for out in float_outputs(model, inputs, graph.heads)]
         return cls(model, graph, inputs, sizes, moved, TOLERANCES[dtype])
 
     @cached_property
@@ -117,9 +117,9 @@ class _Trial:
         if self.moved[group.index] >= least:
             return True
         with torch.no_grad():
-            whole = float_outputs(self.model, self.inputs)
+            whole = float_outputs(self.model, self.inputs, self.graph.heads)
             with masked_consumers(self.model, self.graph, self._mask([group], kept_counts)):
-                without = float_outputs(self.model, self.inputs)
+                without = float_outputs(self.model, self.inputs, self.graph.heads)
         return any(
             _largest(after - before) >= least * size
             for before, after, size in zip(whole, without, self.sizes, strict=True)
@@ -156,13 +156,13 @@ class _Trial:
         try:
             small = compact(self.model, selection)
             with torch.no_grad():
-                outputs = float_outputs(small, self.inputs)
+                outputs = float_outputs(small, self.inputs, self.graph.heads)
         except Exception as error:
             return f"self-check: the compact network fails with {_told(error)}"
         if in_training and (failure := training_error(small, self.inputs)) and self.trains:
             return f"self-check: the compact network fails in training mode with {_told(failure)}"
         with torch.no_grad(), masked_consumers(self.model, self.graph, mask):
-            wanted = float_outputs(self.model, self.inputs)
+            wanted = float_outputs(self.model, self.inputs, self.graph.heads)
         for got, want, size in zip(outputs, wanted, self.sizes, strict=True):
             if got.shape != want.shape:
                 return f"self-check: the output has shape {tuple(got.shape)}, not {tuple(want.shape)}"
@@ -181,7 +181,7 @@ def _sensitivity(model: nn.Module, graph: PruningGraph, inputs: Example) -> NDAr
     consumers = {layer.weight: layer for layer in graph.layers if layer.weight and layer.weight_in.is_cuttable}
     wanted = [parameters[name].requires_grad_(True) for name in consumers]
     with torch.enable_grad():
-        outputs = float_outputs(model, inputs)
+        outputs = float_outputs(model, inputs, graph.heads)
         generator = torch.Generator().manual_seed(1)
         weights = [torch.randn(out.shape, generator=generator, dtype=out.dtype) for out in outputs]
         projected = [(out * weight).sum() for out, weight in zip(outputs, weights, strict=True) if out.requires_grad]
@@ -198,7 +198,8 @@ def _sensitivity(model: nn.Module, graph: PruningGraph, inputs: Example) -> NDAr
         if gradient is not None:
             effect = gradient.mul(parameter.detach()).abs_()
             others = [dim for dim in range(effect.ndim) if dim != layer.in_dimension]
-            np.add.at(of_unit, layer.weight_in.units, effect.sum(others).double().numpy())
+            for units in layer.weight_in.memberships:
+                np.add.at(of_unit, units, effect.sum(others).double().numpy())
     model.requires_grad_(False)
     return np.array([of_unit[group.slice].sum() for group in graph.groups]) / max(size, 1e-300)
 

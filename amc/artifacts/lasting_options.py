@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from amc.data.find_data import FOLDERS
+from amc.data.find_data import COCO, FOLDERS
 from amc.networks.weight_files import split_key
 from amc.utils.user_file import is_user_function
 
@@ -30,6 +30,8 @@ def lasting_value(name: str, value: Any) -> Any:
     if is_user_function(value):
         file, _, function = value.rpartition(":")
         return f"{absolute(Path(file))}:{function}"
+    if value.startswith(COCO):
+        return COCO + ",".join(str(absolute(Path(each))) for each in value.removeprefix(COCO).split(","))
     for prefix in FOLDERS:
         if value.startswith(prefix):
             return f"{prefix}{absolute(Path(value.removeprefix(prefix)))}"

@@ -28,10 +28,14 @@ LOCK_FILE = "lock"
 """The lock beside the checkpoints; one that was left behind makes no run."""
 
 
+def stem_of(model: str) -> str:
+    """Return the part of a folder's name that tells a network."""
+    return re.sub(r"\W+", "-", model.rpartition(":")[2])
+
+
 def named_after(model: str) -> Path:
     """Return a folder under `runs/` that does not exist yet, named after a network and the time."""
-    stem = re.sub(r"\W+", "-", model.rpartition(":")[2])
-    folder = Path("runs") / f"{stem}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+    folder = Path("runs") / f"{stem_of(model)}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
     others = (folder.with_name(f"{folder.name}-{number}") for number in itertools.count(2))
     return next(each for each in itertools.chain([folder], others) if not each.exists())
 

@@ -40,7 +40,7 @@ class Cost:
 
         Terms of `macs` are the layers, those of `params` the parameters, in order.
         """
-        lengths = self.lengths(kept_counts)
+        lengths = self.lengths.of_factors(kept_counts)
         lengths = np.concatenate([lengths, np.ones_like(lengths[..., :1])], axis=-1)
         products: NDArray[np.int64] = self.coefficients * lengths[..., self.factors].prod(axis=-1)
         return products
@@ -137,11 +137,15 @@ def _elements(graph: PruningGraph, name: str) -> tuple[int, tuple[Axis, ...]]:
 
 def _cost(graph: PruningGraph, terms: Sequence[tuple[int, Sequence[Axis]]]) -> Cost:
     axes = {id(axis): axis for _, factors in terms for axis in factors}
-    number = {key: row for row, key in enumerate(axes)}
-    width = max((len(factors) for _, factors in terms), default=0)
-    rows = [[number[id(axis)] for axis in factors] + [-1] * (width - len(factors)) for _, factors in terms]
+    lengths = AxisLengths(graph, tuple(axes.values()))
+    of_axis = {
+        key: [place for place in row.tolist() if place >= 0] for key, row in zip(axes, lengths.of_axis, strict=True)
+    }
+    rows = [[place for axis in factors for place in of_axis[id(axis)]] for _, factors in terms]
+    width = max(map(len, rows), default=0)
+    rows = [row + [-1] * (width - len(row)) for row in rows]
     return Cost(
-        lengths=AxisLengths(graph, tuple(axes.values())),
+        lengths=lengths,
         factors=np.array(rows, dtype=np.int64).reshape(len(terms), width),
         coefficients=np.array([coefficient for coefficient, _ in terms], dtype=np.int64),
     )

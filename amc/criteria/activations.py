@@ -12,8 +12,9 @@ from torch import Tensor
 
 from amc.criteria.evidence import Evidence, Importance
 from amc.graph import Layer
-from amc.graph.inputs import batch_size, feed
+from amc.graph.inputs import batch_size
 from amc.graph.layer_calls import LayerPass, layer_input
+from amc.graph.raw_heads import comparable_outputs
 from amc.graph.trace_forward import output_tensors, unfused_operators
 
 
@@ -77,7 +78,7 @@ def _readings(evidence: Evidence) -> Any:
             count = batch_size(batch)
             taps = _Tap(single, count)
             with taps:
-                out = output_tensors(feed(evidence.model, batch))
+                out = output_tensors(comparable_outputs(evidence.model, batch, evidence.graph.heads))
             scores = next((each for each in out if each.ndim == 2 and len(each) == count), None)
             predicted = scores.argmax(dim=1) if scores is not None else torch.zeros(count, dtype=torch.int64)
             yield taps.read, predicted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
@@ -47,8 +48,7 @@ class Evidence(CalibratedNetwork):
         """Importance as `unit_importance`, for each use of a weight: one that is tied both ways has two input axes."""
         total = np.zeros(self.graph.unit_count)
         for layer, values in found.items():
-            units = layer.weight_in.units
-            for group in self.graph.groups:
+            for units, group in itertools.product(layer.weight_in.memberships, self.graph.groups):
                 inside = (units >= group.first_unit) & (units < group.first_unit + group.units)
                 if inside.any():
                     share = values[inside] / max(values[inside].sum(), np.finfo(np.float64).tiny)

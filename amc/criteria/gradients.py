@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amc.criteria.evidence import Evidence, Importance
-from amc.graph.inputs import Example, batch_size, feed
+from amc.graph.inputs import Example, batch_size
+from amc.graph.raw_heads import RawHeads, comparable_outputs
 from amc.graph.trace_forward import output_tensors
 from amc.utils.copying import copy_network
 from amc.utils.errors import UserError
@@ -32,7 +33,7 @@ def taylor(evidence: Evidence) -> Importance:
     dimension = {layer.weight: layer.in_dimension for layer in evidence.consumers()}
     total: dict[str, Tensor] = {}
     for batch in evidence.calibration:
-        gradients = _gradients(network, batch, [parameters[name] for name in names])
+        gradients = _gradients(network, evidence.graph.heads, batch, [parameters[name] for name in names])
         for name, gradient in zip(names, gradients, strict=True):
             if gradient is None:
                 gradient = torch.zeros_like(parameters[name])
@@ -41,11 +42,13 @@ def taylor(evidence: Evidence) -> Importance:
     return evidence.unit_importance({name: each.double().cpu().numpy() for name, each in total.items()})
 
 
-def _gradients(network: nn.Module, batch: Example, weights: Sequence[Tensor]) -> Sequence[Tensor | None]:
+def _gradients(
+    network: nn.Module, heads: RawHeads, batch: Example, weights: Sequence[Tensor]
+) -> Sequence[Tensor | None]:
     """The derivatives of the loss by each of `weights`; None where it does not depend on one."""
     try:
         with torch.enable_grad():
-            loss = _loss(output_tensors(feed(network, batch)), batch_size(batch))
+            loss = _loss(output_tensors(comparable_outputs(network, batch, heads)), batch_size(batch))
             with safe_backward():
                 return torch.autograd.grad(loss, weights, allow_unused=True)
     except RuntimeError as error:

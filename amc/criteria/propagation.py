@@ -18,8 +18,7 @@ def nisp(evidence: Evidence) -> Importance:
     done: dict[Layer, NDArray[np.float64]] = {}
     for layer in reversed(list(evidence.consumers())):
         assert layer.weight is not None
-        out = layer.out.units
-        own = np.where(out >= 0, score[np.maximum(out, 0)], 0.0)
+        own = np.add.reduce([np.where(out >= 0, score[np.maximum(out, 0)], 0.0) for out in layer.out.memberships])
         known = own[own > 0]
         own = np.where(own > 0, own, known.mean() if len(known) else 1.0)
         weight = evidence.parameters[layer.weight].abs().transpose(0, layer.in_dimension).transpose(0, 1)

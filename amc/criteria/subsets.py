@@ -40,11 +40,11 @@ def _by_group(evidence: Evidence, judge: Callable[[Matrix], NDArray[np.float64]]
         for name in {evidence.graph.layers[index].weight for index in group.consumers}:
             if name is None or name not in evidence.moments:
                 continue
-            units = layers[name].weight_in.units - group.first_unit
-            inside = (units >= 0) & (units < group.units)
-            matrix = _terms(evidence, name)[np.ix_(inside, inside)]
             add = np.zeros_like(terms)
-            np.add.at(add, np.ix_(units[inside], units[inside]), matrix)
+            for units in (each - group.first_unit for each in layers[name].weight_in.memberships):
+                inside = (units >= 0) & (units < group.units)
+                matrix = _terms(evidence, name)[np.ix_(inside, inside)]
+                np.add.at(add, np.ix_(units[inside], units[inside]), matrix)
             terms += add / max(add.sum(), np.trace(add), np.finfo(np.float64).tiny)  # all consumers count alike
         if terms.any():
             total[group.slice] = judge(terms)

@@ -33,8 +33,9 @@ def bn_scale(evidence: Evidence) -> Importance:
         if not isinstance(module, _BatchNorm) or axis is None:
             continue
         scale = module.weight.detach().abs().double().cpu().numpy()
-        inside = axis.units >= 0
-        np.add.at(total, axis.units[inside], scale[inside])
+        for units in axis.memberships:
+            inside = units >= 0
+            np.add.at(total, units[inside], scale[inside])
     without = l1(evidence)
     for group in evidence.graph.groups:
         if not total[group.slice].any():

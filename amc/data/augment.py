@@ -1,12 +1,19 @@
-"""Random changes to training images that leave their classes as they are."""
+"""Random changes to training images, which move masks and boxes along and leave other targets as they are."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
+from amc.graph.inputs import Example, tensors
 from amc.utils.errors import UserError
+
+LEAST_SIDE = 1.0
+"""The width and height in pixels below which a box is dropped, of which the shift leaves no more in the image."""
 
 
 @dataclass(frozen=True)
@@ -21,28 +28,104 @@ class Augmentation:
     crop_padding: int
     flip: bool
 
-    def __call__(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
-        """Return changed copies of `inputs` [B, C, H, W]; `generator` is on the CPU.
+    def __call__(self, inputs: Example, targets: Any, generator: torch.Generator) -> tuple[Example, Any]:
+        """Return changed copies of images `(n, c, h, w)`, and of the masks and boxes of the targets.
 
-        Inputs of any shape are returned as they are where no changes are asked for.
+        Of several inputs all that are as high and wide as the first image are changed alike. Targets are changed where
+        they are masks `(n, h, w)`, or a list of `n` dictionaries with `boxes` `(k, 4)` or `masks` `(k, h, w)` as
+        torchvision's detection networks take them. Inputs of any kind are returned as they are where no changes are
+        asked for.
+
+        Args:
+            inputs: The inputs of a batch.
+            targets: Its targets.
+            generator: Draws the changes, on the CPU.
 
         Raises:
-            UserError: Changes are asked for, and the inputs are no images.
+            UserError: Changes are asked for, and no input is an image.
         """
         if not (self.crop_padding or self.flip):
-            return inputs
-        if inputs.ndim != 4:
+            return inputs, targets
+        images = [each for each in tensors(inputs) if each.ndim == 4]
+        if not images:
             raise UserError(
-                f"inputs of shape {tuple(inputs.shape[1:])} are no images that can be shifted or mirrored;"
+                f"inputs of shape {tuple(tensors(inputs)[0].shape[1:])} are no images that can be shifted or mirrored;"
                 " give --crop-padding 0, and leave --flip out"
             )
-        batch, _, height, width = inputs.shape
+        move = self._drawn(images[0], generator)
+        moved: Example = tree_map(lambda leaf: move.pixels(leaf) if move.fits(leaf) else leaf, inputs)
+        if isinstance(targets, Tensor):
+            return moved, move.pixels(targets) if move.fits(targets) else targets
+        if isinstance(targets, list | tuple) and len(targets) == len(move.rows):
+            return moved, [move.objects(each, place) for place, each in enumerate(targets)]
+        return moved, targets
+
+    def _drawn(self, images: Tensor, generator: torch.Generator) -> _Move:
+        batch, _, height, width = images.shape
         pad = self.crop_padding
-        rows = torch.randint(2 * pad + 1, (batch, 1), generator=generator) + torch.arange(height)
-        columns = torch.randint(2 * pad + 1, (batch, 1), generator=generator) + torch.arange(width)
+        down = torch.randint(2 * pad + 1, (batch, 1), generator=generator) - pad
+        right = torch.randint(2 * pad + 1, (batch, 1), generator=generator) - pad
+        rows = (down + torch.arange(height)).clamp(0, height - 1)
+        columns = (right + torch.arange(width)).clamp(0, width - 1)
+        mirrored = torch.zeros(batch, 1, dtype=torch.bool)
         if self.flip:
             mirrored = torch.rand(batch, 1, generator=generator) < 0.5
             columns = torch.where(mirrored, columns.flip(1), columns)
-        padded = F.pad(inputs, (pad, pad, pad, pad), mode="replicate")
-        chosen = padded.permute(0, 2, 3, 1)[torch.arange(batch)[:, None, None], rows[:, :, None], columns[:, None, :]]
-        return chosen.permute(0, 3, 1, 2)
+        return _Move(rows, columns, torch.cat([right, down], dim=1), mirrored[:, 0])
+
+
+@dataclass(frozen=True, eq=False)
+class _Move:
+    """The changes of the images of a batch.
+
+    Attributes:
+        rows: The row of each image that comes to each place, `(n, h)`.
+        columns: The column likewise, `(n, w)`.
+        shift: How far each image moves to the left and up, in pixels, `(n, 2)`.
+        mirrored: Whether each is mirrored after that, bool `(n,)`.
+    """
+
+    rows: Tensor
+    columns: Tensor
+    shift: Tensor
+    mirrored: Tensor
+
+    def fits(self, given: Any) -> bool:
+        """Whether something holds numbers for each pixel of each image."""
+        size = (self.rows.shape[1], self.columns.shape[1])
+        return (
+            isinstance(given, Tensor) and given.ndim > 2 and len(given) == len(self.rows) and given.shape[-2:] == size
+        )
+
+    def pixels(self, given: Tensor) -> Tensor:
+        """Images `(n, c, h, w)` or masks `(n, h, w)`, changed."""
+        images = given if given.ndim == 4 else given[:, None]
+        every = torch.arange(len(given))[:, None, None]
+        chosen = images.permute(0, 2, 3, 1)[every, self.rows[:, :, None], self.columns[:, None, :]].permute(0, 3, 1, 2)
+        return chosen if given.ndim == 4 else chosen[:, 0]
+
+    def objects(self, target: Any, place: int) -> Any:
+        """The target of one image, whose boxes that are left outside are dropped with all that belongs to them."""
+        if not isinstance(target, dict):
+            return target
+        changed = dict(target)
+        if "masks" in target:
+            changed["masks"] = target["masks"][:, self.rows[place]][:, :, self.columns[place]]
+        if "boxes" not in target:
+            return changed
+        changed["boxes"], kept = self._boxes(target["boxes"], place)
+        for name, value in changed.items():
+            if name != "boxes" and isinstance(value, Tensor) and value.ndim and len(value) == len(kept):
+                changed[name] = value[kept]
+        return changed
+
+    def _boxes(self, given: Tensor, place: int) -> tuple[Tensor, Tensor]:
+        """What is left of boxes `(k, 4)` by corners, changed and cut at the edges, and of which, bool `(k,)`."""
+        from torchvision.transforms.v2 import functional as F  # seconds, which no other training need wait for
+        from torchvision.tv_tensors import BoundingBoxes
+
+        size = (self.rows.shape[1], self.columns.shape[1])
+        boxes = BoundingBoxes(given - self.shift[place].repeat(2), format="XYXY", canvas_size=size)
+        if self.mirrored[place]:
+            boxes = F.horizontal_flip(boxes)
+        return F.sanitize_bounding_boxes(F.clamp_bounding_boxes(boxes), min_size=LEAST_SIDE)

@@ -68,6 +68,7 @@ def map_classes(splits: Splits, outputs: int, network_names: tuple[str, ...] | N
         calibration=MappedImages(splits.calibration, mapping),
         reward=MappedImages(splits.reward, mapping),
         test=MappedImages(splits.test, mapping),
+        judging=splits.judging and MappedImages(splits.judging, mapping),
         class_names=network_names,
     )
 

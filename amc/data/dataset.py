@@ -10,6 +10,7 @@ from torch import Tensor
 
 from amc.data.preprocess import Preprocess
 from amc.data.sampling import Indices, Labels
+from amc.data.targets import Target
 
 
 class LabelledDataset(Protocol):
@@ -17,12 +18,12 @@ class LabelledDataset(Protocol):
 
     @property
     def labels(self) -> Labels:
-        """The class of each image [N]; all zero where classes are unknown."""
+        """The class of each image [N]; all zero where images have none."""
         ...
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+    def __getitem__(self, index: int) -> tuple[Tensor, Target]:
         """Return the input of one image, float32 [C, H, W], and its target."""
         ...
 
@@ -42,7 +43,7 @@ class Selection:
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+    def __getitem__(self, index: int) -> tuple[Tensor, Target]:
         return self.dataset[int(self.indices[index])]
 
 

@@ -8,9 +8,11 @@ from typing import Any
 
 from amc.data.cifar10 import cifar10
 from amc.data.class_order import CLASS_ORDERS
+from amc.data.coco import coco
 from amc.data.digits import digits
 from amc.data.flat_folder import flat_folder
 from amc.data.image_folder import image_folder
+from amc.data.mask_folder import mask_folder
 from amc.data.preprocess import CIFAR, DIGITS, Preprocess
 from amc.data.unsplit_data import UnsplitData
 from amc.data.user_data import data_of_function, data_of_objects, user_data
@@ -31,7 +33,14 @@ OWN_PREPROCESS = {"digits": DIGITS, "cifar10": CIFAR}
 IMAGE_FOLDER = "imagefolder:"
 IMAGES = "images:"
 """The beginning of the text that names a flat folder of images without labels."""
-FOLDERS = (IMAGE_FOLDER, IMAGES)
+MASKS = "masks:"
+"""The beginning of the text that names folders of images and masks."""
+COCO = "coco:"
+"""The beginning of the text that names folders of images and their files of boxes."""
+FOLDERS = (IMAGE_FOLDER, IMAGES, MASKS)
+"""Beginnings of texts that name a folder."""
+FILES = (*FOLDERS, COCO)
+"""Beginnings of texts that name image files, whose preparation has to be known."""
 
 
 def as_text(given: Given) -> Named:
@@ -60,12 +69,31 @@ def find_data(given: Named, preprocess: Preprocess | None, class_order: str) -> 
         return user_data(given)
     if given.startswith(IMAGES):
         return flat_folder(_folder(given, IMAGES), preprocess)
+    if given.startswith(MASKS):
+        return mask_folder(_folder(given, MASKS), preprocess)
+    if given.startswith(COCO):
+        return coco(coco_pairs(given), preprocess)
     if given in DATA:
         return DATA[given](preprocess)
     meant = f"did you mean {IMAGE_FOLDER}{given}?" if given and Path(given).is_dir() else did_you_mean(given, DATA)
-    raise UserError(
-        f"expected {', '.join(DATA)}, {IMAGE_FOLDER}PATH, {IMAGES}PATH or {FORM} as data, got {given!r}; {meant}"
-    )
+    forms = ", ".join([*DATA, *(f"{prefix}PATH" for prefix in FOLDERS), f"{COCO}IMAGES,ANNOTATIONS.json"])
+    raise UserError(f"expected {forms} or {FORM} as data, got {given!r}; {meant}")
+
+
+def coco_pairs(given: str) -> list[tuple[Path, Path]]:
+    """The folders and files of annotations that are named behind `coco:`, in pairs.
+
+    Raises:
+        UserError: There are not two names, or two for each of train, val and test.
+    """
+    names = given.removeprefix(COCO).split(",")
+    if len(names) not in (2, 4, 6) or not all(names):
+        raise UserError(
+            f"expected {COCO}IMAGES,ANNOTATIONS.json, or two names for each of train, val and, if there is one, test,"
+            f" got {given!r}"
+        )
+    paths = [Path(name).expanduser() for name in names]
+    return list(zip(paths[::2], paths[1::2], strict=True))
 
 
 def _folder(given: str, prefix: str) -> Path:

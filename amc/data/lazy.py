@@ -9,6 +9,7 @@ from torch import Tensor
 from amc.data.resident import ResidentImages
 from amc.data.sampling import Indices
 from amc.data.streamed import StreamedImages
+from amc.data.targets import Targets, join_targets
 from amc.utils.progress_bar import progress_bar
 
 DECODE_BATCH = 64
@@ -46,7 +47,7 @@ class LazyImages:
     def __len__(self) -> int:
         return len(self._streamed)
 
-    def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Tensor, Targets]]:
         """Yield one pass over all images in batches of `size`, shuffled if a seed is given; the first one reads."""
         return self.loaded.batches(size, shuffle_seed)
 
@@ -70,7 +71,7 @@ class LazyImages:
 @torch.inference_mode(False)  # what is read while a network is scored may be trained on later
 def _read_all(images: StreamedImages, title: str | None) -> ResidentImages:
     inputs: Tensor | None = None
-    targets = torch.empty(len(images), dtype=torch.int64)
+    parts: list[Targets] = []
     done = 0
     with progress_bar(title or "", len(images), quiet=title is None) as bar:
         for batch, batch_targets in images.batches(DECODE_BATCH):
@@ -79,8 +80,8 @@ def _read_all(images: StreamedImages, title: str | None) -> ResidentImages:
                 layout = torch.channels_last if batch.ndim == 4 else torch.contiguous_format  # what networks run on
                 inputs = torch.empty(shape, dtype=batch.dtype, memory_format=layout)
             inputs[done : done + len(batch)] = batch
-            targets[done : done + len(batch)] = batch_targets
+            parts.append(batch_targets)
             done += len(batch)
             bar.update(done)
     assert inputs is not None  # a split has images
-    return ResidentImages(inputs, targets)
+    return ResidentImages(inputs, join_targets(parts))

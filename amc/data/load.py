@@ -10,7 +10,8 @@ import numpy as np
 
 from amc.data.broken_files import check_files
 from amc.data.dataset import Selection
-from amc.data.find_data import FOLDERS, IMAGE_FOLDER, OWN_PREPROCESS, Given, as_text, find_data
+from amc.data.find_data import FILES, IMAGE_FOLDER, OWN_PREPROCESS, Given, as_text, find_data
+from amc.data.halves import halves
 from amc.data.image_size import ImageSize
 from amc.data.images import Images
 from amc.data.lazy import LazyImages
@@ -33,6 +34,7 @@ USES = {
     "train": "training",
     "calibration": "least squares and statistics",
     "reward": "scores of the search (validation)",
+    "judging": "the drop of what is found, unseen by the search",
     "test": "scores of the result, read once",
 }
 """What the images of each split are for."""
@@ -57,7 +59,9 @@ class Splits:
         test_from_val: Whether the test images are half of the val split, since the data has no test split.
         inputs: How images become inputs, in words; empty where it is not known.
         preparation: What was asked for besides the data by `image_size`, `mean`, `std` and `class_order`.
-        is_labelled: Whether targets are the classes of images; else they are all zero and mean nothing.
+        is_labelled: Whether targets may be the classes of images; else they are masks, boxes, or all zero.
+        judging: Validation images that a search does not see, and that its result is judged on; None where the search
+            sees all of them.
     """
 
     train: Images
@@ -72,6 +76,7 @@ class Splits:
     inputs: str = ""
     preparation: Mapping[str, Any] = field(default_factory=dict)
     is_labelled: bool = True
+    judging: Images | None = None
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{len(images):,} {name}" for name, images in self._parts.items())
@@ -84,6 +89,17 @@ class Splits:
         sentences = [*self.notes, *(f"{each}." for each in said)]
         return html_table(["split", "images", "for"], rows, f"Images of {self._name}", " ".join(sentences), (0, 2))
 
+    def with_judging(self, seed: int) -> Splits:
+        """The splits with half of the validation images, drawn by `seed`, put aside to judge what a search finds.
+
+        Raises:
+            UserError: There are fewer than two.
+        """
+        if self.judging is not None:
+            return self
+        reward, judging = halves(self.reward, seed)
+        return replace(self, reward=reward, judging=judging)
+
     @property
     def _lacking(self) -> list[str]:
         """What was done for lack of a split."""
@@ -91,7 +107,7 @@ class Splits:
 
     @property
     def _parts(self) -> dict[str, Images]:
-        return {name: getattr(self, name) for name in USES}
+        return {name: images for name in USES if (images := getattr(self, name)) is not None}
 
     @property
     def _name(self) -> str:
@@ -127,6 +143,8 @@ def load_data(
     Args:
         data: `digits`, `cifar10`, `imagefolder:PATH` or that folder as a `pathlib.Path` (with train/, and val/, test/
             or both, and a folder for each class in each), `images:PATH` (images without labels, in no further folders),
+            `masks:PATH` (images and masks in folders of these names, in the folders of splits or in no others),
+            `coco:IMAGES,ANNOTATIONS.json` (a folder of images with boxes, or two names for each split),
             `path/to/file.py:function`, or a mapping with `train`, and `val`, `test` or both, each a dataset of (input,
             class) pairs or a `DataLoader`; or a function that returns such a mapping.
         preprocess: How images become inputs: a network that `amc.load_network` returned, or its `preprocess`. None for
@@ -159,7 +177,7 @@ def load_data(
     known = {name: getattr(how, name) for name in asked} | (
         {} if class_order == "name" else {"class_order": class_order}
     )
-    if how is None or not isinstance(data, str) or not (data in OWN_PREPROCESS or data.startswith(FOLDERS)):
+    if how is None or not isinstance(data, str) or not (data in OWN_PREPROCESS or data.startswith(FILES)):
         return replace(splits, preparation=known)
     assumed = assumed_values(own, asked)
     words = preparation_words(how, assumed)
@@ -184,7 +202,7 @@ def load_for(data: Given, preprocess: Preprocess | None = None, seed: int = 0, *
         return load_data(data, seed=seed)
     if not data.startswith(IMAGE_FOLDER):
         preparation = {name: value for name, value in preparation.items() if name != "class_order"}
-    if data.startswith(FOLDERS) and preprocess is None and "image_size" not in preparation:
+    if data.startswith(FILES) and preprocess is None and "image_size" not in preparation:
         raise UserError(
             f"how images become inputs is unknown for this network; give data=amc.load_data({data!r}, image_size=...,"
             " mean=..., std=...)"

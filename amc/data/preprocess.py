@@ -1,8 +1,10 @@
 """How an image becomes the tensor that a network expects."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from PIL import Image
@@ -12,6 +14,9 @@ from amc.data.image_size import ImageSize, sides
 from amc.data.pixels import as_8_bits
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
+
+if TYPE_CHECKING:
+    from torchvision.tv_tensors import TVTensor
 
 Interpolation = Literal["nearest", "bilinear", "bicubic"]
 SCALE = "pixels are scaled to [0, 1] first, so divide what is meant for 0 to 255 by 255"
@@ -73,18 +78,27 @@ class Preprocess:
         from torchvision.transforms import InterpolationMode  # seconds, which a search on tensors need not wait for
         from torchvision.transforms import functional as F
 
-        resized = F.resize(as_8_bits(image, self.channels), self._resized(image), InterpolationMode(self.interpolation))
+        size = self._resized(image.height, image.width)
+        resized = F.resize(as_8_bits(image, self.channels), size, InterpolationMode(self.interpolation))
         cropped = F.center_crop(resized, list(sides(self.image_size)))
         scaled: Tensor = F.to_tensor(cropped)
         return scaled.sub(_per_channel(self.mean)).div(_per_channel(self.std))
 
-    def _resized(self, image: Image.Image) -> list[int]:
+    def place(self, target: TVTensor) -> TVTensor:
+        """Return a mask (h, w) or the boxes of an image, resized and cropped as the image is."""
+        from torchvision.transforms.v2 import functional as F
+
+        height, width = F.get_size(target)
+        placed: TVTensor = F.center_crop(F.resize(target, self._resized(height, width)), list(sides(self.image_size)))
+        return placed
+
+    def _resized(self, image_height: int, image_width: int) -> list[int]:
         """The shorter side of the image before the crop, or both sides where the input is no square."""
         height, width = sides(self.image_size)
         if self.resize_size is not None or height == width:
             return [self.resize_size or height]
-        scale = max(height / image.height, width / image.width)
-        return [max(height, round(scale * image.height)), max(width, round(scale * image.width))]
+        scale = max(height / image_height, width / image_width)
+        return [max(height, round(scale * image_height)), max(width, round(scale * image_width))]
 
 
 def _per_channel(values: tuple[float, ...]) -> Tensor:

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from amc.data.sampling import Indices, stratified
+from amc.data.targets import Targets, select_targets
 from amc.graph.input_spec import describe_inputs
 
 
@@ -16,11 +18,11 @@ class ResidentImages:
 
     Attributes:
         inputs: Normalised inputs, float32 [N, C, H, W].
-        targets: Targets, int64 [N].
+        targets: Targets, int64 [N] where they are classes (`amc.data.targets`).
     """
 
     inputs: Tensor
-    targets: Tensor
+    targets: Targets
 
     def __repr__(self) -> str:
         return f"<ResidentImages: {len(self):,} of {describe_inputs(self.inputs)}>"
@@ -28,29 +30,33 @@ class ResidentImages:
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Tensor, Targets]]:
         """Yield one pass over all images in batches of `size`: views in stored order, or shuffled if seeded."""
         if shuffle_seed is None:
-            yield from zip(torch.split(self.inputs, size), torch.split(self.targets, size), strict=True)
+            for start in range(0, len(self), size):
+                yield self.inputs[start : start + size], self.targets[start : start + size]
             return
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(shuffle_seed))
         for chosen in torch.split(order, size):
-            yield self.inputs[chosen], self.targets[chosen]
+            yield self.inputs[chosen], select_targets(self.targets, chosen)
 
     def take(self, count: int, seed: int) -> "ResidentImages":
         """Return copies of `count` of the images, drawn by `amc.data.sampling.stratified`."""
-        return self.at(stratified(self.targets.cpu().numpy(), count, seed))
+        has_classes = isinstance(self.targets, Tensor) and self.targets.ndim == 1
+        labels = self.targets.cpu().numpy() if has_classes else np.zeros(len(self), dtype=np.int64)
+        return self.at(stratified(labels, count, seed))
 
     def at(self, places: Indices) -> "ResidentImages":
         """Return copies of the images at `places`, in that order."""
         chosen = torch.from_numpy(places)
-        return ResidentImages(self.inputs[chosen], self.targets[chosen])
+        return ResidentImages(self.inputs[chosen], select_targets(self.targets, chosen))
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "ResidentImages":
         """Return the images on a device and in a number format; inputs [N, C, H, W] get channels last in memory."""
         layout = torch.channels_last if self.inputs.ndim == 4 else torch.preserve_format
         inputs = self.inputs.to(device, dtype, memory_format=layout)
-        return ResidentImages(inputs, self.targets.to(device))
+        targets = self.targets.to(device) if isinstance(self.targets, Tensor) else self.targets
+        return ResidentImages(inputs, targets)
 
     def example(self, count: int = 2) -> Tensor:
         """Return the first inputs [count, C, H, W]."""

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 from amc.data.dataset import LabelledDataset, Selection
 from amc.data.reopened_files import ReopenFiles
 from amc.data.sampling import Indices, stratified
+from amc.data.targets import Target, Targets, collate_targets
 from amc.utils.errors import UserError
 from amc.utils.text import one_line
 
@@ -19,8 +20,8 @@ MAX_WORKERS = 8
 WORKER_THRESHOLD_BYTES = 100_000_000  # less is read before worker processes have started
 """Bytes of inputs above which worker processes are used: less is read before they have started."""
 
-Item = tuple[Tensor, int]
-Batch = tuple[Tensor, Tensor]
+Item = tuple[Tensor, Target]
+Batch = tuple[Tensor, Targets]
 
 
 @dataclass(frozen=True, repr=False)
@@ -113,4 +114,4 @@ def _collate(items: list[Item | UserError]) -> Batch | UserError:
     if len(shapes) > 1:
         return UserError(f"expected images of one shape, got {sorted(shapes)}; resize them in the dataset")
     inputs = torch.stack([image for image, _ in good])
-    return inputs, torch.tensor([target for _, target in good], dtype=torch.int64)
+    return inputs, collate_targets([target for _, target in good])

@@ -17,7 +17,7 @@ class UnsplitData:
         sources: Images by `train`, `val` and `test`; or those of `amc.data.splits.UNDIVIDED` alone.
         class_names: Names of the classes by target; None if unknown.
         notes: Lines that the user should read.
-        is_labelled: Whether the classes of images are known.
+        is_labelled: Whether targets may be the classes of images.
     """
 
     sources: dict[str, Source]

@@ -1,5 +1,6 @@
 """Data from the user's own datasets, or from a function that returns them."""
 
+import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from amc.data.fork_safety import ForkSafe
 from amc.data.sampling import Labels
+from amc.data.targets import Target
 from amc.data.unsplit_data import Source, UnsplitData
 from amc.data.user_loader import LoaderImages
 from amc.utils.errors import UserError
@@ -20,7 +22,7 @@ from amc.utils.user_file import call_function
 
 @dataclass(frozen=True)
 class UserDataset:
-    """A user's map-style dataset of (input, class) pairs, checked as it is read.
+    """A user's map-style dataset of (input, target) pairs, checked as it is read.
 
     Attributes:
         dataset: The dataset that the user's function returned.
@@ -35,15 +37,15 @@ class UserDataset:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """Return the input of one image, float32 [C, H, W], and its class.
+    def __getitem__(self, index: int) -> tuple[Tensor, Target]:
+        """Return the input of one image, float32 [C, H, W], and its target.
 
         Raises:
-            UserError: The item is no pair of a float tensor [C, H, W] and an integer.
+            UserError: The item is no pair of a float tensor [C, H, W] and a class, a tensor or a dictionary.
         """
         item = self.dataset.for_this_process[index]
         if not isinstance(item, tuple | list) or len(item) != 2:
-            raise UserError(f"expected (input, class) pairs from {self.name}, got {type(item).__name__}")
+            raise UserError(f"expected (input, target) pairs from {self.name}, got {type(item).__name__}")
         image, target = item
         if not isinstance(image, Tensor) or not image.is_floating_point():
             got = f"a tensor of {image.dtype}" if isinstance(image, Tensor) else type(image).__name__
@@ -51,7 +53,8 @@ class UserDataset:
                 f"expected float tensors as inputs from {self.name}, got {got}; let the dataset transform its images,"
                 " or return a DataLoader for other inputs"
             )
-        return image.float(), int(target)
+        is_class = not isinstance(target, dict) and not (isinstance(target, Tensor) and target.ndim)
+        return image.float(), int(target) if is_class else target
 
 
 def user_data(spec: str) -> UnsplitData:
@@ -75,9 +78,10 @@ def data_of_function(function: Callable[[], Any]) -> UnsplitData:
 def data_of_objects(content: Any, name: str) -> UnsplitData:
     """Check the user's datasets; messages call them `name`.
 
-    They are a mapping with `train`, and `val`, `test` or both, each a map-style dataset of (input, class) pairs or a
-    `DataLoader`. A dataset may have `targets` (the class of each image) and `classes` (their names), as torchvision's
-    have.
+    They are a mapping with `train`, and `val`, `test` or both, each a map-style dataset of (input, target) pairs or a
+    `DataLoader`. A target is a class, or else a tensor, such as a mask, or a dictionary, as torchvision's detection
+    networks take it. A dataset may have `targets` (the class of each image) and `classes` (their names), as
+    torchvision's have.
 
     Raises:
         UserError: The content is anything else.
@@ -135,6 +139,6 @@ def _notes(part: Source) -> list[str]:
 
 def _labels(dataset: Any) -> Labels:
     targets = getattr(dataset, "targets", None)
-    if targets is None:
-        return np.zeros(len(dataset), dtype=np.int64)
-    return torch.as_tensor(targets).to(torch.int64).numpy()
+    is_numbers = isinstance(targets, Tensor | np.ndarray) or (targets and isinstance(targets[0], numbers.Real))
+    labels = torch.as_tensor(targets).to(torch.int64) if is_numbers else torch.zeros(len(dataset), dtype=torch.int64)
+    return labels.numpy() if labels.ndim == 1 else np.zeros(len(dataset), dtype=np.int64)

@@ -3,7 +3,8 @@
 Read `structure` (the result: layers and channel groups), `trace_graph` (the way there), `trace_forward`, `trace` (one
 run, operator by operator), `channels` and `operators/` (what each operator does to channels), `channel_classes` and
 `grouping` (ties become groups), then `rounding`, `freeze`, `group_patterns` and `transform` (graphs from graphs).
-`inputs` and `input_spec` are what a network is given; `layer_calls` and `batch_memory` serve passes over layers.
+`inputs` and `input_spec` are what a network is given; `raw_heads` are what a network is compared by that selects what
+it returns; `layer_calls` and `batch_memory` serve passes over layers.
 """
 
 from amc.graph.inputs import Example
@@ -15,6 +16,7 @@ from amc.graph.structure import (
     KeptCounts,
     Layer,
     PruningGraph,
+    Scale,
     SizeAttribute,
     Statistic,
 )
@@ -29,6 +31,7 @@ __all__ = [
     "KeptCounts",
     "Layer",
     "PruningGraph",
+    "Scale",
     "SizeAttribute",
     "Statistic",
     "trace_graph",

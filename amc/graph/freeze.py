@@ -23,7 +23,7 @@ def freeze(graph: PruningGraph, failures: dict[int, str]) -> PruningGraph:
             kept.append(dataclasses.replace(group, index=len(kept), first_unit=new_first))
             new_first += group.units
 
-    renumbered = map_axes(graph, lambda axis: dataclasses.replace(axis, units=units[axis.units]))
+    renumbered = map_axes(graph, lambda axis: axis.renumbered(units))
     tensors = {
         name: {dim: axis for dim, axis in axes.items() if axis.is_cuttable} for name, axes in renumbered.tensors.items()
     }

@@ -8,9 +8,20 @@ import numpy as np
 from torch import nn
 
 from amc.graph.channel_classes import ChannelClasses
-from amc.graph.channels import Label, Labels
+from amc.graph.channels import Atoms, Label, Labels
+from amc.graph.freeze import freeze
 from amc.graph.rounding import choices
-from amc.graph.structure import Activation, Axis, Frozen, Group, Layer, PruningGraph, SizeAttribute, Statistic
+from amc.graph.structure import (
+    Activation,
+    Axis,
+    Frozen,
+    Group,
+    Layer,
+    PruningGraph,
+    Scale,
+    SizeAttribute,
+    Statistic,
+)
 from amc.graph.trace import LayerCall, Trace
 
 
@@ -45,6 +56,9 @@ def build_graph(
     units = 0
     unit_of_class = np.full(len(classes.candidate_of_class) + 1, -1, dtype=np.int64)
     for call, own in zip(trace.layers, produced, strict=True):
+        for whole, factor, reason in classes.dropped:
+            if call.out[0] is not None and np.array_equal(call.out[0], whole):
+                frozen.append(Frozen(call.name, factor, reason))
         if call.out[0] is None:
             frozen.append(Frozen(call.name, call.out[1], call.fixed or "a single channel"))
         for candidate, width in own.items():
@@ -78,10 +92,10 @@ def build_graph(
     def axis(label: Label, size: int) -> Axis:
         if label is None:
             return Axis(np.full(size, -1, dtype=np.int64))
-        return Axis(unit_of_class[classes.class_of_atom[label]])
+        return Axis(*classes.classes_in(label)).renumbered(unit_of_class)
 
     tensors = {name: cut for name, labels in trace.stored_labels.items() if (cut := _cuttable(labels, axis))}
-    return PruningGraph(
+    graph = PruningGraph(
         layers=tuple(_layer(call, _only_norm(trace, i), axis) for i, call in enumerate(trace.layers)),
         auxiliary=tuple(_layer(call, None, axis) for call in trace.auxiliary),
         groups=tuple(groups),
@@ -97,6 +111,9 @@ def build_graph(
             Statistic(operator, number, {dim: axis(label, 0) for dim, label in labels.items()})
             for operator, number, labels in trace.statistics
         ),
+        scales=tuple(
+            Scale(_entries(trace, atoms), axis(label, 0), exponent) for atoms, label, exponent in trace.scales
+        ),
         activations=tuple(
             Activation(tuple(axis(label, 0) for label in each.labels), each.bytes, each.made, each.last)
             for each in trace.activation_memory.with_reuse()
@@ -104,6 +121,34 @@ def build_graph(
         results=tuple(_cuttable(labels, axis) for labels in trace.results),
         inputs=inputs,
     )
+    return freeze(graph, _uneven(graph))
+
+
+def _entries(trace: Trace, atoms: Atoms) -> dict[str, dict[int, Atoms]]:
+    """Return where the stored tensors have some atoms."""
+    found: dict[str, dict[int, Atoms]] = {}
+    for name, labels in trace.stored_labels.items():
+        for dim, label in enumerate(labels):
+            if label is not None and (places := np.flatnonzero(np.isin(label, atoms))).size:
+                found.setdefault(name, {})[dim] = places
+    return found
+
+
+def _uneven(graph: PruningGraph) -> dict[int, str]:
+    """Return the groups, with the reason, of axes that are not all products of the units of the same two groups."""
+    group_of_unit = np.repeat(np.arange(len(graph.groups)), graph.full)
+    reasons: dict[int, str] = {}
+    for name, axes in graph.tensors.items():
+        for axis in axes.values():
+            if axis.inner is None:
+                continue
+            pairs, counts = np.unique(np.stack(axis.memberships), axis=1, return_counts=True)
+            sizes = [len(np.unique(row)) for row in pairs]
+            one = [len(np.unique(group_of_unit[row])) for row in pairs]
+            if pairs.min() < 0 or one != [1, 1] or len(set(counts.tolist())) > 1 or len(counts) != sizes[0] * sizes[1]:
+                for group in np.unique(group_of_unit[pairs[pairs >= 0]]).tolist():
+                    reasons.setdefault(group, f"two groups share a part of the channels of {name}")
+    return reasons
 
 
 def _cuttable(labels: Labels, axis: Callable[[Label, int], Axis]) -> dict[int, Axis]:

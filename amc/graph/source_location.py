@@ -15,10 +15,14 @@ OURS = (Path(__file__).parent, Path(__file__).parent.parent)
 """Folders of the code that runs networks; the networks of this package are in a folder of their own."""
 
 
+BETWEEN = str(Path(__file__).parent / "size_origins.py")
+"""What stands between a network's code and PyTorch while it is traced."""
+
+
 def user_line(lines: Iterable[tuple[str, int]]) -> str:
     """Return the innermost of `lines` that is not PyTorch's, as ` (file.py:12)`; an empty text where it is ours."""
     for file, number in lines:
-        if not file.startswith(TORCH):
+        if not file.startswith(TORCH) and file != BETWEEN:
             return "" if Path(file).parent in OURS else f" ({Path(file).name}:{number})"
     return ""
 

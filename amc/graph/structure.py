@@ -22,21 +22,57 @@ class Axis:
 
     Attributes:
         units: The unit of each position, numbered over all groups, or -1 where the position can't be cut; int64.
+        inner: A second unit of each position, of another group, where it stays only if both do: channels of attention
+            have one of their head and one of the width of keys. None for an axis without such positions.
     """
 
     units: NDArray[np.int64]
+    inner: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.units)
 
+    @property
+    def memberships(self) -> tuple[NDArray[np.int64], ...]:
+        """The units that each position stays with, one array or two."""
+        return (self.units,) if self.inner is None else (self.units, self.inner)
+
+    @property
+    def factors(self) -> tuple[Axis, ...]:
+        """Axes of one membership each, the product of whose lengths is the length of this one whatever is cut."""
+        if self.inner is None:
+            return (self,)
+        return Axis(np.unique(self.units)), Axis(self.inner[self.units == self.units[0]])
+
+    def stays(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return whether each position stays, for a mask over all units, bool `(units,)`."""
+        with_fixed = np.append(mask, True)
+        return np.logical_and.reduce([with_fixed[units] for units in self.memberships])
+
     def kept(self, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Return the positions that stay, ascending, for a mask over all units, bool `(units,)`."""
-        return np.flatnonzero(np.append(mask, True)[self.units])
+        return np.flatnonzero(self.stays(mask))
+
+    def taken(self, positions: NDArray[np.int64]) -> Axis:
+        """Return the axis of some of the positions."""
+        return Axis(*(units[positions] for units in self.memberships))
+
+    def renumbered(self, number: NDArray[np.int64]) -> Axis:
+        """Return the axis with other numbers of units; `number` ends in -1, for positions that can't be cut."""
+        first, *rest = [each for units in self.memberships if ((each := number[units]) >= 0).any()] or [
+            number[self.units]
+        ]
+        return Axis(first, *rest)
+
+    @property
+    def description(self) -> list[int] | list[list[int]]:
+        """The units as lists: one, or one of each membership."""
+        return self.units.tolist() if self.inner is None else [each.tolist() for each in self.memberships]
 
     @property
     def is_cuttable(self) -> bool:
         """Whether any position of the axis belongs to a group."""
-        return bool((self.units >= 0).any())
+        return any(bool((units >= 0).any()) for units in self.memberships)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +190,7 @@ class SizeAttribute:
 
 @dataclass(frozen=True, eq=False)
 class Statistic:
-    """A norm, mean or other number taken over channels; in a pruned network it is taken over those that are left.
+    """A norm, mean, product or other number taken over channels; in a pruned network, over those that are left.
 
     Attributes:
         operator: The bare name of the ATen operator.
@@ -165,6 +201,23 @@ class Statistic:
     operator: str
     call: int
     axes: dict[int, Axis]
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """A number that a network computes from how many channels there are: one over the root of the keys' width.
+
+    In a compact network it is larger. Entries of parameters, to which the products are proportional, make up for it.
+
+    Attributes:
+        entries: The positions of these entries, int64, as `{parameter: {dimension: positions}}`.
+        width: The channels that are counted.
+        exponent: The number is their count to the power of minus this.
+    """
+
+    entries: dict[str, dict[int, NDArray[np.int64]]]
+    width: Axis
+    exponent: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,11 +246,13 @@ class PruningGraph:
         shapes: The shape of every parameter, by name.
         element_sizes: The bytes of one element of every parameter, by name.
         sizes: The attributes of modules that hold numbers of channels and change with the groups.
-        statistics: The norms, means and the like that are taken over channels of groups.
+        statistics: The norms, means, products and the like that are taken over channels of groups.
+        scales: The numbers that the network computes from the width of keys.
         activations: The memory of the activations, for one image.
         results: The axes that follow the groups of the first result of each operator in forward order,
             `{dimension: Axis}`.
         inputs: The shapes of the inputs without the batch, and their types, as text (`amc.graph.input_spec`).
+        heads: The modules whose outputs stand for what the network returns (`amc.graph.raw_heads`).
     """
 
     layers: tuple[Layer, ...]
@@ -209,9 +264,11 @@ class PruningGraph:
     element_sizes: dict[str, int]
     sizes: tuple[SizeAttribute, ...]
     statistics: tuple[Statistic, ...]
+    scales: tuple[Scale, ...]
     activations: tuple[Activation, ...]
     results: tuple[dict[int, Axis], ...]
     inputs: str
+    heads: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return (
@@ -248,7 +305,7 @@ class PruningGraph:
         """A digest of groups, axes and shapes: equal for equal architectures, whatever the weights."""
         description = {
             "tensors": {
-                name: {str(dim): axis.units.tolist() for dim, axis in sorted(axes.items())}
+                name: {str(dim): axis.description for dim, axis in sorted(axes.items())}
                 for name, axes in sorted(self.tensors.items())
             },
             "shapes": {name: list(shape) for name, shape in sorted(self.shapes.items())},

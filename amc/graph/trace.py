@@ -9,6 +9,7 @@ from numbers import Integral
 from types import FrameType
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._pytree import tree_leaves
@@ -16,7 +17,9 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from amc.graph.activation_memory import ActivationMemory
 from amc.graph.channels import Atoms, Channels, Label, Labels
+from amc.graph.size_origins import Sizes
 from amc.graph.source_location import frame_lines, user_line
+from amc.graph.value_sources import Sources
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,14 @@ class Trace:
         self.stored_labels: dict[str, Labels] = {}  # labels of parameters and buffers that were used
         self.sizes: list[tuple[str, str, Labels]] = []  # module, its attribute, labels of the pieces that it counts
         self.statistics: list[tuple[str, int, dict[int, Atoms]]] = []  # operator, its call, labels of its input
+        self.scales: list[tuple[Atoms, Atoms, float]] = []  # entries of parameters, width of keys, exponent
+        self.sources = Sources()
+        self.asked: Sizes | None = None  # the sizes that the operator to come is given
+        self.attended: Label = None  # the channels that the attention that runs splits into heads
+        self.selects = False  # whether some shape follows from the values of a tensor
         self.results: list[Labels] = []  # labels of the first result of each operator
         self.activation_memory = ActivationMemory()
+        self._asked_sizes: list[tuple[str, list[tuple[int, Atoms]]]] = []
         self._statistic_calls: Counter[str] = Counter()
         self._names = {id(tensor): name for name, tensor in model.named_parameters()}
         self._names |= {id(tensor): name for name, tensor in model.named_buffers() if tensor.is_floating_point()}
@@ -101,12 +110,14 @@ class Trace:
     def for_another_pass(self, model: nn.Module) -> Trace:
         """Return an empty trace of another forward pass through the same channels."""
         other = Trace(model, self.batch)
-        other.channels, other.stored_labels, other.sizes, other._info = (
+        other.channels, other.stored_labels, other.sizes, other.scales, other._info = (
             self.channels,
             self.stored_labels,
             self.sizes,
+            self.scales,
             self._info,
         )
+        other._asked_sizes = self._asked_sizes
         return other
 
     def info(self, tensor: Tensor) -> TensorInfo:
@@ -130,6 +141,10 @@ class Trace:
         """Record the labels of an operator's result, and the parameter or layer that it is."""
         assert len(labels) == tensor.ndim, f"{len(labels)} labels for a tensor of {tensor.ndim} axes"
         self._info[tensor] = TensorInfo(labels, parameter, layer)
+
+    def note_sizes(self, asked: Sizes | None, attended: Label) -> None:
+        """Note the sizes that the operator to come is given, and the channels that attention splits (`SizeOrigins`)."""
+        self.asked, self.attended = asked, attended
 
     def add_images(self, images: Tensor) -> None:
         """Record an input of the network."""
@@ -179,6 +194,53 @@ class Trace:
                 self.sizes.append((module, name, tuple(known)))
                 return True
         return False
+
+    def follow_sizes(self, module: str, sizes: Sequence[int], labels: Labels) -> bool:
+        """Note that attributes of `module` may hold the sizes of labelled axes; return False where none does.
+
+        An axis on which channels recur, as heads of several images do, is longer than any number of channels.
+        """
+        labels = tuple(None if label is None or len(np.unique(label)) < len(label) else label for label in labels)
+        held = {_whole_numbers(value) for value in vars(self.modules[module]).values() if isinstance(value, Integral)}
+        found = [(size, label) for size, label in zip(sizes, labels, strict=True) if label is not None and size in held]
+        if found:
+            self._asked_sizes.append((module, found))
+        return bool(found)
+
+    def settle_sizes(self) -> None:
+        """Record which attributes hold the sizes that were noted, once it is known which of them follow the channels.
+
+        All attributes of a size go with its axis. Axes of one size, which tells them apart no longer, have an attribute
+        each, in the order in which they were set. Axes that one attribute serves in turn are tied.
+        """
+        is_fixed = self.channels.fixed_atoms()
+        labels: dict[tuple[str, str], Atoms] = {}
+        for module, found in self._asked_sizes:
+            free = [(size, label) for size, label in found if not is_fixed[label].any()]
+            for size in {size for size, _ in free}:
+                axes = [label for each, label in free if each == size]
+                names = [name for name, value in vars(self.modules[module]).items() if _whole_numbers(value) == size]
+                for number, name in enumerate(names):
+                    for label in axes if len(axes) < 2 else axes[number : number + 1]:
+                        if (module, name) not in labels:
+                            self.sizes.append((module, name, (label,)))
+                        self.channels.tie(labels.setdefault((module, name), label), label)
+
+    def holds(self, module: str, number: float) -> bool:
+        """Return whether an attribute of `module` is that number, which the code then need not have computed."""
+        return any(isinstance(value, float) and value == number for value in vars(self.modules[module]).values())
+
+    def scale_follows_width(self, x: Tensor, label: Label, exponent: float, call: Call) -> None:
+        """Record that `x` is multiplied by the number of channels of `label` to the power of `-exponent`.
+
+        A compact network multiplies by a larger number, which parameters that `x` is proportional to make up for; where
+        none are known, the axis is frozen.
+        """
+        atoms = self.sources.of(x)
+        if label is not None and atoms is not None:
+            self.scales.append((atoms, label, exponent))
+        else:
+            self.freeze((label,), f"the scale follows their number in {call.where}")
 
     def add_statistic(self, call: Call, labels: dict[int, Label]) -> None:
         """Record a number that an operator takes over labelled axes, by the dimension of its input."""

@@ -8,7 +8,7 @@ operator does to them. The model is not changed: the hooks that tell which modul
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -19,6 +19,7 @@ from torch.utils._pytree import tree_leaves
 
 from amc.graph.inputs import Example, clone_inputs, feed, tensors
 from amc.graph.operators import apply_rule
+from amc.graph.size_origins import SizeOrigins
 from amc.graph.trace import Call, Trace
 
 
@@ -32,9 +33,9 @@ class _Mode(TorchDispatchMode):
         schema = func._schema
         arguments = {argument.name: value for argument, value in zip(schema.arguments, args, strict=False)}
         name = schema.name.split("::")[1]
-        apply_rule(
-            self._trace, func, Call(name, arguments | (kwargs or {}), out, self._trace.stack[-1], sys._getframe(1))
-        )
+        call = Call(name, arguments | (kwargs or {}), out, self._trace.stack[-1], sys._getframe(1))
+        apply_rule(self._trace, func, call)
+        self._trace.selects |= bool(selectors(func, call.tensors()))
         return out
 
 
@@ -109,6 +110,7 @@ def trace_forward(model: nn.Module, example: Example) -> Trace:
         _trace(trace, model.eval(), example)
         if any(name not in trace.stored_labels for name, _ in model.named_parameters()):
             _trace_training(trace, model, example)
+    trace.settle_sizes()
     return trace
 
 
@@ -131,7 +133,8 @@ def _trace(trace: Trace, model: nn.Module, example: Example) -> None:
     for given in tensors(example):
         trace.add_images(given)
     # no_grad, not inference_mode: there other operators appear
-    with torch.no_grad(), unfused_operators(model), _module_stack(trace), _Mode(trace):
+    origins = SizeOrigins(trace.labels, trace.note_sizes)
+    with torch.no_grad(), unfused_operators(model), _module_stack(trace), _Mode(trace), origins:
         out = feed(model, example)
     outputs = output_tensors(out)
     trace.activation_memory.add_outputs(outputs)
@@ -140,6 +143,14 @@ def _trace(trace: Trace, model: nn.Module, example: Example) -> None:
             trace.read_elsewhere.add(layer)
         for label in trace.labels(tensor):
             trace.channels.freeze(label, "output of the network")
+
+
+def selectors(func: Any, given: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Return those of an operator's arguments from whose values the shape of what it returns follows."""
+    name = func._schema.name
+    if name == "aten::index":
+        return [tensor for tensor in given[1:] if tensor.dtype in (torch.bool, torch.uint8)]
+    return given if name == "torchvision::nms" or torch.Tag.dynamic_output_shape in func.tags else []
 
 
 def output_tensors(out: Any) -> list[Tensor]:

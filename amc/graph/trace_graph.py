@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import nn
 
 from amc.graph.grouping import build_graph
 from amc.graph.input_spec import describe_inputs
 from amc.graph.inputs import Example
+from amc.graph.raw_heads import find_heads
 from amc.graph.structure import PruningGraph
 from amc.graph.trace_forward import trace_forward
 
@@ -26,4 +29,5 @@ def trace_graph(
         Exception: Whatever `model(example)` raises.
     """
     trace = trace_forward(model, example)
-    return build_graph(trace, model, describe_inputs(example), round_to, max_sparsity)
+    graph = build_graph(trace, model, describe_inputs(example), round_to, max_sparsity)
+    return replace(graph, heads=find_heads(model, example)) if trace.selects else graph

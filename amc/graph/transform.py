@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from amc.graph.structure import Axis, Group, Layer, PruningGraph
+from amc.graph.structure import Axis, Group, Layer, PruningGraph, Scale
 
 
 def compact_graph(graph: PruningGraph, mask: NDArray[np.bool_]) -> PruningGraph:
@@ -32,7 +32,17 @@ def compact_graph(graph: PruningGraph, mask: NDArray[np.bool_]) -> PruningGraph:
     def layer(left: Layer) -> Layer:
         return replace(left, groups=len(left.inputs) // len(left.weight_in)) if left.groups > 1 else left
 
-    left = map_axes(graph, lambda axis: replace(axis, units=number[axis.units[axis.kept(mask)]]))
+    def left_axis(axis: Axis) -> Axis:
+        return axis.taken(axis.kept(mask)).renumbered(number)
+
+    def scale(whole: Scale) -> Scale:
+        entries = {
+            name: {dim: np.flatnonzero(np.isin(_left(graph, name, dim, mask), each)) for dim, each in dims.items()}
+            for name, dims in whole.entries.items()
+        }
+        return replace(whole, width=left_axis(whole.width), entries=entries)
+
+    left = map_axes(graph, left_axis)
     shapes = {name: list(shape) for name, shape in graph.shapes.items()}
     for name, axes in left.tensors.items():
         for dim, axis in axes.items():
@@ -43,8 +53,15 @@ def compact_graph(graph: PruningGraph, mask: NDArray[np.bool_]) -> PruningGraph:
         layers=tuple(map(layer, left.layers)),
         auxiliary=tuple(map(layer, left.auxiliary)),
         groups=tuple(map(group, graph.groups)),
+        scales=tuple(map(scale, graph.scales)),
         shapes={name: tuple(shape) for name, shape in shapes.items()},
     )
+
+
+def _left(graph: PruningGraph, tensor: str, dim: int, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the positions of a parameter that are left along a dimension."""
+    axis = graph.tensors.get(tensor, {}).get(dim)
+    return np.arange(graph.shapes[tensor][dim]) if axis is None else axis.kept(mask)
 
 
 def map_axes(graph: PruningGraph, change: Callable[[Axis], Axis]) -> PruningGraph:
@@ -64,4 +81,5 @@ def map_axes(graph: PruningGraph, change: Callable[[Axis], Axis]) -> PruningGrap
         sizes=tuple(replace(size, pieces=tuple(map(change, size.pieces))) for size in graph.sizes),
         activations=tuple(replace(each, axes=tuple(map(change, each.axes))) for each in graph.activations),
         statistics=tuple(replace(each, axes=axes(each.axes)) for each in graph.statistics),
+        scales=tuple(replace(each, width=change(each.width)) for each in graph.scales),
     )

@@ -50,7 +50,7 @@ class Exporter:
         self._example = example
         self.whole = _plain(unoptimised_onnx(model, example))
         self._arrays = _arrays(self.whole)
-        halves = np.array([group.choices[len(group.choices) // 2] for group in graph.groups], dtype=np.int64)
+        halves = np.array([group.choices[(len(group.choices) - 1) // 2] for group in graph.groups], dtype=np.int64)
         selection = make_selection(graph, model, choose_units(graph, np.zeros(graph.unit_count), halves))
         probe = _plain(unoptimised_onnx(compact(model, selection), example))
         _infer_what_differs(self.whole, probe)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from amc.graph import PruningGraph
+from amc.graph.trace_forward import unfused_operators
 from amc.pruning.masked_statistics import MaskedStatistics
 from amc.pruning.slicing import UnitMask
 from amc.utils.copying import copy_network
@@ -46,14 +47,14 @@ def masked_consumers(model: nn.Module, graph: PruningGraph, mask: UnitMask) -> I
     saved: list[tuple[Tensor, int, Tensor, Tensor]] = []
     try:
         for layer in graph.layers:
-            cut = ~np.append(mask, True)[layer.weight_in.units]
+            cut = ~layer.weight_in.stays(mask)
             if layer.weight is None or not cut.any():
                 continue
             weight, dim = parameters[layer.weight].detach(), layer.in_dimension
             places = torch.from_numpy(np.flatnonzero(cut))
             saved.append((weight, dim, places, weight.index_select(dim, places)))
             weight.index_fill_(dim, places, 0.0)
-        with MaskedStatistics(graph, mask) if graph.statistics else nullcontext():
+        with unfused_operators(model), MaskedStatistics(graph, mask) if graph.statistics else nullcontext():
             yield
     finally:
         for weight, dim, places, values in reversed(saved):

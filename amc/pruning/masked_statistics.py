@@ -12,6 +12,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from amc.graph import PruningGraph
 from amc.pruning.slicing import UnitMask
 
+PRODUCTS = {
+    "bmm": "self",
+    "baddbmm": "batch1",
+    "_scaled_dot_product_flash_attention_for_cpu": "query",
+    "_scaled_dot_product_flash_attention": "query",
+    "_scaled_dot_product_efficient_attention": "query",
+    "_scaled_dot_product_cudnn_attention": "query",
+    "_scaled_dot_product_fused_attention_overrideable": "query",
+}
+"""Operators that sum products over channels, with the tensor in which zeros leave channels out of the sum."""
 Places = dict[int, Tensor]
 """Positions along some dimensions of a tensor, by dimension."""
 
@@ -19,7 +29,7 @@ Places = dict[int, Tensor]
 class MaskedStatistics(TorchDispatchMode):
     """A dispatch mode in which every statistic of the graph is taken over the channels in `mask`, in the whole network.
 
-    The operator runs on those channels alone; a norm leaves zeros in place of the others.
+    The operator runs on those channels alone; a norm leaves zeros in place of the others, a product reads them.
     """
 
     def __init__(self, graph: PruningGraph, mask: UnitMask) -> None:
@@ -37,6 +47,9 @@ class MaskedStatistics(TorchDispatchMode):
         if places is None:
             return func(*args, **(kwargs or {}))
         given = {argument.name: value for argument, value in zip(func._schema.arguments, args, strict=False)}
+        if name in PRODUCTS:
+            factor = given[PRODUCTS[name]]
+            return func(**given | {PRODUCTS[name]: _put(_take(factor, places), factor, places)} | (kwargs or {}))
         return _over(func, given | (kwargs or {}), places)
 
 

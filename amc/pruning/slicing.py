@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
-from amc.graph import KeptCounts, PruningGraph
+from amc.graph import KeptCounts, Layer, PruningGraph
 from amc.utils.copying import copy_network
 from amc.utils.errors import UserError
 
@@ -43,10 +43,13 @@ class Selection:
     Attributes:
         tensors: Kept positions, `{tensor: {dimension: positions}}`.
         attributes: New values of module attributes, `{module: {attribute: value}}`.
+        factors: What the positions that are left are multiplied by (`amc.graph.Scale`), by tensor and dimension
+            `(kept,)` each. Files have none: their tensors are multiplied already.
     """
 
     tensors: Mapping[str, Mapping[int, Sequence[int]]]
     attributes: Mapping[str, Mapping[str, Any]]
+    factors: Mapping[str, Mapping[int, NDArray[np.float64]]] = field(default_factory=dict)
 
 
 def make_selection(graph: PruningGraph, model: nn.Module, mask: UnitMask) -> Selection:
@@ -79,7 +82,39 @@ def make_selection(graph: PruningGraph, model: nn.Module, mask: UnitMask) -> Sel
         changed = {key: value for key, value in wanted.items() if _differs(getattr(module, key), value)}
         if changed:
             attributes[name] = changed
-    return Selection(tensors, attributes)
+    factors = {
+        name: {dim: found for dim in axes if (found := entry_factors(graph, name, dim, mask)) is not None}
+        for name, axes in graph.tensors.items()
+    }
+    return Selection(tensors, attributes, {name: found for name, found in factors.items() if found})
+
+
+def entry_factors(graph: PruningGraph, tensor: str, dim: int, mask: UnitMask) -> NDArray[np.float64] | None:
+    """Return what the positions of a tensor that the units in `mask` leave are multiplied by, float64 `(kept,)`.
+
+    It is None where that is 1 for all of them.
+    """
+    places: NDArray[np.int64] | None = None
+    factors = np.ones(0)
+    for scale in graph.scales:
+        scaled = scale.entries.get(tensor, {}).get(dim)
+        factor = (len(scale.width.kept(mask)) / len(scale.width)) ** scale.exponent
+        if scaled is None or factor == 1:
+            continue
+        if places is None:
+            places = graph.tensors[tensor][dim].kept(mask)
+            factors = np.ones(len(places))
+        factors[np.isin(places, scaled)] *= factor
+    return None if places is None else factors
+
+
+def output_factors(graph: PruningGraph, layer: Layer, mask: UnitMask) -> Tensor | None:
+    """Return what a compact network's layer gives in multiples of the original's, `(kept outputs,)`; None for the same.
+
+    Queries are larger where fewer keys' channels are left, as `entry_factors` has it.
+    """
+    factors = None if layer.weight is None else entry_factors(graph, layer.weight, 1 - layer.in_dimension, mask)
+    return None if factors is None else torch.from_numpy(factors).float()
 
 
 def _sizes(graph: PruningGraph, model: nn.Module, mask: UnitMask) -> dict[str, dict[str, Any]]:
@@ -113,6 +148,8 @@ def _attributes(
         return {"num_channels": weight[0], "num_groups": groups}
     if isinstance(module, nn.LayerNorm | nn.RMSNorm) and weight is not None:
         return {"normalized_shape": list(weight)}
+    if isinstance(module, nn.Embedding) and weight is not None:
+        return {"embedding_dim": weight[1]}
     if isinstance(module, nn.PReLU) and weight is not None:
         return {"num_parameters": weight[0]}
     return {}
@@ -162,6 +199,9 @@ def slice_tensors(
         }
         source = _taken(source, lost)
         result[name] = source.clone() if source.data_ptr() == tensor.data_ptr() else source
+        for dim, factors in selection.factors.get(name, {}).items():
+            shape = [-1 if axis == dim else 1 for axis in range(source.ndim)]
+            result[name].mul_(torch.as_tensor(factors).to(source).reshape(shape))
     return result
 
 

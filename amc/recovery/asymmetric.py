@@ -32,7 +32,7 @@ from amc.graph import Layer, PruningGraph
 from amc.graph.batch_memory import calibration_batch
 from amc.graph.inputs import Example, batch_size, take_first
 from amc.graph.layer_calls import NORMS, LayerPass, ShortcutPass, layer_input, run_pass
-from amc.pruning.slicing import UnitMask, named_tensors
+from amc.pruning.slicing import UnitMask, named_tensors, output_factors
 from amc.recovery.batch_norm_statistics import channel_statistics
 from amc.recovery.layer_problem import LayerProblem, LostShares
 from amc.recovery.least_squares import held_out_count
@@ -72,6 +72,7 @@ class Asymmetric:
             if layer.weight is not None and uses[layer.weight] == 1 and not (layer.kernel and layer.transposed_weight)
         }
         self.weights = frozenset(layer.weight for layer in self.layers.values() if layer.weight)
+        self.graph = graph
         self.seed = seed
         self.images = calibration_batch(graph, calibration)
         self.held_out = held_out_images(list(self.layers.values()), batch_size(self.images))
@@ -254,9 +255,11 @@ class _RefitPass(_Sampling):
         """Chunks of what the layer reads, `(groups, rows, inputs)`, and shall give, and whether they are held out."""
         kept = torch.from_numpy(layer.out.kept(self._mask))
         outputs, added = self._owner.outputs[self.call], self._owner.added.get(self.call)
-        shortcut = self._shortcut()
+        shortcut, factors = self._shortcut(), output_factors(self._owner.graph, layer, self._mask)
         for number, sample in enumerate(samples):
             rows, wanted = sample.read(layer, name, args), outputs[number][:, kept]
+            if factors is not None:
+                wanted = wanted * factors.to(wanted.device)
             if added is not None and shortcut is not None:
                 drift = added[number][:, kept] - sample.of(layer, shortcut)
                 wanted = wanted + _before(self._norm(layer), drift)

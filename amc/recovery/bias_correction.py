@@ -20,7 +20,7 @@ from amc.graph import Layer, PruningGraph
 from amc.graph.batch_memory import LARGEST_AT_ONCE, calibration_batch, images_that_fit
 from amc.graph.inputs import Example, batch_size, split_batch
 from amc.graph.layer_calls import LayerPass, run_pass
-from amc.pruning.slicing import UnitMask, named_tensors
+from amc.pruning.slicing import UnitMask, named_tensors, output_factors
 
 
 class BiasCorrection:
@@ -34,6 +34,7 @@ class BiasCorrection:
 
     def __init__(self, model: nn.Module, graph: PruningGraph, calibration: Sequence[Example]) -> None:
         uses = Counter(layer.bias for layer in graph.layers)
+        self._graph = graph
         self.layers = {layer.call: layer for layer in graph.layers if layer.bias is not None and uses[layer.bias] == 1}
         self._parts = []
         for images in split_batch(calibration_batch(graph, calibration), images_that_fit(graph, LARGEST_AT_ONCE)):
@@ -46,7 +47,8 @@ class BiasCorrection:
         read = 0
         for images, means in self._parts:
             read += batch_size(images)
-            run_pass(network, images, _CorrectionPass(self.layers, means, network, mask, batch_size(images) / read))
+            share = batch_size(images) / read
+            run_pass(network, images, _CorrectionPass(self.layers, self._graph, means, network, mask, share))
 
 
 class _OriginalPass(LayerPass):
@@ -68,13 +70,14 @@ class _CorrectionPass(LayerPass):
     def __init__(
         self,
         layers: Mapping[int, Layer],
+        graph: PruningGraph,
         means: Mapping[int, Tensor],
         network: nn.Module,
         mask: UnitMask,
         share: float,
     ) -> None:
         super().__init__(layers)
-        self._means, self._share = means, share
+        self._graph, self._means, self._share = graph, means, share
         self._mask = mask
         self._tensors = named_tensors(network)
 
@@ -83,8 +86,11 @@ class _CorrectionPass(LayerPass):
         if layer is None or layer.bias is None:
             return
         kept = torch.from_numpy(layer.out.kept(self._mask))
-        outputs = _channels_last(layer, out)
-        shift = self._share * (self._means[self.call][kept] - _means(outputs))
+        outputs, wanted = _channels_last(layer, out), self._means[self.call][kept]
+        factors = output_factors(self._graph, layer, self._mask)
+        if factors is not None:
+            wanted = wanted * factors.to(wanted.device)
+        shift = self._share * (wanted - _means(outputs))
         self._tensors[layer.bias].add_(shift)
         outputs.add_(shift)
 

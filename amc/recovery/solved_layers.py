@@ -34,8 +34,8 @@ class SolvedLayers:
         seen = np.zeros(graph.unit_count, dtype=np.bool_)
         self._units: dict[int, NDArray[np.intp]] = {}  # by call: what its inputs and its own outputs follow from
         for layer in sorted(graph.layers, key=lambda each: each.call):
-            for axis in (layer.inputs, layer.out):
-                seen[axis.units[axis.units >= 0]] = True
+            for units in (*layer.inputs.memberships, *layer.out.memberships):
+                seen[units[units >= 0]] = True
             if layer.call in layers:
                 self._units[layer.call] = np.flatnonzero(seen)
 

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from amc.graph.inputs import Example, batch_size, clone_inputs, feed, split_batch
+from amc.graph.inputs import Example, batch_size, clone_inputs, split_batch
+from amc.graph.raw_heads import comparable_outputs
 from amc.pruning.slicing import UnitMask
 from amc.recovery.blocks import Blocks
 from amc.recovery.calibrated_network import CalibratedNetwork
@@ -98,4 +99,4 @@ class WholeTraining:
     def _run(self, network: nn.Module, x: Example) -> Any:
         device = next(network.parameters()).device.type
         with torch.autocast(device, self._dtype, enabled=self._dtype != torch.float32):
-            return feed(network, clone_inputs(x))
+            return comparable_outputs(network, clone_inputs(x), self._original.graph.heads)

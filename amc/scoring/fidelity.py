@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from amc.graph.inputs import feed
+from amc.graph.raw_heads import RawHeads, comparable_outputs
 from amc.recovery.output_distance import SCORES, OutputKinds, float_tensors, output_errors
 
 ROUNDING = 1e-5
@@ -24,10 +24,12 @@ class WantedOutputs:
     Attributes:
         tensors: The floating-point tensors that it returned, `(n, ...)` each.
         kinds: The kind of each.
+        heads: The modules that gave them; none for what the networks return.
     """
 
     tensors: tuple[Tensor, ...]
     kinds: OutputKinds
+    heads: RawHeads = ()
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Fidelity:
                         "fidelity needs the original's outputs as targets; see amc.scoring.original_outputs"
                     )
                 kinds = wanted.kinds
-                found = float_tensors(feed(model, inputs))
+                found = float_tensors(comparable_outputs(model, inputs, wanted.heads))
                 originals = [tensor.to(found[0].device) if found else tensor for tensor in wanted.tensors]
                 errors = output_errors(found, originals, kinds)
                 sums.append(torch.stack([torch.stack([part.double().sum() for part in each]) for each in errors]))

@@ -13,7 +13,10 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
 from amc.graph.inputs import Example, clone_inputs, feed, tensors
+from amc.graph.raw_heads import RawHeads, comparable_outputs
 from amc.scoring.fidelity import Fidelity
+from amc.scoring.mean_ap import MeanAveragePrecision
+from amc.scoring.mean_iou import MeanIoU
 from amc.utils.errors import UserError
 from amc.utils.option_names import option, worded
 from amc.utils.registry import UserFunction, resolve, takes
@@ -61,7 +64,7 @@ FIDELITY = "fidelity"
 """The name of the metric that compares outputs with the original's."""
 CLASS_METRICS: dict[str, TopK] = {"top1": TopK(1), "top5": TopK(5)}
 """Metrics that compare classes with labels, by name."""
-METRICS: dict[str, TopK | Fidelity] = {**CLASS_METRICS, FIDELITY: Fidelity()}
+METRICS: dict[str, Metric] = {**CLASS_METRICS, FIDELITY: Fidelity(), "miou": MeanIoU(), "map": MeanAveragePrecision()}
 """Metrics by name."""
 
 
@@ -72,7 +75,7 @@ def find_metric(given: str | Metric) -> Metric:
         UserError: There is no metric of that name, no such function, or one that takes other arguments. What the
             function returns is checked when it is called.
     """
-    if isinstance(given, UserMetric | TopK | Fidelity):
+    if isinstance(given, UserMetric | TopK | Fidelity | MeanIoU | MeanAveragePrecision):
         return given
     found = resolve("metric", given, METRICS)
     if not isinstance(found, UserFunction):
@@ -122,8 +125,8 @@ def compares_outputs(metric: str | Metric) -> bool:
     return metric == FIDELITY if isinstance(metric, str) else isinstance(metric, Fidelity)
 
 
-def check_runs(model: nn.Module, example: Example) -> Any:
-    """The network's outputs for an example, whose inputs are `(n, ...)` each.
+def check_runs(model: nn.Module, example: Example, heads: RawHeads = ()) -> Any:
+    """The network's outputs for an example, whose inputs are `(n, ...)` each; those of `heads` where there are any.
 
     A network that writes into its inputs, which are read again in every pass, works on copies of them from then on.
 
@@ -133,7 +136,7 @@ def check_runs(model: nn.Module, example: Example) -> Any:
     own = clone_inputs(example)
     try:
         with torch.no_grad():
-            outputs = feed(model, own)
+            outputs = comparable_outputs(model, own, heads)
     except Exception as error:
         shapes = [str(tuple(tensor.shape)) for tensor in tensors(example)]
         given = f"an input of shape {shapes[0]}" if len(shapes) == 1 else f"inputs of shapes {', '.join(shapes)}"

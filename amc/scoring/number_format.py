@@ -6,7 +6,9 @@ from amc.scoring.metrics import CLASS_METRICS, METRICS
 
 COST_NAMES = {"macs": "MACs", "params": "parameters", "memory": "memory", "latency": "latency"}
 """The words for each kind of cost."""
-METRIC_NAMES = {"top1": "accuracy", "top5": "top-5 accuracy"}
+METRIC_NAMES = {"top1": "accuracy", "top5": "top-5 accuracy", "miou": "mean IoU", "map": "mAP"}
+SHARES = (*CLASS_METRICS, "miou", "map")
+"""Metrics that are written in percent."""
 SMALLEST, LARGEST = 1e-3, 1e6
 """Beyond these a plain number has significant digits in place of decimals."""
 
@@ -17,8 +19,8 @@ def percent(share: float, digits: int = 2) -> str:
 
 
 def is_share(metric: str) -> bool:
-    """Whether the metric of that name is a share of the images; a user's own has a scale that only the user knows."""
-    return metric in CLASS_METRICS
+    """Whether the metric of that name is written in percent; a user's own has a scale that only the user knows."""
+    return metric in SHARES
 
 
 def metric_name(metric: str) -> str:
@@ -28,7 +30,7 @@ def metric_name(metric: str) -> str:
 
 def score_name(metric: str) -> str:
     """The word for a score where there is no room for the metric's own name."""
-    if is_share(metric):
+    if metric in CLASS_METRICS:
         return "accuracy"
     return metric if metric in METRICS else "metric"
 
@@ -41,6 +43,11 @@ def score(metric: str, value: float, digits: int = 2) -> str:
 def score_difference(metric: str, value: float) -> str:
     """Write by how much one score by that metric exceeds another."""
     return f"{100 * value:+.2f} points" if is_share(metric) else _plain(value, "+")
+
+
+def score_drop(metric: str, value: float) -> str:
+    """Write by how much a score by that metric falls."""
+    return f"{100 * value:.2f} points" if is_share(metric) else _plain(value)
 
 
 def duration(seconds: float) -> str:

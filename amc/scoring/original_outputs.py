@@ -14,7 +14,8 @@ from amc.data.images import Images
 from amc.data.load import MEMORY_LIMIT_BYTES, Splits
 from amc.data.sampling import Indices
 from amc.data.user_loader import LoaderImages
-from amc.graph.inputs import batch_size, feed
+from amc.graph.inputs import batch_size
+from amc.graph.raw_heads import RawHeads, comparable_outputs, find_heads
 from amc.graph.trace_forward import preserve_state
 from amc.recovery.output_distance import OutputKinds, float_tensors
 from amc.scoring.fidelity import WantedOutputs
@@ -43,11 +44,19 @@ def with_original_outputs(
         UserError: It does not run on the images, or what `find_kinds` raises.
     """
     original = copy_network(original).to(device)
-    kinds = find_kinds(output_kind, check_runs(original, moved_inputs(splits.calibration.example(1), device)))
+    example = moved_inputs(splits.calibration.example(1), device)
+    check_runs(original, example)
+    heads = find_heads(original, example)
+    kinds = find_kinds(output_kind, check_runs(original, example, heads))
     if isinstance(splits.reward, ImagesWithOutputs) and splits.reward.kinds == kinds:
         return splits
-    run, bare = OriginalRun(original, kinds, device), without_outputs(splits)
-    return replace(bare, reward=ImagesWithOutputs(bare.reward, run), test=ImagesWithOutputs(bare.test, run))
+    run, bare = OriginalRun(original, kinds, device, heads), without_outputs(splits)
+    return replace(
+        bare,
+        reward=ImagesWithOutputs(bare.reward, run),
+        test=ImagesWithOutputs(bare.test, run),
+        judging=bare.judging and ImagesWithOutputs(bare.judging, run),
+    )
 
 
 def has_outputs(splits: Splits) -> bool:
@@ -57,10 +66,12 @@ def has_outputs(splits: Splits) -> bool:
 
 def without_outputs(splits: Splits) -> Splits:
     """The splits with the targets that the data has."""
-    reward, test = (
-        each.images if isinstance(each, ImagesWithOutputs) else each for each in (splits.reward, splits.test)
-    )
-    return replace(splits, reward=reward, test=test)
+    judging = splits.judging and _bare(splits.judging)
+    return replace(splits, reward=_bare(splits.reward), test=_bare(splits.test), judging=judging)
+
+
+def _bare(images: Images) -> Images:
+    return images.images if isinstance(images, ImagesWithOutputs) else images
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +82,13 @@ class OriginalRun:
         network: The network, in evaluation mode on the device.
         kinds: The kinds of its outputs.
         device: The device.
+        heads: The modules whose outputs stand for what it returns (`amc.graph.raw_heads`).
     """
 
     network: nn.Module
     kinds: OutputKinds
     device: torch.device
+    heads: RawHeads = ()
 
     def __call__(self, inputs: Any) -> WantedOutputs:
         """The outputs for a batch of inputs, on the CPU.
@@ -84,13 +97,13 @@ class OriginalRun:
             UserError: It returns another number of outputs than for one image.
         """
         with torch.no_grad(), preserve_state(self.network):
-            found = float_tensors(feed(self.network, moved_inputs(inputs, self.device)))
+            found = float_tensors(comparable_outputs(self.network, moved_inputs(inputs, self.device), self.heads))
         if len(found) != len(self.kinds):
             raise UserError(
                 f"the network returns {len(self.kinds)} outputs for one image and {len(found)} for"
                 f" {batch_size(inputs)}; fidelity compares networks that return as many whatever they see"
             )
-        return WantedOutputs(tuple(tensor.cpu() for tensor in found), self.kinds)
+        return WantedOutputs(tuple(tensor.cpu() for tensor in found), self.kinds, self.heads)
 
 
 class ImagesWithOutputs:
@@ -167,4 +180,4 @@ class ImagesWithOutputs:
 
     def _part(self, kept: list[Tensor], begin: int, end: int) -> WantedOutputs:
         parts = (tensor[begin:end] if tensor.ndim and len(tensor) == len(self) else tensor for tensor in kept)
-        return WantedOutputs(tuple(parts), self._run.kinds)
+        return WantedOutputs(tuple(parts), self._run.kinds, self._run.heads)

@@ -22,7 +22,7 @@ class RecipeOptions:
     Attributes:
         epochs: The number of passes over the training images.
         lr: The learning rate at its peak.
-        batch_size: The number of images of a step.
+        batch_size: The number of images of a batch.
         schedule: How the learning rate changes: `one_cycle` (up for a fifth of the steps, then down) or `cosine`.
         weight_decay: The L2 penalty on all parameters.
         label_smoothing: The share of each target that is spread over all classes, in [0, 1].
@@ -30,6 +30,8 @@ class RecipeOptions:
         flip: Whether half of the training images are mirrored left to right, as suits photographs.
         precision: The number format of the forward pass: `float32`, `bfloat16`, or `auto` for bfloat16 where the
             machine computes with it.
+        accumulate: The number of batches of a step, whose gradients are summed.
+        ema: The decay of the exponential moving average of the weights that is scored and kept, in [0, 1); 0 for none.
 
     Raises:
         UserError: A value that is out of its range or not known.
@@ -44,14 +46,17 @@ class RecipeOptions:
     crop_padding: int = 1
     flip: bool = False
     precision: str = "auto"
+    accumulate: int = 1
+    ema: float = 0.0
 
     def __post_init__(self) -> None:
         """Check that all values are known and in their ranges."""
-        for name in ("epochs", "batch_size", "lr"):
+        for name in ("epochs", "batch_size", "lr", "accumulate"):
             check(name, getattr(self, name), getattr(self, name) > 0, "above 0")
         for name in ("weight_decay", "label_smoothing", "crop_padding"):
             check(name, getattr(self, name), getattr(self, name) >= 0, "of 0 or more")
         check("label_smoothing", self.label_smoothing, self.label_smoothing <= 1, "of 1 or less")
+        check("ema", self.ema, 0 <= self.ema < 1, "from 0 to below 1")
         look_up("schedule", self.schedule, SCHEDULES)
         find_precision(self.precision, torch.device("cpu"))
 
@@ -67,6 +72,8 @@ class RecipeOptions:
             seed=seed,
             precision=self.precision,
             schedule=self.schedule,
+            accumulate=self.accumulate,
+            ema=self.ema,
         )
 
 

@@ -1,30 +1,32 @@
-"""The loop that trains a classifier on labelled images."""
+"""The loop that trains a network on images."""
 
 import collections
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from amc.artifacts.snapshots import part
 from amc.data.augment import Augmentation
 from amc.data.images import Images
+from amc.graph.inputs import batch_size
 from amc.pruning.inference_form import channels_last
 from amc.pruning.slicing import restore_tensors, stored_tensors
 from amc.scoring.metrics import moved_inputs
-from amc.training.distillation import Distillation
-from amc.training.learning_rate import MOMENTUM, SCHEDULES
+from amc.training.learning_rate import SCHEDULES
+from amc.training.objectives import ClassObjective, Objective
+from amc.training.optimizers import OPTIMIZERS, optimizer_state, set_optimizer_state, set_step
 from amc.utils.errors import UserError
 from amc.utils.precision import PRECISIONS, find_precision
 from amc.utils.registry import look_up
 from amc.utils.safe_backward import safe_backward
 
-NETWORK, VELOCITY, RANDOM, RANDOM_AT_EPOCH = "network.", "velocity.", "random.", "random_at_epoch."
+NETWORK, AVERAGE, RANDOM, RANDOM_AT_EPOCH = "network.", "average.", "random.", "random_at_epoch."
 POSITION, LOSS = "position", "loss"
 
 
@@ -34,11 +36,11 @@ class DivergedError(UserError):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained: SGD with Nesterov momentum.
+    """How a network is trained.
 
     Attributes:
         epochs: The number of passes over the training images.
-        batch_size: The number of images of a step.
+        batch_size: The number of images of a batch.
         learning_rate: The learning rate at its peak.
         weight_decay: The L2 penalty on every parameter.
         label_smoothing: The share of the target that is spread over all classes, in [0, 1].
@@ -47,6 +49,8 @@ class Recipe:
         precision: The number format of the forward pass (`amc.utils.precision`); weights and their updates stay in
             float32.
         schedule: The schedule of the learning rate, a name in `amc.training.learning_rate.SCHEDULES`.
+        accumulate: The number of batches of a step, whose gradients are summed.
+        ema: The decay of the exponential moving average of all weights and statistics, in [0, 1); 0 for none.
     """
 
     epochs: int
@@ -58,6 +62,8 @@ class Recipe:
     seed: int
     precision: str = "float32"
     schedule: str = "one_cycle"
+    accumulate: int = 1
+    ema: float = 0.0
 
 
 class Training:
@@ -67,14 +73,14 @@ class Training:
 
     Args:
         model: The network, which is changed.
-        images: The training images: one input each, and a class as target.
+        images: The training images, with the targets that the objective is for.
         recipe: How the network is trained.
         device: The device of the network.
-        distillation: The teacher, if the network learns from one as well.
+        objective: What is minimised; None for the cross-entropy of classes.
 
     Attributes:
         epoch: The number of whole epochs so far.
-        steps: The number of batches so far.
+        steps: The number of steps so far.
 
     Raises:
         UserError: The schedule or the precision is unknown.
@@ -86,7 +92,7 @@ class Training:
         images: Images,
         recipe: Recipe,
         device: torch.device,
-        distillation: Distillation | None = None,
+        objective: Objective | None = None,
     ) -> None:
         self._schedule = look_up("schedule", recipe.schedule, SCHEDULES)
         self._precision = PRECISIONS[find_precision(recipe.precision, device)]
@@ -94,13 +100,12 @@ class Training:
         self._images = images
         self._recipe = recipe
         self._device = device
-        self._distillation = distillation
-        self._optimizer = torch.optim.SGD(
-            model.parameters(), recipe.learning_rate, MOMENTUM, weight_decay=recipe.weight_decay, nesterov=True
-        )
+        self._objective = objective or ClassObjective(recipe.label_smoothing)
+        self._optimizer = OPTIMIZERS[self._objective.optimizer](model.parameters(), recipe.weight_decay)
         self._generator = torch.Generator().manual_seed(recipe.seed)
         self._random_at_epoch = self._random()
         self._loss = torch.zeros((), device=device)  # of the epoch so far, summed over its images
+        self._average = {name: each.clone() for name, each in stored_tensors(model).items()} if recipe.ema else {}
         self._seen = 0  # images of the epoch so far
         self._batches = 0  # and batches
         self.epoch = 0
@@ -128,18 +133,20 @@ class Training:
 
         Raises:
             DivergedError: The loss is no longer finite.
-            UserError: An image can't be read, or the network is no classifier of what
-                the images give.
+            UserError: An image can't be read, or the network or the targets are not what the objective is for.
         """
-        self._model.train()
-        for inputs, targets in self._batches_left():
-            self._batches += 1
+        self._objective.prepare(self._model)
+        batches = self._batches_left()
+        while together := list(itertools.islice(batches, self._recipe.accumulate)):
+            self._batches += len(together)
             self.steps += 1
-            if len(targets) < 2 < len(self._images):
-                continue  # a batch norm has no statistics of a single image
-            loss = self._step(inputs, targets)
-            self._loss += loss * len(targets)
-            self._seen += len(targets)
+            # a batch norm has no statistics of a single image
+            usable = [each for each in together if not batch_size(each[0]) < 2 < len(self._images)]
+            if not usable:
+                continue
+            loss, count = self._step(usable), sum(batch_size(inputs) for inputs, _ in usable)
+            self._loss += loss * count
+            self._seen += count
             value = loss.item()
             if not math.isfinite(value):
                 raise DivergedError(f"the loss is {value} at step {self._batches} of epoch {self.epoch + 1}")
@@ -155,16 +162,12 @@ class Training:
 
     def state(self) -> dict[str, Tensor]:
         """All tensors that the rest of the training depends on, by name; they are not copies."""
-        velocities = {
-            f"{VELOCITY}{name}": self._optimizer.state[parameter]["momentum_buffer"]
-            for name, parameter in self._model.named_parameters()
-            if parameter in self._optimizer.state
-        }
         return {
             POSITION: torch.tensor([self.epoch, self.steps, self._batches, self._seen]),
             LOSS: self._loss,
             **{f"{NETWORK}{name}": tensor for name, tensor in stored_tensors(self._model).items()},
-            **velocities,
+            **{f"{AVERAGE}{name}": tensor for name, tensor in self._average.items()},
+            **optimizer_state(self._optimizer, self._model),
             **{f"{RANDOM}{name}": state for name, state in self._random().items()},
             **{f"{RANDOM_AT_EPOCH}{name}": state for name, state in self._random_at_epoch.items()},
         }
@@ -174,11 +177,9 @@ class Training:
         self.epoch, self.steps, self._batches, self._seen = state[POSITION].tolist()
         self._loss.copy_(state[LOSS])
         restore_tensors(self._model, part(state, NETWORK))
-        velocities = part(state, VELOCITY)
-        for name, parameter in self._model.named_parameters():
-            if name in velocities:
-                velocity = torch.empty_like(parameter, requires_grad=False).copy_(velocities[name])
-                self._optimizer.state[parameter]["momentum_buffer"] = velocity
+        for name, tensor in part(state, AVERAGE).items():
+            self._average[name].copy_(tensor)
+        set_optimizer_state(self._optimizer, self._model, state)
         self._random_at_epoch = part(state, RANDOM_AT_EPOCH)
         self._set_random(part(state, RANDOM))
 
@@ -196,29 +197,44 @@ class Training:
             self._set_random(now)
         return batches
 
-    def _step(self, inputs: Any, targets: Any) -> Tensor:
-        if not isinstance(inputs, Tensor) or not isinstance(targets, Tensor) or targets.ndim != 1:
-            raise UserError(
-                "expected batches of one input and one class number for each image; nothing else is trained"
-            )
-        recipe = self._recipe
-        value = self._schedule(self.done)
-        for group in self._optimizer.param_groups:
-            group["lr"], group["momentum"] = recipe.learning_rate * value.rate, value.momentum
-        inputs = moved_inputs(recipe.augmentation(inputs, self._generator), self._device)
-        targets = targets.to(self._device)
-        with torch.autocast(self._device.type, self._precision, enabled=self._precision != torch.float32):
-            outputs = self._model(inputs)
-            if not isinstance(outputs, Tensor) or outputs.ndim != 2:
-                raise UserError("expected one row of class scores for each image; no other networks are trained")
-            loss = F.cross_entropy(outputs.float(), targets, label_smoothing=recipe.label_smoothing)
-            if self._distillation is not None:
-                loss = self._distillation.loss(loss, inputs, outputs.float())
+    def _step(self, batches: Sequence[tuple[Any, Any]]) -> Tensor:
+        """Take one step by the mean gradient over the images of all batches, and return their mean loss."""
+        set_step(self._optimizer, self._recipe.learning_rate, self._schedule(self.done))
+        count = sum(batch_size(inputs) for inputs, _ in batches)
+        total = torch.zeros((), device=self._device)
         self._optimizer.zero_grad()
-        with safe_backward():
-            loss.backward()
+        for given in batches:
+            inputs, targets = self._recipe.augmentation(*given, self._generator)
+            inputs, targets = moved_inputs(inputs, self._device), moved_inputs(targets, self._device)
+            with torch.autocast(self._device.type, self._precision, enabled=self._precision != torch.float32):
+                loss = self._objective(self._model, inputs, targets) * (batch_size(inputs) / count)
+            with safe_backward():
+                loss.backward()
+            total += loss.detach()
         self._optimizer.step()
-        return loss.detach()
+        self._update_average()
+        return total
+
+    def _update_average(self) -> None:
+        """Move the average towards the network, by more in the first steps, so that it forgets where it began."""
+        decay = min(self._recipe.ema, (1 + self.steps) / (10 + self.steps))
+        with torch.no_grad():
+            for name, tensor in stored_tensors(self._model).items() if self._average else ():
+                average = self._average[name]
+                average.lerp_(tensor, 1 - decay) if average.is_floating_point() else average.copy_(tensor)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Let the network have its averaged weights while the context is open, where an average is taken."""
+        if not self._average:
+            yield
+            return
+        own = {name: tensor.clone() for name, tensor in stored_tensors(self._model).items()}
+        restore_tensors(self._model, self._average)
+        try:
+            yield
+        finally:
+            restore_tensors(self._model, own)
 
     def _random(self) -> dict[str, Tensor]:
         """The states of all random generators that the training draws from, by name."""

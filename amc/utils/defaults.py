@@ -16,3 +16,7 @@ SEARCH_RECOVERY = "both"
 """The recovery of the networks that a search scores, by the hundred: a good one that takes little time."""
 CLASS_ORDER = "name"
 """The order in which the folders of an image folder's classes are numbered."""
+COMPARED_STRATEGIES = ("ddpg", "uniform", "random")
+"""The strategies that are compared where none are named; the first is the one that others are compared with."""
+SEEDS = (0, 1, 2)
+"""The seeds of a comparison where none are named."""

@@ -12,6 +12,10 @@ class UserError(Exception):
     """
 
 
+class NothingFoundError(UserError):
+    """The end of a search that found nothing it may keep, and would find nothing if it were done again."""
+
+
 class FunctionsNotGivenError(UserError):
     """The refusal to import a user's functions because the files of a run name them: the user has to name them anew.
 

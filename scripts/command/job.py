@@ -15,6 +15,7 @@ import torch
 from agents.episode import Past
 from agents.report.command_lines import next_lines
 from agents.report.terminal.result_tables import result_tables
+from agents.search.drop_goal import DropGoal
 from agents.search.invocation import Invocation
 from agents.search.latency_finalists import TOLERANCE, latency_limit
 from agents.search.plan import Limits, SearchPlan
@@ -23,6 +24,7 @@ from agents.search.search_run import SearchRun
 from agents.search.search_warnings import warn_of_reward_images, warn_of_underdetermined_layers
 from agents.strategy import Strategy
 from amc.artifacts.exports import exported_files
+from amc.cost.costs import LATENCY
 from amc.data.load import Splits
 from amc.latency.latency_model import LatencyModel
 from amc.networks.sources import Network
@@ -57,6 +59,7 @@ class Job:
         observation: The name of the observation set, which says what an agent sees.
         budgets: The budgets of each stage, the last ones being those of the result.
         tune_steps: Steps of training between two stages.
+        goal: What is searched for in place of budgets; None where budgets are given.
         zero_shot: Whether the first policy is what a trained agent does before it learns on this network.
         inputs: Files that the search starts from, by the names of their copies in the run folder.
     """
@@ -70,6 +73,7 @@ class Job:
     observation: str
     budgets: Sequence[Limits]
     tune_steps: int = 0
+    goal: DropGoal | None = None
     zero_shot: bool = False
     inputs: Mapping[str, Path] = field(default_factory=dict)
 
@@ -99,11 +103,14 @@ def run_job(job: Job) -> None:
         find_device(options.device),
         progress=not options.quiet,
     )
+    if job.goal is not None:
+        splits = splits.with_judging(options.seed)
     example = splits.calibration.example(1)
     check_inputs(job.network, example)
     original = score_original(network, job.network, splits.reward, options.metric, options.device, quiet=options.quiet)
     measured = latency_connection.connect(options, network.model, example, session.folder)
-    with measured if wants_latency(options) else nullcontext() as latency_model:
+    minimises_latency = job.goal is not None and job.goal.minimise == LATENCY
+    with measured if minimises_latency or wants_latency(options) else nullcontext() as latency_model:
         task = _task(job, network, splits, latency_model)
         del network, measured  # the task has a copy, which may be large
         session.check_same(task.digests)
@@ -145,6 +152,7 @@ def _plan(job: Job) -> SearchPlan:
         observation=job.observation,
         stages=tuple(job.budgets[:-1]),
         tune_steps=job.tune_steps,
+        goal=job.goal,
         zero_shot=job.zero_shot,
         make_engine=make_engine(job.options.engine, job.options.workers),
     )

@@ -13,7 +13,7 @@ from amc.artifacts.policy import POLICY_FILE, WEIGHTS_FILE
 from amc.artifacts.run_folder import AGENT_FILE, REPORT_FILE, SUMMARY_FILE, can_go_on, is_finished
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER, snapshot_names
 from amc.latency.measuring_device import DeviceLostError
-from amc.utils.errors import UserError
+from amc.utils.errors import NothingFoundError, UserError
 from scripts.command.signals import INTERRUPTED
 
 OF_EVERY_RUN = (WEIGHTS_FILE, POLICY_FILE, SUMMARY_FILE, REPORT_FILE)
@@ -52,6 +52,8 @@ def with_resume_hint(program: str, folder: Path, resume_command: str, *, quiet: 
     except DeviceLostError:
         if is_begun():
             print(f"go on with: {resume_command}", file=sys.stderr)
+        raise
+    except NothingFoundError:
         raise
     except UserError as error:
         written = _results(folder).items() - results.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+from agents.search.drop_goal import DropGoal
 from agents.search.plan import Limits
 from amc.cost.costs import COSTS, LATENCY
 from amc.cost.limit import read_amount
@@ -14,6 +15,7 @@ from amc.scoring.metrics import CLASS_METRICS, find_metric
 from amc.utils.errors import UserError
 from envs.observations import find_observation
 from envs.rewards import find_reward
+from scripts.options.goal_options import GoalOptions
 from scripts.options.latency_options import DEVICE
 from scripts.options.network_and_images import join_repeated
 from scripts.options.scoring_options import ScoringOptions
@@ -53,6 +55,19 @@ def wants_latency(options: SearchOptions) -> bool:
     """Whether the search has to know latency."""
     kinds = [limit.partition("=")[0] for limit in limits_of(options)]
     return LATENCY in kinds or find_reward(options.reward).needs_latency or options.channels.round_to == DEVICE
+
+
+def find_goal(aim: GoalOptions, reward: str) -> DropGoal | None:
+    """The largest drop that was asked for in place of a budget; None where a budget is to be met.
+
+    Raises:
+        UserError: A drop below 0, an unknown cost, or a reward that weighs accuracy against cost by itself.
+    """
+    if aim.max_drop is None:
+        return None
+    if not find_reward(reward).needs_budget:
+        raise UserError(f"--reward {reward} weighs accuracy against cost by itself; leave --max-drop out")
+    return DropGoal(aim.max_drop, aim.minimise or DropGoal.minimise)
 
 
 def stage_budgets(staging: StageOptions, search: SearchOptions) -> tuple[Limits, ...]:

@@ -34,7 +34,8 @@ class Arguments:
     split: Name = "test"
     """Images that are scored: test or reward."""
     metric: Name | None = None
-    """How a network is scored: top1, top5, fidelity or path/to/file.py:function; default: as in the run, else top1."""
+    """How a network is scored: top1, top5, miou, map, fidelity or path/to/file.py:function; default: as in the run,
+    else top1."""
     output_kind: Annotated[str, Form("KIND")] | None = None
     """What the original's outputs are where fidelity compares them: scores or values, for all or by name, as
     logits=scores,boxes=values; default: as in the run, else values."""

@@ -15,8 +15,9 @@ from scripts.options.training_options import TrainingOptions
 class Arguments:
     """Fine-tune the compact network of a run; leave it in a new folder, which the other commands read as a run's own.
 
-    It learns from the training images and from the outputs of the original network. The epoch that is best on the
-    reward images is kept. The data, the splits and the seed are those of the run.
+    A classifier learns from the training images and from the outputs of the original network, any other network to give
+    those outputs, with a loss of your own beside them or without. The epoch that is best on the reward images is kept.
+    The data, the splits and the seed are those of the run.
     """
 
     COMMON: ClassVar = (
@@ -28,6 +29,7 @@ class Arguments:
         "lr",
         "crop_padding",
         "flip",
+        "loss",
         "metric",
         "device",
         "out",
@@ -40,6 +42,10 @@ class Arguments:
             "a network of your own, on photographs, for longer",
             "runs/first --model net.py:build --epochs 50 --flip --crop-padding 4",
         ),
+        (
+            "a detector with a loss of your own",
+            "runs/boxes --model det.py:build --data det.py:data --metric map --loss det.py:loss",
+        ),
         ("go on with a fine-tuning that was stopped", "--resume runs/first-tuned"),
     )
 
@@ -51,11 +57,14 @@ class Arguments:
     out: Folder | None = None
     """Folder for the results, new or empty; default: the run's folder with -tuned behind its name."""
     distillation: Share = 0.9
-    """Share of the loss that the original network's outputs have as soft targets, from 0 (none) to 1."""
+    """Share of the loss that the original network's outputs have, from 0 (none) to 1."""
     temperature: float = 4.0
-    """Divisor of the outputs for soft targets: the higher, the more the less likely classes count."""
+    """Divisor of a classifier's outputs for soft targets: the higher, the more the less likely classes count."""
+    loss: Annotated[str, Form("FILE:FUNCTION")] | None = None
+    """What is minimised beside the original network's outputs, as path/to/file.py:function of network, inputs and
+    targets; default: the cross-entropy of classifiers, of other networks nothing."""
     metric: Name | None = None
-    """How networks are scored: top1, top5, fidelity or path/to/file.py:function; default: as in the run."""
+    """How networks are scored: top1, top5, miou, map, fidelity or path/to/file.py:function; default: as in the run."""
     output_kind: Annotated[str, Form("KIND")] | None = None
     """What the original's outputs are where fidelity compares them: scores or values, for all or by name, as
     logits=scores,boxes=values; default: as in the run, else values."""

@@ -48,7 +48,8 @@ class DataOptions:
 
     data: Name | None = None
     """Images: imagefolder:PATH (with train/, and val/, test/ or both), images:PATH (without labels, for --metric
-    fidelity), cifar10, digits or path/to/file.py:function."""
+    fidelity), masks:PATH (with train/, and val/, test/ or both, and images/ and masks/ in each),
+    coco:IMAGES,ANNOTATIONS.json (one such pair, or one for each split), cifar10, digits or path/to/file.py:function."""
     calibration_images: int | None = None
     """Training images for least squares and batch-norm statistics; default: 1000, or all where there are fewer."""
     reward_split: int | None = None

@@ -35,7 +35,7 @@ class Arguments:
     out: Folder | None = None
     """Folder for the network, new or empty; default: the run's folder with -recovered behind its name."""
     metric: Name | None = None
-    """How networks are scored: top1, top5, fidelity or path/to/file.py:function; default: as in the run."""
+    """How networks are scored: top1, top5, miou, map, fidelity or path/to/file.py:function; default: as in the run."""
     output_kind: Annotated[str, Form("KIND")] | None = None
     """What the original's outputs are where they are compared: scores or values, for all or by name, as
     logits=scores,boxes=values; default: as in the run, else values, or scores with top1 and top5."""

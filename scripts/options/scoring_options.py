@@ -17,8 +17,9 @@ class ScoringOptions:
     """The way in which networks are made and scored."""
 
     metric: Name = "top1"
-    """How a network is scored: top1, top5, fidelity (how near its outputs are to the original's, from 0 to 1, without
-    labels) or path/to/file.py:function (of a model and batches; larger is better)."""
+    """How a network is scored: top1, top5, miou (segmentation), map (detection), fidelity (how near its outputs are to
+    the original's, from 0 to 1, without labels) or path/to/file.py:function (of a model and batches; larger is
+    better)."""
     output_kind: Annotated[str, Form("KIND")] | None = None
     """What the network's outputs are where they are compared: scores (of classes, before a softmax) or values, for all
     or by name, as logits=scores,boxes=values. Default: scores for top1 and top5, else values."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from amc.utils.errors import UserError
 from scripts.options.cli_arguments import CommandLine
+from scripts.options.goal_options import GoalOptions
 from scripts.options.network_and_images import DataOptions, NetworkOptions
 from scripts.options.option_types import Name
 from scripts.options.search_options import SearchOptions
@@ -17,7 +18,8 @@ from scripts.options.stage_options import StageOptions
 class Arguments(CommandLine):
     """Search for the policy that keeps the most accuracy within a budget; leave it and the compact network in a folder.
 
-    Without options, the packaged digits network is searched on.
+    With --max-drop, it is the policy of least cost that keeps enough. Without options, the packaged digits network is
+    searched on.
     """
 
     COMMON: ClassVar = (
@@ -28,6 +30,7 @@ class Arguments(CommandLine):
         "mean",
         "std",
         "budget",
+        "max_drop",
         "episodes",
         "metric",
         "device",
@@ -47,6 +50,10 @@ class Arguments(CommandLine):
             "a pretrained network, to 80 % of the latency that ONNX Runtime measures here",
             "--model torchvision:resnet18 --data imagefolder:imagenet --budget latency=0.8",
         ),
+        (
+            "the fewest parameters at which accuracy falls by one point at the most",
+            "--model net.py:build --data imagefolder:photos --image-size 64 --max-drop 1 --minimise params",
+        ),
         ("go on with a search that was stopped", "--resume runs/first"),
     )
 
@@ -54,6 +61,7 @@ class Arguments(CommandLine):
     images: DataOptions = field(default_factory=DataOptions)
     search: SearchOptions = field(default_factory=SearchOptions)
     staging: StageOptions = field(default_factory=StageOptions)
+    aim: GoalOptions = field(default_factory=GoalOptions)
     episodes: int = 200
     """Policies that are scored at the most, in all stages together; with --resume more than before, which need not lead
     to what as many from the start would."""
@@ -78,3 +86,6 @@ class Arguments(CommandLine):
             raise UserError(f"expected --episodes above 0, got {self.episodes}")
         self.search.check()
         self.staging.check()
+        self.aim.check()
+        if self.aim.max_drop is not None and (self.search.budget or self.staging.stages):
+            raise UserError("--max-drop finds the budget itself; leave --budget and --stages out")

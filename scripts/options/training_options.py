@@ -14,7 +14,7 @@ class TrainingOptions:
     epochs: int = 100
     """Passes over the training images."""
     batch_size: int = 32
-    """Images per step."""
+    """Images per batch."""
     lr: float = 0.1
     """Learning rate at its peak."""
     schedule: Name = "one_cycle"
@@ -29,3 +29,7 @@ class TrainingOptions:
     """Mirror half of the training images left to right (for photographs)."""
     precision: Name = "auto"
     """Number format of the forward pass: float32, bfloat16, or auto for bfloat16 where the machine computes with it."""
+    accumulate: int = 1
+    """Batches per step, whose gradients are summed."""
+    ema: float = 0.0
+    """Decay of the exponential moving average of the weights that is scored and kept, such as 0.99; 0 for none."""

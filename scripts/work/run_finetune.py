@@ -46,7 +46,10 @@ def _folder(arguments: Arguments) -> Path:
 def _options(arguments: Arguments) -> TuningOptions:
     """The options of the training, which are checked."""
     return TuningOptions(
-        **vars(arguments.training), distillation=arguments.distillation, temperature=arguments.temperature
+        **vars(arguments.training),
+        distillation=arguments.distillation,
+        temperature=arguments.temperature,
+        loss=arguments.loss,
     )
 
 

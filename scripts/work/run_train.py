@@ -7,7 +7,7 @@ from agents.strategies import make_strategy
 from amc.utils.errors import UserError
 from scripts.command.earlier_run import search_command
 from scripts.command.job import Job, run_job
-from scripts.command.search_checks import check_search, stage_budgets
+from scripts.command.search_checks import check_search, find_goal, stage_budgets
 from scripts.command.session import Session, open_search
 from scripts.options.train_arguments import Arguments
 
@@ -21,6 +21,7 @@ def run_train(arguments: Arguments) -> None:
     arguments.check()
     make_strategy(arguments.strategy, arguments.settings)
     check_search(arguments.search, arguments.observation)
+    find_goal(arguments.aim, arguments.search.reward)
     stage_budgets(arguments.staging, arguments.search)
     with open_search("train", arguments) as session:
         run_job(_job(session))
@@ -28,6 +29,7 @@ def run_train(arguments: Arguments) -> None:
 
 def _job(session: Session[Arguments, Past]) -> Job:
     arguments = session.arguments
+    goal = find_goal(arguments.aim, arguments.search.reward)
     if session.begun_with not in (None, arguments.most_policies):
         _check_extensible(arguments)
     return Job(
@@ -38,13 +40,19 @@ def _job(session: Session[Arguments, Past]) -> Job:
         strategy=lambda _: make_strategy(arguments.strategy, arguments.settings, arguments.search.episodes_at_once),
         strategy_name=session.name("strategy"),
         observation=arguments.observation,
-        budgets=stage_budgets(arguments.staging, arguments.search),
+        budgets=stage_budgets(arguments.staging, arguments.search) if goal is None else ((),),
+        goal=goal,
         tune_steps=arguments.staging.tune_steps,
     )
 
 
 def _check_extensible(arguments: Arguments) -> None:
-    """Raise a UserError for a strategy whose policies are planned when it begins."""
+    """Raise a UserError for a search whose policies are planned when it begins."""
+    if arguments.aim.max_drop is not None:
+        raise UserError(
+            "a search with --max-drop shares out its episodes when it begins and can't go on to others; begin a new"
+            f" search: {search_command(arguments)}"
+        )
     if not make_strategy(arguments.strategy, arguments.settings).is_extensible:
         raise UserError(
             f"strategy {arguments.strategy} plans its policies when it begins and can't go on to others; begin a new"

@@ -1,5 +1,7 @@
 """Trainings that are interrupted, and folders that are in use."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -12,12 +14,12 @@ class Interrupting:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int, error: BaseException) -> None:
         step, steps = Training._step, 0
 
-        def interrupted(training: Training, *batch: torch.Tensor) -> torch.Tensor:
+        def interrupted(training: Training, batches: Any) -> torch.Tensor:
             nonlocal steps
             steps += 1
             if steps == at:
                 raise error
-            return step(training, *batch)
+            return step(training, batches)
 
         monkeypatch.setattr(Training, "_step", interrupted)
 

@@ -56,10 +56,10 @@ def test_the_options_that_everyone_needs_come_with_examples(monkeypatch: pytest.
     shown = page("train")
     assert shown.startswith("usage: amc train [options]\n")
     options = re.findall(r"^  (--\S+)", shown, re.MULTILINE)
-    assert len(options) == 12
-    assert len(re.findall(r"^  # ", shown, re.MULTILINE)) == 3
+    assert len(options) == 13
+    assert len(re.findall(r"^  # ", shown, re.MULTILINE)) == 4
     (more,) = re.findall(r"--help-all shows (\d+) more options\.", shown)
-    assert len(re.findall(r"^  --\S+", page("train", whole=True), re.MULTILINE)) == 12 + int(more)
+    assert len(re.findall(r"^  --\S+", page("train", whole=True), re.MULTILINE)) == 13 + int(more)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

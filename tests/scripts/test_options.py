@@ -17,13 +17,25 @@ from amc.data.preprocess import IMAGENET_MEAN, Preprocess
 from amc.networks.sources import Network
 from amc.utils.errors import UserError
 from amc.utils.seeds import check_seed
-from scripts import apply, describe, evaluate, export, finetune, measure_latency, pretrain, recover, report, train
+from scripts import (
+    apply,
+    compare,
+    describe,
+    evaluate,
+    export,
+    finetune,
+    measure_latency,
+    pretrain,
+    recover,
+    report,
+    train,
+)
 from scripts.command.loading import load_images, load_original
 from scripts.options.network_and_images import DataOptions, ImageOptions, NetworkOptions, parse_rounding
 from scripts.options.option_fields import option_fields
 from tests.command import call
 
-ENTRY_POINTS = (train, apply, finetune, recover, evaluate, describe, export, pretrain, report, measure_latency)
+ENTRY_POINTS = (train, compare, apply, finetune, recover, evaluate, describe, export, pretrain, report, measure_latency)
 
 
 def options(arguments: type) -> Iterator[tuple[type, dataclasses.Field[Any]]]:

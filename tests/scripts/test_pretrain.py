@@ -1,6 +1,7 @@
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -95,14 +96,14 @@ class Spoiling:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
         step, steps = Training._step, 0
 
-        def spoilt(training: Training, *batch: torch.Tensor) -> torch.Tensor:
+        def spoilt(training: Training, batches: Any) -> torch.Tensor:
             nonlocal steps
             steps += 1
             if steps == at:
                 with torch.no_grad():
                     for parameter in training._model.parameters():
                         parameter.zero_()
-            return step(training, *batch)
+            return step(training, batches)
 
         monkeypatch.setattr(Training, "_step", spoilt)
 

@@ -96,7 +96,8 @@ def test_the_policy_says_what_the_summary_says(finished: Path) -> None:
 
 def test_the_found_policy_is_no_worse_than_the_uniform_one(finished: Path) -> None:
     found = summary(finished)
-    assert found["policy_accuracy"] >= found["uniform_accuracy"]
+    assert found["score"] == "fidelity"
+    assert found["policy_score"] >= found["uniform_score"]
 
 
 def test_what_the_user_freezes_stays_and_the_run_goes_on_with_it(tmp_path: Path) -> None:

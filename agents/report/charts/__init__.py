@@ -21,15 +21,20 @@ if TYPE_CHECKING:
     from agents.report.charts.latency_charts import latency_by_width as latency_by_width
     from agents.report.charts.latency_charts import predicted_against_measured as predicted_against_measured
     from agents.report.charts.overview import search_overview as search_overview
+    from agents.report.charts.strategy_charts import CostPoint as CostPoint
+    from agents.report.charts.strategy_charts import best_so_far_means as best_so_far_means
+    from agents.report.charts.strategy_charts import scores_against_cost as scores_against_cost
     from agents.report.charts.style import as_png as as_png
     from agents.report.charts.training_charts import loss_curve as loss_curve
     from agents.report.charts.training_charts import score_curve as score_curve
     from agents.report.charts.training_charts import training_curves as training_curves
 
 HOMES = {
+    "CostPoint": "agents.report.charts.strategy_charts",
     "accuracy_against_cost": "agents.report.charts.episode_charts",
     "as_png": "agents.report.charts.style",
     "best_so_far_curves": "agents.report.charts.comparison_charts",
+    "best_so_far_means": "agents.report.charts.strategy_charts",
     "inline_svg": "agents.report.charts.embedding",
     "kept_shares": "agents.report.charts.comparison_charts",
     "latency_by_width": "agents.report.charts.latency_charts",
@@ -38,6 +43,7 @@ HOMES = {
     "predicted_against_measured": "agents.report.charts.latency_charts",
     "run_lines": "agents.report.charts.comparison_charts",
     "score_curve": "agents.report.charts.training_charts",
+    "scores_against_cost": "agents.report.charts.strategy_charts",
     "search_overview": "agents.report.charts.overview",
     "sparsities": "agents.report.charts.group_charts",
     "training_curves": "agents.report.charts.training_charts",

@@ -78,6 +78,8 @@ def results(summary: Mapping[str, Any]) -> dict[str, float]:
         f"result/{name}": summary[entry] if entry in summary else summary[f"{entry}_after"] / summary[f"{entry}_before"]
         for name, entry in RESULTS.items()
     }
+    if "drop" in summary:
+        found |= {"result/drop on judging images": summary["drop"], "result/largest drop": summary["max_drop"]}
     if "latency_after_ms" in summary:
         found["result/share of latency left"] = summary["latency_after_ms"] / summary["latency_before_ms"]
     return found

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from agents.final_result import FinalResult, OnTest
-from agents.report.verdict import against_uniform, more_calibration_images, recovery_chosen
+from agents.report.verdict import against_uniform, goal_reached, more_calibration_images, recovery_chosen
 from amc.artifacts.policy import CostReached, GroupPolicy, LatencyReached
 from amc.cost.costs import format_cost
-from amc.scoring.number_format import COST_NAMES, is_share, percent, score
+from amc.scoring.metrics import CLASS_METRICS
+from amc.scoring.number_format import COST_NAMES, percent, score
 from amc.utils.column_widths import Column
 from amc.utils.tabular import Table
 
@@ -71,20 +72,18 @@ def _scores(final_result: FinalResult, test: OnTest, metric: str) -> Table:
     ]
     if final_result.zero_shot is not None:
         scores.insert(2, ("agent before learning", final_result.zero_shot.reward_accuracy, test.zero_shot))
+    goal = final_result.goal
     is_uniform = np.array_equal(final_result.policy.kept_counts, final_result.uniform.kept_counts)
     gain = test.policy - test.uniform
+    said = [
+        goal_reached(metric, goal.minimise, goal.max_drop, goal.drop, goal.passed_over) if goal else None,
+        against_uniform(metric, gain, test.difference_to_uniform, is_uniform=is_uniform),
+        recovery_chosen(metric, final_result.recovery, final_result.recovery_scores),
+        more_calibration_images(final_result.lost),
+    ]
     return Table(
-        f"{'accuracy' if is_share(metric) else f'metric {metric}'}; reward images are the validation images",
+        f"{'accuracy' if metric in CLASS_METRICS else f'metric {metric}'}; reward images are the validation images",
         [Column("network"), Column("reward images"), Column("test images")],
         [(name, *("" if value is None else score(metric, value) for value in values)) for name, *values in scores],
-        [
-            against_uniform(metric, gain, test.difference_to_uniform, is_uniform=is_uniform),
-            *filter(
-                None,
-                [
-                    recovery_chosen(metric, final_result.recovery, final_result.recovery_scores),
-                    more_calibration_images(final_result.lost),
-                ],
-            ),
-        ],
+        [each for each in said if each],
     )

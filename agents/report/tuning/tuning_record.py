@@ -160,7 +160,7 @@ def _setup_by_results(folder: Path, summary: Mapping[str, Any]) -> dict[str, Any
         "source": arguments["run_dir"],
         "seed": arguments["seed"],
         "original": summary["original_accuracy"],
-        "options": {name: arguments[name] for name in OPTIONS},
+        "options": {name: arguments[name] for name in OPTIONS if name in arguments},
         "costs": policy.costs,
         "latency": policy.latency,
     }
@@ -178,5 +178,8 @@ OPTIONS = (
     "distillation",
     "temperature",
     "precision",
+    "accumulate",
+    "ema",
+    "loss",
 )
 """The options of a fine-tuning that its report names, in the order in which it does."""

@@ -46,7 +46,8 @@ def circumstances(record: TuningRecord) -> Table:
     """The circumstances of the fine-tuning: its source, options, seed, metric, times and versions."""
     setup = record.tuning
     rows = [("made from", setup.source or "a result in Python")]
-    rows += [(name.replace("_", " "), _written(setup.options[name])) for name in OPTIONS]
+    known = {name: setup.options[name] for name in OPTIONS if setup.options.get(name) is not None}
+    rows += [(name.replace("_", " "), _written(value)) for name, value in known.items()]
     rows += [("seed", str(setup.seed)), ("metric", setup.metric), ("time of the training", duration(record.seconds))]
     if record.summary is not None:
         rows.append(("time in all", duration(record.summary.wall_seconds)))

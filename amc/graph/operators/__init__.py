@@ -2,7 +2,8 @@
 
 `RULES` maps an operator's bare name (in-place underscore dropped) to its rule. Operators that PyTorch itself tags as
 pointwise need no entry. An operator without a rule freezes every labelled channel that it reads, and is named as the
-reason. Read `layers` and `elementwise` first, then `views`, `joins`, `indexing`, `statistics` and `shuffles`.
+reason. Read `layers` and `elementwise` first, then `views`, `attention`, `joins`, `indexing`, `statistics` and
+`shuffles`.
 
 - atom: the identity of one channel, an integer (`amc.graph.channels`).
 - label: the atoms of one axis of a tensor, or None where the axis holds no known channels.
@@ -21,10 +22,11 @@ from typing import Any
 
 import torch
 
-from amc.graph.operators.elementwise import identity, pointwise, uninitialised, unknown
-from amc.graph.operators.indexing import pad, put, rearrange, select, slice_axis, split
+from amc.graph.operators.attention import add, bmm, scale, scaled_dot_product
+from amc.graph.operators.elementwise import constant, identity, pointwise, uninitialised, unknown
+from amc.graph.operators.indexing import index, pad, put, rearrange, select, slice_axis, split
 from amc.graph.operators.joins import concatenate, stack
-from amc.graph.operators.layers import addmm, bmm, convolution, mm
+from amc.graph.operators.layers import addmm, convolution, mm
 from amc.graph.operators.shuffles import channel_shuffle, fold, glu, pixel_shuffle, pixel_unshuffle, repeat, unfold
 from amc.graph.operators.statistics import along, argmax, batch_norm, group_norm, layer_norm, reduction, spatial, unpool
 from amc.graph.operators.views import expand, permute, reshape, restride
@@ -39,7 +41,15 @@ RULES: dict[str, Rule] = {
         (convolution, "convolution"),
         (addmm, "addmm"),
         (mm, "mm"),
-        (bmm, "bmm"),
+        (bmm, "bmm baddbmm"),
+        (
+            scaled_dot_product,
+            "_scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_flash_attention"
+            " _scaled_dot_product_efficient_attention _scaled_dot_product_cudnn_attention"
+            " _scaled_dot_product_fused_attention_overrideable",
+        ),
+        (add, "add"),
+        (scale, "mul div"),
         (
             batch_norm,
             "native_batch_norm cudnn_batch_norm miopen_batch_norm _native_batch_norm_legit"
@@ -53,6 +63,7 @@ RULES: dict[str, Rule] = {
             " zeros_like ones_like full_like empty_like rand_like randn_like",
         ),
         (uninitialised, "new_empty"),
+        (constant, "new_zeros new_ones new_full"),
         (identity, "detach alias lift_fresh clone _to_copy"),
         (
             spatial,
@@ -66,7 +77,7 @@ RULES: dict[str, Rule] = {
         (unpool, "max_unpool2d max_unpool3d"),
         (reduction, "mean sum amax amin max min var var_mean std std_mean logsumexp linalg_vector_norm"),
         (argmax, "argmax argmin"),
-        (along, "_softmax _log_softmax cumsum sort"),
+        (along, "_softmax _safe_softmax _log_softmax cumsum sort"),
         (reshape, "view _unsafe_view unsqueeze squeeze"),
         (permute, "permute transpose t"),
         (expand, "expand"),
@@ -80,6 +91,7 @@ RULES: dict[str, Rule] = {
         (concatenate, "cat"),
         (stack, "stack"),
         (put, "index_put"),
+        (index, "index embedding"),
         (pixel_shuffle, "pixel_shuffle"),
         (pixel_unshuffle, "pixel_unshuffle"),
         (unfold, "im2col"),
@@ -101,5 +113,6 @@ def apply_rule(trace: Trace, func: Any, call: Call) -> None:
     if rule is not batch_norm:
         trace.read_elsewhere |= {layer for t in call.tensors() if (layer := trace.info(t).layer) is not None}
     (rule or unknown)(trace, call)
+    trace.sources.move(call.name, func, call.arguments, call.out)
     trace.add_result(call)
-    trace.add_memory(call, is_elementwise=rule in (pointwise, batch_norm))
+    trace.add_memory(call, is_elementwise=rule in (pointwise, add, scale, batch_norm))

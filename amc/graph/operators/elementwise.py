@@ -42,6 +42,11 @@ def uninitialised(trace: Trace, call: Call) -> None:
     )
 
 
+def constant(trace: Trace, call: Call) -> None:
+    """Label nothing: a tensor of a fixed size, of which only the number format is another's."""
+    trace.label(call.out, (None,) * call.out.ndim)
+
+
 def unknown(trace: Trace, call: Call) -> None:
     """Freeze all channels that an operator without a rule reads."""
     for tensor in call.tensors():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from amc.graph.channels import Label
 from amc.graph.operators.elementwise import unknown
@@ -99,6 +101,21 @@ def put(trace: Trace, call: Call) -> None:
             combine(trace, call, (held, given))
         result.append(given)
     trace.label(call.out, tuple(result))
+    return None
+
+
+def index(trace: Trace, call: Call) -> None:
+    """Freeze an axis of which positions are taken by numbers (a table of biases or embeddings); the others stay."""
+    given = call.arguments
+    table, indices = given["weight" if "weight" in given else "self"], given["indices"]
+    places = [indices] if isinstance(indices, Tensor) else indices
+    used = [place for place, each in enumerate(places) if each is not None]
+    if len(used) != 1 or not isinstance(places[used[0]], Tensor) or places[used[0]].dtype in (torch.bool, torch.uint8):
+        return unknown(trace, call)
+    (axis,) = used
+    labels = trace.labels(table)
+    _fix(trace, call, [labels[axis]])
+    trace.label(call.out, (*labels[:axis], *[None] * places[axis].ndim, *labels[axis + 1 :]))
     return None
 
 

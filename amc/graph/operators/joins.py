@@ -11,7 +11,7 @@ from amc.graph.trace import Call, Trace
 
 def concatenate(trace: Trace, call: Call) -> None:
     """Join the labels along the axis, and tie the other axes of all tensors."""
-    parts = [tensor for tensor in call.tensors() if tensor.numel()]
+    parts = [tensor for tensor in call.tensors() if tensor.ndim == call.out.ndim]  # others are empty
     axis = call.arguments.get("dim", 0) % call.out.ndim
     columns = zip(*(trace.labels(part) for part in parts), strict=True)
     trace.label(

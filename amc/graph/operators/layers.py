@@ -115,13 +115,6 @@ def mm(trace: Trace, call: Call) -> None:
     _linear(trace, call, call.arguments["self"], call.arguments["mat2"], None)
 
 
-def bmm(trace: Trace, call: Call) -> None:
-    """Keep rows and columns of a product of activations, `aten.bmm(left, right)`, and freeze what is summed over."""
-    left, right = trace.labels(call.arguments["self"]), trace.labels(call.arguments["mat2"])
-    trace.freeze((left[0], right[0], left[2], right[1]), f"product of activations: {call.where}")
-    trace.label(call.out, (None, left[1], right[2]))
-
-
 def _linear(trace: Trace, call: Call, x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
     (rows, x_label), (in_label, out_label) = trace.labels(x), trace.labels(weight)
     trace.freeze((rows,), f"channels read as rows by {call.where}")
@@ -152,6 +145,8 @@ def _linear(trace: Trace, call: Call, x: Tensor, weight: Tensor, bias: Tensor | 
         input_size=(),
         labels=(None, out_label),
     )
+    if out_label is not None:
+        trace.sources.begin(call.out, out_label, None if bias is None else trace.labels(bias)[-1])
 
 
 def _contract(trace: Trace, x: Label, weight_in: Label, call: Call) -> None:

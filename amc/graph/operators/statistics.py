@@ -65,7 +65,12 @@ def layer_norm(trace: Trace, call: Call) -> None:
                 trace.channels.tie(label, own)
     if any(label is not None for label in normed.values()):
         trace.follow_size(call.module, shape, tuple(normed.values()))
-    trace.label(call.outputs()[0], labels)
+    out = call.outputs()[0]
+    trace.label(out, labels)
+    if len(shape) == 1 and given.get("weight") is not None:
+        trace.sources.begin(
+            out, *(trace.labels(given[name])[0] for name in ("weight", "bias") if given.get(name) is not None)
+        )
 
 
 def spatial(trace: Trace, call: Call) -> None:

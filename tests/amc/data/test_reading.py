@@ -6,13 +6,17 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from amc.data import streamed
+from amc.data.class_mapping import MappedImages
+from amc.data.halves import halves
 from amc.data.images import Images
 from amc.data.lazy import LazyImages
 from amc.data.resident import ResidentImages
 from amc.data.sampling import Labels
 from amc.data.streamed import StreamedImages
+from amc.data.user_loader import LoaderImages
 from amc.utils.errors import UserError
 
 COUNT = 30
@@ -87,6 +91,21 @@ def test_what_is_taken_is_the_same_however_images_are_kept(images: Images) -> No
     assert set(numbers(taken.take(4, seed=0))) < set(numbers(taken))
     with pytest.raises(UserError, match="expected a number of images from 1 to 30, got 31"):
         images.take(31, seed=0)
+
+
+DIVISIBLE: dict[str, Images] = {
+    **WAYS,
+    "of a loader": LoaderImages(DataLoader(Numbered(), batch_size=7)),  # type: ignore[arg-type]  # a map-style dataset
+    "in another order": MappedImages(resident(), (0, 1, 2)),
+}
+
+
+@pytest.mark.parametrize("images", DIVISIBLE.values(), ids=DIVISIBLE.keys())
+def test_halves_have_no_image_in_common(images: Images) -> None:
+    one, other = (numbers(part) for part in halves(images, seed=4))
+    assert (len(one), sorted(one + other)) == (COUNT // 2, list(range(COUNT)))
+    assert (one, other) == (sorted(one), sorted(other))
+    assert one != numbers(halves(images, seed=5)[0])
 
 
 @pytest.mark.parametrize("images", WAYS.values(), ids=WAYS.keys())

@@ -92,7 +92,7 @@ def test_loaders_are_streamed_as_they_are(tmp_path: Path) -> None:
         ("{'train': DataLoader(Endless()), 'val': Pairs(2)}", "expected train of .* or a DataLoader over one"),
         ("{'train': Pairs(4), 'val': Pairs(0)}", "expected images in val of .*, there are none"),
         ("1 / 0", "failed when called without arguments: ZeroDivisionError: division by zero"),
-        ("{'train': [3, 4], 'val': Pairs(2)}", "expected \\(input, class\\) pairs from train of .*, got int"),
+        ("{'train': [3, 4], 'val': Pairs(2)}", "expected \\(input, target\\) pairs from train of .*, got int"),
         ("{'train': [('x', 0)], 'val': Pairs(2)}", "expected float tensors as inputs from train of .*, got str"),
         (
             "{'train': Pairs(2, torch.zeros(1, 2, 2, dtype=torch.uint8)), 'val': Pairs(2)}",

@@ -15,6 +15,7 @@ def inner(*blocks: str, width: int) -> list[Row]:
     return [(f"{block}.conv1", width, width, f"{block}.conv1", f"{block}.conv2") for block in blocks]
 
 
+ATTENTION = "encoder.self_attn.in_proj_weight encoder.self_attn.out_proj"
 GROUPS: dict[str, list[Row]] = {
     "plain": [("conv1", 8, 8, "conv1", "conv2"), ("conv2", 12, 12, "conv2", "fc")],
     "flattened": [("conv1", 6, 6, "conv1", "conv2"), ("conv2", 8, 8, "conv2", "fc1"), ("fc1", 10, 10, "fc1", "fc2")],
@@ -91,7 +92,13 @@ GROUPS: dict[str, list[Row]] = {
     ],
     "signal": [("conv1", 8, 8, "conv1", "conv2"), ("conv2", 6, 6, "conv2", "fc")],
     "convnext": [("stem", 6, 6, "stem dw fc2", "fc1 head"), ("fc1", 12, 12, "fc1", "fc2")],
-    "transformer": [("encoder.linear1", 12, 12, "encoder.linear1", "encoder.linear2")],
+    "transformer": [
+        *(
+            (name, 8, units, f"patches {ATTENTION} encoder.linear2", f"{ATTENTION} encoder.linear1 head")
+            for name, units in (("patches", 2), ("patches#2", 4))
+        ),
+        ("encoder.linear1", 12, 12, "encoder.linear1", "encoder.linear2"),
+    ],
     "positions": [("fc1", 6, 6, "fc1", "fc2"), ("fc2", 8, 8, "fc2 conv", "head")],
     "two_outputs": [("conv1.0", 8, 8, "conv1.0", "conv2.0"), ("conv3.0", 7, 7, "conv3.0", "fc")],
 }

@@ -8,6 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from amc.graph.channels import Channels
+from amc.graph.products import resolve
 from amc.graph.reshape import reshape_labels
 
 many = settings(max_examples=150, derandomize=True, deadline=None)
@@ -45,26 +46,49 @@ def test_a_reshaped_axis_has_the_label_of_its_elements(both: tuple[list[int], li
 
     elements = torch.arange(old[axis]).reshape([-1] + [1] * (len(old) - axis - 1)).expand(old).reshape(new)
     fitting = [place for place in range(len(new)) if varies_only_along(elements, place)]
-    _, frozen = channels.classes()
     labelled = [place for place, each in enumerate(result) if each is not None]
     if fitting:
-        assert not frozen
+        assert not channels.classes()[1]
         assert labelled == fitting
         found = result[labelled[0]]
         assert found is not None
         assert found.tolist() == elements.movedim(labelled[0], 0).reshape(len(found), -1)[:, 0].tolist()
-    elif labelled:  # the same channels go in each part
-        (place,) = labelled
+        return
+    classes = resolve(channels)
+    kinds = torch.from_numpy(classes.of_atom)
+    free = [place for place in labelled if not classes.reasons.keys() & set(kinds[result[place]].tolist())]
+    if free:  # the same channels go in each part
+        (place,) = free
         found = result[place]
         assert found is not None
-        assert not frozen
-        kinds = torch.from_numpy(channels.classes()[0])
         wanted = kinds[found].reshape([-1] + [1] * (len(new) - place - 1)).expand(new)
-        assert torch.equal(kinds[elements], wanted)
-        assert len(set(kinds.tolist())) == len(found)
+        assert torch.equal(kinds[label][elements], wanted)
+        assert len(set(kinds[label].tolist())) == len(found)
     else:
-        assert set(frozen.values()) == {"channels moved by a fixed position: moved"}
-        assert len(frozen) == old[axis]
+        assert set(classes.reasons.values()) == {"channels moved by a fixed position: moved"}
+        assert set(kinds[label].tolist()) <= classes.reasons.keys()
+
+
+@many
+@given(st.lists(st.integers(2, 4), min_size=1, max_size=2), st.integers(2, 4), st.integers(2, 4))
+def test_pieces_that_operators_follow_can_both_be_cut(before: list[int], heads: int, width: int) -> None:
+    """A position stays where its head and its channel do, and pieces that are merged again are the same channels."""
+    channels = Channels()
+    size = math.prod(before) * heads * width
+    label = channels.new(size)
+    pieces = reshape_labels(channels, (label,), [size], [*before, heads, width], "split")
+    channels.follow(pieces[-2])
+    channels.follow(pieces[-1])
+    (merged,) = reshape_labels(channels, pieces[-2:], [heads, width], [heads * width], "merged")
+
+    classes = resolve(channels)
+
+    assert merged is not None
+    for atoms, places in ((label, np.arange(size) % (heads * width)), (merged, np.arange(heads * width))):
+        units = classes.units[:, classes.of_atom[atoms]]
+        assert np.array_equal(units[0], classes.of_atom[pieces[-2]][places // width])
+        assert np.array_equal(units[1], classes.of_atom[pieces[-1]][places % width])
+        assert not set(units.reshape(-1).tolist()) & classes.reasons.keys()
 
 
 @many

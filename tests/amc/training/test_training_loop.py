@@ -1,5 +1,6 @@
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from amc.data.images import Images
 from amc.data.resident import ResidentImages
 from amc.data.user_loader import LoaderImages
 from amc.training.distillation import Distillation
+from amc.training.objectives import ClassObjective
 from amc.training.training_loop import Recipe, Training
 from amc.utils.errors import UserError
 
@@ -123,25 +125,58 @@ def steps(training: Training, count: int) -> list[float]:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("put_down", [1, 3, 4, 5, 9])
-def test_a_training_goes_on_as_if_it_had_never_been_put_down(source: str, put_down: int) -> None:
+@pytest.mark.parametrize("put_down", [1, 3, 4, 5])
+@pytest.mark.parametrize("more", [{}, {"accumulate": 2, "ema": 0.9}], ids=["plain", "averaged"])
+def test_a_training_goes_on_as_if_it_had_never_been_put_down(source: str, put_down: int, more: dict[str, Any]) -> None:
     def begun() -> tuple[nn.Module, Training]:
         model = Dropping()
         distillation = Distillation(nn.Sequential(nn.Flatten(), nn.Linear(16, 2)).eval(), 2.0, 0.5)
+        objective = ClassObjective(distillation=distillation)
         torch.manual_seed(0)
-        return model, Training(model, SOURCES[source](), recipe(batch_size=8, epochs=3), CPU, distillation)
+        return model, Training(
+            model, SOURCES[source](), dataclasses.replace(recipe(batch_size=8, epochs=3), **more), CPU, objective
+        )
 
     whole, training = begun()
-    expected = steps(training, 12)
+    expected = steps(training, 6)
     _, training = begun()
     first = steps(training, put_down)
     state = {name: tensor.clone() for name, tensor in training.state().items()}
     model, training = begun()
     torch.rand(5)  # another process draws other numbers
     training.set_state(state)
-    assert first + steps(training, 12 - put_down) == expected
+    assert first + steps(training, 6 - put_down) == expected
     for name, tensor in whole.state_dict().items():
         assert torch.equal(model.state_dict()[name], tensor), name
+
+
+def test_gradients_of_several_batches_make_one_step() -> None:
+    """Without batch norms it is that of one batch of them all, whatever their sizes."""
+    weights = []
+    for batch_size, accumulate in ((20, 1), (8, 3)):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
+        how = dataclasses.replace(
+            recipe(batch_size=batch_size, epochs=2), accumulate=accumulate, augmentation=Augmentation(0, flip=False)
+        )
+        training = Training(model, bright_or_dark(20), how, CPU)
+        assert len(steps(training, 1)) == training.steps == 1
+        weights.append(model[1].weight)
+    torch.testing.assert_close(*weights)
+
+
+def test_the_average_of_the_weights_is_what_the_formula_says() -> None:
+    model = network()
+    average = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    training = Training(model, bright_or_dark(64), dataclasses.replace(recipe(), ema=0.6), CPU)
+    for number, _ in enumerate(training.rest_of_epoch(), start=1):
+        decay = min(0.6, (1 + number) / (10 + number))
+        for name, tensor in model.state_dict().items():
+            average[name] = decay * average[name] + (1 - decay) * tensor if tensor.is_floating_point() else tensor
+    own = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with training.averaged():
+        torch.testing.assert_close(dict(model.state_dict()), average)
+    torch.testing.assert_close(dict(model.state_dict()), own)
 
 
 def test_the_schedule_reaches_its_end_whatever_the_sizes_of_batches() -> None:

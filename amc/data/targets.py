@@ -1,0 +1,35 @@
+"""What belongs to the images of a task: a class, a mask, or the boxes of a detection network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Target = Any
+"""The target of one image: a class, a tensor such as a mask `(h, w)`, or a dictionary of boxes as in torchvision."""
+Targets = Any
+"""The targets of several images: int64 `(n,)` of classes, `(n, ...)` of tensors of one shape, else a list."""
+
+
+def collate_targets(targets: Sequence[Target]) -> Targets:
+    """Put the targets of several images together."""
+    if isinstance(targets[0], int):
+        return torch.tensor(targets, dtype=torch.int64)
+    shapes = {each.shape if isinstance(each, Tensor) else None for each in targets}
+    return torch.stack(list(targets)) if len(shapes) == 1 and None not in shapes else list(targets)
+
+
+def select_targets(targets: Targets, places: Tensor) -> Targets:
+    """The targets at `places`, int64 `(n,)`, in that order."""
+    return targets[places] if isinstance(targets, Tensor) else [targets[place] for place in places.tolist()]
+
+
+def join_targets(parts: Sequence[Targets]) -> Targets:
+    """The targets of several batches, one after the other."""
+    shapes = {part.shape[1:] if isinstance(part, Tensor) else None for part in parts}
+    if len(shapes) == 1 and None not in shapes:
+        return torch.cat(list(parts))
+    return [target for part in parts for target in part]

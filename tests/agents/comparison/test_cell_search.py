@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+import amc
+from agents.comparison.cell_search import HalvedImages, halved, search_cell
+from agents.comparison.grid import Grid
+from agents.report.strategies.cell import Cell
+from amc.data.splits import SplitSizes
+from amc.task import Task
+from amc.task_options import TaskOptions
+
+
+@pytest.fixture(scope="module")
+def images() -> HalvedImages:
+    return halved(amc.load_data("digits", sizes=SplitSizes(calibration=40, reward=80, test=40)), seed=1)
+
+
+@pytest.fixture(scope="module")
+def task(images: HalvedImages) -> Task:
+    options = TaskOptions(recovery="statistics", search_recovery="none", seed=1)
+    return Task(amc.load_network("digits_resnet").model, images.splits, ["macs=0.5"], options)
+
+
+@pytest.fixture(scope="module")
+def cell(task: Task, images: HalvedImages) -> Cell:
+    grid = Grid(["random"], ["macs=0.5"], [1], episodes=11)
+    (key,) = grid.keys(1)
+    return search_cell(key, task, images, grid.plan(key))
+
+
+def test_the_search_sees_one_half_alone(cell: Cell, task: Task, images: HalvedImages) -> None:
+    assert (len(task.splits.reward), len(images.judge)) == (40, 40)
+    network, _ = task.compact(np.array(cell.kept_counts))
+    assert cell.found.searched == task.accuracy(network, task.splits.reward)
+    assert cell.found.judged == task.accuracy(network, images.judge)
+    assert cell.found.test == task.accuracy(network, task.splits.test)
+    assert cell.original.judged == task.accuracy(task.model, images.judge)
+
+
+def test_what_is_best_only_rises_and_is_judged_at_powers_of_two(cell: Cell) -> None:
+    assert [each.evaluations for each in cell.judged] == [1, 2, 4, 8, 11]
+    scores = [each.score for each in cell.best_so_far]
+    assert scores == sorted(set(scores))
+    seconds = [each.seconds for each in cell.judged]
+    assert 0 < seconds[0] < seconds[-1] <= cell.seconds
+    assert cell.evaluations == 11
+
+
+def test_a_policy_that_stays_the_best_keeps_its_score(cell: Cell) -> None:
+    changes = {each.evaluations for each in cell.best_so_far}
+    for before, after in zip(cell.judged, cell.judged[1:], strict=False):
+        if not changes & set(range(before.evaluations + 1, after.evaluations + 1)):
+            assert before.score == after.score
+
+
+def test_nothing_is_judged_before_there_is_a_policy_within_the_budget(task: Task, images: HalvedImages) -> None:
+    grid = Grid(["sensitivity"], ["macs=0.5"], [1], episodes=12)
+    (key,) = grid.keys(1)
+    found = search_cell(key, task, images, grid.plan(key))
+    assert found.judged[0].evaluations == found.best_so_far[0].evaluations > 1
+    assert found.left["macs"] <= 0.5
