@@ -50,7 +50,10 @@ class Proposer:
     @property
     def is_ready(self) -> bool:
         """Whether enough is known to propose anything."""
-        return sum(episode.outcome.within_budget for episode in self._known.values()) >= FEWEST
+        return sum(map(self._is_affordable, self._known.values())) >= FEWEST
+
+    def _is_affordable(self, episode: Episode) -> bool:
+        return self._problem.budgets.allows(episode.kept_counts)
 
     def propose(
         self, rng: np.random.Generator, others: Sequence[KeptCounts] = (), pending: Sequence[KeptCounts] = ()
@@ -64,7 +67,7 @@ class Proposer:
         """
         best = self._fit(pending)
         ranked = sorted(
-            (episode for episode in self._known.values() if episode.outcome.within_budget),
+            filter(self._is_affordable, self._known.values()),
             key=lambda episode: -episode.reward,
         )
         parents = np.array([*others, *(episode.kept_counts for episode in ranked[:PARENTS])], dtype=np.int64)
@@ -112,7 +115,7 @@ class Proposer:
             waiting = self._inputs(np.array(pending))
             expected = np.append(values, self._process.predict(waiting).mean)
             self._process.fit(np.concatenate([inputs, waiting]), expected, np.append(noise, np.zeros(len(pending))))
-        return float(max(v for v, each in zip(values, episodes, strict=True) if each.outcome.within_budget))
+        return float(max(v for v, each in zip(values, episodes, strict=True) if self._is_affordable(each)))
 
     def _values(self, episodes: Sequence[Episode]) -> NDArray[np.float64]:
         """What is predicted: minus the logarithm of what a policy's reward lacks to the best that may be, `(n,)`."""

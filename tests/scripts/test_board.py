@@ -42,11 +42,11 @@ EVERY_EPISODE = [
     "best so far/share of parameters left",
     "episode/accuracy",
     "episode/reward",
+    "episode/score",
     "episode/share of MACs left",
     "episode/share of memory left",
     "episode/share of parameters left",
     "episode/share of the reward images used",
-    "learning/exploration sigma",
     "learning/reward baseline",
 ]
 LOSSES = ["learning/actor loss", "learning/critic loss"]
