@@ -37,8 +37,8 @@ transformers need up to 15 GB each: where two of them do not fit at once, make t
 cut, which leaves the statistics of the others as they were, so the compact network is exact and is checked like any
 other. Any other norm or statistic over channels (a layer norm, a group norm with one group, a mean, a maximum, a
 length) is taken over the channels that are left. That is not what the original computes, so the oracle is another: in
-the original the same statistic is taken over the channels that stay. Where attention fixes the width of the stream in
-the code, as in a ViT or a Swin, the stream keeps its channels.
+the original the same statistic is taken over the channels that stay. Products of activations, of which attention is
+made, are summed over the channels that stay, too.
 
 **Computed weights.** A standardised or normed weight depends on all inputs of its channel. When a network is loaded,
 convolutions that compute their weights become plain ones with what they computed

@@ -96,7 +96,8 @@ class OperatorTrace(TorchDispatchMode):
         self.output = self._slots[out]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if {torch.Tag.data_dependent_output, torch.Tag.nondeterministic_seeded} & set(func.tags):
+        is_random = torch.Tag.nondeterministic_seeded in func.tags and not _drops_nothing(func, args, kwargs or {})
+        if is_random or torch.Tag.data_dependent_output in func.tags:
             raise NoProgramError(f"{func} does not follow from its arguments")
         slot_args, slot_kwargs = tree_map(self._slot, (tuple(args), kwargs or {}))
         function, slot_args = without_sizes(func, args, slot_args)
@@ -121,6 +122,14 @@ class OperatorTrace(TorchDispatchMode):
         if leaf not in self._slots:
             raise NoProgramError("it holds a tensor that is neither a parameter nor a buffer")
         return Slot(self._slots[leaf])
+
+
+def _drops_nothing(func: Any, args: Any, kwargs: Mapping[str, Any]) -> bool:
+    """Whether an operator, such as attention, would draw random numbers for its dropout alone, which is off."""
+    given = {argument.name: argument.default_value for argument in func._schema.arguments}
+    given |= dict(zip(given, args, strict=False))
+    given |= kwargs
+    return given.get("dropout_p") == 0
 
 
 def _is_slot(leaf: Any) -> bool:

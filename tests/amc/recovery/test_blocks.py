@@ -15,7 +15,6 @@ from tests.oracles import prepared, random_mask
 
 WITHOUT = {
     "two_outputs": "more than one tensor",
-    "transformer": "does not follow from its arguments",
     "volume": "does not follow from its arguments",
 }
 """Networks that are not run block by block, and why."""

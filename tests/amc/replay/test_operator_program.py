@@ -18,7 +18,7 @@ from tests.oracles import prepared, random_mask
 
 WITHOUT = {
     "two_outputs": "more than one tensor",
-    "transformer": "attention_for_cpu.default does not follow from its arguments",
+    "transformer": "an argument of aten.view.default follows from the widths",
     "volume": "_local_scalar_dense.default does not follow from its arguments",
 }
 """Networks that have no program, and why."""
@@ -185,3 +185,21 @@ def test_what_only_convolutions_read_is_final() -> None:
     trace = OperatorTrace(net, x)
     program = OperatorProgram(trace.steps, trace.names, trace.shapes, trace.output)
     assert [each.is_final for each in program.split_points] == [True, False, True]
+
+
+class Attends(nn.Module):
+    """Attention that drops a share of its weights."""
+
+    def __init__(self, dropout: float) -> None:
+        super().__init__()
+        self.dropout = dropout
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.scaled_dot_product_attention(x, x, x, dropout_p=self.dropout)
+
+
+def test_attention_has_a_program_unless_it_draws_numbers() -> None:
+    x = torch.randn(2, 3, 4, 4)
+    assert len(OperatorTrace(Attends(0.0), x).steps) == 1
+    with pytest.raises(NoProgramError, match="does not follow from its arguments"):
+        OperatorTrace(Attends(0.5), x)
