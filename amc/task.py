@@ -49,6 +49,7 @@ from amc.scoring.output_kinds import trained_kinds
 from amc.scoring.recovery_choice import RecoveryChoice, choose_recovery
 from amc.scoring.score import Score
 from amc.scoring.score_cache import ScoreCache
+from amc.scoring.scored_by import ScoredBy
 from amc.scoring.scorer import Scorer
 from amc.task_options import DEFAULTS, TaskOptions
 from amc.utils.column_widths import Column
@@ -251,13 +252,14 @@ class Task(Tabular):
         return find_score(self.options.score, is_classified=top_k(self.metric) is not None, is_ordered=is_ordered)
 
     @cached_property
+    def _by(self) -> ScoredBy:
+        return ScoredBy(self.metric, self.score_name, for_inference(self.origin.model, self.origin.graph))
+
+    @cached_property
     def _key(self) -> AnswerKey | None:
         """What networks are compared with on all reward images; None where the metric is what they are compared by."""
-        k = top_k(self.metric)
-        if k is None or self.score_name == ACCURACY:
-            return None
-        original = for_inference(self.origin.model, self.origin.graph)
-        return AnswerKey(self.score_name, k, original, self.batches(self.splits.reward))
+        is_metric = top_k(self.metric) is None or self.score_name == ACCURACY
+        return None if is_metric else AnswerKey(self._by, self.batches(self.splits.reward))
 
     def _ready(
         self, network: nn.Module, images: Images
@@ -305,11 +307,10 @@ class Task(Tabular):
         return Candidates(
             self.compressor,
             self.options.search_recovery,
-            self.metric,
+            self._by,
             self.search_images,
             self.batch_size,
             self.device,
-            score=self.score_name,
         )
 
     def scorer(self, make_engine: MakeEngine = SerialEngine, cache: Path | None = None) -> Scorer:
@@ -320,10 +321,12 @@ class Task(Tabular):
             cache: A file of scores that searches on the same network and images share (`amc.scoring.score_cache`).
         """
         can_race = top_k(self.metric) is not None and isinstance(self.search_images, ResidentImages)
-        open_cache = None if cache is None else lambda candidates: ScoreCache(cache, self.scored_by(candidates))
+        open_cache = (
+            None if cache is None else lambda candidates: ScoreCache(cache, self.score_dependencies(candidates))
+        )
         return Scorer(self.candidates, make_engine, can_race=can_race, open_cache=open_cache)
 
-    def scored_by(self, candidates: Candidates) -> dict[str, str]:
+    def score_dependencies(self, candidates: Candidates) -> dict[str, str]:
         """What scores depend on besides the policy, for `amc.scoring.score_cache`."""
         options = self.options
         names = {each: name_of(getattr(options, each)) for each in ("metric", "search_recovery", "criterion")}

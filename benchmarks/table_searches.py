@@ -105,7 +105,7 @@ def _table(tasks: dict[str, Task], budget: str, path: Path) -> Table:
     found: dict[str, dict[bytes, float]] = {}
     candidates = {part: task.candidates() for part, task in own.items()}
     for part, task in own.items():
-        with ScoreCache(path, task.scored_by(candidates[part])) as cache:
+        with ScoreCache(path, task.score_dependencies(candidates[part])) as cache:
             scores = {each.tobytes(): cache.get(each) for each in table_policies(task)}
         if part == JUDGED and None in scores.values():
             scores = {}
@@ -120,7 +120,9 @@ def _row(table: Table, arguments: Arguments, strategy: str, seed: int, budget: s
     episodes: list[Episode] = []
     begun = time.process_time()
     with Scorer(
-        lambda: candidates, can_race=True, open_cache=lambda _: ScoreCache(arguments.table, task.scored_by(candidates))
+        lambda: candidates,
+        can_race=True,
+        open_cache=lambda _: ScoreCache(arguments.table, task.score_dependencies(candidates)),
     ) as scorer:
         problem = make_problem(task, scorer)
         strategy_of(strategy).search(problem, arguments.evaluations, seed, episodes.append, Past())

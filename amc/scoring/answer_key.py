@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from amc.graph.inputs import feed
 from amc.scoring.image_losses import IMAGE_LOSSES, log_probabilities
-from amc.scoring.metrics import Batches
+from amc.scoring.metrics import Batches, top_k
 from amc.scoring.score import Answers, Score
+from amc.scoring.scored_by import ScoredBy
 from amc.utils.defaults import ACCURACY
 
 Places = Tensor | slice
@@ -23,18 +24,18 @@ class AnswerKey:
     """The right classes of some images and the original's class probabilities, which networks are held against.
 
     Args:
-        score: What networks are compared by, in `amc.scoring.image_losses.IMAGE_LOSSES`.
-        k: The number of largest outputs that the right class has to be among.
-        original: The original network, in evaluation mode.
+        by: What networks are scored by; the metric is top1 or top5.
         batches: All images and their classes, in order, on the device of the network.
     """
 
-    def __init__(self, score: str, k: int, original: nn.Module, batches: Batches) -> None:
-        self._loss, self._k, self._is_accuracy = IMAGE_LOSSES[score], k, score == ACCURACY
+    def __init__(self, by: ScoredBy, batches: Batches) -> None:
+        k = top_k(by.metric)
+        assert k is not None, "classes are compared"
+        self._loss, self._k, self._is_accuracy = IMAGE_LOSSES[by.score], k, by.score == ACCURACY
         self._original: Tensor | None = None
         if self._loss.needs_original:
             with torch.inference_mode():
-                self._original = torch.cat([log_probabilities(feed(original, inputs)) for inputs, _ in batches])
+                self._original = torch.cat([log_probabilities(feed(by.original, inputs)) for inputs, _ in batches])
 
     def answers(self, run: Callable[..., Any], batches: Iterable[tuple[Any, Tensor, Places]]) -> Answers:
         """The answers of a network, in the order of the batches.

@@ -20,12 +20,12 @@ from amc.pruning.inference_form import for_inference
 from amc.recovery.recoveries import Adjust, find_recovery
 from amc.scoring.answer_key import AnswerKey
 from amc.scoring.executor import OperatorProgram, Places, PrefixCache, fused_program
-from amc.scoring.metrics import Metric, answered_right, find_metric, moved, top_k
+from amc.scoring.metrics import answered_right, moved, top_k
 from amc.scoring.racing import RaceReference, run_race
 from amc.scoring.score import Answers, Score
+from amc.scoring.scored_by import ScoredBy
 from amc.scoring.scoring_network import ScoringNetwork
 from amc.utils.copying import copy_network
-from amc.utils.defaults import ACCURACY
 from amc.utils.precision import AUTO, PRECISIONS, find_precision
 
 STATISTICS_BATCHES = 3
@@ -46,12 +46,10 @@ class Candidates:
     Args:
         compressor: Prunes the original.
         recovery: The recovery of networks (`amc.recovery.recoveries.find_recovery`).
-        metric: The metric (`amc.scoring.metrics.find_metric`).
+        by: What networks are scored by.
         images: The images that networks are scored on.
         batch_size: The number of images of a forward pass.
         device: Where networks run.
-        score: What networks are compared by, in `amc.scoring.image_losses.IMAGE_LOSSES`; `accuracy` for a metric that
-            is none of top1 and top5.
         dtype: The number format; None to choose it.
 
     Attributes:
@@ -62,21 +60,19 @@ class Candidates:
         self,
         compressor: Compressor,
         recovery: str | Adjust,
-        metric: str | Metric,
+        by: ScoredBy,
         images: Images,
         batch_size: int,
         device: torch.device,
-        score: str = ACCURACY,
         dtype: torch.dtype | None = None,
     ) -> None:
         self._compressor = compressor
         self._recovery = find_recovery(recovery)
-        self._metric = find_metric(metric)
-        self._top = top_k(self._metric)
+        self._by = by
+        self._top = top_k(by.metric)
         self._images = images
         self._batch_size = batch_size
         self._device = device
-        self._score = score
         self.dtype = dtype or torch.float32
         native = PRECISIONS[find_precision(AUTO, device)]
         is_small = macs(compressor.graph)(compressor.graph.full) < LEAST_MACS
@@ -93,14 +89,13 @@ class Candidates:
         self._prefixes = PrefixCache(self._program, self._held.inputs) if self._program and self._held else None
         self._key: AnswerKey | None = None
         if self._top:
-            original = for_inference(compressor.model, compressor.graph)
-            self._key = AnswerKey(score, self._top, original, self.batches(torch.float32))
+            self._key = AnswerKey(by, self.batches(torch.float32))
 
     @property
     def arguments(self) -> tuple[Any, ...]:
         """The arguments with which another process makes the same candidates, the chosen number format included."""
-        given = self._images, self._batch_size, self._device, self._score, self.dtype
-        return self._compressor, self._recovery, self._metric, *given
+        given = self._images, self._batch_size, self._device, self.dtype
+        return self._compressor, self._recovery, self._by, *given
 
     @property
     def is_exact(self) -> bool:
@@ -121,7 +116,7 @@ class Candidates:
         """
         network = self._network(kept_counts)
         if self._key is None:
-            return Score(self._metric(network, self._all()))
+            return Score(self._by.metric(network, self._all()))
         if self._held is None:
             return self._key.scored(network, self._all(), self.fused(network))
         run = self._at_places(network)

@@ -163,9 +163,12 @@ def test_what_is_no_algorithm_with_continuous_actions_is_refused_with_those_that
 
 def test_q_learning_chooses_from_a_few_sparsities_that_reach_from_none_to_all() -> None:
     chosen: list[list[int]] = []
-    env = RoundVecEnv(
-        pruning_problem(), 1, lambda policies: chosen.extend(each.tolist() for each in policies) or [], 11
-    )
+
+    def noted(policies: Sequence[KeptCounts]) -> list[Episode]:
+        chosen.extend(each.tolist() for each in policies)
+        return []
+
+    env = RoundVecEnv(pruning_problem(), 1, noted, 11)
     assert env.action_space == spaces.Discrete(11)
     for action in (0, 5, 10):
         env.reset()

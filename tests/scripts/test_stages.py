@@ -25,7 +25,19 @@ pytestmark = pytest.mark.backward
 
 FAST = ("--recovery", "none", "--search-recovery", "none")  # half of the time, for the same stages
 FEW = ("--calibration-images", "50", "--reward-split", "60", "--test-images", "50", *FAST)
-STAGED = (*FEW, "--recovery", "both", "--stages", "0.7,0.4,0.2", "--tune-steps", "6", "--episodes", "20")
+STAGED = (
+    *FEW,
+    "--recovery",
+    "both",
+    "--search-recovery",
+    "both",
+    "--stages",
+    "0.7,0.4,0.2",
+    "--tune-steps",
+    "6",
+    "--episodes",
+    "20",
+)
 """What a search scores is what is kept, so that its best is the result."""
 
 
