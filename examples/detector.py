@@ -89,7 +89,7 @@ def boxes(folder: Path) -> str:
     )
 
 
-EXAMPLE = Example("detector", build, loss, "map", boxes, mean=0.0, std=1.0, to_export=Heads)
+EXAMPLE = Example("detector", build, loss, "map", boxes, mean=0.0, std=1.0, to_export=Heads, epochs=12)
 
 if __name__ == "__main__":
     main(EXAMPLE)

@@ -33,6 +33,7 @@ class Example:
         mean: The mean of pixels that is taken from each colour.
         std: The deviation that it is divided by.
         to_export: The part of a network that is exported.
+        epochs: The epochs of the original's training.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Example:
     mean: float
     std: float
     to_export: Callable[[nn.Module], nn.Module]
+    epochs: int
 
 
 @dataclass
@@ -63,8 +65,10 @@ def main(example: Example) -> None:
     """Run the example as a command, and print its table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, default=Path("runs") / example.name, help="a new folder for all files")
-    parser.add_argument("--images", type=int, default=1500, help="images to train on; as many again for val and test")
-    parser.add_argument("--epochs", type=int, default=8, help="epochs of the original's training")
+    parser.add_argument(
+        "--images", type=int, default=1500, help="images to train on; a fifth as many for val, and for test"
+    )
+    parser.add_argument("--epochs", type=int, default=example.epochs, help="epochs of the original's training")
     parser.add_argument("--tuning-epochs", type=int, default=3, help="epochs of each fine-tuning")
     print(run(example, **vars(parser.parse_args())))
 
@@ -126,7 +130,8 @@ def table(found: dict[str, Any], seconds: dict[str, float]) -> str:
     first, lowest = found["original"].score, found["pruned"].score
     rows = ["| network | MACs | test | of the loss back | seconds |", "|---|---|---|---|---|"]
     for name, each in found.items():
-        back = f"{(each.score - lowest) / (first - lowest):.0%}" if name not in ("original", "pruned") else ""
+        has_back = first > lowest and name not in ("original", "pruned")
+        back = f"{(each.score - lowest) / (first - lowest):.0%}" if has_back else ""
         share = each.costs["macs"] / found["original"].costs["macs"]
         rows.append(f"| {name} | {share:.0%} | {100 * each.score:.1f} % | {back} | {seconds[name]:.0f} |")
     return "\n".join(rows)

@@ -52,7 +52,7 @@ def draw(seed: int) -> Scene:
         return rng.uniform(0.2, 0.8, (3, 1, 1)) + strength * rng.uniform(-1, 1, (3, 1, 1)) * wave
 
     colours, owner = 0.7 * texture(0.25), np.zeros((SIZE, SIZE), dtype=np.int64)
-    kinds = rng.integers(len(CLASSES), size=rng.integers(1, 5)).tolist()
+    kinds = rng.integers(len(CLASSES), size=rng.integers(1, 4)).tolist()
     for number, kind in enumerate(kinds, start=1):
         radius, turn = rng.uniform(10, 17), rng.uniform(0, 2 * math.pi)
         down, right = rows - rng.uniform(5, SIZE - 5), columns - rng.uniform(5, SIZE - 5)

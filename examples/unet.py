@@ -61,7 +61,7 @@ def masks(folder: Path) -> str:
     return f"masks:{folder}"
 
 
-EXAMPLE = Example("unet", build, loss, "miou", masks, mean=0.5, std=0.5, to_export=lambda network: network)
+EXAMPLE = Example("unet", build, loss, "miou", masks, mean=0.5, std=0.5, to_export=lambda network: network, epochs=5)
 
 if __name__ == "__main__":
     main(EXAMPLE)

@@ -56,11 +56,11 @@ def finetune(
             default, for a folder a GPU where there is one.
         folder: A new folder, to which all is written as it is found, with checkpoints and a report; None to write
             nothing (`TuningResult.save`).
-        **options: How it is trained: `epochs` (10), `lr` (0.02), `batch_size` (128), `schedule` (`one_cycle` or
-            `cosine`), `weight_decay` (5e-4), `label_smoothing` (0), `crop_padding` (1), `flip` (False), `distillation`
-            (0.9), `temperature` (4), `loss` (a function of network, inputs and targets, or `path/to/file.py:function`),
-            `accumulate` (1), `ema` (0) and `precision` (`auto`, `float32` or `bfloat16`), as in
-            `agents.tuning.tuning_options.TuningOptions`.
+        **options: How it is trained: `epochs` (10), `lr` (found by a short test, which is printed), `batch_size` (128),
+            `schedule` (`one_cycle` or `cosine`), `weight_decay` (5e-4), `label_smoothing` (0), `crop_padding` (1),
+            `flip` (False), `distillation` (0.9), `temperature` (4), `loss` (a function of network, inputs and targets,
+            or `path/to/file.py:function`), `accumulate` (1), `ema` (0) and `precision` (`auto`, `float32` or
+            `bfloat16`), as in `agents.tuning.tuning_options.TuningOptions`.
 
     Returns:
         The result. Most useful of it are `network` (the tuned network), `comparison` (scores of original, pruned and

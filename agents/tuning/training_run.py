@@ -115,7 +115,8 @@ class TrainingRun:
             score = self._scored(self._network)
             if score > past.best_score:
                 best = clone_tensors(self._network)
-        self.past = TrainingProgress(past.before, (*past.epochs, Epoch(self._training.mean_loss, score)), {}, best)
+        epochs = (*past.epochs, Epoch(self._training.mean_loss, score))
+        self.past = dataclasses.replace(past, epochs=epochs, training={}, best=best)
         self._point({"score on the reward images": score})
         self._training.next_epoch()
 

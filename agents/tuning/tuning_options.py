@@ -28,7 +28,7 @@ class TuningOptions(RecipeOptions):
     """
 
     epochs: int = 10
-    lr: float = 0.02
+    lr: float | None = None
     batch_size: int = 128
     distillation: float = 0.9
     temperature: float = 4.0

@@ -27,6 +27,9 @@ from amc.artifacts.run_folder import PYTHON
 from amc.artifacts.snapshots import Snapshot
 from amc.scoring.checked_score import checked_score
 from amc.scoring.number_format import score
+from amc.scoring.original_outputs import without_outputs
+from amc.training.objectives import Objective
+from amc.training.rate_test import rate_test
 from amc.training.training_loop import Training
 from amc.training.training_progress import TrainingProgress
 
@@ -68,21 +71,26 @@ class TuningRun:
                 written to.
             KeyboardInterrupt: The user ended it, and a command began it.
         """
-        problem, options = self.problem, self.options
+        problem = self.problem
         scoring, reward = problem.scoring, problem.splits.reward
         tuned = problem.to_train()
         original = self._original_score()
-        objective = objective_of(problem, options)
-        training = Training(tuned, problem.splits.train, options.recipe(problem.seed), problem.device, objective)
+        objective = objective_of(problem, self.options)
         past = self.past or TrainingProgress(scoring(tuned, reward).value, (), {}, clone_tensors(tuned))
+        if self.options.lr is None and past.lr is None:
+            past = replace(past, lr=self._found_rate(tuned, objective))
+        options = replace(self.options, lr=self.options.lr or past.lr)
+        training = Training(tuned, problem.splits.train, options.recipe(problem.seed), problem.device, objective)
 
         def scored(network: nn.Module) -> float:
             return scoring(network, reward).value
 
-        run = TrainingRun(self.folder, self._description(original), tuned, training, scored, past, self.seconds_before)
+        run = TrainingRun(
+            self.folder, self._description(original, options), tuned, training, scored, past, self.seconds_before
+        )
         opening = self._opening(original, past.before)
         with training_bar(options.epochs, problem.metric_name, past, opening, quiet=self.quiet) as bar:
-            interrupted = self._train(run, bar, original)
+            interrupted = self._train(run, bar, original, options)
         seconds = run.seconds
         checkpoint = Snapshot(run.checkpoint.run, _copied(run.checkpoint.past))
         run.keep_best()
@@ -95,7 +103,7 @@ class TuningRun:
             comparison=self._compare(tuned, original, run.past),
             problem=problem,
             options=options,
-            arguments=self._arguments(),
+            arguments=self._arguments(options),
             checkpoint=checkpoint,
             points=run.points,
             steps=run.steps,
@@ -106,6 +114,15 @@ class TuningRun:
         if self.folder and run.events:
             result.write_numbers(self.folder, run.events)
         return result
+
+    def _found_rate(self, network: nn.Module, objective: Objective) -> float:
+        """The learning rate that a short test finds, which is printed."""
+        problem, recipe = self.problem, self.options.recipe(self.problem.seed)
+        splits = without_outputs(problem.splits)
+        found = rate_test(network, splits.train, splits.reward, recipe, objective, problem.device)
+        if not self.quiet:
+            print(found, file=sys.stderr)
+        return found.best
 
     def _policy(self, tuned: float, original: float) -> Policy:
         policy, metric = self.problem.policy, self.problem.metric_name
@@ -133,7 +150,7 @@ class TuningRun:
         counts = f"{len(splits.train):,} training images, {len(splits.reward):,} reward images (validation)"
         return f"{counts}: original {score(name, original)}, pruned {score(name, pruned)}"
 
-    def _train(self, run: TrainingRun, bar: TrainingBar, original: float) -> bool:
+    def _train(self, run: TrainingRun, bar: TrainingBar, original: float, options: TuningOptions) -> bool:
         """Train to the end, or until the user interrupts, which is returned."""
         try:
             run.finish(self.options.epochs, bar)
@@ -143,7 +160,7 @@ class TuningRun:
             kept = "the best epoch so far" if run.past.epochs else "the pruned network"
             print(f"interrupted: {kept} is kept", file=sys.stderr)
             return True
-        if found := advice(run.past.before, original, run.past.epochs, vars(self.options)):
+        if found := advice(run.past.before, original, run.past.epochs, vars(options)):
             bar.note(found)
         return False
 
@@ -159,14 +176,14 @@ class TuningRun:
             drops={name: test[ORIGINAL].drop_to(test[name]) for name in (PRUNED, TUNED)},
         )
 
-    def _arguments(self) -> dict[str, Any]:
+    def _arguments(self, options: TuningOptions) -> dict[str, Any]:
         """All options by name: those of the run that the network came from, and over them those of this one."""
         problem = self.problem
         taken_over = {**problem.arguments, "metric": problem.metric_name, "seed": problem.seed}
         taken_over["output_kind"] = problem.output_kind
-        return {**taken_over, **self.options.recorded, **self.invocation.arguments}
+        return {**taken_over, **options.recorded, **self.invocation.arguments, "lr": options.lr}
 
-    def _description(self, original: float) -> dict[str, Any]:
+    def _description(self, original: float, options: TuningOptions) -> dict[str, Any]:
         """The description of the fine-tuning that its checkpoints hold, as a JSON object."""
         problem, asked = self.problem, self.invocation
         setup = {
@@ -175,7 +192,7 @@ class TuningRun:
             "source": problem.source,
             "seed": problem.seed,
             "original": original,
-            "options": self.options.recorded,
+            "options": options.recorded,
             "costs": {kind: asdict(cost) for kind, cost in problem.policy.costs.items()},
             "latency": asdict(problem.policy.latency) if problem.policy.latency else None,
         }

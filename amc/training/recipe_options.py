@@ -21,7 +21,7 @@ class RecipeOptions:
 
     Attributes:
         epochs: The number of passes over the training images.
-        lr: The learning rate at its peak.
+        lr: The learning rate at its peak; None where a short test finds it.
         batch_size: The number of images of a batch.
         schedule: How the learning rate changes: `one_cycle` (up for a fifth of the steps, then down) or `cosine`.
         weight_decay: The L2 penalty on all parameters.
@@ -38,7 +38,7 @@ class RecipeOptions:
     """
 
     epochs: int
-    lr: float
+    lr: float | None
     batch_size: int
     schedule: str = "one_cycle"
     weight_decay: float = 5e-4
@@ -52,7 +52,8 @@ class RecipeOptions:
     def __post_init__(self) -> None:
         """Check that all values are known and in their ranges."""
         for name in ("epochs", "batch_size", "lr", "accumulate"):
-            check(name, getattr(self, name), getattr(self, name) > 0, "above 0")
+            value = getattr(self, name)
+            check(name, value, value is None or value > 0, "above 0")
         for name in ("weight_decay", "label_smoothing", "crop_padding"):
             check(name, getattr(self, name), getattr(self, name) >= 0, "of 0 or more")
         check("label_smoothing", self.label_smoothing, self.label_smoothing <= 1, "of 1 or less")
@@ -65,7 +66,7 @@ class RecipeOptions:
         return Recipe(
             epochs=self.epochs,
             batch_size=self.batch_size,
-            learning_rate=self.lr,
+            learning_rate=self.lr or 0.0,
             weight_decay=self.weight_decay,
             label_smoothing=self.label_smoothing,
             augmentation=Augmentation(self.crop_padding, self.flip),

@@ -33,12 +33,14 @@ class TrainingProgress:
         epochs: The epochs that are over.
         training: The state of the training; empty at its beginning.
         best: The tensors of the network with the best score so far, by name.
+        lr: The learning rate at its peak that a test found; None where it was given.
     """
 
     before: float
     epochs: tuple[Epoch, ...]
     training: Mapping[str, Tensor]
     best: Mapping[str, Tensor]
+    lr: float | None = None
 
     @property
     def best_score(self) -> float:
@@ -52,6 +54,7 @@ class _Progress:
 
     before: float
     epochs: tuple[Epoch, ...]
+    lr: float | None = None
 
 
 def save_training(folder: Path, steps: int, checkpoint: Snapshot[TrainingProgress]) -> None:
@@ -61,7 +64,7 @@ def save_training(folder: Path, steps: int, checkpoint: Snapshot[TrainingProgres
         UserError: The folder can't be written to.
     """
     past = checkpoint.past
-    run = {**checkpoint.run, "before": past.before, "epochs": list(map(asdict, past.epochs))}
+    run = {**checkpoint.run, "before": past.before, "epochs": list(map(asdict, past.epochs)), "lr": past.lr}
     tensors = {f"{TRAINING}{name}": tensor for name, tensor in past.training.items()}
     tensors |= {f"{BEST}{name}": tensor for name, tensor in past.best.items()}
     save_snapshot(folder, UNIT, steps, run, tensors)
@@ -78,4 +81,5 @@ def latest_training(folder: Path) -> tuple[Snapshot[TrainingProgress], tuple[str
 
 def _past(run: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TrainingProgress:
     progress = msgspec.convert(run, _Progress)
-    return TrainingProgress(progress.before, progress.epochs, part(tensors, TRAINING), part(tensors, BEST))
+    found = part(tensors, TRAINING), part(tensors, BEST)
+    return TrainingProgress(progress.before, progress.epochs, *found, progress.lr)

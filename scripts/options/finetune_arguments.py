@@ -35,7 +35,7 @@ class Arguments:
         "out",
         "resume",
     )
-    DEFAULTS: ClassVar = {"model": "that of the run", "data": "those of the run"}
+    DEFAULTS: ClassVar = {"model": "that of the run", "data": "those of the run", "lr": "found by a short test"}
     EXAMPLES: ClassVar = (
         ("train the network of a search for ten epochs", "runs/first"),
         (
@@ -51,7 +51,7 @@ class Arguments:
 
     network: NetworkOptions = field(default_factory=lambda: NetworkOptions(model=AUTO))
     images: DataOptions = field(default_factory=DataOptions)
-    training: TrainingOptions = field(default_factory=lambda: TrainingOptions(epochs=10, batch_size=128, lr=0.02))
+    training: TrainingOptions = field(default_factory=lambda: TrainingOptions(epochs=10, batch_size=128, lr=None))
     run_dir: Run | None = None
     """Folder of a finished run, whose compact network is fine-tuned."""
     out: Folder | None = None

@@ -15,7 +15,7 @@ class TrainingOptions:
     """Passes over the training images."""
     batch_size: int = 32
     """Images per batch."""
-    lr: float = 0.1
+    lr: float | None = 0.1
     """Learning rate at its peak."""
     schedule: Name = "one_cycle"
     """How the learning rate changes: one_cycle (up for a fifth of the steps, then down) or cosine (down)."""

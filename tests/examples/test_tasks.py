@@ -30,7 +30,7 @@ def test_a_network_goes_all_the_way(name: str, tmp_path: Path) -> None:
     module = importlib.import_module(name)
     pipeline: Any = importlib.import_module("pipeline")
     with pictures(drawn=False):
-        found = pipeline.run(module.EXAMPLE, tmp_path / "run", images=32, epochs=1, tuning_epochs=1)
+        found = pipeline.run(module.EXAMPLE, tmp_path / "run", images=10, epochs=1, tuning_epochs=1)
     rows = [re.split(r" *\| *", line)[1:-1] for line in found.splitlines()[2:]]
     assert [row[0] for row in rows] == [
         "original",

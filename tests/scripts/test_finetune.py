@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -150,6 +151,24 @@ def test_an_error_loses_a_minute_at_most_and_the_result_is_the_same(
     succeed(finetune, "--resume", folder, "--quiet")
     assert weights(folder) == weights(whole)
     assert summary(folder)["epochs"] == summary(whole)["epochs"]
+
+
+def test_the_rate_that_a_short_test_found_is_told_once_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The test takes 8 steps at each of 5 rates."""
+    run = tmp_path / "run"
+    succeed(train, "--strategy", "uniform", "--recovery", "none", "--run-dir", run, "--quiet")
+    folder, few = tmp_path / "cut", ("--epochs", "2", "--batch-size", "64", "--crop-padding", "0")
+    with monkeypatch.context() as patch:
+        Interrupting(patch, 5 * 8 + 10, KeyboardInterrupt())
+        monkeypatch.setattr("agents.tuning.training_run.CHECKPOINT_SECONDS", 0.0)
+        begun = call(finetune, run, *few, "--out", folder)
+    (told,) = re.findall(r"learning rate (\S+) by a short test \(loss on 447 reward images after 8 steps", begun.err)
+    assert len(re.findall(r"0\.0\d+: \d", begun.err)) == 5
+    assert "short test" not in succeed(finetune, "--resume", folder).err
+    assert summary(folder)["arguments"]["lr"] == float(told)
+    assert HtmlPage((folder / "report.html").read_text(encoding="utf-8")).rows["lr"] == [told]
 
 
 def test_a_kill_at_a_random_moment(finished: Path, whole: Path, tmp_path: Path) -> None:

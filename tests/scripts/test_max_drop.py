@@ -15,7 +15,7 @@ from agents.report.run_record import read_record
 from amc.artifacts.policy import read_policy
 from amc.compression.compressor import Compressor
 from amc.scoring.candidates import Candidates
-from amc.scoring.racing import Score
+from amc.scoring.score import Score
 from scripts import apply, evaluate, report, train
 from tests.command import call, fail, succeed, summary
 

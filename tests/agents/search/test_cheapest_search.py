@@ -22,7 +22,8 @@ from amc.cost.costs import COSTS, LATENCY, macs
 from amc.data.load import load_data
 from amc.data.resident import ResidentImages
 from amc.graph import KeptCounts
-from amc.task import Task, TaskOptions
+from amc.task import Task
+from amc.task_options import TaskOptions
 from amc.utils.errors import NothingFoundError, UserError
 from envs import PruningProblem
 from tests.agents.search.test_budget_steps import RESOLUTION
