@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from torch import nn
 
@@ -14,6 +14,7 @@ from amc.graph import KeptCounts
 from amc.pruning.slicing import Selection
 from amc.recovery.layer_problem import LostShares
 from amc.scoring.paired_test import Drop
+from amc.scoring.score import Score
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -25,12 +26,20 @@ class ScoredPolicy:
         network: The compact network, in evaluation mode.
         selection: The tensors' indices by which the original was cut.
         reward_accuracy: The score on all reward images, in [0, 1] for accuracies.
+        reward_score: What it is compared by on all reward images, where that is not the metric; else None.
     """
 
     kept_counts: KeptCounts
     network: nn.Module
     selection: Selection
     reward_accuracy: float
+    reward_score: float | None = None
+
+    @classmethod
+    def of(cls, kept_counts: KeptCounts, network: nn.Module, selection: Selection, found: Score) -> Self:
+        """The policy with a network that was found to have this score on all reward images."""
+        compared = None if found.accuracy is None else found.value
+        return cls(kept_counts, network, selection, found.metric, compared)
 
     def __repr__(self) -> str:
         """Return the kept units and the score in a line."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,6 +23,7 @@ OUTCOME = {
     "memory": torch.int64,
     "images": torch.float64,
 }
+SCORE = "score"
 
 
 def to_columns(episodes: Sequence[Episode], groups: int) -> dict[str, Tensor]:
@@ -36,6 +39,10 @@ def to_columns(episodes: Sequence[Episode], groups: int) -> dict[str, Tensor]:
     }
     for name, dtype in OUTCOME.items():
         columns[name] = torch.tensor([getattr(episode.outcome, name) for episode in episodes], dtype=dtype)
+    scores = [episode.outcome.score for episode in episodes]
+    if any(score is not None for score in scores):
+        known = [float("nan") if score is None else score for score in scores]
+        columns[SCORE] = torch.tensor(known, dtype=torch.float64)
     for name in dict.fromkeys(name for episode in episodes for name in episode.details):
         values = [episode.details.get(name, float("nan")) for episode in episodes]
         columns[f"{DETAIL}{name}"] = torch.tensor(values, dtype=torch.float64)
@@ -63,13 +70,15 @@ def from_columns(columns: Mapping[str, Tensor]) -> tuple[Episode, ...]:
         name.removeprefix(DETAIL): column.tolist() for name, column in columns.items() if name.startswith(DETAIL)
     }
     kept_counts = columns[KEPT_COUNTS].numpy()
-    numbers = {name: columns[name].tolist() for name in (REWARD, STAGE, *OUTCOME)}
+    numbers: dict[str, list[Any]] = {name: columns[name].tolist() for name in (REWARD, STAGE, *OUTCOME)}
+    scores = columns[SCORE].tolist() if SCORE in columns else [float("nan")] * count
+    numbers[SCORE] = [None if math.isnan(score) else score for score in scores]
     return tuple(
         Episode(
             index=index,
             kept_counts=kept_counts[index],
             reward=numbers[REWARD][index],
-            outcome=Outcome(**{name: numbers[name][index] for name in OUTCOME}),
+            outcome=Outcome(**{name: numbers[name][index] for name in (*OUTCOME, SCORE)}),
             details={name: values[index] for name, values in details.items() if values[index] == values[index]},
             stage=numbers[STAGE][index],
         )

@@ -1,4 +1,4 @@
-"""The strategy that searches by any algorithm of Stable-Baselines3 with continuous actions."""
+"""The strategy that searches by any algorithm of Stable-Baselines3."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from stable_baselines3 import A2C, DDPG, PPO, SAC, TD3
+from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.noise import NormalActionNoise
@@ -26,8 +26,10 @@ from envs import PruningProblem
 Algorithm = type[OnPolicyAlgorithm] | type[OffPolicyAlgorithm]
 
 PREFIX = "sb3:"
-ALGORITHMS: dict[str, Algorithm] = {"A2C": A2C, "DDPG": DDPG, "PPO": PPO, "SAC": SAC, "TD3": TD3}
-"""The algorithms by name: those of Stable-Baselines3 with continuous actions, as sparsities are."""
+ALGORITHMS: dict[str, Algorithm] = {"A2C": A2C, "DDPG": DDPG, "DQN": DQN, "PPO": PPO, "SAC": SAC, "TD3": TD3}
+"""The algorithms by name: policy gradient (A2C, PPO), actor and critic (DDPG, SAC, TD3) and Q-learning (DQN)."""
+LEVELS = 11
+"""The number of sparsities that Q-learning chooses from."""
 
 NOISE = 0.3
 """The standard deviation of the noise that explores around a deterministic actor's action, in [-1, 1]."""
@@ -38,9 +40,7 @@ EPISODES_PER_UPDATE = 8
 def check_algorithm(name: str) -> None:
     """Raise a UserError unless `ALGORITHMS` has the algorithm `name`."""
     if name not in ALGORITHMS:
-        raise UserError(
-            f"expected an algorithm of Stable-Baselines3 with continuous actions, {', '.join(ALGORITHMS)}; got {name!r}"
-        )
+        raise UserError(f"expected an algorithm of Stable-Baselines3, {', '.join(ALGORITHMS)}; got {name!r}")
 
 
 class StableBaselines(Strategy):
@@ -87,7 +87,8 @@ class StableBaselines(Strategy):
         steps = len(problem.graph.groups)
         warmup = warmup_of(past.begun_with or episodes)
         settings = default_settings(self._algorithm, steps, episodes, self._round_size, warmup) | self._settings
-        monitored = VecMonitor(RoundVecEnv(problem, self._round_size, score))
+        levels = LEVELS if issubclass(self._algorithm, DQN) else None
+        monitored = VecMonitor(RoundVecEnv(problem, self._round_size, score, levels))
         env = VecNormalize(monitored, norm_obs=False, gamma=1.0)  # rewards differ by a few hundredths only
         self.agent = self._algorithm("MlpPolicy", env, seed=seed, device="cpu", **settings)
         if self._logger is not None:
@@ -126,6 +127,8 @@ def default_settings(algorithm: Algorithm, steps: int, episodes: int, round_size
             "gamma": 1.0,
             "n_steps": steps,  # what a step leads to is what the episode ends with
             "ent_coef": "auto_0.1",  # of algorithms that are rewarded for entropy
+            "exploration_fraction": 0.5,  # of those that choose at random now and then
+            "target_update_interval": 4 * steps,
         }
         if issubclass(algorithm, TD3):  # DDPG is one, too
             settings["action_noise"] = NormalActionNoise(np.zeros(1), np.full(1, NOISE))

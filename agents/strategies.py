@@ -76,7 +76,7 @@ class Ddpg(Strategy):
         self.agent = EpisodicDDPG(
             problem,
             self.settings,
-            warmup_of(past.begun_with or episodes),
+            self._warmup(past.begun_with or episodes),
             seed,
             on_episode,
             start=self._start,
@@ -85,6 +85,11 @@ class Ddpg(Strategy):
         if past.episodes:
             self.agent.restore(past)
         self.agent.search(episodes)
+
+    def _warmup(self, episodes: int) -> int:
+        """The number of episodes before the actor is trained."""
+        warmup = warmup_of(episodes)
+        return min(warmup, 2 * self.settings.random_policies) if self.settings.surrogate else warmup
 
     def state(self) -> dict[str, Tensor]:
         """The agent's networks, optimisers, replay and baseline, as tensors by name; none before a search."""

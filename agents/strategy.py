@@ -83,7 +83,7 @@ class Scores:
         self.count = 0
 
     def __call__(self, kept_counts: KeptCounts) -> float:
-        """The accuracy of the policy `kept_counts` `(groups,)`, whether or not it is within the budget.
+        """The score of the policy `kept_counts` `(groups,)`, whether or not it is within the budget.
 
         Raises:
             UserError: The past has another policy in this place.
@@ -91,19 +91,19 @@ class Scores:
         return self.all([kept_counts])[0]
 
     def all(self, policies: Sequence[KeptCounts], *, race: bool = False) -> list[float]:
-        """The accuracies of several policies, scored together; with `race` those of bad ones may be estimates.
+        """The scores of several policies, scored together; with `race` those of bad ones may be estimates.
 
         Raises:
             UserError: The past has another policy in one of these places.
         """
-        return [episode.outcome.accuracy for episode in self.episodes(policies, race=race)]
+        return [episode.outcome.value for episode in self.episodes(policies, race=race)]
 
     def episodes(
         self, policies: Sequence[KeptCounts], *, race: bool = False, details: Mapping[str, float] = NO_DETAILS
     ) -> list[Episode]:
         """The episodes that end with `policies`, which are scored together, each with `details`.
 
-        With `race` the accuracies of bad policies may be estimates.
+        With `race` the scores of bad policies may be estimates.
 
         Raises:
             UserError: The past has another policy in one of these places.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from amc.networks.sources import load_network as load_network
     from amc.scoring.evaluation import evaluate as evaluate
     from amc.task import Task as Task
-    from amc.task import TaskOptions as TaskOptions
+    from amc.task_options import TaskOptions as TaskOptions
     from amc.utils.errors import UserError as UserError
     from amc.utils.safe_backward import safe_backward as safe_backward
 
@@ -33,7 +33,7 @@ __version__ = "0.1.0"
 
 HOMES = {
     "Task": "amc.task",
-    "TaskOptions": "amc.task",
+    "TaskOptions": "amc.task_options",
     "UserError": "amc.utils.errors",
     "analyse": "amc.analysis.analyse",
     "compare": "agents.comparison.strategies_compared",

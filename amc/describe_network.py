@@ -22,9 +22,10 @@ from amc.latency.measuring_device import Device
 from amc.latency.network_times import NetworkTimes, measure_network
 from amc.latency.target import LOCAL, parse_target
 from amc.networks.finite import check_finite
+from amc.prunable_graph import prunable_graph
 from amc.pruning.materialise_weights import materialise_weights
 from amc.scoring.metrics import moved_inputs
-from amc.task import TaskOptions, prunable_graph
+from amc.task_options import TaskOptions
 from amc.utils.option_names import check_options
 from amc.utils.progress_bar import progress_bar
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,46 +14,48 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from amc.analysis.analyse import analyse
-from amc.analysis.check_runs import is_repeatable
-from amc.artifacts.digests import images_digest, weights_digest
+from amc.artifacts.digests import images_digest, values_digest, weights_digest
 from amc.compression.compressor import Compressor
 from amc.compression.group_features import group_features
 from amc.cost.budget import Budgets
 from amc.cost.costs import COSTS, format_cost
-from amc.cost.limit import Costs
-from amc.criteria import Criterion
 from amc.data.images import Images
 from amc.data.load import Splits
 from amc.data.resident import ResidentImages
+from amc.data.user_loader import LoaderImages
 from amc.graph import KeptCounts, PruningGraph
-from amc.graph.group_patterns import Patterns
 from amc.graph.inputs import Example
 from amc.graph.transform import compact_graph
 from amc.networks.admission import admit
 from amc.networks.finite import check_finite
+from amc.prunable_graph import prunable_graph
 from amc.pruning.inference_form import channels_last, for_inference
 from amc.pruning.materialise_weights import materialise_weights
 from amc.pruning.slicing import Selection, UnitMask, make_selection
 from amc.recovery.calibration import underdetermined
 from amc.recovery.recoveries import Adjust, check_recovery, check_search_recovery
+from amc.scoring.answer_key import AnswerKey
 from amc.scoring.candidates import Candidates
 from amc.scoring.engines.engine import MakeEngine, SerialEngine
 from amc.scoring.executor import fused
+from amc.scoring.image_losses import find_score
 from amc.scoring.image_scores import ImageScores, score_images
-from amc.scoring.metrics import Metric, check_runs, compares_outputs, find_metric, moved, moved_inputs, top_k
+from amc.scoring.metrics import Batches, Metric, check_runs, compares_outputs, find_metric, moved, moved_inputs, top_k
 from amc.scoring.network_classes import check_labels
 from amc.scoring.number_format import percent
 from amc.scoring.original_outputs import with_original_outputs
 from amc.scoring.original_score import scoring_batch
 from amc.scoring.output_kinds import trained_kinds
 from amc.scoring.recovery_choice import RecoveryChoice, choose_recovery
+from amc.scoring.score import Score
+from amc.scoring.score_cache import ScoreCache
+from amc.scoring.scored_by import ScoredBy
 from amc.scoring.scorer import Scorer
+from amc.task_options import DEFAULTS, TaskOptions
 from amc.utils.column_widths import Column
 from amc.utils.copying import copy_network
-from amc.utils.defaults import AUTO, DEFAULT_CRITERION, DEFAULT_RECOVERY, SEARCH_RECOVERY
-from amc.utils.device import DeviceLike, find_device
-from amc.utils.errors import UserError
+from amc.utils.defaults import ACCURACY, AUTO
+from amc.utils.device import find_device
 from amc.utils.registry import name_of
 from amc.utils.tabular import Table, Tabular
 
@@ -62,45 +65,6 @@ TRACED = 8
 """The number of images that are looked at for it."""
 CALIBRATION_BATCH = 100
 """The number of images in a calibration batch, over which a batch norm sees one mean and variance."""
-
-
-@dataclass(frozen=True)
-class TaskOptions:
-    """The way in which the networks of a task are pruned, recovered and scored; the defaults suit most networks.
-
-    Attributes:
-        metric: The metric that networks are scored by, as `amc.scoring.metrics.find_metric` takes it.
-        output_kind: What the network's outputs are where they are compared with the original's, as
-            `amc.scoring.output_kinds.find_kinds` takes it; None for scores of classes with top1 and top5, else values.
-        reward_images: How many reward images a search scores with; None for all.
-        round_to: The number of channels that widths are multiples of; None for what suits each group.
-        max_sparsity: The largest share of a group that may be cut, in (0, 1).
-        freeze: Patterns of groups that stay whole, or one as text (`amc.graph.group_patterns`).
-        only: Patterns of the groups that may be cut; none for all.
-        criterion: The criterion by which channels are chosen, as `amc.criteria.find_criterion` takes it.
-        recovery: The recovery of networks that are kept, as `amc.recovery.recoveries.check_recovery` takes it.
-        search_recovery: The recovery of networks that a search scores, as `find_recovery` there takes it.
-        seed: The seed of everything that is drawn.
-        device: The device that networks run on: `cpu`, `cuda`, `auto` or a `torch.device`; None for the CPU.
-        costs: The kinds of cost that a budget can name.
-        name: The name of the network in the files of a search: one that `amc.load_network` knows, or any other, and
-            then `amc.load` has to be given the original.
-    """
-
-    metric: str | Metric = "top1"
-    output_kind: str | None = None
-    reward_images: int | None = None
-    round_to: int | None = None
-    max_sparsity: float = 0.8
-    freeze: Patterns = ()
-    only: Patterns = ()
-    criterion: str | Criterion = DEFAULT_CRITERION
-    recovery: str | Adjust = DEFAULT_RECOVERY
-    search_recovery: str | Adjust = SEARCH_RECOVERY
-    seed: int = 0
-    device: DeviceLike | None = None
-    costs: Costs = field(default_factory=lambda: COSTS)
-    name: str = "network"
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -152,7 +116,7 @@ class Task(Tabular):
         model: nn.Module,
         splits: Splits,
         budgets: Sequence[str] = ("macs=0.5",),
-        options: TaskOptions = TaskOptions(),
+        options: TaskOptions = DEFAULTS,
     ) -> None:
         device = find_device(options.device or "cpu")
         model, notes = admit(copy_network(model))
@@ -188,6 +152,7 @@ class Task(Tabular):
             _left=np.ones(graph.unit_count, dtype=np.bool_),
             _decided=None,
         )
+        find_score(options.score, is_classified=top_k(metric) is not None, is_ordered=True)
 
     def _changed(self, **changes: Any) -> Task:
         """A copy of the task with some attributes changed, without the properties that were computed and cached."""
@@ -272,10 +237,38 @@ class Task(Tabular):
 
     def image_scores(self, network: nn.Module, images: Images) -> ImageScores:
         """The score that `accuracy` gives, with that of each image where the metric counts images."""
+        return score_images(self.metric, *self._ready(network, images))
+
+    def reward_score(self, network: nn.Module) -> Score:
+        """What the network is worth on all reward images: what a search compares it by, and its accuracy."""
+        if self._key is None:
+            return Score(self.accuracy(network, self.splits.reward))
+        return self._key.scored(*self._ready(network, self.splits.reward))
+
+    @cached_property
+    def score_name(self) -> str:
+        """The name of what a search compares networks by; `accuracy` stands for any metric."""
+        is_ordered = not isinstance(self.splits.reward, LoaderImages)
+        return find_score(self.options.score, is_classified=top_k(self.metric) is not None, is_ordered=is_ordered)
+
+    @cached_property
+    def _by(self) -> ScoredBy:
+        return ScoredBy(self.metric, self.score_name, for_inference(self.origin.model, self.origin.graph))
+
+    @cached_property
+    def _key(self) -> AnswerKey | None:
+        """What networks are compared with on all reward images; None where the metric is what they are compared by."""
+        is_metric = top_k(self.metric) is None or self.score_name == ACCURACY
+        return None if is_metric else AnswerKey(self._by, self.batches(self.splits.reward))
+
+    def _ready(
+        self, network: nn.Module, images: Images
+    ) -> tuple[nn.Module, Batches, Callable[[Tensor], Tensor] | None]:
+        """A network as it is scored on images, these in batches, and a faster way to compute it if there is one."""
         network, fast = for_inference(network, self.graph), None
         if len(images) >= FEWEST_TO_FUSE:
             fast = fused(network, moved_inputs(images.example(TRACED), self.device))
-        return score_images(self.metric, network, self.batches(images), fast)
+        return network, self.batches(images), fast
 
     def mask(self, kept_counts: KeptCounts) -> UnitMask:
         """The mask, bool `(units,)`, of the original's units that stay when `kept_counts[g]` of each group do."""
@@ -302,7 +295,7 @@ class Task(Tabular):
 
     def choose_recovery(self, kept_counts: KeptCounts, tell: Callable[[str], None] = lambda _: None) -> RecoveryChoice:
         """The closed form that is best for the policy, on all reward images; `tell` is told what is made, before."""
-        return choose_recovery(partial(self.compact, kept_counts), self.accuracy, self.splits.reward, tell)
+        return choose_recovery(partial(self.compact, kept_counts), self.reward_score, tell)
 
     @property
     def underdetermined(self) -> list[str]:
@@ -314,37 +307,28 @@ class Task(Tabular):
         return Candidates(
             self.compressor,
             self.options.search_recovery,
-            self.metric,
+            self._by,
             self.search_images,
             self.batch_size,
             self.device,
         )
 
-    def scorer(self, make_engine: MakeEngine = SerialEngine) -> Scorer:
-        """The scorer of a search's policies: a context manager that ends its processes when it is left."""
+    def scorer(self, make_engine: MakeEngine = SerialEngine, cache: Path | None = None) -> Scorer:
+        """The scorer of a search's policies: a context manager that ends its processes when it is left.
+
+        Args:
+            make_engine: Makes what scores them, in this process or others.
+            cache: A file of scores that searches on the same network and images share (`amc.scoring.score_cache`).
+        """
         can_race = top_k(self.metric) is not None and isinstance(self.search_images, ResidentImages)
-        return Scorer(self.candidates, make_engine, can_race=can_race)
-
-
-def prunable_graph(model: nn.Module, example: Example, options: TaskOptions = TaskOptions()) -> PruningGraph:
-    """The analysis of a network, with the channel groups that `options` let be pruned; there is at least one.
-
-    Raises:
-        UserError: The network does not run on the example, a pattern matches nothing, or nothing can be pruned.
-    """
-    round_to, max_sparsity = options.round_to, options.max_sparsity
-    if not 0 < max_sparsity < 1:
-        raise UserError(f"the largest sparsity is a share between 0 and 1, got {max_sparsity}")
-    if round_to is not None and round_to < 1:
-        raise UserError(f"widths are rounded to a whole number above 0, got {round_to}")
-    check_runs(model, example)
-    graph = analyse(model, example, round_to, max_sparsity, options.freeze, options.only)
-    if not graph.groups and not is_repeatable(model, example):
-        raise UserError(
-            "the network returns something else every time it is run on the same input, so that nothing about it can be"
-            " proved; take random numbers (dropout in evaluation mode, noise, sampling) out of its forward"
+        open_cache = (
+            None if cache is None else lambda candidates: ScoreCache(cache, self.score_dependencies(candidates))
         )
-    if not graph.groups:
-        reasons = sorted({frozen.reason for frozen in graph.frozen})
-        raise UserError(f"no channels of this network can be pruned: {'; '.join(reasons[:3]) or 'it has no layers'}")
-    return graph
+        return Scorer(self.candidates, make_engine, can_race=can_race, open_cache=open_cache)
+
+    def score_dependencies(self, candidates: Candidates) -> dict[str, str]:
+        """What scores depend on besides the policy, for `amc.scoring.score_cache`."""
+        options = self.options
+        names = {each: name_of(getattr(options, each)) for each in ("metric", "search_recovery", "criterion")}
+        others = {"score": self.score_name, "format": str(candidates.dtype), "seed": str(options.seed)}
+        return self.digests | names | others | {"scored images": values_digest(self.search_images)}

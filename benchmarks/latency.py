@@ -28,8 +28,9 @@ from amc.latency.onnx_slicing import Exporter
 from amc.latency.random_kept_counts import random_kept_counts
 from amc.latency.target import LOCAL, parse_target
 from amc.networks.sources import load_network
+from amc.prunable_graph import prunable_graph
 from amc.pruning.slicing import choose_units
-from amc.task import TaskOptions, prunable_graph
+from amc.task_options import TaskOptions
 from amc.utils.errors import UserError
 from amc.utils.files import write_text
 from benchmarks.latency_page import Row, document

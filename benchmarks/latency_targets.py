@@ -23,7 +23,8 @@ from amc.latency.onnx_slicing import Exporter
 from amc.latency.table import LatencyTable
 from amc.latency.target import LOCAL, parse_target
 from amc.networks.sources import load_network
-from amc.task import TaskOptions, prunable_graph
+from amc.prunable_graph import prunable_graph
+from amc.task_options import TaskOptions
 from amc.utils.files import write_json
 from benchmarks.runs import machine
 from scripts.command.cli import run

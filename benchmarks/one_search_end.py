@@ -23,7 +23,8 @@ from agents.strategies import make_strategy
 from amc.data.load import Splits, load_data
 from amc.data.resident import ResidentImages
 from amc.networks.sources import load_network
-from amc.task import Task, TaskOptions
+from amc.task import Task
+from amc.task_options import TaskOptions
 
 CLASSES = 10
 COARSE = 8

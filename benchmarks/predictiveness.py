@@ -27,7 +27,8 @@ from amc.data.load import load_data
 from amc.networks.sources import load_network
 from amc.pruning.inference_form import for_inference
 from amc.recovery.recoveries import RECOVERIES
-from amc.task import Task, TaskOptions
+from amc.task import Task
+from amc.task_options import TaskOptions
 from amc.training.distillation import Distillation
 from amc.training.objectives import ClassObjective
 from amc.training.training_loop import Recipe, Training

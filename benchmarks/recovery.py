@@ -21,7 +21,8 @@ from amc.data.load import load_data
 from amc.data.splits import SplitSizes
 from amc.networks.sources import Network, load_network
 from amc.recovery.recoveries import RECOVERIES
-from amc.task import Task, TaskOptions
+from amc.task import Task
+from amc.task_options import TaskOptions
 from amc.utils.defaults import DEFAULT_CRITERION
 from amc.utils.errors import UserError
 from amc.utils.files import write_text

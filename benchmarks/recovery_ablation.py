@@ -22,7 +22,8 @@ from amc.networks.sources import load_network
 from amc.recovery import asymmetric, layer_problem
 from amc.recovery.batch_norm_statistics import reestimate
 from amc.recovery.output_distance import SCORES, output_distance
-from amc.task import Task, TaskOptions
+from amc.task import Task
+from amc.task_options import TaskOptions
 from amc.utils.defaults import SEARCH_RECOVERY
 from amc.utils.files import write_text
 from benchmarks.runs import machine, percent

@@ -8,7 +8,8 @@ from agents.strategies import make_strategy
 from amc.data.load import load_data
 from amc.data.preprocess import Preprocess
 from amc.networks.sources import load_network
-from amc.task import Task, TaskOptions
+from amc.task import Task
+from amc.task_options import TaskOptions
 from benchmarks.runs import peak_memory
 from scripts.command.loading import preprocess_of
 from scripts.options.network_and_images import ImageOptions

@@ -12,7 +12,7 @@ from amc.cost.budget import Budgets
 from amc.cost.costs import COSTS, LATENCY, CostFunction
 from amc.criteria import Importance
 from amc.graph import KeptCounts
-from amc.scoring.racing import Score
+from amc.scoring.score import Score
 from amc.utils.registry import name_of
 from envs.observations import Decisions, Features, MakeObservation, find_observation
 from envs.partial_policy import Interval, PartialPolicy
@@ -83,7 +83,6 @@ class PruningProblem:
         self.importance = np.ones(self.graph.unit_count) if importance is None else importance
         self.observation_name = name_of(observation)
         self.observation = find_observation(observation)(self.graph, budgets, group_features)
-        self._accuracy = accuracy
         self._accuracies = accuracies or (
             lambda policies, **_: (Score(accuracy(kept_counts)) for kept_counts in policies)
         )
@@ -97,8 +96,7 @@ class PruningProblem:
 
     def score(self, kept_counts: KeptCounts) -> tuple[float, Outcome]:
         """The reward and outcome of the policy `kept_counts` `(groups,)`, whether or not it is within the budget."""
-        outcome = self.outcome(kept_counts, self._accuracy(kept_counts))
-        return float(self._reward(outcome)), outcome
+        return next(iter(self.score_all([kept_counts])))
 
     def score_all(
         self, policies: Sequence[KeptCounts], *, race: bool = False, before: int = 0
@@ -111,11 +109,17 @@ class PruningProblem:
         if self._measures:  # while latency is measured, nothing else may run
             scores = list(scores)
         for kept_counts, score in zip(policies, scores, strict=True):
-            outcome = self.outcome(kept_counts, score.value, score.share)
+            compared = None if score.accuracy is None else score.value
+            outcome = self.outcome(kept_counts, score.metric, score.share, compared)
             yield float(self._reward(outcome)), outcome
 
-    def outcome(self, kept_counts: KeptCounts, accuracy: float, images: float = 1.0) -> Outcome:
-        """The outcome of the policy `kept_counts` `(groups,)`, with an accuracy on the share `images` of all images."""
+    def outcome(
+        self, kept_counts: KeptCounts, accuracy: float, images: float = 1.0, score: float | None = None
+    ) -> Outcome:
+        """The outcome of the policy `kept_counts` `(groups,)`, with an accuracy on the share `images` of all images.
+
+        `score` is what it is compared by, where that is not the accuracy.
+        """
         latency = self._latency(kept_counts)
         use = 1.0
         if self.budgets.limits:
@@ -124,12 +128,18 @@ class PruningProblem:
         counted = {kind: cost(kept_counts) for kind, cost in self._costs.items()}
         within = self.budgets.allows(kept_counts)
         return Outcome(
-            accuracy=accuracy, budget_use=use, within_budget=within, latency=latency, images=images, **counted
+            accuracy=accuracy,
+            budget_use=use,
+            within_budget=within,
+            latency=latency,
+            images=images,
+            score=score,
+            **counted,
         )
 
-    def reward(self, kept_counts: KeptCounts, accuracy: float) -> float:
-        """The reward of the policy `kept_counts` `(groups,)` when its network has this accuracy."""
-        return float(self._reward(self.outcome(kept_counts, accuracy)))
+    def reward(self, kept_counts: KeptCounts, accuracy: float, score: float | None = None) -> float:
+        """The reward of the policy `kept_counts` `(groups,)` when its network has this accuracy, or this score."""
+        return float(self._reward(self.outcome(kept_counts, accuracy, 1.0, score)))
 
     # -- the way to a policy ------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ class Outcome:
         memory: The memory in bytes.
         images: The share of the images that were scored; below 1 the accuracy is an estimate, of a network that is
             surely worse than a good one.
+        score: What networks are compared by, in [0, 1], where that is not the accuracy; else None.
     """
 
     accuracy: float
@@ -35,6 +36,12 @@ class Outcome:
     latency: float = 0.0
     memory: int = 0
     images: float = 1.0
+    score: float | None = None
+
+    @property
+    def value(self) -> float:
+        """What networks are compared by: the score, or the accuracy where there is no other."""
+        return self.accuracy if self.score is None else self.score
 
 
 RewardFunction = Callable[[Outcome], float]
@@ -64,27 +71,27 @@ class Reward:
 
 def error(outcome: Outcome) -> float:
     """The resource-constrained reward, for a budget that has to be met: `-Error` (He et al. 2018, section 3.3)."""
-    return outcome.accuracy - 1.0
+    return outcome.value - 1.0
 
 
 def error_log_macs(outcome: Outcome) -> float:
     """The accuracy-guaranteed reward for MACs: `R_FLOPs = -Error * log(MACs)` (He et al. 2018, section 3.3)."""
-    return (outcome.accuracy - 1.0) * math.log(max(outcome.macs, 1))
+    return (outcome.value - 1.0) * math.log(max(outcome.macs, 1))
 
 
 def error_log_params(outcome: Outcome) -> float:
     """The accuracy-guaranteed reward for parameters: `R_Param = -Error * log(#Param)` (He et al. 2018, section 3.3)."""
-    return (outcome.accuracy - 1.0) * math.log(max(outcome.params, 1))
+    return (outcome.value - 1.0) * math.log(max(outcome.params, 1))
 
 
 def error_log_latency(outcome: Outcome) -> float:
     """The accuracy-guaranteed reward for latency: `-Error * log(latency)`, with the latency in microseconds."""
-    return (outcome.accuracy - 1.0) * math.log(max(1000 * outcome.latency, 1.0))
+    return (outcome.value - 1.0) * math.log(max(1000 * outcome.latency, 1.0))
 
 
 def mnasnet(outcome: Outcome) -> float:
     """The reward `Accuracy * (cost / budget) ** -0.07` (Tan et al. 2019, equation 2), with the first budget."""
-    return float(outcome.accuracy * outcome.budget_use**-0.07)
+    return float(outcome.value * outcome.budget_use**-0.07)
 
 
 REWARDS: dict[str, Reward] = {

@@ -35,6 +35,7 @@ envs                   the pruning problem, and Gymnasium's view of it
 agents                 strategies, and what they return
 agents.rules           rules that an agent has to beat
 agents.black_box       searches that see nothing but scores
+agents.surrogate       a model of what policies are worth
 agents.ddpg            the agent
 agents.strategies      the strategies by name
 agents.report          what a person sees of a run

@@ -21,7 +21,8 @@ from amc.artifacts.run_folder import COMPARISON_FILE
 from amc.data.load import Splits
 from amc.networks.sources import Network
 from amc.scoring.number_format import duration, score
-from amc.task import Task, TaskOptions
+from amc.task import Task
+from amc.task_options import TaskOptions
 from amc.utils.errors import UserError
 from amc.utils.files import write_text
 from amc.utils.option_names import option

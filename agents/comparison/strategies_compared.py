@@ -19,7 +19,7 @@ from amc.data.find_data import Given
 from amc.data.load import Splits, load_for
 from amc.networks.sources import Network
 from amc.scoring.metric_targets import with_targets
-from amc.task import TaskOptions
+from amc.task_options import TaskOptions
 from amc.utils.defaults import COMPARED_STRATEGIES, SEEDS
 from amc.utils.device import find_device
 from amc.utils.option_names import check_options

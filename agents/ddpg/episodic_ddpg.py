@@ -2,12 +2,12 @@
 
 It is written as the difference to Stable-Baselines3's `DDPG`: episodes are collected whole, every transition gets the
 episode's reward, the executed action goes into the replay with the interval that was feasible, and the updates run at
-the end of the episode. An episode is a function of the actor's weights, the best policy so far, the seed and its index.
+the end of the episode. An episode is a function of the actor's weights, the episodes so far, the seed and its index.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -81,9 +81,7 @@ class EpisodicDDPG(DDPG):
         self._of_round: tuple[Episode, ...] = ()
         self.baseline: float | None = None
         self.losses: dict[str, float] = {}
-        self.explorer = Explorer(
-            problem, settings, warmup, seed, self.greedy, self._values, begins_trained=start is not None
-        )
+        self.explorer = Explorer(problem, settings, warmup, seed, self.greedy, begins_trained=start is not None)
         if start is not None:
             self.policy.load_state_dict(start)
         self._set_rates()
@@ -162,7 +160,12 @@ class EpisodicDDPG(DDPG):
         callback.on_rollout_start()
         begin = self._begin_of_round
         end = min(begin + self._round_size, -(-self._total_timesteps // self.steps))
-        trajectories = [self.explorer.trajectory(index) for index in range(self._episode_num, end)]
+        trajectories: list[Trajectory] = []
+        pending = [episode.kept_counts for episode in self._of_round]
+        with one_thread():
+            for index in range(self._episode_num, end):
+                trajectories.append(self.explorer.trajectory(index, pending))
+                pending.append(trajectories[-1].kept_counts)
         for episode in self._of_round:  # of one that was interrupted
             self.explorer.remember(episode)
         policies = [trajectory.kept_counts for trajectory in trajectories]
@@ -184,7 +187,8 @@ class EpisodicDDPG(DDPG):
         )
         decay = self.settings.baseline_decay
         self.baseline = reward if self.baseline is None else decay * self.baseline + (1 - decay) * reward
-        details = {"exploration/sigma": self.explorer.sigma(index), "reward/baseline": self.baseline} | self.losses
+        noise = {} if self.settings.surrogate else {"exploration/sigma": self.explorer.sigma(index)}
+        details = {**noise, "reward/baseline": self.baseline, **self.losses}
         episode = Episode(index, trajectory.kept_counts, reward, outcome, details)
         self.explorer.remember(episode)
         self._episode_num += 1
@@ -198,17 +202,6 @@ class EpisodicDDPG(DDPG):
         """The actor's sparsity for an observation, within the feasible interval."""
         action, _ = self.predict(observation, deterministic=True)
         return float(np.clip(action[0], *interval))
-
-    def _values(self, trajectories: Sequence[Trajectory]) -> NDArray[np.float64]:
-        """The critic's expectation of whole policies: the mean of its values along each episode, `(trajectories,)`."""
-        observations = np.concatenate([trajectory.observations[:-1] for trajectory in trajectories])
-        actions = np.concatenate([_scaled(trajectory.sparsities) for trajectory in trajectories])
-        with torch.no_grad():
-            values = self.critic.q1_forward(
-                torch.as_tensor(observations, device=self.device), torch.as_tensor(actions[:, None], device=self.device)
-            )
-        means: NDArray[np.float64] = values.view(len(trajectories), -1).mean(dim=1).double().cpu().numpy()
-        return means
 
     # -- learning -----------------------------------------------------------------------------------------------
 

@@ -17,19 +17,13 @@ class DDPGSettings:
         tau: The share of the new weights in the target networks per update.
         batch_size: The number of transitions per update.
         replay_size: The number of transitions that the replay holds.
-        sigma: The deviation of the exploration noise, which is added to sparsities step by step, or to the logarithms
-            of shares of whole policies.
+        sigma: The deviation of the exploration noise, which is added to sparsities step by step.
         sigma_decay: The factor of sigma per episode after the warm-up.
-        sigma_least: The value that sigma never falls below.
         baseline_decay: The decay of the moving average of rewards that is subtracted from them.
         updates_per_step: The number of updates after an episode, per step of it.
-        whole_policies: Whether whole policies are varied, instead of the actor's output step by step.
-        best_share: The share of episodes that vary the best policy so far, and not the actor's, of whole policies.
-        free_groups: The least number of last groups that are varied in a whole policy, while the first ones stay as in
-            the best policy so far; None to vary all.
-        kept_episodes: The number of episodes in a row in which the same groups stay.
-        candidates: The number of varied whole policies per episode, of which the one that the critic values most is
-            scored.
+        surrogate: Whether rules' policies are scored first, and then those of which a model of all scores expects most
+            (`agents.surrogate`), the actor's among them; else the actor's with noise.
+        random_policies: The number of random policies that the model begins with.
         monte_carlo: Whether the critic learns the episode's reward itself, instead of a bootstrapped target.
         standardised: Whether rewards less the baseline are divided by the deviation of the rewards in the replay.
     """
@@ -43,14 +37,10 @@ class DDPGSettings:
     replay_size: int = 2000
     sigma: float = 0.5
     sigma_decay: float = 0.95
-    sigma_least: float = 0.0
     baseline_decay: float = 0.95
     updates_per_step: int = 1
-    whole_policies: bool = False
-    best_share: float = 0.0
-    free_groups: int | None = None
-    kept_episodes: int = 1
-    candidates: int = 1
+    surrogate: bool = False
+    random_policies: int = 0
     monte_carlo: bool = False
     standardised: bool = False
 
@@ -59,14 +49,8 @@ PRESETS: dict[str, DDPGSettings] = {
     "paper": DDPGSettings(),
     "tuned": DDPGSettings(
         replay_size=20_000,
-        sigma=0.4,
-        sigma_decay=0.99,
-        sigma_least=0.1,
-        whole_policies=True,
-        best_share=0.5,
-        free_groups=6,
-        kept_episodes=16,
-        candidates=16,
+        surrogate=True,
+        random_policies=8,
         monte_carlo=True,
         standardised=True,
     ),

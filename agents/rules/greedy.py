@@ -1,4 +1,4 @@
-"""The greedy rule: cut step by step, each time where it costs least accuracy for what it saves."""
+"""The greedy rule: cut step by step, each time where it costs least of the score for what it saves."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from envs import PruningProblem
 
 @dataclass(frozen=True, eq=False)
 class _Point:
-    """A policy on the way: its accuracy, and how far it is over the budget."""
+    """A policy on the way: its value, and how far it is over the budget."""
 
     kept_counts: KeptCounts
-    accuracy: float
+    value: float
     excess: float
 
 
@@ -24,7 +24,7 @@ class Greedy(Rule):
     """Prunes the whole network to the budget in rounds, as NetAdapt (Yang et al. 2018) but without fine-tuning.
 
     A round tries to cut each group alone by as much as saves the round's share of what is still too much, scores all
-    of these networks, and takes the one that loses least accuracy for what it saves. There are as many rounds as the
+    of these networks, and takes the one that loses least for what it saves. There are as many rounds as the
     episodes allow, so that more episodes make smaller steps. At the end all groups are scaled by one common factor that
     meets the budget.
     """
@@ -51,13 +51,13 @@ class Greedy(Rule):
             target = now.excess * (1 - 1 / rounds)
             cuts = [_cut(budgets, now.kept_counts, index, target) for index in cuttable]
             tried = [
-                _Point(kept_counts, accuracy, budgets.excess(kept_counts))
-                for kept_counts, accuracy in zip(cuts, score.all(cuts), strict=True)
+                _Point(kept_counts, value, budgets.excess(kept_counts))
+                for kept_counts, value in zip(cuts, score.all(cuts), strict=True)
             ]
             useful = [point for point in tried if point.excess < now.excess]
             if not useful:
                 break
-            now = min(useful, key=lambda point: (now.accuracy - point.accuracy) / (now.excess - point.excess))
+            now = min(useful, key=lambda point: (now.value - point.value) / (now.excess - point.excess))
         score(budgets.scale(now.kept_counts / whole))
 
 

@@ -37,7 +37,9 @@ def choose_best(
     ]
     finalists = [*made, *others]
     policies = [policy for _, policy in finalists]
-    best = max(policies, key=lambda each: stage.problem.reward(each.kept_counts, each.reward_accuracy))
+    best = max(
+        policies, key=lambda each: stage.problem.reward(each.kept_counts, each.reward_accuracy, each.reward_score)
+    )
     scores = {
         episode.index: Finalist(
             episode.index,

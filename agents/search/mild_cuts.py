@@ -28,7 +28,8 @@ class MildCuts(Rule):
     def follow(self, problem: PruningProblem, episodes: int, score: Scores) -> None:
         """Score the cuts, as many as are needed."""
         for kept_counts in mild_cuts(problem, self._cost)[:episodes]:
-            if score(kept_counts) >= self._enough:
+            (episode,) = score.episodes([kept_counts])
+            if episode.outcome.accuracy >= self._enough:
                 break
 
 

@@ -32,7 +32,8 @@ from amc.recovery.recoveries import Adjust
 from amc.scoring.metric_targets import with_targets
 from amc.scoring.metrics import Metric
 from amc.scoring.original_score import print_score, score_original, warn_near_chance
-from amc.task import Task, TaskOptions
+from amc.task import Task
+from amc.task_options import TaskOptions
 from amc.utils.copying import copy_network
 from amc.utils.device import DeviceLike, find_device
 from amc.utils.errors import UserError
@@ -49,6 +50,7 @@ class PruningOptions(TypedDict, total=False):
     criterion: str | Criterion
     recovery: str | Adjust
     search_recovery: str | Adjust
+    score: str
     reward_images: int | None
     round_to: int | None
     max_sparsity: float
@@ -90,8 +92,8 @@ def search(
         episodes: How many policies are scored at the most.
         seed: The seed of everything that is drawn.
         strategy: How policies are found: `ddpg` (an agent that learns), `sb3:SAC`, `sb3:TD3`, `sb3:PPO`, `sb3:DDPG`,
-            `sb3:A2C` (those of Stable-Baselines3), `random`, a rule (`uniform`, `shallow`, `deep`, `cp`, `global`,
-            `sensitivity`, `greedy`), or a strategy of your own.
+            `sb3:A2C`, `sb3:DQN` (those of Stable-Baselines3), `random`, `evolution`, `cma-es`, `swaps`, a rule
+            (`uniform`, `shallow`, `deep`, `cp`, `global`, `sensitivity`, `greedy`, `knapsack`), or one of your own.
         reward: What is maximised: `error`, or without a budget `error_log_macs`, `error_log_params`; with one also
             `mnasnet`; or a function of a policy's outcome.
         folder: A new folder, to which all is written as it is found; None to write nothing (`SearchResult.save`).
@@ -112,6 +114,8 @@ def search(
             function.
             search_recovery: The same for the networks that the search scores, but for the first two; `both` is the
             default.
+            score: What the search compares networks by: `fidelity` (to the original's class probabilities), `loss`,
+            `accuracy`, or `auto`, the default (`fidelity` for `top1` and `top5`, else the metric).
             reward_images: How many reward images the search scores with; all by default.
             round_to: The number of channels that widths are multiples of; what suits each group by default.
             max_sparsity: The largest share of a group that may be cut; 0.8 by default.

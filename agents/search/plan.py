@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from agents.search.drop_goal import DropGoal
 from agents.strategy import Strategy
@@ -35,6 +36,7 @@ class SearchPlan:
         tune_steps: Steps of training between two stages, 128 images each.
         zero_shot: Whether the first policy is what a trained agent does before it learns on this network.
         make_engine: Makes the engine that scores policies, in this process, in several, or on a cluster.
+        score_cache: A file of scores that searches on the same network and images share; None for none.
         goal: What is searched for in place of budgets; None where the task and the stages have those.
         begun_with: The number of episodes that the search was begun with, where it goes on to another one; None where
             it is the same.
@@ -49,6 +51,7 @@ class SearchPlan:
     tune_steps: int = 0
     zero_shot: bool = False
     make_engine: MakeEngine = SerialEngine
+    score_cache: Path | None = None
     goal: DropGoal | None = None
     begun_with: int | None = None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
 
 from agents.final_result import ScoredPolicy
 from amc.compression.compressor import Compressor
@@ -50,8 +49,9 @@ class PolicyMaker:
         """
         if self.recovery is None and task.options.recovery in (AUTO, BLOCKWISE):
             choice = task.choose_recovery(kept_counts, lambda name: self._tell(f"making the best with {name} recovery"))
-            self.recovery, self.recovery_scores = choice.recovery, dict(choice.scores)
-            self._keep(task, ScoredPolicy(kept_counts, choice.network, choice.selection, choice.score))
+            self.recovery = choice.recovery
+            self.recovery_scores = {name: found.metric for name, found in choice.scores.items()}
+            self._keep(task, ScoredPolicy.of(kept_counts, choice.network, choice.selection, choice.score))
         elif self.recovery is None:
             self.recovery = task.options.recovery
         return name_of(self.recovery)
@@ -69,8 +69,7 @@ class PolicyMaker:
         if key not in self._made:
             self._tell(text)
             network, selection = task.compact(kept_counts, self.recovery)
-            accuracy = task.accuracy(network, task.splits.reward)
-            self._keep(task, ScoredPolicy(kept_counts, network, selection, accuracy))
+            self._keep(task, ScoredPolicy.of(kept_counts, network, selection, task.reward_score(network)))
         self._made.move_to_end(key)
         return self._made[key]
 
@@ -97,4 +96,4 @@ def trained(task: Task, found: ScoredPolicy, tell: Tell = lambda _: None) -> Sco
         text_before = text
 
     task.compressor.train(network, task.compressor.mask(found.kept_counts), told)
-    return replace(found, network=network, reward_accuracy=task.accuracy(network, task.splits.reward))
+    return ScoredPolicy.of(found.kept_counts, network, found.selection, task.reward_score(network))

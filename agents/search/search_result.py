@@ -126,7 +126,7 @@ class SearchResult(Tabular):
         run, goal = self.checkpoint.run, self.final.goal
         stages = run["stages"] if goal is None else [judged.budget for judged in goal.judgements]
         numbers = summarise(self.final, self.on_test, self.episodes, self.search_seconds)
-        return {"metric": self.task.metric_name, **numbers} | {
+        return {"metric": self.task.metric_name, "score": self.task.score_name, **numbers} | {
             "seed": self.policy.seed,
             "arguments": run["arguments"],
             "stages": summarise_stages([tuple(limits) for limits in stages], self.episodes),

@@ -234,6 +234,7 @@ class SearchRun:
             "max_drop": goal and goal.largest(task.metric_name),
             "minimise": goal and goal.minimise,
             "metric": task.metric_name,
+            "score": task.score_name,
             "groups": [{"name": each.name, "width": each.width, "units": each.units} for each in task.graph.groups],
             "whole": whole,
             "uniform": uniform,

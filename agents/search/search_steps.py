@@ -20,9 +20,10 @@ from agents.strategy import OnEpisode
 from amc.cost.costs import CostFunction
 from amc.graph import PruningGraph
 from amc.latency.latency_model import LatencyModel
-from amc.scoring.racing import Score
+from amc.scoring.score import Score
 from amc.scoring.scorer import Scorer
 from amc.task import Task
+from envs.rewards import Outcome
 
 LatencyOf = Callable[[PruningGraph], CostFunction]
 """Makes the function that gives the latency in ms of kept counts of a graph."""
@@ -110,15 +111,13 @@ class SearchSteps(ABC):
     def _entered(self, number: int, task: Task, scorer: Scorer | None = None) -> Stage:
         """The stage of that number; its policies are scored by `scorer`, by a new one where there is none."""
         latency = self._latency_of(task.graph) if self._latency_of else None
-        scorer = scorer or task.scorer(self._plan.make_engine)
+        scorer = scorer or task.scorer(self._plan.make_engine, self._plan.score_cache)
         problem = make_problem(task, scorer, self._plan.reward, self._plan.observation, latency)
         return Stage(number, task, scorer, problem, self._plan.strategy(problem))
 
     def _search_current(self, count: int, on_episode: OnEpisode, own: Past) -> None:
         """Search the current stage until its strategy has scored `count` policies, those of its `own` past included."""
-        self.current.scorer.tell(
-            (each.kept_counts, Score(each.outcome.accuracy, each.outcome.images)) for each in own.episodes
-        )
+        self.current.scorer.tell((each.kept_counts, _score_of(each.outcome)) for each in own.episodes)
         self.current.strategy.search(self.current.problem, count, self._plan.seed, on_episode, own)
 
     def _numbered(self, episodes: list[Episode], on_episode: OnEpisode) -> OnEpisode:
@@ -145,3 +144,8 @@ def past_of_stage(past: Past, number: int, begun_with: int) -> Past:
     own = of_stage(past.episodes, number)
     episodes = (dataclasses.replace(episode, index=index, stage=0) for index, episode in enumerate(own))
     return Past(tuple(episodes), past.state if own else {}, begun_with)
+
+
+def _score_of(outcome: Outcome) -> Score:
+    accuracy = None if outcome.score is None else outcome.accuracy
+    return Score(outcome.value, outcome.images, accuracy=accuracy)

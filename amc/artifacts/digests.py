@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from amc.data.images import Images
+from amc.data.resident import ResidentImages
 from amc.graph.inputs import tensors
 from amc.pruning.slicing import stored_tensors
 
@@ -49,6 +50,15 @@ def images_digest(*splits: Images) -> str:
         digest.update(tensor_bytes(tensor))
     digest.update(repr([len(each) for each in splits]).encode())
     return digest.hexdigest()[:16]
+
+
+def values_digest(images: Images) -> str:
+    """Return 16 hex digits over all inputs and targets of images that are in memory; of others, over the first 100."""
+    if isinstance(images, ResidentImages):
+        held = [images.inputs, images.targets]
+    else:
+        held = [*tensors(images.example(LOOKED_AT)), torch.tensor(len(images))]
+    return tensors_digest({str(place): tensor for place, tensor in enumerate(held)})
 
 
 def tensor_bytes(tensor: Tensor) -> bytes:

@@ -101,7 +101,7 @@ class Budgets:
         """Return the smallest and the largest feasible count of the next group, given the counts decided so far."""
         index = len(decided)
         rows = np.array([[*decided, *later[index:]] for later in (self.graph.full, self.graph.least)], dtype=np.int64)
-        least, largest = self._largest(rows, np.array([index, index])).tolist()
+        least, largest = self.largest(rows, np.array([index, index])).tolist()
         return (least if self.limits else int(self.choices[index][0])), largest
 
     def intervals(self, kept_counts: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -117,12 +117,12 @@ class Budgets:
         is_decided = np.arange(groups) < np.arange(groups)[:, None]
         rows = [np.where(is_decided, kept_counts[:, None], later) for later in (self.graph.full, self.graph.least)]
         places = np.tile(np.arange(groups), 2 * count)
-        found = self._largest(np.stack(rows).reshape(-1, groups), places).reshape(2, count, groups)
+        found = self.largest(np.stack(rows).reshape(-1, groups), places).reshape(2, count, groups)
         if not self.limits:
             found[0] = self._table[:, 0]
         return np.moveaxis(found, 0, -1)
 
-    def _largest(self, rows: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
+    def largest(self, rows: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the largest choice of group `places[r]` that fits with the other counts of row `r`, by bisection.
 
         It is the smallest choice where none fits. Costs never decrease with a count, so bisection finds it.

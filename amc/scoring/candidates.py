@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from amc.compression.compressor import Compressor
@@ -17,17 +18,18 @@ from amc.graph import KeptCounts
 from amc.graph.inputs import cast_floats
 from amc.pruning.inference_form import for_inference
 from amc.recovery.recoveries import Adjust, find_recovery
+from amc.scoring.answer_key import AnswerKey
 from amc.scoring.executor import OperatorProgram, Places, PrefixCache, fused_program
-from amc.scoring.metrics import Metric, answered_right, find_metric, moved, top_k
-from amc.scoring.racing import Answers, Race, RaceReference, Score
+from amc.scoring.metrics import answered_right, moved, top_k
+from amc.scoring.racing import RaceReference, run_race
+from amc.scoring.score import Answers, Score
+from amc.scoring.scored_by import ScoredBy
 from amc.scoring.scoring_network import ScoringNetwork
 from amc.utils.copying import copy_network
 from amc.utils.precision import AUTO, PRECISIONS, find_precision
 
 STATISTICS_BATCHES = 3
 """The number of calibration batches that batch-norm statistics are taken on."""
-LOOKS = 20
-"""The number of times that a race looks whether a candidate is given up, at the most."""
 MOST_MOVED = 1e-3
 """The accuracy of the original must move by less than this, in [0, 1], for a faster number format to be taken."""
 LEAST_MACS = 10**7
@@ -44,7 +46,7 @@ class Candidates:
     Args:
         compressor: Prunes the original.
         recovery: The recovery of networks (`amc.recovery.recoveries.find_recovery`).
-        metric: The metric (`amc.scoring.metrics.find_metric`).
+        by: What networks are scored by.
         images: The images that networks are scored on.
         batch_size: The number of images of a forward pass.
         device: Where networks run.
@@ -58,7 +60,7 @@ class Candidates:
         self,
         compressor: Compressor,
         recovery: str | Adjust,
-        metric: str | Metric,
+        by: ScoredBy,
         images: Images,
         batch_size: int,
         device: torch.device,
@@ -66,8 +68,8 @@ class Candidates:
     ) -> None:
         self._compressor = compressor
         self._recovery = find_recovery(recovery)
-        self._metric = find_metric(metric)
-        self._top = top_k(self._metric)
+        self._by = by
+        self._top = top_k(by.metric)
         self._images = images
         self._batch_size = batch_size
         self._device = device
@@ -85,12 +87,15 @@ class Candidates:
             )
         self._program = self._fused_program()
         self._prefixes = PrefixCache(self._program, self._held.inputs) if self._program and self._held else None
+        self._key: AnswerKey | None = None
+        if self._top:
+            self._key = AnswerKey(by, self.batches(torch.float32))
 
     @property
     def arguments(self) -> tuple[Any, ...]:
         """The arguments with which another process makes the same candidates, the chosen number format included."""
         given = self._images, self._batch_size, self._device, self.dtype
-        return self._compressor, self._recovery, self._metric, *given
+        return self._compressor, self._recovery, self._by, *given
 
     @property
     def is_exact(self) -> bool:
@@ -102,25 +107,35 @@ class Candidates:
 
         Args:
             kept_counts: The number of units of each group that stay, int64 `(groups,)`.
-            race_reference: The answers of a good network. Scoring may stop once the network is surely worse; the score
-                is then an estimate, and its share of the images is below 1. The reference is ignored unless the images
-                are in memory and the metric is a top-k accuracy.
+            race_reference: A good network. Scoring may stop once the network is surely worse; the score is then an
+                estimate, and its share of the images is below 1. The reference is ignored unless the images are in
+                memory and the metric is a top-k accuracy.
 
         Raises:
             UserError: The user's own metric fails, or returns something else than a finite number.
         """
         network = self._network(kept_counts)
-        if self._top is None:
-            return Score(self._metric(network, self._all()))
+        if self._key is None:
+            return Score(self._by.metric(network, self._all()))
         if self._held is None:
-            answers = answered_right(self.fused(network), self._all(), self._top).numpy()
-            return Score(_share(answers), answers=answers)
+            return self._key.scored(network, self._all(), self.fused(network))
         run = self._at_places(network)
         if race_reference is not None:
-            return self._raced(run, race_reference)
+            batch_size = self._batch_size
+            return self._raced(
+                race_reference, lambda places: self._answers(run, torch.from_numpy(places).split(batch_size))
+            )
         starts = range(0, len(self._held), self._batch_size)
-        answers = self._answered(run, [slice(start, start + self._batch_size) for start in starts])
-        return Score(_share(answers), answers=answers)
+        return self._key.score_of(self._answers(run, [slice(start, start + self._batch_size) for start in starts]))
+
+    def score_of(self, answers: Answers) -> Score:
+        """The score of a network with these answers to the images, or to some others."""
+        assert self._key is not None, "images are scored one by one"
+        return self._key.score_of(answers)
+
+    def raced(self, answers: Answers, race_reference: RaceReference) -> Score:
+        """The score that `score` gives a network in a race, where its answers to all images are known."""
+        return self._raced(race_reference, lambda places: Answers(answers.right[places], answers.losses[places]))
 
     def network(self, kept_counts: KeptCounts) -> nn.Module:
         """A copy of the network that `score` scores, with batch norms folded, in the number format."""
@@ -135,22 +150,19 @@ class Candidates:
         for inputs, targets in moved(self._images.batches(self._batch_size), self._device):
             yield cast_floats(inputs, dtype or self.dtype), targets
 
-    def _raced(self, run: Callable[[Places], Tensor], race_reference: RaceReference) -> Score:
-        race = Race(race_reference)
-        answers = np.empty(len(race_reference.order), dtype=np.bool_)
-        between = -(-len(answers) // (LOOKS * self._batch_size)) * self._batch_size
-        for places in np.split(race_reference.order, range(between, len(answers), between)):
-            answers[places] = self._answered(run, torch.from_numpy(places).split(self._batch_size))
-            if race.add(answers[places]):
-                return Score(race.estimate, race.seen / len(answers))
-        return Score(race.estimate, answers=answers)
+    def _raced(self, race_reference: RaceReference, answers_at: Callable[[NDArray[np.int64]], Answers]) -> Score:
+        assert self._key is not None
+        race, found = run_race(race_reference, self._batch_size, answers_at)
+        if found is not None:
+            return self._key.score_of(found)
+        return self._key.score(race.mean_loss, race.accuracy, race.seen / len(race_reference.order))
 
-    def _answered(self, run: Callable[[Places], Tensor], batches: Sequence[Places]) -> Answers:
-        """Whether the images at the places of each batch are classified right."""
+    def _answers(self, run: Callable[[Places], Tensor], batches: Sequence[Places]) -> Answers:
+        """The answers to the images at the places of each batch."""
         assert self._held is not None
-        assert self._top is not None
+        assert self._key is not None
         targets = self._held.targets
-        return answered_right(run, (((places,), targets[places]) for places in batches), self._top).numpy()
+        return self._key.answers(run, (((places,), targets[places], places) for places in batches))
 
     def _at_places(self, network: nn.Module) -> Callable[[Places], Tensor]:
         """A function that gives the network's output for the images at given places."""
@@ -186,7 +198,3 @@ class Candidates:
 
     def _all(self) -> Iterator[tuple[Any, Tensor]]:
         return self.batches() if self._held is None else self._held.batches(self._batch_size)
-
-
-def _share(answers: Answers) -> float:
-    return int(answers.sum()) / len(answers)

@@ -7,51 +7,49 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from amc.data.images import Images
 from amc.pruning.slicing import Selection
+from amc.scoring.score import Score
 from amc.utils.defaults import CLOSED_FORMS
 
 
 @dataclass(frozen=True, eq=False)
 class RecoveryChoice:
-    """The recovery with the best score among `CLOSED_FORMS`, each made for the same policy.
+    """The recovery with the best metric among `CLOSED_FORMS`, each made for the same policy.
 
     Attributes:
         recovery: The name of the best.
-        scores: The score of each by name, on the same images, in [0, 1] for accuracies.
+        scores: The score of each by name, on the same images.
         network: The compact network of the policy that the best made.
         selection: The tensors' indices by which the original was cut.
     """
 
     recovery: str
-    scores: Mapping[str, float]
+    scores: Mapping[str, Score]
     network: nn.Module
     selection: Selection
 
     @property
-    def score(self) -> float:
+    def score(self) -> Score:
         """The score of the best."""
         return self.scores[self.recovery]
 
 
 def choose_recovery(
     make: Callable[[str], tuple[nn.Module, Selection]],
-    score: Callable[[nn.Module, Images], float],
-    images: Images,
+    score: Callable[[nn.Module], Score],
     tell: Callable[[str], None] = lambda _: None,
 ) -> RecoveryChoice:
-    """Make the network of one policy with each of `CLOSED_FORMS`, and choose the one with the best score.
+    """Make the network of one policy with each of `CLOSED_FORMS`, and choose the one with the best metric.
 
     Args:
         make: Makes the compact network with the recovery of that name, and its selection.
-        score: Scores a network on images, the larger the better.
-        images: The images that each is scored on.
+        score: Scores a network, always on the same images.
         tell: Is told the name of each recovery before it is tried.
     """
     made, scores = {}, {}
     for recovery in CLOSED_FORMS:
         tell(recovery)
         made[recovery] = make(recovery)
-        scores[recovery] = score(made[recovery][0], images)
-    best = max(scores, key=scores.__getitem__)
+        scores[recovery] = score(made[recovery][0])
+    best = max(scores, key=lambda each: scores[each].metric)
     return RecoveryChoice(best, scores, *made[best])

@@ -10,7 +10,9 @@ from typing import Self
 from amc.graph import KeptCounts
 from amc.scoring.candidates import Candidates
 from amc.scoring.engines.engine import Engine, MakeEngine, SerialEngine
-from amc.scoring.racing import ROUND, RaceReference, Score, choose_panel
+from amc.scoring.racing import ROUND, RaceReference, choose_panel
+from amc.scoring.score import Score
+from amc.scoring.score_cache import ScoreCache
 
 ScoreAll = Callable[[Sequence[KeptCounts], RaceReference | None], Iterable[Score]]
 """Scores policies in their order; given a reference, those that are surely worse are not scored to the end."""
@@ -92,15 +94,23 @@ class Scorer(PolicyScorer):
         make_candidates: Makes the candidates of this process.
         make_engine: Makes the engine that scores them, in processes or elsewhere.
         can_race: Whether policies can be compared with a reference.
+        open_cache: Opens what holds scores on the disk, given the candidates. What is in it is not scored again, and
+            races are run on the answers there, with the same results; for that each network is scored to the end.
     """
 
     def __init__(
-        self, make_candidates: Callable[[], Candidates], make_engine: MakeEngine = SerialEngine, *, can_race: bool
+        self,
+        make_candidates: Callable[[], Candidates],
+        make_engine: MakeEngine = SerialEngine,
+        *,
+        can_race: bool,
+        open_cache: Callable[[Candidates], ScoreCache] | None = None,
     ) -> None:
         super().__init__(self._score, can_race=can_race)
         self._make_candidates = make_candidates
         self._make_engine = make_engine
         self._engine: Engine | None = None
+        self._open_cache = open_cache
         self._is_closed = False
 
     @cached_property
@@ -108,12 +118,37 @@ class Scorer(PolicyScorer):
         """The candidates of this process; they are made at the first use."""
         return self._make_candidates()
 
+    @cached_property
+    def cache(self) -> ScoreCache | None:
+        """The scores on the disk; None where none are kept."""
+        return self._open_cache(self.candidates) if self._open_cache else None
+
     def _score(self, policies: Sequence[KeptCounts], race_reference: RaceReference | None) -> Iterator[Score]:
         if self._is_closed:
             raise ValueError("the scorer is closed; make another by Task.scorer")
         if self._engine is None:
             self._engine = self._make_engine(self.candidates)
-        return self._engine(policies, race_reference)
+        if self.cache is None:
+            return self._engine(policies, race_reference)
+        return self._cached(self._engine, self.cache, policies, race_reference)
+
+    def _cached(
+        self,
+        engine: Engine,
+        cache: ScoreCache,
+        policies: Sequence[KeptCounts],
+        race_reference: RaceReference | None,
+    ) -> Iterator[Score]:
+        known = [cache.get(kept_counts) for kept_counts in policies]
+        coming = iter(engine([each for each, score in zip(policies, known, strict=True) if score is None], None))
+        for kept_counts, found in zip(policies, known, strict=True):
+            score = found or next(coming)
+            if found is None:
+                cache.put(kept_counts, score)
+            if race_reference is None or score.answers is None:
+                yield score
+            else:
+                yield self.candidates.raced(score.answers, race_reference)
 
     def close(self) -> None:
         """End the engine; it is safe to call this again."""
@@ -121,6 +156,8 @@ class Scorer(PolicyScorer):
         if self._engine is not None:
             self._engine.close()
             self._engine = None
+        if cache := vars(self).pop("cache", None):
+            cache.close()
 
     def __enter__(self) -> Self:
         return self

@@ -3,7 +3,9 @@
 DEFAULT_CRITERION = "l1"
 """The criterion by which it is decided which channels stay."""
 AUTO = "auto"
-"""The name of the choice among `CLOSED_FORMS`, made on the network that is pruned."""
+"""The name of the choice that is made for the user: among `CLOSED_FORMS`, and of the score of a search."""
+ACCURACY = "accuracy"
+"""The score that is the metric itself."""
 CLOSED_FORMS = ("asymmetric", "both")
 """The recoveries that are tried; of equally good ones the first is taken."""
 DEFAULT_RECOVERY = AUTO

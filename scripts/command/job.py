@@ -34,12 +34,12 @@ from amc.utils.device import find_device
 from amc.utils.text import shortened
 from envs import PruningProblem
 from scripts.command import latency_connection
+from scripts.command.asked_task import task_options
 from scripts.command.loading import check_inputs, load_images, load_original
 from scripts.command.original import score_original
 from scripts.command.search_checks import wants_latency
 from scripts.command.session import Session
 from scripts.command.signals import INTERRUPTED
-from scripts.command.task_options import task_options
 from scripts.options.cli_arguments import flat_options
 from scripts.options.network_and_images import DataOptions, NetworkOptions
 from scripts.options.search_options import SearchOptions

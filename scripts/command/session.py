@@ -20,6 +20,7 @@ from amc.artifacts.policy import current_versions
 from amc.artifacts.run_folder import PYTHON, check_new, check_place, is_finished, named_after
 from amc.artifacts.run_lock import locked
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER, Snapshot, has_snapshot
+from amc.utils.defaults import ACCURACY
 from amc.utils.errors import UserError
 from amc.utils.user_file import is_user_function
 from scripts.command.cli import parse
@@ -188,6 +189,7 @@ class _Begun:
     model: str = ""  # searches record these
     strategy: str = ""
     begun_with: Count | None = None  # of searches; earlier versions do not tell
+    score: str | None = None  # likewise
 
 
 def _resumed(
@@ -218,6 +220,8 @@ def _resumed(
     torch.set_num_threads(begun.threads)
     recorded = parse(type(arguments), begun.words)
     options = flat_options(recorded)
+    if "score" in options and begun.score is None:
+        recorded = replace_options(recorded, {"score": ACCURACY})  # which earlier versions compared networks by
     check_given(options, changes)
     for name in changes:
         if name not in CHANGEABLE and not _is_users(options[name]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from amc.utils.defaults import DEFAULT_CRITERION, DEFAULT_RECOVERY, SEARCH_RECOVERY
+from amc.utils.defaults import AUTO, DEFAULT_CRITERION, DEFAULT_RECOVERY, SEARCH_RECOVERY
 from amc.utils.errors import UserError
 from scripts.options.latency_options import DEVICE
 from scripts.options.network_and_images import ChannelOptions, parse_rounding
@@ -23,6 +23,9 @@ class ScoringOptions:
     output_kind: Annotated[str, Form("KIND")] | None = None
     """What the network's outputs are where they are compared: scores (of classes, before a softmax) or values, for all
     or by name, as logits=scores,boxes=values. Default: scores for top1 and top5, else values."""
+    score: Name = AUTO
+    """What the search compares networks by: fidelity (to the original's class probabilities; tells good networks apart
+    on fewer images), loss, accuracy, or auto (fidelity for top1 and top5, else the metric)."""
     reward_images: int | None = None
     """Images of the reward split that the search scores with; the end scores with all. Default: all."""
     channels: ChannelOptions = field(default_factory=ChannelOptions)

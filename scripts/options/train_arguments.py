@@ -66,9 +66,10 @@ class Arguments(CommandLine):
     """Policies that are scored at the most, in all stages together; with --resume more than before, which need not lead
     to what as many from the start would."""
     strategy: Name = "ddpg"
-    """How policies are found: ddpg, an algorithm of Stable-Baselines3 (sb3:SAC, sb3:TD3, sb3:PPO, sb3:DDPG, sb3:A2C),
-    random, or a rule, which knows its one policy (uniform, shallow, deep, cp, global) or first measures single groups
-    (sensitivity, greedy); or path/to/file.py:function (of settings and round size)."""
+    """How policies are found: ddpg, an algorithm of Stable-Baselines3 (sb3:SAC, sb3:TD3, sb3:PPO, sb3:DDPG, sb3:A2C,
+    sb3:DQN), random, evolution, cma-es, swaps, or a rule, which knows its one policy (uniform, shallow, deep, cp,
+    global) or first measures single groups (sensitivity, greedy, knapsack); or path/to/file.py:function (of settings
+    and round size)."""
     settings: Name = "tuned"
     """Settings of the DDPG agent: tuned (ours) or paper (He et al. 2018)."""
     observation: Name = "scale_free"

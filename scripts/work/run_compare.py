@@ -11,10 +11,10 @@ from amc.data.load import Splits
 from amc.scoring.engines.engine import make_engine
 from amc.utils.device import find_device
 from amc.utils.errors import UserError
+from scripts.command.asked_task import task_options
 from scripts.command.loading import check_inputs, load_images, load_original
 from scripts.command.original import score_original
 from scripts.command.search_checks import DEFAULT_BUDGET, check_scoring
-from scripts.command.task_options import task_options
 from scripts.options.compare_arguments import Arguments
 from scripts.options.latency_options import DEVICE
 

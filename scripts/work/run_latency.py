@@ -9,7 +9,7 @@ from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter
 from amc.latency.runtimes import RuntimeOptions
 from amc.latency.target import parse_target
-from amc.task import prunable_graph
+from amc.prunable_graph import prunable_graph
 from amc.utils.progress_bar import progress_bar
 from scripts.command.finished_run import arguments_without_weights, check_given, compact_network, fill_from_run
 from scripts.command.layer_table import show_layers

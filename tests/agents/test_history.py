@@ -28,6 +28,7 @@ def histories(draw: st.DrawFn) -> list[Episode]:
                 draw(numbers),
                 draw(st.booleans()),
                 draw(numbers),
+                score=draw(st.none() | numbers),
             ),
             draw(st.dictionaries(names, numbers)),
             draw(st.integers(0, 9)),

@@ -17,7 +17,7 @@ from agents.sb3 import ALGORITHMS, StableBaselines
 from agents.strategies import make_strategy
 from amc.cost.budget import Budgets
 from amc.graph import KeptCounts
-from amc.scoring.racing import Score
+from amc.scoring.score import Score
 from amc.utils.errors import UserError
 from envs import ChannelPruningEnv, PruningProblem
 from tests.problems import chain
@@ -55,7 +55,9 @@ def search(strategy: StableBaselines, episodes: int, seed: int = 0, **options: A
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "episodes", "round_size"), [(SAC, 150, 4), (TD3, 150, 1), (PPO, 300, 4)], ids=["SAC", "TD3", "PPO"]
+    ("algorithm", "episodes", "round_size"),
+    [(SAC, 150, 4), (TD3, 150, 1), (PPO, 300, 4)],
+    ids=["SAC", "TD3", "PPO"],
 )
 def test_it_learns(algorithm: Any, episodes: int, round_size: int) -> None:
     problem = pruning_problem()
@@ -153,7 +155,25 @@ def test_a_round_is_what_its_environments_do_one_by_one() -> None:
         assert infos[place]["outcome"] == info["outcome"]
 
 
-@pytest.mark.parametrize("name", ["DQN", "SACK", "sac", ""])
+@pytest.mark.parametrize("name", ["QRDQN", "SACK", "sac", ""])
 def test_what_is_no_algorithm_with_continuous_actions_is_refused_with_those_that_are(name: str) -> None:
-    with pytest.raises(UserError, match=rf"continuous actions, A2C, DDPG, PPO, SAC, TD3; got '{name}'"):
+    with pytest.raises(UserError, match=rf"Stable-Baselines3, A2C, DDPG, DQN, PPO, SAC, TD3; got '{name}'"):
         make_strategy(f"sb3:{name}")
+
+
+def test_q_learning_chooses_from_a_few_sparsities_that_reach_from_none_to_all() -> None:
+    chosen: list[list[int]] = []
+
+    def noted(policies: Sequence[KeptCounts]) -> list[Episode]:
+        chosen.extend(each.tolist() for each in policies)
+        return []
+
+    env = RoundVecEnv(pruning_problem(), 1, noted, 11)
+    assert env.action_space == spaces.Discrete(11)
+    for action in (0, 5, 10):
+        env.reset()
+        for _ in WIDTHS:
+            env.step(np.array([action]))
+    problem = pruning_problem()
+    by_share = [problem.rollout(lambda *_, share=share: share).kept_counts.tolist() for share in (0.0, 0.5, 1.0)]
+    assert chosen == by_share

@@ -16,8 +16,10 @@ from amc.data.images import Images
 from amc.data.load import Splits, load_data
 from amc.data.splits import SplitSizes
 from amc.networks.sources import load_network
+from amc.prunable_graph import prunable_graph
 from amc.scoring.engines.engine import SerialEngine
-from amc.task import Task, TaskOptions, prunable_graph
+from amc.task import Task
+from amc.task_options import TaskOptions
 from amc.utils.defaults import CLOSED_FORMS
 from amc.utils.errors import UserError
 
@@ -58,8 +60,42 @@ def test_the_model_is_never_changed(splits: Splits) -> None:
 def test_a_search_scores_with_a_part_of_the_reward_images(task: Task, splits: Splits) -> None:
     assert len(task.search_images) == 25
     kept_counts = task.budgets.scale(np.ones(len(task.graph.groups)))
-    assert task.scorer()(kept_counts) == pytest.approx(right(task.compact(kept_counts)[0], task.search_images))
+    (score,) = task.scorer().all([kept_counts])
+    assert score.metric == pytest.approx(right(task.compact(kept_counts, "both")[0], task.search_images))
     assert task.accuracy(task.model, splits.reward) == pytest.approx(right(task.model, splits.reward))
+
+
+@pytest.mark.parametrize("score", ["fidelity", "loss", "accuracy"])
+def test_networks_are_compared_by_the_score_that_is_asked_for(model: nn.Module, splits: Splits, score: str) -> None:
+    task = Task(model, splits, ["macs=0.4"], options=TaskOptions(score=score, recovery="both"))
+    kept_counts = task.budgets.scale(np.ones(len(task.graph.groups)))
+    network, _ = task.compact(kept_counts)
+    (images, classes), *_ = splits.reward.batches(len(splits.reward))
+    with torch.no_grad():
+        found, original = network(images).log_softmax(dim=1), model(images).softmax(dim=1)
+    by_hand = {
+        "fidelity": (original * (found - original.log())).sum(dim=1).mean().exp(),
+        "loss": found[torch.arange(len(images)), classes].mean().exp(),
+        "accuracy": (found.argmax(dim=1) == classes).float().mean(),
+    }
+    kept, (searched,) = task.reward_score(network), task.scorer().all([kept_counts])
+    assert kept.value == searched.value == pytest.approx(float(by_hand[score]), rel=1e-4)
+    assert kept.metric == searched.metric == pytest.approx(float(by_hand["accuracy"]))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (TaskOptions(score="kl"), "unknown score 'kl'"),
+        (TaskOptions(score="loss", metric="fidelity"), "score loss compares the classes of top1 and top5"),
+    ],
+)
+def test_a_score_that_there_is_not_is_one_line(
+    model: nn.Module, splits: Splits, options: TaskOptions, said: str
+) -> None:
+    with pytest.raises(UserError, match=said) as caught:
+        Task(model, splits, ["macs=0.4"], options=options)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("count", [None, 60, 1000])
@@ -107,7 +143,9 @@ def test_the_recovery_that_is_best_for_the_first_policy_is_taken_for_all(
     expected = networks[best].state_dict()
     assert all(torch.equal(value, expected[name]) for name, value in found[0].state_dict().items())
     choice = task.choose_recovery(policies[0])
-    assert choice.scores == {name: pytest.approx(value) for name, value in scores.items()}
+    assert {name: score.metric for name, score in choice.scores.items()} == {
+        name: pytest.approx(value) for name, value in scores.items()
+    }
 
 
 def test_a_search_scores_with_a_recovery_that_is_known_by_name(model: nn.Module, splits: Splits) -> None:

@@ -24,7 +24,7 @@ from agents.report.tensorboard.hparams import COLUMNS
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER
 from amc.graph import PruningGraph
 from amc.networks.sources import load_network
-from amc.task import prunable_graph
+from amc.prunable_graph import prunable_graph
 from amc.utils.errors import UserError
 from envs import PruningProblem
 from envs.rewards import Outcome
@@ -36,16 +36,17 @@ FEW = ("--calibration-images", "40", "--reward-split", "40", "--test-images", "4
 EVERY_EPISODE = [
     "best so far/accuracy",
     "best so far/reward",
+    "best so far/score",
     "best so far/share of MACs left",
     "best so far/share of memory left",
     "best so far/share of parameters left",
     "episode/accuracy",
     "episode/reward",
+    "episode/score",
     "episode/share of MACs left",
     "episode/share of memory left",
     "episode/share of parameters left",
     "episode/share of the reward images used",
-    "learning/exploration sigma",
     "learning/reward baseline",
 ]
 LOSSES = ["learning/actor loss", "learning/critic loss"]
@@ -104,11 +105,11 @@ def test_losses_begin_with_the_first_updates(events: EventAccumulator) -> None:
 
 
 def test_the_curves_agree(events: EventAccumulator) -> None:
-    rewards, accuracies = curve(events, "episode/reward"), curve(events, "episode/accuracy")
+    rewards, scores = curve(events, "episode/reward"), curve(events, "episode/score")
     assert curve(events, "best so far/reward") == list(np.maximum.accumulate(rewards))
-    np.testing.assert_allclose(np.array(accuracies) - 1, rewards, atol=1e-6)
+    np.testing.assert_allclose(np.array(scores) - 1, rewards, atol=1e-6)
     best = int(np.argmax(rewards))
-    for name in ("accuracy", "share of MACs left", "share of parameters left"):
+    for name in ("accuracy", "score", "share of MACs left", "share of parameters left"):
         assert curve(events, f"best so far/{name}")[-1] == curve(events, f"episode/{name}")[best]
     assert max(curve(events, "episode/share of MACs left")) <= 0.25
 

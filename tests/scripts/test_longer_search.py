@@ -63,7 +63,7 @@ def test_a_finished_search_goes_on_to_more_episodes(short: Path, run: Path) -> N
     assert scored(run)[:8] == scored(short)
     after = summary(run)
     assert after["episodes"] == after["arguments"]["episodes"] == 14
-    assert after["policy_accuracy"] >= summary(short)["policy_accuracy"]
+    assert after["policy_score"] >= summary(short)["policy_score"]
     assert is_finished(run)
     assert "there is nothing to go on with, unless --episodes gives more" in fail(train, "--resume", run)
 

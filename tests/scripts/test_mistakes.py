@@ -12,7 +12,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter  # type: ignor
 import amc.utils.files
 from amc.artifacts.policy import read_policy
 from amc.scoring.candidates import Candidates
-from amc.scoring.racing import Score
+from amc.scoring.score import Score
 from scripts import train
 from tests.command import call, fail, summary
 

@@ -19,7 +19,7 @@ import torch
 
 import amc
 from agents.checkpoint import latest_checkpoint, save_checkpoint
-from agents.search import search_run
+from agents.search import stages
 from amc.artifacts.policy import read_policy
 from envs import Outcome, PruningProblem
 from scripts import apply, evaluate, train
@@ -128,7 +128,7 @@ def test_what_a_search_found_is_there_whatever_happens_after_it(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(search_run, "final_result", fails)
+        patch.setattr(stages, "final_result", fails)
         if isinstance(error, KeyboardInterrupt):
             done = call(train, *FEW, "--episodes", "16", "--run-dir", folder)
             assert done.status == 130

@@ -17,7 +17,7 @@ from agents.search import stages as search_stages
 from agents.search.stage_tuning import tune
 from amc.artifacts.policy import read_policy
 from amc.scoring.candidates import Candidates
-from amc.scoring.racing import Score
+from amc.scoring.score import Score
 from scripts import evaluate, train
 from tests.command import call, fail, succeed, summary
 
@@ -25,7 +25,19 @@ pytestmark = pytest.mark.backward
 
 FAST = ("--recovery", "none", "--search-recovery", "none")  # half of the time, for the same stages
 FEW = ("--calibration-images", "50", "--reward-split", "60", "--test-images", "50", *FAST)
-STAGED = (*FEW, "--recovery", "both", "--stages", "0.7,0.4,0.2", "--tune-steps", "6", "--episodes", "20")
+STAGED = (
+    *FEW,
+    "--recovery",
+    "both",
+    "--search-recovery",
+    "both",
+    "--stages",
+    "0.7,0.4,0.2",
+    "--tune-steps",
+    "6",
+    "--episodes",
+    "20",
+)
 """What a search scores is what is kept, so that its best is the result."""
 
 

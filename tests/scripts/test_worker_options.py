@@ -10,7 +10,8 @@ from amc.graph import KeptCounts
 from amc.scoring.candidates import Candidates
 from amc.scoring.engines.engine import ENGINES
 from amc.scoring.engines.processes import Workers
-from amc.scoring.racing import RaceReference, Score
+from amc.scoring.racing import RaceReference
+from amc.scoring.score import Score
 from scripts import train
 from tests.command import fail, succeed, summary
 

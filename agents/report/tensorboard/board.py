@@ -121,7 +121,8 @@ class Board:
             self._drawing += self._next_drawing
 
     def _reached(self, prefix: str, outcome: Outcome) -> dict[str, float]:
-        return {f"{prefix}/accuracy": outcome.accuracy} | {
+        scores = {"accuracy": outcome.accuracy} | ({} if outcome.score is None else {"score": outcome.score})
+        return {f"{prefix}/{name}": value for name, value in scores.items()} | {
             f"{prefix}/share of {COST_NAMES[kind]} left": getattr(outcome, kind) / whole
             for kind, whole in self._original.items()
         }

@@ -35,9 +35,6 @@ CHARTS: dict[str, dict[str, tuple[str, ...]]] = {
         "critic": ("learning/critic loss",),
         "actor": ("learning/actor loss",),
     },
-    "Exploration": {
-        "sigma of the noise": ("learning/exploration sigma",),
-    },
 }
 """The charts of each category of Custom Scalars, and the curves in them, that every search has."""
 

@@ -9,7 +9,8 @@ from amc.graph import KeptCounts
 from amc.scoring.candidates import Candidates
 from amc.scoring.engines.processes import Workers
 from amc.scoring.engines.ray_cluster import RayWorkers
-from amc.scoring.racing import RaceReference, Score
+from amc.scoring.racing import RaceReference
+from amc.scoring.score import Score
 from amc.utils.registry import resolve
 
 

@@ -15,7 +15,8 @@ from amc.graph import KeptCounts
 from amc.scoring.candidates import Candidates
 from amc.scoring.engines.parent_process import end_with_parent, leaving_ctrl_c
 from amc.scoring.engines.shared_pickle import SharedPickle
-from amc.scoring.racing import RaceReference, Score
+from amc.scoring.racing import RaceReference
+from amc.scoring.score import Score
 from amc.utils.errors import UserError
 from amc.utils.text import one_line
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from amc.graph import KeptCounts
 from amc.scoring.candidates import Candidates
 from amc.scoring.engines.shared_pickle import SharedPickle
-from amc.scoring.racing import RaceReference, Score
+from amc.scoring.racing import RaceReference
+from amc.scoring.score import Score
 from amc.utils.errors import UserError
 
 LEAST_PATIENCE = 10.0

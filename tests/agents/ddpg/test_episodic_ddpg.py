@@ -1,6 +1,7 @@
 """What the agent does with its episodes: the same ones under a seed, executed actions, no training in the warm-up."""
 
 import dataclasses
+import itertools
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +15,7 @@ from agents.ddpg.episodic_ddpg import EpisodicDDPG
 from agents.ddpg.replay import EpisodeReplay
 from agents.ddpg.settings import PRESETS, DDPGSettings
 from agents.episode import Episode
+from agents.rules.demonstrations import demonstrations
 from amc.cost.budget import Budgets
 from amc.graph import KeptCounts
 from envs import ChannelPruningEnv, PruningProblem
@@ -133,10 +135,9 @@ def test_a_search_without_a_budget_trains_too(preset: str) -> None:
 
 
 def test_noise_is_held_in_the_warm_up_and_then_decays() -> None:
-    agent, seen = train(dataclasses.replace(SMALL["paper"], sigma=0.5, sigma_decay=0.8, sigma_least=0.3), 8)
-    expected = [0.5, 0.5, 0.5, 0.5, 0.5, 0.4, 0.32, 0.3]
+    _, seen = train(dataclasses.replace(SMALL["paper"], sigma=0.5, sigma_decay=0.8), 8)
+    expected = [0.5, 0.5, 0.5, 0.5, 0.5, 0.4, 0.32, 0.256]
     assert [episode.details["exploration/sigma"] for episode in seen] == pytest.approx(expected)
-    assert agent.explorer.sigma(1000) == 0.3
 
 
 def test_the_baseline_is_a_moving_average_of_the_rewards() -> None:
@@ -147,11 +148,33 @@ def test_the_baseline_is_a_moving_average_of_the_rewards() -> None:
         assert after == pytest.approx(0.9 * before + 0.1 * episode.reward)
 
 
-def test_whole_policies_begin_with_the_uniform_one() -> None:
+def test_the_tuned_agent_begins_with_what_rules_choose() -> None:
     problem = pruning_problem()
-    _, seen = train(SMALL["tuned"], 3, problem=problem)
+    chosen = demonstrations(problem)
+    _, seen = train(SMALL["tuned"], len(chosen) + 1, problem=problem)
     assert seen[0].kept_counts.tolist() == problem.budgets.scale(np.ones(3)).tolist()
-    assert seen[1].kept_counts.tolist() != seen[0].kept_counts.tolist()
+    assert [each.kept_counts.tolist() for each in seen[:-1]] == [each.tolist() for each in chosen]
+
+
+def test_the_tuned_agent_finds_the_best_policy_there_is() -> None:
+    """By far fewer episodes than there are policies that fill the budget."""
+    problem = pruning_problem()
+    every = np.array(list(itertools.product(*problem.budgets.choices)))
+    fitting = every[problem.budgets.allows_each(every)]
+    filled = np.unique(problem.budgets.fill(fitting), axis=0)
+    best = max(accuracy(each) for each in filled)
+    episodes = 25
+    assert len(filled) > 1.5 * episodes
+    _, seen = train(SMALL["tuned"], episodes, warmup=8, problem=problem)
+    assert max(each.outcome.accuracy for each in seen) == best
+
+
+def test_the_policies_of_a_round_are_different() -> None:
+    seen: list[Episode] = []
+    agent = EpisodicDDPG(pruning_problem(), SMALL["tuned"], 4, 0, seen.append, round_size=6)
+    agent.learn(30 * agent.steps)
+    for begin in range(12, 30, 6):
+        assert len({each.kept_counts.tobytes() for each in seen[begin : begin + 6]}) == 6
 
 
 def test_a_callback_can_end_the_search_and_a_logger_gets_each_episode() -> None:
@@ -221,23 +244,3 @@ def test_after_the_warm_up_policies_are_new_until_there_are_no_more() -> None:
     _, seen = train(SMALL["tuned"], 20, warmup=2, problem=few)
     assert len(seen) == 20
     assert len({tuple(episode.kept_counts.tolist()) for episode in seen}) <= 4
-
-
-def test_some_episodes_in_a_row_leave_the_same_first_groups_of_the_best() -> None:
-    graph = chain((16, 24, 16, 32, 24, 16, 24, 32), residual=False, round_to=None, max_sparsity=0.8)
-    problem = PruningProblem(
-        Budgets(graph, ["macs=0.5"]), lambda kept_counts: float(np.sqrt(kept_counts / graph.full).mean())
-    )
-    _, seen = train(dataclasses.replace(SMALL["tuned"], free_groups=2, kept_episodes=8), 72, warmup=8, problem=problem)
-    left = []
-    for begin in range(8, 72, 8):
-        row = seen[begin : begin + 8]
-        best = max(seen[:begin], key=lambda episode: episode.reward)
-        alike = np.logical_and.accumulate(np.stack([each.kept_counts for each in row]) == best.kept_counts, axis=1)
-        left.append(int(alike.sum(axis=1).min()))  # what all of them have in common with it
-    assert min(left) == 0
-    assert max(left) >= 4
-    assert max(left) <= 8 - 2
-    free, seen = train(dataclasses.replace(SMALL["tuned"], free_groups=None), 40, warmup=8, problem=problem)
-    assert free.explorer.best is not None
-    assert sum(each.kept_counts[0] == free.explorer.best.kept_counts[0] for each in seen[8:]) < 32

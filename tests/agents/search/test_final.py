@@ -19,7 +19,9 @@ from amc.data.splits import SplitSizes
 from amc.graph import KeptCounts
 from amc.networks.sources import load_network
 from amc.scoring.image_scores import ImageScores
-from amc.task import Task, TaskOptions
+from amc.scoring.score import Score
+from amc.task import Task
+from amc.task_options import TaskOptions
 from amc.utils.defaults import CLOSED_FORMS
 from envs import PruningProblem
 
@@ -67,7 +69,7 @@ def with_scores(monkeypatch: pytest.MonkeyPatch, scores: dict[bytes, float]) -> 
         return network, None
 
     monkeypatch.setattr(Task, "compact", lambda _, kept_counts, *__, **___: compact(kept_counts))
-    monkeypatch.setattr(Task, "accuracy", lambda _, network, __: float(getattr(network, "score", 1.0)))
+    monkeypatch.setattr(Task, "reward_score", lambda _, network: Score(float(network.score)))
     return asked
 
 
@@ -193,6 +195,21 @@ def test_the_reward_chooses_and_not_the_accuracy(
     assert final_result(stage, found, 1.0).policy.kept_counts.tolist() == small.tolist()
 
 
+def test_finalists_are_compared_by_the_score_and_not_the_accuracy(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = stage_of(task)
+    best, other = episodes(stage.problem, 2)
+    with_scores(monkeypatch, {best.kept_counts.tobytes(): 0.8, other.kept_counts.tobytes(): 0.7})
+    likeness = {0.8: 0.3, 0.7: 0.4}
+    monkeypatch.setattr(
+        Task,
+        "reward_score",
+        lambda _, network: Score(likeness.get(float(network.score), 0.0), accuracy=float(network.score)),
+    )
+    result = final_result(stage, [best, other], 1.0)
+    assert result.policy.kept_counts.tolist() == other.kept_counts.tolist()
+    assert (result.policy.reward_accuracy, result.policy.reward_score) == (0.7, 0.4)
+
+
 def test_test_images_are_read_at_the_end_and_only_for_the_three_networks(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,7 +243,9 @@ def test_what_an_agent_did_before_it_learned_is_scored_beside_the_result(task: T
     assert result.zero_shot.kept_counts.tolist() == found[0].kept_counts.tolist()
     expected = task.accuracy(task.compact(found[0].kept_counts, result.recovery)[0], task.splits.reward)
     assert result.zero_shot.reward_accuracy == expected
-    assert result.policy.reward_accuracy >= expected
+    assert result.policy.reward_score is not None
+    assert result.zero_shot.reward_score is not None
+    assert result.policy.reward_score >= result.zero_shot.reward_score
     assert score_on_test(task, result).zero_shot == task.accuracy(result.zero_shot.network, task.splits.test)
 
 

@@ -14,9 +14,10 @@ from amc.cost.budget import Budgets
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
 from amc.networks.sources import load_network
-from amc.scoring.racing import Score
+from amc.scoring.score import Score
 from amc.scoring.scorer import PolicyScorer
-from amc.task import Task, TaskOptions
+from amc.task import Task
+from amc.task_options import TaskOptions
 from amc.utils.errors import UserError
 from envs import Outcome
 from envs.rewards import REWARDS
@@ -65,8 +66,8 @@ def test_a_search_returns_all_episodes_and_the_best(task: Task, strategy: str) -
     assert task.budgets.allows(result.best.kept_counts)
     score = task.scorer()
     for episode in heard:
-        assert episode.reward == episode.outcome.accuracy - 1
-        assert episode.outcome.accuracy == score(episode.kept_counts)
+        assert episode.reward == episode.outcome.value - 1
+        assert episode.outcome.value == score(episode.kept_counts)
         assert (episode.outcome.budget_use <= 1) == episode.outcome.within_budget
 
 

@@ -16,7 +16,8 @@ from agents.tuning.finetuning import finetune
 from amc.artifacts.checked_json import read_object
 from amc.data.load import load_data
 from amc.scoring.metrics import Batches
-from amc.task import Task, TaskOptions
+from amc.task import Task
+from amc.task_options import TaskOptions
 from scripts import finetune as finetune_command
 from scripts import train
 from tests.command import fail, pictures, succeed

@@ -14,7 +14,8 @@ from amc.artifacts.policy import load
 from amc.data.load import load_data
 from amc.networks.sources import load_network
 from amc.pruning.slicing import stored_tensors
-from amc.task import Task, TaskOptions
+from amc.task import Task
+from amc.task_options import TaskOptions
 from amc.utils.errors import UserError
 from tests.command import pictures
 from tests.scripts.interrupting import Interrupting

@@ -17,7 +17,8 @@ from amc.pruning.slicing import compact, make_selection
 from amc.recovery.blockwise import TrainingLength
 from amc.recovery.recoveries import RECOVERIES
 from amc.scoring.metrics import check_runs
-from amc.task import Task, TaskOptions
+from amc.task import Task
+from amc.task_options import TaskOptions
 from amc.utils.errors import UserError
 from tests.oracles import distance, random_mask, randomise, run, run_ignoring
 

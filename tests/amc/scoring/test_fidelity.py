@@ -16,7 +16,8 @@ from amc.scoring.fidelity import Fidelity, WantedOutputs
 from amc.scoring.metrics import find_metric
 from amc.scoring.original_outputs import with_original_outputs, without_outputs
 from amc.scoring.original_score import score_original
-from amc.task import Task, TaskOptions
+from amc.task import Task
+from amc.task_options import TaskOptions
 from amc.utils.errors import UserError
 
 CPU = torch.device("cpu")

@@ -1,19 +1,16 @@
 """The choice of the closed form that is best on a network."""
 
 import pytest
-import torch
 from torch import nn
 
-from amc.data.images import Images
-from amc.data.resident import ResidentImages
 from amc.pruning.slicing import Selection
 from amc.scoring.recovery_choice import choose_recovery
+from amc.scoring.score import Score
 from amc.utils.defaults import CLOSED_FORMS
 
 
 @pytest.mark.parametrize("best", CLOSED_FORMS)
 def test_the_closed_form_with_the_best_score_is_taken_and_each_is_made_once(best: str) -> None:
-    images = ResidentImages(torch.zeros(1, 1), torch.zeros(1))
     networks = {name: nn.Identity() for name in CLOSED_FORMS}
     made: list[str] = []
     told: list[str] = []
@@ -23,22 +20,22 @@ def test_the_closed_form_with_the_best_score_is_taken_and_each_is_made_once(best
         made.append(name)
         return networks[name], Selection({}, {})
 
-    def score(network: nn.Module, given: Images) -> float:
-        assert given is images
-        return 0.5 + 0.1 * (network is networks[best])
+    def score(network: nn.Module) -> Score:
+        return Score(0.2, accuracy=0.5 + 0.1 * (network is networks[best]))
 
-    choice = choose_recovery(make, score, images, told.append)
+    choice = choose_recovery(make, score, told.append)
     assert choice.recovery == best
     assert choice.network is networks[best]
-    assert choice.score == pytest.approx(0.6)
-    assert choice.scores == {name: pytest.approx(0.6 if name == best else 0.5) for name in CLOSED_FORMS}
+    assert choice.score is choice.scores[best]
+    assert {name: found.metric for name, found in choice.scores.items()} == {
+        name: pytest.approx(0.6 if name == best else 0.5) for name in CLOSED_FORMS
+    }
     assert made == list(CLOSED_FORMS)
 
 
 def test_of_equally_good_ones_the_first_is_taken() -> None:
     choice = choose_recovery(
         lambda _: (nn.Identity(), Selection({}, {})),
-        lambda _, __: 0.5,
-        ResidentImages(torch.zeros(1, 1), torch.zeros(1)),
+        lambda _: Score(0.5),
     )
     assert choice.recovery == CLOSED_FORMS[0]

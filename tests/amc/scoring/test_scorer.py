@@ -3,11 +3,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from amc.compression.compressor import Compressor
 from amc.graph import KeptCounts
-from amc.scoring.racing import FEWEST, ROUND, RaceReference, Score
+from amc.scoring.racing import FEWEST, ROUND, RaceReference
+from amc.scoring.score import Answers, Score
 from amc.scoring.scorer import PolicyScorer
 from tests.architectures import PRUNABLE
 from tests.oracles import counted_params, prepared
@@ -35,16 +37,21 @@ def test_each_policy_is_scored_once_on_its_own_compact_network() -> None:
     assert scored == [5 * 27 + 10 + 7 * 45 + 14 + 40, 1185, 7 * 27 + 14 + 5 * 63 + 10 + 30]
 
 
+def answers(right: NDArray[np.bool_]) -> Answers:
+    """Answers that are compared by whether they are right."""
+    return Answers(right, (~right).astype(np.float32))
+
+
 class Scored:
     """Scores policies by their sum on 100 images, those under a reference on a tenth of them; notes calls."""
 
     def __init__(self) -> None:
         self.asked: list[int] = []
-        self.references: list[tuple[int, bytes, bytes] | None] = []
+        self.references: list[tuple[float, bytes, bytes] | None] = []
 
     def __call__(self, policies: Sequence[KeptCounts], race_reference: RaceReference | None) -> Iterator[Score]:
         known = (
-            (race_reference.right, race_reference.chances.tobytes(), race_reference.order.tobytes())
+            (race_reference.lost, race_reference.losses.tobytes(), race_reference.order.tobytes())
             if race_reference
             else None
         )
@@ -52,10 +59,10 @@ class Scored:
         for kept_counts in policies:
             right = int(kept_counts.sum())
             self.asked.append(right)
-            if race_reference is not None and right < race_reference.right:
+            if race_reference is not None and 100 - right > race_reference.lost:
                 yield Score(right / 100 + 0.001, share=0.1)
             else:
-                yield Score(right / 100, answers=np.arange(100) < right)
+                yield Score(right / 100, answers=answers(np.arange(100) < right))
 
 
 def policy(right: int) -> KeptCounts:

@@ -20,7 +20,8 @@ from amc.scoring.engines.engine import SerialEngine, make_engine
 from amc.scoring.engines.processes import Workers
 from amc.scoring.engines.shared_pickle import SharedPickle
 from amc.scoring.racing import RaceReference
-from amc.task import Task, TaskOptions
+from amc.task import Task
+from amc.task_options import TaskOptions
 from amc.utils.errors import UserError
 
 
@@ -123,7 +124,9 @@ def test_what_is_from_a_users_file_reaches_the_processes(tmp_path: Path) -> None
     with own.scorer(make_engine("processes", 2)) as scorer:
         found = scorer(policy)
     assert 0 < found <= 0.5
-    halving = TaskOptions(search_recovery=lambda network, *_: [each.mul_(0.5) for each in network.parameters()])
+    halving = TaskOptions(
+        score="accuracy", search_recovery=lambda network, *_: [each.mul_(0.5) for each in network.parameters()]
+    )
     given = Task(model, splits, options=halving)
     with given.scorer() as scorer:
         assert scorer(policy) == pytest.approx(2 * found, abs=0.026)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from amc.cost.costs import COSTS
 from amc.latency.latency_model import LatencyModel
-from amc.task import TaskOptions
+from amc.task_options import TaskOptions
 from amc.utils.device import find_device
 from scripts.command.latency_connection import rounding_step
 from scripts.options.network_and_images import join_repeated
@@ -25,6 +25,7 @@ def task_options(
     return TaskOptions(
         metric=options.metric,
         output_kind=options.output_kind,
+        score=options.score,
         reward_images=options.reward_images,
         round_to=rounding_step(options, latency_model),
         max_sparsity=options.channels.max_sparsity,
