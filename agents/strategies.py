@@ -6,6 +6,7 @@ Both draw policies at random, and so do the algorithms of Stable-Baselines3 (`ag
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -20,13 +21,16 @@ from agents.exploration import random_policy, warmup_of
 from agents.rules import RULES
 from agents.sb3 import ALGORITHMS, PREFIX, Algorithm, StableBaselines, check_algorithm
 from agents.strategy import NO_PAST, OnEpisode, Scores, Strategy
+from amc.graph import KeptCounts
 from amc.utils.errors import UserError
 from amc.utils.registry import look_up, name_of, resolve
 from envs import PruningProblem
 
 
 class Random(Strategy):
-    """Random policies within the budget, as DDPG's warm-up draws them; `round_size` of them are scored at once."""
+    """Random policies within the budget, after the problem's start if there is one; `round_size` are scored at once."""
+
+    takes_start: ClassVar[bool] = True
 
     def __init__(self, round_size: int = 1) -> None:
         self._round_size = round_size
@@ -42,9 +46,13 @@ class Random(Strategy):
         score = Scores(problem, on_episode, past)
         for start in range(0, episodes, self._round_size):
             indices = range(start, min(start + self._round_size, episodes))
-            score.all(
-                [random_policy(np.random.default_rng((seed, each)), problem.budgets) for each in indices], race=True
-            )
+            score.all([_random(problem, seed, each) for each in indices], race=True)
+
+
+def _random(problem: PruningProblem, seed: int, index: int) -> KeptCounts:
+    if index == 0 and problem.start is not None:
+        return problem.start
+    return random_policy(np.random.default_rng((seed, index)), problem.budgets)
 
 
 class Ddpg(Strategy):
@@ -58,6 +66,8 @@ class Ddpg(Strategy):
     Attributes:
         agent: The trained agent once a search has begun; None before.
     """
+
+    takes_start: ClassVar[bool] = True
 
     def __init__(self, settings: DDPGSettings, start: Mapping[str, Tensor] | None = None, round_size: int = 1) -> None:
         self.settings = settings

@@ -27,9 +27,11 @@ class Strategy(ABC):
 
     Attributes:
         is_extensible: Whether a search that has scored all its episodes can go on to more of them.
+        takes_start: Whether it begins from the problem's `start` where there is one.
     """
 
     is_extensible: ClassVar[bool] = True
+    takes_start: ClassVar[bool] = False
 
     @abstractmethod
     def search(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
@@ -63,7 +64,12 @@ class PruningProblem:
         latency: The latency in ms of the network that given kept counts leave, measured or predicted; none by default.
         accuracies: Scores several networks at once (`amc.scoring.scorer.PolicyScorer.all`); by default `accuracy`
             scores one after the other.
+
+    Attributes:
+        start: The policy that searches begin from, `(groups,)`; None for what each begins from by itself.
     """
+
+    start: KeptCounts | None = None
 
     def __init__(
         self,
@@ -91,6 +97,12 @@ class PruningProblem:
         self._costs = {kind: make(self.graph) for kind, make in COSTS.items()}
         self._measures = latency is not None
         self._latency = latency or (lambda _: 0.0)
+
+    def begun_from(self, start: KeptCounts) -> PruningProblem:
+        """The problem with a policy `(groups,)` that searches begin from; it is scaled to the budgets and filled up."""
+        other = copy.copy(self)
+        other.start = self.budgets.scale(start / self.graph.full)
+        return other
 
     # -- what a policy is worth ---------------------------------------------------------------------------------
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import cma
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.episode import Past
-from agents.rules.schedules import uniform
+from agents.rules.demonstrations import first_policy
 from agents.strategy import NO_PAST, OnEpisode, Scores, Strategy
 from amc.graph import KeptCounts
 from envs import PruningProblem
@@ -23,9 +23,11 @@ WIDEST = 4.0
 class CmaEs(Strategy):
     """The evolution strategy with covariance matrix adaptation (Hansen and Ostermeier 2001), by the package `cma`.
 
-    What it varies are the logarithms of the shares that groups keep, around the uniform policy; each policy is then
-    scaled to the budget by one common factor. A generation is scored together.
+    What it varies are the logarithms of the shares that groups keep, around the start or the uniform policy; each
+    policy is then scaled to the budget by one common factor. A generation is scored together.
     """
+
+    takes_start: ClassVar[bool] = True
 
     def search(
         self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NO_PAST
@@ -38,9 +40,13 @@ class CmaEs(Strategy):
         score = Scores(problem, on_episode, past)
         groups = len(problem.graph.groups)
         if episodes:
-            score(uniform(problem))
+            score(first_policy(problem))
         rng = np.random.default_rng((seed, 0))
-        evolution = _evolution(max(groups, 2), rng)  # the package knows no search over a single number
+        shares = first_policy(problem) / problem.graph.full
+        mean = np.log(shares / shares.mean())
+        evolution = _evolution(
+            np.pad(mean, (0, max(2 - groups, 0))), rng
+        )  # the package knows no search over a single number
         while score.count < episodes:
             points = evolution.ask()
             policies = [_policy(problem, np.asarray(point)[:groups]) for point in points]
@@ -50,7 +56,7 @@ class CmaEs(Strategy):
             evolution.tell(points, [-episode.reward for episode in found])
 
 
-def _evolution(dimensions: int, rng: np.random.Generator) -> Any:
+def _evolution(mean: NDArray[np.float64], rng: np.random.Generator) -> Any:
     options = {
         "bounds": [-WIDEST, WIDEST],
         "randn": lambda *shape: rng.standard_normal(shape),
@@ -60,7 +66,7 @@ def _evolution(dimensions: int, rng: np.random.Generator) -> Any:
         "tolfun": 0,
         "tolx": 0,
     }
-    return cma.CMAEvolutionStrategy(np.zeros(dimensions), SIGMA, options)
+    return cma.CMAEvolutionStrategy(np.clip(mean, -WIDEST, WIDEST), SIGMA, options)
 
 
 def _policy(problem: PruningProblem, logarithms: NDArray[np.float64]) -> KeptCounts:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import ClassVar
 
 import numpy as np
 
 from agents.episode import Episode, Past
 from agents.exploration import random_policy, varied_policies
-from agents.rules.schedules import uniform
+from agents.rules.demonstrations import first_policy
 from agents.strategy import NO_PAST, OnEpisode, Scores, Strategy
 from amc.graph import KeptCounts
 from envs import PruningProblem
@@ -33,6 +34,8 @@ class Evolution(Strategy):
         round_size: How many children are made of one population before they are scored together.
     """
 
+    takes_start: ClassVar[bool] = True
+
     def __init__(self, round_size: int = 1) -> None:
         self._round_size = round_size
 
@@ -55,10 +58,10 @@ class Evolution(Strategy):
 
 
 def _child(problem: PruningProblem, population: deque[Episode], size: int, seed: int, index: int) -> KeptCounts:
-    """The policy of an episode: the uniform one first, random ones until the population is full, then variations."""
+    """The policy of an episode: the first one, random ones until the population is full, then variations."""
     rng = np.random.default_rng((seed, index))
     if index == 0:
-        return uniform(problem)
+        return first_policy(problem)
     if index < size:
         return random_policy(rng, problem.budgets)
     sample = rng.permutation(len(population))[: max(2, size // SAMPLE)]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from agents.episode import Past, better
-from agents.rules.schedules import uniform
+from agents.rules.demonstrations import first_policy
 from agents.strategy import NO_PAST, OnEpisode, Scores, Strategy
 from amc.cost.budget import Budgets
 from amc.graph import KeptCounts
@@ -22,10 +24,12 @@ LARGEST_CUT = 0.3
 class LevelSwaps(Strategy):
     """The (1 + lambda) search of EvoPress (Sieberling et al. 2024, arXiv:2410.14649, section 3) over widths of groups.
 
-    It begins with the uniform policy. A child differs by one to three swaps: a group loses some of what it keeps,
-    another gains what the budget then allows. Children are raced, and the best takes its parent's place if it is
-    better.
+    It begins with the problem's start, or the uniform policy. A child differs by one to three swaps: a group loses some
+    of what it keeps, another gains what the budget then allows. Children are raced, and the best takes its parent's
+    place if it is better.
     """
+
+    takes_start: ClassVar[bool] = True
 
     def search(
         self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NO_PAST
@@ -38,7 +42,7 @@ class LevelSwaps(Strategy):
         score = Scores(problem, on_episode, past)
         if not episodes:
             return
-        (best,) = score.episodes([uniform(problem)])
+        (best,) = score.episodes([first_policy(problem)])
         known = {best.kept_counts.tobytes()}
         while score.count < episodes:
             indices = range(score.count, min(score.count + CHILDREN, episodes))

@@ -11,7 +11,12 @@ DEMONSTRATED = (uniform, global_threshold, channel_pruning, shallow, deep)
 """The rules, of which the uniform one comes first."""
 
 
+def first_policy(problem: PruningProblem) -> KeptCounts:
+    """The policy `(groups,)` that a search begins with: the start that it was given, or the uniform one."""
+    return uniform(problem) if problem.start is None else problem.start
+
+
 def demonstrations(problem: PruningProblem) -> list[KeptCounts]:
-    """The policies `(groups,)` of `DEMONSTRATED`, each policy once."""
-    policies = {policy.tobytes(): policy for policy in (rule(problem) for rule in DEMONSTRATED)}
-    return list(policies.values())
+    """The first policy `(groups,)` and those of `DEMONSTRATED`, each policy once."""
+    chosen = (first_policy(problem), *(rule(problem) for rule in DEMONSTRATED))
+    return list({policy.tobytes(): policy for policy in chosen}.values())

@@ -46,7 +46,7 @@ class OnePolicy(Rule):
     """
 
     def __init__(self, choose: Choose) -> None:
-        self._choose = choose
+        self.choose = choose
 
     def planned(self, problem: PruningProblem, episodes: int) -> int:
         """One, however many policies may be scored."""
@@ -56,7 +56,7 @@ class OnePolicy(Rule):
     def follow(self, problem: PruningProblem, episodes: int, score: Scores) -> None:
         """Score the one policy."""
         if episodes:
-            score(self._choose(problem))
+            score(self.choose(problem))
 
 
 def check_enough(rule: str, problem: PruningProblem, episodes: int) -> None:

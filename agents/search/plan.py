@@ -11,6 +11,7 @@ from pathlib import Path
 
 from agents.search.drop_goal import DropGoal
 from agents.strategy import Strategy
+from amc.graph import KeptCounts
 from amc.scoring.engines.engine import MakeEngine, SerialEngine
 from amc.utils.errors import UserError
 from envs import PruningProblem
@@ -36,6 +37,7 @@ class SearchPlan:
         tune_steps: Steps of training between two stages, 128 images each.
         zero_shot: Whether the first policy is what a trained agent does before it learns on this network.
         make_engine: Makes the engine that scores policies, in this process, in several, or on a cluster.
+        start: Gives the policy `(groups,)` that the search of a problem begins from; None where the strategy decides.
         score_cache: A file of scores that searches on the same network and images share; None for none.
         goal: What is searched for in place of budgets; None where the task and the stages have those.
         begun_with: The number of episodes that the search was begun with, where it goes on to another one; None where
@@ -51,6 +53,7 @@ class SearchPlan:
     tune_steps: int = 0
     zero_shot: bool = False
     make_engine: MakeEngine = SerialEngine
+    start: Callable[[PruningProblem], KeptCounts] | None = None
     score_cache: Path | None = None
     goal: DropGoal | None = None
     begun_with: int | None = None

@@ -23,6 +23,7 @@ from amc.latency.latency_model import LatencyModel
 from amc.scoring.score import Score
 from amc.scoring.scorer import Scorer
 from amc.task import Task
+from amc.utils.errors import UserError
 from envs.rewards import Outcome
 
 LatencyOf = Callable[[PruningGraph], CostFunction]
@@ -113,7 +114,12 @@ class SearchSteps(ABC):
         latency = self._latency_of(task.graph) if self._latency_of else None
         scorer = scorer or task.scorer(self._plan.make_engine, self._plan.score_cache)
         problem = make_problem(task, scorer, self._plan.reward, self._plan.observation, latency)
-        return Stage(number, task, scorer, problem, self._plan.strategy(problem))
+        strategy = self._plan.strategy(problem)
+        if self._plan.start is not None:
+            if not strategy.takes_start:
+                raise UserError(f"strategy {type(strategy).__name__} does not begin from a policy that is given")
+            problem = problem.begun_from(self._plan.start(problem))
+        return Stage(number, task, scorer, problem, strategy)
 
     def _search_current(self, count: int, on_episode: OnEpisode, own: Past) -> None:
         """Search the current stage until its strategy has scored `count` policies, those of its `own` past included."""

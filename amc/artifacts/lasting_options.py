@@ -14,6 +14,8 @@ from amc.utils.user_file import is_user_function
 WEIGHTS = "weights"
 """The option whose value is a file, unless it is one of these words."""
 NAMED_WEIGHTS = ("default", "none")
+START = "start_from"
+"""The option whose value is a run folder or a file, unless it is the name of a rule."""
 
 
 def lasting_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,6 +37,8 @@ def lasting_value(name: str, value: Any) -> Any:
     for prefix in FOLDERS:
         if value.startswith(prefix):
             return f"{prefix}{absolute(Path(value.removeprefix(prefix)))}"
+    if name == START and Path(value).exists():
+        return str(absolute(Path(value)))
     if name == WEIGHTS and value not in NAMED_WEIGHTS:
         file_path, key = split_key(value)
         return f"{absolute(file_path)}" + (f":{key}" if key is not None else "")

@@ -22,6 +22,7 @@ from agents.search.plan import Limits, SearchPlan
 from agents.search.search_result import SearchResult
 from agents.search.search_run import SearchRun
 from agents.search.search_warnings import warn_of_reward_images, warn_of_underdetermined_layers
+from agents.search.starts import Start
 from agents.strategy import Strategy
 from amc.artifacts.exports import exported_files
 from amc.cost.costs import LATENCY
@@ -61,6 +62,7 @@ class Job:
         tune_steps: Steps of training between two stages.
         goal: What is searched for in place of budgets; None where budgets are given.
         zero_shot: Whether the first policy is what a trained agent does before it learns on this network.
+        start: Gives the policy that the search begins from; None where the strategy decides.
         inputs: Files that the search starts from, by the names of their copies in the run folder.
     """
 
@@ -75,6 +77,7 @@ class Job:
     tune_steps: int = 0
     goal: DropGoal | None = None
     zero_shot: bool = False
+    start: Start | None = None
     inputs: Mapping[str, Path] = field(default_factory=dict)
 
 
@@ -155,6 +158,7 @@ def _plan(job: Job) -> SearchPlan:
         goal=job.goal,
         zero_shot=job.zero_shot,
         make_engine=make_engine(job.options.engine, job.options.workers),
+        start=job.start,
     )
 
 

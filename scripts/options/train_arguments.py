@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from amc.utils.errors import UserError
 from scripts.options.cli_arguments import CommandLine
 from scripts.options.goal_options import GoalOptions
 from scripts.options.network_and_images import DataOptions, NetworkOptions
-from scripts.options.option_types import Name
+from scripts.options.option_types import Form, Name
 from scripts.options.search_options import SearchOptions
 from scripts.options.stage_options import StageOptions
 
@@ -70,6 +70,9 @@ class Arguments(CommandLine):
     sb3:DQN), random, evolution, cma-es, swaps, or a rule, which knows its one policy (uniform, shallow, deep, cp,
     global) or first measures single groups (sensitivity, greedy, knapsack); or path/to/file.py:function (of settings
     and round size)."""
+    start_from: Annotated[str, Form("RULE|RUN")] | None = None
+    """Policy that the search begins from: that of uniform, shallow, deep, cp or global, or of an earlier run of the
+    same network, as its folder or policy.json."""
     settings: Name = "tuned"
     """Settings of the DDPG agent: tuned (ours) or paper (He et al. 2018)."""
     observation: Name = "scale_free"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from agents.episode import Past
+from agents.search.starts import Start, find_start, policy_file
 from agents.strategies import make_strategy
 from amc.utils.errors import UserError
 from scripts.command.earlier_run import search_command
@@ -10,6 +13,9 @@ from scripts.command.job import Job, run_job
 from scripts.command.search_checks import check_search, find_goal, stage_budgets
 from scripts.command.session import Session, open_search
 from scripts.options.train_arguments import Arguments
+
+START_FILE = "start.json"
+"""The copy of the policy that a search begins from, beside its checkpoints."""
 
 
 def run_train(arguments: Arguments) -> None:
@@ -23,6 +29,8 @@ def run_train(arguments: Arguments) -> None:
     check_search(arguments.search, arguments.observation)
     find_goal(arguments.aim, arguments.search.reward)
     stage_budgets(arguments.staging, arguments.search)
+    if arguments.start_from is not None and arguments.search.resume is None:
+        find_start(arguments.start_from)
     with open_search("train", arguments) as session:
         run_job(_job(session))
 
@@ -30,6 +38,7 @@ def run_train(arguments: Arguments) -> None:
 def _job(session: Session[Arguments, Past]) -> Job:
     arguments = session.arguments
     goal = find_goal(arguments.aim, arguments.search.reward)
+    start, inputs = _start(session)
     if session.begun_with not in (None, arguments.most_policies):
         _check_extensible(arguments)
     return Job(
@@ -43,7 +52,18 @@ def _job(session: Session[Arguments, Past]) -> Job:
         budgets=stage_budgets(arguments.staging, arguments.search) if goal is None else ((),),
         goal=goal,
         tune_steps=arguments.staging.tune_steps,
+        start=start,
+        inputs=inputs,
     )
+
+
+def _start(session: Session[Arguments, Past]) -> tuple[Start | None, dict[str, Path]]:
+    """What the search begins from, and the file that has to be kept for it."""
+    given = session.arguments.start_from
+    if given is None:
+        return None, {}
+    source = session.source(START_FILE, policy_file(given) or Path(given))
+    return (find_start(str(source)), {START_FILE: source}) if source.is_file() else (find_start(given), {})
 
 
 def _check_extensible(arguments: Arguments) -> None:
