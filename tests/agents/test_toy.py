@@ -61,7 +61,10 @@ def test_ddpg_finds_nearly_the_best_policy_and_more_than_chance(preset: str) -> 
     assert best <= optimum() + 1e-9
     assert best > optimum() - 0.25 * gain
     assert best > np.median([each for each, _ in chance])
-    assert np.mean(history[-20:]) > np.mean(chance[0][1]) + 0.4 * gain  # the policies themselves became good
+    if PRESETS[preset].surrogate:  # which looks elsewhere once it has found the best
+        assert max(history[:60]) == pytest.approx(optimum())
+    else:
+        assert np.mean(history[-20:]) > np.mean(chance[0][1]) + 0.4 * gain  # the policies themselves became good
 
 
 @pytest.mark.parametrize("strategy", ["evolution", "swaps", "knapsack", "cma-es"])

@@ -106,7 +106,12 @@ def test_commands_that_could_not_run_are_left_out() -> None:
     run, known = Path("/runs/x"), {"model": "resnet20", "data": "cifar10", "metric": "top1"}
     assert list(next_commands(run, known)) == ["evaluate", "finetune", "export", "latency"]
     assert list(next_commands(run, known, tuned=True)) == ["evaluate", "export", "latency"]
-    assert list(next_commands(run, known | {"metric": "/own.py:score"})) == ["evaluate", "export", "latency"]
+    assert list(next_commands(run, known | {"metric": "/own.py:score"})) == [
+        "evaluate",
+        "finetune",
+        "export",
+        "latency",
+    ]
     assert list(next_commands(run, known | {"data": ""})) == ["export", "latency"]  # images from Python
     assert list(next_commands(run, known | {"model": "Net"})) == []  # a network from Python
     assert resume_command("train", Path("/a b"), {"search_recovery": "/c d.py:e", "seed": "1"}) == (

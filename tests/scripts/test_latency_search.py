@@ -131,7 +131,7 @@ def test_the_reward_is_of_what_was_measured(tmp_path: Path) -> None:
     (episode,) = read_record(folder).episodes
     before, after = measured(folder)
     assert episode.outcome.latency == pytest.approx(after)
-    assert episode.reward == pytest.approx(episode.outcome.accuracy * (after / (0.6 * before)) ** -0.07)
+    assert episode.reward == pytest.approx(episode.outcome.value * (after / (0.6 * before)) ** -0.07)
 
 
 def test_widths_are_rounded_as_the_device_likes(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ class Hostile:
         ("--data imagefolder:nowhere", "expected a folder of images at nowhere/train, there is none"),
         (
             "--data digit",
-            "expected digits, cifar10, imagefolder:PATH, images:PATH or .* got 'digit'; did you mean digits?",
+            "expected digits, cifar10, imagefolder:PATH, images:PATH, .* got 'digit'; did you mean digits?",
         ),
         ("--model resnet21", "expected a network's name, torchvision:NAME, timm:NAME or .* did you mean resnet.*20"),
         ("--model resnet18", r"got 'resnet18'; did you mean torchvision:resnet18\?"),

@@ -36,7 +36,7 @@ def test_what_does_not_fit_is_streamed() -> None:
 
 def test_unknown_data_is_one_line() -> None:
     with pytest.raises(
-        UserError, match=r"expected digits, cifar10, imagefolder:PATH, images:PATH or .* as data, got 'cifar'; did you"
+        UserError, match=r"expected digits, cifar10, imagefolder:PATH, images:PATH, .* as data, got 'cifar'; did you"
     ):
         load_splits("cifar", None, SplitSizes(), seed=0, progress=False)
 

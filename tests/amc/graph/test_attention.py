@@ -180,4 +180,4 @@ class Particular(nn.Module):
 
 def test_a_network_that_insists_on_its_shapes_is_analysed_all_the_same() -> None:
     graph = analyse(randomise(VisionTransformer(Particular)), IMAGES.float())
-    assert ("blocks.0.attention.attention.qkv", 3) in [(group.name, group.units) for group in graph.groups]
+    assert ("blocks.0.fc1", 12) in [(group.name, group.units) for group in graph.groups]
