@@ -148,8 +148,9 @@ import sys, torch
 from make import original
 sys.modules["amc"] = None
 images = torch.load("images.pt")
+with torch.no_grad():
 {BUILT}
-torch.save(output.detach(), "built.pt")
+torch.save(output, "built.pt")
 """
 
 
