@@ -42,9 +42,10 @@ class ComparedRun:
 
     @property
     def setting(self) -> Setting:
-        """The network, the budget and the metric of the run."""
+        """The network, the budget and the metric of the run; with a largest drop, the budget that was found for it."""
         record = self.record
-        return Setting(record.model, record.groups, record.budget, record.metric)
+        found = record.policy.budget if record.policy is not None and record.max_drop is not None else record.budget
+        return Setting(record.model, record.groups, found, record.metric)
 
     def scores(self, network: str) -> tuple[float, ...]:
         """The scores of a network, by its name in `NETWORKS`, on reward and on test images; none before the end."""

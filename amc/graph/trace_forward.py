@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import torch
@@ -104,17 +104,26 @@ def trace_forward(model: nn.Module, example: Example) -> Trace:
 
     Where parameters are left unused, the network is traced in training mode too, if it runs there on inputs alone,
     because auxiliary heads read channels that are cut. Channels of the network's outputs are frozen.
+
+    A network that can't bear shapes which are not PyTorch's own (`amc.graph.size_origins`) is traced without them.
     """
+    try:
+        return _traced(model, example, with_origins=True)
+    except Exception:
+        return _traced(model, example, with_origins=False)
+
+
+def _traced(model: nn.Module, example: Example, with_origins: bool) -> Trace:
     trace = Trace(model, len(tensors(example)[0]))
     with preserve_state(model):
-        _trace(trace, model.eval(), example)
+        _trace(trace, model.eval(), example, with_origins)
         if any(name not in trace.stored_labels for name, _ in model.named_parameters()):
-            _trace_training(trace, model, example)
+            _trace_training(trace, model, example, with_origins)
     trace.settle_sizes()
     return trace
 
 
-def _trace_training(trace: Trace, model: nn.Module, example: Example) -> None:
+def _trace_training(trace: Trace, model: nn.Module, example: Example, with_origins: bool) -> None:
     """Record which more layers run while modules made of others are in training mode, and what they read.
 
     Dropout and batch norms, which contain no modules, are left in evaluation mode.
@@ -123,17 +132,17 @@ def _trace_training(trace: Trace, model: nn.Module, example: Example) -> None:
         module.training = module is model or any(True for _ in module.children())
     again = trace.for_another_pass(model)
     with suppress(Exception):  # it may need targets
-        _trace(again, model, example)
+        _trace(again, model, example, with_origins)
     known = {call.weight for call in trace.layers}
     trace.auxiliary = [call for call in again.layers if call.weight not in known]
 
 
-def _trace(trace: Trace, model: nn.Module, example: Example) -> None:
+def _trace(trace: Trace, model: nn.Module, example: Example, with_origins: bool) -> None:
     example = clone_inputs(example)  # the network may write into them
     for given in tensors(example):
         trace.add_images(given)
     # no_grad, not inference_mode: there other operators appear
-    origins = SizeOrigins(trace.labels, trace.note_sizes)
+    origins = SizeOrigins(trace.labels, trace.note_sizes) if with_origins else nullcontext()
     with torch.no_grad(), unfused_operators(model), _module_stack(trace), _Mode(trace), origins:
         out = feed(model, example)
     outputs = output_tensors(out)

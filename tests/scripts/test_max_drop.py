@@ -1,5 +1,6 @@
 """The cheapest network that is good enough, from the command line."""
 
+import dataclasses
 import json
 import signal
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 import amc
+from agents.report.compared_runs import ComparedRun
 from agents.report.run_record import read_record
 from amc.artifacts.policy import read_policy
 from amc.compression.compressor import Compressor
@@ -68,6 +70,14 @@ def test_python_finds_the_same_as_the_command(whole: Path) -> None:
     numbers = json.loads(json.dumps(result.summary))
     same = ("drop", "drop_interval", "max_drop", "judged", "stages", "finalists")
     assert [numbers[name] for name in same] == [summary(whole)[name] for name in same]
+
+
+def test_runs_that_found_other_budgets_are_compared_with_uniform_policies_of_their_own(whole: Path) -> None:
+    record = read_record(whole)
+    other = dataclasses.replace(record, policy=record.policy and dataclasses.replace(record.policy, budget=("macs=1",)))
+    settings = [ComparedRun(name, each, None).setting for name, each in (("one", record), ("other", other))]
+    assert settings[0].budget == read_policy(whole / "policy.json").budget
+    assert settings[1].budget == ("macs=1",)
 
 
 def test_a_rule_finds_the_least_of_another_cost(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import math
 
 from torch import Tensor
 
+from amc.graph.channels import Label
 from amc.graph.operators.elementwise import pointwise
 from amc.graph.trace import Call, Trace
 
@@ -20,8 +21,8 @@ def bmm(trace: Trace, call: Call) -> None:
     given = call.arguments
     left, right = (given[name] for name in (("batch1", "batch2") if "batch1" in given else ("self", "mat2")))
     (batch, rows, summed), (other_batch, other_summed, columns) = trace.labels(left), trace.labels(right)
-    _tie(trace, call, (summed, other_summed))
-    _tie(trace, call, (batch, other_batch))
+    _tie(trace, call, summed, other_summed)
+    _tie(trace, call, batch, other_batch)
     for label in (batch, other_batch, rows, summed, other_summed, columns):
         trace.channels.follow(label)
     trace.add_statistic(call, {2: summed})
@@ -43,8 +44,8 @@ def scaled_dot_product(trace: Trace, call: Call) -> None:
     for each in (query, key, value):
         trace.freeze((each[0], each[2]), f"channels read as places by {call.where}")
     for other in (key, value):
-        _tie(trace, call, (query[1], other[1]))
-    _tie(trace, call, (query[3], key[3]))
+        _tie(trace, call, query[1], other[1])
+    _tie(trace, call, query[3], key[3])
     for label in (query[1], key[1], value[1], query[3], key[3], value[3]):
         trace.channels.follow(label)
     trace.add_statistic(call, {3: query[3]})
@@ -87,18 +88,17 @@ def _is_number(value: object) -> bool:
     return isinstance(value, float) or (isinstance(value, Tensor) and not value.ndim and value.is_floating_point())
 
 
-def _tie(trace: Trace, call: Call, labels: tuple) -> None:  # type: ignore[type-arg]
-    left, right = labels
+def _tie(trace: Trace, call: Call, left: Label, right: Label) -> None:
     if left is not None and right is not None and len(left) == len(right):
         trace.channels.tie(left, right)
     elif left is not None or right is not None:
-        trace.freeze(labels, f"combined with an axis of fixed size by {call.where}")
+        trace.freeze((left, right), f"combined with an axis of fixed size by {call.where}")
 
 
-def _tie_added(trace: Trace, call: Call, added: Tensor, labels: dict) -> None:  # type: ignore[type-arg]
+def _tie_added(trace: Trace, call: Call, added: Tensor, labels: dict[int, Label]) -> None:
     """Tie the axes of what is added to a product, counted from the last; its others are places."""
     for axis, own in enumerate(trace.labels(added), -added.ndim):
         if axis in labels and added.shape[axis] > 1:
-            _tie(trace, call, (labels[axis], own))
+            _tie(trace, call, labels[axis], own)
         else:
             trace.freeze((own,), f"channels read as places by {call.where}")

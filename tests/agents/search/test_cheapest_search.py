@@ -18,7 +18,7 @@ from agents.search.search_result import SearchResult
 from agents.search.search_run import SearchRun
 from agents.strategies import make_strategy
 from agents.strategy import NO_PAST, OnEpisode, Scores, Strategy
-from amc.cost.costs import COSTS
+from amc.cost.costs import COSTS, LATENCY, macs
 from amc.data.load import load_data
 from amc.data.resident import ResidentImages
 from amc.graph import KeptCounts
@@ -43,7 +43,8 @@ def task(decay: float = 0.75) -> Task:
     images = {name: torch.randn(count, 1, 6, 6) for name, count in (("train", 40), ("val", 2000), ("test", 20))}
     with torch.no_grad():
         data = {name: TensorDataset(each, network(each).argmax(1)) for name, each in images.items()}
-    options = TaskOptions(recovery="none", search_recovery="none", round_to=2, max_sparsity=0.9)
+    costs = {**COSTS, LATENCY: macs}
+    options = TaskOptions(recovery="none", search_recovery="none", round_to=2, max_sparsity=0.9, costs=costs)
     return Task(network, load_data(data).with_judging(0), (), options)
 
 
@@ -113,6 +114,11 @@ def test_the_least_cost_of_all_policies_is_found(max_drop: float, minimise: str)
     best = min(each.costs[minimise] for each in every_policy() if each.holds(max_drop))
     assert best <= found.costs[minimise] <= best + RESOLUTION * (whole - least) + 2e-4 * whole
     assert found.costs[minimise] == result.costs[minimise].after
+
+
+def test_a_latency_that_follows_the_macs_leads_to_the_same_network() -> None:
+    found, expected = (searched(5, minimise).final.policy.kept_counts for minimise in (LATENCY, "macs"))
+    assert found.tolist() == expected.tolist()
 
 
 def test_what_was_judged_is_told() -> None:

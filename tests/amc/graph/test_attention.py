@@ -162,3 +162,22 @@ def test_heads_whose_number_is_in_the_code_are_frozen_and_keys_are_not() -> None
         ("blocks.1.attention.qkv#2", 3),
     ]
     assert any(frozen.reason.startswith("self-check") for frozen in graph.frozen)
+
+
+class Particular(nn.Module):
+    """It asks for shapes of PyTorch's own class."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = WRITTEN["fused"].attention()
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not isinstance(x.shape, torch.Size):
+            raise TypeError("no shape")
+        out: Tensor = self.attention(x)
+        return out
+
+
+def test_a_network_that_insists_on_its_shapes_is_analysed_all_the_same() -> None:
+    graph = analyse(randomise(VisionTransformer(Particular)), IMAGES.float())
+    assert ("blocks.0.attention.attention.qkv", 3) in [(group.name, group.units) for group in graph.groups]
