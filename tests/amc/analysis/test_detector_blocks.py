@@ -103,6 +103,8 @@ class Attention(nn.Module):
 class Detector(nn.Module):
     """A backbone, a neck of two levels, and heads whose distributions of box sides become their expected values."""
 
+    bins: Tensor
+
     def __init__(self, block: type[nn.Module], by_sizes: bool, attention: bool) -> None:
         super().__init__()
         self.stem, self.stage1 = Conv(3, 16, 3, 2), Halves(16, 32, block, by_sizes)
