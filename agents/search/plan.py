@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agents.search.drop_goal import DropGoal
+from agents.search.front_goal import FrontGoal
 from agents.strategy import Strategy
 from amc.scoring.engines.engine import MakeEngine, SerialEngine
 from amc.utils.errors import UserError
@@ -38,6 +39,8 @@ class SearchPlan:
         make_engine: Makes the engine that scores policies, in this process, in several, or on a cluster.
         score_cache: A file of scores that searches on the same network and images share; None for none.
         goal: What is searched for in place of budgets; None where the task and the stages have those.
+        front: The range of budgets that is searched, where the task's budget is that of one point in it; None for one
+            budget.
         begun_with: The number of episodes that the search was begun with, where it goes on to another one; None where
             it is the same.
     """
@@ -53,6 +56,7 @@ class SearchPlan:
     make_engine: MakeEngine = SerialEngine
     score_cache: Path | None = None
     goal: DropGoal | None = None
+    front: FrontGoal | None = None
     begun_with: int | None = None
 
     @property

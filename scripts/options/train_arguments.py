@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from amc.utils.errors import UserError
 from scripts.options.cli_arguments import CommandLine
+from scripts.options.front_options import FrontOptions
 from scripts.options.goal_options import GoalOptions
 from scripts.options.network_and_images import DataOptions, NetworkOptions
 from scripts.options.option_types import Name
@@ -54,6 +55,10 @@ class Arguments(CommandLine):
             "the fewest parameters at which accuracy falls by one point at the most",
             "--model net.py:build --data imagefolder:photos --image-size 64 --max-drop 1 --minimise params",
         ),
+        (
+            "one agent for all budgets from 30 to 80 % of the MACs, and three networks",
+            "--model net.py:build --data imagefolder:photos --image-size 64 --budget macs=0.3:0.8 --points 0.3 0.5 0.7",
+        ),
         ("go on with a search that was stopped", "--resume runs/first"),
     )
 
@@ -62,6 +67,7 @@ class Arguments(CommandLine):
     search: SearchOptions = field(default_factory=SearchOptions)
     staging: StageOptions = field(default_factory=StageOptions)
     aim: GoalOptions = field(default_factory=GoalOptions)
+    front: FrontOptions = field(default_factory=FrontOptions)
     episodes: int = 200
     """Policies that are scored at the most, in all stages together; with --resume more than before, which need not lead
     to what as many from the start would."""
