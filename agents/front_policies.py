@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from amc.artifacts.front import Front
+from amc.artifacts.front_file import Front
 from amc.graph import KeptCounts
 from envs import PruningProblem
 

@@ -18,7 +18,6 @@ from amc.graph import KeptCounts
 from envs import PruningProblem
 from envs.pruning_problem import Act, Trajectory
 
-
 FindPolicies = Callable[[PruningProblem], Sequence[KeptCounts]]
 """A function that gives policies `(groups,)` within a problem's budgets."""
 

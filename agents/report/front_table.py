@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amc.artifacts.front import Front
+from amc.artifacts.front_file import Front
 from amc.scoring.number_format import COST_NAMES, percent, score
 from amc.utils.column_widths import Column
 from amc.utils.tabular import Table

@@ -11,7 +11,7 @@ from agents.episode import Episode
 from agents.report.episode_selection import episode_of_policy
 from agents.report.run_summary import RunSummary
 from amc.artifacts.checked_json import Count, checked, read_object
-from amc.artifacts.front import FRONT_FILE, Front, read_front
+from amc.artifacts.front_file import FRONT_FILE, Front, read_front
 from amc.artifacts.policy import POLICY_FILE, Policy, read_policy
 from amc.artifacts.run_folder import SUMMARY_FILE
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from agents.episode import Episode
 from agents.search.final import costs_reached
-from amc.artifacts.front import FRONT_FOLDER, Front, FrontPoint, undominated, write_front
+from amc.artifacts.front_file import FRONT_FOLDER, Front, FrontPoint, undominated, write_front
 from amc.artifacts.policy import save_compact
 from amc.artifacts.run_folder import SUMMARY_FILE
 from amc.task import Task

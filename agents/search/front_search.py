@@ -139,15 +139,9 @@ class FrontSearch(SearchSteps):
             best = best_of(own)
             if best is None:  # of an interrupted search, which has scored none this small
                 continue
-            smaller = points and next(each.episode for each in points[-1].final.finalists if each.is_kept)
-            final = final_result(
-                self._stage(task),
-                own,
-                original_accuracy,
-                kept_before=own[smaller] if points else None,
-                tell=tell,
-                make=make,
-            )
+            smaller = [each.episode for each in points[-1].final.finalists if each.is_kept] if points else []
+            before = own[smaller[0]] if smaller else None
+            final = final_result(self._stage(task), own, original_accuracy, kept_before=before, tell=tell, make=make)
             points.append(FoundPoint(task, tuple(own), best, final))
         self.points = points
         return next(each.final for each in points if each.task is main)

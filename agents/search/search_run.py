@@ -238,7 +238,13 @@ class SearchRun:
         policy = make_policy(
             point.task, point.final.policy, point.final.original_accuracy, self.invocation, self.plan.seed
         )
-        described = {**run, "budget": asked, "stages": [asked], "arguments": {**run["arguments"], "budget": asked}}
+        described = {
+            **run,
+            "budget": asked,
+            "stages": [asked],
+            "uniform": point.final.uniform.kept_counts.tolist(),
+            "arguments": {**run["arguments"], "budget": asked},
+        }
         return dataclasses.replace(
             result,
             task=point.task,

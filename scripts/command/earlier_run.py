@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from agents.checkpoint import latest_checkpoint
 from agents.recorded_arguments import read_description
 from agents.report.command_lines import resume_command
-from amc.artifacts.front import FRONT_FILE
+from amc.artifacts.front_file import FRONT_FILE
 from amc.artifacts.lasting_options import lasting_value
 from amc.artifacts.policy import POLICY_FILE, read_policy
 from amc.artifacts.run_folder import AGENT_FILE, can_go_on

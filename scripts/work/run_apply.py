@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
 from pathlib import Path
 
 from agents.ddpg.agent_file import read_agent
@@ -13,7 +12,7 @@ from agents.front_policies import nearest_policies
 from agents.rules import OnePolicy
 from agents.strategies import Ddpg
 from agents.strategy import Strategy
-from amc.artifacts.front import FRONT_FILE, read_front
+from amc.artifacts.front_file import FRONT_FILE, read_front
 from amc.artifacts.lasting_options import lasting_value
 from amc.artifacts.policy import POLICY_FILE, Policy, read_policy
 from amc.artifacts.run_folder import AGENT_FILE
@@ -58,9 +57,11 @@ def _agent_job(session: Session[Arguments, Past]) -> Job:
     observation = arguments.observation or agent.observation
     settings = dataclasses.replace(PRESETS[arguments.settings], hidden=agent.hidden)
 
+    def rivals(problem: PruningProblem) -> list[KeptCounts]:
+        return [] if front is None else nearest_policies(front, problem)
+
     def strategy(problem: PruningProblem) -> Strategy:
         agent.check_fits(problem)
-        rivals = partial(nearest_policies, front) if front else lambda _: ()
         return Ddpg(settings, agent.weights, arguments.search.episodes_at_once, rivals)
 
     return Job(

@@ -10,7 +10,7 @@ import pytest
 
 import amc
 from agents.checkpoint import latest_checkpoint
-from amc.artifacts.front import Front, read_front
+from amc.artifacts.front_file import Front, read_front
 from amc.artifacts.policy import read_policy
 from amc.scoring.candidates import Candidates
 from amc.scoring.score import Score

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from agents.report.charts.episode_charts import metric_label, metric_value
 from agents.report.charts.style import BLUE, INK, ORANGE, add_legend, new_figure
-from amc.artifacts.front import Front
+from amc.artifacts.front_file import Front
 from amc.scoring.number_format import COST_NAMES
 
 
@@ -26,7 +26,9 @@ def front_line(front: Front, original: float) -> Figure:
     ):
         heights = [float("nan") if value is None else metric_value(value, metric) for value in scores]
         axes.plot(left, heights, "o-", color=colour, linewidth=1.8, label=name)
-    axes.axhline(metric_value(original, metric), color=INK, linestyle=":", linewidth=1.5, label="original, reward images")
+    axes.axhline(
+        metric_value(original, metric), color=INK, linestyle=":", linewidth=1.5, label="original, reward images"
+    )
     axes.set_xlabel(f"{COST_NAMES[kind]} left (%)")
     axes.set_ylabel(metric_label(metric))
     add_legend(figure)

@@ -17,7 +17,7 @@ from agents.report import charts
 from agents.report.tensorboard.curves import BEST_REWARD, LEARNING, layout, results
 from agents.report.tensorboard.event_file import EventFile
 from agents.report.tensorboard.hparams import hyperparameters
-from amc.artifacts.front import Front
+from amc.artifacts.front_file import Front
 from amc.graph import KeptCounts, PruningGraph
 from amc.scoring.number_format import COST_NAMES
 from envs import Outcome
@@ -100,6 +100,7 @@ class Board:
         Raises:
             UserError: some events could not be written.
         """
+
         def write() -> None:
             self._ending(episodes, best, summary, latencies)
             if front is not None:

@@ -139,5 +139,3 @@ def test_a_budget_that_cannot_be_reached_is_refused() -> None:
     plan = SearchPlan(lambda _: small_agent(), 40, front=low)
     with pytest.raises(UserError, match=r"budget macs=0.0001 can't be reached"):
         SearchRun(task(), plan, python_invocation(task(), small_agent())).run()
-
-

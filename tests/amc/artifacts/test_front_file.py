@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amc.artifacts.front import Front, FrontPoint, read_front, undominated, write_front
+from amc.artifacts.front_file import Front, FrontPoint, read_front, undominated, write_front
 from amc.artifacts.policy import CostReached
 from amc.utils.errors import UserError
 
