@@ -55,10 +55,6 @@ class Arguments(CommandLine):
             "the fewest parameters at which accuracy falls by one point at the most",
             "--model net.py:build --data imagefolder:photos --image-size 64 --max-drop 1 --minimise params",
         ),
-        (
-            "one agent for all budgets from 30 to 80 % of the MACs, and three networks",
-            "--model net.py:build --data imagefolder:photos --image-size 64 --budget macs=0.3:0.8 --points 0.3 0.5 0.7",
-        ),
         ("go on with a search that was stopped", "--resume runs/first"),
     )
 
