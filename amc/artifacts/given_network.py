@@ -108,6 +108,35 @@ def find_original(given: NetworkLike, original: OriginalLike | None = None) -> n
     return admit(copy_network(original.model if isinstance(original, Network) else original))[0]
 
 
+def find_policy(given: NetworkLike) -> Policy:
+    """How the original of a result or a run was cut.
+
+    Raises:
+        UserError: It is neither, or the folder holds no run.
+    """
+    if isinstance(given, str | Path):
+        return read_policy(Path(given) / POLICY_FILE)
+    policy = getattr(given, "policy", None)
+    if not isinstance(policy, Policy):
+        raise UserError("how the network was cut is not known; give the result of a search, or the folder of its run")
+    return policy
+
+
+def find_architecture(policy: Policy, original: OriginalLike | None = None) -> nn.Module:
+    """The original network of a policy, with any weights: the one that the user gave, or by its name.
+
+    Raises:
+        UserError: The user gave none, and it has no name.
+    """
+    given = policy.model if original is None else original
+    if original is None and not has_name(policy.model):
+        raise UserError(
+            f"what {policy.model} was is not known; give the original, with any weights, as {option('model')}"
+        )
+    found = load_network(given, weights="none") if isinstance(given, str) else given
+    return found.model if isinstance(found, Network) else found
+
+
 def find_example(
     network: GivenNetwork, given: ExampleLike | None = None, image_size: ImageSize | None = None
 ) -> Example:

@@ -81,7 +81,7 @@ def write_portable(portable_format: PortableFormat, model: nn.Module, example: E
         temporary.write_bytes(content)
         with explain_failure(f"the network as {words} can't be read back"):
             run = portable_format.read(temporary)
-        difference = _difference(words, run, network, example)
+        difference = largest_difference(words, run, network, example)
 
     write_atomically(path, write)
     return difference
@@ -114,8 +114,18 @@ def _read_program(path: Path) -> Run:
     return lambda batch: output_tensors(feed(module, batch))
 
 
-def _difference(kind: str, run: Run, network: nn.Module, example: Example) -> float:
-    """Return the largest difference of `run` from the network in memory; raise a UserError where they do not agree."""
+def largest_difference(kind: str, run: Run, network: nn.Module, example: Example) -> float:
+    """Return the largest difference of `run` from the network in memory, relative to the largest output.
+
+    Args:
+        kind: What messages call the network that `run` runs.
+        run: Computes the outputs for a batch.
+        network: The network in memory, on the CPU.
+        example: Its arguments; only their shapes and types matter.
+
+    Raises:
+        UserError: They do not agree on random batches.
+    """
     generator = torch.Generator().manual_seed(0)
     worst = 0.0
     for size in COMPARED:

@@ -21,7 +21,7 @@ from tests.command import Done, fail, succeed
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTED = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "export.md").read_text(encoding="utf-8"), re.DOTALL)
-ONNX, PROGRAM, OWN = (indent(lines, "    ") for lines in DOCUMENTED)
+ONNX, PROGRAM, OWN, BUILT = (indent(lines, "    ") for lines in DOCUMENTED)
 NETWORKS = {"resnet20": (3, 16, 16), "digits_resnet": (1, 8, 8)}
 
 
@@ -143,6 +143,32 @@ def test_what_is_written_is_printed(exported: Exported) -> None:
     assert exported.done.err == ""
 
 
+BUILT_ELSEWHERE = f"""
+import sys, torch
+from make import original
+sys.modules["amc"] = None
+images = torch.load("images.pt")
+with torch.no_grad():
+{BUILT}
+torch.save(output, "built.pt")
+"""
+
+
+def test_the_documented_lines_build_it_from_the_users_class(own_file: Path, tmp_path: Path) -> None:
+    folder, spec = tmp_path / "run", f"{own_file}:build"
+    run_on(spec, own_file, folder)
+    done = succeed(export, "--run-dir", folder, "--model", spec, "--format", "state_dict")
+    assert done.out.startswith(f"{folder / 'compact.py'}: ")
+    (folder / "make.py").write_text(f"import runpy\noriginal = runpy.run_path({str(own_file)!r})['build']()\n")
+    images = torch.randn(5, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    torch.save(images, folder / "images.pt")
+    command = [sys.executable, "-c", BUILT_ELSEWHERE]
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    with torch.no_grad():
+        torch.testing.assert_close(torch.load(folder / "built.pt"), amc.load(folder, model=spec)(images))
+
+
 def test_no_source_and_no_example_is_written(exported: Exported) -> None:
     weights = (exported.place / "runs" / "my-run" / "compact.safetensors").stat().st_size
     for name in ("compact.onnx", "compact.pt2"):
@@ -161,7 +187,9 @@ def run_dir(finished: Path, tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("asked", "written"), [("onnx", "compact.onnx"), ("program", "compact.pt2")])
+@pytest.mark.parametrize(
+    ("asked", "written"), [("onnx", "compact.onnx"), ("program", "compact.pt2"), ("state_dict", "compact.py")]
+)
 def test_one_format_alone(run_dir: Path, asked: str, written: str) -> None:
     out = succeed(export, "--run-dir", run_dir, "--format", asked).out
     assert out.startswith(f"{run_dir / written}: ")

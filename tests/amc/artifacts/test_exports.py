@@ -43,9 +43,18 @@ def test_all_formats_in_a_folder(tmp_path: Path) -> None:
     ("path", "given", "message"),
     [
         (None, {"image_size": 8}, "expected a path to write to, such as compact.onnx, or a folder; only a run has its"),
-        ("net.onx", {"image_size": 8}, "expected a path that ends in .onnx or .pt2, or a folder that exists, got"),
+        (
+            "net.onx",
+            {"image_size": 8},
+            "expected a path that ends in .onnx or .pt2 or .py, or a folder that exists, got",
+        ),
         ("net.onnx", {"format": "program"}, "net.onnx is a file of format='onnx', got format='program'"),
         ("net.onnx", {"format": "onx"}, "unknown format 'onx'; did you mean onnx?"),
+        (
+            "net.py",
+            {"image_size": 8},
+            "how the network was cut is not known; give the result of a search, or the folder",
+        ),
         ("net.onnx", {}, "the input size of Sequential is not known; give image_size, or an example of its inputs"),
     ],
 )
