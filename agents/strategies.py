@@ -15,6 +15,7 @@ from agents.black_box.cma_es import CmaEs
 from agents.black_box.evolution import Evolution
 from agents.black_box.level_swaps import LevelSwaps
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
+from agents.ddpg.explorer import FindPolicies
 from agents.ddpg.settings import PRESETS, DDPGSettings
 from agents.episode import Past
 from agents.exploration import random_policy, warmup_of
@@ -62,15 +63,24 @@ class Ddpg(Strategy):
         settings: The hyperparameters.
         start: Weights of an agent that was trained elsewhere (`EpisodicDDPG`); None for a new agent.
         round_size: Episodes that one actor decides on before they are scored together.
+        rivals: Gives policies that compete for the first episode with that of an agent that was trained elsewhere.
 
     Attributes:
         agent: The trained agent once a search has begun; None before.
     """
 
     takes_start: ClassVar[bool] = True
+    takes_drawn_budgets = True
 
-    def __init__(self, settings: DDPGSettings, start: Mapping[str, Tensor] | None = None, round_size: int = 1) -> None:
+    def __init__(
+        self,
+        settings: DDPGSettings,
+        start: Mapping[str, Tensor] | None = None,
+        round_size: int = 1,
+        rivals: FindPolicies = lambda _: (),
+    ) -> None:
         self.settings = settings
+        self._rivals = rivals
         self._round_size = round_size
         self.agent: EpisodicDDPG | None = None
         self._start = start
@@ -91,6 +101,7 @@ class Ddpg(Strategy):
             on_episode,
             start=self._start,
             round_size=self._round_size,
+            rivals=self._rivals,
         )
         if past.episodes:
             self.agent.restore(past)
@@ -100,6 +111,11 @@ class Ddpg(Strategy):
         """The number of episodes before the actor is trained."""
         warmup = warmup_of(episodes)
         return min(warmup, 2 * self.settings.random_policies) if self.settings.surrogate else warmup
+
+    def expected_best(self, problem: PruningProblem) -> KeptCounts:
+        """The policy `(groups,)` of which the agent expects most at a problem's budgets, without scoring any."""
+        assert self.agent is not None, "it has searched"
+        return self.agent.explorer.expected_best(problem)
 
     def state(self) -> dict[str, Tensor]:
         """The agent's networks, optimisers, replay and baseline, as tensors by name; none before a search."""

@@ -28,10 +28,12 @@ class Strategy(ABC):
     Attributes:
         is_extensible: Whether a search that has scored all its episodes can go on to more of them.
         takes_start: Whether it begins from the problem's `start` where there is one.
+        takes_drawn_budgets: Whether each of its episodes is about the budgets that `PruningProblem.of_episode` gives.
     """
 
     is_extensible: ClassVar[bool] = True
     takes_start: ClassVar[bool] = False
+    takes_drawn_budgets: ClassVar[bool] = False
 
     @abstractmethod
     def search(
@@ -60,6 +62,13 @@ class Strategy(ABC):
         """
         del problem
         return episodes
+
+    def expected_best(self, problem: PruningProblem) -> KeptCounts:
+        """The policy `(groups,)` of which most is expected at a problem's budgets, without scoring any.
+
+        It is asked for after a search whose budgets were drawn.
+        """
+        raise NotImplementedError("a strategy that takes drawn budgets gives it")
 
     def state(self) -> dict[str, Tensor]:
         """The tensors, by name, that `Past.state` has to hold besides the episodes so that the search can be continued.

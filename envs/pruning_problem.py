@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -88,7 +89,10 @@ class PruningProblem:
             group_features = np.zeros((len(self.graph.groups), 0))
         self.importance = np.ones(self.graph.unit_count) if importance is None else importance
         self.observation_name = name_of(observation)
-        self.observation = find_observation(observation)(self.graph, budgets, group_features)
+        make = find_observation(observation)
+        self._observe = lambda within: make(within.graph, within, group_features)
+        self.observation = self._observe(budgets)
+        self._of_episode: Callable[[int], PruningProblem] | None = None
         self._accuracies = accuracies or (
             lambda policies, **_: (Score(accuracy(kept_counts)) for kept_counts in policies)
         )
@@ -103,6 +107,30 @@ class PruningProblem:
         other = copy.copy(self)
         other.start = self.budgets.scale(start / self.graph.full)
         return other
+
+    # -- other budgets ------------------------------------------------------------------------------------------
+
+    def with_budgets(self, budgets: Budgets) -> PruningProblem:
+        """The problem of pruning the same network to other budgets, which has the same scores."""
+        other = copy.copy(self)
+        other.budgets, other.observation = budgets, self._observe(budgets)
+        if self.start is not None:
+            other.start = budgets.scale(self.start / self.graph.full)
+        return other
+
+    def drawing(self, draw: Callable[[int], Budgets]) -> PruningProblem:
+        """The problem each of whose episodes has budgets of its own, which `draw` gives by the episode's index.
+
+        Policies of several budgets can't be raced with each other, so that all are scored to the end.
+        """
+        other = copy.copy(self)
+        with_budgets = cache(self.with_budgets)
+        other._may_race, other._of_episode = False, lambda index: with_budgets(draw(index))
+        return other
+
+    def of_episode(self, index: int) -> PruningProblem:
+        """The problem that the episode of that index is about; it is this one unless budgets are drawn."""
+        return self if self._of_episode is None else self._of_episode(index)
 
     # -- what a policy is worth ---------------------------------------------------------------------------------
 

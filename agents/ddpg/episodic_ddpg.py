@@ -18,7 +18,7 @@ from stable_baselines3.common.type_aliases import RolloutReturn
 from torch import Tensor
 from torch.nn import functional as F
 
-from agents.ddpg.explorer import Explorer
+from agents.ddpg.explorer import Explorer, FindPolicies
 from agents.ddpg.projection import project
 from agents.ddpg.replay import EpisodeReplay
 from agents.ddpg.settings import DDPGSettings
@@ -40,10 +40,10 @@ class EpisodicDDPG(DDPG):
         warmup: The number of episodes before the actor is trained.
         seed: The seed of the networks, the exploration and the replay.
         on_episode: Called with every scored episode.
-        device: The device of actor and critic.
         start: Weights of an agent that was trained elsewhere, by their names in `policy`: it begins with what that
             agent would do, where a new one begins with the uniform policy. None for a new agent.
         round_size: The number of episodes in a round: one actor decides on all of them, and learns when all are scored.
+        rivals: Gives policies that compete with that of an agent that was trained elsewhere for its first episode.
     """
 
     def __init__(
@@ -53,9 +53,9 @@ class EpisodicDDPG(DDPG):
         warmup: int,
         seed: int,
         on_episode: Callable[[Episode], None],
-        device: str = "cpu",
         start: Mapping[str, Tensor] | None = None,
         round_size: int = 1,
+        rivals: FindPolicies = lambda _: (),
     ) -> None:
         steps = len(problem.graph.groups)
         super().__init__(
@@ -70,7 +70,7 @@ class EpisodicDDPG(DDPG):
             replay_buffer_class=EpisodeReplay,
             policy_kwargs={"net_arch": list(settings.hidden), "optimizer_kwargs": {"fused": True}},
             seed=seed,
-            device=device,
+            device="cpu",
         )
         self._stock = tuple(vars(self))
         self.problem = problem
@@ -81,7 +81,9 @@ class EpisodicDDPG(DDPG):
         self._of_round: tuple[Episode, ...] = ()
         self.baseline: float | None = None
         self.losses: dict[str, float] = {}
-        self.explorer = Explorer(problem, settings, warmup, seed, self.greedy, begins_trained=start is not None)
+        self.explorer = Explorer(
+            problem, settings, warmup, seed, self.greedy, begins_trained=start is not None, rivals=rivals
+        )
         if start is not None:
             self.policy.load_state_dict(start)
         self._set_rates()

@@ -5,7 +5,7 @@ Each exploring episode is a function of the actor's weights, the episodes so far
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from amc.graph import KeptCounts
 from envs import PruningProblem
 from envs.pruning_problem import Act, Trajectory
 
+FindPolicies = Callable[[PruningProblem], Sequence[KeptCounts]]
+"""A function that gives policies `(groups,)` within a problem's budgets."""
+
 
 class Explorer:
     """Decides which policies an agent tries: the actor's with noise, or those that a model expects most of.
@@ -29,6 +32,8 @@ class Explorer:
         seed: The seed of everything that is drawn.
         actor: Gives the actor's sparsity for an observation and the feasible interval.
         begins_trained: Whether the agent was trained elsewhere, so that its first policy is the actor's.
+        rivals: Gives policies at a problem's budget that were found with the agent: the best of them and of the actor's
+            is the first one then.
     """
 
     def __init__(
@@ -40,6 +45,7 @@ class Explorer:
         actor: Act,
         *,
         begins_trained: bool,
+        rivals: FindPolicies = lambda _: (),
     ) -> None:
         self._problem = problem
         self._settings = settings
@@ -47,8 +53,9 @@ class Explorer:
         self._seed = seed
         self._actor = actor
         self._begins_trained = begins_trained
-        self._first: list[KeptCounts] | None = None
-        self._proposer = Proposer(problem)
+        self._rivals = rivals
+        self._demonstrated: int | None = None
+        self._proposer = Proposer(problem.graph)
 
     def remember(self, episode: Episode) -> None:
         """Remember a scored episode, from which the model learns."""
@@ -61,23 +68,52 @@ class Explorer:
     def trajectory(self, index: int, pending: Sequence[KeptCounts] = ()) -> Trajectory:
         """The exploring episode number `index`, which is scored together with the policies that are `pending`."""
         rng = np.random.default_rng((self._seed, index))
+        problem = self._problem.of_episode(index)
         if index == 0 and self._begins_trained:
-            return self._problem.rollout(self._actor)
+            return self._trained_trajectory(problem)
         if not self._settings.surrogate:
             sigma = self.sigma(index)
-            return self._problem.rollout(
+            return problem.rollout(
                 lambda observation, interval: truncated_normal(rng, self._actor(observation, interval), sigma, 0, 1)
             )
-        return self._problem.trajectories([self._policy(rng, index, pending)])[0]
+        return problem.trajectories([self._policy(problem, rng, index, pending)])[0]
 
-    def _policy(self, rng: np.random.Generator, index: int, pending: Sequence[KeptCounts]) -> KeptCounts:
-        """The policy of an episode: a demonstration, then random ones, then what the model expects most of."""
-        if self._first is None:
-            self._first = demonstrations(self._problem)
-        place = index - self._begins_trained
-        if place < len(self._first):
-            return self._first[place]
-        if place < len(self._first) + self._settings.random_policies or not self._proposer.is_ready:
-            return random_policy(rng, self._problem.budgets)
-        actors = [] if index < self._warmup else [self._problem.rollout(self._actor).kept_counts]
-        return self._proposer.propose(rng, actors, pending)
+    def _trained_trajectory(self, problem: PruningProblem) -> Trajectory:
+        """The actor's own episode, or that of a rival which scores more."""
+        own, rivals = problem.rollout(self._actor), self._rivals(problem)
+        policies = [own.kept_counts, *rivals]
+        scores = [problem.score(each)[0] for each in policies] if rivals else [0.0]
+        best = int(np.argmax(scores))
+        return own if best == 0 else problem.trajectories([policies[best]])[0]
+
+    def expected_best(self, problem: PruningProblem) -> KeptCounts:
+        """The policy `(groups,)` of which most is expected at a problem's budgets, by all that was scored at any.
+
+        It is the actor's own without a model, or before that knows enough.
+        """
+        actors, budgets = problem.rollout(self._actor).kept_counts, problem.budgets
+        if not self._settings.surrogate or not self._proposer.is_ready(budgets):
+            return actors
+        return self._proposer.best(
+            budgets, np.random.default_rng((self._seed, 3)), [actors, *self._proposer.scaled(budgets)]
+        )
+
+    def _policy(
+        self, problem: PruningProblem, rng: np.random.Generator, index: int, pending: Sequence[KeptCounts]
+    ) -> KeptCounts:
+        """The policy of an episode: a demonstration, then random ones, then what the model expects most of.
+
+        Where budgets are drawn, those of all budgets are scaled to that of the episode, from which it is found.
+        """
+        if self._demonstrated is None:
+            self._demonstrated = len(demonstrations(self._problem))
+        place, budgets = index - self._begins_trained, problem.budgets
+        if place < self._demonstrated and place < len(first := demonstrations(problem)):
+            return first[place]
+        is_first = place < self._demonstrated + self._settings.random_policies
+        if is_first or not self._proposer.is_ready(budgets):
+            return random_policy(rng, budgets)
+        others = [] if index < self._warmup else [problem.rollout(self._actor).kept_counts]
+        if problem is not self._problem:
+            others += self._proposer.scaled(budgets)
+        return self._proposer.propose(budgets, rng, others, pending)

@@ -26,6 +26,8 @@ def render_page(record: RunRecord) -> str:
         reached.append(page_tables.costs(record, result))
     if stages := page_tables.judged(record) or page_tables.stages(record):
         reached.append(stages)
+    if front := page_tables.front(record):
+        reached.append(front)
     return render(
         "report.html",
         headline=sentences.headline(record, result),
@@ -60,6 +62,9 @@ def _search_charts(record: RunRecord) -> Iterator[str]:
     episodes, units = record.episodes, np.array([group.units for group in record.groups])
     original = None if record.summary is None else record.summary.original_accuracy
     kept = record.kept_episode
+    if record.front is not None and original is not None:
+        front = charts.front_line(record.front, original)
+        yield charts.inline_svg(front, "front", "The score at each point of the range of budgets; see the table.")
     curve = charts.learning_curve(episodes, record.uniform, kept)
     yield charts.inline_svg(curve, "reward", "Reward of every episode and of the best so far.")
     for kind, whole in record.whole.items():

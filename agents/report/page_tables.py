@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from agents.episode import best_of
 from agents.report.command_lines import steps
+from agents.report.front_table import front_table
 from agents.report.run_record import RunRecord
 from agents.report.run_result import FOUND, ORIGINAL, UNIFORM, RunResult
 from agents.report.verdict import opposite, with_interval
@@ -80,6 +81,13 @@ def stages(record: RunRecord) -> Table | None:
             reached = f"{100 * best.outcome.macs / record.whole['macs']:.1f} %"
             rows.append((" ".join(limits), f"{len(episodes):,}", reached, score(record.metric, best.outcome.accuracy)))
     return Table(("stage", "episodes", f"{COST_NAMES['macs']} left", f"best {metric_name(record.metric)}"), rows)
+
+
+def front(record: RunRecord) -> Table | None:
+    """The points of a range of budgets, with the folders of their networks; None for one budget."""
+    if record.front is None:
+        return None
+    return page_table(front_table(record.front))
 
 
 def scores(record: RunRecord, result: RunResult) -> Table:

@@ -11,6 +11,7 @@ from agents.episode import Episode
 from agents.report.episode_selection import episode_of_policy
 from agents.report.run_summary import RunSummary
 from amc.artifacts.checked_json import Count, checked, read_object
+from amc.artifacts.front_file import FRONT_FILE, Front, read_front
 from amc.artifacts.policy import POLICY_FILE, Policy, read_policy
 from amc.artifacts.run_folder import SUMMARY_FILE
 
@@ -68,12 +69,14 @@ class RunRecord(SearchDescription):
         episodes: The episodes up to the last checkpoint, in order.
         policy: The policy that was found; None before there is one.
         summary: The numbers of `summary.json`; None before there is one.
+        front: The points of a range of budgets; None for one budget, and before there is a summary.
     """
 
     folder: Path
     episodes: tuple[Episode, ...]
     policy: Policy | None
     summary: RunSummary | None
+    front: Front | None = None
 
     @property
     def kept_counts(self) -> tuple[int, ...]:
@@ -118,4 +121,5 @@ def read_record(folder: Path) -> RunRecord:
         episodes=checkpoint.past.episodes,
         policy=read_policy(folder / POLICY_FILE) if ended else None,
         summary=checked(read_object(summary), RunSummary, summary) if ended else None,
+        front=read_front(folder / FRONT_FILE) if ended and (folder / FRONT_FILE).is_file() else None,
     )

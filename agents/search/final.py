@@ -33,6 +33,7 @@ def final_result(
     latency_model: LatencyModel | None = None,
     kept_before: Episode | None = None,
     tell: Tell = lambda _: None,
+    make: PolicyMaker | None = None,
 ) -> FinalResult:
     """The policy with the best reward on all reward images among the best episodes, and scores of what it has to beat.
 
@@ -44,8 +45,9 @@ def final_result(
         latency_model: Measures latency, where the search knows it.
         kept_before: The episode whose policy was the result of a shorter search; the choice is not to be worse.
         tell: Told what is made, before it is.
+        make: Makes the networks; None for a new one.
     """
-    task, origin, make = stage.task, stage.task.origin, PolicyMaker(tell)
+    task, origin, make = stage.task, stage.task.origin, make or PolicyMaker(tell)
     recovery = make.decide(task, find_finalists(stage, episodes)[0].kept_counts)
     first = make(task, episodes[0].kept_counts, "making the agent's first policy again") if zero_shot else None
     others = [(episodes[0], first)] if first else []
@@ -58,9 +60,10 @@ def final_result(
     )
     if task.options.recovery == BLOCKWISE:
         best = trained(task, best, tell)
+    asked = [limit.asked for limit in task.budgets.limits]
     return FinalResult(
         original_accuracy=original_accuracy,
-        uniform=make(origin, _uniform(origin, best.kept_counts), "making the uniform policy"),
+        uniform=make(origin, _uniform(origin.with_budgets(asked), best.kept_counts), "making the uniform policy"),
         zero_shot=first,
         policy=best,
         finalists=finalists,
@@ -77,8 +80,16 @@ def _is_among(episodes: Sequence[Episode], wanted: Episode) -> bool:
     return any(np.array_equal(each.kept_counts, wanted.kept_counts) for each in episodes)
 
 
-def score_on_test(task: Task, result: FinalResult, tell: Tell = lambda _: None) -> OnTest:
-    """The scores on the test images, which are read here and nowhere else in a search; `tell` is told whose."""
+def score_on_test(
+    task: Task,
+    result: FinalResult,
+    tell: Tell = lambda _: None,
+    scores: dict[nn.Module, ImageScores] | None = None,
+) -> OnTest:
+    """The scores on the test images, which are read here and nowhere else in a search; `tell` is told whose.
+
+    `scores` has those of networks that were scored before, to which those of others are added.
+    """
     networks = {
         "the original": task.origin.model,
         "the uniform policy": result.uniform.network,
@@ -86,7 +97,7 @@ def score_on_test(task: Task, result: FinalResult, tell: Tell = lambda _: None) 
     }
     if result.zero_shot is not None:
         networks["the agent's first policy"] = result.zero_shot.network
-    scores: dict[nn.Module, ImageScores] = {}
+    scores = {} if scores is None else scores
     for name, network in networks.items():
         if network not in scores:  # two policies may be the same
             tell(f"scoring on the test images: {name}")

@@ -12,6 +12,7 @@ from typing import TypedDict, Unpack, cast
 from torch import nn
 
 from agents.search.drop_goal import DropGoal
+from agents.search.front_goal import find_front
 from agents.search.invocation import python_invocation
 from agents.search.plan import SearchPlan
 from agents.search.search_result import SearchResult
@@ -64,6 +65,7 @@ class SearchOptions(PruningOptions, total=False):
 
     max_drop: float | None
     minimise: str
+    points: Sequence[float] | None
 
 
 def search(
@@ -102,6 +104,8 @@ def search(
             original: points of a percent of accuracies, else units of the metric. Half of the reward images are put
             aside to judge it.
             minimise: The cost that is then least: `macs` (the default), `params` or `memory`.
+            points: Shares at which networks are made where the budget is a range such as `macs=0.3:0.8`; by default
+            the least, the middle and the largest. The result is that nearest to the middle, `front` has all.
             metric: How a network is scored: `top1` (the default), `top5`, `fidelity` (how near its outputs are to the
             original's, from 0 to 1, without labels), or a function of a network and batches, where larger is better.
             output_kind: What the network's outputs are where they are compared: `scores` (of classes) or `values`, for
@@ -138,8 +142,9 @@ def search(
     check_options(options, (*SearchOptions.__annotations__, "budget", "episodes", "strategy", "reward", "folder"))
     max_drop, minimise = options.pop("max_drop", None), options.pop("minimise", DropGoal.minimise)
     goal = None if max_drop is None else DropGoal(max_drop, minimise)
-    budgets = as_budgets(budget)
+    budgets, points = as_budgets(budget), options.pop("points", None)
     _check(budgets, goal, reward, folder)
+    front = find_front(budgets, points, reward)
     network = as_network(model)
     device = find_device(options.get("device") or "auto")
     how = TaskOptions(**cast(PruningOptions, options))
@@ -154,14 +159,15 @@ def search(
     original = score_original(network.model, splits.reward, how.metric, device)
     print_score(original, "original")
     warn_near_chance(original, "those of the network that was given")
-    task = Task(network.model, splits, budgets, how)
+    task = Task(network.model, splits, budgets if front is None else (front.main,), how)
     warn_of_reward_images(task)
     asked = python_invocation(task, strategy, reward)
-    plan = SearchPlan(lambda _: make_strategy(strategy), episodes, seed, reward, goal=goal)
+    given = {"weights": network.weights, "max_drop": max_drop, "budget": list(budgets), "points": points}
+    plan = SearchPlan(lambda _: make_strategy(strategy), episodes, seed, reward, goal=goal, front=front)
     result = SearchRun(
         task,
         plan,
-        dataclasses.replace(asked, arguments={**asked.arguments, "weights": network.weights, "max_drop": max_drop}),
+        dataclasses.replace(asked, arguments={**asked.arguments, **given}),
         folder=None if folder is None else Path(folder),
         original_accuracy=original.value,
         quiet=False,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agents.search.drop_goal import DropGoal
+from agents.search.front_goal import FrontGoal
 from agents.strategy import Strategy
 from amc.graph import KeptCounts
 from amc.scoring.engines.engine import MakeEngine, SerialEngine
@@ -40,6 +41,8 @@ class SearchPlan:
         start: Gives the policy `(groups,)` that the search of a problem begins from; None where the strategy decides.
         score_cache: A file of scores that searches on the same network and images share; None for none.
         goal: What is searched for in place of budgets; None where the task and the stages have those.
+        front: The range of budgets that is searched, where the task's budget is that of one point in it; None for one
+            budget.
         begun_with: The number of episodes that the search was begun with, where it goes on to another one; None where
             it is the same.
     """
@@ -56,6 +59,7 @@ class SearchPlan:
     start: Callable[[PruningProblem], KeptCounts] | None = None
     score_cache: Path | None = None
     goal: DropGoal | None = None
+    front: FrontGoal | None = None
     begun_with: int | None = None
 
     @property

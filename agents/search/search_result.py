@@ -15,8 +15,10 @@ from agents.ddpg.episodic_ddpg import EpisodicDDPG
 from agents.episode import Episode
 from agents.final_result import FinalResult, OnTest
 from agents.report import charts, write_report
+from agents.report.front_table import front_table
 from agents.report.tensorboard.board import Board
 from agents.report.terminal.result_tables import result_tables
+from agents.search.front_files import front_of, save_front
 from agents.search.summary import summarise, summarise_stages
 from amc.artifacts.policy import CostReached, Policy, save_compact
 from amc.artifacts.run_folder import AGENT_FILE, SUMMARY_FILE, check_free
@@ -54,6 +56,8 @@ class SearchResult(Tabular):
         search_seconds: Seconds that were spent searching.
         wall_seconds: Seconds that everything took.
         interrupted: Whether the user ended the search before its time.
+        front: The result at each point of a range of budgets, in ascending order, of which this one is the nearest to
+            the middle; none for one budget.
     """
 
     task: Task
@@ -68,6 +72,7 @@ class SearchResult(Tabular):
     search_seconds: float
     wall_seconds: float
     interrupted: bool
+    front: tuple[SearchResult, ...] = ()
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
@@ -102,7 +107,8 @@ class SearchResult(Tabular):
     @property
     def tables(self) -> list[Table]:
         """The tables of widths, costs and scores."""
-        return result_tables(self.final, self.on_test, self.task.metric_name)
+        tables = result_tables(self.final, self.on_test, self.task.metric_name)
+        return [*tables, front_table(front_of(self))] if self.front else tables
 
     def __repr__(self) -> str:
         metric = self.task.metric_name
@@ -151,9 +157,10 @@ class SearchResult(Tabular):
 
     def write_numbers(self, folder: Path, board: Board) -> None:
         """Write the summary and the report into a run folder, and end its TensorBoard events."""
+        front = save_front(folder, self) if self.front else None
         summary = self.summary
         write_json(folder / SUMMARY_FILE, summary)
-        board.close(self.episodes, self.final.policy.kept_counts, summary, self.latencies)
+        board.close(self.episodes, self.final.policy.kept_counts, summary, self.latencies, front)
         write_report(folder)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import tempfile
 import time
@@ -14,14 +15,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from agents.episode import Episode, Past
+from agents.final_result import OnTest
 from agents.report.episode_selection import episode_of_policy
 from agents.report.terminal.progress import end_progress, search_progress
 from agents.search.cheapest_search import CheapestSearch
 from agents.search.checkpoints import Checkpoints
 from agents.search.episode_log import EpisodeLog
 from agents.search.final import make_policy, policy_as_searched, score_on_test
+from agents.search.found_point import FoundPoint
+from agents.search.front_search import FrontSearch
 from agents.search.invocation import Invocation
 from agents.search.plan import SearchPlan
 from agents.search.saving_time import SavingTime
@@ -37,6 +42,7 @@ from amc.artifacts.snapshots import CHECKPOINT_FOLDER
 from amc.cost.costs import COSTS, LATENCY, CostFunction, macs
 from amc.graph import PruningGraph
 from amc.latency.latency_model import LatencyModel
+from amc.scoring.image_scores import ImageScores
 from amc.scoring.metrics import moved_inputs
 from amc.task import Task
 from envs.rewards import find_reward
@@ -91,8 +97,9 @@ class SearchRun:
             KeyboardInterrupt: The user ended the search before there was a policy within the budget, or while its
                 result was made.
         """
-        make_steps = Stages if self.plan.goal is None else CheapestSearch
-        with make_steps(self.task, self.plan, self.folder, latency_of=self._latency_of, quiet=self.quiet) as steps:
+        with self._make_steps(
+            self.task, self.plan, self.folder, latency_of=self._latency_of, quiet=self.quiet
+        ) as steps:
             if not self.past.episodes:
                 self._check_round_trip()
             run = self._description(steps)
@@ -106,6 +113,12 @@ class SearchRun:
         if self.folder and board:
             result.write_numbers(self.folder, board)
         return result
+
+    @property
+    def _make_steps(self) -> type[Stages | CheapestSearch | FrontSearch]:
+        if self.plan.front is not None:
+            return FrontSearch
+        return Stages if self.plan.goal is None else CheapestSearch
 
     @property
     def _latency_of(self) -> Callable[[PruningGraph], CostFunction] | None:
@@ -163,6 +176,12 @@ class SearchRun:
         if self.latency_model is not None:
             self.latency_model.save(self.folder / CHECKPOINT_FOLDER)
 
+    @property
+    def _scored_on_test(self) -> int:
+        """How many networks are scored on the test images."""
+        points = 0 if self.plan.front is None else len(self.plan.front.points) - 1
+        return SCORED_ON_TEST + 2 * points
+
     def _result(
         self, steps: SearchSteps, log: EpisodeLog, checkpoints: Checkpoints, *, interrupted: bool
     ) -> SearchResult:
@@ -178,7 +197,7 @@ class SearchRun:
             save_compact(
                 self.folder, make_policy(found_at, found, original, self.invocation, self.plan.seed), found.network
             )
-        with end_progress(steps.networks_made(log.episodes) + SCORED_ON_TEST, self.quiet) as tell:
+        with end_progress(steps.networks_made(log.episodes) + self._scored_on_test, self.quiet) as tell:
             final = steps.final(
                 log.episodes,
                 original,
@@ -191,8 +210,12 @@ class SearchRun:
             agent = strategy.agent if isinstance(strategy, Ddpg) else None
             if self.folder:
                 write_policy(self.folder, policy, final.policy.network, agent)
-            on_test = score_on_test(found_at, final, tell)  # after the policy is safe: reading the images may fail
-        return SearchResult(
+            scores: dict[nn.Module, ImageScores] = {}
+            on_test = score_on_test(
+                found_at, final, tell, scores
+            )  # after the policy is safe: reading the images may fail
+            points = [(point, score_on_test(point.task, point.final, tell, scores)) for point in steps.points]
+        result = SearchResult(
             task=task,
             best=best,
             episodes=tuple(log.episodes),
@@ -205,6 +228,33 @@ class SearchRun:
             search_seconds=seconds,
             wall_seconds=self.seconds_before + time.perf_counter() - self.begun,
             interrupted=interrupted,
+        )
+        front = tuple(self._at_point(result, point, tested) for point, tested in points)
+        return dataclasses.replace(result, front=front)
+
+    def _at_point(self, result: SearchResult, point: FoundPoint, on_test: OnTest) -> SearchResult:
+        """The result at one point of a range of budgets, as that of a search at its budget."""
+        asked, run = [limit.asked for limit in point.task.budgets.limits], result.checkpoint.run
+        policy = make_policy(
+            point.task, point.final.policy, point.final.original_accuracy, self.invocation, self.plan.seed
+        )
+        described = {
+            **run,
+            "budget": asked,
+            "stages": [asked],
+            "uniform": point.final.uniform.kept_counts.tolist(),
+            "arguments": {**run["arguments"], "budget": asked},
+        }
+        return dataclasses.replace(
+            result,
+            task=point.task,
+            best=point.best,
+            episodes=point.episodes,
+            final=point.final,
+            on_test=on_test,
+            policy=policy,
+            agent=None,
+            checkpoint=dataclasses.replace(result.checkpoint, run=described),
         )
 
     def _kept_before(self, episodes: Sequence[Episode]) -> Episode | None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from agents.episode import Episode, Past
 from agents.final_result import FinalResult
+from agents.search.found_point import FoundPoint
 from agents.search.plan import Limits, SearchPlan
 from agents.search.policy_maker import Tell
 from agents.search.problem import make_problem
@@ -43,11 +44,13 @@ class SearchSteps(ABC):
         budgets: The budgets of the stages, as far as they are known.
         current: The stage that is being searched.
         planned: How many policies are scored in all stages, at the most.
+        points: What was found at each point of a range of budgets, once `final` has made it; none for one budget.
     """
 
     budgets: Sequence[Limits]
     current: Stage
     planned: int
+    points: Sequence[FoundPoint] = ()
 
     def __init__(self, plan: SearchPlan, latency_of: LatencyOf | None) -> None:
         self._plan = plan

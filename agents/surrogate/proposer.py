@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,8 @@ from agents.episode import Episode
 from agents.exploration import varied_policies
 from agents.surrogate.gaussian_process import GaussianProcess
 from agents.surrogate.swaps import swapped_policies
-from amc.graph import KeptCounts
-from envs import PruningProblem
+from amc.cost.budget import Budgets
+from amc.graph import KeptCounts, PruningGraph
 
 FEWEST = 4
 """The number of scored policies from which on the model proposes."""
@@ -31,14 +31,15 @@ class Proposer:
     """Proposes policies by Bayesian optimisation (Mockus 1978; Snoek et al. 2012) over whole policies.
 
     A Gaussian process predicts the logarithm of how much reward a policy lacks, and candidates are policies a few swaps
-    or a little variation from the best; the one with the largest expected improvement is proposed.
+    or a little variation from the best; the one with the largest expected improvement is proposed. What policies are
+    worth does not depend on a budget, so that it learns from those of all budgets.
 
     Args:
-        problem: The pruning problem.
+        graph: The analysis of the network that is pruned.
     """
 
-    def __init__(self, problem: PruningProblem) -> None:
-        self._problem = problem
+    def __init__(self, graph: PruningGraph) -> None:
+        self._graph = graph
         self._known: dict[bytes, Episode] = {}
         self._process = GaussianProcess()
         self._fitted = 0
@@ -47,47 +48,84 @@ class Proposer:
         """Learn from a scored policy, whoever proposed it, within the budget or not."""
         self._known[episode.kept_counts.tobytes()] = episode
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether enough is known to propose anything."""
-        return sum(map(self._is_affordable, self._known.values())) >= FEWEST
+    def is_ready(self, budgets: Budgets) -> bool:
+        """Whether enough is known to propose anything within the budgets."""
+        return sum(budgets.allows(episode.kept_counts) for episode in self._known.values()) >= FEWEST
 
-    def _is_affordable(self, episode: Episode) -> bool:
-        return self._problem.budgets.allows(episode.kept_counts)
+    def scaled(self, budgets: Budgets) -> list[KeptCounts]:
+        """The policies that were scored, whatever their budgets, scaled to these: each once, `(groups,)`."""
+        known = np.array([episode.kept_counts for episode in self._known.values()])
+        return list(np.unique(budgets.scale(known / self._graph.full), axis=0))
 
     def propose(
-        self, rng: np.random.Generator, others: Sequence[KeptCounts] = (), pending: Sequence[KeptCounts] = ()
+        self,
+        budgets: Budgets,
+        rng: np.random.Generator,
+        others: Sequence[KeptCounts] = (),
+        pending: Sequence[KeptCounts] = (),
     ) -> KeptCounts:
         """The policy `(groups,)` whose score is expected to improve most on the best so far, a new one if there is any.
 
         Args:
+            budgets: What the policy may cost.
             rng: Draws the candidates.
             others: Policies that are candidates as well, and from which candidates are varied.
             pending: Policies that will be scored with it, which are taken to score as expected.
         """
-        best = self._fit(pending)
-        ranked = sorted(
-            filter(self._is_affordable, self._known.values()),
-            key=lambda episode: -episode.reward,
-        )
-        parents = np.array([*others, *(episode.kept_counts for episode in ranked[:PARENTS])], dtype=np.int64)
+        values, ranked = self._fit(pending), self._ranked(budgets)
+        best = float(values[[*self._known].index(ranked[0].kept_counts.tobytes())])
         known = {*self._known, *(each.tobytes() for each in pending)}
-        pool, gains = np.empty((0, parents.shape[1]), dtype=np.int64), np.empty(0)
-        candidates = np.array(others, dtype=np.int64).reshape(-1, parents.shape[1])
+        parents = [*others, *(episode.kept_counts for episode in ranked[:PARENTS])]
+        found = self._bred(budgets, rng, others, parents, lambda each: self._gain(each, best), known)
+        return ranked[0].kept_counts if found is None else found
+
+    def best(self, budgets: Budgets, rng: np.random.Generator, others: Sequence[KeptCounts] = ()) -> KeptCounts:
+        """The policy `(groups,)` within the budgets of which the largest reward is expected, scored or not.
+
+        Args:
+            budgets: What the policy may cost.
+            rng: Draws the candidates.
+            others: Policies that are candidates as well.
+        """
+        self._fit(())
+        first = [*others, *(episode.kept_counts for episode in self._ranked(budgets)[:PARENTS])]
+        found = self._bred(budgets, rng, first, first, lambda each: self._process.predict(self._inputs(each)).mean)
+        return first[0] if found is None else found
+
+    def _ranked(self, budgets: Budgets) -> list[Episode]:
+        """The scored policies within the budgets, the best first."""
+        within = [episode for episode in self._known.values() if budgets.allows(episode.kept_counts)]
+        return sorted(within, key=lambda episode: -episode.reward)
+
+    def _bred(
+        self,
+        budgets: Budgets,
+        rng: np.random.Generator,
+        first: Sequence[KeptCounts],
+        parents: Sequence[KeptCounts],
+        worth: Callable[[KeptCounts], NDArray[np.float64]],
+        known: Container[bytes] = (),
+    ) -> KeptCounts | None:
+        """The policy of largest worth among those that come first and some generations of children of the parents.
+
+        None that is known is among them; None where there is no other.
+        """
+        groups = len(self._graph.groups)
+        candidates, chosen = np.array(first, dtype=np.int64).reshape(-1, groups), np.array(parents, dtype=np.int64)
+        pool, gains = np.empty((0, groups), dtype=np.int64), np.empty(0)
         for _ in range(GENERATIONS):
-            candidates = np.unique(np.concatenate([candidates, self._children(rng, parents)]), axis=0)
+            candidates = np.unique(np.concatenate([candidates, self._children(budgets, rng, chosen)]), axis=0)
             candidates = candidates[[each.tobytes() not in known for each in candidates]]
             if not len(candidates):
                 break
             pool = np.concatenate([pool, candidates])
-            gains = np.concatenate([gains, self._gain(candidates, best)])
+            gains = np.concatenate([gains, worth(candidates)])
             order = np.argsort(-gains, kind="stable")[:PARENTS]
-            parents, candidates = pool[order], pool[:0]
-        return pool[int(np.argmax(gains))] if len(pool) else ranked[0].kept_counts
+            chosen, candidates = pool[order], pool[:0]
+        return pool[int(np.argmax(gains))] if len(pool) else None
 
-    def _children(self, rng: np.random.Generator, parents: KeptCounts) -> KeptCounts:
+    def _children(self, budgets: Budgets, rng: np.random.Generator, parents: KeptCounts) -> KeptCounts:
         """Policies one or two swaps from a parent, and some that vary one parent in any number of groups."""
-        budgets = self._problem.budgets
         count = VARIED if budgets.limits else CHILDREN
         varied = varied_policies(rng, budgets, parents[rng.integers(len(parents))], SIGMA, count)
         if not budgets.limits:  # there is nothing to swap for
@@ -96,8 +134,8 @@ class Proposer:
         again = swapped_policies(budgets, swapped[: CHILDREN // 3], rng)
         return np.concatenate([swapped, again, varied])
 
-    def _fit(self, pending: Sequence[KeptCounts]) -> float:
-        """Fit the model to all that is known; the best value of it.
+    def _fit(self, pending: Sequence[KeptCounts]) -> NDArray[np.float64]:
+        """Fit the model to all that is known; the values of that.
 
         Hyperparameters follow from the first episodes, a number that grows by steps, so that they are the same after an
         interruption.
@@ -115,7 +153,7 @@ class Proposer:
             waiting = self._inputs(np.array(pending))
             expected = np.append(values, self._process.predict(waiting).mean)
             self._process.fit(np.concatenate([inputs, waiting]), expected, np.append(noise, np.zeros(len(pending))))
-        return float(max(v for v, each in zip(values, episodes, strict=True) if self._is_affordable(each)))
+        return values
 
     def _values(self, episodes: Sequence[Episode]) -> NDArray[np.float64]:
         """What is predicted: minus the logarithm of what a policy's reward lacks to the best that may be, `(n,)`."""
@@ -126,9 +164,9 @@ class Proposer:
 
     def _inputs(self, policies: KeptCounts) -> NDArray[np.float64]:
         """Policies as the model sees them: the logarithm of each group's share, 0 for all and 1 for the least."""
-        graph = self._problem.graph
-        span = np.log(np.maximum(graph.full / graph.least, 1 + 1e-9))
-        inputs: NDArray[np.float64] = np.log(graph.full / policies) / span
+        full, least = self._graph.full, self._graph.least
+        span = np.log(np.maximum(full / least, 1 + 1e-9))
+        inputs: NDArray[np.float64] = np.log(full / policies) / span
         return inputs
 
     def _gain(self, policies: KeptCounts, best: float) -> NDArray[np.float64]:

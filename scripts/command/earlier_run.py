@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from agents.checkpoint import latest_checkpoint
 from agents.recorded_arguments import read_description
 from agents.report.command_lines import resume_command
+from amc.artifacts.front_file import FRONT_FILE
 from amc.artifacts.lasting_options import lasting_value
 from amc.artifacts.policy import POLICY_FILE, read_policy
 from amc.artifacts.run_folder import AGENT_FILE, can_go_on
@@ -47,8 +48,10 @@ def take_over(arguments: Arguments) -> Arguments:
     if recorded.get("run_dir"):
         raise UserError(f"{run} holds a fine-tuned network, which has no agent; give {recorded['run_dir']}, its run")
     taken = {name: value for name, value in recorded.items() if name not in NOT_TAKEN}
-    if recorded.get("max_drop") is not None and (run / POLICY_FILE).is_file():
+    finds_budget = recorded.get("max_drop") is not None or (run / FRONT_FILE).is_file()
+    if finds_budget and (run / POLICY_FILE).is_file():
         taken["budget"] = list(read_policy(run / POLICY_FILE).budget)
+        taken.pop("points", None)
     if "model" in given and lasting_value("model", given["model"]) != lasting_value("model", taken.get("model")):
         taken.pop("weights", None)
     if "model" not in given:

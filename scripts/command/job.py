@@ -14,8 +14,8 @@ import torch
 
 from agents.episode import Past
 from agents.report.command_lines import next_lines
-from agents.report.terminal.result_tables import result_tables
 from agents.search.drop_goal import DropGoal
+from agents.search.front_goal import FrontGoal
 from agents.search.invocation import Invocation
 from agents.search.latency_finalists import TOLERANCE, latency_limit
 from agents.search.plan import Limits, SearchPlan
@@ -61,6 +61,7 @@ class Job:
         budgets: The budgets of each stage, the last ones being those of the result.
         tune_steps: Steps of training between two stages.
         goal: What is searched for in place of budgets; None where budgets are given.
+        front: The range of budgets that is searched, `budgets` being that of the result; None for one budget.
         zero_shot: Whether the first policy is what a trained agent does before it learns on this network.
         start: Gives the policy that the search begins from; None where the strategy decides.
         inputs: Files that the search starts from, by the names of their copies in the run folder.
@@ -76,6 +77,7 @@ class Job:
     budgets: Sequence[Limits]
     tune_steps: int = 0
     goal: DropGoal | None = None
+    front: FrontGoal | None = None
     zero_shot: bool = False
     start: Start | None = None
     inputs: Mapping[str, Path] = field(default_factory=dict)
@@ -156,6 +158,7 @@ def _plan(job: Job) -> SearchPlan:
         stages=tuple(job.budgets[:-1]),
         tune_steps=job.tune_steps,
         goal=job.goal,
+        front=job.front,
         zero_shot=job.zero_shot,
         make_engine=make_engine(job.options.engine, job.options.workers),
         start=job.start,
@@ -165,7 +168,8 @@ def _plan(job: Job) -> SearchPlan:
 def _invocation(job: Job) -> Invocation:
     session = job.session
     arguments = flat_options(session.lasting_arguments)
-    arguments |= {"budget": list(job.budgets[-1]), "run_dir": None, "resume": None}
+    asked = job.budgets[-1] if job.front is None else (str(job.front.range),)
+    arguments |= {"budget": list(asked), "run_dir": None, "resume": None}
     return Invocation(session.name("model"), job.strategy_name, session.program, session.argv, arguments)
 
 
@@ -175,7 +179,7 @@ def _say(job: Job, task: Task, result: SearchResult, latency_model: LatencyModel
     warn_of_underdetermined_layers(task)
     if latency_model is not None:
         _warn_of_latency(latency_model, task, result)
-    for table in result_tables(result.final, result.on_test, job.options.metric):
+    for table in result.tables:
         print(table)
     print(
         f"{len(result.episodes)} episodes in {result.search_seconds:.1f} s, on {summary['reward_images_used']:.0%} of"

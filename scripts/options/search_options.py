@@ -18,7 +18,7 @@ class SearchOptions(ScoringOptions):
 
     budget: Annotated[Repeated, Form("KIND=VALUE")] = ()
     """What may be left: macs=0.5, params=0.5, memory=0.5 or latency=0.5 (shares of the original), macs=60M (absolute;
-    K, M, G), memory=4MB, latency=3.2ms; one of each kind."""
+    K, M, G), memory=4MB, latency=3.2ms; one of each kind. train takes a range of shares, too: macs=0.3:0.8."""
     reward: Name = "error"
     """Reward that is maximised: error, error_log_macs, error_log_params, error_log_latency, mnasnet or
     path/to/file.py:function (of what a policy led to; larger is better)."""

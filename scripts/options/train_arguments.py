@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 
 from amc.utils.errors import UserError
 from scripts.options.cli_arguments import CommandLine
+from scripts.options.front_options import FrontOptions
 from scripts.options.goal_options import GoalOptions
 from scripts.options.network_and_images import DataOptions, NetworkOptions
 from scripts.options.option_types import Form, Name
@@ -62,6 +63,7 @@ class Arguments(CommandLine):
     search: SearchOptions = field(default_factory=SearchOptions)
     staging: StageOptions = field(default_factory=StageOptions)
     aim: GoalOptions = field(default_factory=GoalOptions)
+    front: FrontOptions = field(default_factory=FrontOptions)
     episodes: int = 200
     """Policies that are scored at the most, in all stages together; with --resume more than before, which need not lead
     to what as many from the start would."""

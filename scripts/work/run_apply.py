@@ -8,9 +8,11 @@ from pathlib import Path
 from agents.ddpg.agent_file import read_agent
 from agents.ddpg.settings import PRESETS
 from agents.episode import Past
+from agents.front_policies import nearest_policies
 from agents.rules import OnePolicy
 from agents.strategies import Ddpg
 from agents.strategy import Strategy
+from amc.artifacts.front_file import FRONT_FILE, read_front
 from amc.artifacts.lasting_options import lasting_value
 from amc.artifacts.policy import POLICY_FILE, Policy, read_policy
 from amc.artifacts.run_folder import AGENT_FILE
@@ -48,14 +50,19 @@ def _agent_job(session: Session[Arguments, Past]) -> Job:
     arguments = session.arguments
     assert arguments.agent is not None, "checked"
     source = session.source(AGENT_FILE, arguments.agent)
+    points = session.source(FRONT_FILE, arguments.agent.with_name(FRONT_FILE))
+    front = read_front(points) if points.is_file() else None
     agent = read_agent(source)
     check_given({"observation": lasting_value("observation", agent.observation)}, given_options(arguments))
     observation = arguments.observation or agent.observation
     settings = dataclasses.replace(PRESETS[arguments.settings], hidden=agent.hidden)
 
+    def rivals(problem: PruningProblem) -> list[KeptCounts]:
+        return [] if front is None else nearest_policies(front, problem)
+
     def strategy(problem: PruningProblem) -> Strategy:
         agent.check_fits(problem)
-        return Ddpg(settings, agent.weights, arguments.search.episodes_at_once)
+        return Ddpg(settings, agent.weights, arguments.search.episodes_at_once, rivals)
 
     return Job(
         session=session,
@@ -67,7 +74,7 @@ def _agent_job(session: Session[Arguments, Past]) -> Job:
         observation=observation,
         budgets=(limits_of(arguments.search),),
         zero_shot=arguments.episodes > 0,
-        inputs={AGENT_FILE: source},
+        inputs={AGENT_FILE: source} | ({FRONT_FILE: points} if front else {}),
     )
 
 

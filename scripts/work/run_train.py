@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from agents.episode import Past
+from agents.search.front_goal import FrontGoal, find_front
 from agents.search.starts import Start, find_start, policy_file
 from agents.strategies import make_strategy
 from amc.utils.errors import UserError
@@ -12,6 +13,9 @@ from scripts.command.earlier_run import search_command
 from scripts.command.job import Job, run_job
 from scripts.command.search_checks import check_search, find_goal, stage_budgets
 from scripts.command.session import Session, open_search
+from scripts.options.cli_arguments import replace_options
+from scripts.options.network_and_images import join_repeated
+from scripts.options.search_options import SearchOptions
 from scripts.options.train_arguments import Arguments
 
 START_FILE = "start.json"
@@ -26,10 +30,11 @@ def run_train(arguments: Arguments) -> None:
     """
     arguments.check()
     make_strategy(arguments.strategy, arguments.settings)
-    check_search(arguments.search, arguments.observation)
-    find_goal(arguments.aim, arguments.search.reward)
-    stage_budgets(arguments.staging, arguments.search)
-    if arguments.start_from is not None and arguments.search.resume is None:
+    search = _at_one_budget(arguments)
+    check_search(search, arguments.observation)
+    find_goal(arguments.aim, search.reward)
+    stage_budgets(arguments.staging, search)
+    if arguments.start_from is not None and search.resume is None:
         find_start(arguments.start_from)
     with open_search("train", arguments) as session:
         run_job(_job(session))
@@ -37,6 +42,7 @@ def run_train(arguments: Arguments) -> None:
 
 def _job(session: Session[Arguments, Past]) -> Job:
     arguments = session.arguments
+    search = _at_one_budget(arguments)
     goal = find_goal(arguments.aim, arguments.search.reward)
     start, inputs = _start(session)
     if session.begun_with not in (None, arguments.most_policies):
@@ -45,12 +51,13 @@ def _job(session: Session[Arguments, Past]) -> Job:
         session=session,
         network=arguments.network,
         images=arguments.images,
-        options=arguments.search,
+        options=search,
         strategy=lambda _: make_strategy(arguments.strategy, arguments.settings, arguments.search.episodes_at_once),
         strategy_name=session.name("strategy"),
         observation=arguments.observation,
-        budgets=stage_budgets(arguments.staging, arguments.search) if goal is None else ((),),
+        budgets=stage_budgets(arguments.staging, search) if goal is None else ((),),
         goal=goal,
+        front=_front(arguments),
         tune_steps=arguments.staging.tune_steps,
         start=start,
         inputs=inputs,
@@ -66,12 +73,37 @@ def _start(session: Session[Arguments, Past]) -> tuple[Start | None, dict[str, P
     return (find_start(str(source)), {START_FILE: source}) if source.is_file() else (find_start(given), {})
 
 
+def _front(arguments: Arguments) -> FrontGoal | None:
+    """The range of budgets that was asked for; None for one budget, or none."""
+    search = arguments.search
+    return find_front(join_repeated(search.budget), arguments.front.points, search.reward)
+
+
+def _at_one_budget(arguments: Arguments) -> SearchOptions:
+    """The options of the search; of a range of budgets they have that of the result alone.
+
+    Raises:
+        UserError: A range that does not go with other options.
+    """
+    front = _front(arguments)
+    if front is None:
+        return arguments.search
+    if arguments.staging.stages is not None:
+        raise UserError("--stages lead to one budget; leave them out, or give a single --budget")
+    return replace_options(arguments.search, {"budget": ((front.main,),)})
+
+
 def _check_extensible(arguments: Arguments) -> None:
     """Raise a UserError for a search whose policies are planned when it begins."""
     if arguments.aim.max_drop is not None:
         raise UserError(
             "a search with --max-drop shares out its episodes when it begins and can't go on to others; begin a new"
             f" search: {search_command(arguments)}"
+        )
+    if _front(arguments) is not None:
+        raise UserError(
+            "a search over a range of budgets shares out its episodes when it begins and can't go on to others; begin a"
+            f" new search: {search_command(arguments)}"
         )
     if not make_strategy(arguments.strategy, arguments.settings).is_extensible:
         raise UserError(

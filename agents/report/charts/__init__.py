@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from agents.report.charts.embedding import inline_svg as inline_svg
     from agents.report.charts.episode_charts import accuracy_against_cost as accuracy_against_cost
     from agents.report.charts.episode_charts import learning_curve as learning_curve
+    from agents.report.charts.front_charts import front_line as front_line
     from agents.report.charts.group_charts import sparsities as sparsities
     from agents.report.charts.group_charts import widths as widths
     from agents.report.charts.latency_charts import latency_by_width as latency_by_width
@@ -35,6 +36,7 @@ HOMES = {
     "as_png": "agents.report.charts.style",
     "best_so_far_curves": "agents.report.charts.comparison_charts",
     "best_so_far_means": "agents.report.charts.strategy_charts",
+    "front_line": "agents.report.charts.front_charts",
     "inline_svg": "agents.report.charts.embedding",
     "kept_shares": "agents.report.charts.comparison_charts",
     "latency_by_width": "agents.report.charts.latency_charts",

@@ -17,6 +17,7 @@ from agents.report import charts
 from agents.report.tensorboard.curves import BEST_REWARD, LEARNING, layout, results
 from agents.report.tensorboard.event_file import EventFile
 from agents.report.tensorboard.hparams import hyperparameters
+from amc.artifacts.front_file import Front
 from amc.graph import KeptCounts, PruningGraph
 from amc.scoring.number_format import COST_NAMES
 from envs import Outcome
@@ -85,6 +86,7 @@ class Board:
         best: KeptCounts,
         summary: Mapping[str, Any],
         latencies: Sequence[tuple[float, float]] = (),
+        front: Front | None = None,
     ) -> None:
         """Write the pictures of the whole search, the hyperparameters with what they led to, and the summary.
 
@@ -93,11 +95,18 @@ class Board:
             best: Units per group that the result keeps.
             summary: The numbers of `summary.json`.
             latencies: Pairs of predicted and measured latency in ms, where the search knew them.
+            front: The points of a range of budgets; None for one budget.
 
         Raises:
             UserError: some events could not be written.
         """
-        self._events.close(lambda: self._ending(episodes, best, summary, latencies))
+
+        def write() -> None:
+            self._ending(episodes, best, summary, latencies)
+            if front is not None:
+                self._points_of(front, len(episodes), summary["original_accuracy"])
+
+        self._events.close(write)
 
     def _points(self, episode: Episode) -> None:
         writer, step = self._writer, episode.index
@@ -163,6 +172,11 @@ class Board:
         for part in hyperparameters(summary["arguments"]):  # add_hparams would open a second file
             self._writer._get_file_writer().add_summary(part)
         self._writer.add_text("summary", f"```json\n{json.dumps(summary, indent=2)}\n```", step)
+
+    def _points_of(self, front: Front, step: int, original: float) -> None:
+        for point in front.points:
+            self._writer.add_scalar(f"front/accuracy at {point.budget}", point.accuracy, step)
+        self._writer.add_figure("front", charts.front_line(front, original), step)
 
     @property
     def _names(self) -> list[str]:

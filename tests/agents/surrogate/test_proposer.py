@@ -26,7 +26,7 @@ def problem(*limits: str, reward: str = "error") -> PruningProblem:
 
 
 def told(of: PruningProblem, policies: list[KeptCounts]) -> Proposer:
-    proposer = Proposer(of)
+    proposer = Proposer(of.graph)
     for index, kept_counts in enumerate(policies):
         reward, outcome = of.score(kept_counts)
         proposer.remember(Episode(index, kept_counts, reward, outcome))
@@ -47,7 +47,7 @@ def test_what_is_proposed_is_better_than_what_is_known(limits: tuple[str, ...], 
     proposer, policies = told(own, known), {each.tobytes() for each in known}
     rewards = [own.score(each)[0] for each in known]
     for index in range(6):
-        found = proposer.propose(np.random.default_rng(index))
+        found = proposer.propose(own.budgets, np.random.default_rng(index))
         assert own.budgets.allows(found)
         assert found.tobytes() not in policies
         policies.add(found.tobytes())
@@ -61,15 +61,15 @@ def test_what_is_proposed_is_better_than_what_is_known(limits: tuple[str, ...], 
 def test_it_proposes_the_same_whenever_it_is_told_and_others_beside_it() -> None:
     own = problem("macs=0.5")
     known = random_policies(own, 20)
-    gradual = Proposer(own)
+    gradual = Proposer(own.graph)
     for index, kept_counts in enumerate(known):
         reward, outcome = own.score(kept_counts)
         gradual.remember(Episode(index, kept_counts, reward, outcome))
-        if gradual.is_ready:
-            gradual.propose(np.random.default_rng(index))
-    first = gradual.propose(np.random.default_rng(0))
-    assert first.tolist() == told(own, known).propose(np.random.default_rng(0)).tolist()
-    second = gradual.propose(np.random.default_rng(0), pending=[first])
+        if gradual.is_ready(own.budgets):
+            gradual.propose(own.budgets, np.random.default_rng(index))
+    first = gradual.propose(own.budgets, np.random.default_rng(0))
+    assert first.tolist() == told(own, known).propose(own.budgets, np.random.default_rng(0)).tolist()
+    second = gradual.propose(own.budgets, np.random.default_rng(0), pending=[first])
     assert second.tolist() != first.tolist()
 
 
@@ -79,15 +79,15 @@ def test_a_policy_that_is_offered_may_be_proposed_wherever_it_is() -> None:
     every = own.budgets.fill(np.stack(random_policies(own, 200)))
     ranked = sorted(every, key=lambda each: own.score(each)[0])
     proposer = told(own, ranked[:40])
-    assert proposer.propose(np.random.default_rng(0), others=[ranked[-1]]).tolist() not in [
+    assert proposer.propose(own.budgets, np.random.default_rng(0), others=[ranked[-1]]).tolist() not in [
         e.tolist() for e in ranked[:40]
     ]
 
 
 def test_what_exceeds_the_budget_is_learned_from_and_not_varied() -> None:
     own = problem("macs=0.5")
-    proposer = Proposer(own)
+    proposer = Proposer(own.graph)
     over = Outcome(1.0, 1, 1, 2.0, within_budget=False)
     for index in range(6):
         proposer.remember(Episode(index, GRAPH.full - index, 0.0, over))
-    assert not proposer.is_ready
+    assert not proposer.is_ready(own.budgets)
