@@ -37,7 +37,6 @@ from typing import Any, get_type_hints
 from urllib.parse import unquote
 
 import pytest
-import torch
 
 import amc
 from amc.scoring import evaluation
@@ -56,7 +55,7 @@ ELSEWHERE = ("make", "source", "pip", "tensorboard")
 """Commands that are not this project's: set-up and targets that CI runs, and TensorBoard."""
 PYTHON_ELSEWHERE = {"export.md"}
 """Pages whose Python another test runs (`tests/scripts/test_export.py`)."""
-FOREIGN_OPTIONS = {"--help", "--help-all", "--version", "--logdir"}
+FOREIGN_OPTIONS = {"--help", "--help-all", "--version", "--logdir", "--map"}
 POLICIES_BEFORE_CTRL_C = 4
 SEARCHES = {"scripts.train", "scripts.apply", "scripts.compare"}
 FASTER = {
@@ -345,16 +344,6 @@ def test_the_readme_loads_a_compact_network(reader: Reader) -> None:
     loaded = reader.names["README.md"]["compact"]
     count = sum(parameter.numel() for parameter in loaded.parameters())
     assert count == sum(parameter.numel() for parameter in compact.parameters()) < 98_782
-
-
-def test_a_run_is_read_without_this_package(reader: Reader) -> None:
-    with inside(reader.follow("run-folder.md")):
-        network = reader.names["run-folder.md"]["network"]
-        images = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-        with torch.no_grad():
-            torch.testing.assert_close(
-                network(images), amc.load("runs/net", amc.load_network("net.py:build").model)(images)
-            )
 
 
 def test_the_readme_lists_what_a_run_leaves(reader: Reader) -> None:
