@@ -81,11 +81,8 @@ class CheapestSearch(SearchSteps):
         self._judgements = Judgements(task, self._goal, folder)
         self.budgets: list[Limits] = []
         self.current = self._mild_stage()
-        try:
+        with self._closed_on_mistakes():
             shares = self._shared_out(plan.episodes - 1)
-        except UserError:
-            self.current.scorer.close()
-            raise
         strategy = plan.strategy(self.current.problem)
         self.planned = 1 + sum(strategy.planned(self.current.problem, share) for share in shares)
 

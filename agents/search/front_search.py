@@ -72,13 +72,10 @@ class FrontSearch(SearchSteps):
         points, count = len(self._front.points), len(order)
         self._expected = points if self._draws and plan.episodes >= EPISODES_A_POINT * points else 0
         self._shares = [(plan.episodes - self._expected + place) // count for place in range(count)]
-        try:
+        with self._closed_on_mistakes():
             if not self._shares[0]:
                 raise UserError(f"expected an episode or more for each of the {count} points, got {plan.episodes}")
             planned = [self.current.strategy.planned(self.current.problem, share) for share in self._shares]
-        except UserError:
-            self.current.scorer.close()
-            raise
         self.planned = sum(planned) + self._expected
         if self._draws:
             problem = self.current.problem.drawing(self._drawn)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -111,6 +112,15 @@ class SearchSteps(ABC):
     def state(self) -> dict[str, Tensor]:
         """The state of the current stage's strategy, as tensors by name, for a checkpoint."""
         return self.current.strategy.state()
+
+    @contextmanager
+    def _closed_on_mistakes(self) -> Iterator[None]:
+        """A context that ends what the current stage scores with where a user's mistake shows before any search."""
+        try:
+            yield
+        except UserError:
+            self.current.scorer.close()
+            raise
 
     def _entered(self, number: int, task: Task, scorer: Scorer | None = None) -> Stage:
         """The stage of that number; its policies are scored by `scorer`, by a new one where there is none."""

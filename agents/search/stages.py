@@ -74,11 +74,8 @@ class Stages(SearchSteps):
         self._folder = folder
         self._quiet = quiet
         self.current = self._entered(0, task.with_budgets(self.budgets[0]))
-        try:
+        with self._closed_on_mistakes():
             self.planned = sum(self.current.strategy.planned(self.current.problem, share) for share in self._shares)
-        except UserError:
-            self.current.scorer.close()
-            raise
 
     def search(self, on_episode: OnEpisode, past: Past) -> None:
         """Search all stages to the end, or what is left of them after `past`."""

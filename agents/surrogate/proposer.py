@@ -50,7 +50,8 @@ class Proposer:
 
     def is_ready(self, budgets: Budgets) -> bool:
         """Whether enough is known to propose anything within the budgets."""
-        return sum(budgets.allows(episode.kept_counts) for episode in self._known.values()) >= FEWEST
+        known = [episode.kept_counts for episode in self._known.values()]
+        return len(known) >= FEWEST and int(budgets.allows_each(np.array(known)).sum()) >= FEWEST
 
     def scaled(self, budgets: Budgets) -> list[KeptCounts]:
         """The policies that were scored, whatever their budgets, scaled to these: each once, `(groups,)`."""
