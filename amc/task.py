@@ -54,7 +54,7 @@ from amc.scoring.scorer import Scorer
 from amc.task_options import DEFAULTS, TaskOptions
 from amc.utils.column_widths import Column
 from amc.utils.copying import copy_network
-from amc.utils.defaults import ACCURACY, AUTO
+from amc.utils.defaults import AUTO
 from amc.utils.device import find_device
 from amc.utils.registry import name_of
 from amc.utils.tabular import Table, Tabular
@@ -257,9 +257,8 @@ class Task(Tabular):
 
     @cached_property
     def _key(self) -> AnswerKey | None:
-        """What networks are compared with on all reward images; None where the metric is what they are compared by."""
-        is_metric = top_k(self.metric) is None or self.score_name == ACCURACY
-        return None if is_metric else AnswerKey(self._by, self.batches(self.splits.reward))
+        """What networks are compared with on all reward images; None where images are not scored one by one."""
+        return None if top_k(self.metric) is None else AnswerKey(self._by, self.batches(self.splits.reward))
 
     def _ready(
         self, network: nn.Module, images: Images
@@ -293,6 +292,23 @@ class Task(Tabular):
         network, _ = self.compressor.compact(mask, recovery, calibration_batches)
         return network, make_selection(self.origin.graph, self.origin.model, self.mask(kept_counts))
 
+    @property
+    def search_recovery(self) -> str | Adjust:
+        """The recovery of the networks that a search scores; what `auto` is the original's uniform policy decides.
+
+        That policy fills the budgets of the first task, or keeps half of each group where there are none, so that what
+        is scored at several budgets is recovered alike.
+        """
+        return self.origin._quick_recovery
+
+    @cached_property
+    def _quick_recovery(self) -> str | Adjust:
+        given = self.options.search_recovery
+        if given != AUTO:
+            return given
+        share = 1.0 if self.budgets.limits else 0.5
+        return self.choose_recovery(self.budgets.scale(np.full(len(self.graph.groups), share))).for_many
+
     def choose_recovery(self, kept_counts: KeptCounts, tell: Callable[[str], None] = lambda _: None) -> RecoveryChoice:
         """The closed form that is best for the policy, on all reward images; `tell` is told what is made, before."""
         return choose_recovery(partial(self.compact, kept_counts), self.reward_score, tell)
@@ -306,7 +322,7 @@ class Task(Tabular):
         """The maker and scorer of a search's networks in this process."""
         return Candidates(
             self.compressor,
-            self.options.search_recovery,
+            self.search_recovery,
             self._by,
             self.search_images,
             self.batch_size,
@@ -329,6 +345,7 @@ class Task(Tabular):
     def score_dependencies(self, candidates: Candidates) -> dict[str, str]:
         """What scores depend on besides the policy, for `amc.scoring.score_cache`."""
         options = self.options
-        names = {each: name_of(getattr(options, each)) for each in ("metric", "search_recovery", "criterion")}
+        names = {each: name_of(getattr(options, each)) for each in ("metric", "criterion")}
+        names["search_recovery"] = name_of(self.search_recovery)
         others = {"score": self.score_name, "format": str(candidates.dtype), "seed": str(options.seed)}
         return self.digests | names | others | {"scored images": values_digest(self.search_images)}

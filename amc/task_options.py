@@ -31,7 +31,7 @@ class TaskOptions:
         only: Patterns of the groups that may be cut; none for all.
         criterion: The criterion by which channels are chosen, as `amc.criteria.find_criterion` takes it.
         recovery: The recovery of networks that are kept, as `amc.recovery.recoveries.check_recovery` takes it.
-        search_recovery: The recovery of networks that a search scores, as `find_recovery` there takes it.
+        search_recovery: The recovery of networks that a search scores, as `check_search_recovery` there takes it.
         seed: The seed of everything that is drawn.
         device: The device that networks run on: `cpu`, `cuda`, `auto` or a `torch.device`; None for the CPU.
         costs: The kinds of cost that a budget can name.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from amc.graph import KeptCounts
-from amc.scoring.candidates import STATISTICS_BATCHES, Candidates
+from amc.scoring.candidates import CALIBRATION_BATCHES, Candidates
 from amc.scoring.executor import StatisticsPass
 from amc.task import CALIBRATION_BATCH
 from benchmarks.part_times import PartTimes, best_of
@@ -31,7 +31,7 @@ def relative_times(candidates: Candidates, kept_counts: KeptCounts) -> dict[str,
         parts.time_calls(stack, StatisticsPass, "take", "statistics")
         network = candidates.network(kept_counts)
     images = torch.cat([inputs for inputs, _ in candidates.batches()])
-    calibration = STATISTICS_BATCHES * CALIBRATION_BATCH
+    calibration = CALIBRATION_BATCHES * CALIBRATION_BATCH
     size = min(BATCHES, key=lambda each: _pass(network, images[: 4 * each], each) / (4 * each))
     batch = len(next(candidates.batches())[1])
     reward = min(_pass(network, images, size), _pass(candidates.fused(network), images, batch))

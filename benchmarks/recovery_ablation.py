@@ -24,7 +24,6 @@ from amc.recovery.batch_norm_statistics import reestimate
 from amc.recovery.output_distance import SCORES, output_distance
 from amc.task import Task
 from amc.task_options import TaskOptions
-from amc.utils.defaults import SEARCH_RECOVERY
 from amc.utils.files import write_text
 from benchmarks.runs import machine, percent
 from scripts.command.cli import run
@@ -115,7 +114,7 @@ def _networks(task: Task) -> Iterator[tuple[str, nn.Module]]:
     def make(way: str) -> nn.Module:
         return task.compressor.of(task.model, task.graph).compact(mask, way)[0]
 
-    yield f"`{SEARCH_RECOVERY}` instead", make(SEARCH_RECOVERY)
+    yield "`both` instead", make("both")
     for name, parts in WITHOUT.items():
         with ExitStack() as stack:
             for (owner, attribute), value in parts.items():

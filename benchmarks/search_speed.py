@@ -31,7 +31,7 @@ from agents.strategies import make_strategy
 from amc.compression.compressor import Compressor
 from amc.data.preprocess import Preprocess
 from amc.data.resident import ResidentImages
-from amc.scoring.candidates import STATISTICS_BATCHES, Candidates
+from amc.scoring.candidates import CALIBRATION_BATCHES, Candidates
 from amc.scoring.executor import StatisticsPass
 from amc.scoring.scoring_network import ScoringNetwork
 from amc.task import CALIBRATION_BATCH, Task
@@ -143,7 +143,7 @@ def _paper(task: Task, preprocess: Preprocess | None, rows: Mapping[str, InputRo
     reward, calibration = task.search_images, task.splits.calibration
     if preprocess is None or not isinstance(reward, ResidentImages) or not isinstance(calibration, ResidentImages):
         raise UserError("the straightforward way needs images that fit in memory, and what they are normalised by")
-    first = calibration.at(np.arange(STATISTICS_BATCHES * CALIBRATION_BATCH))
+    first = calibration.at(np.arange(CALIBRATION_BATCHES * CALIBRATION_BATCH))
     pictures = [Pictures(images, preprocess) for images in (first, reward)]
     return PaperStyle(task.model, task.graph, task.compressor.importance, rows, *pictures)
 

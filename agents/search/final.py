@@ -142,7 +142,7 @@ def policy_as_searched(task: Task, episode: Episode) -> ScoredPolicy:
     Little time is spent on it, since it is kept only where making a better one fails: statistics are taken on a single
     batch of calibration images, and the score is that of the search.
     """
-    network, selection = task.compact(episode.kept_counts, task.options.search_recovery, calibration_batches=1)
+    network, selection = task.compact(episode.kept_counts, task.search_recovery, calibration_batches=1)
     return ScoredPolicy(episode.kept_counts, network, selection, episode.outcome.accuracy)
 
 

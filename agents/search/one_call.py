@@ -116,8 +116,8 @@ def search(
             `asymmetric` and `both` which is better on the network), `blockwise` (the same, then
             training by gradients), `asymmetric`, `both`, `closed_form`, `reconstruction`, `statistics`, `none`, or a
             function.
-            search_recovery: The same for the networks that the search scores, but for the first two; `both` is the
-            default.
+            search_recovery: The same for the networks that the search scores, but for `blockwise`; `auto`, the
+            default, is decided on the uniform policy: `both`, which is quicker, unless `asymmetric` is surely better.
             score: What the search compares networks by: `fidelity` (to the original's class probabilities), `loss`,
             `accuracy`, or `auto`, the default (`fidelity` for `top1` and `top5`, else the metric).
             reward_images: How many reward images the search scores with; all by default.

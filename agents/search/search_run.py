@@ -45,6 +45,8 @@ from amc.latency.latency_model import LatencyModel
 from amc.scoring.image_scores import ImageScores
 from amc.scoring.metrics import moved_inputs
 from amc.task import Task
+from amc.utils.defaults import AUTO
+from amc.utils.registry import name_of
 from envs.rewards import find_reward
 
 SCORED_ON_TEST = 3
@@ -102,6 +104,8 @@ class SearchRun:
         ) as steps:
             if not self.past.episodes:
                 self._check_round_trip()
+            if not self.quiet and self.task.options.search_recovery == AUTO:
+                print(f"recovery of the networks that the search scores: {self.task.search_recovery}", file=sys.stderr)
             run = self._description(steps)
             board = board_of(self.folder, self.task.graph, run(), self.past.episodes) if self.folder else None
             checkpoints = Checkpoints(
@@ -294,6 +298,6 @@ class SearchRun:
             "threads": torch.get_num_threads(),
             "digests": task.digests,
             "versions": current_versions(),
-            "arguments": dict(asked.arguments),
+            "arguments": {**asked.arguments, "search_recovery": name_of(task.search_recovery)},
         }
         return lambda: {**described, "stages": [list(limits) for limits in steps.budgets]}

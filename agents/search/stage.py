@@ -32,5 +32,5 @@ class Stage:
     def scores_what_is_kept(self) -> bool:
         """Whether the search scores networks just as they would be kept: in float32, on all reward images."""
         options = self.task.options
-        same = options.recovery == options.search_recovery and self.task.search_images is self.task.splits.reward
+        same = options.recovery == self.task.search_recovery and self.task.search_images is self.task.splits.reward
         return same and self.scorer.candidates.is_exact

@@ -53,6 +53,7 @@ class Compressor:
         self.graph = graph
         self._criterion = criterion
         self._evidence = Evidence(model, graph, calibration, seed, output_kinds)
+        self._of_fewer: dict[int, Evidence] = {}
         self.importance = find_criterion(criterion)(self._evidence)
 
     def of(self, model: nn.Module, graph: PruningGraph) -> Compressor:
@@ -78,12 +79,18 @@ class Compressor:
             UserError: The recovery is unknown, or fails.
         """
         steps = find_recovery(recovery)
-        some = calibration_batches is not None and calibration_batches < len(self.calibration)
-        seen = replace(self._evidence, calibration=self.calibration[:calibration_batches]) if some else self._evidence
         selection = make_selection(self.graph, self.model, mask)
         network = compact(self.model, selection, steps.replaced(self._evidence, mask)).eval()
-        steps(network, seen, mask)
+        steps(network, self._of_batches(calibration_batches), mask)
         return network.eval(), selection
+
+    def _of_batches(self, count: int | None) -> Evidence:
+        """The network with its first calibration batches; what networks have in common is remembered for each count."""
+        if count is None or count >= len(self.calibration):
+            return self._evidence
+        if count not in self._of_fewer:
+            self._of_fewer[count] = replace(self._evidence, calibration=self.calibration[:count])
+        return self._of_fewer[count]
 
     def train(self, network: nn.Module, mask: UnitMask, tell: Tell = lambda *_: None) -> BlockwiseResult:
         """Train the compact network in which the units `mask` stay by gradients, in place.

@@ -59,19 +59,12 @@ class Asymmetric:
         seed: The seed of the positions that are sampled in the images.
 
     Attributes:
-        weights: Names of the weights that are solved; the others are left as they are.
         held_out: The number of images, the last ones, that no layer is solved on; none where there are plenty.
         lost: What was lost in each layer when it was last solved, by its call, where images are held out.
     """
 
     def __init__(self, model: nn.Module, graph: PruningGraph, calibration: Sequence[Example], seed: int) -> None:
-        uses = Counter(layer.weight for layer in graph.layers)
-        self.layers = {
-            layer.call: layer
-            for layer in graph.layers
-            if layer.weight is not None and uses[layer.weight] == 1 and not (layer.kernel and layer.transposed_weight)
-        }
-        self.weights = frozenset(layer.weight for layer in self.layers.values() if layer.weight)
+        self.layers = {layer.call: layer for layer in layers_to_solve(graph)}
         self.graph = graph
         self.seed = seed
         self.images = calibration_batch(graph, calibration)
@@ -281,6 +274,16 @@ class _RefitPass(_Sampling):
         if change is None or norm is None or self.call in self._owner.added:
             return change
         return problem.with_variance(change)
+
+
+def layers_to_solve(graph: PruningGraph) -> list[Layer]:
+    """The layers that are solved, those with a weight of their own; the others are left as they are."""
+    uses = Counter(layer.weight for layer in graph.layers)
+    return [
+        layer
+        for layer in graph.layers
+        if layer.weight is not None and uses[layer.weight] == 1 and not (layer.kernel and layer.transposed_weight)
+    ]
 
 
 def held_out_images(layers: Sequence[Layer], images: int) -> int:

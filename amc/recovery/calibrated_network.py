@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from torch import nn
 
@@ -37,6 +38,10 @@ class CalibratedNetwork:
     calibration: Sequence[Example]
     seed: int = 0
     output_kinds: OutputKinds = ()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the solver of layers one after the other: its rows are many, and other processes make their own."""
+        return {name: value for name, value in vars(self).items() if name != "asymmetric"}
 
     @cached_property
     def moments(self) -> dict[str, Moments]:

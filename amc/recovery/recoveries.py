@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from amc.pruning.slicing import UnitMask
+from amc.recovery.asymmetric import layers_to_solve
 from amc.recovery.batch_norm_statistics import has_tracked_statistics, reestimate
 from amc.recovery.blockwise import train_blockwise
 from amc.recovery.calibrated_network import CalibratedNetwork
@@ -53,6 +54,11 @@ class Recovery:
         """Whether the adjustment takes the statistics of batch norms again, where there are any, and nothing else."""
         return self.adjust is take_statistics
 
+    @property
+    def changes_tensors_alone(self) -> bool:
+        """Whether all networks that it leaves differ in the values and the sizes of tensors alone; a user's may not."""
+        return self in RECOVERIES.values()
+
     def is_fast(self, model: nn.Module) -> bool:
         """Whether compact networks of `model` can be recovered by the hundred (`amc.scoring.scoring_network`).
 
@@ -78,9 +84,10 @@ def least_squares_with_statistics(original: CalibratedNetwork, mask: UnitMask) -
 
 def least_squares_of_the_rest(original: CalibratedNetwork, mask: UnitMask) -> dict[str, Tensor]:
     """Weights of the consumers that `layer_after_layer` does not solve, by least squares."""
-    if all(layer.weight in original.asymmetric.weights for layer in reconstructable_layers(original.graph)):
+    solved = frozenset(layer.weight for layer in layers_to_solve(original.graph) if layer.weight)
+    if all(layer.weight in solved for layer in reconstructable_layers(original.graph)):
         return {}  # so that no second moments are collected for it
-    return original.reconstructor.weights(mask, norms_follow=True, but=original.asymmetric.weights)
+    return original.reconstructor.weights(mask, norms_follow=True, but=solved)
 
 
 def take_statistics(network: nn.Module, original: CalibratedNetwork, mask: UnitMask) -> None:
@@ -140,9 +147,9 @@ def check_search_recovery(given: str | Adjust) -> None:
     """Check that the networks that a search scores can be recovered so.
 
     Raises:
-        UserError: As `find_recovery`, or each of them would be trained.
+        UserError: As `check_recovery`, or each of them would be trained.
     """
-    find_recovery(given)
+    check_recovery(given)
     if given == BLOCKWISE:
         raise UserError(
             f"{option('search_recovery', BLOCKWISE)} would train each network that the search scores; give"

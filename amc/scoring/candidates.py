@@ -17,6 +17,7 @@ from amc.data.resident import ResidentImages
 from amc.graph import KeptCounts
 from amc.graph.inputs import cast_floats
 from amc.pruning.inference_form import for_inference
+from amc.pruning.slicing import named_tensors
 from amc.recovery.recoveries import Adjust, find_recovery
 from amc.scoring.answer_key import AnswerKey
 from amc.scoring.executor import OperatorProgram, Places, PrefixCache, fused_program
@@ -28,8 +29,10 @@ from amc.scoring.scoring_network import ScoringNetwork
 from amc.utils.copying import copy_network
 from amc.utils.precision import AUTO, PRECISIONS, find_precision
 
-STATISTICS_BATCHES = 3
-"""The number of calibration batches that batch-norm statistics are taken on."""
+CALIBRATION_BATCHES = 3
+"""The number of calibration batches that a network is run on, to take statistics or to solve layer after layer.
+
+What is solved beforehand, from moments of the original, is solved on all of them."""
 MOST_MOVED = 1e-3
 """The accuracy of the original must move by less than this, in [0, 1], for a faster number format to be taken."""
 LEAST_MACS = 10**7
@@ -79,12 +82,11 @@ class Candidates:
         if dtype is None and self._top and native != torch.float32 and not is_small:
             self._settle(native)
         self._held = images.to(device, self.dtype) if isinstance(images, ResidentImages) else None
-        self._reusable = None
-        if self._recovery.is_fast(compressor.model):
-            calibration = compressor.calibration[:STATISTICS_BATCHES]
-            self._reusable = ScoringNetwork(
-                compressor, calibration, self.dtype, statistics=self._recovery.takes_statistics
-            )
+        self._reusable, self._is_fast = None, self._recovery.is_fast(compressor.model)
+        if self._recovery.changes_tensors_alone:
+            calibration = compressor.calibration[:CALIBRATION_BATCHES]
+            statistics = self._is_fast and self._recovery.takes_statistics
+            self._reusable = ScoringNetwork(compressor, calibration, self.dtype, statistics=statistics)
         self._program = self._fused_program()
         self._prefixes = PrefixCache(self._program, self._held.inputs) if self._program and self._held else None
         self._key: AnswerKey | None = None
@@ -100,7 +102,7 @@ class Candidates:
     @property
     def is_exact(self) -> bool:
         """Whether networks are just those that `Compressor.compact` makes, in float32."""
-        return self.dtype == torch.float32 and len(self._compressor.calibration) <= STATISTICS_BATCHES
+        return self.dtype == torch.float32 and len(self._compressor.calibration) <= CALIBRATION_BATCHES
 
     def score(self, kept_counts: KeptCounts, race_reference: RaceReference | None = None) -> Score:
         """Return the score of the compact network that some kept counts stand for.
@@ -173,10 +175,13 @@ class Candidates:
     def _network(self, kept_counts: KeptCounts) -> nn.Module:
         """The compact network, ready to be scored; it may be a module that the next one is loaded into."""
         mask = self._compressor.mask(kept_counts)
-        if self._reusable is None:
-            compact, _ = self._compressor.compact(mask, self._recovery)
-            return for_inference(compact, self._compressor.graph).to(self.dtype)
-        return self._reusable.load(*self._compressor.tensors(mask, self._recovery))
+        if self._reusable is not None and self._is_fast:
+            return self._reusable.load(*self._compressor.tensors(mask, self._recovery))
+        if self._reusable is not None:
+            compact, selection = self._compressor.compact(mask, self._recovery, CALIBRATION_BATCHES)
+            return self._reusable.load(named_tensors(compact), selection)
+        compact, _ = self._compressor.compact(mask, self._recovery)
+        return for_inference(compact, self._compressor.graph).to(self.dtype)
 
     def _fused_program(self) -> OperatorProgram | None:
         """The operators of all compact networks; None where they follow from the images or are not known."""

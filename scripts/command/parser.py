@@ -89,7 +89,9 @@ class _Parser(argparse.ArgumentParser):
         flag = word.partition("=")[0]
         if not flag.startswith("-"):
             raise UserError(f"unexpected {word!r}; {self.hint}")
-        similar = "".join(f"did you mean {each}? " for each in difflib.get_close_matches(flag, flags, n=1))
+        names = {each.lstrip("-"): each for each in flags}
+        close = difflib.get_close_matches(flag.lstrip("-"), names, n=1)
+        similar = "".join(f"did you mean {names[each]}? " for each in close)
         raise UserError(f"there is no option {flag}; {similar}{self.hint}")
 
     def error(self, message: str) -> NoReturn:

@@ -41,7 +41,7 @@ class ScoringOptions:
     path/to/file.py:function (of the compact network, the original and the mask; it changes the former)."""
     search_recovery: Name = SEARCH_RECOVERY
     """What is done after the channels of the networks that the search scores are cut: as --recovery, but for
-    auto and blockwise."""
+    blockwise; auto is decided on the uniform policy: both, which is quicker, unless asymmetric is surely better."""
     device: Name = "auto"
     """Device that networks run on: cpu, cuda, or auto for a GPU if there is one."""
     workers: int = 1

@@ -15,13 +15,17 @@ from amc.compression.compressor import Compressor
 from amc.data.images import Images
 from amc.data.load import Splits, load_data
 from amc.data.splits import SplitSizes
+from amc.graph import KeptCounts
 from amc.networks.sources import load_network
 from amc.prunable_graph import prunable_graph
+from amc.recovery.recoveries import RECOVERIES
 from amc.scoring.engines.engine import SerialEngine
+from amc.scoring.recovery_choice import RecoveryChoice
 from amc.task import Task
 from amc.task_options import TaskOptions
 from amc.utils.defaults import CLOSED_FORMS
 from amc.utils.errors import UserError
+from amc.utils.registry import name_of
 
 SIZES = SplitSizes(calibration=40, reward=60, test=30)
 
@@ -61,13 +65,13 @@ def test_a_search_scores_with_a_part_of_the_reward_images(task: Task, splits: Sp
     assert len(task.search_images) == 25
     kept_counts = task.budgets.scale(np.ones(len(task.graph.groups)))
     (score,) = task.scorer().all([kept_counts])
-    assert score.metric == pytest.approx(right(task.compact(kept_counts, "both")[0], task.search_images))
+    assert score.metric == pytest.approx(right(task.compact(kept_counts, task.search_recovery)[0], task.search_images))
     assert task.accuracy(task.model, splits.reward) == pytest.approx(right(task.model, splits.reward))
 
 
 @pytest.mark.parametrize("score", ["fidelity", "loss", "accuracy"])
 def test_networks_are_compared_by_the_score_that_is_asked_for(model: nn.Module, splits: Splits, score: str) -> None:
-    task = Task(model, splits, ["macs=0.4"], options=TaskOptions(score=score, recovery="both"))
+    task = Task(model, splits, ["macs=0.4"], options=TaskOptions(score=score, recovery="both", search_recovery="both"))
     kept_counts = task.budgets.scale(np.ones(len(task.graph.groups)))
     network, _ = task.compact(kept_counts)
     (images, classes), *_ = splits.reward.batches(len(splits.reward))
@@ -148,11 +152,30 @@ def test_the_recovery_that_is_best_for_the_first_policy_is_taken_for_all(
     }
 
 
-def test_a_search_scores_with_a_recovery_that_is_known_by_name(model: nn.Module, splits: Splits) -> None:
-    with pytest.raises(UserError, match="unknown recovery 'auto'"):
-        Task(model, splits, ["macs=0.4"], options=TaskOptions(search_recovery="auto"))
-    with pytest.raises(UserError, match=r"unknown recovery 'all'; .*auto"):
-        Task(model, splits, ["macs=0.4"], options=TaskOptions(recovery="all"))
+def test_a_recovery_is_known_by_name(model: nn.Module, splits: Splits) -> None:
+    for options in (TaskOptions(recovery="all"), TaskOptions(search_recovery="all")):
+        with pytest.raises(UserError, match=r"unknown recovery 'all'; .*auto"):
+            Task(model, splits, ["macs=0.4"], options=options)
+
+
+def test_what_a_search_scores_is_recovered_alike_at_all_budgets(
+    model: nn.Module, splits: Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the uniform policy of the first budget says, once."""
+    task = Task(model, splits, ["macs=0.4"])
+    asked = []
+    choose = Task.choose_recovery
+
+    def noted(self: Task, kept_counts: KeptCounts) -> RecoveryChoice:
+        asked.append(kept_counts)
+        return choose(self, kept_counts)
+
+    monkeypatch.setattr(Task, "choose_recovery", noted)
+    found = {name_of(each.search_recovery) for each in (task, task.with_budgets(["macs=0.9"]), task.with_budgets([]), task)}
+    uniform = task.budgets.scale(np.ones(len(task.graph.groups)))
+    assert found == {choose(task, uniform).for_many}
+    assert [each.tolist() for each in asked] == [uniform.tolist()]
+    assert task.candidates().arguments[1] is RECOVERIES[found.pop()]
 
 
 def test_the_same_keeps_give_the_same_network(model: nn.Module, splits: Splits, task: Task) -> None:

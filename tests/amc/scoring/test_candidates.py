@@ -15,14 +15,15 @@ from amc.task import Task
 from amc.task_options import TaskOptions
 
 
-def digits_task() -> Task:
+def digits_task(recovery: str = "both") -> Task:
     splits = load_data("digits", sizes=SplitSizes(calibration=60, reward=130, test=20))
-    task = Task(load_network("digits_resnet").model, splits, ["macs=0.3"], TaskOptions(search_recovery="both"))
+    task = Task(load_network("digits_resnet").model, splits, ["macs=0.3"], TaskOptions(search_recovery=recovery))
     return task._changed(batch_size=50)  # the last batch is smaller
 
 
-def test_a_program_scores_what_the_network_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    task = digits_task()
+@pytest.mark.parametrize("recovery", ["both", "asymmetric"])
+def test_a_program_scores_what_the_network_does(monkeypatch: pytest.MonkeyPatch, recovery: str) -> None:
+    task = digits_task(recovery)
     fused = task.candidates()
     assert fused._program is not None
     monkeypatch.setattr("amc.scoring.candidates.fused_program", lambda *_: None)
@@ -34,6 +35,8 @@ def test_a_program_scores_what_the_network_does(monkeypatch: pytest.MonkeyPatch)
         assert one is not None
         assert other is not None
         assert (one.right == other.right).mean() > 0.99
+        network, _ = task.compact(kept_counts, recovery)
+        assert task.accuracy(network, task.search_images) == pytest.approx(one.right.mean(), abs=0.01)
 
 
 @pytest.mark.parametrize("native", [True, False])
@@ -51,9 +54,10 @@ def test_scores_are_in_the_format_of_the_processor(monkeypatch: pytest.MonkeyPat
     assert found.score(kept_counts).value == pytest.approx(exact.score(kept_counts).value, abs=0.02 if native else 0)
 
 
-def test_what_was_kept_of_others_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("recovery", ["both", "asymmetric"])
+def test_what_was_kept_of_others_changes_no_answer(monkeypatch: pytest.MonkeyPatch, recovery: str) -> None:
     """Policies that begin alike, in the images' order and in that of a race."""
-    task = digits_task()
+    task = digits_task(recovery)
     caching = task.candidates()
     monkeypatch.setattr("amc.scoring.executor.prefix_cache.MOST_BYTES", 0)
     plain = Candidates(*caching.arguments)

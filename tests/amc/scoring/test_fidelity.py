@@ -122,7 +122,7 @@ def test_a_search_scores_what_the_metric_says_of_the_compact_network() -> None:
     kept_counts = task.graph.least
     with task.scorer() as scorer:
         (score,) = scorer.all([kept_counts], race=True)
-    network, _ = task.compact(kept_counts, "both")
+    network, _ = task.compact(kept_counts, task.search_recovery)
     with torch.no_grad():
         wanted, got = (each(SPLITS.reward.example(10)) for each in (model, network))
         divergence = nn.functional.kl_div(

@@ -21,6 +21,7 @@ from amc.utils.errors import UserError
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # else tests that run beside it leave workers next to no time
     memory: dict[str, Any] = {"object_store_memory": 100 * 2**20}
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, **memory})
     cluster.add_node(num_cpus=1, **memory)
