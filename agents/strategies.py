@@ -5,7 +5,7 @@ Both draw policies at random, and so do the algorithms of Stable-Baselines3 (`ag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from agents.black_box.evolution import Evolution
 from agents.black_box.level_swaps import LevelSwaps
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
 from agents.ddpg.explorer import FindPolicies
+from agents.ddpg.lessons import Lesson
 from agents.ddpg.settings import PRESETS, DDPGSettings
 from agents.episode import Past
 from agents.exploration import random_policy, warmup_of
@@ -64,6 +65,7 @@ class Ddpg(Strategy):
         start: Weights of an agent that was trained elsewhere (`EpisodicDDPG`); None for a new agent.
         round_size: Episodes that one actor decides on before they are scored together.
         rivals: Gives policies that compete for the first episode with that of an agent that was trained elsewhere.
+        lessons: What agents of earlier runs have scored, which this one learns from as well.
 
     Attributes:
         agent: The trained agent once a search has begun; None before.
@@ -78,7 +80,9 @@ class Ddpg(Strategy):
         start: Mapping[str, Tensor] | None = None,
         round_size: int = 1,
         rivals: FindPolicies = lambda _: (),
+        lessons: Sequence[Lesson] = (),
     ) -> None:
+        self._lessons = lessons
         self.settings = settings
         self._rivals = rivals
         self._round_size = round_size
@@ -92,7 +96,10 @@ class Ddpg(Strategy):
 
         Raises:
             ValueError: The past is of another agent.
+            UserError: An agent of an earlier run that saw other features.
         """
+        for lesson in self._lessons:
+            lesson.agent.check_fits(problem)
         self.agent = EpisodicDDPG(
             problem,
             self.settings,
@@ -102,6 +109,7 @@ class Ddpg(Strategy):
             start=self._start,
             round_size=self._round_size,
             rivals=self._rivals,
+            lessons=[each.scaled(standardised=self.settings.standardised) for each in self._lessons],
         )
         if past.episodes:
             self.agent.restore(past)

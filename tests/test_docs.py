@@ -293,7 +293,7 @@ def option_names(arguments: type) -> Iterator[str]:
             assert isinstance(hint, type)
             yield from option_names(hint)
         else:
-            yield f"--{name.replace('_', '-')}"
+            yield f"--{name.rstrip('_').replace('_', '-')}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -7,7 +7,7 @@ the end of the episode. An episode is a function of the actor's weights, the epi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from agents.ddpg.explorer import Explorer, FindPolicies
 from agents.ddpg.projection import project
-from agents.ddpg.replay import EpisodeReplay
+from agents.ddpg.replay import EpisodeReplay, Transitions, drawn_steps, joined
 from agents.ddpg.settings import DDPGSettings
 from agents.ddpg.threads import one_thread
 from agents.episode import Episode, Past
@@ -29,6 +29,8 @@ from envs.pruning_problem import Trajectory
 from envs.rewards import Outcome
 
 LOSSES = ("loss/critic", "loss/actor")
+LESSONS = "lessons."
+"""The prefix of the lessons' arrays in the state of an agent."""
 
 
 class EpisodicDDPG(DDPG):
@@ -44,6 +46,8 @@ class EpisodicDDPG(DDPG):
             agent would do, where a new one begins with the uniform policy. None for a new agent.
         round_size: The number of episodes in a round: one actor decides on all of them, and learns when all are scored.
         rivals: Gives policies that compete with that of an agent that was trained elsewhere for its first episode.
+        lessons: What agents of earlier runs have scored: half of each batch is of one of these. Rewards are in a scale
+            of their own (`agents.ddpg.lessons`).
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class EpisodicDDPG(DDPG):
         start: Mapping[str, Tensor] | None = None,
         round_size: int = 1,
         rivals: FindPolicies = lambda _: (),
+        lessons: Sequence[Transitions] = (),
     ) -> None:
         steps = len(problem.graph.groups)
         super().__init__(
@@ -78,6 +83,7 @@ class EpisodicDDPG(DDPG):
         self.settings = settings
         self.on_episode = on_episode
         self._round_size = round_size
+        self._lessons = tuple(lessons)
         self._of_round: tuple[Episode, ...] = ()
         self.baseline: float | None = None
         self.losses: dict[str, float] = {}
@@ -111,6 +117,8 @@ class EpisodicDDPG(DDPG):
         for name, optimizer in self._optimizers.items():
             state |= {f"{name}.{key}": tensor.clone() for key, tensor in _moments(optimizer).items()}
         state |= {f"replay.{name}": column for name, column in self.replay_buffer.columns().items()}
+        for number, lesson in enumerate(self._lessons):
+            state |= {f"{LESSONS}{number}.{name}": column for name, column in lesson._asdict().items()}
         return state | {"baseline": torch.tensor(self.baseline, dtype=torch.float64)}
 
     def restore(self, past: Past) -> None:
@@ -126,6 +134,7 @@ class EpisodicDDPG(DDPG):
                 _set_moments(optimizer, _below(f"{name}.", past.state))
             self.replay_buffer.restore(_below("replay.", past.state))
             self.baseline = past.state["baseline"].item()
+            self._lessons = _kept_lessons(past.state)
         except (KeyError, RuntimeError) as error:
             raise ValueError(f"the state is not of this agent: {error}") from error
         self._episode_num = len(past.episodes)
@@ -227,9 +236,13 @@ class EpisodicDDPG(DDPG):
         rng = np.random.default_rng((self.seed or 0, self._episode_num, 1))
         scale = max(replay.reward_deviation(), 1e-6) if settings.standardised else 1.0
         losses: dict[str, list[Tensor]] = {name: [] for name in LOSSES}
+        others = batch_size // 2 if self._lessons else 0
         for _ in range(gradient_steps):
-            batch = replay.draw(rng, batch_size)
-            target = (batch.rewards - self.baseline) / scale
+            batch = replay.draw(rng, batch_size - others)
+            batch = batch._replace(rewards=(batch.rewards - self.baseline) / scale)
+            if others:
+                batch = joined(batch, drawn_steps(self._lessons, rng, others))
+            target = batch.rewards
             if not settings.monte_carlo:
                 with torch.no_grad():
                     following = project(self.actor_target(batch.next_observations), batch.next_intervals)
@@ -254,6 +267,14 @@ class EpisodicDDPG(DDPG):
                 losses[name].append(loss.detach())
         self._n_updates += gradient_steps
         self.losses = {name: float(torch.stack(values).mean()) for name, values in losses.items()}
+
+
+def _kept_lessons(state: Mapping[str, Tensor]) -> tuple[Transitions, ...]:
+    """The lessons that a state holds."""
+    count = sum(name.startswith(LESSONS) for name in state) // len(Transitions._fields)
+    return tuple(
+        Transitions(*(state[f"{LESSONS}{number}.{name}"] for name in Transitions._fields)) for number in range(count)
+    )
 
 
 def _scaled(sparsities: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +35,18 @@ class Transitions(NamedTuple):
     next_observations: Tensor
     next_intervals: Tensor
     dones: Tensor
+
+
+def drawn_steps(lessons: Sequence[Transitions], rng: np.random.Generator, count: int) -> Transitions:
+    """A batch of `count` transitions of one of the lessons, both drawn by the generator `rng`."""
+    steps = lessons[int(rng.integers(len(lessons)))]
+    places = torch.from_numpy(rng.integers(0, len(steps.rewards), size=count))
+    return Transitions(*(column[places] for column in steps))
+
+
+def joined(*batches: Transitions) -> Transitions:
+    """The transitions of several batches as one."""
+    return Transitions(*map(torch.cat, zip(*batches, strict=True)))
 
 
 class EpisodeReplay(ReplayBuffer):

@@ -14,8 +14,8 @@ from amc.utils.user_file import is_user_function
 WEIGHTS = "weights"
 """The option whose value is a file, unless it is one of these words."""
 NAMED_WEIGHTS = ("default", "none")
-START = "start_from"
-"""The option whose value is a run folder or a file, unless it is the name of a rule."""
+RUNS = ("start_from", "with_")
+"""The options whose values are run folders or files, unless they are something else."""
 
 
 def lasting_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,6 +27,8 @@ def lasting_value(name: str, value: Any) -> Any:
     """The value of the option of that name, with an absolute path where it has one."""
     if isinstance(value, Path):
         return absolute(value)
+    if isinstance(value, tuple):
+        return tuple(lasting_value(name, each) for each in value)
     if not isinstance(value, str):
         return value
     if is_user_function(value):
@@ -37,7 +39,7 @@ def lasting_value(name: str, value: Any) -> Any:
     for prefix in FOLDERS:
         if value.startswith(prefix):
             return f"{prefix}{absolute(Path(value.removeprefix(prefix)))}"
-    if name == START and Path(value).exists():
+    if name in RUNS and Path(value).exists():
         return str(absolute(Path(value)))
     if name == WEIGHTS and value not in NAMED_WEIGHTS:
         file_path, key = split_key(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, NoReturn, TypeVar
 
@@ -20,7 +20,7 @@ from amc.artifacts.policy import current_versions
 from amc.artifacts.run_folder import PYTHON, check_new, check_place, is_finished, named_after
 from amc.artifacts.run_lock import locked
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER, Snapshot, has_snapshot
-from amc.utils.defaults import ACCURACY
+from amc.utils.defaults import ACCURACY, AUTO
 from amc.utils.errors import UserError
 from amc.utils.user_file import is_user_function
 from scripts.command.cli import parse
@@ -190,6 +190,7 @@ class _Begun:
     strategy: str = ""
     begun_with: Count | None = None  # of searches; earlier versions do not tell
     score: str | None = None  # likewise
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _resumed(
@@ -222,6 +223,8 @@ def _resumed(
     options = flat_options(recorded)
     if "score" in options and begun.score is None:
         recorded = replace_options(recorded, {"score": ACCURACY})  # which earlier versions compared networks by
+    if options.get("search_recovery") == AUTO and "search_recovery" in begun.arguments:
+        recorded = replace_options(recorded, {"search_recovery": begun.arguments["search_recovery"]})  # as was decided
     check_given(options, changes)
     for name in changes:
         if name not in CHANGEABLE and not _is_users(options[name]):
@@ -251,4 +254,4 @@ def _is_users(value: object) -> bool:
 
 
 def _refuse_change(name: str) -> NoReturn:
-    raise UserError(f"--resume goes on with the run's own options; leave --{name.replace('_', '-')} out")
+    raise UserError(f"--resume goes on with the run's own options; leave --{name.rstrip('_').replace('_', '-')} out")

@@ -24,7 +24,8 @@ class Option:
     """One option of a command.
 
     Attributes:
-        name: The name of its field; on the command line it has hyphens in place of underscores.
+        name: The name of its field; on the command line it has hyphens in place of underscores, and none at its end,
+            where a field has an underscore if its name would be a keyword of Python.
         owner: The dataclass that the field is in.
         default: The value where it is not given; `MISSING` where it must be.
         kind: The type of one value; where there are several, its form reads it.
@@ -46,7 +47,7 @@ class Option:
     @property
     def flag(self) -> str:
         """The name of the option on the command line."""
-        return f"--{self.name.replace('_', '-')}"
+        return f"--{self.name.rstrip('_').replace('_', '-')}"
 
 
 def options_of_class(arguments: type, usual: Any = None) -> Iterator[Option]:

@@ -59,6 +59,8 @@ Folder = Annotated[Path, Form("FOLDER")]
 Size = Annotated[int | tuple[int, int], Form("HxW", _read_size, _write_size)]
 Repeated = Annotated[tuple[tuple[str, ...], ...], Appended()]
 """The type of an option that takes several values, and may be given several times."""
+EarlierRuns = Annotated[Repeated, Form("RUN")]
+"""The folders of earlier runs; the option may be given several times."""
 Run = Annotated[Path, Form("RUN"), Positional("RUN")]
 """The folder of a run, which may stand without its option's name."""
 Runs = Annotated[tuple[Path, ...], Form("RUN"), Positional("RUN ...")]

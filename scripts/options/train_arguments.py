@@ -10,7 +10,7 @@ from scripts.options.cli_arguments import CommandLine
 from scripts.options.front_options import FrontOptions
 from scripts.options.goal_options import GoalOptions
 from scripts.options.network_and_images import DataOptions, NetworkOptions
-from scripts.options.option_types import Form, Name
+from scripts.options.option_types import EarlierRuns, Form, Name
 from scripts.options.search_options import SearchOptions
 from scripts.options.stage_options import StageOptions
 
@@ -75,6 +75,9 @@ class Arguments(CommandLine):
     start_from: Annotated[str, Form("RULE|RUN")] | None = None
     """Policy that the search begins from: that of uniform, shallow, deep, cp or global, or of an earlier run of the
     same network, as its folder or policy.json."""
+    with_: EarlierRuns = ()
+    """Folders of earlier searches by ddpg, on whatever networks and data: the agent learns from what they scored as
+    well, so that it knows more of networks to come (amc apply)."""
     settings: Name = "tuned"
     """Settings of the DDPG agent: tuned (ours) or paper (He et al. 2018)."""
     observation: Name = "scale_free"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+from agents.ddpg.lessons import read_lesson
+from agents.ddpg.settings import PRESETS
 from agents.episode import Past
 from agents.search.front_goal import FrontGoal, find_front
 from agents.search.starts import Start, find_start, policy_file
-from agents.strategies import make_strategy
+from agents.strategies import Ddpg, make_strategy
+from agents.strategy import Strategy
 from amc.utils.errors import UserError
+from envs import PruningProblem
 from scripts.command.earlier_run import search_command
 from scripts.command.job import Job, run_job
 from scripts.command.search_checks import check_search, find_goal, stage_budgets
@@ -30,6 +35,8 @@ def run_train(arguments: Arguments) -> None:
     """
     arguments.check()
     make_strategy(arguments.strategy, arguments.settings)
+    if arguments.with_ and arguments.strategy != "ddpg":
+        raise UserError(f"--strategy {arguments.strategy} has no agent that learns from other runs; leave --with out")
     search = _at_one_budget(arguments)
     check_search(search, arguments.observation)
     find_goal(arguments.aim, search.reward)
@@ -52,7 +59,7 @@ def _job(session: Session[Arguments, Past]) -> Job:
         network=arguments.network,
         images=arguments.images,
         options=search,
-        strategy=lambda _: make_strategy(arguments.strategy, arguments.settings, arguments.search.episodes_at_once),
+        strategy=_strategy(session),
         strategy_name=session.name("strategy"),
         observation=arguments.observation,
         budgets=stage_budgets(arguments.staging, search) if goal is None else ((),),
@@ -62,6 +69,16 @@ def _job(session: Session[Arguments, Past]) -> Job:
         start=start,
         inputs=inputs,
     )
+
+
+def _strategy(session: Session[Arguments, Past]) -> Callable[[PruningProblem], Strategy]:
+    """Makes the strategy of each stage; what earlier runs scored is in the checkpoints, once there is one with it."""
+    arguments = session.arguments
+    runs, at_once = join_repeated(arguments.with_), arguments.search.episodes_at_once
+    if not runs:
+        return lambda _: make_strategy(arguments.strategy, arguments.settings, at_once)
+    lessons = [] if session.past.episodes else [read_lesson(Path(run)) for run in runs]
+    return lambda _: Ddpg(PRESETS[arguments.settings], round_size=at_once, lessons=lessons)
 
 
 def _start(session: Session[Arguments, Past]) -> tuple[Start | None, dict[str, Path]]:

@@ -171,7 +171,9 @@ def test_what_a_search_scores_is_recovered_alike_at_all_budgets(
         return choose(self, kept_counts)
 
     monkeypatch.setattr(Task, "choose_recovery", noted)
-    found = {name_of(each.search_recovery) for each in (task, task.with_budgets(["macs=0.9"]), task.with_budgets([]), task)}
+    found = {
+        name_of(each.search_recovery) for each in (task, task.with_budgets(["macs=0.9"]), task.with_budgets([]), task)
+    }
     uniform = task.budgets.scale(np.ones(len(task.graph.groups)))
     assert found == {choose(task, uniform).for_many}
     assert [each.tolist() for each in asked] == [uniform.tolist()]

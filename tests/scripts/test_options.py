@@ -55,7 +55,7 @@ def test_help_explains_every_option(script: ModuleType) -> None:
     assert " ".join(script.Arguments.__doc__.split()) in " ".join(done.out.split())
     entries = [" ".join(entry.split()) for entry in re.split(r"\n  (?=--\w|RUN)", done.out)]
     for owner, field in options(script.Arguments):
-        flag = f"--(?:no-)?{field.name.replace('_', '-')}"
+        flag = f"--(?:no-)?{field.name.rstrip('_').replace('_', '-')}"
         shown = "RUN" if field.type in ("Run", "Run | None", "Runs") else flag
         (entry,) = (entry for entry in entries if re.match(rf"{shown}(?: |$)", entry))
         assert " ".join(documented(owner)[field.name].split()) in entry

@@ -123,7 +123,7 @@ class Stopping:
             monkeypatch.setattr(Candidates, "score", scored)
 
 
-@pytest.mark.parametrize(("at", "left"), [("tuning", 2), (3, 2), (9, 1), (16, 0)])
+@pytest.mark.parametrize(("at", "left"), [("tuning", 2), (9, 1)])
 def test_a_run_that_was_stopped_ends_as_if_it_had_not_been_and_trains_no_stage_again(
     tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, at: int | str, left: int
 ) -> None:
