@@ -11,7 +11,8 @@ from amc.cost.limit import read_amount
 from amc.criteria import find_criterion
 from amc.recovery.recoveries import check_recovery, check_search_recovery
 from amc.scoring.engines.engine import find_engine
-from amc.scoring.metrics import CLASS_METRICS, find_metric
+from amc.scoring.image_losses import find_score
+from amc.scoring.metrics import CLASS_METRICS, find_metric, top_k
 from amc.utils.errors import UserError
 from envs.observations import find_observation
 from envs.rewards import find_reward
@@ -38,7 +39,8 @@ def check_scoring(options: ScoringOptions) -> None:
     """Raise a UserError for unknown names and values out of range in how networks are made and scored."""
     options.check()
     find_engine(options.engine)
-    find_metric(options.metric)
+    is_classified = top_k(find_metric(options.metric)) is not None
+    find_score(options.score, is_classified=is_classified, is_ordered=True)
     find_criterion(options.criterion)
     check_recovery(options.recovery)
     check_search_recovery(options.search_recovery)

@@ -74,6 +74,8 @@ class Hostile:
         ("--metric own.py:broken", "metric own.py:broken failed: ValueError: no boxes"),
         ("--metric own.py:unnumbered", "metric own.py:unnumbered returned nan; a finite number is needed"),
         ("--criterion l3", "unknown criterion 'l3'; there are apoz, bn_scale, l1"),
+        ("--score kl --weights nowhere.pt", "unknown score 'kl'; there are "),
+        ("--score loss --metric fidelity --weights nowhere.pt", "score loss compares the classes of top1 and top5"),
         ("--recovery all", "unknown recovery 'all'; there are asymmetric, auto, blockwise, both,"),
         ("--strategy sac", "unknown strategy 'sac'; there are cma-es, cp, ddpg, deep,"),
         ("--settings papers", "unknown settings 'papers'; did you mean paper"),
