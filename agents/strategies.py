@@ -5,7 +5,7 @@ Both draw policies at random, and so do the algorithms of Stable-Baselines3 (`ag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -15,8 +15,7 @@ from agents.black_box.cma_es import CmaEs
 from agents.black_box.evolution import Evolution
 from agents.black_box.level_swaps import LevelSwaps
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
-from agents.ddpg.explorer import FindPolicies
-from agents.ddpg.lessons import Lesson
+from agents.ddpg.prior import NOTHING, Prior
 from agents.ddpg.settings import PRESETS, DDPGSettings
 from agents.episode import Past
 from agents.exploration import random_policy, warmup_of
@@ -62,10 +61,8 @@ class Ddpg(Strategy):
 
     Args:
         settings: The hyperparameters.
-        start: Weights of an agent that was trained elsewhere (`EpisodicDDPG`); None for a new agent.
         round_size: Episodes that one actor decides on before they are scored together.
-        rivals: Gives policies that compete for the first episode with that of an agent that was trained elsewhere.
-        lessons: What agents of earlier runs have scored, which this one learns from as well.
+        prior: What the agent knows from elsewhere.
 
     Attributes:
         agent: The trained agent once a search has begun; None before.
@@ -77,17 +74,13 @@ class Ddpg(Strategy):
     def __init__(
         self,
         settings: DDPGSettings,
-        start: Mapping[str, Tensor] | None = None,
         round_size: int = 1,
-        rivals: FindPolicies = lambda _: (),
-        lessons: Sequence[Lesson] = (),
+        prior: Prior = NOTHING,
     ) -> None:
-        self._lessons = lessons
         self.settings = settings
-        self._rivals = rivals
+        self._prior = prior
         self._round_size = round_size
         self.agent: EpisodicDDPG | None = None
-        self._start = start
 
     def search(
         self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NO_PAST
@@ -96,20 +89,15 @@ class Ddpg(Strategy):
 
         Raises:
             ValueError: The past is of another agent.
-            UserError: An agent of an earlier run that saw other features.
         """
-        for lesson in self._lessons:
-            lesson.agent.check_fits(problem)
         self.agent = EpisodicDDPG(
             problem,
             self.settings,
             self._warmup(past.begun_with or episodes),
             seed,
             on_episode,
-            start=self._start,
             round_size=self._round_size,
-            rivals=self._rivals,
-            lessons=[each.scaled(standardised=self.settings.standardised) for each in self._lessons],
+            prior=self._prior,
         )
         if past.episodes:
             self.agent.restore(past)

@@ -292,20 +292,17 @@ class Task(Tabular):
         network, _ = self.compressor.compact(mask, recovery, calibration_batches)
         return network, make_selection(self.origin.graph, self.origin.model, self.mask(kept_counts))
 
-    @property
+    @cached_property
     def search_recovery(self) -> str | Adjust:
         """The recovery of the networks that a search scores; what `auto` is the original's uniform policy decides.
 
         That policy fills the budgets of the first task, or keeps half of each group where there are none, so that what
         is scored at several budgets is recovered alike.
         """
-        return self.origin._quick_recovery
-
-    @cached_property
-    def _quick_recovery(self) -> str | Adjust:
-        given = self.options.search_recovery
-        if given != AUTO:
-            return given
+        if self.origin is not self:
+            return self.origin.search_recovery
+        if self.options.search_recovery != AUTO:
+            return self.options.search_recovery
         share = 1.0 if self.budgets.limits else 0.5
         return self.choose_recovery(self.budgets.scale(np.full(len(self.graph.groups), share))).for_many
 

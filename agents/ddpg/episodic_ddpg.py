@@ -7,7 +7,7 @@ the end of the episode. An episode is a function of the actor's weights, the epi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,8 @@ from stable_baselines3.common.type_aliases import RolloutReturn
 from torch import Tensor
 from torch.nn import functional as F
 
-from agents.ddpg.explorer import Explorer, FindPolicies
+from agents.ddpg.explorer import Explorer
+from agents.ddpg.prior import NOTHING, Prior
 from agents.ddpg.projection import project
 from agents.ddpg.replay import EpisodeReplay, Transitions, drawn_steps, joined
 from agents.ddpg.settings import DDPGSettings
@@ -42,12 +43,8 @@ class EpisodicDDPG(DDPG):
         warmup: The number of episodes before the actor is trained.
         seed: The seed of the networks, the exploration and the replay.
         on_episode: Called with every scored episode.
-        start: Weights of an agent that was trained elsewhere, by their names in `policy`: it begins with what that
-            agent would do, where a new one begins with the uniform policy. None for a new agent.
         round_size: The number of episodes in a round: one actor decides on all of them, and learns when all are scored.
-        rivals: Gives policies that compete with that of an agent that was trained elsewhere for its first episode.
-        lessons: What agents of earlier runs have scored: half of each batch is of one of these. Rewards are in a scale
-            of their own (`agents.ddpg.lessons`).
+        prior: What the agent knows from elsewhere.
     """
 
     def __init__(
@@ -57,10 +54,8 @@ class EpisodicDDPG(DDPG):
         warmup: int,
         seed: int,
         on_episode: Callable[[Episode], None],
-        start: Mapping[str, Tensor] | None = None,
         round_size: int = 1,
-        rivals: FindPolicies = lambda _: (),
-        lessons: Sequence[Transitions] = (),
+        prior: Prior = NOTHING,
     ) -> None:
         steps = len(problem.graph.groups)
         super().__init__(
@@ -83,15 +78,15 @@ class EpisodicDDPG(DDPG):
         self.settings = settings
         self.on_episode = on_episode
         self._round_size = round_size
-        self._lessons = tuple(lessons)
+        self._lessons = tuple(prior.lessons)
         self._of_round: tuple[Episode, ...] = ()
         self.baseline: float | None = None
         self.losses: dict[str, float] = {}
         self.explorer = Explorer(
-            problem, settings, warmup, seed, self.greedy, begins_trained=start is not None, rivals=rivals
+            problem, settings, warmup, seed, self.greedy, begins_trained=prior.weights is not None, rivals=prior.rivals
         )
-        if start is not None:
-            self.policy.load_state_dict(start)
+        if prior.weights is not None:
+            self.policy.load_state_dict(prior.weights)
         self._set_rates()
 
     def _set_rates(self) -> None:
@@ -134,7 +129,7 @@ class EpisodicDDPG(DDPG):
                 _set_moments(optimizer, _below(f"{name}.", past.state))
             self.replay_buffer.restore(_below("replay.", past.state))
             self.baseline = past.state["baseline"].item()
-            self._lessons = _kept_lessons(past.state)
+            self._lessons = kept_lessons(past.state)
         except (KeyError, RuntimeError) as error:
             raise ValueError(f"the state is not of this agent: {error}") from error
         self._episode_num = len(past.episodes)
@@ -269,8 +264,8 @@ class EpisodicDDPG(DDPG):
         self.losses = {name: float(torch.stack(values).mean()) for name, values in losses.items()}
 
 
-def _kept_lessons(state: Mapping[str, Tensor]) -> tuple[Transitions, ...]:
-    """The lessons that a state holds."""
+def kept_lessons(state: Mapping[str, Tensor]) -> tuple[Transitions, ...]:
+    """The lessons that the state of an agent holds, which `EpisodicDDPG.state` gave."""
     count = sum(name.startswith(LESSONS) for name in state) // len(Transitions._fields)
     return tuple(
         Transitions(*(state[f"{LESSONS}{number}.{name}"] for name in Transitions._fields)) for number in range(count)

@@ -5,10 +5,11 @@ Each exploring episode is a function of the actor's weights, the episodes so far
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
+from agents.ddpg.prior import FindPolicies, no_policies
 from agents.ddpg.settings import DDPGSettings
 from agents.episode import Episode
 from agents.exploration import random_policy, truncated_normal
@@ -17,9 +18,6 @@ from agents.surrogate.proposer import Proposer
 from amc.graph import KeptCounts
 from envs import PruningProblem
 from envs.pruning_problem import Act, Trajectory
-
-FindPolicies = Callable[[PruningProblem], Sequence[KeptCounts]]
-"""A function that gives policies `(groups,)` within a problem's budgets."""
 
 
 class Explorer:
@@ -45,7 +43,7 @@ class Explorer:
         actor: Act,
         *,
         begins_trained: bool,
-        rivals: FindPolicies = lambda _: (),
+        rivals: FindPolicies = no_policies,
     ) -> None:
         self._problem = problem
         self._settings = settings

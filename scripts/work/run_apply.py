@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from agents.ddpg.agent_file import read_agent
+from agents.ddpg.prior import Prior
 from agents.ddpg.settings import PRESETS
 from agents.episode import Past
 from agents.front_policies import nearest_policies
@@ -62,7 +63,7 @@ def _agent_job(session: Session[Arguments, Past]) -> Job:
 
     def strategy(problem: PruningProblem) -> Strategy:
         agent.check_fits(problem)
-        return Ddpg(settings, agent.weights, arguments.search.episodes_at_once, rivals)
+        return Ddpg(settings, arguments.search.episodes_at_once, Prior(agent.weights, rivals))
 
     return Job(
         session=session,

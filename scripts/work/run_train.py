@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from agents.ddpg.episodic_ddpg import kept_lessons
 from agents.ddpg.lessons import read_lesson
+from agents.ddpg.prior import Prior
 from agents.ddpg.settings import PRESETS
 from agents.episode import Past
 from agents.search.front_goal import FrontGoal, find_front
@@ -72,13 +74,21 @@ def _job(session: Session[Arguments, Past]) -> Job:
 
 
 def _strategy(session: Session[Arguments, Past]) -> Callable[[PruningProblem], Strategy]:
-    """Makes the strategy of each stage; what earlier runs scored is in the checkpoints, once there is one with it."""
+    """Makes the strategy of each stage; what earlier runs scored is in the checkpoints, once the agent has learned."""
     arguments = session.arguments
     runs, at_once = join_repeated(arguments.with_), arguments.search.episodes_at_once
     if not runs:
         return lambda _: make_strategy(arguments.strategy, arguments.settings, at_once)
-    lessons = [] if session.past.episodes else [read_lesson(Path(run)) for run in runs]
-    return lambda _: Ddpg(PRESETS[arguments.settings], round_size=at_once, lessons=lessons)
+    settings, kept = PRESETS[arguments.settings], kept_lessons(session.past.state)
+    lessons = [] if kept else [read_lesson(Path(run)) for run in runs]
+
+    def strategy(problem: PruningProblem) -> Strategy:
+        for lesson in lessons:
+            lesson.agent.check_fits(problem)
+        scaled = [lesson.scaled(standardised=settings.standardised) for lesson in lessons]
+        return Ddpg(settings, at_once, Prior(lessons=kept or scaled))
+
+    return strategy
 
 
 def _start(session: Session[Arguments, Past]) -> tuple[Start | None, dict[str, Path]]:

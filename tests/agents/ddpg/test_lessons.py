@@ -9,6 +9,7 @@ import torch
 
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
 from agents.ddpg.lessons import Lesson
+from agents.ddpg.prior import Prior
 from agents.ddpg.replay import Transitions
 from agents.ddpg.settings import PRESETS
 from amc.cost.budget import Budgets
@@ -59,7 +60,9 @@ def rows(found: Trajectory, reward: float) -> Transitions:
 def decided(sign: float) -> float:
     """What an agent decides for a network that it has not seen, after a search of one whose policies are all alike."""
     other = Lesson(None, lesson(problem_of((16, 32, 24, 16)), sign))  # type: ignore[arg-type]
-    agent = EpisodicDDPG(problem_of((8, 16)), SETTINGS, 2, 0, lambda _: None, lessons=[other.scaled(standardised=True)])
+    agent = EpisodicDDPG(
+        problem_of((8, 16)), SETTINGS, 2, 0, lambda _: None, prior=Prior(lessons=[other.scaled(standardised=True)])
+    )
     agent.search(30)
     unseen = problem_of((24, 24, 32, 24, 32, 16))
     return early_share(unseen, unseen.rollout(agent.greedy).kept_counts)

@@ -14,6 +14,7 @@ import torch
 
 from agents.ddpg.agent_file import read_agent, save_agent
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
+from agents.ddpg.prior import Prior
 from agents.ddpg.settings import PRESETS
 from agents.strategies import Ddpg
 from amc.cost.budget import Budgets
@@ -72,12 +73,12 @@ def test_it_acts_on_another_network_as_the_agent_would(tmp_path: Path, members: 
     problem = pruning_problem(widths=(8, 16, 24, 16))
     found.check_fits(problem)
     original = EpisodicDDPG(problem, PRESETS["tuned"], 1, 0, lambda _: None)
-    carried = EpisodicDDPG(problem, PRESETS["tuned"], 1, 1, lambda _: None, start=found.weights)
+    carried = EpisodicDDPG(problem, PRESETS["tuned"], 1, 1, lambda _: None, prior=Prior(found.weights))
     np.testing.assert_array_equal(
         problem.rollout(original.greedy).kept_counts, problem.rollout(carried.greedy).kept_counts
     )
     episodes: list[Any] = []
-    Ddpg(PRESETS["tuned"], found.weights).search(problem, 1, 0, episodes.append)
+    Ddpg(PRESETS["tuned"], prior=Prior(found.weights)).search(problem, 1, 0, episodes.append)
     np.testing.assert_allclose(
         1 - episodes[0].kept_counts / problem.graph.full, problem.rollout(original.greedy).sparsities
     )

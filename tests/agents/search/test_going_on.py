@@ -13,6 +13,7 @@ from torch import Tensor
 
 from agents.checkpoint import Checkpoint, latest_checkpoint, save_checkpoint
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
+from agents.ddpg.prior import Prior
 from agents.ddpg.settings import PRESETS
 from agents.episode import Episode, Past
 from agents.rules import RULES
@@ -54,7 +55,7 @@ def donor() -> dict[str, Tensor]:
 
 def strategies(name: str) -> Strategy:
     if name == "transferred":
-        return Ddpg(SMALL["tuned"], donor())
+        return Ddpg(SMALL["tuned"], prior=Prior(donor()))
     if name == "in rounds":
         return Ddpg(SMALL["tuned"], round_size=3)
     if name == "random in rounds":
@@ -162,7 +163,7 @@ def test_a_trained_agent_begins_with_its_own_policy() -> None:
     seen: list[Episode] = []
     strategies("transferred").search(pruning_problem(), 1, 0, seen.append)
     problem = pruning_problem()
-    agent = EpisodicDDPG(problem, SMALL["tuned"], 0, 9, lambda _: None, start=donor())
+    agent = EpisodicDDPG(problem, SMALL["tuned"], 0, 9, lambda _: None, prior=Prior(donor()))
     expected = 1 - problem.rollout(agent.greedy).sparsities
     np.testing.assert_allclose(seen[0].kept_counts / problem.graph.full, expected)
     assert problem.budgets.allows(seen[0].kept_counts)
