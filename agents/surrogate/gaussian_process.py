@@ -14,6 +14,8 @@ ITERATIONS = 30
 """The steps by which the hyperparameters are fitted to the data at the most."""
 SPREAD = 1.0
 """The deviation of the normal prior on the logarithm of each hyperparameter."""
+FARTHEST = 5.0
+"""The largest difference of a logarithm from its expectation; beyond, covariances can't be told from singular ones."""
 ALONE, TOGETHER, NOISE = 0.5, 0.5, 0.03
 """What each kind of effect is expected to explain of the deviation of the values, all groups taken together."""
 LENGTH = 1.0
@@ -53,7 +55,7 @@ class GaussianProcess:
             return value
 
         optimizer.step(loss)
-        self._logs = logs.detach() if bool(torch.isfinite(logs).all()) else prior
+        self._logs = _within(logs.detach(), prior) if bool(torch.isfinite(logs).all()) else prior
 
     def fit(self, inputs: NDArray[np.float64], values: NDArray[np.float64], noise: NDArray[np.float64]) -> None:
         """Fit to values `(n,)` at inputs `(n, groups)`, with the hyperparameters that were chosen.
@@ -85,10 +87,16 @@ class GaussianProcess:
 
 
 def _negative_log_posterior(logs: Tensor, prior: Tensor, distances: Tensor, y: Tensor, extra: Tensor) -> Tensor:
-    factor = _factor(_kernel(logs, distances), logs, extra)
+    near = _within(logs, prior)
+    factor = _factor(_kernel(near, distances), near, extra)
     solved = torch.linalg.solve_triangular(factor, y[:, None], upper=False)
     likelihood = 0.5 * solved.square().sum() + factor.diagonal().log().sum()
     return likelihood + 0.5 * ((logs - prior) / SPREAD).square().sum()
+
+
+def _within(logs: Tensor, prior: Tensor) -> Tensor:
+    """The logarithms, no farther from the expected ones than `FARTHEST`."""
+    return prior + (logs - prior).nan_to_num(FARTHEST).clamp(-FARTHEST, FARTHEST)
 
 
 def _prior(groups: int) -> Tensor:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
-from agents.surrogate.gaussian_process import GaussianProcess
+from agents.surrogate.gaussian_process import GaussianProcess, _negative_log_posterior, _prior
 
 GROUPS = 4
 
@@ -64,3 +68,28 @@ def test_values_with_noise_of_their_own_count_less() -> None:
     process.choose(inputs, values, noise)
     process.fit(inputs, values, noise)
     assert np.abs(process.predict(inputs[1::2]).mean - values[1::2]).mean() < 0.5
+
+
+@pytest.mark.backward
+@given(st.data())
+@settings(max_examples=25)
+def test_whatever_the_values_are_it_predicts_numbers(data: st.DataObject) -> None:
+    """Policies that are scored twice, and all but one of equal worth, leave next to nothing to choose by."""
+    count = data.draw(st.integers(2, 12))
+    inputs = data.draw(arrays(np.float64, (count, GROUPS), elements=st.sampled_from([0.0, 0.5, 1.0])))
+    values = data.draw(arrays(np.float64, count, elements=st.sampled_from([-2.3, -1.0, -0.1, -1e-9, 0.0])))
+    found = fitted(inputs, values).predict(drawn(5, 0))
+    assert np.isfinite(found.mean).all()
+    assert np.isfinite(found.deviation).all()
+
+
+@pytest.mark.parametrize("far", [50.0, -50.0, 1e6])
+def test_a_fit_that_goes_astray_can_still_be_told_how_bad_it_is(far: float) -> None:
+    """As a line search may on its way; covariances would not be those of any function there."""
+    prior, inputs = _prior(GROUPS), torch.as_tensor(drawn(30, 0))
+    distances = (inputs[:, None] - inputs[None]).abs()
+    nothing = torch.zeros(30, dtype=torch.float64)
+    logs = prior + far
+    worse = _negative_log_posterior(logs, prior, distances, torch.as_tensor(truth(drawn(30, 0))), nothing)
+    usual = _negative_log_posterior(prior, prior, distances, torch.as_tensor(truth(drawn(30, 0))), nothing)
+    assert usual < worse < np.inf
