@@ -23,6 +23,7 @@ import dataclasses
 import importlib
 import io
 import json
+import os
 import re
 import shlex
 import shutil
@@ -37,6 +38,7 @@ from typing import Any, get_type_hints
 from urllib.parse import unquote
 
 import pytest
+from filelock import FileLock
 
 import amc
 from amc.scoring import evaluation
@@ -110,26 +112,29 @@ def module_of(words: list[str]) -> tuple[ModuleType, list[str]] | None:
 
 
 class Reader:
-    """Follows pages, each in a folder of its own."""
+    """Follows pages, each in a folder of its own and each once, whichever of the processes that test does so."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._read: set[str] = set()
         self.printed: dict[Block, str] = {}
         self.names: dict[str, dict[str, Any]] = {}
 
     def follow(self, page: str) -> Path:
-        """Run what the page says, once, and return its folder."""
-        folder = self._folder / page
-        if page not in self._read:
-            self._read.add(page)
-            before = BEGINS_AFTER.get(page, "README.md")
-            if before is None:
-                folder.mkdir()
-            else:
-                shutil.copytree(self.follow(before), folder)
-            with inside(folder), pictures(drawn=False):
-                self._run(next(path for path in PAGES if path.name == page))
+        """Run what the page says, and return its folder; where another process is at it, this waits for that one."""
+        folder, done = self._folder / page, self._folder / f"{page}.done"
+        with FileLock(self._folder / f"{page}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a process in which it failed
+                before = BEGINS_AFTER.get(page, "README.md")
+                if before is None:
+                    folder.mkdir()
+                else:
+                    shutil.copytree(self.follow(before), folder)
+                with inside(folder), pictures(drawn=False):
+                    self._run(next(path for path in PAGES if path.name == page))
+                if page == README.name:
+                    check_readme(self, folder)
+                done.touch()
         return folder
 
     def _run(self, page: Path) -> None:
@@ -252,12 +257,34 @@ def backward_passes_are_marked() -> None:
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
-    return Reader(tmp_path_factory.mktemp("reader"))
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "pages"
+    folder.mkdir(exist_ok=True)
+    return Reader(folder)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_reader_can_follow_the_page(page: Path, reader: Reader) -> None:
     reader.follow(page.name)
+
+
+def check_readme(reader: Reader, folder: Path) -> None:
+    """What the README's commands and lines came to is what it says."""
+    search, *_ = (block for block in blocks(README) if block.info == "python")
+    assert len(search.content.strip().splitlines()) < 10
+    row = r"│ (original|uniform|found) +│ [\d.]+ % +│ ([\d.]+) % +│"
+    scores = {network: float(on_test) for network, on_test in re.findall(row, reader.printed[search])}
+    assert scores["original"] > 98
+    assert 50 < scores["uniform"] <= 100
+    assert 90 < scores["found"] <= 100
+    compact, loaded = amc.load(folder / "runs" / "my-run"), reader.names[README.name]["compact"]
+    count = sum(parameter.numel() for parameter in loaded.parameters())
+    assert count == sum(parameter.numel() for parameter in compact.parameters()) < 98_782
+    left = {path.name for path in (folder / "runs" / "my-run").iterdir()}
+    section = README.read_text(encoding="utf-8").partition("## What a run leaves")[2].partition("\n## ")[0]
+    listed = [name.removesuffix("/") for name in re.findall(r"^\| `([^`]+)`", section, flags=re.MULTILINE)]
+    assert all(any(fnmatch(name, pattern) for pattern in listed) for name in left), left
+    assert all(any(fnmatch(name, pattern) for name in left) for pattern in listed), listed
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -325,33 +352,6 @@ def anchors(page: Path) -> set[str]:
     """What GitHub calls the headings of a page in links."""
     headings = re.findall(r"^#+ (.*)$", prose(page), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-def test_the_readme_searches_from_python(reader: Reader) -> None:
-    reader.follow("README.md")
-    search, *_ = (block for block in blocks(README) if block.info == "python")
-    assert len(search.content.strip().splitlines()) < 10
-    row = r"│ (original|uniform|found) +│ [\d.]+ % +│ ([\d.]+) % +│"
-    scores = {network: float(on_test) for network, on_test in re.findall(row, reader.printed[search])}
-    assert scores["original"] > 98
-    assert 50 < scores["uniform"] <= 100
-    assert 90 < scores["found"] <= 100
-
-
-def test_the_readme_loads_a_compact_network(reader: Reader) -> None:
-    reader.follow("README.md")
-    compact = amc.load(reader.follow("README.md") / "runs" / "my-run")
-    loaded = reader.names["README.md"]["compact"]
-    count = sum(parameter.numel() for parameter in loaded.parameters())
-    assert count == sum(parameter.numel() for parameter in compact.parameters()) < 98_782
-
-
-def test_the_readme_lists_what_a_run_leaves(reader: Reader) -> None:
-    left = {path.name for path in (reader.follow("README.md") / "runs" / "my-run").iterdir()}
-    section = README.read_text(encoding="utf-8").partition("## What a run leaves")[2].partition("\n## ")[0]
-    listed = [name.removesuffix("/") for name in re.findall(r"^\| `([^`]+)`", section, flags=re.MULTILINE)]
-    assert all(any(fnmatch(name, pattern) for pattern in listed) for name in left), left
-    assert all(any(fnmatch(name, pattern) for name in left) for pattern in listed), listed
 
 
 def test_the_readme_names_every_installed_command() -> None:
