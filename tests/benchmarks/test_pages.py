@@ -39,7 +39,7 @@ def test_every_comparison_can_be_asked_for(name: str) -> None:
     words = measured.words(arguments, COMPARISONS[name])
     asked = parse(compare.Arguments, [*words])
     Grid(asked.strategies, asked.budgets, asked.seeds, asked.episodes).check()
-    assert asked.network.weights == ("W20" if name == "resnet20" else "default")
+    assert asked.network.weights == ("W20" if COMPARISONS[name].model == "resnet20" else "default")
 
 
 def test_mistakes_are_told() -> None:
