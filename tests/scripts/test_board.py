@@ -32,7 +32,8 @@ from scripts import train
 from tests.command import call, succeed, summary
 
 EPISODES = 8
-FEW = ("--calibration-images", "40", "--reward-split", "40", "--test-images", "40", "--quiet")
+FAST = ("--recovery", "none", "--search-recovery", "none")
+FEW = ("--calibration-images", "40", "--reward-split", "40", "--test-images", "40", "--quiet", *FAST)
 EVERY_EPISODE = [
     "best so far/accuracy",
     "best so far/reward",

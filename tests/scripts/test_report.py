@@ -17,7 +17,8 @@ from scripts.command.signals import INTERRUPTED
 from tests.command import call, fail, succeed, summary
 from tests.html_page import HtmlPage, expect_self_contained
 
-FEW = ("--calibration-images", "40", "--reward-split", "40", "--test-images", "40", "--quiet")
+FAST = ("--recovery", "none", "--search-recovery", "none")
+FEW = ("--calibration-images", "40", "--reward-split", "40", "--test-images", "40", "--quiet", *FAST)
 HEADINGS = ["Asked and reached", "Accuracy", "The search", "Finalists", "Widths", "Commands", "Circumstances"]
 UNKNOWN = [heading for heading in HEADINGS if heading != "Finalists"]
 """The headings before the end of a search."""

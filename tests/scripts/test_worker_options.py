@@ -15,7 +15,8 @@ from amc.scoring.score import Score
 from scripts import train
 from tests.command import fail, succeed, summary
 
-FEW = ("--calibration-images", "50", "--reward-split", "60", "--test-images", "50", "--recovery", "both", "--quiet")
+FAST = ("--recovery", "none", "--search-recovery", "none")
+FEW = ("--calibration-images", "50", "--reward-split", "60", "--test-images", "50", "--quiet", *FAST)
 
 OWN = """
 import torch
