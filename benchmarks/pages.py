@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 MEASURED = ROOT / "docs" / "measured"
 """The folder of the comparisons."""
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-PLACE = re.compile(r"^(<!-- (strategies|found): (.+) -->\n).*?^(<!-- end -->)$", flags=re.DOTALL | re.MULTILINE)
+PLACE = re.compile(r"^(<!-- (strategies|found): ([^\n]+) -->\n).*?^(<!-- end -->)$", flags=re.DOTALL | re.MULTILINE)
 """The place of a table in a page."""
 WIDTH = 120
 """The most characters of a line of text."""
