@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.comparison.comparison_folder import ComparisonFolder
 from agents.comparison.grid import Grid
 from agents.report.strategies.seed_means import seed_mean
 from agents.report.strategies.strategy_comparison import StrategyComparison
@@ -28,9 +29,10 @@ def test_the_cells_of_every_comparison_that_was_made_can_be_read() -> None:
     assert folders
     assert set(folders) <= set(COMPARISONS)
     for name in folders:
-        budget = COMPARISONS[name].budgets[0]
-        cells = Measured.read(name, budget).comparison.of(budget)
+        cells = ComparisonFolder(MEASURED / name).cells()
+        assert {each.budget for each in cells} <= set(COMPARISONS[name].budgets)
         assert {each.strategy for each in cells} <= set(COMPARISONS[name].strategies)
+        assert Measured.read(name, cells[0].budget).comparison.of(cells[0].budget)
 
 
 @pytest.mark.parametrize("name", COMPARISONS)
