@@ -257,8 +257,9 @@ class Task(Tabular):
 
     @cached_property
     def _key(self) -> AnswerKey | None:
-        """What networks are compared with on all reward images; None where images are not scored one by one."""
-        return None if top_k(self.metric) is None else AnswerKey(self._by, self.batches(self.splits.reward))
+        """What networks are compared with on all reward images; None where they are not scored one by one, in order."""
+        is_ordered = not isinstance(self.splits.reward, LoaderImages)
+        return AnswerKey(self._by, self.batches(self.splits.reward)) if top_k(self.metric) and is_ordered else None
 
     def _ready(
         self, network: nn.Module, images: Images
