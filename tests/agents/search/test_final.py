@@ -38,7 +38,7 @@ def splits() -> Splits:
 
 @pytest.fixture
 def task(model: nn.Module, splits: Splits) -> Task:
-    return Task(model, splits, ["macs=0.3"], options=TaskOptions(reward_images=10))
+    return Task(model, splits, ["macs=0.3"], options=TaskOptions(reward_images=10, search_recovery="both"))
 
 
 def stage_of(task: Task, reward: str = "error") -> Stage:
