@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
+
 from agents.ddpg.agent_file import read_agent
 from agents.ddpg.prior import Prior
 from agents.ddpg.settings import PRESETS
@@ -59,7 +61,8 @@ def _agent_job(session: Session[Arguments, Past]) -> Job:
     settings = dataclasses.replace(PRESETS[arguments.settings], hidden=agent.hidden)
 
     def rivals(problem: PruningProblem) -> list[KeptCounts]:
-        return [] if front is None else nearest_policies(front, problem)
+        uniform = [problem.budgets.scale(np.ones(len(problem.graph.groups)))] if problem.budgets.limits else []
+        return uniform if front is None else [*uniform, *nearest_policies(front, problem)]
 
     def strategy(problem: PruningProblem) -> Strategy:
         agent.check_fits(problem)

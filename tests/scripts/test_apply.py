@@ -1,5 +1,6 @@
 """What was learned on one network, applied to another."""
 
+import io
 import json
 import re
 import zipfile
@@ -217,3 +218,24 @@ def test_an_agent_of_a_users_observation_needs_it_again(tmp_path: Path, monkeypa
     assert "needs other features (missing here: position, previous" in message
     succeed(apply, *again, "--observation", "seen.py:Position", "--run-dir", "run")
     assert summary(Path("run"))["arguments"]["observation"] == f"{tmp_path}/seen.py:Position"
+
+
+def test_an_agent_that_knows_nothing_of_a_network_is_no_worse_than_uniform(finished: Path, tmp_path: Path) -> None:
+    """As one whose actor always cuts the first groups as much as it may."""
+    agent, lazy = finished / "agent.zip", tmp_path / "lazy.zip"
+    with zipfile.ZipFile(agent) as source, zipfile.ZipFile(lazy, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name == "policy.pth":
+                weights = torch.load(io.BytesIO(content), weights_only=True)
+                for key in weights:
+                    if key.startswith("actor"):
+                        weights[key] = torch.full_like(weights[key], 1.0)
+                stream = io.BytesIO()
+                torch.save(weights, stream)
+                content = stream.getvalue()
+            target.writestr(name, content)
+    words = ("--budget", "params=0.2", "--calibration-images", "100", "--test-images", "60", "--quiet")
+    succeed(apply, "--agent", lazy, *words, "--run-dir", tmp_path / "run")
+    found = summary(tmp_path / "run")
+    assert found["policy_score"] >= found["uniform_score"]

@@ -158,7 +158,18 @@ def test_later_episodes_go_to_the_last_stage(tmp_path: Path) -> None:
 
 def test_an_agent_that_was_applied_goes_on_to_learn(short: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    words = (*FEW, "--agent", short / "agent.zip", "--budget", "macs=0.4", "--run-dir", folder, "--quiet")
+    words = (
+        *FEW,
+        "--score",
+        "accuracy",
+        "--agent",
+        short / "agent.zip",
+        "--budget",
+        "macs=0.4",
+        "--run-dir",
+        folder,
+        "--quiet",
+    )
     succeed(apply, *words)
     first = scored(folder)
     assert "expected --episodes of 1 or more to go on with" in fail(apply, "--resume", folder, "--episodes", "0")
