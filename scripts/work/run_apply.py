@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-import numpy as np
-
 from agents.ddpg.agent_file import read_agent
 from agents.ddpg.prior import Prior
 from agents.ddpg.settings import PRESETS
 from agents.episode import Past
 from agents.front_policies import nearest_policies
 from agents.rules import OnePolicy
+from agents.search.final import uniform_policy
 from agents.strategies import Ddpg
 from agents.strategy import Strategy
 from amc.artifacts.front_file import FRONT_FILE, read_front
@@ -61,7 +60,7 @@ def _agent_job(session: Session[Arguments, Past]) -> Job:
     settings = dataclasses.replace(PRESETS[arguments.settings], hidden=agent.hidden)
 
     def rivals(problem: PruningProblem) -> list[KeptCounts]:
-        uniform = [problem.budgets.scale(np.ones(len(problem.graph.groups)))] if problem.budgets.limits else []
+        uniform = [uniform_policy(problem.budgets)] if problem.budgets.limits else []
         return uniform if front is None else [*uniform, *nearest_policies(front, problem)]
 
     def strategy(problem: PruningProblem) -> Strategy:

@@ -1,4 +1,4 @@
-"""Trainings that are interrupted, and folders that are in use."""
+"""Trainings and searches that are interrupted, and folders that are in use."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from amc.training.training_loop import Training
+from envs import Outcome, PruningProblem
 
 
 class Interrupting:
@@ -22,6 +23,22 @@ class Interrupting:
             return step(training, batches)
 
         monkeypatch.setattr(Training, "_step", interrupted)
+
+
+class InterruptingSearch:
+    """Scores policies as the task does, but raises `error` instead of the score of number `at`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int, error: BaseException) -> None:
+        self.calls = 0
+        outcome = PruningProblem.outcome
+
+        def scored(problem: PruningProblem, *given: Any) -> Outcome:
+            self.calls += 1
+            if self.calls == at:
+                raise error
+            return outcome(problem, *given)
+
+        monkeypatch.setattr(PruningProblem, "outcome", scored)
 
 
 HOLDER = """

@@ -26,10 +26,10 @@ from amc.graph import PruningGraph
 from amc.networks.sources import load_network
 from amc.prunable_graph import prunable_graph
 from amc.utils.errors import UserError
-from envs import PruningProblem
 from envs.rewards import Outcome
 from scripts import train
 from tests.command import call, succeed, summary
+from tests.scripts.interrupting import InterruptingSearch
 
 EPISODES = 8
 FAST = ("--recovery", "none", "--search-recovery", "none")
@@ -193,17 +193,8 @@ def test_a_strategy_without_an_agent_has_no_losses(tmp_path: Path) -> None:
 def test_what_a_killed_run_wrote_after_its_checkpoint_disappears(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    outcome, scored = PruningProblem.outcome, 0
-
-    def failing(problem: PruningProblem, *given: Any) -> Any:
-        nonlocal scored
-        scored += 1
-        if scored == 6:
-            raise RuntimeError("out of memory")
-        return outcome(problem, *given)
-
     with monkeypatch.context() as patch:
-        patch.setattr(PruningProblem, "outcome", failing)
+        InterruptingSearch(patch, 6, RuntimeError("out of memory"))
         with pytest.raises(RuntimeError, match="out of memory"):
             call(train, "--episodes", "8", "--checkpoint-every", "3", "--run-dir", tmp_path, *FEW)
     assert len(curve(read(tmp_path), "episode/reward")) == 5

@@ -2,16 +2,15 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 import safetensors.torch
 
 from agents.checkpoint import latest_checkpoint
 from agents.ddpg.lessons import read_lesson
-from envs import Outcome, PruningProblem
 from scripts import apply, train
 from tests.command import call, fail, succeed, summary
+from tests.scripts.interrupting import InterruptingSearch
 
 FAST = ("--recovery", "none", "--search-recovery", "none")
 FEW = ("--calibration-images", "100", "--reward-split", "60", "--test-images", "60", *FAST)
@@ -42,17 +41,8 @@ def test_it_goes_on_without_the_runs_and_its_agent_decides_for_others(
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     succeed(train, *words, "--with", *runs, "--run-dir", whole)
     copies = [shutil.copytree(run, tmp_path / run.name) for run in runs]
-    outcome, scored = PruningProblem.outcome, 0
-
-    def failing(problem: PruningProblem, *given: Any) -> Outcome:
-        nonlocal scored
-        scored += 1
-        if scored == 10:
-            raise RuntimeError("out of memory")
-        return outcome(problem, *given)
-
     with monkeypatch.context() as patch:
-        patch.setattr(PruningProblem, "outcome", failing)
+        InterruptingSearch(patch, 10, RuntimeError("out of memory"))
         with pytest.raises(RuntimeError, match="out of memory"):
             call(train, *words, "--with", copies[0], "--with", copies[1], "--run-dir", stopped)
     for copy in copies:

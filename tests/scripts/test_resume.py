@@ -21,32 +21,15 @@ import amc
 from agents.checkpoint import latest_checkpoint, save_checkpoint
 from agents.search import stages
 from amc.artifacts.policy import read_policy
-from envs import Outcome, PruningProblem
 from scripts import apply, evaluate, train
 from scripts import report as report_script
 from tests.command import call, fail, succeed, summary
-from tests.scripts.interrupting import HOLDER
+from tests.scripts.interrupting import HOLDER, InterruptingSearch
 
 FAST = ("--recovery", "none", "--search-recovery", "none")  # half of the time; what is computed does not matter here
 FEW = ("--calibration-images", "100", "--reward-split", "60", "--test-images", "60", *FAST)
 PATIENCE = 240
 """Seconds that a busy machine may take."""
-
-
-class Interrupting:
-    """Scores policies as the task does, but raises `error` instead of the score of number `at`."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int, error: BaseException) -> None:
-        self.calls = 0
-        outcome = PruningProblem.outcome
-
-        def scored(problem: PruningProblem, *given: Any) -> Outcome:
-            self.calls += 1
-            if self.calls == at:
-                raise error
-            return outcome(problem, *given)
-
-        monkeypatch.setattr(PruningProblem, "outcome", scored)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +50,7 @@ def test_an_error_in_an_episode_loses_none_before_it(
 ) -> None:
     folder = tmp_path / "run"
     with monkeypatch.context() as patch:
-        Interrupting(patch, at, RuntimeError("out of memory"))
+        InterruptingSearch(patch, at, RuntimeError("out of memory"))
         with pytest.raises(RuntimeError, match="out of memory"):
             call(train, *FEW, "--episodes", "16", "--checkpoint-every", str(every), "--run-dir", folder, "--quiet")
     assert len(latest_checkpoint(folder)[0].past.episodes) == at - 1
@@ -78,7 +61,7 @@ def test_an_error_in_an_episode_loses_none_before_it(
 
 
 def test_an_error_before_the_first_episode_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Interrupting(monkeypatch, 1, RuntimeError("out of memory"))
+    InterruptingSearch(monkeypatch, 1, RuntimeError("out of memory"))
     with pytest.raises(RuntimeError, match="out of memory"):
         call(train, *FEW, "--run-dir", tmp_path / "run", "--quiet")
     assert list(tmp_path.iterdir()) == []
@@ -89,7 +72,7 @@ def test_ctrl_c_saves_the_best_so_far_and_the_run_goes_on(
 ) -> None:
     folder = tmp_path / "run"
     with monkeypatch.context() as patch:
-        Interrupting(patch, 12, KeyboardInterrupt())
+        InterruptingSearch(patch, 12, KeyboardInterrupt())
         done = call(train, *FEW, "--episodes", "16", "--run-dir", folder)
     assert done.status == 130
     assert done.out.splitlines()[-1] == f"go on with: python -m amc train --resume {folder}"
@@ -105,7 +88,7 @@ def test_ctrl_c_before_a_policy_is_within_the_budget(tmp_path: Path, monkeypatch
     succeed(train, *words, "--run-dir", tmp_path / "whole", "--quiet")
     folder = tmp_path / "run"
     with monkeypatch.context() as patch:
-        Interrupting(patch, 5, KeyboardInterrupt())
+        InterruptingSearch(patch, 5, KeyboardInterrupt())
         done = call(train, *words, "--run-dir", folder)
     assert done.status == 130
     assert done.out.splitlines()[1:] == [f"go on with: python -m amc train --resume {folder}"]
@@ -255,7 +238,7 @@ def test_a_folder_in_use_is_refused(begun: Path, whole: Path) -> None:
 def test_sigterm_writes_a_checkpoint(tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "run"
     with monkeypatch.context() as patch:
-        Interrupting(patch, 6, SystemExit(143))
+        InterruptingSearch(patch, 6, SystemExit(143))
         done = call(train, *FEW, "--episodes", "16", "--run-dir", folder, "--quiet")
     assert done.status == 143
     assert len(latest_checkpoint(folder)[0].past.episodes) == 5
@@ -268,7 +251,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was stopped in its 8th episode, with checkpoints of 5 and 7 episodes."""
     folder = tmp_path_factory.mktemp("runs") / "stopped"
     with pytest.MonkeyPatch.context() as patch:
-        Interrupting(patch, 8, SystemExit(143))
+        InterruptingSearch(patch, 8, SystemExit(143))
         call(train, *FEW, "--episodes", "16", "--checkpoint-every", "5", "--run-dir", folder, "--quiet")
     return folder
 
@@ -307,7 +290,7 @@ def test_an_agent_goes_on_without_the_file_it_came_from(
     words = (*FEW, "--agent", tmp_path / "agent.zip", "--budget", "macs=0.4", "--episodes", "8", "--quiet")
     succeed(apply, *words, "--run-dir", tmp_path / "one")
     with monkeypatch.context() as patch:
-        Interrupting(patch, 5, RuntimeError("out of memory"))
+        InterruptingSearch(patch, 5, RuntimeError("out of memory"))
         with pytest.raises(RuntimeError):
             call(apply, *words, "--run-dir", tmp_path / "other")
     (tmp_path / "agent.zip").unlink()
@@ -356,7 +339,7 @@ def test_a_users_function_is_not_imported_from_a_checkpoint(tmp_path: Path, monk
     words = ("--model", "own.py:build", "--data", "own.py:data", "--round-to", "1", "--episodes", "6")
     more = ("--criterion", "more.py:alike", "--search-recovery", "more.py:nothing")
     with monkeypatch.context() as patch:
-        Interrupting(patch, 4, KeyboardInterrupt())
+        InterruptingSearch(patch, 4, KeyboardInterrupt())
         done = call(train, *words, *more, "--budget", "macs=0.5", "--run-dir", "run")
     message = fail(train, "--resume", "run")
     asked = f"--model {tmp_path}/own.py:build --data {tmp_path}/own.py:data --criterion {tmp_path}/more.py:alike"

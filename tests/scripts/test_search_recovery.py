@@ -2,14 +2,13 @@
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from amc.task import Task
-from envs import Outcome, PruningProblem
 from scripts import train
 from tests.command import call, succeed, summary
+from tests.scripts.interrupting import InterruptingSearch
 
 FEW = ("--calibration-images", "100", "--reward-split", "200", "--test-images", "60", "--recovery", "none")
 
@@ -24,18 +23,10 @@ def test_it_is_said_and_recorded(tmp_path: Path) -> None:
 
 def test_it_is_decided_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A search that goes on finds it in the checkpoint, also in those of versions that had another default."""
-    folder, outcome, scored = tmp_path / "run", PruningProblem.outcome, 0
-
-    def failing(problem: PruningProblem, *given: Any) -> Outcome:
-        nonlocal scored
-        scored += 1
-        if scored == 3:
-            raise RuntimeError("out of memory")
-        return outcome(problem, *given)
-
+    folder = tmp_path / "run"
     with monkeypatch.context() as patch:
         patch.setattr(Task, "choose_recovery", lambda *_: SimpleNamespace(for_many="closed_form"))
-        patch.setattr(PruningProblem, "outcome", failing)
+        InterruptingSearch(patch, 3, RuntimeError("out of memory"))
         with pytest.raises(RuntimeError, match="out of memory"):
             call(train, *FEW, "--strategy", "random", "--episodes", "3", "--run-dir", folder, "--quiet")
     monkeypatch.setattr(Task, "choose_recovery", None)
