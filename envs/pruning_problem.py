@@ -16,7 +16,7 @@ from amc.criteria import Importance
 from amc.graph import KeptCounts
 from amc.scoring.score import Score
 from amc.utils.registry import name_of
-from envs.observations import Decisions, Features, MakeObservation, find_observation
+from envs.observations import Decisions, Features, MakeObservation, Observation, find_observation
 from envs.partial_policy import Interval, PartialPolicy
 from envs.rewards import Outcome, RewardFunction, find_reward
 
@@ -56,7 +56,8 @@ class PruningProblem:
     Args:
         budgets: The limits over the analysed network; without any the sparsities are not bounded.
         accuracy: The accuracy in [0, 1] of the network that given kept counts leave.
-        group_features: Features of each group from its weights, `(groups, group_features)` in [0, 1]; none by default.
+        group_features: Gives the features of each group from its weights, `(groups, group_features)` in [0, 1], when an
+            agent first observes; none by default.
         importance: How much each unit matters, `(graph.unit_count,)`, for rules that compare channels; all alike by
             default.
         reward: The reward that is maximised, as `envs.rewards.find_reward` takes it.
@@ -76,7 +77,7 @@ class PruningProblem:
         self,
         budgets: Budgets,
         accuracy: Callable[[KeptCounts], float],
-        group_features: NDArray[np.float64] | None = None,
+        group_features: Callable[[], NDArray[np.float64]] | None = None,
         importance: Importance | None = None,
         reward: str | RewardFunction = "error",
         observation: str | MakeObservation = "scale_free",
@@ -85,13 +86,11 @@ class PruningProblem:
     ) -> None:
         self.budgets = budgets
         self.graph = budgets.graph
-        if group_features is None:
-            group_features = np.zeros((len(self.graph.groups), 0))
+        features = group_features or (lambda: np.zeros((len(self.graph.groups), 0)))
         self.importance = np.ones(self.graph.unit_count) if importance is None else importance
         self.observation_name = name_of(observation)
         make = find_observation(observation)
-        self._observe = lambda within: make(within.graph, within, group_features)
-        self.observation = self._observe(budgets)
+        self._observe = cache(lambda within: make(within.graph, within, features()))
         self._of_episode: Callable[[int], PruningProblem] | None = None
         self._accuracies = accuracies or (
             lambda policies, **_: (Score(accuracy(kept_counts)) for kept_counts in policies)
@@ -101,6 +100,11 @@ class PruningProblem:
         self._costs = {kind: make(self.graph) for kind, make in COSTS.items()}
         self._measures = latency is not None
         self._latency = latency or (lambda _: 0.0)
+
+    @property
+    def observation(self) -> Observation:
+        """The observation set at these budgets, which is made for the first agent: rules need none."""
+        return self._observe(self.budgets)
 
     def begun_from(self, start: KeptCounts) -> PruningProblem:
         """The problem with a policy `(groups,)` that searches begin from; it is scaled to the budgets and filled up."""
@@ -113,7 +117,7 @@ class PruningProblem:
     def with_budgets(self, budgets: Budgets) -> PruningProblem:
         """The problem of pruning the same network to other budgets, which has the same scores."""
         other = copy.copy(self)
-        other.budgets, other.observation = budgets, self._observe(budgets)
+        other.budgets = budgets
         if self.start is not None:
             other.start = budgets.scale(self.start / self.graph.full)
         return other

@@ -6,6 +6,7 @@ Each exploring episode is a function of the actor's weights, the episodes so far
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -52,7 +53,7 @@ class Explorer:
         self._actor = actor
         self._begins_trained = begins_trained
         self._rivals = rivals
-        self._demonstrated: int | None = None
+        self._demonstrations = cache(demonstrations)
         self._proposer = Proposer(problem.graph)
 
     def remember(self, episode: Episode) -> None:
@@ -103,12 +104,11 @@ class Explorer:
 
         Where budgets are drawn, those of all budgets are scaled to that of the episode, from which it is found.
         """
-        if self._demonstrated is None:
-            self._demonstrated = len(demonstrations(self._problem))
+        demonstrated = len(self._demonstrations(self._problem))
         place, budgets = index - self._begins_trained, problem.budgets
-        if place < self._demonstrated and place < len(first := demonstrations(problem)):
+        if place < demonstrated and place < len(first := self._demonstrations(problem)):
             return first[place]
-        is_first = place < self._demonstrated + self._settings.random_policies
+        is_first = place < demonstrated + self._settings.random_policies
         if is_first or not self._proposer.is_ready(budgets):
             return random_policy(rng, budgets)
         others = [] if index < self._warmup else [problem.rollout(self._actor).kept_counts]

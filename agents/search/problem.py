@@ -40,5 +40,5 @@ def make_problem(
         raise UserError(f"reward {name} needs something that tells latency")
     importance = task.compressor.importance
     return PruningProblem(
-        task.budgets, scorer, task.group_features, importance, reward, observation, latency, scorer.all
+        task.budgets, scorer, lambda: task.group_features, importance, reward, observation, latency, scorer.all
     )

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from amc.graph import PruningGraph
 from amc.utils.copying import copy_network
@@ -25,13 +25,13 @@ def for_inference(model: nn.Module, graph: PruningGraph) -> nn.Module:
         model: The traced network, or a compact one of it; it is not changed.
         graph: The graph of the traced network.
     """
-    network = copy_network(model)
+    modules = dict(model.named_modules())
+    folded: dict[int, nn.Module] = {}
     for fold in find_folds(model, graph):
-        conv, norm = network.get_submodule(fold.conv), network.get_submodule(fold.norm)
-        assert isinstance(conv, _ConvNd)
+        conv, norm = modules[fold.conv], modules[fold.norm]
         assert isinstance(norm, _BatchNorm)
-        _replace(network, fold.conv, fuse_conv_bn_eval(conv.eval(), norm.eval(), transpose=conv.transposed))
-        _replace(network, fold.norm, nn.Identity())
+        folded |= {id(conv): _fused(conv, norm), id(norm): nn.Identity()}
+    network = copy_network(model, folded)
     return channels_last(network.eval())
 
 
@@ -63,6 +63,20 @@ def channels_last(model: nn.Module) -> nn.Module:
     return model
 
 
-def _replace(network: nn.Module, name: str, module: nn.Module) -> None:
-    parent, _, child = name.rpartition(".")
-    setattr(network.get_submodule(parent), child, module)
+def _fused(conv: nn.Module, norm: _BatchNorm) -> nn.Module:
+    """Return a copy of the convolution that computes what the batch norm makes of its output in evaluation mode."""
+    fused = copy_network(conv)
+    assert isinstance(fused, _ConvNd)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    fused.weight, fused.bias = fuse_conv_bn_weights(
+        fused.weight,
+        fused.bias,
+        norm.running_mean,
+        norm.running_var,
+        norm.eps,
+        norm.weight,
+        norm.bias,
+        transpose=fused.transposed,
+    )
+    return fused

@@ -9,24 +9,23 @@ import torch
 from torch import Tensor, nn
 
 from amc.pruning.slicing import set_attributes
-from amc.utils.copying import copy_network
 
 Attributes = Mapping[str, Mapping[str, Any]]
 """Values of module attributes, `{module: {attribute: value}}`."""
 
 
 class ReusableNetwork:
-    """A copy of a network into which the tensors of any compact network of it can be loaded.
+    """A network into which the tensors of any compact network of it can be loaded.
 
     Args:
-        model: The network; it is copied once.
+        network: The network, which is changed by every load.
 
     Attributes:
-        network: The copy, in evaluation mode, with what was loaded last.
+        network: The network, in evaluation mode, with what was loaded last.
     """
 
-    def __init__(self, model: nn.Module) -> None:
-        self.network = copy_network(model).eval()
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network.eval()
         names = {id(tensor): name for name, tensor in self.network.named_parameters()}
         names |= {id(tensor): name for name, tensor in self.network.named_buffers()}
         self._places: dict[str, list[tuple[dict[str, Any], str]]] = {}

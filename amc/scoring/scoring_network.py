@@ -21,6 +21,7 @@ from amc.pruning.inference_form import Fold, find_folds, for_inference
 from amc.pruning.reusable_network import ReusableNetwork, to_channels_last
 from amc.pruning.slicing import Selection
 from amc.scoring.executor import StatisticsPass
+from amc.utils.copying import copy_network
 
 
 class ScoringNetwork:
@@ -42,10 +43,10 @@ class ScoringNetwork:
         self._modules = dict(model.named_modules())
         self._folds = find_folds(model, graph)
         self._gone = {fold.norm for fold in self._folds}
-        self._whole = ReusableNetwork(model)
         self._folded = ReusableNetwork(for_inference(model, graph))
         self._statistics = None
         if statistics:
+            self._whole = ReusableNetwork(copy_network(model))
             extremes = (self._with_norms(*each) for each in self._extremes())
             self._statistics = StatisticsPass(model, extremes, [cast_floats(batch, dtype) for batch in calibration])
 

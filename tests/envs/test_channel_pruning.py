@@ -36,7 +36,7 @@ def act(sparsity: float) -> np.ndarray:
 def test_checkers_find_nothing_wrong(observation: str, reward: str) -> None:
     _, graph = prepared("projection")
     problem = PruningProblem(
-        Budgets(graph, ["macs=0.5"]), Accuracy(), np.full((4, 2), 0.5), observation=observation, reward=reward
+        Budgets(graph, ["macs=0.5"]), Accuracy(), lambda: np.full((4, 2), 0.5), observation=observation, reward=reward
     )
     env = gym.make("AMC/ChannelPruning-v1", problem=problem)
     assert isinstance(env.unwrapped, envs.ChannelPruningEnv)
@@ -56,7 +56,7 @@ def test_observations_are_in_the_box_and_accuracy_is_asked_for_once_at_the_end(
     if name in ("convnext", "transformer"):  # of which little can be cut
         limits = tuple(limit.replace("0.5", "0.95").replace("0.6", "0.9") for limit in limits)
     env, accuracy = environment(
-        name, limits, observation=observation, group_features=np.full((len(graph.groups), 2), 0.3)
+        name, limits, observation=observation, group_features=lambda: np.full((len(graph.groups), 2), 0.3)
     )
     rng = np.random.default_rng(0)
     for episode in range(3):

@@ -20,7 +20,7 @@ def trajectory(observation: str, limits: tuple[str, ...], actions: tuple[float, 
     """The features by name before each decision."""
     _, graph = prepared("plain")
     group_features = np.array([[0.1, 0.2], [0.3, 0.4]])
-    problem = PruningProblem(Budgets(graph, limits), lambda _: 0.5, group_features, observation=observation)
+    problem = PruningProblem(Budgets(graph, limits), lambda _: 0.5, lambda: group_features, observation=observation)
     policy = problem.begin()
     seen = [policy.observe()]
     for action in actions:

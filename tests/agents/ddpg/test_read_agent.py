@@ -33,7 +33,7 @@ def pruning_problem(
     return PruningProblem(
         Budgets(graph, ["macs=0.5"]),
         lambda kept_counts: kept_counts.mean() / 20,
-        np.zeros((len(graph.groups), group_features)),
+        lambda: np.zeros((len(graph.groups), group_features)),
         observation=observation,
     )
 
