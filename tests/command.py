@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 from torch.utils.tensorboard import SummaryWriter
 
+from agents.report import charts
 from agents.report.tensorboard.board import Board
 from scripts.command.cli import run
 
@@ -44,10 +45,12 @@ def call(script: ModuleType, *words: str | Path, drawn: bool = False) -> Done:
 
 @contextlib.contextmanager
 def pictures(*, drawn: bool) -> Iterator[None]:
-    """Whether charts are rendered, which takes longer than a small search; those of the report are made in any case."""
+    """Whether charts are drawn and rendered, which takes longer than a small search."""
     with pytest.MonkeyPatch.context() as patch:
         if not drawn:
-            patch.setattr("agents.report.charts.inline_svg", _undrawn)
+            for name in charts.HOMES.keys() - {"CostPoint"}:
+                patch.setattr(charts, name, lambda *_, **__: None)
+            patch.setattr(charts, "inline_svg", _undrawn)
             patch.setattr(Board, "_pictures", lambda *_: None)
             patch.setattr(SummaryWriter, "add_figure", lambda *_: None)
         yield

@@ -9,8 +9,9 @@ import torch
 from hypothesis import settings
 
 from amc.utils.safe_backward import safe_backward
+from tests.small_network import small_network_has_a_name
 
-settings.register_profile("project", deadline=None, max_examples=50)  # machines are shared: no example is timed
+settings.register_profile("project", deadline=None, max_examples=25)  # machines are shared: no example is timed
 settings.load_profile("project")
 
 OURS = ("amc.", "agents.", "scripts.", "benchmarks.")
@@ -20,6 +21,13 @@ OURS = ("amc.", "agents.", "scripts.", "benchmarks.")
 def one_thread() -> None:
     """Threads cost more than they save on tensors as small as the tests'."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def small_network() -> Iterator[None]:
+    """`tests.small_network.SMALL` can be given to commands."""
+    with small_network_has_a_name():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -41,6 +41,7 @@ import pytest
 from filelock import FileLock
 
 import amc
+from amc.data import splits
 from amc.scoring import evaluation
 from envs import PruningProblem
 from scripts.command.cli import parse
@@ -60,12 +61,12 @@ PYTHON_ELSEWHERE = {"export.md"}
 FOREIGN_OPTIONS = {"--help", "--help-all", "--version", "--logdir", "--map"}
 POLICIES_BEFORE_CTRL_C = 4
 SEARCHES = {"scripts.train", "scripts.apply", "scripts.compare"}
-FASTER = {
-    "--calibration-images": "30",
-    "--recovery": "none",
-    "--search-recovery": "none",
-}
+FASTER = {"--recovery": "none", "--search-recovery": "none"}
 """What a search of a page is given besides, in a third of the time; those of the README run as they stand."""
+CALIBRATION_IMAGES = 30
+"""How many images networks are calibrated with by default, on all pages but the README."""
+MOST_EPISODES = 26
+"""How many episodes a search of these pages has at the most."""
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 INSTALLED = {name: target.partition(":")[0] for name, target in PROJECT["scripts"].items() if name != "amc"}
@@ -130,7 +131,9 @@ class Reader:
                     folder.mkdir()
                 else:
                     shutil.copytree(self.follow(before), folder)
-                with inside(folder), pictures(drawn=False):
+                with inside(folder), pictures(drawn=False), pytest.MonkeyPatch.context() as patch:
+                    if page != README.name:
+                        patch.setattr(splits, "CALIBRATION_IMAGES", CALIBRATION_IMAGES)
                     self._run(next(path for path in PAGES if path.name == page))
                 if page == README.name:
                     check_readme(self, folder)
@@ -199,6 +202,9 @@ def faster(script: ModuleType, options: list[str]) -> list[str]:
     """The options, with those of `FASTER` that a search is not given; one that goes on keeps what it began with."""
     if script.__name__ not in SEARCHES or "--resume" in options:
         return options
+    if "--episodes" in options:
+        place = options.index("--episodes") + 1
+        options[place] = str(min(int(options[place]), MOST_EPISODES))
     return [*options, *(word for pair in FASTER.items() if pair[0] not in options for word in pair)]
 
 

@@ -5,6 +5,7 @@ import pytest
 from amc.scoring import evaluation
 from scripts import train
 from tests.command import succeed
+from tests.small_network import SMALL
 
 
 @pytest.fixture(scope="session")
@@ -12,6 +13,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run on the packaged network with its pictures, with the default options but for few episodes."""
     folder = tmp_path_factory.mktemp("runs") / "finished"
     succeed(train, "--episodes", "8", "--run-dir", folder, drawn=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run on the small network, at half of its MACs."""
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    succeed(train, *SMALL, "--budget", "macs=0.5", "--episodes", "4", "--run-dir", folder)
     return folder
 
 

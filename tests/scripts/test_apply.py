@@ -16,9 +16,11 @@ from amc.networks.sources import load_network
 from amc.networks.weight_files import write_state_dict
 from scripts import apply, evaluate, train
 from tests.command import fail, succeed, summary
+from tests.small_network import NAME, SMALL, small_resnet
 
 FAST = ("--recovery", "none", "--search-recovery", "none")  # half of the time, for the same policies
-FEW = ("--calibration-images", "100", "--reward-split", "100", "--test-images", "100", *FAST)
+SIZES = ("--calibration-images", "100", "--reward-split", "100", "--test-images", "100")
+FEW = (*SMALL, *SIZES, *FAST)
 FILES = {"agent.zip", "checkpoint", "compact.safetensors", "policy.json", "report.html", "summary.json"}
 
 
@@ -42,14 +44,13 @@ def macs(network: nn.Module, example: torch.Tensor) -> int:
 
 @pytest.fixture(scope="module")
 def other_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The packaged network with its channels in another order and some noise: trained, and not the same."""
-    model = load_network("digits_resnet").model
+    """The small network with some noise: trained, and not the same."""
     path = tmp_path_factory.mktemp("weights") / "other.safetensors"
     generator = torch.Generator().manual_seed(1)
-    state = model.state_dict()
+    state = small_resnet().state_dict()
     for name, tensor in state.items():
         if name.endswith("weight") and tensor.ndim == 4:
-            state[name] = tensor + 0.3 * tensor.std() * torch.randn(tensor.shape, generator=generator)
+            state[name] = tensor + tensor.std() * torch.randn(tensor.shape, generator=generator)
     write_state_dict(path, state)
     return path
 
@@ -57,11 +58,11 @@ def other_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.usefixtures("own_file")
 @pytest.mark.parametrize("budget", ["macs=0.5", "params=0.4"])
 def test_an_agent_decides_for_another_network_within_any_budget(
-    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, budget: str
+    small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, budget: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     words = ("--model", "own.py:build", "--data", "own.py:data", "--round-to", "1", "--budget", budget)
-    done = succeed(apply, "--agent", finished / "agent.zip", *words, "--run-dir", "run")
+    done = succeed(apply, "--agent", small_run / "agent.zip", *words, "--run-dir", "run")
     assert "│ found " in done.out
     found = summary(Path("run"))
     assert found["episodes"] == 1
@@ -74,17 +75,17 @@ def test_an_agent_decides_for_another_network_within_any_budget(
     assert f"{100 * found['test_accuracy_policy']:.2f} %" in scored.out
 
 
-def test_the_same_agent_gives_the_same_policy(finished: Path, tmp_path: Path) -> None:
+def test_the_same_agent_gives_the_same_policy(small_run: Path, tmp_path: Path) -> None:
     for name in ("one", "other"):
-        words = (*FEW, "--agent", finished / "agent.zip", "--budget", "macs=0.4", "--run-dir", tmp_path / name)
+        words = (*FEW, "--agent", small_run / "agent.zip", "--budget", "macs=0.4", "--run-dir", tmp_path / name)
         succeed(apply, *words, "--quiet")
     assert (tmp_path / "one" / "policy.json").read_text() == (tmp_path / "other" / "policy.json").read_text()
-    with zipfile.ZipFile(finished / "agent.zip") as before, zipfile.ZipFile(tmp_path / "one" / "agent.zip") as after:
+    with zipfile.ZipFile(small_run / "agent.zip") as before, zipfile.ZipFile(tmp_path / "one" / "agent.zip") as after:
         assert before.read("amc.json") == after.read("amc.json")
 
 
-def test_learning_goes_on_from_the_agents_weights_and_says_what_it_gained(finished: Path, tmp_path: Path) -> None:
-    agent = ("--agent", finished / "agent.zip", "--budget", "macs=0.3", *FEW)
+def test_learning_goes_on_from_the_agents_weights_and_says_what_it_gained(small_run: Path, tmp_path: Path) -> None:
+    agent = ("--agent", small_run / "agent.zip", "--budget", "macs=0.6", *FEW)
     succeed(apply, *agent, "--run-dir", tmp_path / "zero", "--quiet")
     done = succeed(apply, *agent, "--episodes", "8", "--run-dir", tmp_path / "more")
     zero, more = summary(tmp_path / "zero"), summary(tmp_path / "more")
@@ -98,17 +99,17 @@ def test_learning_goes_on_from_the_agents_weights_and_says_what_it_gained(finish
 
 
 def test_a_policy_keeps_its_counts_and_chooses_channels_for_these_weights(
-    finished: Path, tmp_path: Path, other_weights: Path
+    small_run: Path, tmp_path: Path, other_weights: Path
 ) -> None:
     folder = tmp_path / "run"
-    words = (*FEW, "--policy", finished / "policy.json", "--weights", other_weights, "--run-dir", folder)
-    succeed(apply, *words, "--quiet")
-    before, after = read_policy(finished / "policy.json"), read_policy(folder / "policy.json")
+    words = ("--model", NAME, "--data", "digits", *SIZES, *FAST, "--weights", other_weights)
+    succeed(apply, "--policy", small_run / "policy.json", *words, "--run-dir", folder, "--quiet")
+    before, after = read_policy(small_run / "policy.json"), read_policy(folder / "policy.json")
     assert [len(group.kept) for group in after.groups] == [len(group.kept) for group in before.groups]
     assert after.budget == before.budget
     assert after.costs == before.costs
     assert [group.kept for group in after.groups] != [group.kept for group in before.groups]
-    weights = load_network("digits_resnet", str(other_weights)).model.state_dict()
+    weights = load_network(NAME, str(other_weights)).model.state_dict()
     inner = [group for group in after.groups if group.name.endswith("conv1")]
     assert inner
     for group in inner:  # read by the second convolution of its block alone
@@ -119,16 +120,16 @@ def test_a_policy_keeps_its_counts_and_chooses_channels_for_these_weights(
     assert {path.name for path in folder.iterdir() if "tfevents" not in path.name} == FILES - {"agent.zip"}
 
 
-def test_a_policy_on_its_own_weights_is_the_same_network(finished: Path, tmp_path: Path) -> None:
+def test_a_policy_on_its_own_weights_is_the_same_network(small_run: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    succeed(apply, "--policy", finished / "policy.json", "--run-dir", folder, "--quiet")
-    ours, theirs = (read_policy(each / "policy.json") for each in (folder, finished))
+    succeed(apply, *SMALL, "--policy", small_run / "policy.json", "--run-dir", folder, "--quiet")
+    ours, theirs = (read_policy(each / "policy.json") for each in (folder, small_run))
     assert [group.kept for group in ours.groups] == [group.kept for group in theirs.groups]
-    assert summary(folder)["test_accuracy_policy"] == summary(finished)["test_accuracy_policy"]
+    assert summary(folder)["test_accuracy_policy"] == summary(small_run)["test_accuracy_policy"]
 
 
-def test_a_policy_cut_further_than_the_default_allows(finished: Path, tmp_path: Path) -> None:
-    content = json.loads((finished / "policy.json").read_text())
+def test_a_policy_cut_further_than_the_default_allows(small_run: Path, tmp_path: Path) -> None:
+    content = json.loads((small_run / "policy.json").read_text())
     group = content["groups"][-1]
     group["kept"], group["sparsity"] = group["kept"][:2], 1 - 2 / group["units"]
     (tmp_path / "policy.json").write_text(json.dumps(content))
@@ -137,12 +138,12 @@ def test_a_policy_cut_further_than_the_default_allows(finished: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("words", [("--freeze", "stem"), ("--only", "*conv1")], ids=" ".join)
-def test_a_policy_is_applied_where_the_same_is_frozen(finished: Path, tmp_path: Path, words: tuple[str, str]) -> None:
+def test_a_policy_is_applied_where_the_same_is_frozen(small_run: Path, tmp_path: Path, words: tuple[str, str]) -> None:
     searched, again = tmp_path / "searched", tmp_path / "again"
-    succeed(apply, *FEW, "--agent", finished / "agent.zip", *words, "--budget", "macs=0.6", "--run-dir", searched)
+    succeed(apply, *FEW, "--agent", small_run / "agent.zip", *words, "--budget", "macs=0.6", "--run-dir", searched)
     succeed(apply, *FEW, "--policy", searched / "policy.json", *words, "--run-dir", again, "--quiet")
     assert read_policy(again / "policy.json").groups == read_policy(searched / "policy.json").groups
-    for policy, given in ((searched, ()), (finished, words)):
+    for policy, given in ((searched, ()), (small_run, words)):
         message = fail(apply, *FEW, "--policy", policy / "policy.json", *given, "--quiet", "--run-dir", tmp_path / "no")
         assert re.search(r"and this network differ in what may be pruned \(.*stem.0.*\)", message)
         assert "give --freeze, --only and --round-to as in the search for it" in message
@@ -158,8 +159,8 @@ def changed_agent(source: Path, target: Path, **changes: object) -> Path:
     return target
 
 
-def test_mistakes_are_told_in_one_line(finished: Path, tmp_path: Path) -> None:
-    agent, policy = finished / "agent.zip", finished / "policy.json"
+def test_mistakes_are_told_in_one_line(small_run: Path, tmp_path: Path) -> None:
+    agent, policy = small_run / "agent.zip", small_run / "policy.json"
     assert "expected RUN, --agent agent.zip or --policy policy.json, one of them" in fail(apply)
     assert "one of them" in fail(apply, "--agent", agent, "--policy", policy)
     assert "a policy has nothing to learn; leave --episodes out" in fail(apply, "--policy", policy, "--episodes", "3")
@@ -177,12 +178,12 @@ def test_mistakes_are_told_in_one_line(finished: Path, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("own_file")
 def test_a_policy_of_another_architecture_is_refused(
-    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     words = ("--model", "own.py:build", "--data", "own.py:data", "--round-to", "1", "--quiet", "--run-dir", "run")
-    message = fail(apply, "--policy", finished / "policy.json", *words)
-    assert "is of another architecture (digits_resnet) than this network; --agent can be applied to any" in message
+    message = fail(apply, "--policy", small_run / "policy.json", *words)
+    assert f"is of another architecture ({NAME}) than this network; --agent can be applied to any" in message
     assert not (tmp_path / "run").exists()
 
 
@@ -220,9 +221,9 @@ def test_an_agent_of_a_users_observation_needs_it_again(tmp_path: Path, monkeypa
     assert summary(Path("run"))["arguments"]["observation"] == f"{tmp_path}/seen.py:Position"
 
 
-def test_an_agent_that_knows_nothing_of_a_network_is_no_worse_than_uniform(finished: Path, tmp_path: Path) -> None:
+def test_an_agent_that_knows_nothing_of_a_network_is_no_worse_than_uniform(small_run: Path, tmp_path: Path) -> None:
     """As one whose actor always cuts the first groups as much as it may."""
-    agent, lazy = finished / "agent.zip", tmp_path / "lazy.zip"
+    agent, lazy = small_run / "agent.zip", tmp_path / "lazy.zip"
     with zipfile.ZipFile(agent) as source, zipfile.ZipFile(lazy, "w") as target:
         for name in source.namelist():
             content = source.read(name)
@@ -235,7 +236,7 @@ def test_an_agent_that_knows_nothing_of_a_network_is_no_worse_than_uniform(finis
                 torch.save(weights, stream)
                 content = stream.getvalue()
             target.writestr(name, content)
-    words = ("--budget", "params=0.2", "--calibration-images", "100", "--test-images", "60", "--quiet")
+    words = (*SMALL, "--budget", "params=0.2", "--calibration-images", "100", "--test-images", "60", "--quiet")
     succeed(apply, "--agent", lazy, *words, "--run-dir", tmp_path / "run")
     found = summary(tmp_path / "run")
     assert found["policy_score"] >= found["uniform_score"]

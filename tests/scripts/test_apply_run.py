@@ -12,9 +12,10 @@ from amc.artifacts.policy import read_policy
 from envs import PruningProblem
 from scripts import apply, evaluate, finetune, train
 from tests.command import call, fail, succeed, summary
+from tests.small_network import NAME, SMALL
 
 FAST = ("--recovery", "none", "--search-recovery", "none")
-FEW = ("--calibration-images", "100", "--reward-split", "60", "--test-images", "60", *FAST)
+FEW = (*SMALL, "--calibration-images", "100", "--reward-split", "60", "--test-images", "60", *FAST)
 OWN = ("--model", "own.py:build", "--data", "own.py:data")
 TAKEN = {
     "calibration_images": 100,
@@ -67,7 +68,7 @@ def test_all_but_what_is_given_is_that_of_the_run(run: Path, tmp_path: Path) -> 
     succeed(apply, run, "--budget", "macs=0.4", "--run-dir", folder)
     taken = arguments(folder)
     assert {name: taken[name] for name in TAKEN} == TAKEN
-    assert taken["model"] == "digits_resnet"
+    assert taken["model"] == NAME
     assert taken["budget"] == ["macs=0.4"]
     assert taken["quiet"] is False
     assert summary(folder)["episodes"] == 1

@@ -30,10 +30,11 @@ from envs.rewards import Outcome
 from scripts import train
 from tests.command import call, succeed, summary
 from tests.scripts.interrupting import InterruptingSearch
+from tests.small_network import SMALL
 
 EPISODES = 8
 FAST = ("--recovery", "none", "--search-recovery", "none")
-FEW = ("--calibration-images", "40", "--reward-split", "40", "--test-images", "40", "--quiet", *FAST)
+FEW = (*SMALL, "--calibration-images", "40", "--reward-split", "40", "--test-images", "40", "--quiet", *FAST)
 EVERY_EPISODE = [
     "best so far/accuracy",
     "best so far/reward",

@@ -13,8 +13,9 @@ from agents.report.strategies.cell import CellKey
 from scripts import compare
 from tests.command import call, fail, succeed
 from tests.html_page import HtmlPage, expect_self_contained
+from tests.small_network import NAME, SMALL
 
-FEW = ("--calibration-images", "40", "--reward-split", "80", "--test-images", "40", "--recovery", "statistics")
+FEW = (*SMALL, "--calibration-images", "40", "--reward-split", "80", "--test-images", "40", "--recovery", "statistics")
 ASKED = (*FEW, "--search-recovery", "none", "--episodes", "3", "--budgets", "macs=0.5")
 
 
@@ -35,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("compared") / "digits"
     done = succeed(compare, *ASKED, "--strategies", "random", "uniform", "--seeds", "0", "--out", folder)
     assert "2 of 2: uniform at macs=0.5, seed 0: " in done.err
-    assert "digits_resnet at macs=0.5" in done.out
+    assert f"{NAME} at macs=0.5" in done.out
     assert done.out.endswith(f"{folder / 'comparison.html'}\n")
     return folder
 
@@ -123,7 +124,7 @@ def test_an_interrupted_search_is_begun_again_and_the_others_are_kept(
 def test_python_makes_the_same_searches(tmp_path: Path, folder: Path) -> None:
     data = amc.load_data("digits", sizes={"calibration": 40, "reward": 80, "test": 40})
     found = amc.compare(
-        amc.load_network("digits_resnet"),
+        amc.load_network(NAME, "none"),
         data,
         ["macs=0.5"],
         ["random"],

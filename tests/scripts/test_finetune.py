@@ -4,7 +4,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -20,19 +19,21 @@ from scripts import evaluate, export, finetune, report, train
 from tests.command import call, fail, succeed, summary
 from tests.html_page import HtmlPage, expect_self_contained
 from tests.scripts.interrupting import Interrupting
+from tests.small_network import SMALL, program
 
 pytestmark = pytest.mark.backward
 
+AS_CUT = ("--recovery", "none", "--search-recovery", "none")
 FEW = ("--epochs", "4", "--batch-size", "64", "--lr", "0.05")
 PATIENCE = 240
 """Seconds that a busy machine may take."""
 
 
 @pytest.fixture(scope="module")
-def whole(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An uninterrupted fine-tuning of the compact network in `finished`."""
+def whole(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uninterrupted fine-tuning of the compact network in `small_run`."""
     folder = tmp_path_factory.mktemp("runs") / "tuned"
-    succeed(finetune, "--run-dir", finished, *FEW, "--out", folder, "--quiet")
+    succeed(finetune, "--run-dir", small_run, *FEW, "--out", folder, "--quiet")
     return folder
 
 
@@ -42,7 +43,7 @@ def weights(folder: Path) -> bytes:
 
 def test_it_gains_back_what_pruning_cost_and_leaves_the_run_alone(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    succeed(train, "--strategy", "uniform", "--recovery", "none", "--run-dir", run, "--quiet")
+    succeed(train, "--strategy", "uniform", *AS_CUT, "--run-dir", run, "--quiet")
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     done = succeed(finetune, "--run-dir", run, "--epochs", "8", "--lr", "0.05")
     pruned, found = summary(run), summary(tmp_path / "run-tuned")
@@ -81,12 +82,12 @@ def test_a_tuned_network_can_be_tuned_on(whole: Path, tmp_path: Path) -> None:
     assert summary(tmp_path / "on")["pruned_accuracy"] == summary(whole)["tuned_accuracy"]
 
 
-def test_what_never_got_better_is_the_pruned_network(finished: Path, tmp_path: Path) -> None:
-    succeed(finetune, "--run-dir", finished, "--epochs", "1", "--lr", "0.9", "--distillation", "0", "--weight-decay",
+def test_what_never_got_better_is_the_pruned_network(small_run: Path, tmp_path: Path) -> None:
+    succeed(finetune, "--run-dir", small_run, "--epochs", "1", "--lr", "0.9", "--distillation", "0", "--weight-decay",
             "0.9", "--out", tmp_path / "worse", "--quiet")  # fmt: skip
     found = summary(tmp_path / "worse")
     assert found["epochs"][0]["score"] < found["tuned_accuracy"] == found["pruned_accuracy"]
-    assert weights(tmp_path / "worse") == weights(finished)
+    assert weights(tmp_path / "worse") == weights(small_run)
     assert "No epoch beats the pruned network" in (tmp_path / "worse" / "report.html").read_text(encoding="utf-8")
 
 
@@ -133,13 +134,13 @@ def test_tensorboard_shows_loss_rate_and_score(whole: Path) -> None:
 
 @pytest.mark.parametrize("at", [2, 40])
 def test_an_error_loses_a_minute_at_most_and_the_result_is_the_same(
-    finished: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+    small_run: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     folder = tmp_path / "cut"
     monkeypatch.setattr("agents.tuning.training_run.CHECKPOINT_SECONDS", 0.0)
     with monkeypatch.context() as patch:
         Interrupting(patch, at, KeyboardInterrupt())
-        done = call(finetune, "--run-dir", finished, *FEW, "--out", folder)
+        done = call(finetune, "--run-dir", small_run, *FEW, "--out", folder)
     assert done.status == 130
     assert done.out.splitlines()[-1] == f"go on with: python -m amc finetune --resume {folder}"
     assert not (folder / "policy.json").exists()
@@ -158,7 +159,7 @@ def test_the_rate_that_a_short_test_found_is_told_once_and_kept(
 ) -> None:
     """The test takes 8 steps at each of 5 rates."""
     run = tmp_path / "run"
-    succeed(train, "--strategy", "uniform", "--recovery", "none", "--run-dir", run, "--quiet")
+    succeed(train, *SMALL, "--strategy", "uniform", *AS_CUT, "--run-dir", run, "--quiet")
     folder, few = tmp_path / "cut", ("--epochs", "2", "--batch-size", "64", "--crop-padding", "0")
     with monkeypatch.context() as patch:
         Interrupting(patch, 5 * 8 + 10, KeyboardInterrupt())
@@ -171,14 +172,12 @@ def test_the_rate_that_a_short_test_found_is_told_once_and_kept(
     assert HtmlPage((folder / "report.html").read_text(encoding="utf-8")).rows["lr"] == [told]
 
 
-def test_a_kill_at_a_random_moment(finished: Path, whole: Path, tmp_path: Path) -> None:
+def test_a_kill_at_a_random_moment(small_run: Path, whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "killed"
     command = [
-        sys.executable,
-        "-m",
-        "scripts.finetune",
+        *program("finetune"),
         "--run-dir",
-        str(finished),
+        str(small_run),
         *FEW,
         "--out",
         str(folder),

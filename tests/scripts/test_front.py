@@ -16,8 +16,9 @@ from amc.scoring.candidates import Candidates
 from amc.scoring.score import Score
 from scripts import apply, evaluate, report, train
 from tests.command import call, fail, succeed, summary
+from tests.small_network import SMALL
 
-FEW = ("--calibration-images", "50", "--reward-split", "160", "--test-images", "50")
+FEW = (*SMALL, "--calibration-images", "50", "--reward-split", "160", "--test-images", "50")
 FAST = ("--recovery", "none", "--search-recovery", "none")
 ASKED = (*FEW, *FAST, "--budget", "macs=0.3:0.8", "--points", "0.3", "0.5", "0.7", "--episodes", "26")
 

@@ -14,6 +14,7 @@ import torch
 import amc
 from scripts.command.signals import raise_on_signals
 from tests.command import summary
+from tests.small_network import SMALL, program
 
 ROOT = Path(__file__).parents[2]
 FAST = ("--recovery", "none", "--search-recovery", "none")
@@ -24,9 +25,9 @@ PATIENCE = 240
 @contextlib.contextmanager
 def interrupted_search(folder: Path) -> Iterator[subprocess.Popen[str]]:
     """A search that has scored some policies, and has been sent Ctrl-C."""
-    words = ("--episodes", "100000", "--strategy", "random", *FAST)
+    words = (*SMALL, "--episodes", "100000", "--strategy", "random", *FAST)
     process = subprocess.Popen(
-        [sys.executable, "-m", "scripts.train", *words, "--run-dir", folder],
+        [*program("train"), *words, "--run-dir", folder],
         cwd=ROOT,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,

@@ -20,11 +20,12 @@ from scripts import apply, report, train
 from scripts.command import latency_connection
 from tests.amc.latency.pretended import FINGERPRINT, PretendedDevice, milliseconds
 from tests.command import Done, call, fail, succeed, summary
+from tests.small_network import SMALL, small_resnet
 
 pytestmark = pytest.mark.usefixtures("operators_are_read_once")
 
 FAST = ("--recovery", "none", "--search-recovery", "none")  # latency is what matters here
-FEW = ("--calibration-images", "50", "--reward-split", "60", "--test-images", "50", *FAST, "--quiet")
+FEW = (*SMALL, "--calibration-images", "50", "--reward-split", "60", "--test-images", "50", *FAST, "--quiet")
 
 
 EXPORTED: dict[bytes, bytes] = {}
@@ -61,7 +62,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def measured(folder: Path) -> tuple[float, float]:
     """The original and the compact network of a run, as the device takes them."""
     example: Example = torch.zeros(1, 1, 8, 8)
-    networks = amc.load_network("digits_resnet").model, amc.load(folder)
+    networks = small_resnet(), amc.load(folder)
     before, after = (milliseconds(exported_once(each, example).SerializeToString()) for each in networks)
     return before, after
 

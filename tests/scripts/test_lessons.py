@@ -11,9 +11,10 @@ from agents.ddpg.lessons import read_lesson
 from scripts import apply, train
 from tests.command import call, fail, succeed, summary
 from tests.scripts.interrupting import InterruptingSearch
+from tests.small_network import SMALL
 
 FAST = ("--recovery", "none", "--search-recovery", "none")
-FEW = ("--calibration-images", "100", "--reward-split", "60", "--test-images", "60", *FAST)
+FEW = (*SMALL, "--calibration-images", "100", "--reward-split", "60", "--test-images", "60", *FAST)
 
 
 @pytest.fixture(scope="module")

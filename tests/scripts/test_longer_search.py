@@ -14,9 +14,10 @@ from amc.artifacts.run_folder import is_finished
 from envs import PruningProblem
 from scripts import apply, evaluate, train
 from tests.command import call, fail, succeed, summary
+from tests.small_network import SMALL
 
 FAST = ("--recovery", "none", "--search-recovery", "none")
-FEW = ("--calibration-images", "100", "--reward-split", "60", "--test-images", "60", *FAST)
+FEW = (*SMALL, "--calibration-images", "100", "--reward-split", "60", "--test-images", "60", *FAST)
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,9 @@ from amc.scoring.candidates import Candidates
 from amc.scoring.score import Score
 from scripts import apply, evaluate, report, train
 from tests.command import call, fail, succeed, summary
+from tests.small_network import NAME, SMALL
 
-FEW = ("--calibration-images", "50", "--reward-split", "160", "--test-images", "50")
+FEW = (*SMALL, "--calibration-images", "50", "--reward-split", "160", "--test-images", "50")
 FAST = ("--recovery", "none", "--search-recovery", "none")
 ASKED = (*FEW, *FAST, "--max-drop", "6", "--episodes", "24")
 
@@ -63,7 +64,7 @@ def test_what_is_kept_is_read_as_any_other_run(whole: Path, tmp_path: Path) -> N
 
 def test_python_finds_the_same_as_the_command(whole: Path) -> None:
     data = amc.load_data("digits", sizes={"calibration": 50, "reward": 160, "test": 50})
-    network = amc.load_network("digits_resnet")
+    network = amc.load_network(NAME, "none")
     result = amc.search(network, data, max_drop=6, episodes=24, recovery="none", search_recovery="none")
     theirs, ours = read_policy(whole / "policy.json"), result.policy
     assert (ours.groups, ours.budget, ours.accuracy) == (theirs.groups, theirs.budget, theirs.accuracy)

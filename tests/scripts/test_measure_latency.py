@@ -9,13 +9,14 @@ from scripts import measure_latency
 from scripts.work import run_latency
 from tests.amc.latency.pretended import PretendedDevice
 from tests.command import fail, succeed
+from tests.small_network import NAME
 
 QUICK = ("--precision", "0.5", "--seconds", "0.2")
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "torch"])
-def test_a_run_is_compared_with_its_original(finished: Path, runtime: str) -> None:
-    out = succeed(measure_latency, "--run-dir", finished, "--runtime", runtime, *QUICK).out
+def test_a_run_is_compared_with_its_original(small_run: Path, runtime: str) -> None:
+    out = succeed(measure_latency, "--run-dir", small_run, "--runtime", runtime, *QUICK).out
     rows = re.findall(r"(original|pruned)\D+([\d.e-]+) \(([\d.e-]+) to ([\d.e-]+)\)\D+([\d.e-]+) \(", out)
     assert [row[0] for row in rows] == ["original", "pruned"]
     original, pruned = ([float(each) for each in row[1:]] for row in rows)
@@ -39,7 +40,7 @@ def test_an_interval_that_stayed_wide_is_said() -> None:
 def test_layers_are_measured_printed_and_drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     device = PretendedDevice()
     monkeypatch.setattr(run_latency, "Device", lambda *_: device)
-    words = ("--layers", "--model", "digits_resnet", "--weights", "none")
+    words = ("--layers", "--model", NAME, "--weights", "none")
     table, pictures = tmp_path / "table.json", tmp_path / "pictures"
     out = succeed(measure_latency, *words, "--latency-table", table, "--plot", pictures).out
     layers = json.loads(table.read_text())["layers"]

@@ -9,6 +9,7 @@ import amc
 from amc.recovery.blockwise import TrainingLength
 from scripts import evaluate, export, recover, train
 from tests.command import fail, succeed, summary
+from tests.small_network import SMALL
 
 pytestmark = pytest.mark.backward
 
@@ -18,11 +19,11 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("amc.recovery.blockwise.LENGTH", TrainingLength(block_steps=5, whole_steps=20))
 
 
-def test_the_recovered_network_is_read_as_a_run_and_the_run_is_left_alone(finished: Path, tmp_path: Path) -> None:
-    before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
+def test_the_recovered_network_is_read_as_a_run_and_the_run_is_left_alone(small_run: Path, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in small_run.rglob("*") if path.is_file()}
     out = tmp_path / "recovered"
-    done = succeed(recover, finished, "--out", out)
-    assert {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()} == before
+    done = succeed(recover, small_run, "--out", out)
+    assert {path: path.read_bytes() for path in small_run.rglob("*") if path.is_file()} == before
     found = summary(out)
     assert found["recovery"] == found["arguments"]["recovery"] == "blockwise"
     assert found["training"]["after"] < found["training"]["before"]
@@ -32,36 +33,36 @@ def test_the_recovered_network_is_read_as_a_run_and_the_run_is_left_alone(finish
     shown = succeed(evaluate, out, "--split", "reward")
     assert f"{100 * found['reward_accuracy']:.2f} %" in shown.out
     succeed(export, out, "--format", "program")
-    weights = [amc.load(folder).state_dict() for folder in (finished, out)]
+    weights = [amc.load(folder).state_dict() for folder in (small_run, out)]
     assert any(not torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
     assert all(torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items() if "running" in name)
 
 
-def test_python_gives_what_the_command_does(finished: Path, tmp_path: Path) -> None:
-    succeed(recover, finished, "--out", tmp_path / "command", "--quiet")
-    result = amc.recover(finished, folder=tmp_path / "python", device="cpu")
+def test_python_gives_what_the_command_does(small_run: Path, tmp_path: Path) -> None:
+    succeed(recover, small_run, "--out", tmp_path / "command", "--quiet")
+    result = amc.recover(small_run, folder=tmp_path / "python", device="cpu")
     assert result.training is not None
     loaded = [amc.load(tmp_path / name).state_dict() for name in ("command", "python")]
     assert all(torch.equal(tensor, loaded[1][name]) for name, tensor in loaded[0].items())
 
 
-def test_a_closed_form_makes_the_network_again(finished: Path) -> None:
-    worse = amc.recover(finished, recovery="none", device="cpu")
+def test_a_closed_form_makes_the_network_again(small_run: Path) -> None:
+    worse = amc.recover(small_run, recovery="none", device="cpu")
     assert worse.training is None
     assert worse.after < worse.before
 
 
-def test_mistakes_are_told_in_a_line(finished: Path, tmp_path: Path) -> None:
-    assert "recovery" in fail(recover, finished, "--recovery", "magic")
+def test_mistakes_are_told_in_a_line(small_run: Path, tmp_path: Path) -> None:
+    assert "recovery" in fail(recover, small_run, "--recovery", "magic")
     assert "no-such-run" in fail(recover, tmp_path / "no-such-run")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
-    assert "is not empty" in fail(recover, finished, "--out", tmp_path / "full")
+    assert "is not empty" in fail(recover, small_run, "--out", tmp_path / "full")
     assert "--search-recovery blockwise would train each" in fail(train, "--search-recovery", "blockwise")
 
 
 def test_a_search_trains_what_it_keeps(tmp_path: Path) -> None:
-    words = ("--strategy", "uniform", "--budget", "macs=0.3")
+    words = (*SMALL, "--strategy", "uniform", "--budget", "macs=0.3")
     for recovery in ("asymmetric", "blockwise"):
         succeed(train, *words, "--recovery", recovery, "--run-dir", tmp_path / recovery, "--quiet")
     solved, trained = (summary(tmp_path / name) for name in ("asymmetric", "blockwise"))

@@ -16,6 +16,7 @@ from scripts.command.cli import parse
 from scripts.command.signals import INTERRUPTED
 from tests.command import call, fail, succeed, summary
 from tests.html_page import HtmlPage, expect_self_contained
+from tests.small_network import NAME, SMALL
 
 FAST = ("--recovery", "none", "--search-recovery", "none")
 FEW = ("--calibration-images", "40", "--reward-split", "40", "--test-images", "40", "--quiet", *FAST)
@@ -154,7 +155,7 @@ def test_a_killed_run_shows_the_best_so_far_and_how_to_go_on(killed: Path) -> No
 
 
 def test_an_interrupted_run_shows_its_result_and_how_to_go_on(tmp_path: Path) -> None:
-    assert interrupted_run(tmp_path, KeyboardInterrupt(), 4) == INTERRUPTED
+    assert interrupted_run(tmp_path, KeyboardInterrupt(), 4, *SMALL) == INTERRUPTED
     content = (tmp_path / "report.html").read_text(encoding="utf-8")
     expect_self_contained(content)
     assert "This run was interrupted: 4 of 20 episodes were scored. What follows is the best of them." in content
@@ -165,11 +166,11 @@ def test_an_interrupted_run_shows_its_result_and_how_to_go_on(tmp_path: Path) ->
 def test_a_run_that_was_killed_before_its_first_episode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search_run, "forget", lambda _: None)  # what is killed tidies nothing up
     with pytest.raises(RuntimeError, match="out of memory"):
-        interrupted_run(tmp_path, RuntimeError("out of memory"), 0)
+        interrupted_run(tmp_path, RuntimeError("out of memory"), 0, *SMALL)
     content = write_report(tmp_path).read_text(encoding="utf-8")
     seen = HtmlPage(content)
     assert seen.headings == [
-        "digits_resnet: no policy within the budget has been scored yet",
+        f"{NAME}: no policy within the budget has been scored yet",
         *HEADINGS[:1],
         *HEADINGS[5:],
     ]
@@ -177,12 +178,12 @@ def test_a_run_that_was_killed_before_its_first_episode(tmp_path: Path, monkeypa
 
 
 def test_an_applied_agent_is_shown_before_it_learned(finished: Path, tmp_path: Path) -> None:
-    agent = ("--agent", str(finished / "agent.zip"), "--episodes", "2", "--budget", "macs=0.4", "params=90K")
-    succeed(apply, *agent, *FEW, "--run-dir", tmp_path / "run")
+    agent = ("--agent", str(finished / "agent.zip"), "--episodes", "2", "--budget", "macs=0.4", "params=5K")
+    succeed(apply, *agent, *SMALL, *FEW, "--run-dir", tmp_path / "run")
     rows, found = HtmlPage((tmp_path / "run" / "report.html").read_text()).rows, summary(tmp_path / "run")
     before = (found["zero_shot_accuracy"], found["test_accuracy_zero_shot"])
     assert rows["agent before learning"][:2] == [f"{100 * score:.2f} %" for score in before]
-    assert rows["parameters left, at most"] == ["90K", f"{found['params_after']:,}"]
+    assert rows["parameters left, at most"] == ["5K", f"{found['params_after']:,}"]
     assert rows["make it again"][0].startswith("python -m amc apply --")
 
 

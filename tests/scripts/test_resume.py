@@ -21,13 +21,15 @@ import amc
 from agents.checkpoint import latest_checkpoint, save_checkpoint
 from agents.search import stages
 from amc.artifacts.policy import read_policy
+from amc.networks.weight_files import write_state_dict
 from scripts import apply, evaluate, train
 from scripts import report as report_script
 from tests.command import call, fail, succeed, summary
 from tests.scripts.interrupting import HOLDER, InterruptingSearch
+from tests.small_network import SMALL, program, small_resnet
 
 FAST = ("--recovery", "none", "--search-recovery", "none")  # half of the time; what is computed does not matter here
-FEW = ("--calibration-images", "100", "--reward-split", "60", "--test-images", "60", *FAST)
+FEW = (*SMALL, "--calibration-images", "100", "--reward-split", "60", "--test-images", "60", *FAST)
 PATIENCE = 240
 """Seconds that a busy machine may take."""
 
@@ -137,7 +139,7 @@ def test_a_kill_at_a_random_moment(tmp_path: Path, whole: Path) -> None:
     folder = tmp_path / "run"
     words = (*FEW, "--episodes", "16", "--checkpoint-every", "2", "--run-dir", folder)
     workers = ("--workers", "2", "--round-size", "1")
-    command = [sys.executable, "-m", "scripts.train", "--quiet", *map(str, words), *workers]
+    command = [*program("train"), "--quiet", *map(str, words), *workers]
     env = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, cwd=Path(__file__).parents[2], env=env, stdout=subprocess.PIPE)
     deadline = time.monotonic() + PATIENCE
@@ -316,8 +318,10 @@ def test_what_is_no_run_to_go_on_with(tmp_path: Path, whole: Path, begun: Path) 
     assert "--resume goes on with the run's own options; leave --budget out" in message
 
 
-def test_other_weights_are_refused(begun: Path) -> None:
-    message = fail(train, "--resume", begun, "--weights", "none", "--quiet")
+def test_other_weights_are_refused(tmp_path: Path, begun: Path) -> None:
+    others = {name: tensor + 1 for name, tensor in small_resnet().state_dict().items()}
+    write_state_dict(tmp_path / "others.safetensors", others)
+    message = fail(train, "--resume", begun, "--weights", tmp_path / "others.safetensors", "--quiet")
     assert f"the weights (--weights) are not those that {begun} was begun with; give the same again" in message
 
 

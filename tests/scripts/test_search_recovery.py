@@ -9,6 +9,7 @@ from amc.task import Task
 from scripts import train
 from tests.command import call, succeed, summary
 from tests.scripts.interrupting import InterruptingSearch
+from tests.small_network import SMALL
 
 FEW = ("--calibration-images", "100", "--reward-split", "200", "--test-images", "60", "--recovery", "none")
 
@@ -28,7 +29,7 @@ def test_it_is_decided_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         patch.setattr(Task, "choose_recovery", lambda *_: SimpleNamespace(for_many="closed_form"))
         InterruptingSearch(patch, 3, RuntimeError("out of memory"))
         with pytest.raises(RuntimeError, match="out of memory"):
-            call(train, *FEW, "--strategy", "random", "--episodes", "3", "--run-dir", folder, "--quiet")
+            call(train, *SMALL, *FEW, "--strategy", "random", "--episodes", "3", "--run-dir", folder, "--quiet")
     monkeypatch.setattr(Task, "choose_recovery", None)
     succeed(train, "--resume", folder, "--quiet")
     assert summary(folder)["arguments"]["search_recovery"] == "closed_form"

@@ -20,11 +20,15 @@ from amc.scoring.candidates import Candidates
 from amc.scoring.score import Score
 from scripts import evaluate, train
 from tests.command import call, fail, succeed, summary
+from tests.small_network import SMALL
 
 pytestmark = pytest.mark.backward
 
 FAST = ("--recovery", "none", "--search-recovery", "none")  # half of the time, for the same stages
-FEW = ("--calibration-images", "50", "--reward-split", "60", "--test-images", "50", *FAST)
+SIZES = ("--calibration-images", "50", "--reward-split", "60", "--test-images", "50")
+FEW = (*SMALL, *SIZES, *FAST)
+MACS = 135_840
+"""Those of the small network."""
 STAGED = (
     *FEW,
     "--recovery",
@@ -52,8 +56,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_result_is_one_composition_of_the_original(whole: Path) -> None:
     found, policy = summary(whole), read_policy(whole / "policy.json")
     assert policy.budget == ("macs=0.2",)
-    assert 0.15 * 928_992 < found["macs_after"] <= 0.2 * 928_992
-    assert (found["macs_before"], found["arguments"]["budget"]) == (928_992, ["macs=0.2"])
+    assert 0.15 * MACS < found["macs_after"] <= 0.2 * MACS
+    assert (found["macs_before"], found["arguments"]["budget"]) == (MACS, ["macs=0.2"])
     assert policy.costs["macs"].after == found["macs_after"]
     compact = amc.load(whole)
     assert sum(parameter.numel() for parameter in compact.parameters()) == found["params_after"]
@@ -74,7 +78,7 @@ def test_every_stage_keeps_its_budget_and_starts_where_the_one_before_it_ended(w
     limit = np.array([group.units for group in record.groups])
     for number, share in enumerate((0.7, 0.4, 0.2)):
         own = [episode for episode in record.episodes if episode.stage == number]
-        assert all(episode.outcome.macs <= share * 928_992 for episode in own)
+        assert all(episode.outcome.macs <= share * MACS for episode in own)
         assert all((episode.kept_counts <= limit).all() for episode in own)
         limit = max(own, key=lambda episode: episode.reward).kept_counts
     assert limit.tolist() == [len(group.kept) for group in read_policy(whole / "policy.json").groups]
@@ -155,7 +159,7 @@ def test_ctrl_c_before_the_last_stage_leaves_a_run_to_go_on_with(
 
 
 def test_training_between_stages_gains_accuracy(tmp_path: Path) -> None:
-    words = (*FEW, "--stages", "0.6,0.4", "--recovery", "none", "--strategy", "uniform", "--episodes", "2", "--quiet")
+    words = (*SIZES, *FAST, "--stages", "0.6,0.4", "--strategy", "uniform", "--episodes", "2", "--quiet")
     for steps in ("0", "60"):
         succeed(train, *words, "--tune-steps", steps, "--run-dir", tmp_path / steps)
     cut, trained = (summary(tmp_path / steps)["policy_accuracy"] for steps in ("0", "60"))

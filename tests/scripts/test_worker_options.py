@@ -14,9 +14,10 @@ from amc.scoring.racing import RaceReference
 from amc.scoring.score import Score
 from scripts import train
 from tests.command import fail, succeed, summary
+from tests.small_network import SMALL
 
 FAST = ("--recovery", "none", "--search-recovery", "none")
-FEW = ("--calibration-images", "50", "--reward-split", "60", "--test-images", "50", "--quiet", *FAST)
+FEW = (*SMALL, "--calibration-images", "50", "--reward-split", "60", "--test-images", "50", "--quiet", *FAST)
 
 OWN = """
 import torch

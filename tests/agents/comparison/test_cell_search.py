@@ -18,7 +18,7 @@ def images() -> HalvedImages:
 @pytest.fixture(scope="module")
 def task(images: HalvedImages) -> Task:
     options = TaskOptions(recovery="statistics", search_recovery="none", seed=1)
-    return Task(amc.load_network("digits_resnet").model, images.splits, ["macs=0.5"], options)
+    return Task(amc.small_resnet(), images.splits, ["macs=0.5"], options)
 
 
 @pytest.fixture(scope="module")

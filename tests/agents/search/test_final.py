@@ -17,18 +17,18 @@ from amc.cost.costs import COSTS
 from amc.data.load import Splits, load_data
 from amc.data.splits import SplitSizes
 from amc.graph import KeptCounts
-from amc.networks.sources import load_network
 from amc.scoring.image_scores import ImageScores
 from amc.scoring.score import Score
 from amc.task import Task
 from amc.task_options import TaskOptions
 from amc.utils.defaults import CLOSED_FORMS
 from envs import PruningProblem
+from tests.small_network import small_resnet
 
 
 @pytest.fixture(scope="module")
 def model() -> nn.Module:
-    return load_network("digits_resnet").model
+    return small_resnet()
 
 
 @pytest.fixture(scope="module")

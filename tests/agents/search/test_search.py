@@ -13,7 +13,6 @@ from agents.strategies import STRATEGIES, Ddpg, make_strategy
 from amc.cost.budget import Budgets
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
-from amc.networks.sources import load_network
 from amc.scoring.score import Score
 from amc.scoring.scorer import PolicyScorer
 from amc.task import Task
@@ -22,6 +21,7 @@ from amc.utils.errors import UserError
 from envs import Outcome
 from envs.rewards import REWARDS
 from tests.problems import chain
+from tests.small_network import small_resnet
 
 SIZES = SplitSizes(calibration=30, reward=40, test=20)
 FAST = TaskOptions(recovery="none", search_recovery="none")
@@ -29,12 +29,12 @@ FAST = TaskOptions(recovery="none", search_recovery="none")
 
 @pytest.fixture(scope="module")
 def task() -> Task:
-    return Task(load_network("digits_resnet").model, load_data("digits", sizes=SIZES), ["macs=0.3"], FAST)
+    return Task(small_resnet(), load_data("digits", sizes=SIZES), ["macs=0.3"], FAST)
 
 
 @pytest.fixture(scope="module")
 def free() -> Task:
-    return Task(load_network("digits_resnet").model, load_data("digits", sizes=SIZES), [], FAST)
+    return Task(small_resnet(), load_data("digits", sizes=SIZES), [], FAST)
 
 
 def without_network(*budgets: str) -> Task:

@@ -17,6 +17,7 @@ from amc.recovery.recoveries import RECOVERIES
 from amc.utils.errors import UserError
 from scripts import evaluate, train
 from tests.command import fail, succeed
+from tests.small_network import NAME, SMALL, small_resnet
 
 SIZES = SplitSizes(calibration=40, reward=60, test=50)
 FAST = ("--recovery", "none", "--search-recovery", "none")
@@ -25,14 +26,14 @@ SPLITS = ("--calibration-images", "40", "--reward-split", "60", "--test-images",
 
 def searched(seed: int = 3, folder: Path | None = None) -> agents.SearchResult:
     splits = amc.load_data("digits", sizes=SIZES, seed=seed)
-    options = amc.TaskOptions(seed=seed, recovery="none", search_recovery="none", name="digits_resnet")
-    task = amc.Task(amc.load_network("digits_resnet").model, splits, ["macs=0.3"], options)
+    options = amc.TaskOptions(seed=seed, recovery="none", search_recovery="none", name=NAME)
+    task = amc.Task(small_resnet(), splits, ["macs=0.3"], options)
     return agents.search(task, episodes=6, seed=seed, folder=folder)
 
 
 def test_python_and_the_command_find_the_same_and_leave_the_same_files(tmp_path: Path) -> None:
     command, saved, written = (tmp_path / name for name in ("command", "saved", "written"))
-    asked = ("--budget", "macs=0.3", "--episodes", "6", "--seed", "3", *FAST, *SPLITS)
+    asked = (*SMALL, "--budget", "macs=0.3", "--episodes", "6", "--seed", "3", *FAST, *SPLITS)
     succeed(train, *asked, "--run-dir", command, "--quiet")
     result = searched()
     result.save(saved)
@@ -47,7 +48,7 @@ def test_python_and_the_command_find_the_same_and_leave_the_same_files(tmp_path:
         same = theirs.keys() - {"arguments", "wall_seconds", "search_seconds", "episodes_per_second"}
         assert {name: ours[name] for name in same} == {name: theirs[name] for name in same}
         assert len(read_record(folder).episodes) == 6
-        assert "digits_resnet" in (folder / "report.html").read_text(encoding="utf-8")
+        assert NAME in (folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_what_was_saved_is_loaded_and_scored_again(tmp_path: Path) -> None:
@@ -73,7 +74,7 @@ class Half(OnePolicy):
 def test_what_is_given_as_an_object_is_recorded_by_its_name() -> None:
     options = amc.TaskOptions(metric=lambda *_: 0.25, recovery=RECOVERIES["none"], search_recovery=forgetful)
     splits = amc.load_data("digits", sizes=SIZES)
-    task = amc.Task(amc.load_network("digits_resnet").model, splits, ["macs=0.3"], options)
+    task = amc.Task(small_resnet(), splits, ["macs=0.3"], options)
     result = agents.search(task, 1, strategy=Half(), reward=lambda outcome: 2 * outcome.accuracy)
     assert result.best.reward == 0.5
     recorded, here = result.summary["arguments"], __name__

@@ -17,17 +17,17 @@ from agents.strategies import make_strategy
 from agents.strategy import NO_PAST
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
-from amc.networks.sources import load_network
 from amc.task import Task
 from amc.task_options import TaskOptions
 from amc.utils.errors import UserError
+from tests.small_network import small_resnet
 
 
 @pytest.fixture(scope="module")
 def task() -> Task:
     splits = load_data("digits", sizes=SplitSizes(calibration=40, reward=40, test=30))
     options = TaskOptions(recovery="none", search_recovery="none")
-    return Task(load_network("digits_resnet").model, splits, ["macs=0.3"], options)
+    return Task(small_resnet(), splits, ["macs=0.3"], options)
 
 
 def searched(task: Task, strategy: str, start: str, episodes: int = 3) -> list[Episode]:

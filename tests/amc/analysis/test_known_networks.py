@@ -59,7 +59,7 @@ def test_a_known_network_can_be_cut(name: str) -> None:
     model = built(name).eval()
     materialise_weights(model)
     model = randomise(model)
-    images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     graph = analyse(model, images)
     failed = [frozen.name for frozen in graph.frozen if "self-check" in frozen.reason]
     assert set(failed) <= set(BY_CHECK.get(name, []))

@@ -14,7 +14,6 @@ from agents.strategies import make_strategy
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
 from amc.graph import KeptCounts
-from amc.networks.sources import load_network
 from amc.scoring.candidates import Candidates
 from amc.scoring.racing import RaceReference
 from amc.scoring.score import Answers, Score
@@ -22,12 +21,13 @@ from amc.scoring.score_cache import ScoreCache
 from amc.task import Task
 from amc.task_options import TaskOptions
 from amc.utils.errors import UserError
+from tests.small_network import small_resnet
 
 
 @pytest.fixture(scope="module")
 def task() -> Task:
     splits = load_data("digits", sizes=SplitSizes(calibration=60, reward=300, test=20))
-    task = Task(load_network("digits_resnet").model, splits, ["macs=0.15"], TaskOptions(search_recovery="none"))
+    task = Task(small_resnet(), splits, ["macs=0.15"], TaskOptions(search_recovery="none"))
     return task._changed(batch_size=20)  # so that a race looks often
 
 

@@ -1,0 +1,83 @@
+"""A small trained network with a name, for tests of commands to which the size of a network does not matter."""
+
+import copy
+import functools
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from amc.data.load import load_data
+from amc.data.preprocess import DIGITS
+from amc.networks.models import MODELS
+from amc.networks.models.digits_resnet import ProjectionBlock
+from amc.networks.sources import PREPROCESS
+from amc.utils.safe_backward import safe_backward
+
+NAME = "small_resnet"
+SMALL = ("--model", NAME, "--weights", "none", "--data", "digits")
+"""Options of a command that works on it; its weights are those that it is built with."""
+EPOCHS = 6
+LEARNING_RATE = 0.02
+
+
+class SmallResNet(nn.Module):
+    """Two blocks of the network for digits, with four channel groups: images [B, 1, 8, 8] to logits [B, 10]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU())
+        self.stages = nn.Sequential(ProjectionBlock(8, 8, stride=1), ProjectionBlock(8, 16, stride=2))
+        self.classifier = nn.Linear(16, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.classifier(self.stages(self.stem(x)).mean(dim=(2, 3)))
+        return out
+
+
+def small_resnet() -> nn.Module:
+    """Return the network, which reads nine digits in ten."""
+    return copy.deepcopy(_trained())
+
+
+@contextmanager
+def small_network_has_a_name() -> Iterator[None]:
+    """Networks by name are also this one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(MODELS, NAME, small_resnet)
+        patch.setitem(PREPROCESS, NAME, DIGITS)
+        yield
+
+
+def program(command: str) -> tuple[str, ...]:
+    """Return the words that run a command in a process of its own in which it has a name; its options go behind."""
+    lines = (
+        f"from scripts.{command} import main",
+        "from tests.small_network import small_network_has_a_name",
+        "with small_network_has_a_name():",
+        "    main()",
+    )
+    return (sys.executable, "-c", "\n".join(lines))
+
+
+@functools.cache
+def _trained() -> nn.Module:
+    (inputs, targets), *_ = load_data("digits", DIGITS).train.batches(2000)
+    with torch.random.fork_rng(), torch.enable_grad():
+        torch.manual_seed(0)
+        network = SmallResNet()
+        optimizer = torch.optim.Adam(network.parameters())
+        batches = [places for _ in range(EPOCHS) for places in torch.randperm(len(targets)).split(64)]
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=len(batches))
+        for places in batches:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(network(inputs[places]), targets[places])
+            with safe_backward():
+                loss.backward()
+            optimizer.step()
+            schedule.step()
+    return network.eval()
