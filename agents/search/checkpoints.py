@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,11 @@ class Checkpoints:
     def seconds(self) -> float:
         """Seconds that were spent searching, before an interruption and since."""
         return self._seconds + time.perf_counter() - self._start
+
+    @property
+    def episodes(self) -> Sequence[Episode]:
+        """All episodes so far, each of which a checkpoint holds or will hold."""
+        return self._past.episodes
 
     @property
     def latest(self) -> Checkpoint:

@@ -111,8 +111,8 @@ class SearchRun:
                 self.folder, run, steps.state, self.checkpoint_every, self.past, self.seconds_before
             )
             listeners = [each for each in (board and board.episode, checkpoints, on_episode) if each]
-            log, interrupted = self._searched(steps, listeners, checkpoints)
-            result = self._result(steps, log, checkpoints, interrupted=interrupted)
+            interrupted = self._search(steps, listeners, checkpoints)
+            result = self._result(steps, checkpoints, interrupted=interrupted)
         if self.folder and board:
             result.write_numbers(self.folder, board)
         return result
@@ -134,10 +134,10 @@ class SearchRun:
         with nullcontext(self.folder) if self.folder else tempfile.TemporaryDirectory() as folder:
             check_round_trip(self.task.model, self.task.graph, example, Path(folder))
 
-    def _searched(
-        self, steps: SearchSteps, listeners: list[OnEpisode], checkpoints: Checkpoints
-    ) -> tuple[EpisodeLog, bool]:
-        """All episodes, those of the past included, and whether the user ended the search before its time.
+    def _search(self, steps: SearchSteps, listeners: list[OnEpisode], checkpoints: Checkpoints) -> bool:
+        """Search to the end, or until the user ends it; return whether the user did.
+
+        What counts is what `checkpoints` remembers: an episode that was still being told to listeners is lost.
 
         Raises:
             KeyboardInterrupt: The user ended the search before there was a policy within the budget.
@@ -146,29 +146,28 @@ class SearchRun:
         past, task, saving = self.past.episodes, self.task, SavingTime()
         whole = macs(task.graph)(task.graph.full)
         with search_progress(steps.planned, whole, self.quiet, past, task.metric_name) as show:
-            log = EpisodeLog(*listeners, show, saving, past=past)
             self._keep_inputs()
             checkpoints.write()
             try:
-                steps.search(log, self.past)
+                steps.search(EpisodeLog(*listeners, show, saving), self.past)
             except KeyboardInterrupt:
-                if steps.best(log.episodes) is None:
+                if steps.best(checkpoints.episodes) is None:
                     raise
-                duration = saving.in_words(steps.networks_made(log.episodes))
+                duration = saving.in_words(steps.networks_made(checkpoints.episodes))
                 resume = ", and --resume goes on" if self.folder else ""
                 print(
                     f"interrupted: saving the best policy so far takes {duration}; a second Ctrl-C leaves at"
                     f" once{resume}",
                     file=sys.stderr,
                 )
-                return log, True
+                return True
             finally:
-                if log.episodes:
+                if checkpoints.episodes:
                     checkpoints.attempt()
                 elif self.folder:
                     forget(self.folder)
                 steps.current.scorer.close()
-        return log, False
+        return False
 
     def _keep_inputs(self) -> None:
         """Copy the files that the search needs to be resumed beside its checkpoints, since they may be gone by then."""
@@ -185,27 +184,25 @@ class SearchRun:
         points = 0 if self.plan.front is None else len(self.plan.front.points) - 1
         return SCORED_ON_TEST + 2 * points
 
-    def _result(
-        self, steps: SearchSteps, log: EpisodeLog, checkpoints: Checkpoints, *, interrupted: bool
-    ) -> SearchResult:
+    def _result(self, steps: SearchSteps, checkpoints: Checkpoints, *, interrupted: bool) -> SearchResult:
         """Make the network that is kept, and write each part of the result as soon as it is known."""
-        seconds, task = checkpoints.seconds, self.task
+        seconds, task, episodes = checkpoints.seconds, self.task, checkpoints.episodes
         original = self.original_accuracy
         if original is None:
             original = task.accuracy(task.model, task.splits.reward)
-        best, found_at = steps.best(log.episodes), steps.result_task
+        best, found_at = steps.best(episodes), steps.result_task
         assert best is not None, "a strategy scores a policy within the budget"
         if self.folder and not has_result(self.folder):
             found = policy_as_searched(found_at, best)
             save_compact(
                 self.folder, make_policy(found_at, found, original, self.invocation, self.plan.seed), found.network
             )
-        with end_progress(steps.networks_made(log.episodes) + self._scored_on_test, self.quiet) as tell:
+        with end_progress(steps.networks_made(episodes) + self._scored_on_test, self.quiet) as tell:
             final = steps.final(
-                log.episodes,
+                episodes,
                 original,
                 latency_model=self.latency_model,
-                kept_before=self._kept_before(of_stage(log.episodes, best.stage)),
+                kept_before=self._kept_before(of_stage(episodes, best.stage)),
                 tell=tell,
             )
             policy = make_policy(found_at, final.policy, original, self.invocation, self.plan.seed, final.latency)
@@ -221,7 +218,7 @@ class SearchRun:
         result = SearchResult(
             task=task,
             best=best,
-            episodes=tuple(log.episodes),
+            episodes=tuple(episodes),
             final=final,
             on_test=on_test,
             policy=policy,

@@ -19,6 +19,8 @@ import torch
 
 import amc
 from agents.checkpoint import latest_checkpoint, save_checkpoint
+from agents.episode import Episode
+from agents.report.tensorboard.board import Board
 from agents.search import stages
 from amc.artifacts.policy import read_policy
 from amc.networks.weight_files import write_state_dict
@@ -83,6 +85,26 @@ def test_ctrl_c_saves_the_best_so_far_and_the_run_goes_on(
     succeed(train, "--resume", folder, "--quiet")
     assert policy(folder) == policy(whole)
     assert summary(folder)["interrupted"] is False
+
+
+def test_ctrl_c_while_an_episode_is_written_loses_that_one(
+    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The result has the episodes of the checkpoint, so that it can be shown and gone on with."""
+    folder, points = tmp_path / "run", Board._points
+
+    def interrupted(board: Board, episode: Episode) -> None:
+        if episode.index == 11:
+            raise KeyboardInterrupt
+        points(board, episode)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Board, "_points", interrupted)
+        assert call(train, *FEW, "--episodes", "16", "--run-dir", folder, "--quiet").status == 130
+    assert summary(folder)["episodes"] == len(latest_checkpoint(folder)[0].past.episodes) == 11
+    succeed(report_script, "--run-dir", folder)
+    succeed(train, "--resume", folder, "--quiet")
+    assert policy(folder) == policy(whole)
 
 
 def test_ctrl_c_before_a_policy_is_within_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
