@@ -20,6 +20,8 @@ from agents.report.tensorboard.board import Board
 from scripts.command.cli import run
 
 FIRST_FIGURE = re.compile(r"original: .*\n")
+NO_FIGURES = {"CostPoint", "as_png", "run_lines"}
+"""What `agents.report.charts` has besides functions that draw one."""
 
 
 class Done(NamedTuple):
@@ -48,7 +50,7 @@ def pictures(*, drawn: bool) -> Iterator[None]:
     """Whether charts are drawn and rendered, which takes longer than a small search."""
     with pytest.MonkeyPatch.context() as patch:
         if not drawn:
-            for name in charts.HOMES.keys() - {"CostPoint"}:
+            for name in charts.HOMES.keys() - NO_FIGURES:
                 patch.setattr(charts, name, lambda *_, **__: None)
             patch.setattr(charts, "inline_svg", _undrawn)
             patch.setattr(Board, "_pictures", lambda *_: None)

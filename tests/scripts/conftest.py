@@ -10,9 +10,9 @@ from tests.small_network import SMALL
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run on the packaged network with its pictures, with the default options but for few episodes."""
+    """The folder of a run on the packaged network with its pictures, with few episodes and images to calibrate with."""
     folder = tmp_path_factory.mktemp("runs") / "finished"
-    succeed(train, "--episodes", "8", "--run-dir", folder, drawn=True)
+    succeed(train, "--episodes", "8", "--calibration-images", "200", "--run-dir", folder, drawn=True)
     return folder
 
 

@@ -24,7 +24,7 @@ from tests.small_network import SMALL, program
 pytestmark = pytest.mark.backward
 
 AS_CUT = ("--recovery", "none", "--search-recovery", "none")
-FEW = ("--epochs", "4", "--batch-size", "64", "--lr", "0.05")
+FEW = ("--epochs", "3", "--batch-size", "64", "--lr", "0.05")
 PATIENCE = 240
 """Seconds that a busy machine may take."""
 
@@ -43,9 +43,9 @@ def weights(folder: Path) -> bytes:
 
 def test_it_gains_back_what_pruning_cost_and_leaves_the_run_alone(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    succeed(train, "--strategy", "uniform", *AS_CUT, "--run-dir", run, "--quiet")
+    succeed(train, *SMALL, "--budget", "macs=0.5", "--strategy", "uniform", *AS_CUT, "--run-dir", run, "--quiet")
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    done = succeed(finetune, "--run-dir", run, "--epochs", "8", "--lr", "0.05")
+    done = succeed(finetune, "--run-dir", run, "--epochs", "8", "--batch-size", "32", "--lr", "0.05")
     pruned, found = summary(run), summary(tmp_path / "run-tuned")
     assert done.out.startswith(
         f"original: top1 {100 * found['original_accuracy']:.2f} % on 447 reward images (validation)\n"
@@ -112,7 +112,7 @@ def test_the_folder_of_an_earlier_version_has_a_report_once_it_has_ended(whole: 
     checkpoint, _ = latest_training(folder)
     shutil.rmtree(folder / "checkpoint")
     run = {name: value for name, value in checkpoint.run.items() if name != "tuning"}
-    save_training(folder, 60, Snapshot(run, checkpoint.past))
+    save_training(folder, 45, Snapshot(run, checkpoint.past))
     succeed(report, "--run-dir", folder)
     pages = [HtmlPage((each / "report.html").read_text(encoding="utf-8")) for each in (folder, whole)]
     assert pages[0].headings == pages[1].headings
@@ -127,7 +127,7 @@ def test_tensorboard_shows_loss_rate_and_score(whole: Path) -> None:
     scores = [point.value for point in events.Scalars("tuning/score on the reward images")]
     assert scores == pytest.approx([epoch["score"] for epoch in found["epochs"]])
     rates = [point.value for point in events.Scalars("tuning/learning rate")]
-    assert len(rates) == len(events.Scalars("tuning/loss")) == 4 * 15  # 905 images
+    assert len(rates) == len(events.Scalars("tuning/loss")) == 3 * 15  # 905 images
     assert max(rates) == pytest.approx(0.05, rel=0.05)
     assert rates[-1] < 0.001
 
@@ -146,7 +146,7 @@ def test_an_error_loses_a_minute_at_most_and_the_result_is_the_same(
     assert not (folder / "policy.json").exists()
     succeed(report, "--run-dir", folder)
     content = (folder / "report.html").read_text(encoding="utf-8")
-    assert f"at its last checkpoint, {(at - 1) // 15} of 4 epochs were over" in content
+    assert f"at its last checkpoint, {(at - 1) // 15} of 3 epochs were over" in content
     assert f"amc finetune --resume {folder}" in content
     torch.manual_seed(1)  # whatever another process draws
     succeed(finetune, "--resume", folder, "--quiet")
