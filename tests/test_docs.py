@@ -49,6 +49,8 @@ from scripts.command.signals import INTERRUPTED
 from scripts.commands import COMMANDS
 from tests.command import call, fail, pictures
 
+pytestmark = pytest.mark.usefixtures("operators_are_read_once")
+
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))

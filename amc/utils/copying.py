@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Iterator, Mapping, Set
 from types import FunctionType, MethodType, ModuleType
@@ -29,9 +30,12 @@ def copy_network(model: nn.Module, memo: Mapping[int, Any] | None = None) -> nn.
     Raises:
         UserError: The network holds something that can't be copied, such as an open file.
     """
-    known = {id(tensor): tensor.detach().clone() for tensor in _computed(model, set())} | dict(memo or {})
+    known = dict(memo or {})
+    with contextlib.suppress(Exception):
+        return copy.deepcopy(model, dict(known))
+    computed = {id(tensor): tensor.detach().clone() for tensor in _computed(model, set())}
     try:
-        return copy.deepcopy(model, known)
+        return copy.deepcopy(model, computed | known)
     except Exception as error:  # a user's class may raise anything
         raise UserError(
             f"the network can't be copied: {one_line(error)};"

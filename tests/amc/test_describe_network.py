@@ -11,6 +11,8 @@ from amc.utils.errors import UserError
 from tests.amc.latency.pretended import PretendedDevice
 from tests.architectures import Plain
 
+pytestmark = pytest.mark.usefixtures("operators_are_read_once")
+
 
 @pytest.fixture(scope="module")
 def plain() -> Description:

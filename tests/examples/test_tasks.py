@@ -15,6 +15,8 @@ import amc
 from amc.scoring import evaluation
 from tests.command import pictures
 
+pytestmark = pytest.mark.usefixtures("operators_are_read_once")
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 

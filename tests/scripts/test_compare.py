@@ -10,10 +10,11 @@ import amc
 from agents.comparison import comparing
 from agents.comparison.cell_search import search_cell
 from agents.report.strategies.cell import CellKey
+from amc.networks.weight_files import write_state_dict
 from scripts import compare
 from tests.command import call, fail, succeed
 from tests.html_page import HtmlPage, expect_self_contained
-from tests.small_network import NAME, SMALL
+from tests.small_network import NAME, SMALL, SmallResNet
 
 FEW = (*SMALL, "--calibration-images", "40", "--reward-split", "80", "--test-images", "40", "--recovery", "statistics")
 ASKED = (*FEW, "--search-recovery", "none", "--episodes", "3", "--budgets", "macs=0.5")
@@ -75,7 +76,7 @@ def test_the_page_and_tensorboard_have_all_searches(folder: Path) -> None:
     [
         (("--episodes", "4"), "was begun with --episodes 3, got 4"),
         (("--criterion", "l2"), "was begun with --criterion l1, got l2"),
-        (("--weights", "none"), r"was begun with other weights \(--weights\)"),
+        (("--weights", "others.safetensors"), r"was begun with other weights \(--weights\)"),
         (("--test-images", "41"), r"was begun with other numbers of images \(--data\)"),
         (("--reward-images", "20"), "was begun with no --reward-images, got 20"),
         (("--budgets", "latency=0.5"), "latency"),
@@ -84,7 +85,11 @@ def test_the_page_and_tensorboard_have_all_searches(folder: Path) -> None:
         (("--seeds", "-1"), "expected --seed of 0 or more"),
     ],
 )
-def test_mistakes_are_refused_in_one_line(folder: Path, words: tuple[str, ...], why: str) -> None:
+def test_mistakes_are_refused_in_one_line(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], why: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_state_dict(Path("others.safetensors"), SmallResNet().state_dict())
     before = cells(folder)
     asked = ("--strategies", "random", "--seeds", "0", "--out", folder)
     done = call(compare, *ASKED, *asked, *words)

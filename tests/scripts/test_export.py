@@ -19,6 +19,8 @@ from amc.pruning.slicing import choose_units, compact, make_selection
 from scripts import export, train
 from tests.command import Done, fail, succeed
 
+pytestmark = pytest.mark.usefixtures("operators_are_read_once")
+
 ROOT = Path(__file__).parents[2]
 DOCUMENTED = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "export.md").read_text(encoding="utf-8"), re.DOTALL)
 ONNX, PROGRAM, OWN, BUILT = (indent(lines, "    ") for lines in DOCUMENTED)

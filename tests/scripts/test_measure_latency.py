@@ -11,6 +11,8 @@ from tests.amc.latency.pretended import PretendedDevice
 from tests.command import fail, succeed
 from tests.small_network import NAME
 
+pytestmark = pytest.mark.usefixtures("operators_are_read_once")
+
 QUICK = ("--precision", "0.5", "--seconds", "0.2")
 
 

@@ -14,6 +14,8 @@ from amc.latency.runtimes import RuntimeOptions
 from amc.latency.timing import Estimate, Timing
 from amc.utils.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("operators_are_read_once")
+
 
 class Abacus:
     """A runtime that takes a millisecond for each parameter, and notes what it is given."""

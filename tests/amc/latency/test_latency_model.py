@@ -21,6 +21,8 @@ from tests.amc.latency.pretended import FINGERPRINT, PretendedDevice
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared
 
+pytestmark = pytest.mark.usefixtures("operators_are_read_once")
+
 
 @pytest.fixture(scope="module")
 def calibrated() -> LatencyModel:

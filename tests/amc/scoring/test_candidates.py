@@ -7,17 +7,17 @@ import torch
 from agents.exploration import random_policy, varied_policies
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
-from amc.networks.sources import load_network
 from amc.scoring.candidates import Candidates
 from amc.scoring.racing import RaceReference
 from amc.scoring.score import Answers
 from amc.task import Task
 from amc.task_options import TaskOptions
+from tests.small_network import small_resnet
 
 
 def digits_task(recovery: str = "both") -> Task:
     splits = load_data("digits", sizes=SplitSizes(calibration=60, reward=130, test=20))
-    task = Task(load_network("digits_resnet").model, splits, ["macs=0.3"], TaskOptions(search_recovery=recovery))
+    task = Task(small_resnet(), splits, ["macs=0.3"], TaskOptions(search_recovery=recovery))
     return task._changed(batch_size=50)  # the last batch is smaller
 
 

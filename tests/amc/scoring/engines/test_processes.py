@@ -15,7 +15,6 @@ from agents.exploration import random_policy
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
 from amc.graph import KeptCounts
-from amc.networks.sources import load_network
 from amc.scoring.engines.engine import SerialEngine, make_engine
 from amc.scoring.engines.processes import Workers
 from amc.scoring.engines.shared_pickle import SharedPickle
@@ -23,12 +22,13 @@ from amc.scoring.racing import RaceReference
 from amc.task import Task
 from amc.task_options import TaskOptions
 from amc.utils.errors import UserError
+from tests.small_network import small_resnet
 
 
 @pytest.fixture(scope="module")
 def task() -> Task:
     splits = load_data("digits", sizes=SplitSizes(calibration=60, reward=200, test=20))
-    task = Task(load_network("digits_resnet").model, splits, ["macs=0.3"], TaskOptions(search_recovery="none"))
+    task = Task(small_resnet(), splits, ["macs=0.3"], TaskOptions(search_recovery="none"))
     return task._changed(batch_size=10)
 
 
@@ -117,7 +117,7 @@ def test_what_is_from_a_users_file_reaches_the_processes(tmp_path: Path) -> None
     """A metric with what it uses of its file, and a recovery; one that is a lambda scores the same here."""
     (tmp_path / "own_scoring.py").write_text(OWN)
     splits = load_data("digits", sizes=SplitSizes(calibration=20, reward=40, test=20))
-    model = load_network("digits_resnet").model
+    model = small_resnet()
     score, halve = (f"{tmp_path}/own_scoring.py:{name}" for name in ("share", "halve"))
     own = Task(model, splits, options=TaskOptions(metric=score, search_recovery=halve))
     policy = own.graph.full
