@@ -20,8 +20,8 @@ from agents.report.tensorboard.board import Board
 from scripts.command.cli import run
 
 FIRST_FIGURE = re.compile(r"original: .*\n")
-NO_FIGURES = {"CostPoint", "as_png", "run_lines"}
-"""What `agents.report.charts` has besides functions that draw one."""
+ASKED_FOR = {"CostPoint", "as_png", "latency_by_width", "run_lines", "search_overview", "training_curves"}
+"""What of `agents.report.charts` is more than the figures of pages and of TensorBoard, which every run has."""
 
 
 class Done(NamedTuple):
@@ -50,7 +50,7 @@ def pictures(*, drawn: bool) -> Iterator[None]:
     """Whether charts are drawn and rendered, which takes longer than a small search."""
     with pytest.MonkeyPatch.context() as patch:
         if not drawn:
-            for name in charts.HOMES.keys() - NO_FIGURES:
+            for name in charts.HOMES.keys() - ASKED_FOR:
                 patch.setattr(charts, name, lambda *_, **__: None)
             patch.setattr(charts, "inline_svg", _undrawn)
             patch.setattr(Board, "_pictures", lambda *_: None)

@@ -56,7 +56,7 @@ def search(strategy: StableBaselines, episodes: int, seed: int = 0, **options: A
 
 @pytest.mark.parametrize(
     ("algorithm", "episodes", "round_size"),
-    [(SAC, 150, 4), (TD3, 150, 1), (PPO, 300, 4)],
+    [(SAC, 100, 4), (TD3, 100, 1), (PPO, 300, 4)],
     ids=["SAC", "TD3", "PPO"],
 )
 def test_it_learns(algorithm: Any, episodes: int, round_size: int) -> None:

@@ -44,7 +44,7 @@ def test_layers_are_measured_printed_and_drawn(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(run_latency, "Device", lambda *_: device)
     words = ("--layers", "--model", NAME, "--weights", "none")
     table, pictures = tmp_path / "table.json", tmp_path / "pictures"
-    out = succeed(measure_latency, *words, "--latency-table", table, "--plot", pictures, drawn=True).out
+    out = succeed(measure_latency, *words, "--latency-table", table, "--plot", pictures).out
     layers = json.loads(table.read_text())["layers"]
     assert f" small networks measured in all, in {table}; onnxruntime 1.0, 1 thread(s), Abacus 1" in out
     drawn = sorted(pictures.iterdir())

@@ -12,13 +12,13 @@ from agents.tuning.finetuning import finetune
 from agents.tuning.tuning_result import TuningResult
 from amc.artifacts.policy import load
 from amc.data.load import load_data
+from amc.networks.sources import load_network
 from amc.pruning.slicing import stored_tensors
 from amc.task import Task
 from amc.task_options import TaskOptions
 from amc.utils.errors import UserError
 from tests.command import pictures
 from tests.scripts.interrupting import Interrupting
-from tests.small_network import NAME, SmallResNet, small_resnet
 
 pytestmark = pytest.mark.backward
 
@@ -30,8 +30,8 @@ FEW: dict[str, Any] = {"epochs": 2, "batch_size": 64, "lr": 0.05}
 def result() -> SearchResult:
     """A search for the packaged network, which loses much."""
     splits = load_data("digits", sizes=SIZES)
-    options = TaskOptions(recovery="none", search_recovery="none", name=NAME)
-    task = Task(small_resnet(), splits, ["macs=0.3"], options)
+    options = TaskOptions(recovery="none", search_recovery="none", name="digits_resnet")
+    task = Task(load_network("digits_resnet").model, splits, ["macs=0.3"], options)
     return agents.search(task, episodes=1, strategy="uniform")
 
 
@@ -149,14 +149,14 @@ def test_data_beside_a_result_are_as_for_a_folder(result: SearchResult) -> None:
 
 def test_an_original_without_its_weights_is_refused(run: Path) -> None:
     torch.manual_seed(0)
-    fresh = SmallResNet()
+    fresh = load_network("digits_resnet", weights="none")
     message = r"^the original scored \d\d\.\d % in this run, the given one \d+\.\d %: load its weights into it \(model="
     with pytest.raises(UserError, match=message):
         finetune(run, model=fresh, **FEW)
 
 
 def test_what_is_no_result_is_one_line(result: SearchResult) -> None:
-    with pytest.raises(UserError, match=r"expected the result of amc\.search or amc\.finetune, .*, got SmallResNet"):
+    with pytest.raises(UserError, match=r"expected the result of amc\.search or amc\.finetune, .*, got DigitsResNet"):
         finetune(result.network, **FEW)  # type: ignore[arg-type]
 
 

@@ -61,5 +61,5 @@ def test_a_node_that_dies_loses_nothing(
 
 @pytest.mark.usefixtures("cluster")
 def test_more_workers_than_the_cluster_has_room_for(task: Task) -> None:
-    with pytest.raises(UserError, match=r"--workers 2 .* need more than the Ray cluster's 1 CPUs"):
-        RayWorkers(task.candidates(), 2)
+    with pytest.raises(UserError, match=r"--workers 4 .* need more than the Ray cluster's \d CPUs"):
+        RayWorkers(task.candidates(), 4)
