@@ -67,8 +67,12 @@ FASTER = {"--recovery": "none", "--search-recovery": "none"}
 """What a search of a page is given besides, in a third of the time; those of the README run as they stand."""
 CALIBRATION_IMAGES = 30
 """How many images networks are calibrated with by default, on all pages but the README."""
-MOST_EPISODES = 26
-"""How many episodes a search of these pages has at the most."""
+MOST = {
+    **dict.fromkeys(SEARCHES, ("--episodes", 26)),
+    "scripts.finetune": ("--epochs", 2),
+    "scripts.measure_latency": ("--seconds", 1),
+}
+"""What these pages' commands are given no more of, by the name of the script."""
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 INSTALLED = {name: target.partition(":")[0] for name, target in PROJECT["scripts"].items() if name != "amc"}
@@ -201,12 +205,15 @@ def run_commands(block: Block, how: str) -> str:
 
 
 def faster(script: ModuleType, options: list[str]) -> list[str]:
-    """The options, with those of `FASTER` that a search is not given; one that goes on keeps what it began with."""
-    if script.__name__ not in SEARCHES or "--resume" in options:
+    """The options, cut down to `MOST` and with those of `FASTER`; what goes on keeps what it began with."""
+    if "--resume" in options:
         return options
-    if "--episodes" in options:
-        place = options.index("--episodes") + 1
-        options[place] = str(min(int(options[place]), MOST_EPISODES))
+    name, most = MOST.get(script.__name__, ("", 0))
+    if name in options:
+        place = options.index(name) + 1
+        options[place] = str(min(int(options[place]), most))
+    if script.__name__ not in SEARCHES:
+        return options
     return [*options, *(word for pair in FASTER.items() if pair[0] not in options for word in pair)]
 
 
@@ -375,7 +382,7 @@ def test_the_first_command_shows_what_the_readme_says(tmp_path: Path) -> None:
     assert command
     assert row
     script, words = module_of(shlex.split(command[1])) or pytest.fail(command[1])
-    assert call(script, *words, "--episodes", "40", "--run-dir", tmp_path / "run", "--quiet").status == 0
+    assert call(script, *words, "--episodes", "12", "--run-dir", tmp_path / "run", "--quiet").status == 0
     summary = json.loads((tmp_path / "run" / "summary.json").read_text(encoding="utf-8"))
     original, uniform, found = (
         100 * summary[f"test_accuracy_{network}"] for network in ("original", "uniform", "policy")

@@ -16,6 +16,7 @@ from scripts.pretrain import main
 from tests import command
 from tests.command import fail, succeed
 from tests.scripts.interrupting import Interrupting
+from tests.small_network import NAME
 
 pytestmark = pytest.mark.backward
 
@@ -45,7 +46,7 @@ def test_the_same_seed_gives_the_same_weights(monkeypatch: pytest.MonkeyPatch, t
     assert one != other
 
 
-FEW = ("--epochs", "3", "--batch-size", "32")  # of 29 steps each
+FEW = ("--model", NAME, "--data", "digits", "--epochs", "2", "--batch-size", "32")  # of 29 steps each
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.mark.parametrize(("at", "is_there"), [(2, False), (70, True)])
+@pytest.mark.parametrize(("at", "is_there"), [(2, False), (40, True)])
 def test_an_interrupted_training_keeps_its_best_epoch_and_comes_to_the_same(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, whole: Path, at: int, is_there: bool
 ) -> None:
