@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from amc.artifacts.digests import images_digest, values_digest, weights_digest
 from amc.compression.compressor import Compressor
-from amc.compression.group_features import group_features
+from amc.compression.group_features import GroupFeatures, group_features
 from amc.cost.budget import Budgets
 from amc.cost.costs import COSTS, format_cost
 from amc.data.images import Images
@@ -214,8 +213,8 @@ class Task(Tabular):
         return name_of(self.options.metric)
 
     @cached_property
-    def group_features(self) -> NDArray[np.float64]:
-        """Features of each group from the weights and the calibration images, `(groups, features)` in [0, 1]."""
+    def group_features(self) -> GroupFeatures:
+        """What weights and calibration images say of each group before anything is pruned."""
         return group_features(self.compressor)
 
     @cached_property

@@ -14,6 +14,8 @@ from typing import ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from amc.compression.group_features import GroupFeatures
+from amc.compression.least_change import least_change
 from amc.cost.budget import Budgets
 from amc.cost.costs import cost_of_each, macs
 from amc.graph import Group, KeptCounts, PruningGraph
@@ -68,7 +70,7 @@ class PaperObservation:
     version: ClassVar[int] = 1
     names = ("t", "n", "c", "h", "w", "stride", "k", "macs", "reduced", "rest", "previous_action")
 
-    def __init__(self, graph: PruningGraph, budgets: Budgets, group_features: NDArray[np.float64]) -> None:
+    def __init__(self, graph: PruningGraph, budgets: Budgets, group_features: GroupFeatures) -> None:
         del budgets, group_features  # the paper's agent sees neither
         self._macs = macs(graph)
         self._graph = graph
@@ -89,13 +91,14 @@ class PaperObservation:
 class ScaleFreeObservation:
     """Shares and logarithms instead of absolute sizes, so that an agent can be carried to another network.
 
-    It adds the budget (how much of what can still be saved must be saved), the feasible interval, and what the weights
-    say: `group_features`, `(groups, group_features)`, the importance and the reconstruction error at a few sparsities.
+    It adds the budget (how much of what can still be saved must be saved), the feasible interval, and what weights and
+    calibration images say: `group_features` at a few sparsities, and the group's sparsity in the policy of which the
+    least change of the outputs is expected (`amc.compression.least_change`).
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
-    def __init__(self, graph: PruningGraph, budgets: Budgets, group_features: NDArray[np.float64]) -> None:
+    def __init__(self, graph: PruningGraph, budgets: Budgets, group_features: GroupFeatures) -> None:
         self._graph, self._budgets = graph, budgets
         self._macs = macs(graph)
         self._whole = self._macs(graph.full)
@@ -103,7 +106,8 @@ class ScaleFreeObservation:
         t, n, c, h, w, stride, kernel, _ = shapes.T
         span = max(len(graph.groups) - 1, 1)
         saved = self._savings()
-        self._fixed = np.stack(
+        hints = group_features.table
+        self._fixed = np.column_stack(
             [
                 t / span,
                 np.log2(n) / 12,
@@ -114,10 +118,10 @@ class ScaleFreeObservation:
                 saved / self._whole,
                 saved / max(saved.max(initial=0), 1),
                 np.array([len(group.consumers) for group in graph.groups]) / len(graph.layers),
-            ],
-            axis=1,
+                hints,
+                1 - least_change(budgets, group_features) / graph.full,
+            ]
         )
-        self._hints = group_features
         self.names = (
             "depth",
             "log_width",
@@ -128,7 +132,8 @@ class ScaleFreeObservation:
             "share_of_macs",
             "macs_over_largest",
             "consumers",
-            *(f"hint_{i}" for i in range(group_features.shape[1])),
+            *(f"hint_{i}" for i in range(hints.shape[1])),
+            "least_change",
             "pressure",
             "saved",
             "rest",
@@ -148,7 +153,7 @@ class ScaleFreeObservation:
             decisions.intervals,
             decisions.previous,
         ]
-        rows = np.column_stack([self._fixed[decisions.index], self._hints[decisions.index], *changing])
+        rows = np.column_stack([self._fixed[decisions.index], *changing])
         return np.clip(rows, 0.0, 1.0).astype(np.float32)
 
     def _savings(self) -> NDArray[np.float64]:
@@ -161,8 +166,8 @@ class ScaleFreeObservation:
         return np.array(saved, dtype=np.float64)
 
 
-MakeObservation = Callable[[PruningGraph, Budgets, NDArray[np.float64]], Observation]
-"""A function that makes an observation set of a graph, its budgets and `group_features`, such as the set's class."""
+MakeObservation = Callable[[PruningGraph, Budgets, GroupFeatures], Observation]
+"""A function that makes an observation set of a graph, its budgets and its `GroupFeatures`, such as the set's class."""
 OBSERVATIONS: dict[str, type[PaperObservation] | type[ScaleFreeObservation]] = {
     "scale_free": ScaleFreeObservation,
     "paper": PaperObservation,
@@ -184,7 +189,7 @@ class _CheckedObservation:
     """An observation set of the user's own, whose features have to be finite numbers, as many as it has names."""
 
     def __init__(
-        self, make: UserFunction, graph: PruningGraph, budgets: Budgets, group_features: NDArray[np.float64]
+        self, make: UserFunction, graph: PruningGraph, budgets: Budgets, group_features: GroupFeatures
     ) -> None:
         self._make = make
         self._own: Observation = make(graph, budgets, group_features)

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from amc.compression.group_features import GroupFeatures
 from amc.cost.budget import Budgets
 from amc.cost.costs import COSTS, LATENCY, CostFunction
 from amc.criteria import Importance
@@ -56,8 +57,8 @@ class PruningProblem:
     Args:
         budgets: The limits over the analysed network; without any the sparsities are not bounded.
         accuracy: The accuracy in [0, 1] of the network that given kept counts leave.
-        group_features: Gives the features of each group from its weights, `(groups, group_features)` in [0, 1], when an
-            agent first observes; none by default.
+        group_features: Gives what weights and calibration images say of each group, when that is first needed; nothing
+            by default.
         importance: How much each unit matters, `(graph.unit_count,)`, for rules that compare channels; all alike by
             default.
         reward: The reward that is maximised, as `envs.rewards.find_reward` takes it.
@@ -77,7 +78,7 @@ class PruningProblem:
         self,
         budgets: Budgets,
         accuracy: Callable[[KeptCounts], float],
-        group_features: Callable[[], NDArray[np.float64]] | None = None,
+        group_features: Callable[[], GroupFeatures] | None = None,
         importance: Importance | None = None,
         reward: str | RewardFunction = "error",
         observation: str | MakeObservation = "scale_free",
@@ -86,11 +87,11 @@ class PruningProblem:
     ) -> None:
         self.budgets = budgets
         self.graph = budgets.graph
-        features = group_features or (lambda: np.zeros((len(self.graph.groups), 0)))
+        self._features = group_features or (lambda: GroupFeatures.unknown(self.graph))
         self.importance = np.ones(self.graph.unit_count) if importance is None else importance
         self.observation_name = name_of(observation)
         make = find_observation(observation)
-        self._observe = cache(lambda within: make(within.graph, within, features()))
+        self._observe = cache(lambda within: make(within.graph, within, self._features()))
         self._of_episode: Callable[[int], PruningProblem] | None = None
         self._accuracies = accuracies or (
             lambda policies, **_: (Score(accuracy(kept_counts)) for kept_counts in policies)
@@ -105,6 +106,11 @@ class PruningProblem:
     def observation(self) -> Observation:
         """The observation set at these budgets, which is made for the first agent: rules need none."""
         return self._observe(self.budgets)
+
+    @property
+    def group_features(self) -> GroupFeatures:
+        """What weights and calibration images say of each group."""
+        return self._features()
 
     def begun_from(self, start: KeptCounts) -> PruningProblem:
         """The problem with a policy `(groups,)` that searches begin from; it is scaled to the budgets and filled up."""

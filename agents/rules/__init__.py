@@ -8,6 +8,7 @@ from agents.rules.greedy import Greedy
 from agents.rules.knapsack import Knapsack
 from agents.rules.rule import OnePolicy, Rule
 from agents.rules.schedules import channel_pruning, deep, shallow, uniform
+from agents.rules.second_order import second_order
 from agents.rules.sensitivity import Sensitivity
 from agents.rules.threshold import global_threshold
 
@@ -17,6 +18,7 @@ RULES: dict[str, Callable[[], Rule]] = {
     "deep": lambda: OnePolicy(deep),
     "cp": lambda: OnePolicy(channel_pruning),
     "global": lambda: OnePolicy(global_threshold),
+    "second-order": lambda: OnePolicy(second_order),
     "sensitivity": Sensitivity,
     "greedy": Greedy,
     "knapsack": Knapsack,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from agents.rules.schedules import channel_pruning, deep, shallow, uniform
+from agents.rules.second_order import second_order
 from agents.rules.threshold import global_threshold
 from amc.graph import KeptCounts
 from envs import PruningProblem
 
-DEMONSTRATED = (uniform, global_threshold, channel_pruning, shallow, deep)
+DEMONSTRATED = (uniform, second_order, global_threshold, channel_pruning, shallow, deep)
 """The rules, of which the uniform one comes first."""
 
 

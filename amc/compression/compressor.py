@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from amc.compression.output_changes import output_changes
 from amc.criteria import Criterion, Evidence, find_criterion
 from amc.graph import KeptCounts, PruningGraph
 from amc.graph.inputs import Example
@@ -118,6 +121,13 @@ class Compressor:
     def reconstruction_errors(self, mask: UnitMask) -> dict[str, float]:
         """The share of output energy that can't be restored, by weight, of each consumer that loses inputs."""
         return self._evidence.reconstructor.errors(mask)
+
+    def output_changes(self, masks: Sequence[UnitMask]) -> NDArray[np.float64] | None:
+        """The expected change of the network's outputs when one group alone is cut (`amc.compression.output_changes`).
+
+        Of `(groups, masks)`; None where no gradients pass through the network.
+        """
+        return output_changes(self._evidence, masks)
 
     @property
     def lost(self) -> LostShares | None:

@@ -2,30 +2,60 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from amc.compression.compressor import Compressor
+from amc.graph import PruningGraph
 
 SHARES = (0.25, 0.5, 0.75)
 """The shares of a group's units that are kept when its features are taken."""
+DECADES = 6
+"""The change of the outputs counts as none where it is so many orders of magnitude below the outputs."""
 
 
-def group_features(compressor: Compressor) -> NDArray[np.float64]:
-    """The features of each group, `(groups, 2 * len(SHARES))` in [0, 1].
+@dataclass(frozen=True, eq=False)
+class GroupFeatures:
+    """What is known of each channel group when it keeps so many of its most important units, `(groups, SHARES)` each.
 
-    First comes the share of the group's importance that its most important 25, 50 and 75 % of units hold; then the
-    share of its consumers' output energy that least squares can't restore when only those are kept.
+    Attributes:
+        importance: The share of the group's importance that the kept units hold, in [0, 1].
+        lost: The share of its consumers' output energy that least squares can't restore, in [0, 1].
+        changes: The squared error of the network's outputs that is expected of it, relative to their energy
+            (`amc.compression.output_changes`), 0 or more; what is lost, where no gradients pass through the network.
     """
+
+    importance: NDArray[np.float64]
+    lost: NDArray[np.float64]
+    changes: NDArray[np.float64]
+
+    @classmethod
+    def unknown(cls, graph: PruningGraph) -> GroupFeatures:
+        """Nothing, of each group of a graph."""
+        none = np.zeros((len(graph.groups), 0))
+        return cls(none, none, none)
+
+    @property
+    def table(self) -> NDArray[np.float64]:
+        """All of it in [0, 1], `(groups, features)`, with changes as orders of magnitude."""
+        decades = 1 + np.log10(np.maximum(self.changes, 10.0**-DECADES)) / DECADES
+        return np.hstack([self.importance, self.lost, np.clip(decades, 0.0, 1.0)])
+
+
+def group_features(compressor: Compressor) -> GroupFeatures:
+    """The features of each group of a network that is to be pruned."""
     graph = compressor.graph
-    table = np.zeros((len(graph.groups), 2 * len(SHARES)))
-    for column, share in enumerate(SHARES):
-        kept_counts = np.maximum(1, np.round(share * graph.full)).astype(np.int64)
-        mask = compressor.mask(kept_counts)
+    kept_counts = [np.maximum(1, np.round(share * graph.full)).astype(np.int64) for share in SHARES]
+    masks = [compressor.mask(each) for each in kept_counts]
+    importance, lost = (np.zeros((len(graph.groups), len(SHARES))) for _ in range(2))
+    for column, mask in enumerate(masks):
         errors = compressor.reconstruction_errors(mask)
         for group in graph.groups:
-            importance = compressor.importance[group.slice]
-            table[group.index, column] = importance[mask[group.slice]].sum() / max(importance.sum(), 1e-300)
-            lost = [errors.get(graph.layers[i].weight or "", 0.0) for i in group.consumers]
-            table[group.index, len(SHARES) + column] = np.mean(lost)
-    return table
+            whole = compressor.importance[group.slice]
+            importance[group.index, column] = whole[mask[group.slice]].sum() / max(whole.sum(), 1e-300)
+            of_consumers = [errors.get(graph.layers[i].weight or "", 0.0) for i in group.consumers]
+            lost[group.index, column] = np.mean(of_consumers)
+    changes = compressor.output_changes(masks)
+    return GroupFeatures(importance, lost, lost if changes is None else changes)

@@ -72,6 +72,18 @@ class Reconstructor:
                 new[f"{layer.norm}.running_var"] = var.to(norm.running_var)
         return new
 
+    def differences(self, mask: UnitMask) -> Iterator[tuple[str, Tensor, Tensor]]:
+        """What each consumer that loses inputs loses: its weight's name, and what to take off the weight and the bias.
+
+        The weight is as it is stored, and lost whole where inputs are cut.
+        """
+        for name, layer, kept in self._losing(mask):
+            solved = self._solve(name, layer, kept, norms_follow=True)
+            lost = self._weight(name, layer).clone()
+            lost[:, kept] -= solved.weight
+            device = self._parameters[name].device
+            yield name, _stored(lost, layer).to(device), -solved.shift.to(device)
+
     def errors(self, mask: UnitMask) -> dict[str, float]:
         """The share of each consumer's output energy that is not restored when the units `mask` stay, by its weight."""
         return {
