@@ -83,7 +83,7 @@ def search_speed(arguments: Arguments) -> None:
     rows: dict[str, list[Tensor]] = defaultdict(list)
     with _noted(rows):
         task, preprocess = _task(arguments)
-        assert task.group_features.size, "which reads the rows"
+        assert task.group_features.table.size, "which reads the rows"
     scorer = task.scorer()
     whole = Candidates(*scorer.candidates.arguments)  # the number format of both is chosen before the clock starts
     paper = _paper(task, preprocess, {name: torch.cat(parts).numpy() for name, parts in rows.items()})

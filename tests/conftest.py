@@ -61,14 +61,18 @@ installed: set[str] = set()
 @functools.lru_cache(1)
 def _with_backward_passes(_: int) -> list[ModuleType]:
     """Our modules that enter `safe_backward`, looked for anew where there are more modules than before."""
-    others = {"amc.utils.safe_backward", "amc.analysis.self_check"}
+    others = {"amc.utils.safe_backward", "amc.analysis.self_check", "amc.compression.output_changes"}
     modules = [module for name, module in sys.modules.items() if name.startswith(OURS) and name not in others]
     return [module for module in modules if vars(module).get("safe_backward") is safe_backward]
 
 
 @pytest.fixture(autouse=True)
 def backward_passes_are_marked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """`make test-backward` runs those. Self-checks are in most tests, nearly all in float64, which oneDNN can't do."""
+    """`make test-backward` runs those.
+
+    Self-checks are in most tests, nearly all in float64, which oneDNN can't do; changes of outputs are in every search
+    by an agent, and tests of their own are marked.
+    """
     seen = []
 
     def noted() -> AbstractContextManager[None]:

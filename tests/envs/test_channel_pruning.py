@@ -10,7 +10,9 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_env_for_agents
 
 import envs
+from amc.compression.group_features import GroupFeatures
 from amc.cost.budget import Budgets
+from amc.graph import PruningGraph
 from envs import ChannelPruningEnv, PruningProblem
 from envs.observations import OBSERVATIONS
 from envs.rewards import REWARDS
@@ -27,6 +29,12 @@ def environment(
     return ChannelPruningEnv(PruningProblem(Budgets(graph, limits), accuracy, **options)), accuracy
 
 
+def features_of(graph: PruningGraph) -> GroupFeatures:
+    groups = len(graph.groups)
+    changes = np.outer(np.arange(1, groups + 1), [0.1, 0.01, 0.001])
+    return GroupFeatures(np.full((groups, 3), 0.5), np.full((groups, 3), 0.3), changes)
+
+
 def act(sparsity: float) -> np.ndarray:
     return np.array([sparsity], dtype=np.float32)
 
@@ -36,7 +44,7 @@ def act(sparsity: float) -> np.ndarray:
 def test_checkers_find_nothing_wrong(observation: str, reward: str) -> None:
     _, graph = prepared("projection")
     problem = PruningProblem(
-        Budgets(graph, ["macs=0.5"]), Accuracy(), lambda: np.full((4, 2), 0.5), observation=observation, reward=reward
+        Budgets(graph, ["macs=0.5"]), Accuracy(), lambda: features_of(graph), observation=observation, reward=reward
     )
     env = gym.make("AMC/ChannelPruning-v1", problem=problem)
     assert isinstance(env.unwrapped, envs.ChannelPruningEnv)
@@ -55,9 +63,7 @@ def test_observations_are_in_the_box_and_accuracy_is_asked_for_once_at_the_end(
     _, graph = prepared(name)
     if name in ("convnext", "transformer"):  # of which little can be cut
         limits = tuple(limit.replace("0.5", "0.95").replace("0.6", "0.9") for limit in limits)
-    env, accuracy = environment(
-        name, limits, observation=observation, group_features=lambda: np.full((len(graph.groups), 2), 0.3)
-    )
+    env, accuracy = environment(name, limits, observation=observation, group_features=lambda: features_of(graph))
     rng = np.random.default_rng(0)
     for episode in range(3):
         features, info = env.reset(seed=episode)

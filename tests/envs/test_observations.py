@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from amc.compression.group_features import GroupFeatures
 from amc.cost.budget import Budgets
 from amc.utils.errors import UserError
 from envs import PruningProblem
@@ -14,19 +15,27 @@ from tests.oracles import prepared
 
 CONV1, CONV2, FC = 64 * 9 * 3 * 8, 16 * 9 * 8 * 12, 12 * 5
 WHOLE = CONV1 + CONV2 + FC
+FEATURES = GroupFeatures(
+    importance=np.array([[0.3, 0.6, 0.8], [0.4, 0.7, 0.9]]),
+    lost=np.array([[0.6, 0.4, 0.1], [0.5, 0.2, 0.0]]),
+    changes=np.array([[1e-1, 1e-2, 1e-3], [1e-7, 0.0, 0.0]]),  # conv2 costs next to nothing
+)
 
 
 def trajectory(observation: str, limits: tuple[str, ...], actions: tuple[float, ...]) -> list[dict[str, float]]:
     """The features by name before each decision."""
     _, graph = prepared("plain")
-    group_features = np.array([[0.1, 0.2], [0.3, 0.4]])
-    problem = PruningProblem(Budgets(graph, limits), lambda _: 0.5, lambda: group_features, observation=observation)
+    problem = PruningProblem(Budgets(graph, limits), lambda _: 0.5, lambda: FEATURES, observation=observation)
     policy = problem.begin()
     seen = [policy.observe()]
     for action in actions:
         policy.decide(action)
         seen.append(policy.observe())
     return [dict(zip(problem.observation.names, features.tolist(), strict=True)) for features in seen]
+
+
+def hints(*values: float) -> dict[str, float]:
+    return {f"hint_{index}": value for index, value in enumerate(values)}
 
 
 def test_the_papers_features_by_hand() -> None:
@@ -57,8 +66,8 @@ def test_the_scale_free_features_by_hand() -> None:
             "share_of_macs": saved1 / WHOLE,
             "macs_over_largest": 1,
             "consumers": 1 / 3,
-            "hint_0": 0.1,
-            "hint_1": 0.2,
+            **hints(0.3, 0.6, 0.8, 0.6, 0.4, 0.1, 5 / 6, 4 / 6, 3 / 6),
+            "least_change": 1 - 6 / 8,
             "pressure": (WHOLE - 15000) / (WHOLE - all_least),
             "saved": 0,
             "rest": (WHOLE - all_least) / WHOLE,
@@ -80,8 +89,8 @@ def test_the_scale_free_features_by_hand() -> None:
             "share_of_macs": saved2 / WHOLE,
             "macs_over_largest": saved2 / saved1,
             "consumers": 1 / 3,
-            "hint_0": 0.3,
-            "hint_1": 0.4,
+            **hints(0.4, 0.7, 0.9, 0.5, 0.2, 0.0, 0.0, 0.0, 0.0),
+            "least_change": 1 - 5 / 12,
             "pressure": (most - 15000) / (most - least),
             "saved": 1 - most / WHOLE,
             "rest": (most - least) / WHOLE,
@@ -96,14 +105,15 @@ def test_the_scale_free_features_by_hand() -> None:
 @pytest.mark.parametrize("name", OBSERVATIONS)
 def test_names_are_unique_and_a_version_is_given(name: str) -> None:
     _, graph = prepared("plain")
-    found = OBSERVATIONS[name](graph, Budgets(graph, ["macs=0.5"]), np.zeros((2, 3)))
+    found = OBSERVATIONS[name](graph, Budgets(graph, ["macs=0.5"]), GroupFeatures.unknown(graph))
     assert len(set(found.names)) == len(found.names)
     assert found.version >= 1
 
 
 def test_what_depends_on_the_budget_changes_with_it() -> None:
     (tight, *_), (loose, *_) = trajectory("scale_free", ("macs=0.3",), ()), trajectory("scale_free", ("macs=0.9",), ())
-    assert {key for key in tight if tight[key] != loose[key]} == {"pressure", "lowest_sparsity", "highest_sparsity"}
+    changed = {key for key in tight if tight[key] != loose[key]}
+    assert changed == {"pressure", "least_change", "lowest_sparsity", "highest_sparsity"}
     assert tight["pressure"] > loose["pressure"]
 
 

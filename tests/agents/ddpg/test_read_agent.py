@@ -5,6 +5,7 @@ import json
 import pickle
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from agents.ddpg.episodic_ddpg import EpisodicDDPG
 from agents.ddpg.prior import Prior
 from agents.ddpg.settings import PRESETS
 from agents.strategies import Ddpg
+from amc.compression.group_features import GroupFeatures
 from amc.cost.budget import Budgets
 from amc.utils.errors import UserError
 from envs import PruningProblem
@@ -33,7 +35,7 @@ def pruning_problem(
     return PruningProblem(
         Budgets(graph, ["macs=0.5"]),
         lambda kept_counts: kept_counts.mean() / 20,
-        lambda: np.zeros((len(graph.groups), group_features)),
+        lambda: replace(GroupFeatures.unknown(graph), importance=np.zeros((len(graph.groups), group_features))),
         observation=observation,
     )
 
@@ -125,7 +127,7 @@ def test_nothing_in_it_is_executed(tmp_path: Path, members: Members) -> None:
         ),
         (lambda c: c.update(hidden=[0, 300]), r"amc.json in .* is damaged: Expected `int` >= 1 - at `\$.hidden\[0\]`"),
         (lambda c: c.update(hidden=[30, 300]), r"its weights are not finite numbers of an agent with .* \[30, 300\]"),
-        (lambda c: c["features"].pop(), "its weights are not finite numbers of an agent with 14 features"),
+        (lambda c: c["features"].pop(), "its weights are not finite numbers of an agent with 15 features"),
     ],
 )
 def test_a_description_that_does_not_fit_is_named(
@@ -142,7 +144,7 @@ def test_a_description_that_does_not_fit_is_named(
 )
 def test_weights_of_something_else_are_refused(tmp_path: Path, members: Members, content: object) -> None:
     path = written(tmp_path / "agent.zip", members | {"policy.pth": saved(content)})
-    with pytest.raises(UserError, match="is damaged: its weights are not finite numbers of an agent with 15 features"):
+    with pytest.raises(UserError, match="is damaged: its weights are not finite numbers of an agent with 16 features"):
         read_agent(path)
 
 
@@ -189,5 +191,5 @@ def test_an_observation_set_of_a_later_release_is_refused(
 ) -> None:
     path = written(tmp_path / "agent.zip", members)
     monkeypatch.setattr(ScaleFreeObservation, "version", ScaleFreeObservation.version + 1)
-    with pytest.raises(UserError, match="needs version 1 of observation set scale_free, this release has version 2"):
+    with pytest.raises(UserError, match="needs version 2 of observation set scale_free, this release has version 3"):
         read_agent(path)

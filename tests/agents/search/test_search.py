@@ -10,6 +10,7 @@ from agents import Episode, SearchResult
 from agents.search.episode_log import EpisodeLog
 from agents.search.problem import make_problem
 from agents.strategies import STRATEGIES, Ddpg, make_strategy
+from amc.compression.group_features import GroupFeatures
 from amc.cost.budget import Budgets
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
@@ -43,7 +44,7 @@ def without_network(*budgets: str) -> Task:
     parts: dict[str, Any] = {
         "graph": graph,
         "budgets": Budgets(graph, budgets),
-        "group_features": np.full((3, 2), 0.25),
+        "group_features": GroupFeatures(*np.full((3, 3, 3), 0.25)),
         "compressor": SimpleNamespace(importance=np.arange(56.0)),
     }
     return cast(Task, SimpleNamespace(**parts))
@@ -73,7 +74,7 @@ def test_a_search_returns_all_episodes_and_the_best(task: Task, strategy: str) -
 
 @pytest.mark.parametrize("strategy", ["ddpg", "random"])
 def test_the_seed_decides(task: Task, strategy: str) -> None:
-    one, same, other = (policies(agents.search(task, episodes=6, seed=seed, strategy=strategy)) for seed in (1, 1, 2))
+    one, same, other = (policies(agents.search(task, episodes=9, seed=seed, strategy=strategy)) for seed in (1, 1, 2))
     assert one == same
     assert one != other
 

@@ -13,31 +13,30 @@ def compressor(name: str) -> Compressor:
     return Compressor(model, graph, [PRUNABLE[name].example(12)])
 
 
-def test_the_first_columns_are_shares_of_the_importance() -> None:
+def test_importance_is_the_share_of_the_kept_units() -> None:
     weights = compressor("plain")
-    table = group_features(weights)
-    for row, group in zip(table, weights.graph.groups, strict=True):
+    for row, group in zip(group_features(weights).importance, weights.graph.groups, strict=True):
         ordered = np.sort(weights.importance[group.slice])[::-1]
         expected = [ordered[: round(share * group.units)].sum() / ordered.sum() for share in SHARES]
-        np.testing.assert_allclose(row[: len(SHARES)], expected)
+        np.testing.assert_allclose(row, expected)
 
 
-def test_the_last_columns_are_what_least_squares_cannot_restore() -> None:
+def test_lost_is_what_least_squares_cannot_restore() -> None:
     weights = compressor("projection")
-    graph, table = weights.graph, group_features(compressor("projection"))
+    graph, lost = weights.graph, group_features(compressor("projection")).lost
     for column, share in enumerate(SHARES):
         kept_counts = np.round(share * graph.full).astype(np.int64)
         errors = weights.reconstruction_errors(weights.mask(kept_counts))
         expected = [(errors["conv1.0.weight"] + errors["shortcut.0.weight"]) / 2, errors["conv2.0.weight"]]
-        np.testing.assert_allclose(table[:2, len(SHARES) + column], expected)
+        np.testing.assert_allclose(lost[:2, column], expected)
 
 
 @pytest.mark.parametrize("name", PRUNABLE)
 def test_hints_are_shares(name: str) -> None:
     torch.manual_seed(0)
     weights = compressor(name)
-    table = group_features(weights)
-    assert table.shape == (len(weights.graph.groups), 2 * len(SHARES))
-    assert (table >= 0).all()
-    assert (table <= 1).all()
-    assert (np.diff(table[:, : len(SHARES)], axis=1) >= 0).all()  # more units hold more
+    features = group_features(weights)
+    assert features.table.shape == (len(weights.graph.groups), 3 * len(SHARES))
+    assert (features.table >= 0).all()
+    assert (features.table <= 1).all()
+    assert (np.diff(features.importance, axis=1) >= 0).all()  # more units hold more
