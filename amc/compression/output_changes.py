@@ -142,7 +142,8 @@ def _along_inputs(tensor: Tensor, layer: Layer) -> Tensor:
 def _weights_and_biases(network: nn.Module, layers: Sequence[Layer]) -> tuple[list[Tensor], list[Tensor]]:
     """The parameters of the layers; a layer without a bias is given one of zeros, where its module would take it."""
     parameters, modules = dict(network.named_parameters()), dict(network.named_modules())
-    weights, biases = [], []
+    weights: list[Tensor] = []
+    biases: list[Tensor] = []
     for layer in layers:
         assert layer.weight is not None, "layers that are solved have a stored weight"
         weight = parameters[layer.weight]

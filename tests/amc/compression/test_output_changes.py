@@ -54,7 +54,8 @@ def test_it_is_the_error_of_the_outputs_when_one_group_is_cut_and_solved(monkeyp
         kept_counts[group.index] = half[group.index]
         network = cast(Any, made.compact(made.mask(kept_counts), "reconstruction")[0])
         with torch.no_grad():
-            network.norm.running_mean += mean_of_second(network, images) - mean_of_second(model, images)
+            if group.index == 0:  # then what the norm reads changes
+                network.norm.running_mean += mean_of_second(network, images) - mean_of_second(model, images)
             real = (network(images) - whole).square().sum() / whole.square().sum()
         assert found[group.index, 0] == pytest.approx(float(real), rel=0.15)
 
