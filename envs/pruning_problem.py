@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.compression.group_features import GroupFeatures
+from amc.compression.least_change import expected_change
 from amc.cost.budget import Budgets
 from amc.cost.costs import COSTS, LATENCY, CostFunction
 from amc.criteria import Importance
@@ -111,6 +112,10 @@ class PruningProblem:
     def group_features(self) -> GroupFeatures:
         """What weights and calibration images say of each group."""
         return self._features()
+
+    def expected_change(self, policies: KeptCounts) -> NDArray[np.float64]:
+        """The change of the outputs that is expected of `policies` `(n, groups)`, `(n,)`; 0 where nothing is known."""
+        return expected_change(self.group_features, policies / self.graph.full)
 
     def begun_from(self, start: KeptCounts) -> PruningProblem:
         """The problem with a policy `(groups,)` that searches begin from; it is scaled to the budgets and filled up."""

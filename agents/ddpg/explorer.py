@@ -54,7 +54,7 @@ class Explorer:
         self._begins_trained = begins_trained
         self._rivals = rivals
         self._demonstrations = cache(demonstrations)
-        self._proposer = Proposer(problem.graph)
+        self._proposer = Proposer(problem.graph, problem.expected_change)
 
     def remember(self, episode: Episode) -> None:
         """Remember a scored episode, from which the model learns."""

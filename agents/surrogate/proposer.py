@@ -10,7 +10,7 @@ from scipy.stats import norm
 
 from agents.episode import Episode
 from agents.exploration import varied_policies
-from agents.surrogate.gaussian_process import GaussianProcess
+from agents.surrogate.gaussian_process import GaussianProcess, Prediction
 from agents.surrogate.swaps import swapped_policies
 from amc.cost.budget import Budgets
 from amc.graph import KeptCounts, PruningGraph
@@ -23,23 +23,33 @@ VARIED, SIGMA = 16, 0.3
 """The number of further children that vary one parent, and the deviation of the logarithms of shares by which."""
 REFIT = 1.15
 """Hyperparameters are fitted again once there are so many times as many scored policies."""
+LEAST_CHANGE = 1e-9
+"""Changes of the outputs below this, relative to their energy, are alike."""
 NOISE_OF_ESTIMATES = 0.1
 """The deviation of the noise of scores that are estimates, in that of all values."""
+
+
+ExpectedChange = Callable[[KeptCounts], NDArray[np.float64]]
 
 
 class Proposer:
     """Proposes policies by Bayesian optimisation (Mockus 1978; Snoek et al. 2012) over whole policies.
 
-    A Gaussian process predicts the logarithm of how much reward a policy lacks, and candidates are policies a few swaps
-    or a little variation from the best; the one with the largest expected improvement is proposed. What policies are
-    worth does not depend on a budget, so that it learns from those of all budgets.
+    A Gaussian process predicts the logarithm of how much reward a policy lacks, by which it differs from that of the
+    change that was expected beforehand, and candidates are policies a few swaps or a little variation from the best;
+    the one with the largest expected improvement is proposed. What policies are worth does not depend on a budget, so
+    that it learns from those of all budgets.
 
     Args:
         graph: The analysis of the network that is pruned.
+        expected_change: Gives the change of the outputs that is expected of policies `(n, groups)` before any is scored
+            (`amc.compression.least_change`), `(n,)`; 0 where nothing is known.
     """
 
-    def __init__(self, graph: PruningGraph) -> None:
+    def __init__(self, graph: PruningGraph, expected_change: ExpectedChange) -> None:
         self._graph = graph
+        self._expected_change = expected_change
+        self._slope = 0.0
         self._known: dict[bytes, Episode] = {}
         self._process = GaussianProcess()
         self._fitted = 0
@@ -90,7 +100,7 @@ class Proposer:
         """
         self._fit(())
         first = [*others, *(episode.kept_counts for episode in self._ranked(budgets)[:PARENTS])]
-        found = self._bred(budgets, rng, first, first, lambda each: self._process.predict(self._inputs(each)).mean)
+        found = self._bred(budgets, rng, first, first, lambda each: self._predict(each).mean)
         return first[0] if found is None else found
 
     def _ranked(self, budgets: Budgets) -> list[Episode]:
@@ -142,19 +152,34 @@ class Proposer:
         interruption.
         """
         episodes = list(self._known.values())
-        policies = np.array([episode.kept_counts for episode in episodes])
-        inputs, values = self._inputs(policies), self._values(episodes)
-        noise = NOISE_OF_ESTIMATES * values.std() * np.array([each.outcome.images < 1 for each in episodes])
+        inputs = self._inputs(np.array([episode.kept_counts for episode in episodes]))
         first = _step_below(len(episodes))
         if first != self._fitted:
-            self._process.choose(inputs[:first], values[:first], noise[:first])
+            self._process.choose(inputs[:first], *self._rest(episodes[:first]))
             self._fitted = first
-        self._process.fit(inputs, values, noise)
+        rest, noise = self._rest(episodes)
+        self._process.fit(inputs, rest, noise)
         if pending:
             waiting = self._inputs(np.array(pending))
-            expected = np.append(values, self._process.predict(waiting).mean)
+            expected = np.append(rest, self._process.predict(waiting).mean)
             self._process.fit(np.concatenate([inputs, waiting]), expected, np.append(noise, np.zeros(len(pending))))
-        return values
+        return self._values(episodes)
+
+    def _rest(self, episodes: Sequence[Episode]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The values less what follows from the changes that were expected, and the deviations of their noise."""
+        values, trend = self._values(episodes), self._trend(np.array([episode.kept_counts for episode in episodes]))
+        self._slope = _slope(trend, values)
+        noise = NOISE_OF_ESTIMATES * values.std() * np.array([each.outcome.images < 1 for each in episodes])
+        return values - self._slope * trend, noise
+
+    def _predict(self, policies: KeptCounts) -> Prediction:
+        """What is expected of the values of policies `(n, groups)`."""
+        rest = self._process.predict(self._inputs(policies))
+        return Prediction(rest.mean + self._slope * self._trend(policies), rest.deviation)
+
+    def _trend(self, policies: KeptCounts) -> NDArray[np.float64]:
+        """Minus the logarithm of the change that was expected of policies before any was scored, `(n,)`."""
+        return -np.log(np.maximum(self._expected_change(policies), LEAST_CHANGE))
 
     def _values(self, episodes: Sequence[Episode]) -> NDArray[np.float64]:
         """What is predicted: minus the logarithm of what a policy's reward lacks to the best that may be, `(n,)`."""
@@ -172,10 +197,16 @@ class Proposer:
 
     def _gain(self, policies: KeptCounts, best: float) -> NDArray[np.float64]:
         """The logarithm of the expected improvement on the best value, `(n,)`."""
-        mean, deviation = self._process.predict(self._inputs(policies))
+        mean, deviation = self._predict(policies)
         z = (mean - best) / deviation
         improvement = deviation * (z * norm.cdf(z) + norm.pdf(z))
         return np.where(improvement > 1e-30, np.log(np.maximum(improvement, 1e-30)), -70.0 - z**2)
+
+
+def _slope(trend: NDArray[np.float64], values: NDArray[np.float64]) -> float:
+    """How values follow the trend: by least squares, drawn to 1 as by one further value; 0 or more."""
+    trend, values = trend - trend.mean(), values - values.mean()
+    return max(float((trend @ values + 1) / (trend @ trend + 1)), 0.0)
 
 
 def _step_below(count: int) -> int:

@@ -22,11 +22,24 @@ def least_change(budgets: Budgets, features: GroupFeatures) -> KeptCounts:
     if not features.changes.size:
         return budgets.scale(np.ones(len(budgets.graph.groups)))
     shares = [choices / full for choices, full in zip(budgets.choices, budgets.graph.full, strict=True)]
-    return least_loss(budgets, [_curve(*each) for each in zip(shares, features.changes, strict=True)])
+    return least_loss(budgets, [_curve(*each) for each in zip(features.changes, shares, strict=True)])
 
 
-def _curve(shares: NDArray[np.float64], changes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The expected change at each share that a group may keep, never more where more is kept.
+def expected_change(features: GroupFeatures, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sum over groups of the change of the outputs that is expected of each, `(policies,)`; 0 if unknown.
+
+    Args:
+        features: What is known of each group.
+        shares: The share of its units that each group keeps, `(policies, groups)`.
+    """
+    if not features.changes.size:
+        return np.zeros(len(shares))
+    curves = [_curve(*each) for each in zip(features.changes, shares.T, strict=True)]
+    return np.sum(curves, axis=0)
+
+
+def _curve(changes: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The expected change of one group at each share that it may keep, never more where more is kept.
 
     A second-order change is about the square of what is cut, so that its root is interpolated (Fritsch and Carlson
     1980), and continued by a straight line.

@@ -26,7 +26,7 @@ def problem(*limits: str, reward: str = "error") -> PruningProblem:
 
 
 def told(of: PruningProblem, policies: list[KeptCounts]) -> Proposer:
-    proposer = Proposer(of.graph)
+    proposer = Proposer(of.graph, of.expected_change)
     for index, kept_counts in enumerate(policies):
         reward, outcome = of.score(kept_counts)
         proposer.remember(Episode(index, kept_counts, reward, outcome))
@@ -61,7 +61,7 @@ def test_what_is_proposed_is_better_than_what_is_known(limits: tuple[str, ...], 
 def test_it_proposes_the_same_whenever_it_is_told_and_others_beside_it() -> None:
     own = problem("macs=0.5")
     known = random_policies(own, 20)
-    gradual = Proposer(own.graph)
+    gradual = Proposer(own.graph, own.expected_change)
     for index, kept_counts in enumerate(known):
         reward, outcome = own.score(kept_counts)
         gradual.remember(Episode(index, kept_counts, reward, outcome))
@@ -86,7 +86,7 @@ def test_a_policy_that_is_offered_may_be_proposed_wherever_it_is() -> None:
 
 def test_what_exceeds_the_budget_is_learned_from_and_not_varied() -> None:
     own = problem("macs=0.5")
-    proposer = Proposer(own.graph)
+    proposer = Proposer(own.graph, own.expected_change)
     over = Outcome(1.0, 1, 1, 2.0, within_budget=False)
     for index in range(6):
         proposer.remember(Episode(index, GRAPH.full - index, 0.0, over))
