@@ -170,7 +170,7 @@ def test_a_kill_at_a_random_moment(tmp_path: Path, whole: Path) -> None:
             assert time.monotonic() < deadline
             assert process.poll() is None
             time.sleep(0.02)
-        time.sleep(np.random.default_rng().uniform(0, 2))
+        time.sleep(np.random.default_rng().uniform(0, 1))
     finally:
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=PATIENCE)  # which ends with the last process that could write: its workers, too
