@@ -1,6 +1,7 @@
 """What holds the house together: which way imports run, and what the packaging files promise."""
 
 import ast
+import functools
 import re
 import statistics
 import sys
@@ -64,6 +65,11 @@ def module_of(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts)
 
 
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def room_of(module: str) -> str:
     """The row of the table that a module belongs to."""
     return max((room for room in ORDER if f"{module}.".startswith(f"{room}.")), key=len)
@@ -71,7 +77,7 @@ def room_of(module: str) -> str:
 
 def imported(path: Path) -> Iterator[str]:
     """The modules that a file imports, inside functions too."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -98,7 +104,7 @@ def test_matplotlib_is_not_imported_before_a_chart_is_drawn() -> None:
     for path in SOURCES:
         if module_of(path).startswith(charts):
             continue
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        for node in parsed(path).body:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else names
             assert not any(f"{module}.".startswith(("matplotlib.", charts)) for module in modules), path
@@ -129,7 +135,7 @@ def test_modules_are_small() -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_functions_take_at_most_eight_parameters(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             names = [each.arg for each in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
             assert len(set(names) - {"self", "cls"}) <= 8, f"{node.name} at line {node.lineno}"

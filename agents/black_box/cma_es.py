@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import cma
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,6 +56,8 @@ class CmaEs(Strategy):
 
 
 def _evolution(mean: NDArray[np.float64], rng: np.random.Generator) -> Any:
+    import cma  # which takes a second, for this strategy alone
+
     options = {
         "bounds": [-WIDEST, WIDEST],
         "randn": lambda *shape: rng.standard_normal(shape),

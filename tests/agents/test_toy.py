@@ -45,6 +45,7 @@ def optimum() -> float:
     return float((np.sqrt(policies[fits] / WIDTHS) @ WEIGHTS).max() / WEIGHTS.sum())
 
 
+@functools.cache
 def run(strategy: str, preset: str = "tuned", seed: int = 0, episodes: int = EPISODES) -> tuple[float, list[float]]:
     """The best accuracy, and all of them in order."""
     noted = EpisodeLog()

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from amc.cost.budget import Budgets
 from envs import ChannelPruningEnv, PruningProblem
@@ -76,3 +77,18 @@ def test_the_reward_of_a_policy_is_that_of_the_episode_that_leads_to_it() -> Non
     assert problem.reward(kept_counts, accuracy(kept_counts)) == reward
     assert problem.score(kept_counts) == (reward, info["outcome"])
     assert list(problem.score_all([kept_counts, kept_counts])) == 2 * [(reward, info["outcome"])]
+
+
+def test_features_of_groups_are_asked_for_once_and_only_by_who_observes() -> None:
+    asked = []
+
+    def group_features() -> NDArray[np.float64]:
+        asked.append(True)
+        return np.full((4, 2), 0.25)
+
+    searched, _ = pruning_problem(group_features=group_features)
+    searched.score(searched.budgets.scale(np.ones(4)))
+    assert asked == []
+    for _ in range(2):
+        searched.begin().observe()
+    assert asked == [True]

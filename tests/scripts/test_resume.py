@@ -160,8 +160,7 @@ def test_a_kill_at_a_random_moment(tmp_path: Path, whole: Path) -> None:
     """Many of them are in `benchmarks.kill_and_resume`."""
     folder = tmp_path / "run"
     words = (*FEW, "--episodes", "16", "--checkpoint-every", "2", "--run-dir", folder)
-    workers = ("--workers", "2", "--round-size", "1")
-    command = [*program("train"), "--quiet", *map(str, words), *workers]
+    command = [*program("train"), "--quiet", *map(str, words)]
     env = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, cwd=Path(__file__).parents[2], env=env, stdout=subprocess.PIPE)
     deadline = time.monotonic() + PATIENCE
@@ -170,10 +169,10 @@ def test_a_kill_at_a_random_moment(tmp_path: Path, whole: Path) -> None:
             assert time.monotonic() < deadline
             assert process.poll() is None
             time.sleep(0.02)
-        time.sleep(np.random.default_rng().uniform(0, 2))
+        time.sleep(np.random.default_rng().uniform(0, 1))
     finally:
         process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=PATIENCE)  # which ends with the last process that could write: its workers, too
+        process.communicate(timeout=PATIENCE)
     if not (folder / "summary.json").exists():
         succeed(train, "--resume", folder, "--quiet")
     assert policy(folder) == policy(whole)

@@ -8,6 +8,7 @@ from agents.report.strategies.cell import Cell
 from amc.data.splits import SplitSizes
 from amc.task import Task
 from amc.task_options import TaskOptions
+from tests.small_network import small_resnet
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +19,7 @@ def images() -> HalvedImages:
 @pytest.fixture(scope="module")
 def task(images: HalvedImages) -> Task:
     options = TaskOptions(recovery="statistics", search_recovery="none", seed=1)
-    return Task(amc.small_resnet(), images.splits, ["macs=0.5"], options)
+    return Task(small_resnet(), images.splits, ["macs=0.5"], options)
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ def test_only_what_a_command_began_can_be_gone_on_with() -> None:
 
 
 def test_a_long_search_of_a_large_network_is_a_small_page() -> None:
-    expect_self_contained(render_page(record_of(2500, layers=150)))
+    expect_self_contained(render_page(record_of(1200, layers=150)))
 
 
 @pytest.mark.parametrize(
