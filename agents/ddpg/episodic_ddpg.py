@@ -248,8 +248,12 @@ class EpisodicDDPG(DDPG):
             critic_loss.backward()
             self.critic.optimizer.step()
 
-            chosen = project(self.actor(batch.observations), batch.intervals)
-            actor_loss = -self.critic.q1_forward(batch.observations, chosen).mean()
+            wanted = self.actor(batch.observations)
+            value = self.critic.q1_forward(batch.observations, project(wanted, batch.intervals))
+            actor_loss = -value.mean()
+            if settings.imitation:
+                better = (target - value.detach()).clamp(min=0)
+                actor_loss = actor_loss + settings.imitation * (better * (wanted - batch.actions).square()).mean()
             for parameter, gradient in zip(
                 actor_parameters, torch.autograd.grad(actor_loss, actor_parameters), strict=True
             ):  # those of the critic are not needed

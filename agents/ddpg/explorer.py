@@ -15,6 +15,7 @@ from agents.ddpg.settings import DDPGSettings
 from agents.episode import Episode
 from agents.exploration import random_policy, truncated_normal
 from agents.rules.demonstrations import demonstrations
+from agents.rules.second_order import second_order
 from agents.surrogate.proposer import Proposer
 from amc.graph import KeptCounts
 from envs import PruningProblem
@@ -79,18 +80,31 @@ class Explorer:
 
     def _trained_trajectory(self, problem: PruningProblem) -> Trajectory:
         """The actor's own episode, or that of a rival which scores more."""
-        own, rivals = problem.rollout(self._actor), self._rivals(problem)
+        own, rivals = self._actors(problem), self._rivals(problem)
         policies = [own.kept_counts, *rivals]
         scores = [problem.score(each)[0] for each in policies] if rivals else [0.0]
         best = int(np.argmax(scores))
         return own if best == 0 else problem.trajectories([policies[best]])[0]
+
+    def _actors(self, problem: PruningProblem) -> Trajectory:
+        """The episode in which the actor decides.
+
+        With a model it decides each group as if those before it were decided by the least expected change, and all of
+        it is scaled to the budget: what it is wrong by is shared by all groups, rather than left to the last.
+        """
+        if not self._settings.surrogate or not problem.budgets.limits:
+            return problem.rollout(self._actor)
+        (plan,) = problem.trajectories([second_order(problem)])
+        steps = zip(plan.observations[:-1], problem.graph.full, strict=True)
+        shares = [1 - self._actor(seen, (0.0, 1 - 1 / full)) for seen, full in steps]
+        return problem.trajectories([problem.budgets.scale(np.array(shares))])[0]
 
     def expected_best(self, problem: PruningProblem) -> KeptCounts:
         """The policy `(groups,)` of which most is expected at a problem's budgets, by all that was scored at any.
 
         It is the actor's own without a model, or before that knows enough.
         """
-        actors, budgets = problem.rollout(self._actor).kept_counts, problem.budgets
+        actors, budgets = self._actors(problem).kept_counts, problem.budgets
         if not self._settings.surrogate or not self._proposer.is_ready(budgets):
             return actors
         return self._proposer.best(
@@ -111,7 +125,7 @@ class Explorer:
         is_first = place < demonstrated + self._settings.random_policies
         if is_first or not self._proposer.is_ready(budgets):
             return random_policy(rng, budgets)
-        others = [] if index < self._warmup else [problem.rollout(self._actor).kept_counts]
+        others = [] if index < self._warmup else [self._actors(problem).kept_counts]
         if problem is not self._problem:
             others += self._proposer.scaled(budgets)
         return self._proposer.propose(budgets, rng, others, pending)

@@ -25,6 +25,8 @@ class DDPGSettings:
             (`agents.surrogate`), the actor's among them; else the actor's with noise.
         random_policies: The number of random policies that the model begins with.
         monte_carlo: Whether the critic learns the episode's reward itself, instead of a bootstrapped target.
+        imitation: The weight, in the actor's loss, of the squared distance from actions of episodes that were better than
+            the critic expects of the actor's own (self-imitation, Oh et al. 2018).
         standardised: Whether rewards less the baseline are divided by the deviation of the rewards in the replay.
     """
 
@@ -42,6 +44,7 @@ class DDPGSettings:
     surrogate: bool = False
     random_policies: int = 0
     monte_carlo: bool = False
+    imitation: float = 0.0
     standardised: bool = False
 
 
@@ -52,6 +55,7 @@ PRESETS: dict[str, DDPGSettings] = {
         surrogate=True,
         random_policies=8,
         monte_carlo=True,
+        imitation=10.0,
         standardised=True,
     ),
 }
