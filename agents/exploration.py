@@ -7,7 +7,7 @@ whole policy that is varied and then scaled by one common factor treats all grou
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import truncnorm
+from scipy.special import ndtr, ndtri
 
 from amc.cost.budget import Budgets
 from amc.graph import KeptCounts
@@ -22,8 +22,8 @@ def truncated_normal(rng: np.random.Generator, mean: float, sigma: float, low: f
     """A draw from the normal distribution with `mean` and deviation `sigma`, truncated to [low, high]."""
     if sigma <= 0 or high <= low:
         return float(np.clip(mean, low, high))
-    a, b = (low - mean) / sigma, (high - mean) / sigma
-    return float(truncnorm.rvs(a, b, loc=mean, scale=sigma, random_state=rng))
+    probability = rng.uniform(ndtr((low - mean) / sigma), ndtr((high - mean) / sigma))
+    return float(np.clip(mean + sigma * ndtri(probability), low, high))
 
 
 def random_policy(rng: np.random.Generator, budgets: Budgets) -> KeptCounts:

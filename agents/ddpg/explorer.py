@@ -80,13 +80,13 @@ class Explorer:
 
     def _trained_trajectory(self, problem: PruningProblem) -> Trajectory:
         """The actor's own episode, or that of a rival which scores more."""
-        own, rivals = self._actors(problem), self._rivals(problem)
+        own, rivals = self.actors_episode(problem), self._rivals(problem)
         policies = [own.kept_counts, *rivals]
         scores = [problem.score(each)[0] for each in policies] if rivals else [0.0]
         best = int(np.argmax(scores))
         return own if best == 0 else problem.trajectories([policies[best]])[0]
 
-    def _actors(self, problem: PruningProblem) -> Trajectory:
+    def actors_episode(self, problem: PruningProblem) -> Trajectory:
         """The episode in which the actor decides.
 
         With a model it decides each group as if those before it were decided by the least expected change, and all of
@@ -104,7 +104,7 @@ class Explorer:
 
         It is the actor's own without a model, or before that knows enough.
         """
-        actors, budgets = self._actors(problem).kept_counts, problem.budgets
+        actors, budgets = self.actors_episode(problem).kept_counts, problem.budgets
         if not self._settings.surrogate or not self._proposer.is_ready(budgets):
             return actors
         return self._proposer.best(
@@ -125,7 +125,7 @@ class Explorer:
         is_first = place < demonstrated + self._settings.random_policies
         if is_first or not self._proposer.is_ready(budgets):
             return random_policy(rng, budgets)
-        others = [] if index < self._warmup else [self._actors(problem).kept_counts]
+        others = [] if index < self._warmup else [self.actors_episode(problem).kept_counts]
         if problem is not self._problem:
             others += self._proposer.scaled(budgets)
         return self._proposer.propose(budgets, rng, others, pending)

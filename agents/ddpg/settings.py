@@ -25,8 +25,8 @@ class DDPGSettings:
             (`agents.surrogate`), the actor's among them; else the actor's with noise.
         random_policies: The number of random policies that the model begins with.
         monte_carlo: Whether the critic learns the episode's reward itself, instead of a bootstrapped target.
-        imitation: The weight, in the actor's loss, of the squared distance from actions of episodes that were better than
-            the critic expects of the actor's own (self-imitation, Oh et al. 2018).
+        imitation: The weight in the actor's loss of the squared distance from the actions of episodes that were better
+            than the critic expects of the actor's own (self-imitation, Oh et al. 2018).
         standardised: Whether rewards less the baseline are divided by the deviation of the rewards in the replay.
     """
 

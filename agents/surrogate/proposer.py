@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Container, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from agents.episode import Episode
 from agents.exploration import varied_policies
@@ -199,7 +200,7 @@ class Proposer:
         """The logarithm of the expected improvement on the best value, `(n,)`."""
         mean, deviation = self._predict(policies)
         z = (mean - best) / deviation
-        improvement = deviation * (z * norm.cdf(z) + norm.pdf(z))
+        improvement = deviation * (z * ndtr(z) + np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi))
         return np.where(improvement > 1e-30, np.log(np.maximum(improvement, 1e-30)), -70.0 - z**2)
 
 

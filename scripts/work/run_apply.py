@@ -11,6 +11,7 @@ from agents.ddpg.settings import PRESETS
 from agents.episode import Past
 from agents.front_policies import nearest_policies
 from agents.rules import OnePolicy
+from agents.rules.second_order import second_order
 from agents.search.final import uniform_policy
 from agents.strategies import Ddpg
 from agents.strategy import Strategy
@@ -60,8 +61,8 @@ def _agent_job(session: Session[Arguments, Past]) -> Job:
     settings = dataclasses.replace(PRESETS[arguments.settings], hidden=agent.hidden)
 
     def rivals(problem: PruningProblem) -> list[KeptCounts]:
-        uniform = [uniform_policy(problem.budgets)] if problem.budgets.limits else []
-        return uniform if front is None else [*uniform, *nearest_policies(front, problem)]
+        rules = [uniform_policy(problem.budgets), second_order(problem)] if problem.budgets.limits else []
+        return rules if front is None else [*rules, *nearest_policies(front, problem)]
 
     def strategy(problem: PruningProblem) -> Strategy:
         agent.check_fits(problem)

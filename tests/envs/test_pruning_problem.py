@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from amc.compression.group_features import GroupFeatures
 from amc.cost.budget import Budgets
 from envs import ChannelPruningEnv, PruningProblem
 from envs.observations import OBSERVATIONS
@@ -82,9 +82,9 @@ def test_the_reward_of_a_policy_is_that_of_the_episode_that_leads_to_it() -> Non
 def test_features_of_groups_are_asked_for_once_and_only_by_who_observes() -> None:
     asked = []
 
-    def group_features() -> NDArray[np.float64]:
+    def group_features() -> GroupFeatures:
         asked.append(True)
-        return np.full((4, 2), 0.25)
+        return GroupFeatures(*np.full((3, 4, 3), 0.25))
 
     searched, _ = pruning_problem(group_features=group_features)
     searched.score(searched.budgets.scale(np.ones(4)))

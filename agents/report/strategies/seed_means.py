@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from agents.report.strategies.cell import Reached
 
@@ -68,6 +68,6 @@ def _half(values: NDArray[np.float64]) -> NDArray[np.float64]:
     count = len(values)
     if count == 1:
         return np.zeros(values.shape[1:])
-    quantile = student.ppf((1 + CONFIDENCE) / 2, count - 1)
+    quantile = stdtrit(count - 1, (1 + CONFIDENCE) / 2)
     half: NDArray[np.float64] = quantile * values.std(axis=0, ddof=1) / np.sqrt(count)
     return half

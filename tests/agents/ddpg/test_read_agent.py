@@ -82,7 +82,7 @@ def test_it_acts_on_another_network_as_the_agent_would(tmp_path: Path, members: 
     episodes: list[Any] = []
     Ddpg(PRESETS["tuned"], prior=Prior(found.weights)).search(problem, 1, 0, episodes.append)
     np.testing.assert_allclose(
-        1 - episodes[0].kept_counts / problem.graph.full, problem.rollout(original.greedy).sparsities
+        1 - episodes[0].kept_counts / problem.graph.full, original.explorer.actors_episode(problem).sparsities
     )
 
 

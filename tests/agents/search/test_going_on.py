@@ -164,6 +164,6 @@ def test_a_trained_agent_begins_with_its_own_policy() -> None:
     strategies("transferred").search(pruning_problem(), 1, 0, seen.append)
     problem = pruning_problem()
     agent = EpisodicDDPG(problem, SMALL["tuned"], 0, 9, lambda _: None, prior=Prior(donor()))
-    expected = 1 - problem.rollout(agent.greedy).sparsities
+    expected = 1 - agent.explorer.actors_episode(problem).sparsities
     np.testing.assert_allclose(seen[0].kept_counts / problem.graph.full, expected)
     assert problem.budgets.allows(seen[0].kept_counts)
