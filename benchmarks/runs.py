@@ -16,14 +16,22 @@ from amc.latency.fingerprint import cpu_name
 
 
 def finished(program: str, folder: Path, options: Mapping[str, object]) -> dict[str, Any]:
-    """The summary of a run of `scripts.PROGRAM` in `folder`; the run is made or resumed if it is not finished."""
+    """The summary of a run of `scripts.PROGRAM` in `folder`; the run is made or resumed if it is not finished.
+
+    An option whose value is a tuple is given once for each of it.
+    """
     if not (folder / SUMMARY_FILE).exists():
-        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        given = [(name, each) for name, value in options.items() for each in _each(value)]
+        words = [word for name, value in given for word in (f"--{name}", str(value))]
         begun = (folder / CHECKPOINT_FOLDER).exists()
         words = ["--resume", str(folder)] if begun else [*words, "--run-dir", str(folder)]
         subprocess.run([sys.executable, "-m", f"scripts.{program}", *words], check=True, stdout=subprocess.DEVNULL)
     summary: dict[str, Any] = json.loads((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
     return summary
+
+
+def _each(value: object) -> tuple[object, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def peak_memory() -> float:

@@ -1,4 +1,4 @@
-"""Agents that were trained on one network and applied to another, compared with searches from scratch.
+"""Agents on a network that they have never seen, each network left out once, beside rules and searches from scratch.
 
 The table of docs/results.md comes from this command; `--help` shows its options. Runs that are already in the folder
 are not repeated, so it can be interrupted.
@@ -6,101 +6,100 @@ are not repeated, so it can be interrupted.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
-from typing import Any
+from typing import Any, NamedTuple
 
+from agents.rules import RULES, OnePolicy
 from amc.artifacts.run_folder import AGENT_FILE
-from amc.utils.defaults import DEFAULT_RECOVERY
 from benchmarks.runs import finished, machine, percent
 from scripts.command.cli import run
+
+DIGITS = "digits_resnet"
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """Train agents on one network, apply each to another, with and without learning there, print a table."""
+    """Search each network, train an agent without each, apply it there, print a table."""
 
-    source_weights: str
-    """Weights of the network that the agents are trained on, as for scripts.train."""
-    target_weights: str
-    """Weights of the network that they are applied to."""
+    resnet20: str
+    """Weights of ResNet-20."""
+    resnet56: str
+    """Weights of ResNet-56."""
     data: str
-    """Images, as for scripts.train."""
+    """Images of CIFAR-10, as for scripts.train; the digits have their own."""
     out: Path
     """Folder for the run folders."""
-    source: str = "resnet20"
-    """Network that the agents are trained on."""
-    target: str = "resnet56"
-    """Network that they are applied to."""
-    image_size: int = 32
-    """Height and width of the input, in pixels."""
+    networks: tuple[str, ...] = (DIGITS, "resnet20", "mobilenet_v2_x0_5_cifar", "resnet56")
+    """Networks; those that search faster first."""
+    targets: tuple[str, ...] = (DIGITS, "resnet20", "mobilenet_v2_x0_5_cifar", "resnet56")
+    """Those of them that agents are applied to."""
     budget: str = "macs=0.5"
-    """The budget of both, as for scripts.train."""
-    source_episodes: int = 400
-    """Policies that are scored while an agent is trained."""
-    episodes: int = 50
-    """Policies that are scored on the other network."""
-    recovery: str = DEFAULT_RECOVERY
-    """Recovery of the networks that are kept, as for scripts.train."""
-    reward_images: int = 2000
-    """Reward images that a search scores with; the table scores with all."""
-    seeds: tuple[int, ...] = (0, 1, 2)
-    """Seeds, with an agent for each."""
+    """The budget, as for scripts.train."""
+    lessons: int = 80
+    """Policies that are scored on each network that an agent learns from."""
+    evaluations: int = 20
+    """Policies that are scored on the network that was left out."""
+    strategies: tuple[str, ...] = ("ddpg", "swaps", "random", "evolution")
+    """Strategies that search it from scratch with as many."""
+    seed: int = 0
+    """The seed of all runs."""
+
+
+class Row(NamedTuple):
+    """A policy for a network: who found it, after how many evaluations, and the summary of its run."""
+
+    name: str
+    evaluations: int
+    summary: dict[str, Any]
 
 
 def transfer(arguments: Arguments) -> None:
-    """Make the runs that are missing, then print the table, with the means first."""
-    rows = [row for seed in arguments.seeds for row in _rows(arguments, seed)]
+    """Make the runs that are missing, then print the table."""
     print(f"{machine()}\n")
-    print("| seed | policy | MACs left | val | test |")
+    print("| network | policy | evaluations | score | test |")
     print("|---|---|---|---|---|")
-    for name in dict.fromkeys(row[1] for row in rows):
-        means = [mean(row[column] for row in rows if row[1] == name) for column in (3, 4)]
-        print(f"| mean | {name} | | {' | '.join(map(percent, means))} |")
-    for seed, name, left, *accuracies in rows:
-        print(f"| {seed} | {name} | {left} | {' | '.join(map(percent, accuracies))} |")
+    for target in arguments.targets:
+        for name, evaluations, summary in _rows(arguments, target):
+            score, test = summary["policy_score"], summary["test_accuracy_policy"]
+            print(f"| {target} | {name} | {evaluations} | {score:.4f} | {percent(test)} |", flush=True)
 
 
-def _rows(arguments: Arguments, seed: int) -> list[tuple[Any, ...]]:
-    """Seed, policy, MACs left, and accuracies on the reward and the test split, of every policy with one seed."""
-    shared = {
-        "data": arguments.data,
-        "image-size": arguments.image_size,
-        "budget": arguments.budget,
-        "recovery": arguments.recovery,
-        "reward-images": arguments.reward_images,
-        "seed": seed,
-    }
-    out = arguments.out
-    source = out / f"{arguments.source}-ddpg-tuned-{arguments.budget}-seed{seed}"
-    finished(
-        "train",
-        source,
-        shared
-        | {
-            "model": arguments.source,
-            "weights": arguments.source_weights,
-            "episodes": arguments.source_episodes,
-            "strategy": "ddpg",
-            "settings": "tuned",
-        },
-    )
-    target = shared | {"model": arguments.target, "weights": arguments.target_weights}
-    agent = target | {"agent": source / AGENT_FILE}
-    count = arguments.episodes
-    zero = finished("apply", out / f"{arguments.target}-agent-0-seed{seed}", agent)
-    learned = finished("apply", out / f"{arguments.target}-agent-{count}-seed{seed}", agent | {"episodes": count})
-    scratch = finished("train", out / f"{arguments.target}-scratch-{count}-seed{seed}", target | {"episodes": count})
-    rows: list[tuple[Any, ...]] = [(seed, "uniform", "", zero["uniform_accuracy"], zero["test_accuracy_uniform"])]
-    for name, summary in (
-        (f"agent of {arguments.source}, 0 episodes", zero),
-        (f"agent of {arguments.source}, {count} episodes", learned),
-        (f"from scratch, {count} episodes", scratch),
-    ):
-        left = percent(summary["macs_after"] / summary["macs_before"])
-        rows.append((seed, name, left, summary["policy_accuracy"], summary["test_accuracy_policy"]))
-    return rows
+def _rows(arguments: Arguments, target: str) -> Iterator[Row]:
+    """What an agent of all other networks does for one, and what rules and strategies do."""
+    out, options = arguments.out, _options(arguments, target)
+    for name in (name for name, make in RULES.items() if isinstance(make(), OnePolicy)):
+        folder = out / f"{target}-{name}"
+        yield Row(name, 1, finished("train", folder, options | {"strategy": name, "episodes": 1}))
+    agent = options | {"agent": _agent(arguments, target)}
+    count = arguments.evaluations
+    yield Row("agent of the others", 3, finished("apply", out / f"{target}-agent-0", agent))
+    more = finished("apply", out / f"{target}-agent-{count}", agent | {"episodes": count})
+    yield Row("agent of the others", 3 + count, more)
+    for name in arguments.strategies:
+        folder = out / f"{target}-{name}-{count}"
+        yield Row(name, count, finished("train", folder, options | {"strategy": name, "episodes": count}))
+
+
+def _agent(arguments: Arguments, target: str) -> Path:
+    """The agent of a search of the first other network that learned from searches of all others as well."""
+    first, *others = (name for name in arguments.networks if name != target)
+    lessons = {"strategy": "ddpg", "episodes": arguments.lessons}
+    for name in others:
+        finished("train", arguments.out / name, _options(arguments, name) | lessons)
+    folder = arguments.out / f"without-{target}"
+    earlier = tuple(arguments.out / name for name in others)
+    finished("train", folder, _options(arguments, first) | lessons | {"with": earlier})
+    return folder / AGENT_FILE
+
+
+def _options(arguments: Arguments, network: str) -> dict[str, object]:
+    options: dict[str, object] = {"model": network, "budget": arguments.budget, "seed": arguments.seed}
+    weights = {"resnet20": arguments.resnet20, "resnet56": arguments.resnet56}
+    if network in weights:
+        options["weights"] = weights[network]
+    return options if network == DIGITS else options | {"data": arguments.data, "image-size": 32}
 
 
 def main() -> None:

@@ -70,11 +70,11 @@ class Arguments(CommandLine):
     strategy: Name = "ddpg"
     """How policies are found: ddpg, an algorithm of Stable-Baselines3 (sb3:SAC, sb3:TD3, sb3:PPO, sb3:DDPG, sb3:A2C,
     sb3:DQN), random, evolution, cma-es, swaps, or a rule, which knows its one policy (uniform, shallow, deep, cp,
-    global) or first measures single groups (sensitivity, greedy, knapsack); or path/to/file.py:function (of settings
-    and round size)."""
+    global, second-order) or first measures single groups (sensitivity, greedy, knapsack); or path/to/file.py:function
+    (of settings and round size)."""
     start_from: Annotated[str, Form("RULE|RUN")] | None = None
-    """Policy that the search begins from: that of uniform, shallow, deep, cp or global, or of an earlier run of the
-    same network, as its folder or policy.json."""
+    """Policy that the search begins from: that of uniform, shallow, deep, cp, global or second-order, or of an earlier
+    run of the same network, as its folder or policy.json."""
     with_: EarlierRuns = ()
     """Folders of earlier searches by ddpg, on whatever networks and data: the agent learns from what they scored as
     well, so that it knows more of networks to come (amc apply)."""
