@@ -31,10 +31,10 @@ class Arguments:
     """Images of CIFAR-10, as for scripts.train; the digits have their own."""
     out: Path
     """Folder for the run folders."""
-    networks: tuple[str, ...] = (DIGITS, "resnet20", "mobilenet_v2_x0_5_cifar", "resnet56")
-    """Networks; those that search faster first."""
+    networks: tuple[str, ...] = (DIGITS, "resnet20", "mobilenet_v2_x0_5_cifar")
+    """Networks that agents learn from; those that search faster first."""
     targets: tuple[str, ...] = (DIGITS, "resnet20", "mobilenet_v2_x0_5_cifar", "resnet56")
-    """Those of them that agents are applied to."""
+    """Networks that agents are applied to, each by one that has not learned from it."""
     budget: str = "macs=0.5"
     """The budget, as for scripts.train."""
     lessons: int = 80
