@@ -15,7 +15,19 @@ from amc.utils.registry import look_up
 from benchmarks.pages import MEASURED, write_pages
 from scripts.command.cli import run
 
-STRATEGIES = ("ddpg", "random", "evolution", "cma-es", "swaps", "knapsack", "greedy", "uniform", "cp", "global")
+STRATEGIES = (
+    "ddpg",
+    "random",
+    "evolution",
+    "cma-es",
+    "swaps",
+    "knapsack",
+    "greedy",
+    "uniform",
+    "cp",
+    "global",
+    "second-order",
+)
 """The strategies that are compared on CIFAR-10."""
 
 
@@ -50,7 +62,7 @@ COMPARISONS = {
         ("params=0.07",),
         seeds=5,
         episodes=100,
-        strategies=("ddpg", "random", "uniform", "cp", "greedy", "knapsack"),
+        strategies=("ddpg", "random", "uniform", "cp", "second-order", "greedy", "knapsack"),
         is_of_cifar=False,
     ),
     "mobilenet-quick": Comparison(
