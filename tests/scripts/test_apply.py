@@ -169,7 +169,7 @@ def test_mistakes_are_told_in_one_line(small_run: Path, tmp_path: Path) -> None:
     assert "no nowhere.json in ." in fail(apply, "--policy", "nowhere.json")
     other = changed_agent(agent, tmp_path / "other.zip", version=7)
     message = fail(apply, "--agent", other)
-    assert "needs version 7 of observation set scale_free, this release has version 1" in message
+    assert "needs version 7 of observation set scale_free, this release has version 2" in message
     folder = tmp_path / "run"
     message = fail(apply, "--policy", policy, "--budget", "macs=0.1", *FEW, "--quiet", "--run-dir", folder)
     assert f"the policy in {policy} costs more than macs=0.1; leave --budget out to take its own" in message

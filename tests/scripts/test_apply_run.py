@@ -96,7 +96,7 @@ def test_the_run_is_needed_no_longer(run: Path, tmp_path: Path, monkeypatch: pyt
     def scored(problem: PruningProblem, *given: Any) -> Any:
         nonlocal calls
         calls += 1
-        if calls == 4:  # after the first policy, which competed with the uniform one
+        if calls == 5:  # after the first policy, which competed with those of two rules
             raise KeyboardInterrupt
         return outcome(problem, *given)
 
