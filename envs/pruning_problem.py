@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.compression.group_features import GroupFeatures
-from amc.compression.least_change import expected_change
+from amc.compression.least_change import expected_change, least_change
 from amc.cost.budget import Budgets
 from amc.cost.costs import COSTS, LATENCY, CostFunction
 from amc.criteria import Importance
@@ -92,6 +92,7 @@ class PruningProblem:
         self.importance = np.ones(self.graph.unit_count) if importance is None else importance
         self.observation_name = name_of(observation)
         make = find_observation(observation)
+        self._least_change = cache(lambda within: least_change(within, self._features()))
         self._observe = cache(lambda within: make(within.graph, within, self._features()))
         self._of_episode: Callable[[int], PruningProblem] | None = None
         self._accuracies = accuracies or (
@@ -112,6 +113,11 @@ class PruningProblem:
     def group_features(self) -> GroupFeatures:
         """What weights and calibration images say of each group."""
         return self._features()
+
+    @property
+    def least_change(self) -> KeptCounts:
+        """The policy `(groups,)` within the budgets of which the least change of the outputs is expected."""
+        return self._least_change(self.budgets)
 
     def expected_change(self, policies: KeptCounts) -> NDArray[np.float64]:
         """The change of the outputs that is expected of `policies` `(n, groups)`, `(n,)`; 0 where nothing is known."""

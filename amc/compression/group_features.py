@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
 
 from amc.compression.compressor import Compressor
 from amc.graph import PruningGraph
@@ -36,6 +38,21 @@ class GroupFeatures:
         """Nothing, of each group of a graph."""
         none = np.zeros((len(graph.groups), 0))
         return cls(none, none, none)
+
+    @cached_property
+    def roots(self) -> tuple[PchipInterpolator, ...]:
+        """The root of each group's expected change as a function of the share that it keeps, never rising with it.
+
+        A second-order change is about the square of what is cut, so that its root is interpolated (Fritsch and Carlson
+        1980), and continued by a straight line where less is kept.
+        """
+        known = np.array([*SHARES, 1.0])
+        made = []
+        for changes in self.changes:
+            roots = np.sqrt(np.maximum.accumulate(np.append(changes, 0.0)[::-1])[::-1])
+            beyond = roots[0] + (roots[0] - roots[1]) * known[0] / (known[1] - known[0])
+            made.append(PchipInterpolator(np.append(0.0, known), np.append(beyond, roots)))
+        return tuple(made)
 
     @property
     def table(self) -> NDArray[np.float64]:
