@@ -108,15 +108,16 @@ def _mean_squares(evidence: Evidence, changes: Sequence[dict[Layer, _Change]]) -
         gradients = _gradients(evidence, network, batch, [*weights, *biases], generator)
         for number, layer in enumerate(layers):
             gradient, of_bias = gradients[number], gradients[len(layers) + number]
-            along = _along_inputs(gradient * weights[number].detach(), layer)
+            of_several = any(layer in of_mask and len(of_mask[layer].removed) > 1 for of_mask in changes)
+            along = _along_inputs(gradient * weights[number].detach(), layer) if of_several else None
             for column, of_mask in enumerate(changes):
                 if layer not in of_mask:
                     continue
                 change = of_mask[layer]
-                moved = (gradient * change.weight).sum() + (of_bias * change.bias).sum()
+                moved = torch.dot(gradient.reshape(-1), change.weight.reshape(-1)) + torch.dot(of_bias, change.bias)
                 total[column, layer, -1] += float(moved) ** 2
                 for group, removed in change.removed.items():
-                    total[column, layer, group] += float(along[removed].sum()) ** 2
+                    total[column, layer, group] += 1.0 if along is None else float(along[removed].sum()) ** 2
     return [
         [
             (
