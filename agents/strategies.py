@@ -88,7 +88,7 @@ class Ddpg(Strategy):
         """Train an agent until it has scored `episodes` policies, those of `past` included.
 
         Raises:
-            ValueError: The past is of another agent.
+            UserError: The past is of another agent.
         """
         self.agent = EpisodicDDPG(
             problem,

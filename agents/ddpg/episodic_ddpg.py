@@ -25,6 +25,7 @@ from agents.ddpg.replay import EpisodeReplay, Transitions, drawn_steps, joined
 from agents.ddpg.settings import DDPGSettings
 from agents.ddpg.threads import one_thread
 from agents.episode import Episode, Past
+from amc.utils.errors import UserError
 from envs import ChannelPruningEnv, PruningProblem
 from envs.pruning_problem import Trajectory
 from envs.rewards import Outcome
@@ -120,7 +121,7 @@ class EpisodicDDPG(DDPG):
         """Take over the state of an agent that has run the episodes of `past`.
 
         Raises:
-            ValueError: a state that is not of this agent.
+            UserError: A state that is not of this agent, but of that of another release, say.
         """
         assert isinstance(self.replay_buffer, EpisodeReplay)
         try:
@@ -131,7 +132,10 @@ class EpisodicDDPG(DDPG):
             self.baseline = past.state["baseline"].item()
             self._lessons = kept_lessons(past.state)
         except (KeyError, RuntimeError) as error:
-            raise ValueError(f"the state is not of this agent: {error}") from error
+            raise UserError(
+                "the search was begun with another agent than this release has for it: go on with the release that began"
+                " it, or begin anew"
+            ) from error
         self._episode_num = len(past.episodes)
         begin = self._begin_of_round
         for episode in past.episodes[:begin]:

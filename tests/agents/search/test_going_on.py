@@ -152,10 +152,10 @@ def test_a_state_is_a_copy_and_not_what_learning_goes_on_to_change() -> None:
 def test_a_state_of_another_agent_is_refused() -> None:
     episodes, states, _ = run("tuned", stop=4)
     other = EpisodicDDPG(pruning_problem(), dataclasses.replace(SMALL["tuned"], hidden=(8,)), 3, 5, lambda _: None)
-    with pytest.raises(ValueError, match="the state is not of this agent"):
+    with pytest.raises(UserError, match="begun with another agent than this release has"):
         other.restore(Past(tuple(episodes), states[-1]))
     agent = EpisodicDDPG(pruning_problem(), SMALL["tuned"], 3, 5, lambda _: None)
-    with pytest.raises(ValueError, match="the state is not of this agent: 'baseline'"):
+    with pytest.raises(UserError, match="begun with another agent than this release has"):
         agent.restore(Past(tuple(episodes), {k: v for k, v in states[-1].items() if k != "baseline"}))
 
 
