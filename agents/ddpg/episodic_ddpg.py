@@ -133,8 +133,8 @@ class EpisodicDDPG(DDPG):
             self._lessons = kept_lessons(past.state)
         except (KeyError, RuntimeError) as error:
             raise UserError(
-                "the search was begun with another agent than this release has for it: go on with the release that began"
-                " it, or begin anew"
+                "the search was begun with another agent than this release has for it; go on with the release that"
+                " began it, or begin anew"
             ) from error
         self._episode_num = len(past.episodes)
         begin = self._begin_of_round
