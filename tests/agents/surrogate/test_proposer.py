@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from agents.episode import Episode
 from agents.exploration import random_policy
-from agents.surrogate.proposer import Proposer
+from agents.surrogate.proposer import ExpectedChange, Proposer
 from amc.cost.budget import Budgets
 from amc.graph import KeptCounts
 from envs import PruningProblem
@@ -25,8 +26,8 @@ def problem(*limits: str, reward: str = "error") -> PruningProblem:
     return PruningProblem(Budgets(GRAPH, limits), accuracy, reward=reward)
 
 
-def told(of: PruningProblem, policies: list[KeptCounts]) -> Proposer:
-    proposer = Proposer(of.graph, of.expected_change)
+def told(of: PruningProblem, policies: list[KeptCounts], expected: ExpectedChange | None = None) -> Proposer:
+    proposer = Proposer(of.graph, expected or of.expected_change)
     for index, kept_counts in enumerate(policies):
         reward, outcome = of.score(kept_counts)
         proposer.remember(Episode(index, kept_counts, reward, outcome))
@@ -82,6 +83,25 @@ def test_a_policy_that_is_offered_may_be_proposed_wherever_it_is() -> None:
     assert proposer.propose(own.budgets, np.random.default_rng(0), others=[ranked[-1]]).tolist() not in [
         e.tolist() for e in ranked[:40]
     ]
+
+
+@pytest.mark.backward
+def test_what_is_expected_beforehand_finds_better_policies() -> None:
+    own = problem("macs=0.5")
+
+    def truth(policies: KeptCounts) -> NDArray[np.float64]:
+        return (1 - policies / GRAPH.full) ** 2 @ WEIGHTS
+
+    def proposed(expected: ExpectedChange | None) -> float:
+        """The mean score of what is proposed first, knowing six random policies."""
+        found = []
+        for seed in range(6):
+            rng = np.random.default_rng(seed)
+            proposer = told(own, [random_policy(rng, own.budgets) for _ in range(6)], expected)
+            found.append(own.score(proposer.propose(own.budgets, rng))[0])
+        return float(np.mean(found))
+
+    assert proposed(truth) > proposed(None) + 0.02
 
 
 def test_what_exceeds_the_budget_is_learned_from_and_not_varied() -> None:
