@@ -31,7 +31,7 @@ def copy_network(model: nn.Module, memo: Mapping[int, Any] | None = None) -> nn.
         UserError: The network holds something that can't be copied, such as an open file.
     """
     known = dict(memo or {})
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(Exception):  # what fails is tried again below, and told
         return copy.deepcopy(model, dict(known))
     computed = {id(tensor): tensor.detach().clone() for tensor in _computed(model, set())}
     try:
