@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.compression.group_features import GroupFeatures
-from amc.compression.least_change import least_change
 from amc.cost.budget import Budgets
 from amc.cost.costs import cost_of_each, macs
 from amc.graph import Group, KeptCounts, PruningGraph
@@ -93,7 +92,7 @@ class ScaleFreeObservation:
 
     It adds the budget (how much of what can still be saved must be saved), the feasible interval, and what weights and
     calibration images say: `group_features` at a few sparsities, and the group's sparsity in the policy of which the
-    least change of the outputs is expected (`amc.compression.least_change`).
+    least change of the outputs is expected (`amc.compression.group_features`).
     """
 
     version: ClassVar[int] = 2
@@ -119,7 +118,7 @@ class ScaleFreeObservation:
                 saved / max(saved.max(initial=0), 1),
                 np.array([len(group.consumers) for group in graph.groups]) / len(graph.layers),
                 hints,
-                1 - least_change(budgets, group_features) / graph.full,
+                1 - group_features.least_change(budgets) / graph.full,
             ]
         )
         self.names = (

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc.compression.group_features import GroupFeatures
-from amc.compression.least_change import expected_change, least_change
 from amc.cost.budget import Budgets
 from amc.cost.costs import COSTS, LATENCY, CostFunction
 from amc.criteria import Importance
@@ -92,7 +91,6 @@ class PruningProblem:
         self.importance = np.ones(self.graph.unit_count) if importance is None else importance
         self.observation_name = name_of(observation)
         make = find_observation(observation)
-        self._least_change = cache(lambda within: least_change(within, self._features()))
         self._observe = cache(lambda within: make(within.graph, within, self._features()))
         self._of_episode: Callable[[int], PruningProblem] | None = None
         self._accuracies = accuracies or (
@@ -117,11 +115,11 @@ class PruningProblem:
     @property
     def least_change(self) -> KeptCounts:
         """The policy `(groups,)` within the budgets of which the least change of the outputs is expected."""
-        return self._least_change(self.budgets)
+        return self.group_features.least_change(self.budgets)
 
     def expected_change(self, policies: KeptCounts) -> NDArray[np.float64]:
         """The change of the outputs that is expected of `policies` `(n, groups)`, `(n,)`; 0 where nothing is known."""
-        return expected_change(self.group_features, policies / self.graph.full)
+        return self.group_features.expected_change(policies / self.graph.full)
 
     def begun_from(self, start: KeptCounts) -> PruningProblem:
         """The problem with a policy `(groups,)` that searches begin from; it is scaled to the budgets and filled up."""

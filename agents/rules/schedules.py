@@ -16,7 +16,7 @@ DEEPER_SHARE = 1.5
 
 def uniform(problem: PruningProblem) -> KeptCounts:
     """Keep the same share of every group, within the budget; kept counts `(groups,)`."""
-    return problem.budgets.scale(np.ones(len(problem.graph.groups)))
+    return problem.budgets.uniform
 
 
 def shallow(problem: PruningProblem) -> KeptCounts:

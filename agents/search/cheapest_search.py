@@ -16,7 +16,7 @@ from agents.final_result import FinalResult
 from agents.judgement import Judgement
 from agents.search.budget_steps import BUDGETS, BudgetSteps
 from agents.search.drop_goal import DropGoal
-from agents.search.final import costs_reached, uniform_policy
+from agents.search.final import costs_reached
 from agents.search.judgements import Judgements
 from agents.search.latency_finalists import latency_reached
 from agents.search.mild_cuts import MildCuts, mild_cuts
@@ -171,7 +171,7 @@ class CheapestSearch(SearchSteps):
             policy = make(task, best.kept_counts, "making the policy that is kept again")
             policy = trained(task, policy, tell) if task.options.recovery == BLOCKWISE else policy
         same_cost = f"{self._goal.minimise}={np.nextafter(self._share_of(best.kept_counts), 1.0):.17f}"
-        uniform = uniform_policy(origin.with_budgets([same_cost]).budgets)
+        uniform = origin.with_budgets([same_cost]).budgets.uniform
         return FinalResult(
             original_accuracy=original_accuracy,
             uniform=make(origin, uniform, "making the uniform policy"),

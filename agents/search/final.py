@@ -118,12 +118,7 @@ def _uniform(task: Task, policy: KeptCounts) -> KeptCounts:
     budgets = task.budgets
     if not budgets.limits:
         budgets = Budgets(task.graph, [f"macs={COSTS['macs'](task.graph)(policy)}"])
-    return uniform_policy(budgets)
-
-
-def uniform_policy(budgets: Budgets) -> KeptCounts:
-    """The policy that keeps the same share of every group within the budgets; kept counts `(groups,)`."""
-    return budgets.scale(np.ones(len(budgets.graph.groups)))
+    return budgets.uniform
 
 
 def costs_reached(task: Task, kept_counts: KeptCounts) -> dict[str, CostReached]:

@@ -23,7 +23,7 @@ from agents.report.terminal.progress import end_progress, search_progress
 from agents.search.cheapest_search import CheapestSearch
 from agents.search.checkpoints import Checkpoints
 from agents.search.episode_log import EpisodeLog
-from agents.search.final import make_policy, policy_as_searched, score_on_test, uniform_policy
+from agents.search.final import make_policy, policy_as_searched, score_on_test
 from agents.search.found_point import FoundPoint
 from agents.search.front_search import FrontSearch
 from agents.search.invocation import Invocation
@@ -270,7 +270,7 @@ class SearchRun:
     def _description(self, steps: SearchSteps) -> Callable[[], dict[str, Any]]:
         """Gives the description of the search that its checkpoints hold, as a JSON object, as far as it has come."""
         task, asked, goal = self.task, self.invocation, self.plan.goal
-        uniform = uniform_policy(task.budgets).tolist() if task.budgets.limits else []
+        uniform = task.budgets.uniform.tolist() if task.budgets.limits else []
         whole: dict[str, float] = {kind: make(task.graph)(task.graph.full) for kind, make in COSTS.items()}
         if self.latency_model is not None:
             whole[LATENCY] = self.latency_model.original

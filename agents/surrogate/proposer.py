@@ -44,7 +44,7 @@ class Proposer:
     Args:
         graph: The analysis of the network that is pruned.
         expected_change: Gives the change of the outputs that is expected of policies `(n, groups)` before any is scored
-            (`amc.compression.least_change`), `(n,)`; 0 where nothing is known.
+            (`amc.compression.group_features`), `(n,)`; 0 where nothing is known.
     """
 
     def __init__(self, graph: PruningGraph, expected_change: ExpectedChange) -> None:

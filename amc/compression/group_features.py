@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from amc.compression.compressor import Compressor
-from amc.graph import PruningGraph
+from amc.cost.budget import Budgets
+from amc.cost.least_loss import least_loss
+from amc.graph import KeptCounts, PruningGraph
 
 SHARES = (0.25, 0.5, 0.75)
 """The shares of a group's units that are kept when its features are taken."""
@@ -32,6 +34,7 @@ class GroupFeatures:
     importance: NDArray[np.float64]
     lost: NDArray[np.float64]
     changes: NDArray[np.float64]
+    _least_changes: dict[Budgets, KeptCounts] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def unknown(cls, graph: PruningGraph) -> GroupFeatures:
@@ -53,6 +56,31 @@ class GroupFeatures:
             beyond = roots[0] + (roots[0] - roots[1]) * known[0] / (known[1] - known[0])
             made.append(PchipInterpolator(np.append(0.0, known), np.append(beyond, roots)))
         return tuple(made)
+
+    def expected_change(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The sum over groups of the change of the outputs that is expected of each, `(policies,)`; 0 if unknown.
+
+        Args:
+            shares: The share of its units that each group keeps, `(policies, groups)`.
+        """
+        if not self.changes.size:
+            return np.zeros(len(shares))
+        return np.sum([curve(each) ** 2 for curve, each in zip(self.roots, shares.T, strict=True)], axis=0)
+
+    def least_change(self, budgets: Budgets) -> KeptCounts:
+        """The policy `(groups,)` within the budgets of which the least change is expected; the uniform one if unknown.
+
+        It is solved for once at each budget.
+        """
+        if budgets not in self._least_changes:
+            self._least_changes[budgets] = self._solved(budgets)
+        return self._least_changes[budgets]
+
+    def _solved(self, budgets: Budgets) -> KeptCounts:
+        if not self.changes.size:
+            return budgets.uniform
+        shares = [choices / full for choices, full in zip(budgets.choices, budgets.graph.full, strict=True)]
+        return least_loss(budgets, [curve(each) ** 2 for curve, each in zip(self.roots, shares, strict=True)])
 
     @property
     def table(self) -> NDArray[np.float64]:

@@ -81,6 +81,11 @@ class Budgets:
             allowed &= cost_of_each(limit.cost, kept_counts) <= limit.most
         return allowed
 
+    @property
+    def uniform(self) -> KeptCounts:
+        """The policy `(groups,)` that keeps the same share of every group and fills the budget."""
+        return self.scale(np.ones(len(self.graph.groups)))
+
     def excess(self, kept_counts: KeptCounts) -> float:
         """Return by how much limits are exceeded, in shares of the whole network's cost, summed over the limits."""
         return sum(max(limit.cost(kept_counts) - limit.most, 0.0) / limit.original for limit in self.limits)

@@ -40,7 +40,7 @@ def least_loss(budgets: Budgets, losses: Sequence[NDArray[np.float64]]) -> KeptC
     if not budgets.limits or not len(losses):
         return budgets.graph.full
     curves = _Curves(budgets, losses)
-    best = kept_counts = budgets.scale(np.ones(len(losses)))
+    best = kept_counts = budgets.uniform
     for _ in range(ROUNDS):
         following = curves.repaired(curves.linearised(kept_counts))
         if curves.loss(following) < curves.loss(best):

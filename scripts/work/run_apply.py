@@ -12,7 +12,6 @@ from agents.episode import Past
 from agents.front_policies import nearest_policies
 from agents.rules import OnePolicy
 from agents.rules.second_order import second_order
-from agents.search.final import uniform_policy
 from agents.strategies import Ddpg
 from agents.strategy import Strategy
 from amc.artifacts.front_file import FRONT_FILE, read_front
@@ -61,7 +60,7 @@ def _agent_job(session: Session[Arguments, Past]) -> Job:
     settings = dataclasses.replace(PRESETS[arguments.settings], hidden=agent.hidden)
 
     def rivals(problem: PruningProblem) -> list[KeptCounts]:
-        rules = [uniform_policy(problem.budgets), second_order(problem)] if problem.budgets.limits else []
+        rules = [problem.budgets.uniform, second_order(problem)] if problem.budgets.limits else []
         return rules if front is None else [*rules, *nearest_policies(front, problem)]
 
     def strategy(problem: PruningProblem) -> Strategy:

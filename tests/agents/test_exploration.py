@@ -89,7 +89,7 @@ def test_without_budgets_policies_are_of_every_size() -> None:
 def test_a_variation_stays_near_and_is_wider_with_a_larger_deviation() -> None:
     _, graph = prepared("resnet20")
     budgets = Budgets(graph, ["macs=0.5"])
-    start = budgets.scale(np.ones(len(graph.groups)))
+    start = budgets.uniform
 
     def distance(sigma: float) -> float:
         rng = np.random.default_rng(0)

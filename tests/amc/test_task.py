@@ -63,7 +63,7 @@ def test_the_model_is_never_changed(splits: Splits) -> None:
 
 def test_a_search_scores_with_a_part_of_the_reward_images(task: Task, splits: Splits) -> None:
     assert len(task.search_images) == 25
-    kept_counts = task.budgets.scale(np.ones(len(task.graph.groups)))
+    kept_counts = task.budgets.uniform
     (score,) = task.scorer().all([kept_counts])
     assert score.metric == pytest.approx(right(task.compact(kept_counts, task.search_recovery)[0], task.search_images))
     assert task.accuracy(task.model, splits.reward) == pytest.approx(right(task.model, splits.reward))
@@ -72,7 +72,7 @@ def test_a_search_scores_with_a_part_of_the_reward_images(task: Task, splits: Sp
 @pytest.mark.parametrize("score", ["fidelity", "loss", "accuracy"])
 def test_networks_are_compared_by_the_score_that_is_asked_for(model: nn.Module, splits: Splits, score: str) -> None:
     task = Task(model, splits, ["macs=0.4"], options=TaskOptions(score=score, recovery="both", search_recovery="both"))
-    kept_counts = task.budgets.scale(np.ones(len(task.graph.groups)))
+    kept_counts = task.budgets.uniform
     network, _ = task.compact(kept_counts)
     (images, classes), *_ = splits.reward.batches(len(splits.reward))
     with torch.no_grad():
@@ -174,7 +174,7 @@ def test_what_a_search_scores_is_recovered_alike_at_all_budgets(
     found = {
         name_of(each.search_recovery) for each in (task, task.with_budgets(["macs=0.9"]), task.with_budgets([]), task)
     }
-    uniform = task.budgets.scale(np.ones(len(task.graph.groups)))
+    uniform = task.budgets.uniform
     assert found == {choose(task, uniform).for_many}
     assert [each.tolist() for each in asked] == [uniform.tolist()]
     assert task.candidates().arguments[1] is RECOVERIES[found.pop()]
@@ -278,7 +278,7 @@ def test_nothing_of_a_task_changes() -> None:
 
 
 def test_many_images_are_scored_as_few_are(task: Task, splits: Splits, monkeypatch: pytest.MonkeyPatch) -> None:
-    network, _ = task.compact(task.budgets.scale(np.ones(len(task.graph.groups))), "statistics")
+    network, _ = task.compact(task.budgets.uniform, "statistics")
     few = task.image_scores(network, splits.reward)
     monkeypatch.setattr(amc_task, "FEWEST_TO_FUSE", 1)
     many = task.image_scores(network, splits.reward)

@@ -75,7 +75,7 @@ def with_scores(monkeypatch: pytest.MonkeyPatch, scores: dict[bytes, float]) -> 
 
 def test_a_policy_that_is_found_and_uniform_is_made_once(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     stage = stage_of(task)
-    uniform = task.budgets.scale(np.ones(len(task.graph.groups)))
+    uniform = task.budgets.uniform
     asked, told = with_scores(monkeypatch, {uniform.tobytes(): 0.5}), list[str]()
     found = Episode(0, uniform, -0.5, stage.problem.outcome(uniform, 0.5))
     result = final_result(stage, [found], 1.0, tell=told.append)

@@ -68,7 +68,7 @@ class Half(OnePolicy):
     """A strategy of the user's own."""
 
     def __init__(self) -> None:
-        super().__init__(lambda problem: problem.budgets.scale(np.ones(len(problem.graph.groups))))
+        super().__init__(lambda problem: problem.budgets.uniform)
 
 
 def test_what_is_given_as_an_object_is_recorded_by_its_name() -> None:

@@ -10,7 +10,6 @@ from amc.analysis.analyse import analyse
 from amc.compression import output_changes as module
 from amc.compression.compressor import Compressor
 from amc.compression.group_features import SHARES, GroupFeatures
-from amc.compression.least_change import least_change
 from amc.cost.budget import Budgets
 from tests.problems import chain
 
@@ -101,7 +100,7 @@ def test_the_policy_has_the_least_sum_of_changes_of_all() -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):
         changes = np.sort(rng.exponential(size=(3, len(SHARES))) ** 2, axis=1)[:, ::-1]
-        found = least_change(budgets, GroupFeatures(changes, changes, changes))
+        found = GroupFeatures(changes, changes, changes).least_change(budgets)
         curves = [dict(zip((4, 8, 12, 16), (*each, 0.0), strict=True)) for each in changes]
 
         def loss(policy: tuple[int, ...], curves: list[dict[int, float]] = curves) -> float:
@@ -114,4 +113,4 @@ def test_the_policy_has_the_least_sum_of_changes_of_all() -> None:
 def test_without_knowledge_it_is_the_uniform_policy() -> None:
     graph = chain((16, 24), residual=False, round_to=None, max_sparsity=0.8)
     budgets = Budgets(graph, ["macs=0.5"])
-    np.testing.assert_array_equal(least_change(budgets, GroupFeatures.unknown(graph)), budgets.scale(np.ones(2)))
+    np.testing.assert_array_equal(GroupFeatures.unknown(graph).least_change(budgets), budgets.scale(np.ones(2)))
