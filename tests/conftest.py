@@ -11,11 +11,10 @@ from hypothesis import settings
 from PIL import Image
 from torch import Tensor
 
-from amc.compression import output_changes
 from amc.data.dataset import PixelDataset
 from amc.data.preprocess import Preprocess
 from amc.utils.safe_backward import safe_backward
-from tests.small_network import small_network_has_a_name
+from tests.small_network import quick_searches
 
 settings.register_profile("project", deadline=None, max_examples=25)  # machines are shared: no example is timed
 settings.load_profile("project")
@@ -37,9 +36,9 @@ def one_thread() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def small_network() -> Iterator[None]:
+def small_searches() -> Iterator[None]:
     """`tests.small_network.SMALL` can be given to commands."""
-    with small_network_has_a_name():
+    with quick_searches():
         yield
 
 
@@ -60,14 +59,6 @@ def digits_are_prepared_once() -> Iterator[None]:
     plain = PixelDataset.__getitem__
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PixelDataset, "__getitem__", read)
-        yield
-
-
-@pytest.fixture(autouse=True, scope="session")
-def output_changes_are_rough() -> Iterator[None]:
-    """What an agent expects before anything is scored is estimated from fewer images, a tenth of a short search."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(output_changes, "PASSES", 8)
         yield
 
 

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from amc.compression import output_changes
 from amc.data.load import load_data
 from amc.data.preprocess import DIGITS
 from amc.networks.models import MODELS
@@ -45,9 +46,10 @@ def small_resnet() -> nn.Module:
 
 
 @contextmanager
-def small_network_has_a_name() -> Iterator[None]:
-    """Networks by name are also this one."""
+def quick_searches() -> Iterator[None]:
+    """Networks by name are also this one, and what an agent expects before any score is estimated from few images."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(output_changes, "PASSES", 8)
         patch.setitem(MODELS, NAME, small_resnet)
         patch.setitem(PREPROCESS, NAME, DIGITS)
         yield
@@ -57,8 +59,8 @@ def program(command: str) -> tuple[str, ...]:
     """Return the words that run a command in a process of its own in which it has a name; its options go behind."""
     lines = (
         f"from scripts.{command} import main",
-        "from tests.small_network import small_network_has_a_name",
-        "with small_network_has_a_name():",
+        "from tests.small_network import quick_searches",
+        "with quick_searches():",
         "    main()",
     )
     return (sys.executable, "-c", "\n".join(lines))

@@ -18,7 +18,7 @@ from envs import PruningProblem
 from envs.pruning_problem import Trajectory
 from tests.problems import chain
 
-SETTINGS = dataclasses.replace(PRESETS["tuned"], hidden=(32, 32), updates_per_step=40)
+SETTINGS = dataclasses.replace(PRESETS["tuned"], hidden=(32, 32), updates_per_step=20)
 
 
 def problem_of(widths: tuple[int, ...], limits: tuple[str, ...] = ("macs=0.6",)) -> PruningProblem:
