@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 CODE := $(wildcard amc envs agents scripts tests benchmarks)
+# Where this is set, each of the processes that tests start compiles all modules anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: train test test-backward check format-check lint types format hooks
 

@@ -32,7 +32,7 @@ from benchmarks.intervals import mean_and_half
 from benchmarks.runs import machine
 from scripts.command.cli import run
 
-COUNTS = (25, 50, 100, 200)
+COUNTS = (10, 25, 50, 100, 200)
 """The numbers of evaluations after which the best so far is noted."""
 ABLATION = "ddpg:"
 """The prefix of `ddpg` with some settings changed, as `ddpg:random_policies=0`."""

@@ -19,8 +19,6 @@ Each page begins in a folder as another one left it, which has the packaged netw
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import importlib
 import io
 import json
 import os
@@ -28,14 +26,11 @@ import re
 import shlex
 import shutil
 import sys
-import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_type_hints
-from urllib.parse import unquote
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -44,23 +39,18 @@ import amc
 from amc.data import splits
 from amc.scoring import evaluation
 from envs import PruningProblem
-from scripts.command.cli import parse
 from scripts.command.signals import INTERRUPTED
-from scripts.commands import COMMANDS
 from tests.command import call, fail, pictures
+from tests.pages import PAGES, README, ROOT, Block, blocks, commands, module_of
 
 pytestmark = pytest.mark.usefixtures("operators_are_read_once")
 
-ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
-PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
 BEGINS_AFTER = {"README.md": None, "apply.md": "your-network.md", "run-folder.md": "your-network.md"}
 """The page whose files a page begins with; the README's for all others."""
 ELSEWHERE = ("make", "source", "pip", "tensorboard")
 """Commands that are not this project's: set-up and targets that CI runs, and TensorBoard."""
 PYTHON_ELSEWHERE = {"export.md"}
 """Pages whose Python another test runs (`tests/scripts/test_export.py`)."""
-FOREIGN_OPTIONS = {"--help", "--help-all", "--version", "--logdir", "--map"}
 POLICIES_BEFORE_CTRL_C = 4
 SEARCHES = {"scripts.train", "scripts.apply", "scripts.compare"}
 FASTER = {"--recovery": "none", "--search-recovery": "none"}
@@ -73,49 +63,6 @@ MOST = {
     "scripts.measure_latency": ("--seconds", 1),
 }
 """What these pages' commands are given no more of, by the name of the script."""
-
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-INSTALLED = {name: target.partition(":")[0] for name, target in PROJECT["scripts"].items() if name != "amc"}
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block: where it is, what its first line says, and its lines."""
-
-    page: str
-    line: int
-    info: str
-    content: str
-
-    def __str__(self) -> str:
-        return f"{self.page}:{self.line}"
-
-
-def blocks(page: Path) -> list[Block]:
-    """The fenced blocks of a page in order."""
-    text = page.read_text(encoding="utf-8")
-    found = re.finditer(r"^```([^\n]*)\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
-    return [Block(page.name, text[: each.start()].count("\n") + 1, each[1].strip(), each[2]) for each in found]
-
-
-def commands(content: str) -> Iterator[list[str]]:
-    """The words of each line of a shell block."""
-    for line in content.replace("\\\n", " ").splitlines():
-        if words := shlex.split(line, comments=True):
-            yield words
-
-
-def module_of(words: list[str]) -> tuple[ModuleType, list[str]] | None:
-    """The entry point that a command runs, and its options; None where it is not one of ours."""
-    if words[:3] == ["python", "-m", "amc"]:
-        words = words[2:]
-    if words[0] == "amc":
-        return importlib.import_module(COMMANDS[words[1]][0]), words[2:]
-    if words[:2] == ["python", "-m"] and words[2].startswith(("scripts.", "benchmarks.")):
-        return importlib.import_module(words[2]), words[3:]
-    if words[0] in INSTALLED:
-        return importlib.import_module(INSTALLED[words[0]]), words[1:]
-    return None
 
 
 class Reader:
@@ -300,78 +247,6 @@ def check_readme(reader: Reader, folder: Path) -> None:
     listed = [name.removesuffix("/") for name in re.findall(r"^\| `([^`]+)`", section, flags=re.MULTILINE)]
     assert all(any(fnmatch(name, pattern) for pattern in listed) for name in left), left
     assert all(any(fnmatch(name, pattern) for name in left) for pattern in listed), listed
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_command_has_the_options_it_is_given(page: Path) -> None:
-    for line in shown_commands(page):
-        found = module_of(shlex.split(re.sub(r"\$\w+", "0", line), comments=True))
-        assert found, line
-        script, words = found
-        if words:  # a bare name stands for the program
-            parse(script.Arguments, words)
-
-
-def shown_commands(page: Path) -> Iterator[str]:
-    """Our commands on a page, in blocks of any kind and within sentences."""
-    fenced = [block.content.replace("\\\n", " ") for block in blocks(page)]
-    spoken = [code.replace("\n", " ") for code in re.findall(r"`([^`]+)`", prose(page))]
-    names = "|".join(INSTALLED)
-    for text in (*fenced, *spoken):
-        for line in re.split(r"[\n;]", text):
-            if found := re.search(rf"(python -m (?:amc (?=\w)|(?:scripts|benchmarks)\.\w+)|^\s*(?:{names})\b).*", line):
-                yield found[0]
-
-
-def prose(page: Path) -> str:
-    """A page without its fenced blocks."""
-    return re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
-
-
-def option_names(arguments: type) -> Iterator[str]:
-    """The options that a dataclass of arguments stands for."""
-    for name, hint in get_type_hints(arguments).items():
-        if dataclasses.is_dataclass(hint):
-            assert isinstance(hint, type)
-            yield from option_names(hint)
-        else:
-            yield f"--{name.rstrip('_').replace('_', '-')}"
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_option_that_is_named_exists(page: Path) -> None:
-    text = "".join(each.read_text(encoding="utf-8") for each in PAGES)
-    benchmarks = sorted(set(re.findall(r"python -m (benchmarks\.\w+)", text)))
-    modules = [importlib.import_module(name) for name in (*(module for module, _ in COMMANDS.values()), *benchmarks)]
-    known = {option for each in modules if hasattr(each, "Arguments") for option in option_names(each.Arguments)}
-    spoken = re.findall(r"`([^`]+)`", prose(page))
-    named = {option for code in spoken for option in re.findall(r"(?<![\w-])--[a-z][\w-]*", code)}
-    assert not named - known - FOREIGN_OPTIONS
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_link_leads_somewhere(page: Path) -> None:
-    text = prose(page)
-    links = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'(?:src|srcset|href)="([^"]+)"', text)
-    for link in links:
-        if "://" in link:
-            continue
-        file, _, anchor = unquote(link).partition("#")
-        target = page.parent / file if file else page
-        assert target.exists(), link
-        if anchor:
-            assert anchor in anchors(target), link
-
-
-def anchors(page: Path) -> set[str]:
-    """What GitHub calls the headings of a page in links."""
-    headings = re.findall(r"^#+ (.*)$", prose(page), flags=re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-def test_the_readme_names_every_installed_command() -> None:
-    text = README.read_text(encoding="utf-8")
-    assert [name for name in INSTALLED if f"`{name}`" not in text] == []
 
 
 def test_the_first_command_shows_what_the_readme_says(tmp_path: Path) -> None:
