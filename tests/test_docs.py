@@ -58,7 +58,7 @@ FASTER = {"--recovery": "none", "--search-recovery": "none"}
 CALIBRATION_IMAGES = 30
 """How many images networks are calibrated with by default, on all pages but the README."""
 MOST = {
-    **dict.fromkeys(SEARCHES, ("--episodes", 26)),
+    **dict.fromkeys(SEARCHES, ("--episodes", 12)),
     "scripts.finetune": ("--epochs", 2),
     "scripts.measure_latency": ("--seconds", 1),
 }
