@@ -136,7 +136,7 @@ def _budget(latency_model: LatencyModel) -> Row:
     kept_counts: KeptCounts = graph.full
     while abs(share / asked - 1) > MET and tries < TRIES:
         budgets = Budgets(graph, [f"{LATENCY}={most:.9f}ms"], costs=latency_model.costs)
-        kept_counts = budgets.scale(np.ones(len(graph.groups)))
+        kept_counts = budgets.uniform
         share = latency_model.measure(kept_counts) / latency_model.original
         most *= asked / share
         tries += 1

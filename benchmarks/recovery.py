@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -110,7 +109,7 @@ def _task(arguments: Arguments, network: Network, images: int) -> Task:
 
 def _recovered(task: Task, choosing: Compressor, place: Place, way: str) -> Row:
     """Measure one recovery on its own: what recoveries share is computed anew for each, so that seconds compare."""
-    kept_counts = Budgets(task.graph, [f"macs={place.budget}"]).scale(np.ones(len(task.graph.groups)))
+    kept_counts = Budgets(task.graph, [f"macs={place.budget}"]).uniform
     mask = choosing.mask(kept_counts)
     begun, processor = time.perf_counter(), time.process_time()
     network, _ = task.compressor.of(task.model, task.graph).compact(mask, way)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -109,7 +108,7 @@ def ablation(arguments: Arguments) -> None:
 def _networks(task: Task) -> Iterator[tuple[str, nn.Module]]:
     """The compact networks of the uniform policy, by what was taken away."""
     yield "the original, not pruned", task.model
-    mask = task.compressor.mask(task.budgets.scale(np.ones(len(task.graph.groups))))
+    mask = task.compressor.mask(task.budgets.uniform)
 
     def make(way: str) -> nn.Module:
         return task.compressor.of(task.model, task.graph).compact(mask, way)[0]

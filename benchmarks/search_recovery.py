@@ -64,7 +64,7 @@ def measured(model: str, weights: str, arguments: Arguments) -> list[dict[str, A
         return Task(network.model, splits, [arguments.budget], TaskOptions(search_recovery=recovery))
 
     task = task_of("both")
-    policies = [task.budgets.scale(np.ones(len(task.graph.groups)))]
+    policies = [task.budgets.uniform]
     policies += [random_policy(np.random.default_rng(each), task.budgets) for each in range(arguments.policies)]
     ways: dict[str, Callable[[KeptCounts], Score]] = {
         "as kept": lambda kept_counts: task.reward_score(task.compact(kept_counts, "asymmetric")[0]),

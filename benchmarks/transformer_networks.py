@@ -61,7 +61,7 @@ def row(name: str) -> str:
     graph = analyse(model, image)
     seconds = time.process_time() - began
     cost = macs(graph)
-    kept_counts = Budgets(graph, [f"macs={SHARE}"]).scale(np.ones(len(graph.groups)))
+    kept_counts = Budgets(graph, [f"macs={SHARE}"]).uniform
     mask = choose_units(graph, np.random.default_rng(0).random(graph.unit_count), kept_counts)
     small = compact(model, make_selection(graph, model, mask))
     with torch.no_grad():
