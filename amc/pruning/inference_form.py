@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from typing import NamedTuple
 
@@ -65,23 +64,20 @@ def channels_last(model: nn.Module) -> nn.Module:
 
 
 def _fused(conv: nn.Module, norm: _BatchNorm) -> nn.Module:
-    """Return a convolution that computes what the batch norm makes of the output of `conv` in evaluation mode.
-
-    All but its parameters is shared with `conv`: a deep copy of every layer would take longer than all the rest.
-    """
-    fused = copy.copy(conv)
-    assert isinstance(fused, _ConvNd)
-    fused._parameters = dict(fused._parameters)
+    """Return a copy of the convolution that computes what the batch norm makes of its output in evaluation mode."""
+    assert isinstance(conv, _ConvNd)
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    fused.weight, fused.bias = fuse_conv_bn_weights(
-        fused.weight,
-        fused.bias,
+    weight, bias = fuse_conv_bn_weights(
+        conv.weight,
+        conv.bias,
         norm.running_mean,
         norm.running_var,
         norm.eps,
         norm.weight,
         norm.bias,
-        transpose=fused.transposed,
+        transpose=conv.transposed,
     )
+    fused = copy_network(conv, {id(conv.weight): weight})
+    fused.bias = bias
     return fused

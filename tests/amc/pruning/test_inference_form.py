@@ -99,6 +99,33 @@ class Odd(nn.Module):
         return self.last(z.relu())
 
 
+class Shifted(nn.Conv2d):
+    """A convolution with a layer and a buffer of its own."""
+
+    shift: Tensor
+
+    def __init__(self) -> None:
+        super().__init__(3, 6, 3)
+        self.curve = nn.PReLU()
+        self.register_buffer("shift", torch.full((1,), 0.5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(self.curve(x - self.shift))
+
+
+def test_it_has_nothing_in_common_with_the_original() -> None:
+    model = nn.Sequential(Shifted(), nn.BatchNorm2d(6), nn.Conv2d(6, 2, 1))
+    randomise(model)
+    x = torch.randn(4, 3, 5, 5)
+    before, wanted = {name: tensor.dtype for name, tensor in model.state_dict().items()}, run(model, x)
+    fast = for_inference(model, analyse(model, x))
+    assert norms(fast) == 0
+    assert distance(run(fast, x), wanted) < 1e-4
+    fast.to(torch.bfloat16)
+    assert {name: tensor.dtype for name, tensor in model.state_dict().items()} == before
+    assert distance(run(model, x), wanted) == 0
+
+
 @pytest.mark.parametrize(
     "kind",
     [
