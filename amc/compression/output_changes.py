@@ -101,6 +101,7 @@ def _mean_squares(evidence: Evidence, changes: Sequence[dict[Layer, _Change]]) -
     """The mean squares over all backward passes, of each mask."""
     network = copy_network(evidence.model).requires_grad_()
     layers = list(dict.fromkeys(itertools.chain(*changes)))
+    of_several = {layer for of_mask in changes for layer, change in of_mask.items() if len(change.removed) > 1}
     weights, biases = _weights_and_biases(network, layers)
     total: defaultdict[tuple[int, Layer, int], float] = defaultdict(float)
     generator = torch.Generator().manual_seed(evidence.seed)
@@ -108,8 +109,7 @@ def _mean_squares(evidence: Evidence, changes: Sequence[dict[Layer, _Change]]) -
         gradients = _gradients(evidence, network, batch, [*weights, *biases], generator)
         for number, layer in enumerate(layers):
             gradient, of_bias = gradients[number], gradients[len(layers) + number]
-            of_several = any(layer in of_mask and len(of_mask[layer].removed) > 1 for of_mask in changes)
-            along = _along_inputs(gradient * weights[number].detach(), layer) if of_several else None
+            along = _along_inputs(gradient * weights[number].detach(), layer) if layer in of_several else None
             for column, of_mask in enumerate(changes):
                 if layer not in of_mask:
                     continue
