@@ -63,14 +63,14 @@ def decided(sign: float) -> float:
     agent = EpisodicDDPG(
         problem_of((8, 16)), SETTINGS, 2, 0, lambda _: None, prior=Prior(lessons=[other.scaled(standardised=True)])
     )
-    agent.search(20)
+    agent.search(30)
     unseen = problem_of((24, 24, 32, 24, 32, 16))
     return early_share(unseen, agent.explorer.actors_episode(unseen).kept_counts)
 
 
 @pytest.mark.backward
 def test_an_agent_knows_what_was_good_on_other_networks() -> None:
-    assert decided(+1) > decided(-1) + 0.15
+    assert decided(+1) > decided(-1) + 0.2
 
 
 def test_rewards_are_in_the_scale_of_their_run() -> None:
