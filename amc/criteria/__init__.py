@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from amc.criteria.activations import apoz, lda
+from amc.criteria.brain_surgeon import obs
 from amc.criteria.evidence import Evidence, Importance
 from amc.criteria.gradients import taylor
 from amc.criteria.propagation import nisp
@@ -25,6 +26,7 @@ from amc.utils.registry import UserFunction, resolve
 Criterion = Callable[[Evidence], Importance]
 """A function from a network and what is known of it to the importance of each unit; the most important units stay."""
 CRITERIA: dict[str, Criterion] = {
+    "obs": obs,
     "l1": l1,
     "l2": l2,
     "bn_scale": bn_scale,

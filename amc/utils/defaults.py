@@ -1,6 +1,6 @@
 """Defaults that the commands' options and the library share; nothing is imported here, since a help page reads them."""
 
-DEFAULT_CRITERION = "l1"
+DEFAULT_CRITERION = "obs"
 """The criterion by which it is decided which channels stay."""
 AUTO = "auto"
 """The name of the choice that is made for the user: among `CLOSED_FORMS`, and of the score of a search."""

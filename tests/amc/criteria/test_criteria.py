@@ -2,17 +2,21 @@
 
 import copy
 import itertools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from amc.analysis.analyse import analyse
 from amc.criteria import CRITERIA, Evidence, find_criterion
+from amc.criteria import brain_surgeon
 from amc.criteria.activations import apoz, lda
+from amc.criteria.brain_surgeon import obs
 from amc.criteria.gradients import taylor
 from amc.criteria.propagation import nisp
 from amc.criteria.subsets import lasso, thinet
@@ -156,6 +160,61 @@ def test_thinet_removes_greedily_what_the_output_misses_least(net: Evidence) -> 
         order = gone
     places = [order.index(channel) + 1 for channel in range(6)]
     assert thinet(net).tolist() == places
+
+
+def test_obs_removes_greedily_what_refitted_channels_miss_least(net: Evidence) -> None:
+    losses, order = refitted_losses(net), list[int]()
+    while len(order) < 6:
+        before = losses(order)
+        after = {channel: losses([*order, channel]) for channel in range(6) if channel not in order}
+        order.append(min(after, key=lambda channel: after[channel]))
+        rise = max(0.0, after[order[-1]] - before, *(obs(net)[channel] for channel in order[:-1]))
+        assert obs(net)[order[-1]] == pytest.approx(rise, rel=1e-4)
+    assert np.argsort(obs(net)).tolist() == order
+
+
+def refitted_losses(net: Evidence) -> Callable[[Sequence[int]], float]:
+    """What a consumer without some channels loses of its outputs' energy if the others' weights are refitted (ridge)."""
+    rows = F.unfold(read(net).double(), 3).transpose(1, 2).flatten(0, 1)  # (positions, 6 * 9)
+    weights = net.model.get_parameter("read.weight").detach().double().flatten(1).T
+    damping = 1e-3 * rows.square().sum(dim=0).mean()
+    rows = torch.cat([rows, damping.sqrt() * torch.eye(54).double()])
+    energy = (rows[:-54] @ weights).square().sum()
+
+    def loss(gone: Sequence[int]) -> float:
+        left = [9 * channel + tap for channel in range(6) if channel not in gone for tap in range(9)]
+        refitted = torch.linalg.lstsq(rows[:, left], rows @ weights).solution
+        return float((rows[:, left] @ refitted - rows @ weights).square().sum() / energy)
+
+    return loss
+
+
+def test_obs_of_copied_channels_keeps_one_of_each(net: Evidence) -> None:
+    """Channels that are the same make up for each other, so none of them is lost until the last one is."""
+    model = copy.deepcopy(net.model)
+    with torch.no_grad():
+        for name in ("stem.weight", "stem.bias", "norm.weight", "norm.bias"):
+            model.get_parameter(name)[[3, 5]] = model.get_parameter(name)[[1]]
+    kept = set(np.argsort(-obs(Evidence(model, net.graph, net.calibration)))[:4].tolist())
+    assert {0, 2, 4} < kept
+
+
+def test_obs_in_parts_with_few_outputs_and_many_at_once_loses_little_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What bounds the time of wide layers costs little: beside the exact order, and beside channels at random."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(40, 48), nn.ReLU(), nn.Linear(48, 40)).eval()
+    images = torch.randn(2000, 40)
+    seen = Evidence(model, analyse(model, images[:2]), [images])
+    rows, outputs = model[:2](images).detach(), model(images).detach()
+
+    def lost(order: NDArray[np.int64]) -> float:
+        left = torch.cat([rows[:, order[-24:].tolist()], torch.ones(2000, 1)], dim=1)
+        return float((left @ torch.linalg.lstsq(left, outputs).solution - outputs).square().sum())
+
+    exact, chance = lost(np.argsort(obs(seen))), lost(np.random.default_rng(0).permutation(48))
+    for name, value in (("MOST_NUMBERS", 24), ("MOST_OUTPUTS", 16), ("MOST_TURNS", 12)):
+        monkeypatch.setattr(brain_surgeon, name, value)
+    assert lost(np.argsort(obs(seen))) - exact < 0.25 * (chance - exact)
 
 
 def test_lasso_orders_channels_as_its_path_does(net: Evidence) -> None:
