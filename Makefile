@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .PHONY: train test test-backward check format-check lint types format hooks
 
 train: $(VENV)/runs
-	$(BIN)/python -m scripts.train --budget params=0.07
+	$(BIN)/python -m scripts.train --budget params=0.055
 
 # Three processes on two cores: one runs while another waits for a process that it started.
 test: $(VENV)/checks

@@ -59,7 +59,7 @@ QUICK = ("--calibration-images", "200", "--reward-split", "600", "--test-images"
 COMPARISONS = {
     "digits": Comparison(
         "digits_resnet",
-        ("params=0.07",),
+        ("params=0.055",),
         seeds=5,
         episodes=100,
         strategies=("ddpg", "random", "uniform", "cp", "second-order", "greedy", "knapsack"),
@@ -72,14 +72,6 @@ COMPARISONS = {
         episodes=12,
         strategies=("ddpg", "random", "uniform"),
         more=QUICK,
-    ),
-    "resnet20-half": Comparison(
-        "resnet20",
-        ("macs=0.5",),
-        seeds=10,
-        episodes=100,
-        strategies=("ddpg",),
-        more=("--criterion", "thinet", "--calibration-images", "3000"),
     ),
     "resnet20": Comparison("resnet20", HALVES, seeds=10, episodes=200),
     "resnet56": Comparison("resnet56", HALVES, seeds=5, episodes=200),

@@ -110,8 +110,9 @@ def search(
             original's, from 0 to 1, without labels), or a function of a network and batches, where larger is better.
             output_kind: What the network's outputs are where they are compared: `scores` (of classes) or `values`, for
             all or by name, as `logits=scores,boxes=values`; scores for `top1` and `top5`, else values by default.
-            criterion: Which channels stay: `l1` (the default), `l2`, `taylor`, `thinet`, `nisp`, `bn_scale`, `apoz`,
-            `lasso`, `lda`, `random`, or a function.
+            criterion: Which channels stay: `auto` (the default: `obs`, or `l1` for those that a depthwise convolution
+            passes on), `obs` (those that the others could not make up for), `l1`, `l2`, `taylor`, `thinet`, `nisp`,
+            `bn_scale`, `apoz`, `lasso`, `lda`, `random`, or a function.
             recovery: What is done after the channels of the network that is kept are cut: `auto` (the default: that of
             `asymmetric` and `both` which is better on the network), `blockwise` (the same, then
             training by gradients), `asymmetric`, `both`, `closed_form`, `reconstruction`, `statistics`, `none`, or a

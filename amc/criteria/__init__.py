@@ -19,13 +19,16 @@ from amc.criteria.evidence import Evidence, Importance
 from amc.criteria.gradients import taylor
 from amc.criteria.propagation import nisp
 from amc.criteria.subsets import lasso, thinet
+from amc.criteria.suited import suited
 from amc.criteria.weight_norms import bn_scale, l1, l2, random_importance
+from amc.utils.defaults import AUTO
 from amc.utils.errors import UserError
 from amc.utils.registry import UserFunction, resolve
 
 Criterion = Callable[[Evidence], Importance]
 """A function from a network and what is known of it to the importance of each unit; the most important units stay."""
 CRITERIA: dict[str, Criterion] = {
+    AUTO: suited,
     "obs": obs,
     "l1": l1,
     "l2": l2,

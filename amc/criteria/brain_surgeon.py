@@ -10,7 +10,7 @@ are those of what is left, and so on.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -31,14 +31,14 @@ MOST_TURNS = 64
 """Channels of a group go one by one, or where there are more, as many at once as it takes."""
 
 
-def obs(evidence: Evidence) -> Importance:
+def obs(evidence: Evidence, groups: Sequence[Group] | None = None) -> Importance:
     """The share of their consumers' outputs that is lost when a unit goes, after all that are missed less.
 
     Consumers that read more than `MOST_NUMBERS` numbers are parted, and the channels of a part make up for each other
-    alone. Groups that nothing is known of are judged by `l1`.
+    alone. Groups that nothing is known of are judged by `l1`, and so are others than `groups` where these are given.
     """
     total = l1(evidence)
-    for group in evidence.graph.groups:
+    for group in evidence.graph.groups if groups is None else groups:
         layers = {layer.weight: layer for layer in map(evidence.graph.layers.__getitem__, group.consumers)}
         parts = [part for layer in layers.values() for part in _parts(evidence, layer, group)]
         if parts:

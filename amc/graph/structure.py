@@ -115,6 +115,11 @@ class Layer:
     norm: str | None
 
     @property
+    def is_depthwise(self) -> bool:
+        """Whether every output is made of one channel of the input, in several groups."""
+        return self.groups > 1 and len(self.weight_in) == 1
+
+    @property
     def macs(self) -> int:
         """Multiply-accumulates for one image, with nothing cut."""
         return self.positions * self.kernel_size * len(self.out) * len(self.weight_in)

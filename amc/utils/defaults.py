@@ -1,9 +1,9 @@
 """Defaults that the commands' options and the library share; nothing is imported here, since a help page reads them."""
 
-DEFAULT_CRITERION = "obs"
-"""The criterion by which it is decided which channels stay."""
 AUTO = "auto"
-"""The name of the choice that is made for the user: among `CLOSED_FORMS`, and of the score of a search."""
+"""The name of the choice that is made for the user: of the criterion, among `CLOSED_FORMS`, of the score of a search."""
+DEFAULT_CRITERION = AUTO
+"""The criterion by which it is decided which channels stay."""
 ACCURACY = "accuracy"
 """The score that is the metric itself."""
 CLOSED_FORMS = ("asymmetric", "both")

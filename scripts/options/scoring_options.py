@@ -30,9 +30,10 @@ class ScoringOptions:
     """Images of the reward split that the search scores with; the end scores with all. Default: all."""
     channels: ChannelOptions = field(default_factory=ChannelOptions)
     criterion: Name = DEFAULT_CRITERION
-    """Which channels stay, by what they are to the layers that read them: l1, l2, taylor, thinet or nisp; or those that
-    were never the best where it was measured: bn_scale, apoz, lasso, lda, random; or path/to/file.py:function (of what
-    calibration says of the network; the importance of each unit)."""
+    """Which channels stay, by what they are to the layers that read them: auto (obs, or l1 for those that a depthwise
+    convolution passes on), obs (those that the others could not make up for), l1, l2, taylor, thinet or nisp; or those
+    that were never the best where it was measured: bn_scale, apoz, lasso, lda, random; or path/to/file.py:function (of
+    what calibration says of the network; the importance of each unit)."""
     recovery: Name = DEFAULT_RECOVERY
     """What is done after the channels of the network that is kept are cut: auto (the better of the next two on this
     network), asymmetric (least squares layer after layer, on what the pruned network reads), both (least squares on

@@ -21,6 +21,7 @@ from amc.criteria.gradients import taylor
 from amc.criteria.propagation import nisp
 from amc.criteria.subsets import lasso, thinet
 from amc.criteria.weight_norms import bn_scale, l1, l2
+from amc.utils.defaults import DEFAULT_CRITERION
 from amc.utils.errors import UserError
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared, snapshot
@@ -215,6 +216,16 @@ def test_obs_in_parts_with_few_outputs_and_many_at_once_loses_little_more(monkey
     for name, value in (("MOST_NUMBERS", 24), ("MOST_OUTPUTS", 16), ("MOST_TURNS", 12)):
         monkeypatch.setattr(brain_surgeon, name, value)
     assert lost(np.argsort(obs(seen))) - exact < 0.25 * (chance - exact)
+
+
+@pytest.mark.parametrize(("name", "passed_on"), [("inverted", {12}), ("depthwise", {6, 8}), ("projection", set[int]())])
+def test_the_default_judges_what_a_depthwise_convolution_passes_on_by_weights(name: str, passed_on: set[int]) -> None:
+    seen = evidence(name)
+    found, by_outputs, by_weights = (CRITERIA[criterion](seen) for criterion in (DEFAULT_CRITERION, "obs", "l1"))
+    for group in seen.graph.groups:
+        expected = by_weights if group.units in passed_on else by_outputs
+        assert found[group.slice].tolist() == expected[group.slice].tolist()
+        assert by_weights[group.slice].tolist() != by_outputs[group.slice].tolist()
 
 
 def test_lasso_orders_channels_as_its_path_does(net: Evidence) -> None:
