@@ -1,7 +1,7 @@
 """Defaults that the commands' options and the library share; nothing is imported here, since a help page reads them."""
 
 AUTO = "auto"
-"""The name of the choice that is made for the user: of the criterion, among `CLOSED_FORMS`, of the score of a search."""
+"""The name of the choice that is made for the user: of a criterion, of one of `CLOSED_FORMS`, of a score."""
 DEFAULT_CRITERION = AUTO
 """The criterion by which it is decided which channels stay."""
 ACCURACY = "accuracy"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
-from amc.utils.defaults import CLOSED_FORMS
+from amc.utils.defaults import CLOSED_FORMS, DEFAULT_CRITERION
 from amc.utils.errors import UserError
 from benchmarks import pretrained_efficientnet, recovery
 from benchmarks.judged_choice import choose
@@ -22,7 +22,7 @@ COUNT = 40
 
 
 def row(way: str, right: Tensor, images: int = 100, seconds: float = 1.0) -> Row:
-    return Row("net", 0.5, images, "l1", 3, way, packed(right), len(right), seconds, seconds)
+    return Row("net", 0.5, images, DEFAULT_CRITERION, 3, way, packed(right), len(right), seconds, seconds)
 
 
 def measured(best: Mapping[str, Tensor]) -> dict[str, Row]:
@@ -107,7 +107,7 @@ def test_parts_add_to_what_is_there(tmp_path: Path) -> None:
     begun = json.loads((tmp_path / "recovery.json").read_text())["rows"]
     done = succeed(recovery, *words, "--images", "40", "60", "--recoveries", "statistics", "none")
     assert [line.partition(": ")[0] for line in done.out.splitlines()] == [
-        f"digits_resnet, 50% of the MACs, 60 images, l1, {way}" for way in ("statistics", "none")
+        f"digits_resnet, 50% of the MACs, 60 images, {DEFAULT_CRITERION}, {way}" for way in ("statistics", "none")
     ]
     rows = json.loads((tmp_path / "recovery.json").read_text())["rows"]
     assert rows[:3] == begun

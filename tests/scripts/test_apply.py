@@ -102,7 +102,7 @@ def test_a_policy_keeps_its_counts_and_chooses_channels_for_these_weights(
     small_run: Path, tmp_path: Path, other_weights: Path
 ) -> None:
     folder = tmp_path / "run"
-    words = ("--model", NAME, "--data", "digits", *SIZES, *FAST, "--weights", other_weights)
+    words = ("--model", NAME, "--data", "digits", *SIZES, *FAST, "--weights", other_weights, "--criterion", "l1")
     succeed(apply, "--policy", small_run / "policy.json", *words, "--run-dir", folder, "--quiet")
     before, after = read_policy(small_run / "policy.json"), read_policy(folder / "policy.json")
     assert [len(group.kept) for group in after.groups] == [len(group.kept) for group in before.groups]

@@ -75,7 +75,7 @@ def test_the_page_and_tensorboard_have_all_searches(folder: Path) -> None:
     ("words", "why"),
     [
         (("--episodes", "4"), "was begun with --episodes 3, got 4"),
-        (("--criterion", "l2"), "was begun with --criterion l1, got l2"),
+        (("--criterion", "l2"), "was begun with --criterion auto, got l2"),
         (("--weights", "others.safetensors"), r"was begun with other weights \(--weights\)"),
         (("--test-images", "41"), r"was begun with other numbers of images \(--data\)"),
         (("--reward-images", "20"), "was begun with no --reward-images, got 20"),

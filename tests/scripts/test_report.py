@@ -125,7 +125,9 @@ def test_the_folder_of_an_earlier_version_makes_a_page_without_finalists(finishe
 
 def test_the_commands_are_those_that_were_given(finished: Path) -> None:
     rows = HtmlPage((finished / "report.html").read_text(encoding="utf-8")).rows
-    assert rows["make it again"] == ["python -m amc train --data digits --calibration-images 200 --episodes 8"]
+    assert rows["make it again"] == [
+        "python -m amc train --data digits --calibration-images 200 --criterion l1 --episodes 8"
+    ]
     steps = {"evaluate the result": "evaluate", "tune it": "finetune", "export it": "export"}
     for what, command in (steps | {"measure its latency": "latency"}).items():
         assert rows[what] == [shlex.join(["python", "-m", "amc", command, str(finished)])]

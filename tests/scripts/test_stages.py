@@ -159,7 +159,8 @@ def test_ctrl_c_before_the_last_stage_leaves_a_run_to_go_on_with(
 
 
 def test_training_between_stages_gains_accuracy(tmp_path: Path) -> None:
-    words = (*SIZES, *FAST, "--stages", "0.6,0.4", "--strategy", "uniform", "--episodes", "2", "--quiet")
+    recovery = ("--recovery", "both", "--search-recovery", "both", "--reward-split", "300")
+    words = (*SIZES, *recovery, "--stages", "0.3,0.12", "--strategy", "uniform", "--episodes", "2", "--quiet")
     for steps in ("0", "60"):
         succeed(train, *words, "--tune-steps", steps, "--run-dir", tmp_path / steps)
     cut, trained = (summary(tmp_path / steps)["policy_accuracy"] for steps in ("0", "60"))

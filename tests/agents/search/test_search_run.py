@@ -79,7 +79,7 @@ def test_what_is_given_as_an_object_is_recorded_by_its_name() -> None:
     recorded, here = result.summary["arguments"], __name__
     assert recorded["metric"].startswith(f"{here}.test_what_is_given")
     assert (recorded["strategy"], recorded["search_recovery"]) == (f"{here}.Half", f"{here}.forgetful")
-    assert recorded["criterion"] == "l1"
+    assert recorded["criterion"] == "auto"
 
 
 def forgetful(*_: object) -> None:

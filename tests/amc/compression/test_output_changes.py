@@ -51,12 +51,14 @@ def test_it_is_the_error_of_the_outputs_when_one_group_is_cut_and_solved(monkeyp
     for group in made.graph.groups:
         kept_counts = made.graph.full
         kept_counts[group.index] = half[group.index]
-        network = cast(Any, made.compact(made.mask(kept_counts), "reconstruction")[0])
+        network = cast(Any, made.compact(made.mask(kept_counts), "closed_form")[0])
         with torch.no_grad():
-            if group.index == 0:  # then what the norm reads changes
+            if group.index == 0:  # then of the norm behind, the mean alone follows what it reads
+                network.norm.running_var.copy_(model.norm.running_var)
+                network.norm.running_mean.copy_(model.norm.running_mean)
                 network.norm.running_mean += mean_of_second(network, images) - mean_of_second(model, images)
             real = (network(images) - whole).square().sum() / whole.square().sum()
-        assert found[group.index, 0] == pytest.approx(float(real), rel=0.15)
+        assert found[group.index, 0] == pytest.approx(float(real), rel=0.1)
 
 
 def test_a_layer_that_reads_two_groups_counts_once() -> None:

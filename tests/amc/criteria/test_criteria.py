@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from amc.analysis.analyse import analyse
-from amc.criteria import CRITERIA, Evidence, find_criterion
-from amc.criteria import brain_surgeon
+from amc.criteria import CRITERIA, Evidence, brain_surgeon, find_criterion
 from amc.criteria.activations import apoz, lda
 from amc.criteria.brain_surgeon import obs
 from amc.criteria.gradients import taylor
@@ -175,7 +174,7 @@ def test_obs_removes_greedily_what_refitted_channels_miss_least(net: Evidence) -
 
 
 def refitted_losses(net: Evidence) -> Callable[[Sequence[int]], float]:
-    """What a consumer without some channels loses of its outputs' energy if the others' weights are refitted (ridge)."""
+    """What a consumer without some channels loses of its outputs' energy, the weights of others refitted (ridge)."""
     rows = F.unfold(read(net).double(), 3).transpose(1, 2).flatten(0, 1)  # (positions, 6 * 9)
     weights = net.model.get_parameter("read.weight").detach().double().flatten(1).T
     damping = 1e-3 * rows.square().sum(dim=0).mean()
