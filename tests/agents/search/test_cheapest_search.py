@@ -44,8 +44,9 @@ def task(decay: float = 0.75) -> Task:
     with torch.no_grad():
         data = {name: TensorDataset(each, network(each).argmax(1)) for name, each in images.items()}
     costs = {**COSTS, LATENCY: macs}
-    as_cut = {"criterion": "l1", "recovery": "none", "search_recovery": "none"}
-    options = TaskOptions(**as_cut, round_to=2, max_sparsity=0.9, costs=costs)
+    options = TaskOptions(
+        criterion="l1", recovery="none", search_recovery="none", round_to=2, max_sparsity=0.9, costs=costs
+    )
     return Task(network, load_data(data).with_judging(0), (), options)
 
 
