@@ -56,6 +56,8 @@ class Comparison:
 
 HALVES = ("macs=0.7", "macs=0.5", "macs=0.3")
 QUICK = ("--calibration-images", "200", "--reward-split", "600", "--test-images", "1000")
+OBS = ("--criterion", "obs")
+"""What the default criterion comes to in networks without depthwise convolutions."""
 COMPARISONS = {
     "digits": Comparison(
         "digits_resnet",
@@ -63,6 +65,7 @@ COMPARISONS = {
         seeds=5,
         episodes=100,
         strategies=("ddpg", "random", "uniform", "cp", "second-order", "greedy", "knapsack"),
+        more=OBS,
         is_of_cifar=False,
     ),
     "mobilenet-quick": Comparison(
@@ -72,6 +75,14 @@ COMPARISONS = {
         episodes=12,
         strategies=("ddpg", "random", "uniform"),
         more=QUICK,
+    ),
+    "resnet20-half": Comparison(
+        "resnet20",
+        ("macs=0.5",),
+        seeds=10,
+        episodes=100,
+        strategies=("ddpg", "second-order", "cp"),
+        more=(*OBS, "--calibration-images", "3000"),
     ),
     "resnet20": Comparison("resnet20", HALVES, seeds=10, episodes=200),
     "resnet56": Comparison("resnet56", HALVES, seeds=5, episodes=200),
