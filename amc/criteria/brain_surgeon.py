@@ -57,7 +57,10 @@ class _Part:
 
     def __init__(self, gram: Tensor, weights: Tensor, units: Tensor) -> None:
         diagonal = gram.diagonal(dim1=1, dim2=2)
-        damping = torch.diag_embed((RIDGE * diagonal.mean(dim=1, keepdim=True)).expand_as(diagonal))
+        ridge = (RIDGE * diagonal.mean(dim=1, keepdim=True)).clamp(
+            min=torch.finfo(torch.float32).tiny
+        )  # where all is 0
+        damping = torch.diag_embed(ridge.expand_as(diagonal))
         identity = torch.eye(gram.shape[1], dtype=gram.dtype).expand_as(gram)
         self._inverse = solve_positive(gram + damping, identity)
         self._weights = weights
@@ -92,24 +95,32 @@ def _parts(evidence: Evidence, layer: Layer, group: Group) -> Iterator[_Part]:
     moments = evidence.moments.get(layer.weight or "")
     if moments is None:
         return
-    weight = evidence.parameters[layer.weight or ""].double().cpu()
-    weight = weight.transpose(0, 1) if layer.transposed_weight else weight  # (out, inputs, *kernel)
-    columns = weight.reshape(moments.groups, -1, weight[0].numel()).transpose(1, 2)
-    columns = torch.cat([columns, columns.new_zeros(moments.groups, 1, columns.shape[2])], dim=1)
-    of_input = torch.from_numpy(_units_of(layer, group)).repeat_interleave(weight[0, 0].numel())
-    if columns.shape[2] > MOST_OUTPUTS:
-        generator = torch.Generator().manual_seed(evidence.seed)
-        signs = torch.randint(2, (columns.shape[2], MOST_OUTPUTS), generator=generator) * 2.0 - 1.0
-        columns = columns @ (signs / math.sqrt(MOST_OUTPUTS)).double()
+    columns = _columns(evidence, layer, moments)
     energy = _energy(moments, columns)
     if energy <= 0:
         return
+    of_input = torch.from_numpy(_units_of(layer, group)).repeat_interleave(layer.kernel_size)
     has_constant = torch.tensor([layer.bias is not None or layer.norm is not None])
     count = math.ceil(int((of_input >= 0).sum()) / MOST_NUMBERS)
     for number in range(count):
         inside = torch.cat([(of_input >= 0) & (of_input % count == number), has_constant])
         units = torch.cat([of_input, torch.tensor([-1])])[inside]
         yield _Part(_gram(moments, inside), columns[:, inside] / math.sqrt(energy), units)
+
+
+def _columns(evidence: Evidence, layer: Layer, moments: Moments) -> Tensor:
+    """The weights for each number of a row, and 0 for the constant, float64 `(groups, numbers, outputs)`.
+
+    Of more than `MOST_OUTPUTS` outputs these are those of random sums, which have the same energy on average.
+    """
+    weight = evidence.parameters[layer.weight or ""].float().cpu()
+    weight = weight.transpose(0, 1) if layer.transposed_weight else weight  # (out, inputs, *kernel)
+    columns = weight.reshape(moments.groups, -1, weight[0].numel()).transpose(1, 2)
+    if columns.shape[2] > MOST_OUTPUTS:
+        generator = torch.Generator().manual_seed(evidence.seed)
+        signs = torch.randint(2, (columns.shape[2], MOST_OUTPUTS), generator=generator) * 2.0 - 1.0
+        columns = columns @ (signs / math.sqrt(MOST_OUTPUTS))
+    return torch.cat([columns, columns.new_zeros(moments.groups, 1, columns.shape[2])], dim=1).double()
 
 
 def _units_of(layer: Layer, group: Group) -> NDArray[np.int64]:

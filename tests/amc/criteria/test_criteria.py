@@ -199,6 +199,18 @@ def test_obs_of_copied_channels_keeps_one_of_each(net: Evidence) -> None:
     assert {0, 2, 4} < kept
 
 
+def test_obs_of_a_group_of_a_convolution_that_reads_nothing() -> None:
+    """Half of the channels are dead, which are all that one group of the convolution behind them reads."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU(), nn.Conv2d(8, 8, 3, groups=2, bias=False)).eval()
+    model.get_parameter("0.weight").data[4:], model.get_parameter("0.bias").data[4:] = 0.0, -1.0
+    images = torch.randn(20, 3, 6, 6)
+    graph = analyse(model, images[:2])
+    importance = obs(Evidence(model, graph, [images]))
+    assert np.isfinite(importance).all()
+    assert (importance >= 0).all()
+
+
 def test_obs_in_parts_with_few_outputs_and_many_at_once_loses_little_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """What bounds the time of wide layers costs little: beside the exact order, and beside channels at random."""
     torch.manual_seed(0)
