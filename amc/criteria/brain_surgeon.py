@@ -32,7 +32,7 @@ MOST_TURNS = 64
 
 
 def obs(evidence: Evidence, groups: Sequence[Group] | None = None) -> Importance:
-    """The share of their consumers' outputs that is lost when a unit goes, after all that are missed less.
+    """The share of their consumers' outputs that is lost when a unit goes, after all that are missed less (ZipLM).
 
     Consumers that read more than `MOST_NUMBERS` numbers are parted, and the channels of a part make up for each other
     alone. Groups that nothing is known of are judged by `l1`, and so are others than `groups` where these are given.
@@ -57,10 +57,8 @@ class _Part:
 
     def __init__(self, gram: Tensor, weights: Tensor, units: Tensor) -> None:
         diagonal = gram.diagonal(dim1=1, dim2=2)
-        ridge = (RIDGE * diagonal.mean(dim=1, keepdim=True)).clamp(
-            min=torch.finfo(torch.float32).tiny
-        )  # where all is 0
-        damping = torch.diag_embed(ridge.expand_as(diagonal))
+        ridge = RIDGE * diagonal.mean(dim=1, keepdim=True)  # 0 where all channels are dead
+        damping = torch.diag_embed(ridge.clamp(min=torch.finfo(torch.float32).tiny).expand_as(diagonal))
         identity = torch.eye(gram.shape[1], dtype=gram.dtype).expand_as(gram)
         self._inverse = solve_positive(gram + damping, identity)
         self._weights = weights
