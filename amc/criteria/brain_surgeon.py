@@ -21,7 +21,7 @@ from amc.criteria.evidence import Evidence, Importance
 from amc.criteria.weight_norms import l1
 from amc.graph import Group, Layer
 from amc.recovery.calibration import Moments
-from amc.recovery.least_squares import RIDGE, solve_positive
+from amc.recovery.least_squares import RIDGE, gram_matrix, solve_positive
 
 MOST_NUMBERS = 1280
 """The numbers of a row that make up for each other, at the most; time grows with their cube."""
@@ -135,8 +135,7 @@ def _gram(moments: Moments, inside: Tensor) -> Tensor:
     if moments.gram is not None:
         return moments.gram[:, inside][:, :, inside]
     assert moments.rows is not None
-    rows = moments.rows[:, :, inside].double()
-    return rows.transpose(1, 2) @ rows
+    return gram_matrix(moments.rows[:, :, inside].double())
 
 
 def _energy(moments: Moments, columns: Tensor) -> float:

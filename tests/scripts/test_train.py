@@ -156,10 +156,10 @@ def test_every_strategy_and_setting_keeps_the_budget(tmp_path: Path, words: tupl
 
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_keeps_the_budget_and_says_how_many_policies_it_scores(tmp_path: Path, rule: str) -> None:
-    succeed(train, "--strategy", rule, "--episodes", "12", "--run-dir", tmp_path, "--quiet", *FAST)
+    words = ("--episodes", "12", "--criterion", "l1", "--quiet", *FAST)
+    succeed(train, "--strategy", rule, *words, "--run-dir", tmp_path)
     found, record = summary(tmp_path), read_record(tmp_path)
-    least = {"knapsack": 0.2}.get(rule, 0.24)  # a neighbour of its solution that was better may be cheaper, too
-    assert least * found["macs_before"] < found["macs_after"] <= 0.25 * found["macs_before"]
+    assert 0.24 * found["macs_before"] < found["macs_after"] <= 0.25 * found["macs_before"]
     assert found["episodes"] == len(record.episodes) <= record.asked
     assert record.asked == {"sensitivity": 10, "greedy": 12, "knapsack": 12}.get(rule, 1)
     assert read_policy(tmp_path / "policy.json").strategy == rule
