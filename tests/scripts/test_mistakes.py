@@ -73,7 +73,7 @@ class Hostile:
         ("--metric top2", "unknown metric 'top2'; did you mean top"),
         ("--metric own.py:broken", "metric own.py:broken failed: ValueError: no boxes"),
         ("--metric own.py:unnumbered", "metric own.py:unnumbered returned nan; a finite number is needed"),
-        ("--criterion l3", "unknown criterion 'l3'; there are apoz, bn_scale, l1"),
+        ("--criterion l3", "unknown criterion 'l3'; there are apoz, auto, bn_scale, l1, l2, lasso, lda, nisp, obs, "),
         ("--score kl --weights nowhere.pt", "unknown score 'kl'; there are "),
         ("--score loss --metric fidelity --weights nowhere.pt", "score loss compares the classes of top1 and top5"),
         ("--recovery all", "unknown recovery 'all'; there are asymmetric, auto, blockwise, both,"),
