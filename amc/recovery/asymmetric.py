@@ -13,6 +13,8 @@ What least squares predicts varies less than its targets do, the more so the les
 adds up from layer to layer. So a solved layer that a batch norm reads is scaled up to the variance that the norm was
 trained on; not so one that is added to a shortcut, whose target holds drift that nothing explains.
 
+Class scores are scaled by one factor at the end (`amc.recovery.score_scale`).
+
 On the images that layers are solved on, errors shrink from layer to layer as on no others. So where images are few some
 of them take no part in any solve, and each layer's ridge is the one that is best on these.
 """
@@ -36,7 +38,9 @@ from amc.pruning.slicing import UnitMask, named_tensors, output_factors
 from amc.recovery.batch_norm_statistics import channel_statistics
 from amc.recovery.layer_problem import LayerProblem, LostShares
 from amc.recovery.least_squares import held_out_count
+from amc.recovery.output_distance import OutputKinds, float_tensors
 from amc.recovery.row_sampling import ROWS_PER_UNKNOWN, draw_positions, enough_positions, patches, unknowns
+from amc.recovery.score_scale import scale_scores, score_layers
 from amc.recovery.solved_layers import SolvedLayers
 
 LEAST_POSITIONS = 16
@@ -57,13 +61,21 @@ class Asymmetric:
         graph: The network's analysis.
         calibration: Batches of inputs, `(n, ...)` each.
         seed: The seed of the positions that are sampled in the images.
+        output_kinds: The kinds of the network's outputs (`amc.recovery.output_distance`); none where all are values.
 
     Attributes:
         held_out: The number of images, the last ones, that no layer is solved on; none where there are plenty.
         lost: What was lost in each layer when it was last solved, by its call, where images are held out.
     """
 
-    def __init__(self, model: nn.Module, graph: PruningGraph, calibration: Sequence[Example], seed: int) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        graph: PruningGraph,
+        calibration: Sequence[Example],
+        seed: int,
+        output_kinds: OutputKinds = (),
+    ) -> None:
         self.layers = {layer.call: layer for layer in layers_to_solve(graph)}
         self.graph = graph
         self.seed = seed
@@ -78,11 +90,17 @@ class Asymmetric:
         self.axes = {name: axes[0] for name, axes in graph.tensors.items() if 0 in axes}
         self.read: dict[str, tuple[Tensor, Tensor]] = {}  # by a norm's running mean: moments of what it reads
         self.solved = SolvedLayers(graph, self.layers)
-        run_pass(model, self.images, _OriginalPass(self, model))
+        self.score_layers = score_layers(model, self.layers, take_first(self.images, 2), output_kinds)
+        self.scores = self._scores(run_pass(model, self.images, _OriginalPass(self, model)))
 
     def refit(self, network: nn.Module, mask: UnitMask) -> None:
         """Solve all layers of `network`, the compact network in which the units `mask` stay, in place, in order."""
-        run_pass(network, self.images, _RefitPass(self, network, mask))
+        scores = self._scores(run_pass(network, self.images, _RefitPass(self, network, mask)))
+        scale_scores(network, self.score_layers, scores, self.scores)
+
+    def _scores(self, outputs: Any) -> list[Tensor]:
+        """What of a network's outputs scores are scaled by: those of the images that are held out, where some are."""
+        return [each[-self.held_out :] for each in float_tensors(outputs)] if self.score_layers else []
 
     @property
     def mean_lost(self) -> LostShares | None:

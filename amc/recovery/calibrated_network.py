@@ -57,7 +57,7 @@ class CalibratedNetwork:
     @cached_property
     def asymmetric(self) -> Asymmetric:
         """The solver of a compact network's layers, one after the other, on what they read there."""
-        return Asymmetric(self.model, self.graph, self.calibration, self.seed)
+        return Asymmetric(self.model, self.graph, self.calibration, self.seed, self.output_kinds)
 
     @cached_property
     def bias_correction(self) -> BiasCorrection:

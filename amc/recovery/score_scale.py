@@ -1,0 +1,146 @@
+"""One factor for class scores, where what least squares predicts is flatter than the original's scores.
+
+What least squares predicts varies less than its targets do, and so class probabilities come out too even. The factor
+with the least Kullback-Leibler divergence from the original's probabilities makes up for it (temperature scaling, Guo
+et al. 2017, arXiv:1706.04599, section 4.2, with the original's probabilities in place of labels). No order of classes
+changes by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.functional import softmax
+
+from amc.graph import Layer
+from amc.graph.inputs import Example, feed
+from amc.graph.layer_calls import LayerPass, run_pass
+from amc.pruning.slicing import named_tensors
+from amc.recovery.output_distance import SCORES, OutputKinds, float_tensors
+
+MOST_SCALE = 2.0
+"""The largest factor; its inverse is the least."""
+MOST_ROWS = 4096
+"""How many images, or pixels, it is found on at the most."""
+HALVINGS = 20
+"""How often the interval of factors is halved."""
+NEGLIGIBLE = 1e-3
+"""Scores are left as they are where the factor differs from 1 by less than this: they were hardly changed."""
+
+
+class ScoreLayer(NamedTuple):
+    """A layer whose output is one of the network's outputs, and holds scores of classes.
+
+    Attributes:
+        output: Which of the network's outputs it is (`amc.recovery.output_distance.float_tensors`).
+        tensors: The names of its weight and its bias, if it has one.
+    """
+
+    output: int
+    tensors: tuple[str, ...]
+
+
+def score_layers(
+    model: nn.Module, layers: Mapping[int, Layer], example: Example, kinds: OutputKinds
+) -> list[ScoreLayer]:
+    """The layers whose outputs are scores of classes that a network returns and nothing else reads.
+
+    Args:
+        model: The network in evaluation mode. It is not changed.
+        layers: Layers with a weight of their own, by their place among all calls.
+        example: Two images or more.
+        kinds: The kinds of the network's outputs; none where all are values.
+    """
+    if SCORES not in kinds:
+        return []
+    seen = _OutputPass(layers)
+    outputs = float_tensors(run_pass(model, example, seen))
+    found = []
+    for number, (output, kind) in enumerate(zip(outputs, kinds, strict=True)):
+        calls = [call for call, made in seen.made.items() if kind == SCORES and _is_same(made, output)]
+        for layer in (layers[call] for call in calls[-1:]):
+            names = tuple(name for name in (layer.weight, layer.bias) if name)
+            if _doubles(model, names, example, outputs, number):
+                found.append(ScoreLayer(number, names))
+    return found
+
+
+def scale_scores(
+    network: nn.Module, layers: Sequence[ScoreLayer], outputs: Sequence[Tensor], originals: Sequence[Tensor]
+) -> None:
+    """Multiply the weights and biases of these layers by the factor that is best for each, in place.
+
+    Args:
+        network: The network that returned `outputs`.
+        layers: The layers, as `score_layers` finds them.
+        outputs: The floating-point tensors that it returned for some images.
+        originals: Those that the original returned for the same images.
+    """
+    tensors = named_tensors(network)
+    for layer in layers:
+        factor = best_scale(outputs[layer.output], originals[layer.output])
+        if abs(factor - 1) >= NEGLIGIBLE:
+            with torch.no_grad():
+                for name in layer.tensors:
+                    tensors[name].mul_(factor)
+
+
+def best_scale(scores: Tensor, originals: Tensor) -> float:
+    """The factor for scores after which their class probabilities are nearest to the original's.
+
+    Args:
+        scores: Scores of classes `(n, classes, ...)`.
+        originals: The original's, of the same shape.
+
+    Returns:
+        The factor with the least mean Kullback-Leibler divergence of the original's probabilities from those of the
+        scaled scores, which is convex in it; between 1 / `MOST_SCALE` and `MOST_SCALE`.
+    """
+    z, target = _rows(scores), softmax(_rows(originals), dim=1)
+    wanted = (target * z).sum()
+    low, high = 1 / MOST_SCALE, MOST_SCALE
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        if (softmax(middle * z, dim=1) * z).sum() > wanted:  # the derivative is positive: less is better
+            high = middle
+        else:
+            low = middle
+    return (low + high) / 2
+
+
+class _OutputPass(LayerPass):
+    """Notes copies of what layers give."""
+
+    def __init__(self, layers: Mapping[int, Layer]) -> None:
+        super().__init__(layers)
+        self.made: dict[int, Tensor] = {}
+
+    def after(self, name: str, args: Any, layer: Layer | None, out: Tensor) -> None:  # noqa: ARG002
+        """Note a copy, since what comes next may write into it."""
+        if layer is not None:
+            self.made[self.call] = out.clone()
+
+
+def _rows(scores: Tensor) -> Tensor:
+    """Some of the scores' positions, evenly spaced, `(rows, classes)` in float64."""
+    rows = scores.movedim(1, -1).flatten(0, -2)
+    return rows[:: -(-len(rows) // MOST_ROWS)].double()
+
+
+def _is_same(made: Tensor, output: Tensor) -> bool:
+    return made.numel() == output.numel() and torch.equal(made.flatten(), output.flatten())
+
+
+def _doubles(model: nn.Module, names: tuple[str, ...], example: Example, outputs: list[Tensor], number: int) -> bool:
+    """Whether twice the tensors of these names give twice the output of that number, and the others as they are."""
+    doubled = {name: 2 * tensor for name, tensor in named_tensors(model).items() if name in names}
+    with torch.no_grad():
+        found = float_tensors(feed(lambda *given, **named: functional_call(model, doubled, given, named), example))
+    return all(
+        torch.allclose(each, (1 + (place == number)) * former, rtol=1e-3, atol=1e-6)
+        for place, (each, former) in enumerate(zip(found, outputs, strict=True))
+    )

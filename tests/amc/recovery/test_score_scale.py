@@ -1,0 +1,82 @@
+"""The factor that class scores are multiplied by, so that their probabilities are nearest to the original's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from amc.analysis.analyse import analyse
+from amc.pruning.slicing import compact, make_selection
+from amc.recovery.asymmetric import Asymmetric
+from amc.recovery.output_distance import SCORES, VALUES
+from amc.recovery.score_scale import MOST_SCALE, best_scale
+from tests.oracles import randomise
+
+FACTORS = np.geomspace(1 / MOST_SCALE, MOST_SCALE, 401)
+
+
+def divergence(scores: Tensor, originals: Tensor) -> float:
+    """The mean Kullback-Leibler divergence, by its definition."""
+    wanted, found = originals.double().softmax(1), scores.double().softmax(1)
+    return float((wanted * (wanted / found).log()).sum(1).mean())
+
+
+@given(seed=st.integers(0, 2**16), size=st.floats(0.05, 8), noise=st.floats(0, 2))
+def test_no_other_factor_is_better(seed: int, size: float, noise: float) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    originals = 2 * torch.randn(60, 7, generator=generator)
+    scores = size * (originals + noise * torch.randn(60, 7, generator=generator))
+    least = min(divergence(float(factor) * scores, originals) for factor in FACTORS)
+    assert (
+        divergence(best_scale(scores, originals) * scores, originals) <= least + 1e-5
+    )  # the factor is found to a millionth
+
+
+def test_pixels_count_alike() -> None:
+    originals = torch.randn(3, 5, 40, 50, generator=torch.Generator().manual_seed(0))
+    assert best_scale(originals / 1.6, originals) == pytest.approx(1.6, rel=1e-3)
+
+
+class Heads(nn.Module):
+    """A shared trunk, with a score head that something else reads, and one that nothing does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk = nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.read, self.free, self.box = nn.Linear(16, 4), nn.Linear(16, 6), nn.Linear(20, 2)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        features = self.trunk(x)
+        scores = self.read(features)
+        return scores, self.free(features), self.box(torch.cat([features, scores], dim=1))
+
+
+def test_scores_that_nothing_else_reads_are_scaled_and_keep_their_order() -> None:
+    torch.manual_seed(0)
+    model = randomise(Heads())
+    with torch.no_grad():
+        model.free.weight.mul_(6)  # so that it is sure of its classes
+    x = torch.randn(200, 3, 6, 6)
+    graph = analyse(model, x[:2])
+    mask = np.arange(graph.unit_count) % 4 == 0
+
+    def recovered(*kinds: str) -> list[Tensor]:
+        network = compact(model, make_selection(graph, model, mask)).eval()
+        Asymmetric(model, graph, [x], seed=0, output_kinds=kinds).refit(network, mask)
+        with torch.no_grad():
+            return list(network(x))
+
+    with torch.no_grad():
+        _, original, _ = model(x)
+    before, after = recovered(VALUES, VALUES, VALUES), recovered(SCORES, SCORES, VALUES)
+    factor = after[1] / before[1]
+    assert float(factor.std()) < 1e-3
+    assert abs(float(factor.mean()) - 1) > 0.05
+    assert divergence(after[1], original) < divergence(before[1], original)
+    assert torch.equal(after[1].argmax(1), before[1].argmax(1))
+    for left, was in zip(after[::2], before[::2], strict=True):
+        torch.testing.assert_close(left, was)
