@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from amc.analysis.analyse import analyse
@@ -34,6 +33,7 @@ from amc.graph.trace_forward import unfused_operators
 from amc.pruning.masked_network import randomised
 from amc.pruning.slicing import Selection, UnitMask, compact, make_selection
 from amc.utils.errors import UserError
+from amc.utils.operator_mode import OperatorMode
 from benchmarks.coverage_networks import build
 from benchmarks.runs import machine, peak_memory
 from tests.oracles import IgnoreInputs, counted, random_mask
@@ -111,7 +111,7 @@ def _frozen(graph: PruningGraph) -> str:
     return "; ".join(f"{first[kind]} ({width})" for kind, width in channels.most_common(2))
 
 
-class _Largest(TorchDispatchMode):
+class _Largest(OperatorMode):
     """Notes the bytes of the largest tensor that is computed."""
 
     nbytes = 0

@@ -48,6 +48,7 @@ WITHOUT: dict[str, Parts] = {
     "variances as they come out": NO_GAIN,
     "all three": {**FEW_ROWS, **ALL_SEEN, **NO_GAIN},
     "depthwise layers as they were cut": {(asymmetric._RefitPass, "_change"): _without_depthwise},
+    "class scores as they come out": {(asymmetric, "scale_scores"): lambda *_: None},
     "the drift of shortcuts left": {(asymmetric, "_before"): lambda _, drift: torch.zeros_like(drift)},
 }
 """What is taken away, by its name in the table."""

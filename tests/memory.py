@@ -6,16 +6,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from amc.utils.operator_mode import OperatorMode
 from tests.oracles import single_operators, tensors
 
 ELEMENTWISE = {"native_batch_norm", "hardswish", "hardswish_", "_prelu_kernel", "native_dropout"}
 COPIES = {"clone", "_to_copy"}  # element by element, but maybe in another order
 
 
-class Record(TorchDispatchMode):
+class Record(OperatorMode):
     """Every operator: what it reads, what it writes, whether it may write over what it reads."""
 
     def __init__(self) -> None:

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from amc.analysis.analyse import analyse
 from amc.graph import Axis, KeptCounts, PruningGraph
 from amc.graph.inputs import Example, arguments
+from amc.utils.operator_mode import OperatorMode
 from tests.architectures import PRUNABLE
 from tests.unusual import Outputs
 
@@ -78,7 +78,7 @@ def single_operators() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
-class IgnoreInputs(TorchDispatchMode):
+class IgnoreInputs(OperatorMode):
     """Consumers see zeros in place of the units that are not `mask`, inside the operator and nowhere else.
 
     Norms and statistics over channels are taken over the channels that are alive, by formulas of the oracle's own.
@@ -231,7 +231,7 @@ def snapshot(model: nn.Module) -> dict[str, Any]:
     return seen
 
 
-class Calls(TorchDispatchMode):
+class Calls(OperatorMode):
     """Counts those of some operators."""
 
     def __init__(self, *functions: Any) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from amc.graph import Example, PruningGraph
 from amc.graph.inputs import clone_inputs, random_inputs, tensors
 from amc.graph.raw_heads import RawHeads, comparable_outputs
 from amc.graph.trace_forward import output_tensors, preserve_state
+from amc.utils.operator_mode import OperatorMode
 
 SIZES = (32, 64, 128)
 """Largest heights and widths that are tried before the example's own."""
@@ -80,7 +80,7 @@ def training_error(model: nn.Module, inputs: Example) -> Exception | None:
     return None
 
 
-class _Types(TorchDispatchMode):
+class _Types(OperatorMode):
     """A dispatch mode that collects the floating-point types of everything that is computed."""
 
     def __init__(self) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from amc.graph.inputs import Example, feed
 from amc.graph.structure import Layer
 from amc.graph.trace_forward import unfused_operators
+from amc.utils.operator_mode import OperatorMode
 
 LAYERS = ("aten::convolution", "aten::addmm", "aten::mm")
 """Operators that are calls of layers."""
@@ -28,7 +28,7 @@ ADDITIONS = ("aten::add", "aten::add_")
 """Operators that add two tensors."""
 
 
-def run_pass(model: nn.Module, inputs: Example, mode: TorchDispatchMode) -> Any:
+def run_pass(model: nn.Module, inputs: Example, mode: OperatorMode) -> Any:
     """Run the network once, with `mode` observing every operator, and return what it returns."""
     with torch.no_grad(), unfused_operators(model), mode:
         return feed(model, inputs)
@@ -40,7 +40,7 @@ def layer_input(name: str, args: Any) -> Tensor:
     return x.float()
 
 
-class LayerPass(TorchDispatchMode):
+class LayerPass(OperatorMode):
     """A dispatch mode that counts operators and layer calls; subclasses act before and after each operator.
 
     Attributes:

@@ -12,13 +12,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from amc.graph.inputs import Example, clone_inputs, feed
 from amc.graph.layer_calls import LAYERS
 from amc.graph.trace_forward import output_tensors, preserve_state, selectors, unfused_operators
+from amc.utils.operator_mode import OperatorMode
 
 SELECTED = 1
 """The bit of a tensor that was selected by what a layer computed; each layer has a bit above it."""
@@ -53,7 +53,7 @@ def _drop_last(stack: list[str]) -> None:
     stack.pop()
 
 
-class _Descent(TorchDispatchMode):
+class _Descent(OperatorMode):
     """A dispatch mode that notes which layers each tensor was computed from, as bits."""
 
     def __init__(self, stack: list[str]) -> None:

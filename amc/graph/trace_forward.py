@@ -1,6 +1,6 @@
 """One forward pass traced at the level of ATen operators.
 
-A `TorchDispatchMode` sees every operator that runs, whatever Python the user's `forward` is made of, so there is no
+An `OperatorMode` sees every operator that runs, whatever Python the user's `forward` is made of, so there is no
 symbolic tracing to fail. Each tensor carries labels (`amc.graph.channels`); `amc.graph.operators` says what each
 operator does to them. The model is not changed: the hooks that tell which module is running are removed at the end.
 """
@@ -14,16 +14,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from amc.graph.inputs import Example, clone_inputs, feed, tensors
 from amc.graph.operators import apply_rule
 from amc.graph.size_origins import SizeOrigins
 from amc.graph.trace import Call, Trace
+from amc.utils.operator_mode import OperatorMode
 
 
-class _Mode(TorchDispatchMode):
+class _Mode(OperatorMode):
     def __init__(self, trace: Trace) -> None:
         super().__init__()
         self._trace = trace

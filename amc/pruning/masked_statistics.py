@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from amc.graph import PruningGraph
 from amc.pruning.slicing import UnitMask
+from amc.utils.operator_mode import OperatorMode
 
 PRODUCTS = {
     "bmm": "self",
@@ -26,7 +26,7 @@ Places = dict[int, Tensor]
 """Positions along some dimensions of a tensor, by dimension."""
 
 
-class MaskedStatistics(TorchDispatchMode):
+class MaskedStatistics(OperatorMode):
     """A dispatch mode in which every statistic of the graph is taken over the channels in `mask`, in the whole network.
 
     The operator runs on those channels alone; a norm leaves zeros in place of the others, a product reads them.

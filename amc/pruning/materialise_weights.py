@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
-from torch.utils._python_dispatch import TorchDispatchMode
+
+from amc.utils.operator_mode import OperatorMode
 
 PLAIN: dict[int, type[nn.Conv1d | nn.Conv2d | nn.Conv3d]] = {3: nn.Conv1d, 4: nn.Conv2d, 5: nn.Conv3d}
 """The plain convolution class for each number of dimensions of the weight."""
@@ -119,7 +120,7 @@ class _Call(NamedTuple):
     groups: int
 
 
-class _Calls(TorchDispatchMode):
+class _Calls(OperatorMode):
     """A dispatch mode that collects the convolutions that run."""
 
     def __init__(self) -> None:

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from amc.graph.trace_forward import unfused_operators
 from amc.pruning.slicing import named_tensors
 from amc.replay.sizeless_operators import CONVOLUTION, without_sizes
+from amc.utils.operator_mode import OperatorMode
 
 
 class NoProgramError(Exception):
@@ -57,7 +57,7 @@ class Step:
         return [leaf.number for leaf in leaves if _is_slot(leaf)]
 
 
-class OperatorTrace(TorchDispatchMode):
+class OperatorTrace(OperatorMode):
     """The steps that a network runs on one input.
 
     Args:
