@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -26,7 +27,8 @@ SCALE = "pixels are scaled to [0, 1] first, so divide what is meant for 0 to 255
 class Preprocess:
     """The steps from an image to an input: resize, centre crop, scale to [0, 1], normalise.
 
-    They are those of torchvision's classification weights.
+    They are those of torchvision's classification weights, pixel by pixel, done by Pillow alone: importing torchvision
+    takes seconds.
 
     Attributes:
         image_size: Height and width of the input, in pixels; one number where they are equal.
@@ -75,30 +77,40 @@ class Preprocess:
         Raises:
             UserError: The range of its pixels is unknown (`amc.data.pixels`).
         """
-        from torchvision.transforms import InterpolationMode  # seconds, which a search on tensors need not wait for
-        from torchvision.transforms import functional as F
-
-        size = self._resized(image.height, image.width)
-        resized = F.resize(as_8_bits(image, self.channels), size, InterpolationMode(self.interpolation))
-        cropped = F.center_crop(resized, list(sides(self.image_size)))
-        scaled: Tensor = F.to_tensor(cropped)
-        return scaled.sub(_per_channel(self.mean)).div(_per_channel(self.std))
+        pixels = as_8_bits(image, self.channels)
+        height, width = self._resized(pixels.height, pixels.width)
+        if (pixels.width, pixels.height) != (width, height):
+            pixels = pixels.resize((width, height), Image.Resampling[self.interpolation.upper()])
+        wanted_height, wanted_width = sides(self.image_size)
+        top, left = _before_crop(height, wanted_height), _before_crop(width, wanted_width)
+        pixels = pixels.crop((left, top, left + wanted_width, top + wanted_height))
+        scaled = torch.from_numpy(np.array(pixels)).reshape(*self.shape[1:], -1).permute(2, 0, 1).float().div(255)
+        return scaled.contiguous().sub(_per_channel(self.mean)).div(_per_channel(self.std))
 
     def place(self, target: TVTensor) -> TVTensor:
         """Return a mask (h, w) or the boxes of an image, resized and cropped as the image is."""
         from torchvision.transforms.v2 import functional as F
 
         height, width = F.get_size(target)
-        placed: TVTensor = F.center_crop(F.resize(target, self._resized(height, width)), list(sides(self.image_size)))
+        resized = F.resize(target, list(self._resized(height, width)))
+        placed: TVTensor = F.center_crop(resized, list(sides(self.image_size)))
         return placed
 
-    def _resized(self, image_height: int, image_width: int) -> list[int]:
-        """The shorter side of the image before the crop, or both sides where the input is no square."""
+    def _resized(self, image_height: int, image_width: int) -> tuple[int, int]:
+        """Height and width of the image before the crop."""
         height, width = sides(self.image_size)
         if self.resize_size is not None or height == width:
-            return [self.resize_size or height]
+            shorter = self.resize_size or height
+            if image_width <= image_height:
+                return int(shorter * image_height / image_width), shorter
+            return shorter, int(shorter * image_width / image_height)
         scale = max(height / image_height, width / image_width)
-        return [max(height, round(scale * image_height)), max(width, round(scale * image_width))]
+        return max(height, round(scale * image_height)), max(width, round(scale * image_width))
+
+
+def _before_crop(length: int, wanted: int) -> int:
+    """How many pixels are left out in front of a centre crop; of a smaller image, how many are added, negative."""
+    return round((length - wanted) / 2) if length >= wanted else -((wanted - length) // 2)
 
 
 def _per_channel(values: tuple[float, ...]) -> Tensor:

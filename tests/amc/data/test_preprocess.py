@@ -4,6 +4,8 @@ from typing import cast
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms._presets import ImageClassification
@@ -19,16 +21,19 @@ def picture(height: int, width: int) -> Image.Image:
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
-@pytest.mark.parametrize(("height", "width"), [(40, 60), (61, 33), (24, 24), (10, 12)])
-@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
-def test_the_steps_are_torchvisions(height: int, width: int, interpolation: Interpolation) -> None:
+SIDES = st.integers(1, 70)
+
+
+@given(height=SIDES, width=SIDES, crop=st.integers(1, 40), resize=st.integers(1, 40), bicubic=st.booleans())
+def test_the_steps_are_torchvisions(height: int, width: int, crop: int, resize: int, bicubic: bool) -> None:
+    interpolation: Interpolation = "bicubic" if bicubic else "bilinear"
     oracle = ImageClassification(
-        crop_size=24, resize_size=28, mean=MEAN, std=STD, interpolation=InterpolationMode(interpolation)
+        crop_size=crop, resize_size=resize, mean=MEAN, std=STD, interpolation=InterpolationMode(interpolation)
     )
-    ours = Preprocess(24, MEAN, STD, resize_size=28, interpolation=interpolation)
+    ours = Preprocess(crop, MEAN, STD, resize_size=resize, interpolation=interpolation)
     result = ours(picture(height, width))
     assert result.dtype == torch.float32
-    torch.testing.assert_close(result, oracle(picture(height, width)))
+    torch.testing.assert_close(result, oracle(picture(height, width)), rtol=0, atol=1e-6)
 
 
 def test_the_shorter_side_is_the_image_size_by_default() -> None:
