@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypothesis import settings
 from PIL import Image
+from scipy.optimize import milp
 from torch import Tensor
 
 from amc.cost import least_loss
@@ -72,7 +73,7 @@ def digits_are_prepared_once() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def equal_problems_are_solved_once() -> Iterator[None]:
     """Searches on one network order its channels, and solve for the policy of the least change, alike every time."""
-    order, solve = brain_surgeon._losses_in_order, least_loss.milp
+    order, solve = brain_surgeon._losses_in_order, milp
     known: dict[bytes, Any] = {}
 
     def once(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -83,7 +84,7 @@ def equal_problems_are_solved_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(brain_surgeon, "_losses_in_order", functools.partial(once, order))
-        patch.setattr(least_loss, "milp", functools.partial(once, solve))
+        patch.setattr(least_loss, milp.__name__, functools.partial(once, solve))
         yield
 
 

@@ -71,11 +71,10 @@ class CheapestSearch(SearchSteps):
         latency_of: LatencyOf | None = None,
         quiet: bool = True,
     ) -> None:
-        super().__init__(plan, latency_of)
+        super().__init__(plan, latency_of, quiet)
         assert plan.goal is not None, "the search is for it"
         self._goal: DropGoal = plan.goal
         self._task = task
-        self._quiet = quiet
         self._cost = task.options.costs[self._goal.minimise](task.graph)
         self._steps = BudgetSteps(self._share_of(task.graph.least))
         self._judgements = Judgements(task, self._goal, folder)

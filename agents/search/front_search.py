@@ -56,8 +56,8 @@ class FrontSearch(SearchSteps):
         latency_of: LatencyOf | None = None,
         quiet: bool = True,
     ) -> None:
-        del folder, quiet
-        super().__init__(plan, latency_of)
+        del folder
+        super().__init__(plan, latency_of, quiet)
         assert plan.front is not None, "the search is over it"
         self._front: FrontGoal = plan.front
         self._last_state: dict[str, Tensor] = {}

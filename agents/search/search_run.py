@@ -46,6 +46,7 @@ from amc.scoring.metrics import moved_inputs
 from amc.task import Task
 from amc.utils.defaults import AUTO
 from amc.utils.registry import name_of
+from amc.utils.slow_step import told_if_slow
 from envs.rewards import find_reward
 
 SCORED_ON_TEST = 3
@@ -104,7 +105,9 @@ class SearchRun:
             if not self.past.episodes:
                 self._check_round_trip()
             if not self.quiet and self.task.options.search_recovery == AUTO:
-                print(f"recovery of the networks that the search scores: {self.task.search_recovery}", file=sys.stderr)
+                with told_if_slow("comparing ways of recovery on the uniform policy"):
+                    chosen = self.task.search_recovery
+                print(f"recovery of the networks that the search scores: {chosen}", file=sys.stderr)
             run = self._description(steps)
             board = board_of(self.folder, self.task.graph, run(), self.past.episodes) if self.folder else None
             checkpoints = Checkpoints(

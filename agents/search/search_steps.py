@@ -26,6 +26,7 @@ from amc.scoring.score import Score
 from amc.scoring.scorer import Scorer
 from amc.task import Task
 from amc.utils.errors import UserError
+from amc.utils.slow_step import told_if_slow
 from envs.rewards import Outcome
 
 LatencyOf = Callable[[PruningGraph], CostFunction]
@@ -40,6 +41,7 @@ class SearchSteps(ABC):
     Args:
         plan: The plan of the search.
         latency_of: Makes the latency of a graph, where the search knows it.
+        quiet: Whether nothing is printed.
 
     Attributes:
         budgets: The budgets of the stages, as far as they are known.
@@ -53,9 +55,10 @@ class SearchSteps(ABC):
     planned: int
     points: Sequence[FoundPoint] = ()
 
-    def __init__(self, plan: SearchPlan, latency_of: LatencyOf | None) -> None:
+    def __init__(self, plan: SearchPlan, latency_of: LatencyOf | None, quiet: bool) -> None:
         self._plan = plan
         self._latency_of = latency_of
+        self._quiet = quiet
 
     def __enter__(self) -> Self:
         return self
@@ -127,7 +130,8 @@ class SearchSteps(ABC):
         latency = self._latency_of(task.graph) if self._latency_of else None
         scorer = scorer or task.scorer(self._plan.make_engine, self._plan.score_cache)
         problem = make_problem(task, scorer, self._plan.reward, self._plan.observation, latency)
-        strategy = self._plan.strategy(problem)
+        with told_if_slow("finding how much each group of channels matters", quiet=self._quiet):
+            strategy = self._plan.strategy(problem)
         if self._plan.start is not None:
             if not strategy.takes_start:
                 raise UserError(f"strategy {type(strategy).__name__} does not begin from a policy that is given")

@@ -62,7 +62,7 @@ class Stages(SearchSteps):
         latency_of: LatencyOf | None = None,
         quiet: bool = True,
     ) -> None:
-        super().__init__(plan, latency_of)
+        super().__init__(plan, latency_of, quiet)
         self.budgets = (*plan.stages, tuple(limit.asked for limit in task.budgets.limits))
         self._shares_begun_with = plan.shares(plan.begun_with or plan.episodes)
         earlier = sum(self._shares_begun_with[:-1])
@@ -72,7 +72,6 @@ class Stages(SearchSteps):
             )
         self._shares = [*self._shares_begun_with[:-1], plan.episodes - earlier]
         self._folder = folder
-        self._quiet = quiet
         self.current = self._entered(0, task.with_budgets(self.budgets[0]))
         with self._closed_on_mistakes():
             self.planned = sum(self.current.strategy.planned(self.current.problem, share) for share in self._shares)

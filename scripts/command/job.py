@@ -32,6 +32,7 @@ from amc.networks.sources import Network
 from amc.scoring.engines.engine import make_engine
 from amc.task import Task
 from amc.utils.device import find_device
+from amc.utils.slow_step import told_if_slow
 from amc.utils.text import shortened
 from envs import PruningProblem
 from scripts.command import latency_connection
@@ -116,7 +117,8 @@ def run_job(job: Job) -> None:
     measured = latency_connection.connect(options, network.model, example, session.folder)
     minimises_latency = job.goal is not None and job.goal.minimise == LATENCY
     with measured if minimises_latency or wants_latency(options) else nullcontext() as latency_model:
-        task = _task(job, network, splits, latency_model)
+        with told_if_slow(f"analysing the network, choosing channels by {options.criterion}", quiet=options.quiet):
+            task = _task(job, network, splits, latency_model)
         del network, measured  # the task has a copy, which may be large
         session.check_same(task.digests)
         if not options.quiet:

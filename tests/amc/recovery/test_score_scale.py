@@ -57,7 +57,8 @@ class Heads(nn.Module):
 
 def test_scores_that_nothing_else_reads_are_scaled_and_keep_their_order() -> None:
     torch.manual_seed(0)
-    model = randomise(Heads())
+    model = Heads()
+    randomise(model)
     with torch.no_grad():
         model.free.weight.mul_(6)  # so that it is sure of its classes
     x = torch.randn(200, 3, 6, 6)
