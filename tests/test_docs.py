@@ -41,7 +41,7 @@ from amc.scoring import evaluation
 from envs import PruningProblem
 from scripts.command.signals import INTERRUPTED
 from tests.command import call, fail, pictures
-from tests.pages import PAGES, README, ROOT, Block, blocks, commands, module_of
+from tests.doc_pages import PAGES, README, ROOT, Block, blocks, commands, module_of
 
 pytestmark = pytest.mark.usefixtures("operators_are_read_once")
 

@@ -15,7 +15,7 @@ import pytest
 
 from scripts.command.cli import parse
 from scripts.commands import COMMANDS
-from tests.pages import INSTALLED, PAGES, README, blocks, module_of, prose
+from tests.doc_pages import INSTALLED, PAGES, README, blocks, module_of, prose
 
 FOREIGN_OPTIONS = {"--help", "--help-all", "--version", "--logdir", "--map"}
 
