@@ -90,7 +90,8 @@ class Asymmetric:
         self.axes = {name: axes[0] for name, axes in graph.tensors.items() if 0 in axes}
         self.read: dict[str, tuple[Tensor, Tensor]] = {}  # by a norm's running mean: moments of what it reads
         self.solved = SolvedLayers(graph, self.layers)
-        self.score_layers = score_layers(model, self.layers, take_first(self.images, 2), output_kinds)
+        kinds = () if graph.heads else output_kinds  # which are those of the heads, where there are any
+        self.score_layers = score_layers(model, self.layers, take_first(self.images, 2), kinds)
         self.scores = self._scores(run_pass(model, self.images, _OriginalPass(self, model)))
 
     def refit(self, network: nn.Module, mask: UnitMask) -> None:

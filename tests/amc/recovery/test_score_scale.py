@@ -81,3 +81,30 @@ def test_scores_that_nothing_else_reads_are_scaled_and_keep_their_order() -> Non
     assert torch.equal(after[1].argmax(1), before[1].argmax(1))
     for left, was in zip(after[::2], before[::2], strict=True):
         torch.testing.assert_close(left, was)
+
+
+class Detector(nn.Module):
+    """Returns the scores and boxes of the places whose first score is above 0, which are as many as they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk, self.scores, self.boxes = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 3, 1), nn.Conv2d(8, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.trunk(x).relu()
+        rows = torch.cat([self.scores(features), self.boxes(features)], dim=1).flatten(2).transpose(1, 2)
+        return rows[rows[:, :, 0] > 0]
+
+
+def test_a_network_that_is_compared_by_its_heads_is_left_as_it_is() -> None:
+    torch.manual_seed(0)
+    model = Detector().eval()
+    x = torch.randn(40, 3, 6, 6)
+    graph = analyse(model, x[:2])
+    assert graph.heads == ("scores", "boxes")
+    mask = np.arange(graph.unit_count) % 2 == 0
+    networks = [compact(model, make_selection(graph, model, mask)).eval() for _ in range(2)]
+    for network, kinds in zip(networks, [(SCORES, VALUES), (VALUES, VALUES)], strict=True):
+        Asymmetric(model, graph, [x], seed=0, output_kinds=kinds).refit(network, mask)
+    scaled, plain = (network.get_parameter("scores.weight") for network in networks)
+    assert torch.equal(scaled, plain)
