@@ -343,6 +343,6 @@ class Task(Tabular):
         """What scores depend on besides the policy, for `amc.scoring.score_cache`."""
         options = self.options
         names = {each: name_of(getattr(options, each)) for each in ("metric", "criterion")}
-        names["search_recovery"] = name_of(self.search_recovery)
+        names |= {"search_recovery": name_of(self.search_recovery), "output_kind": str(options.output_kind)}
         others = {"score": self.score_name, "format": str(candidates.dtype), "seed": str(options.seed)}
         return self.digests | names | others | {"scored images": values_digest(self.search_images)}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from amc.compression.group_features import GroupFeatures
 from amc.cost.costs import CostFunction
 from amc.scoring.scorer import PolicyScorer
 from amc.task import Task
 from amc.utils.errors import UserError
 from amc.utils.registry import name_of
+from amc.utils.slow_step import told_if_slow
 from envs import PruningProblem
 from envs.observations import MakeObservation
 from envs.rewards import RewardFunction, find_reward
@@ -18,6 +20,7 @@ def make_problem(
     reward: str | RewardFunction = "error",
     observation: str | MakeObservation = "scale_free",
     latency: CostFunction | None = None,
+    quiet: bool = True,
 ) -> PruningProblem:
     """The pruning problem of a task.
 
@@ -27,6 +30,7 @@ def make_problem(
         reward: The reward that is maximised, as `envs.rewards.find_reward` takes it.
         observation: The observation set, as `envs.observations.find_observation` takes it.
         latency: The latency in ms of kept counts, for rewards that weigh it.
+        quiet: Whether nothing is printed.
 
     Raises:
         UserError: An unknown reward or observation set, or a reward that does not go with the task's budgets.
@@ -39,6 +43,9 @@ def make_problem(
     if asked.needs_latency and latency is None:
         raise UserError(f"reward {name} needs something that tells latency")
     importance = task.compressor.importance
-    return PruningProblem(
-        task.budgets, scorer, lambda: task.group_features, importance, reward, observation, latency, scorer.all
-    )
+
+    def group_features() -> GroupFeatures:
+        with told_if_slow("finding how much each group of channels matters", quiet=quiet):
+            return task.group_features
+
+    return PruningProblem(task.budgets, scorer, group_features, importance, reward, observation, latency, scorer.all)

@@ -26,7 +26,6 @@ from amc.scoring.score import Score
 from amc.scoring.scorer import Scorer
 from amc.task import Task
 from amc.utils.errors import UserError
-from amc.utils.slow_step import told_if_slow
 from envs.rewards import Outcome
 
 LatencyOf = Callable[[PruningGraph], CostFunction]
@@ -129,9 +128,8 @@ class SearchSteps(ABC):
         """The stage of that number; its policies are scored by `scorer`, by a new one where there is none."""
         latency = self._latency_of(task.graph) if self._latency_of else None
         scorer = scorer or task.scorer(self._plan.make_engine, self._plan.score_cache)
-        problem = make_problem(task, scorer, self._plan.reward, self._plan.observation, latency)
-        with told_if_slow("finding how much each group of channels matters", quiet=self._quiet):
-            strategy = self._plan.strategy(problem)
+        problem = make_problem(task, scorer, self._plan.reward, self._plan.observation, latency, self._quiet)
+        strategy = self._plan.strategy(problem)
         if self._plan.start is not None:
             if not strategy.takes_start:
                 raise UserError(f"strategy {type(strategy).__name__} does not begin from a policy that is given")

@@ -31,8 +31,8 @@ class Compressor:
         calibration: Batches of inputs, `(n, ...)` each; a sequence, since every pruned network reads them again.
         criterion: The criterion by which channels are chosen (`amc.criteria.find_criterion`).
         seed: The seed of the positions that are sampled in the calibration images.
-        output_kinds: The kinds of the network's outputs, of which recovery by gradients makes a distance
-            (`amc.recovery.output_distance`); none where all are values.
+        output_kinds: The kinds of the network's outputs (`amc.recovery.output_distance`), which recovery by gradients
+            makes a distance of, and of which scores are scaled; none where all are values.
 
     Attributes:
         model: The network.

@@ -13,7 +13,7 @@ What least squares predicts varies less than its targets do, the more so the les
 adds up from layer to layer. So a solved layer that a batch norm reads is scaled up to the variance that the norm was
 trained on; not so one that is added to a shortcut, whose target holds drift that nothing explains.
 
-Class scores are scaled by one factor at the end (`amc.recovery.score_scale`).
+Class scores that a layer gives are scaled by one factor at the end (`amc.recovery.score_scale`).
 
 On the images that layers are solved on, errors shrink from layer to layer as on no others. So where images are few some
 of them take no part in any solve, and each layer's ridge is the one that is best on these.
@@ -38,9 +38,9 @@ from amc.pruning.slicing import UnitMask, named_tensors, output_factors
 from amc.recovery.batch_norm_statistics import channel_statistics
 from amc.recovery.layer_problem import LayerProblem, LostShares
 from amc.recovery.least_squares import held_out_count
-from amc.recovery.output_distance import OutputKinds, float_tensors
+from amc.recovery.output_distance import OutputKinds
 from amc.recovery.row_sampling import ROWS_PER_UNKNOWN, draw_positions, enough_positions, patches, unknowns
-from amc.recovery.score_scale import scale_scores, score_layers
+from amc.recovery.score_scale import scale_scores, score_layers, scores_of
 from amc.recovery.solved_layers import SolvedLayers
 
 LEAST_POSITIONS = 16
@@ -92,16 +92,13 @@ class Asymmetric:
         self.solved = SolvedLayers(graph, self.layers)
         kinds = () if graph.heads else output_kinds  # which are those of the heads, where there are any
         self.score_layers = score_layers(model, self.layers, take_first(self.images, 2), kinds)
-        self.scores = self._scores(run_pass(model, self.images, _OriginalPass(self, model)))
+        outputs = run_pass(model, self.images, _OriginalPass(self, model))
+        self.scores = scores_of(self.score_layers, outputs, self.held_out)
 
     def refit(self, network: nn.Module, mask: UnitMask) -> None:
         """Solve all layers of `network`, the compact network in which the units `mask` stay, in place, in order."""
-        scores = self._scores(run_pass(network, self.images, _RefitPass(self, network, mask)))
-        scale_scores(network, self.score_layers, scores, self.scores)
-
-    def _scores(self, outputs: Any) -> list[Tensor]:
-        """What of a network's outputs scores are scaled by: those of the images that are held out, where some are."""
-        return [each[-self.held_out :] for each in float_tensors(outputs)] if self.score_layers else []
+        outputs = run_pass(network, self.images, _RefitPass(self, network, mask))
+        scale_scores(network, self.score_layers, scores_of(self.score_layers, outputs, self.held_out), self.scores)
 
     @property
     def mean_lost(self) -> LostShares | None:

@@ -26,10 +26,10 @@ MOST_SCALE = 2.0
 """The largest factor; its inverse is the least."""
 MOST_ROWS = 4096
 """How many images, or pixels, it is found on at the most."""
-HALVINGS = 20
+HALVINGS = 30
 """How often the interval of factors is halved."""
-NEGLIGIBLE = 1e-3
-"""Scores are left as they are where the factor differs from 1 by less than this: they were hardly changed."""
+LEAST_GAIN = 1e-7
+"""The nats that a factor has to gain; for less, scores are left as they are."""
 
 
 class ScoreLayer(NamedTuple):
@@ -52,13 +52,15 @@ def score_layers(
     Args:
         model: The network in evaluation mode. It is not changed.
         layers: Layers with a weight of their own, by their place among all calls.
-        example: Two images or more.
+        example: Some images.
         kinds: The kinds of the network's outputs; none where all are values.
     """
     if SCORES not in kinds:
         return []
     seen = _OutputPass(layers)
     outputs = float_tensors(run_pass(model, example, seen))
+    if len(outputs) != len(kinds):  # as many as there are images
+        return []
     found = []
     for number, (output, kind) in enumerate(zip(outputs, kinds, strict=True)):
         calls = [call for call, made in seen.made.items() if kind == SCORES and _is_same(made, output)]
@@ -69,39 +71,55 @@ def score_layers(
     return found
 
 
+def scores_of(layers: Sequence[ScoreLayer], outputs: Any, last: int) -> list[Tensor]:
+    """What each of the layers gave at some places that are always the same, `(rows, classes)`.
+
+    Args:
+        layers: The layers, as `score_layers` finds them.
+        outputs: What a network returned for some images.
+        last: How many of the images, the last ones, are looked at; 0 for all.
+    """
+    found = float_tensors(outputs)
+    return [_rows(found[layer.output][-last:]) for layer in layers]
+
+
 def scale_scores(
-    network: nn.Module, layers: Sequence[ScoreLayer], outputs: Sequence[Tensor], originals: Sequence[Tensor]
+    network: nn.Module, layers: Sequence[ScoreLayer], scores: Sequence[Tensor], originals: Sequence[Tensor]
 ) -> None:
     """Multiply the weights and biases of these layers by the factor that is best for each, in place.
 
     Args:
-        network: The network that returned `outputs`.
+        network: The network.
         layers: The layers, as `score_layers` finds them.
-        outputs: The floating-point tensors that it returned for some images.
-        originals: Those that the original returned for the same images.
+        scores: What they give in this network (`scores_of`).
+        originals: What they give in the original.
     """
     tensors = named_tensors(network)
-    for layer in layers:
-        factor = best_scale(outputs[layer.output], originals[layer.output])
-        if abs(factor - 1) >= NEGLIGIBLE:
-            with torch.no_grad():
-                for name in layer.tensors:
-                    tensors[name].mul_(factor)
+    for layer, found, wanted in zip(layers, scores, originals, strict=True):
+        factor = best_scale(found, wanted)
+        with torch.no_grad():
+            for name in layer.tensors if factor != 1 else ():
+                tensors[name].mul_(factor)
 
 
 def best_scale(scores: Tensor, originals: Tensor) -> float:
     """The factor for scores after which their class probabilities are nearest to the original's.
 
     Args:
-        scores: Scores of classes `(n, classes, ...)`.
+        scores: Scores of classes `(rows, classes)`.
         originals: The original's, of the same shape.
 
     Returns:
         The factor with the least mean Kullback-Leibler divergence of the original's probabilities from those of the
-        scaled scores, which is convex in it; between 1 / `MOST_SCALE` and `MOST_SCALE`.
+        scaled scores, which is convex in it; between 1 / `MOST_SCALE` and `MOST_SCALE`, and 1 where nothing is gained.
     """
-    z, target = _rows(scores), softmax(_rows(originals), dim=1)
+    z, target = scores.double(), softmax(originals.double(), dim=1)
     wanted = (target * z).sum()
+
+    def divergence(factor: float) -> float:
+        """The sum of the divergences, but for what does not depend on the factor."""
+        return float(torch.logsumexp(factor * z, dim=1).sum() - factor * wanted)
+
     low, high = 1 / MOST_SCALE, MOST_SCALE
     for _ in range(HALVINGS):
         middle = (low + high) / 2
@@ -109,7 +127,7 @@ def best_scale(scores: Tensor, originals: Tensor) -> float:
             high = middle
         else:
             low = middle
-    return (low + high) / 2
+    return middle if divergence(middle) < divergence(1.0) - LEAST_GAIN * len(z) else 1.0  # not if they are infinite
 
 
 class _OutputPass(LayerPass):
@@ -126,9 +144,13 @@ class _OutputPass(LayerPass):
 
 
 def _rows(scores: Tensor) -> Tensor:
-    """Some of the scores' positions, evenly spaced, `(rows, classes)` in float64."""
-    rows = scores.movedim(1, -1).flatten(0, -2)
-    return rows[:: -(-len(rows) // MOST_ROWS)].double()
+    """Scores `(n, classes, ...)` at random places, always the same ones, `(rows, classes)`; all where they are few."""
+    places = scores.reshape(len(scores), scores.shape[1], -1)
+    count = len(places) * places.shape[2]
+    chosen = torch.arange(count)
+    if count > MOST_ROWS:
+        chosen = torch.randint(count, (MOST_ROWS,), generator=torch.Generator().manual_seed(0))
+    return places[chosen // places.shape[2], :, chosen % places.shape[2]]
 
 
 def _is_same(made: Tensor, output: Tensor) -> bool:

@@ -13,10 +13,12 @@ from amc.analysis.analyse import analyse
 from amc.pruning.slicing import compact, make_selection
 from amc.recovery.asymmetric import Asymmetric
 from amc.recovery.output_distance import SCORES, VALUES
-from amc.recovery.score_scale import MOST_SCALE, best_scale
+from amc.recovery.score_scale import MOST_ROWS, MOST_SCALE, ScoreLayer, best_scale, scores_of
 from tests.oracles import randomise
 
-FACTORS = np.geomspace(1 / MOST_SCALE, MOST_SCALE, 401)
+ROUGHLY = 1e-6
+"""The nats of rounding, and of what is too little to be gained."""
+FACTORS = np.geomspace(1 / MOST_SCALE, MOST_SCALE, 101)
 
 
 def divergence(scores: Tensor, originals: Tensor) -> float:
@@ -31,14 +33,38 @@ def test_no_other_factor_is_better(seed: int, size: float, noise: float) -> None
     originals = 2 * torch.randn(60, 7, generator=generator)
     scores = size * (originals + noise * torch.randn(60, 7, generator=generator))
     least = min(divergence(float(factor) * scores, originals) for factor in FACTORS)
-    assert (
-        divergence(best_scale(scores, originals) * scores, originals) <= least + 1e-5
-    )  # the factor is found to a millionth
+    assert divergence(best_scale(scores, originals) * scores, originals) <= least + ROUGHLY
 
 
-def test_pixels_count_alike() -> None:
-    originals = torch.randn(3, 5, 40, 50, generator=torch.Generator().manual_seed(0))
-    assert best_scale(originals / 1.6, originals) == pytest.approx(1.6, rel=1e-3)
+@pytest.mark.parametrize(
+    "scores",
+    [
+        torch.tensor([[90.0, 0.0, -90.0], [-90.0, 0.0, 90.0]]),
+        torch.tensor([[1.0, 2.0, -torch.inf]]),
+        torch.tensor([[torch.nan, 2.0, 1.0]]),
+        torch.zeros(3, 4),
+    ],
+    ids=["sure", "impossible class", "not a number", "all alike"],
+)
+def test_scores_that_nothing_is_gained_by_are_left_as_they_are(scores: Tensor) -> None:
+    assert best_scale(scores, scores) == 1
+
+
+def test_pixels_of_all_columns_count_alike() -> None:
+    """Of 64 images of 128 x 128 pixels, of which a border is wrong, every 256th pixel lies in one of two columns."""
+    originals = torch.randn(64, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    scores = originals / 1.6
+    scores[..., 0] = scores[..., 64] = 0.0
+    (found,), (wanted,) = (scores_of([ScoreLayer(0, ())], each, 0) for each in (scores, originals))
+    assert len(found) == MOST_ROWS
+    assert best_scale(found, wanted) == pytest.approx(1.6, rel=0.02)
+
+
+def test_images_that_are_held_out_are_looked_at_alone() -> None:
+    originals = torch.randn(50, 5, generator=torch.Generator().manual_seed(0))
+    scores = torch.cat([originals[:40], originals[40:] / 1.3])
+    (found,), (wanted,) = (scores_of([ScoreLayer(0, ())], (each, each.mean()), 10) for each in (scores, originals))
+    assert best_scale(found, wanted) == pytest.approx(1.3, rel=1e-3)
 
 
 class Heads(nn.Module):
