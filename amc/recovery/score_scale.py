@@ -8,6 +8,7 @@ changes by it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -96,7 +97,7 @@ def scale_scores(
     """
     tensors = named_tensors(network)
     for layer, found, wanted in zip(layers, scores, originals, strict=True):
-        factor = best_scale(found, wanted)
+        factor = sure_scale(found, wanted)
         with torch.no_grad():
             for name in layer.tensors if factor != 1 else ():
                 tensors[name].mul_(factor)
@@ -128,6 +129,22 @@ def best_scale(scores: Tensor, originals: Tensor) -> float:
         else:
             low = middle
     return middle if divergence(middle) < divergence(1.0) - LEAST_GAIN * len(z) else 1.0  # not if they are infinite
+
+
+def sure_scale(scores: Tensor, originals: Tensor) -> float:
+    """The best factor, drawn towards 1 as far as so few images leave it uncertain; arguments are as for `best_scale`.
+
+    Its logarithm is multiplied by 1 less the square of its standard error relative to it, or by 0 where that is
+    negative (James and Stein 1961).
+    """
+    factor = best_scale(scores, originals)
+    z = factor * scores.double()
+    found, wanted = softmax(z, dim=1), softmax(originals.double(), dim=1)
+    mean = (found * z).sum(dim=1)
+    slopes = mean - (wanted * z).sum(dim=1)  # of the divergence of each row, by the factor's logarithm
+    curvature = (found * z.square()).sum() - mean.square().sum()
+    error = float(slopes.square().sum() / curvature.square())
+    return math.exp(math.log(factor) * max(0.0, 1 - error / math.log(factor) ** 2)) if factor != 1 else 1.0
 
 
 class _OutputPass(LayerPass):

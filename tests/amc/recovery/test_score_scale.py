@@ -13,7 +13,7 @@ from amc.analysis.analyse import analyse
 from amc.pruning.slicing import compact, make_selection
 from amc.recovery.asymmetric import Asymmetric
 from amc.recovery.output_distance import SCORES, VALUES
-from amc.recovery.score_scale import MOST_ROWS, MOST_SCALE, ScoreLayer, best_scale, scores_of
+from amc.recovery.score_scale import MOST_ROWS, MOST_SCALE, ScoreLayer, best_scale, scores_of, sure_scale
 from tests.oracles import randomise
 
 ROUGHLY = 1e-6
@@ -36,6 +36,20 @@ def test_no_other_factor_is_better(seed: int, size: float, noise: float) -> None
     assert divergence(best_scale(scores, originals) * scores, originals) <= least + ROUGHLY
 
 
+def test_few_images_move_scores_less_and_many_as_far_as_is_best() -> None:
+    generator = torch.Generator().manual_seed(0)
+    originals = 2 * torch.randn(4000, 7, generator=generator)
+    noisy = originals + 2 * torch.randn(4000, 7, generator=generator)
+    right = best_scale(noisy, originals)
+    noisy *= right  # so that of all rows the best factor is 1
+    tens = list(zip(noisy.split(10), originals.split(10), strict=True))
+    sure, best = (np.log([scale(*each) for each in tens]) for scale in (sure_scale, best_scale))
+    assert (sure * best >= 0).all()
+    assert (np.abs(sure) <= np.abs(best)).all()
+    assert np.square(sure).mean() < 0.7 * np.square(best).mean()  # where leaving them alone is right
+    assert sure_scale(noisy / 1.5, originals) == pytest.approx(1.5, rel=0.01)
+
+
 @pytest.mark.parametrize(
     "scores",
     [
@@ -47,7 +61,7 @@ def test_no_other_factor_is_better(seed: int, size: float, noise: float) -> None
     ids=["sure", "impossible class", "not a number", "all alike"],
 )
 def test_scores_that_nothing_is_gained_by_are_left_as_they_are(scores: Tensor) -> None:
-    assert best_scale(scores, scores) == 1
+    assert best_scale(scores, scores) == sure_scale(scores, scores) == 1
 
 
 def test_pixels_of_all_columns_count_alike() -> None:

@@ -106,6 +106,35 @@ OTHERS: dict[str, Convolution] = {
 }
 
 
+DEPTHWISE: dict[str, Convolution] = {
+    "5x5": (F.conv2d, [(2, 6, 9, 9), (6, 1, 5, 5), (6,)], {"padding": 2, "groups": 6}),
+    "3x3, stride 2": (F.conv2d, [(2, 6, 9, 9), (6, 1, 3, 3)], {"stride": 2, "groups": 6}),
+    "1x1, stride 2": (F.conv2d, [(2, 6, 8, 8), (6, 1, 1, 1), (6,)], {"stride": 2, "groups": 6}),
+    "two outputs of each channel": (F.conv2d, [(2, 6, 8, 8), (12, 1, 3, 3), (12,)], {"groups": 6}),
+    "transposed": (F.conv_transpose2d, [(2, 6, 4, 4), (6, 1, 3, 3), (6,)], {"stride": 2, "groups": 6}),
+    "a line": (F.conv1d, [(2, 6, 9), (6, 1, 3), (6,)], {"groups": 6}),
+}
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("name", DEPTHWISE)
+def test_depthwise_gradients_in_bfloat16_are_those_of_float32_rounded(name: str, last: bool) -> None:
+    run, shapes, options = DEPTHWISE[name]
+    tensors = drawn(*shapes, dtype=torch.bfloat16)
+    if last and tensors[0].ndim == 4:
+        tensors = [each.to(memory_format=torch.channels_last) if each.ndim == 4 else each for each in tensors]
+    slopes = torch.randint(-8, 9, run(*tensors, **options).shape, generator=torch.Generator().manual_seed(1))
+
+    def found(dtype: torch.dtype) -> list[Tensor]:
+        leaves = [tensor.to(dtype).detach().requires_grad_() for tensor in tensors]
+        return list(torch.autograd.grad(run(*leaves, **options), leaves, slopes.to(dtype)))
+
+    wanted = [each.bfloat16() for each in found(torch.float32)]
+    with amc.safe_backward():
+        got = found(torch.bfloat16)
+    assert all(map(torch.equal, got, wanted))
+
+
 @pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize("name", [*STRIDED, *OTHERS])
 def test_gradients_are_those_of_torch(name: str, last: bool) -> None:
