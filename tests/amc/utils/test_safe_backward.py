@@ -110,9 +110,9 @@ DEPTHWISE: dict[str, Convolution] = {
     "5x5": (F.conv2d, [(2, 6, 9, 9), (6, 1, 5, 5), (6,)], {"padding": 2, "groups": 6}),
     "3x3, stride 2": (F.conv2d, [(2, 6, 9, 9), (6, 1, 3, 3)], {"stride": 2, "groups": 6}),
     "1x1, stride 2": (F.conv2d, [(2, 6, 8, 8), (6, 1, 1, 1), (6,)], {"stride": 2, "groups": 6}),
-    "two outputs of each channel": (F.conv2d, [(2, 6, 8, 8), (12, 1, 3, 3), (12,)], {"groups": 6}),
+    "two outputs of each channel": (F.conv2d, [(2, 6, 8, 8), (12, 1, 3, 3), (12,)], {"stride": 2, "groups": 6}),
     "transposed": (F.conv_transpose2d, [(2, 6, 4, 4), (6, 1, 3, 3), (6,)], {"stride": 2, "groups": 6}),
-    "a line": (F.conv1d, [(2, 6, 9), (6, 1, 3), (6,)], {"groups": 6}),
+    "a line": (F.conv1d, [(2, 6, 9), (6, 1, 5), (6,)], {"groups": 6}),
 }
 
 
