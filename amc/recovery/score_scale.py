@@ -3,7 +3,7 @@
 What least squares predicts varies less than its targets do, and so class probabilities come out too even. The factor
 with the least Kullback-Leibler divergence from the original's probabilities makes up for it (temperature scaling, Guo
 et al. 2017, arXiv:1706.04599, section 4.2, with the original's probabilities in place of labels). No order of classes
-changes by it.
+changes by it. The fewer images tell the factor, the nearer to 1 it is kept.
 """
 
 from __future__ import annotations
@@ -138,13 +138,15 @@ def sure_scale(scores: Tensor, originals: Tensor) -> float:
     negative (James and Stein 1961).
     """
     factor = best_scale(scores, originals)
+    if factor == 1:
+        return factor
     z = factor * scores.double()
     found, wanted = softmax(z, dim=1), softmax(originals.double(), dim=1)
     mean = (found * z).sum(dim=1)
     slopes = mean - (wanted * z).sum(dim=1)  # of the divergence of each row, by the factor's logarithm
     curvature = (found * z.square()).sum() - mean.square().sum()
-    error = float(slopes.square().sum() / curvature.square())
-    return math.exp(math.log(factor) * max(0.0, 1 - error / math.log(factor) ** 2)) if factor != 1 else 1.0
+    variance = float(slopes.square().sum() / curvature.square())
+    return math.exp(math.log(factor) * max(0.0, 1 - variance / math.log(factor) ** 2))
 
 
 class _OutputPass(LayerPass):

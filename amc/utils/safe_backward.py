@@ -35,10 +35,10 @@ def safe_backward() -> Iterator[None]:
     """Keep the backward passes of strided 1x1 convolutions on a CPU inside their memory, while the context is open.
 
     The pixels that such a convolution reads are picked by a slice, and the gradients are those of a convolution with
-    stride 1: the same numbers but for rounding. Those of depthwise convolutions in bfloat16 are computed in float32,
-    which is several times faster. Only what runs backward has to be inside, such as `loss.backward()`; a
-    whole training loop may be. Forward passes, other convolutions and GPUs are not affected. Contexts can be nested,
-    and one holds for all threads of the process.
+    stride 1: the same numbers but for rounding. Those of depthwise convolutions in bfloat16 are computed in float32
+    where that is several times faster. Only what runs backward has to be inside, such as `loss.backward()`; a whole
+    training loop may be. Forward passes, other convolutions and GPUs are not affected. Contexts can be nested, and one
+    holds for all threads of the process.
 
         with amc.safe_backward():
             loss.backward()
@@ -102,8 +102,7 @@ def _backward(keys: Any, slopes: Tensor, inputs: Tensor, weight: Tensor, *argume
         arguments: The fields of `_Convolution`.
     """
     convolution = _Convolution(*arguments)
-    is_slow = max(weight.shape[2:]) > 3 or max(convolution.stride) > 1
-    if is_slow and convolution.groups > 1 and weight.shape[1] == 1 and weight.dtype == torch.bfloat16:
+    if weight.dtype == torch.bfloat16 and _is_slow_in_bfloat16(weight, convolution):
         wide = _backward(keys, slopes.float(), inputs.float(), weight.float(), *convolution)
         return tuple(None if each is None else each.bfloat16() for each in wide)  # type: ignore[return-value]
     _, stride, padding, _, transposed, _, _, asked = convolution
@@ -125,3 +124,9 @@ def _backward(keys: Any, slopes: Tensor, inputs: Tensor, weight: Tensor, *argume
     of_inputs = torch.zeros_like(inputs)
     of_inputs[picked] = few[0]
     return of_inputs, few[1], few[2]
+
+
+def _is_slow_in_bfloat16(weight: Tensor, convolution: _Convolution) -> bool:
+    """Whether it is a depthwise convolution with a kernel or a stride that oneDNN has no quick way for."""
+    is_depthwise = convolution.groups > 1 and weight.shape[1] == 1
+    return is_depthwise and (max(weight.shape[2:]) > 3 or max(convolution.stride) > 1)

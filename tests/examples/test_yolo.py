@@ -82,7 +82,7 @@ def test_a_detector_comes_back_into_its_object(example: Any, tmp_path: Path) -> 
 
 
 @pytest.mark.backward
-@pytest.mark.filterwarnings("ignore")  # the package's own, of what it exports by
+@pytest.mark.filterwarnings("ignore:`torch.jit", "ignore::torch.jit.TracerWarning")  # of what the package exports by
 @pytest.mark.parametrize("name", ["yolov8n", "yolo11n"])
 def test_the_package_predicts_and_exports_with_what_comes_back(name: str, example: Any, tmp_path: Path) -> None:
     package = pytest.importorskip("ultralytics")

@@ -4,7 +4,7 @@ from typing import cast
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 from torchvision.transforms import InterpolationMode
@@ -25,6 +25,14 @@ SIDES = st.integers(1, 70)
 
 
 @given(height=SIDES, width=SIDES, crop=st.integers(1, 40), resize=st.integers(1, 40), bicubic=st.booleans())
+@example(height=40, width=60, crop=24, resize=28, bicubic=False)
+@example(height=40, width=60, crop=24, resize=28, bicubic=True)
+@example(height=61, width=33, crop=24, resize=28, bicubic=False)
+@example(height=61, width=33, crop=24, resize=28, bicubic=True)
+@example(height=24, width=24, crop=24, resize=28, bicubic=False)
+@example(height=24, width=24, crop=24, resize=28, bicubic=True)
+@example(height=10, width=12, crop=24, resize=28, bicubic=False)
+@example(height=10, width=12, crop=24, resize=28, bicubic=True)
 def test_the_steps_are_torchvisions(height: int, width: int, crop: int, resize: int, bicubic: bool) -> None:
     interpolation: Interpolation = "bicubic" if bicubic else "bilinear"
     oracle = ImageClassification(
