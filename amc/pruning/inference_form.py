@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
+from contextlib import suppress
 from typing import NamedTuple
 
 import torch
@@ -11,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from amc.graph import PruningGraph
+from amc.graph import Layer, PruningGraph
 from amc.utils.copying import copy_network
 
 
@@ -19,7 +20,8 @@ def for_inference(model: nn.Module, graph: PruningGraph) -> nn.Module:
     """Return a copy of `model` in evaluation mode that computes the same, faster.
 
     A batch norm is folded only where the graph knows that it and a convolution have each other to themselves, and that
-    the convolution runs once with the weight that it stores.
+    the convolution runs once with the weight and bias that it stores. Modules in the norm that run behind it, such as
+    an activation, stay; a norm that computes something else, or that has hooks, is not folded.
 
     Args:
         model: The traced network, or a compact one of it; it is not changed.
@@ -30,7 +32,7 @@ def for_inference(model: nn.Module, graph: PruningGraph) -> nn.Module:
     for fold in find_folds(model, graph):
         conv, norm = modules[fold.conv], modules[fold.norm]
         assert isinstance(norm, _BatchNorm)
-        folded |= {id(conv): _fused(conv, norm), id(norm): nn.Identity()}
+        folded |= {id(conv): _fused(conv, norm), id(norm): copy_network(_behind(norm))}
     network = copy_network(model, folded)
     return channels_last(network.eval())
 
@@ -49,8 +51,9 @@ def find_folds(model: nn.Module, graph: PruningGraph) -> list[Fold]:
     found = []
     for layer in graph.layers:
         conv, norm = modules.get(layer.name), modules.get(layer.norm or "")
-        stored = runs[layer.name] == 1 and layer.weight == f"{layer.name}.weight"
-        if stored and isinstance(conv, _ConvNd) and isinstance(norm, _BatchNorm) and norm.track_running_stats:
+        if conv is None or norm is None or runs[layer.name] > 1:
+            continue
+        if _takes_a_norm(conv, layer) and _is_foldable(norm, axes=2 + len(layer.kernel)):
             found.append(Fold(layer.name, layer.norm or ""))
     return found
 
@@ -61,6 +64,38 @@ def channels_last(model: nn.Module) -> nn.Module:
         if tensor.ndim == 4:  # the layout is of images alone
             tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
     return model
+
+
+def _takes_a_norm(module: nn.Module, layer: Layer) -> bool:
+    """Return whether a module is a convolution that uses the weight and bias which it stores as they are.
+
+    The outputs of a transposed one with several groups lie along two axes of its weight.
+    """
+    if not isinstance(module, _ConvNd) or (module.transposed and module.groups > 1):
+        return False
+    stored = None if module.bias is None else f"{layer.name}.bias"
+    return (layer.weight, layer.bias) == (f"{layer.name}.weight", stored)
+
+
+def _is_foldable(module: nn.Module, axes: int) -> bool:
+    """Return whether a module is a batch norm, behind which nothing runs on its `axes` but the modules in it."""
+    if not isinstance(module, _BatchNorm) or not module.track_running_stats:
+        return False
+    if module._forward_hooks or module._forward_pre_hooks:  # they may change what it computes
+        return False
+    if type(module).forward in (_BatchNorm.forward, nn.SyncBatchNorm.forward):
+        return True
+    norm = copy_network(module).eval()
+    sample = torch.randn(4, norm.num_features, *(axes - 2) * [5], generator=torch.Generator().manual_seed(0))
+    with torch.no_grad(), suppress(Exception):  # it takes something else
+        wanted = _behind(norm)(_BatchNorm.forward(norm, sample.to(norm.running_mean)))
+        return torch.allclose(norm(sample.to(norm.running_mean)), wanted, rtol=1e-4, atol=1e-5)
+    return False
+
+
+def _behind(norm: _BatchNorm) -> nn.Module:
+    """Return what runs behind a batch norm that is folded: the modules in it, such as an activation, by their names."""
+    return nn.Sequential(OrderedDict(norm.named_children()))
 
 
 def _fused(conv: nn.Module, norm: _BatchNorm) -> nn.Module:

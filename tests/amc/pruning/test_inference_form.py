@@ -1,17 +1,21 @@
 """Networks arranged for inference compute the same, whatever else reads what a norm reads."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from timm.layers import BatchNormAct2d
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from amc.analysis.analyse import analyse
+from amc.compression.compressor import Compressor
 from amc.pruning.inference_form import for_inference
 from amc.pruning.slicing import compact, make_selection
+from amc.scoring.scoring_network import ScoringNetwork
 from tests.architectures import PRUNABLE
 from tests.oracles import distance, prepared, random_mask, randomise, run, snapshot
 
@@ -170,3 +174,56 @@ def test_a_norm_without_weights_is_folded() -> None:
     fast = for_inference(model, analyse(model, x))
     assert norms(fast) == 0
     assert distance(run(fast, x), run(model, x)) < 1e-4
+
+
+class Doubled(nn.BatchNorm2d):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).relu() * 2
+
+
+class Unbiased(nn.Conv2d):
+    """Its bias is not used."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._conv_forward(x, self.weight, None)
+
+
+def hooked(module: nn.Module) -> nn.Module:
+    module.register_forward_hook(lambda _, __, out: out.relu())
+    return module
+
+
+PAIRS: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], int]] = {
+    "norm with an activation": (lambda: nn.Conv2d(4, 8, 3), lambda: BatchNormAct2d(8, act_layer=nn.Hardswish), 0),
+    "norm with a learned activation": (lambda: nn.Conv2d(4, 8, 3), lambda: BatchNormAct2d(8, act_layer=nn.PReLU), 0),
+    "norm that computes more": (lambda: nn.Conv2d(4, 8, 3), lambda: Doubled(8), 1),
+    "norm with a hook": (lambda: nn.Conv2d(4, 8, 3), lambda: hooked(nn.BatchNorm2d(8)), 1),
+    "convolution with a hook": (lambda: hooked(nn.Conv2d(4, 8, 3)), lambda: nn.BatchNorm2d(8), 1),
+    "convolution that computes something else": (lambda: Unbiased(4, 8, 3), lambda: nn.BatchNorm2d(8), 1),
+    "transposed": (lambda: nn.ConvTranspose2d(4, 8, 3), lambda: nn.BatchNorm2d(8), 0),
+    "transposed, with groups": (lambda: nn.ConvTranspose2d(4, 8, 3, groups=2), lambda: nn.BatchNorm2d(8), 1),
+    "transposed, depthwise": (lambda: nn.ConvTranspose2d(4, 4, 3, groups=4), lambda: nn.BatchNorm2d(4), 1),
+}
+"""Convolutions and what reads them, and how many of the two norms are left."""
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_what_the_classes_of_a_convolution_and_its_norm_compute_is_kept(name: str) -> None:
+    conv, norm, left = PAIRS[name]
+    torch.manual_seed(0)
+    middle, read = conv(), norm()
+    assert isinstance(read, _BatchNorm)
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), middle, read, nn.Conv2d(read.num_features, 2, 1)
+    )
+    randomise(model)
+    x = torch.randn(4, 3, 9, 9)
+    wanted, graph = run(model, x), analyse(model, x)
+    fast = for_inference(model, graph)
+    assert norms(fast) == left
+    assert distance(run(fast, x), wanted) < 1e-4
+    assert not {*map(id, fast.parameters())} & {*map(id, model.parameters())}
+    compressor = Compressor(model, graph, [x])
+    small, _ = compressor.compact(mask := compressor.mask(graph.least), "none")
+    scored = ScoringNetwork(compressor, [x], torch.float32, statistics=False).load(*compressor.tensors(mask, "none"))
+    assert distance(run(scored, x), run(small, x)) < 1e-4
