@@ -82,4 +82,5 @@ def map_axes(graph: PruningGraph, change: Callable[[Axis], Axis]) -> PruningGrap
         activations=tuple(replace(each, axes=tuple(map(change, each.axes))) for each in graph.activations),
         statistics=tuple(replace(each, axes=axes(each.axes)) for each in graph.statistics),
         scales=tuple(replace(each, width=change(each.width)) for each in graph.scales),
+        results=tuple(map(axes, graph.results)),
     )

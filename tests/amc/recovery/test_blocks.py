@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from amc.graph import PruningGraph
+from amc.graph.group_patterns import choose_groups
 from amc.pruning.masked_network import masked_consumers
 from amc.pruning.slicing import UnitMask, compact, make_selection
 from amc.recovery.blocks import Blocks, Pieces, find_blocks
@@ -76,6 +77,24 @@ def test_blocks_lie_between_places_that_nothing_passes_by(name: str) -> None:
     layers = set().union(*expected)
     assert layers <= named.keys()
     assert [each.keys() & layers for each in found] == expected
+
+
+@pytest.mark.parametrize("name", LAYERS_OF_BLOCKS)
+def test_blocks_are_the_same_where_groups_are_frozen(name: str) -> None:
+    model, graph = prepared(name)
+    x = PRUNABLE[name].example(3)
+    for frozen in graph.groups:
+        left = choose_groups(graph, [frozen.name], ())
+        mask = half(left)
+        cut = np.ones(graph.unit_count, dtype=bool)
+        cut[np.r_[: frozen.first_unit, frozen.first_unit + frozen.units : graph.unit_count]] = mask
+        network = compact(model, make_selection(left, model, mask)).eval()
+        found, expected = (find_blocks((model, network), *each, x, None) for each in ((left, mask), (graph, cut)))
+        assert [each.place for each in found.boundaries] == [each.place for each in expected.boundaries]
+        for ours, wanted, made in zip(
+            found.boundaries, expected.boundaries, tensors_between(found, found.original, x), strict=False
+        ):
+            assert torch.equal(ours.kept(made, mask), wanted.kept(made, cut))
 
 
 def test_a_weight_of_two_blocks_is_of_neither() -> None:
