@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -55,8 +55,15 @@ def float_outputs(model: nn.Module, inputs: Example, heads: RawHeads = ()) -> li
 def is_repeatable(model: nn.Module, inputs: Example) -> bool:
     """Return whether the network gives the same outputs for the same inputs, up to rounding."""
     with torch.no_grad():
-        pairs = zip(float_outputs(model, inputs), float_outputs(model, inputs), strict=True)
-    return all(torch.allclose(one, other, rtol=1e-3, equal_nan=True) for one, other in pairs)
+        first, second = float_outputs(model, inputs), float_outputs(model, inputs)
+    if have_other_shapes(first, second):
+        return False
+    return all(torch.allclose(one, other, rtol=1e-3, equal_nan=True) for one, other in zip(first, second, strict=True))
+
+
+def have_other_shapes(outputs: Sequence[Tensor], others: Sequence[Tensor]) -> bool:
+    """Return whether two lists of tensors differ in their length or in a shape."""
+    return [each.shape for each in outputs] != [each.shape for each in others]
 
 
 def computes_in_float64(model: nn.Module, inputs: Example) -> bool:
@@ -65,7 +72,7 @@ def computes_in_float64(model: nn.Module, inputs: Example) -> bool:
     try:
         with torch.no_grad(), types:
             float_outputs(model, inputs)
-    except RuntimeError:  # tensors of two types met
+    except Exception:  # tensors of two types met, or the network asks for its own
         return False
     return types.found == {torch.float64}
 

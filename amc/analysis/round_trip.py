@@ -25,6 +25,7 @@ from amc.graph.raw_heads import RawHeads
 from amc.graph.trace_forward import preserve_state
 from amc.pruning.slicing import choose_units, compact, make_selection, named_tensors
 from amc.utils.copying import copy_network
+from amc.utils.differences import furthest, largest
 from amc.utils.errors import UserError
 from amc.utils.text import one_line
 
@@ -106,12 +107,13 @@ def _difference(network: nn.Module, loaded: nn.Module, example: Example, heads: 
 
 
 def _equal(one: Tensor, other: Tensor) -> bool:
-    return one.shape == other.shape and torch.equal(one.detach().cpu(), other.detach().to("cpu", one.dtype))
+    if one.shape != other.shape or one.is_sparse:
+        return one.shape == other.shape and torch.equal(one.detach().cpu(), other.detach().to("cpu", one.dtype))
+    return furthest(one.detach().cpu(), other.detach().to("cpu", one.dtype)) == 0
 
 
 def _close(one: Tensor, other: Tensor) -> bool:
-    largest = float(one[one.isfinite()].abs().amax()) if one.isfinite().any() else 0.0
-    return torch.allclose(one, other.to(one), rtol=0, atol=TOLERANCE * largest, equal_nan=True)
+    return furthest(one, other.to(one)) <= TOLERANCE * largest(one)
 
 
 def _outputs(network: nn.Module, example: Example, heads: RawHeads) -> list[Tensor]:

@@ -21,13 +21,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from amc.analysis.check_runs import computes_in_float64, float_outputs, small_inputs, training_error
+from amc.analysis.check_runs import (
+    computes_in_float64,
+    float_outputs,
+    have_other_shapes,
+    small_inputs,
+    training_error,
+)
 from amc.artifacts.selection import StoredSelection, check_fits
 from amc.graph import Example, Group, KeptCounts, PruningGraph
 from amc.graph.inputs import cast_floats
 from amc.graph.source_location import error_lines, user_line
 from amc.pruning.masked_network import masked_consumers, randomised
 from amc.pruning.slicing import Selection, UnitMask, compact, make_selection
+from amc.utils.differences import furthest, largest
 from amc.utils.errors import UserError
 from amc.utils.safe_backward import safe_backward
 from amc.utils.text import one_line
@@ -82,10 +89,10 @@ class _Trial:
     def of(cls, model: nn.Module, graph: PruningGraph, inputs: Example) -> _Trial:
         """Run the original on `inputs`; in float32 if the network can't run in float64."""
         dtype = torch.float64 if computes_in_float64(model, inputs) else torch.float32
-        model, inputs = model.to(dtype), cast_floats(inputs, dtype)
+        model, inputs = (model.double() if dtype == torch.float64 else model.float()), cast_floats(inputs, dtype)
         moved = _sensitivity(model, graph, inputs)
         with torch.no_grad():  # last: a network that keeps what it computed can't be copied while that has a gradient
-            sizes = [max(_largest(out), 1e-300) for out in float_outputs(model, inputs, graph.heads)]
+            sizes = [max(largest(out), 1e-300) for out in float_outputs(model, inputs, graph.heads)]
         return cls(model, graph, inputs, sizes, moved, TOLERANCES[dtype])
 
     @cached_property
@@ -120,9 +127,9 @@ class _Trial:
             whole = float_outputs(self.model, self.inputs, self.graph.heads)
             with masked_consumers(self.model, self.graph, self._mask([group], kept_counts)):
                 without = float_outputs(self.model, self.inputs, self.graph.heads)
-        return any(
-            _largest(after - before) >= least * size
-            for before, after, size in zip(whole, without, self.sizes, strict=True)
+        return have_other_shapes(whole, without) or any(
+            furthest(after, before) >= least * size
+            for before, after, size in zip(whole, without, self.sizes, strict=False)
         )
 
     def _search(
@@ -163,10 +170,11 @@ class _Trial:
             return f"self-check: the compact network fails in training mode with {_told(failure)}"
         with torch.no_grad(), masked_consumers(self.model, self.graph, mask):
             wanted = float_outputs(self.model, self.inputs, self.graph.heads)
+        if have_other_shapes(outputs, wanted) or len(outputs) != len(self.sizes):
+            shapes = (", ".join(str(tuple(each.shape)) for each in found) for found in (outputs, wanted))
+            return "self-check: the output has shape {}, not {}".format(*shapes)
         for got, want, size in zip(outputs, wanted, self.sizes, strict=True):
-            if got.shape != want.shape:
-                return f"self-check: the output has shape {tuple(got.shape)}, not {tuple(want.shape)}"
-            worst = _largest(got - want) / size
+            worst = furthest(got, want) / size
             if not worst <= self.tolerance:
                 return f"self-check: outputs differ by {worst:.1e} relative"
         return None
@@ -181,7 +189,7 @@ def _sensitivity(model: nn.Module, graph: PruningGraph, inputs: Example) -> NDAr
     consumers = {layer.weight: layer for layer in graph.layers if layer.weight and layer.weight_in.is_cuttable}
     wanted = [parameters[name].requires_grad_(True) for name in consumers]
     with torch.enable_grad():
-        outputs = float_outputs(model, inputs, graph.heads)
+        outputs = [out.where(out.isfinite(), 0) for out in float_outputs(model, inputs, graph.heads)]
         generator = torch.Generator().manual_seed(1)
         weights = [torch.randn(out.shape, generator=generator, dtype=out.dtype) for out in outputs]
         projected = [(out * weight).sum() for out, weight in zip(outputs, weights, strict=True) if out.requires_grad]
@@ -212,10 +220,6 @@ def _unreadable(model: nn.Module, selection: Selection) -> str | None:
     except (ValueError, TypeError, UserError) as error:
         return f"self-check: its policy can't be written and read again, {one_line(error)}"
     return None
-
-
-def _largest(values: Tensor) -> float:
-    return float(values.abs().max()) if values.numel() else 0.0
 
 
 def _told(error: Exception) -> str:

@@ -21,6 +21,7 @@ from amc.artifacts.onnx_conversion import read_onnx, require_onnx, to_onnx
 from amc.graph.inputs import Example, arguments, feed, keyword_arguments, tensors
 from amc.graph.trace_forward import output_tensors
 from amc.utils.copying import copy_network
+from amc.utils.differences import furthest, largest
 from amc.utils.errors import UserError
 from amc.utils.files import write_atomically
 
@@ -154,7 +155,7 @@ def _relative(output: Tensor, want: Tensor) -> float:
         return 0.0
     if not want.is_floating_point():
         return float((output != want).double().mean())
-    return float((output.double() - want.double()).abs().max() / want.double().abs().max().clamp(min=1e-300))
+    return furthest(output.double(), want.double()) / max(largest(want.double()), 1e-300)
 
 
 def _forms(outputs: list[Tensor]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from amc.graph.inputs import Example, clone_inputs, feed
@@ -112,9 +112,13 @@ def recorded_outputs(model: nn.Module, heads: RawHeads = (), *, detached: bool =
     def begin(*_: Any) -> None:
         recorded.value = {name: [] for name in heads}
 
-    def note(name: str, out: Tensor) -> Tensor | None:
+    def note(name: str, out: Any) -> Any:
         recorded.value[name].append(out)
-        return out.detach().to(torch.promote_types(out.dtype, torch.float32)) if detached else None
+        return tree_map_only(Tensor, read, out) if detached else None
+
+    def read(out: Tensor) -> Tensor:
+        dtype = torch.promote_types(out.dtype, torch.float32) if out.is_floating_point() else out.dtype
+        return out.detach().to(dtype)
 
     def end(_: nn.Module, __: Any, out: Any) -> None:
         recorded.value = out

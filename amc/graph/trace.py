@@ -99,6 +99,7 @@ class Trace:
         self.selects = False  # whether some shape follows from the values of a tensor
         self.results: list[Labels] = []  # labels of the first result of each operator
         self.activation_memory = ActivationMemory()
+        self._positions = WeakTensorKeyDictionary()  # where the largest channels are: their label, and what found them
         self._asked_sizes: list[tuple[str, list[tuple[int, Atoms]]]] = []
         self._statistic_calls: Counter[str] = Counter()
         self._names = {id(tensor): name for name, tensor in model.named_parameters()}
@@ -180,6 +181,17 @@ class Trace:
         """Record that no channel under any of `labels` can be cut, because of `reason`."""
         for label in labels:
             self.channels.freeze(label, reason)
+
+    def add_positions(self, positions: Tensor, label: Label, call: Call) -> None:
+        """Record that a tensor holds positions among channels, which mean others once some channels are cut."""
+        self._positions[positions] = (label, f"a position among channels is found by {call.where}")
+
+    def read_positions(self, tensors: Sequence[Tensor]) -> None:
+        """Freeze the channels whose positions are in any of the tensors, which something reads."""
+        for tensor in tensors:
+            if tensor in self._positions:
+                label, reason = self._positions[tensor]
+                self.freeze((label,), reason)
 
     def follow_size(self, module: str, size: int | Sequence[int], pieces: Labels) -> bool:
         """Record which attribute of `module` holds the `size` of `pieces`; return False where none does.

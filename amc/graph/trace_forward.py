@@ -20,6 +20,7 @@ from amc.graph.inputs import Example, clone_inputs, feed, tensors
 from amc.graph.operators import apply_rule
 from amc.graph.size_origins import SizeOrigins
 from amc.graph.trace import Call, Trace
+from amc.utils.differences import furthest
 from amc.utils.operator_mode import OperatorMode
 
 
@@ -87,16 +88,21 @@ def _can_be_trained(parameter: nn.Parameter) -> bool:
 def preserve_state(model: nn.Module) -> Iterator[None]:
     """Restore the model's buffers, the training flags of its modules and the global random numbers at the end."""
     training = {module: module.training for module in model.modules()}
-    buffers = {buffer: buffer.clone() for buffer in model.buffers()}
+    held = [(module._buffers, dict(module._buffers)) for module in model.modules() if hasattr(module._buffers, "clear")]
+    values = {buffer: buffer.clone() for buffer in model.buffers()}
     try:
         with torch.random.fork_rng(devices=[]):
             yield
     finally:
         for module, flag in training.items():
             module.training = flag
+        for now, before in held:
+            now.clear()
+            now.update(before)
         with torch.no_grad():
-            for buffer, value in buffers.items():
-                buffer.copy_(value)
+            for buffer, value in values.items():
+                if buffer.layout is not torch.strided or furthest(buffer, value) != 0:  # some can't be written to
+                    buffer.copy_(value)
 
 
 def trace_forward(model: nn.Module, example: Example) -> Trace:
@@ -147,6 +153,7 @@ def _trace(trace: Trace, model: nn.Module, example: Example, with_origins: bool)
         out = feed(model, example)
     outputs = output_tensors(out)
     trace.activation_memory.add_outputs(outputs)
+    trace.read_positions(outputs)
     for tensor in outputs:
         if (layer := trace.info(tensor).layer) is not None:
             trace.read_elsewhere.add(layer)

@@ -24,7 +24,7 @@ def randomised(model: nn.Module, generator: torch.Generator) -> nn.Module:
     with torch.no_grad():
         model = copy_network(model).cpu().double().eval()
         stored = model.state_dict().keys()  # other buffers are constants of the architecture
-        for parameter in model.parameters():
+        for parameter in filter(torch.is_floating_point, model.parameters()):
             if parameter.ndim > 1:
                 reach = (3 / max(parameter[0].numel(), 1)) ** 0.5  # a variance of one by the number of inputs
                 parameter.uniform_(-reach, reach, generator=generator)

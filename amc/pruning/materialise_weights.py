@@ -6,6 +6,7 @@ A standardised or normed weight depends on all inputs of its channel, so none of
 from __future__ import annotations
 
 import math
+from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
@@ -57,7 +58,8 @@ def _plain(module: nn.Module) -> nn.Module | None:
     if "weight" in module._parameters and type(module).forward in (plain.forward, SamePadded.forward):
         return None
     calls = _Calls()
-    samples = _samples(module)
+    stored = next(chain(module.parameters(), module.buffers()), torch.empty(0))
+    samples = _samples(module, stored.device)
     with torch.no_grad():
         try:
             wanted = [module(sample) for sample in samples]
@@ -74,10 +76,9 @@ def _plain(module: nn.Module) -> nn.Module | None:
     return None
 
 
-def _samples(module: _ConvNd) -> list[Tensor]:
+def _samples(module: _ConvNd, device: torch.device) -> list[Tensor]:
     """Return random inputs of every size that a stride tells apart."""
     generator = torch.Generator().manual_seed(0)
-    device = next(module.parameters()).device
     space = [3 * step * size for size, step in zip(module.kernel_size, module.dilation, strict=True)]
     return [
         torch.randn(2, module.in_channels, *(size + more for size in space), generator=generator).to(device)

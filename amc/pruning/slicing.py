@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from numbers import Integral
 from typing import Any
 
@@ -75,6 +76,9 @@ def make_selection(graph: PruningGraph, model: nn.Module, mask: UnitMask) -> Sel
         for layer in (*graph.layers, *graph.auxiliary)
         if layer.weight and not layer.transposed_weight
     }
+    for name, other in _other_names(model).items():  # of modules that have the same weight
+        shapes[name] = shapes[other]
+        inputs |= {name: inputs[other]} if other in inputs else {}
     sizes = _sizes(graph, model, mask)
     attributes = {}
     for name, module in model.named_modules():
@@ -153,6 +157,13 @@ def _attributes(
     if isinstance(module, nn.PReLU) and weight is not None:
         return {"num_parameters": weight[0]}
     return {}
+
+
+def _other_names(model: nn.Module) -> dict[str, str]:
+    """Return the further names of tensors that have several, with the name that graphs know them by."""
+    known = {id(tensor): name for name, tensor in named_tensors(model).items()}
+    named = chain(model.named_parameters(remove_duplicate=False), model.named_buffers(remove_duplicate=False))
+    return {name: known[id(tensor)] for name, tensor in named if known[id(tensor)] != name}
 
 
 def _differs(held: Any, value: Any) -> bool:

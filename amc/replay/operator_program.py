@@ -85,10 +85,10 @@ class OperatorProgram:
             read |= dict.fromkeys(slot for slot in step.reads if slot < self._input)
             if len(needed) == 1:
                 (slot,) = needed
-                count, *image = shapes[slot]
-                if len(image) == 3 and count == shapes[self._input][0]:
+                images, image = shapes[slot][:1], shapes[slot][1:]
+                if len(image) == 3 and images == shapes[self._input][:1]:
                     names = tuple(self.names[each] for each in read)
-                    yield SplitPoint(place + 1, slot, torch.Size(image), names, self._is_final(place + 1, slot))
+                    yield SplitPoint(place + 1, slot, image, names, self._is_final(place + 1, slot))
                     read = {}
 
     def _is_final(self, begin: int, slot: int) -> bool:

@@ -107,6 +107,7 @@ RULES: dict[str, Rule] = {
 def apply_rule(trace: Trace, func: Any, call: Call) -> None:
     """Record in `trace` what one operator call did, by the rule of its operator."""
     trace.follow_images(call)
+    trace.read_positions(call.tensors())
     rule = RULES.get(call.name.rstrip("_"))
     if rule is None and torch.Tag.pointwise in func.tags:
         rule = pointwise

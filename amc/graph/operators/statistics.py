@@ -94,12 +94,18 @@ def unpool(trace: Trace, call: Call) -> None:
 
 
 def reduction(trace: Trace, call: Call) -> None:
-    """Record a mean, sum or maximum; in a compact network, one over channels covers kept channels only."""
+    """Record a mean, sum or maximum; in a compact network, one over channels covers kept channels only.
+
+    Where the largest values were, too, their places must not be read.
+    """
     x = call.tensors()[0]
     axes = _axes(call.arguments.get("dim"), x.ndim)
     labels = trace.labels(x)
     trace.add_statistic(call, {axis: labels[axis] for axis in axes})
     _label_rest(trace, call, axes)
+    if call.name in ("max", "min"):
+        for positions in call.outputs()[1:]:
+            trace.add_positions(positions, labels[axes[0]], call)
 
 
 def argmax(trace: Trace, call: Call) -> None:

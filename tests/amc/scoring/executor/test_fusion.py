@@ -159,6 +159,14 @@ def test_a_program_of_two_networks_runs_those_between() -> None:
     torch.testing.assert_close(program.bind(between)(x), expected(between, x))
 
 
+def test_a_network_that_gives_one_number_has_a_program() -> None:
+    x = torch.randn(8, 6, 4, 4)
+    network = Net(lambda net, x: net.one(x).relu().mean())
+    program = fused_program([network, network], x)
+    assert program is not None
+    torch.testing.assert_close(program.bind(network)(x), expected(network, x))
+
+
 def test_there_is_no_program_where_it_would_compute_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
     x = torch.randn(2, 3, 4, 4)
     networks = [nn.Sequential(nn.Conv2d(3, width, 3), nn.ReLU()) for width in (8, 2)]

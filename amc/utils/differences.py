@@ -1,0 +1,25 @@
+"""How far apart two tensors are, where some of their numbers may not be finite."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def largest(values: Tensor) -> float:
+    """Return the largest absolute value of those that are finite; 0 where there are none."""
+    finite = values[values.isfinite()]
+    return float(finite.abs().max()) if finite.numel() else 0.0
+
+
+def furthest(one: Tensor, other: Tensor) -> float:
+    """Return the largest absolute difference of two tensors of one shape; 0 for empty ones.
+
+    Equal infinities are not apart, and neither are two numbers that are not defined. It is infinite or not a number
+    where only one of the two is so.
+    """
+    if not one.is_floating_point() and not one.is_complex():
+        one, other = one.double(), other.double()
+    same = (one == other) | (one.isnan() & other.isnan())
+    apart = torch.where(same, torch.zeros((), dtype=one.dtype, device=one.device), one - other).abs()
+    return float(apart.max()) if apart.numel() else 0.0

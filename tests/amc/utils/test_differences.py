@@ -1,0 +1,40 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from amc.utils.differences import furthest, largest
+
+INF, NAN = math.inf, math.nan
+NUMBERS = st.floats(-1e6, 1e6)
+
+
+@given(st.lists(st.tuples(NUMBERS, NUMBERS), max_size=5))
+def test_finite_numbers_are_as_far_apart_as_they_are(pairs: list[tuple[float, float]]) -> None:
+    one, other = (
+        (torch.tensor(each, dtype=torch.float64) for each in zip(*pairs, strict=True))
+        if pairs
+        else [torch.empty(0, dtype=torch.float64)] * 2
+    )
+    assert furthest(one, other) == max((abs(a - b) for a, b in pairs), default=0.0)
+    assert largest(one) == max((abs(a) for a, _ in pairs), default=0.0)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [([INF, NAN, 1], [INF, NAN, 3], 2), ([-INF], [-INF], 0), ([INF], [-INF], INF), ([1.0], [INF], INF)],
+)
+def test_equal_infinities_are_not_apart(one: list[float], other: list[float], apart: float) -> None:
+    assert furthest(torch.tensor(one), torch.tensor(other)) == apart
+    assert largest(torch.tensor([*one, 7.0])) == 7
+
+
+def test_a_number_that_is_not_defined_is_no_other() -> None:
+    assert math.isnan(furthest(torch.tensor([NAN]), torch.tensor([0.0])))
+
+
+def test_whole_numbers_and_truth_values() -> None:
+    assert furthest(torch.tensor([0, 3], dtype=torch.uint8), torch.tensor([1, 1], dtype=torch.uint8)) == 2
+    assert furthest(torch.tensor([True]), torch.tensor([False])) == 1
