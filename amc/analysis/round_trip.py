@@ -109,11 +109,11 @@ def _difference(network: nn.Module, loaded: nn.Module, example: Example, heads: 
 def _equal(one: Tensor, other: Tensor) -> bool:
     if one.shape != other.shape or one.is_sparse:
         return one.shape == other.shape and torch.equal(one.detach().cpu(), other.detach().to("cpu", one.dtype))
-    return furthest(one.detach().cpu(), other.detach().to("cpu", one.dtype)) == 0
+    return furthest(one.detach().cpu(), other.detach().to("cpu", one.dtype), equal_nan=True) == 0
 
 
 def _close(one: Tensor, other: Tensor) -> bool:
-    return furthest(one, other.to(one)) <= TOLERANCE * largest(one)
+    return furthest(one, other.to(one), equal_nan=True) <= TOLERANCE * largest(one)
 
 
 def _outputs(network: nn.Module, example: Example, heads: RawHeads) -> list[Tensor]:

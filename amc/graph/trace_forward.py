@@ -101,7 +101,9 @@ def preserve_state(model: nn.Module) -> Iterator[None]:
             now.update(before)
         with torch.no_grad():
             for buffer, value in values.items():
-                if buffer.layout is not torch.strided or furthest(buffer, value) != 0:  # some can't be written to
+                if (
+                    buffer.layout is not torch.strided or furthest(buffer, value, equal_nan=True) != 0
+                ):  # some can't be written to
                     buffer.copy_(value)
 
 

@@ -86,6 +86,7 @@ def _is_foldable(module: nn.Module, axes: int) -> bool:
     if type(module).forward in (_BatchNorm.forward, nn.SyncBatchNorm.forward):
         return True
     norm = copy_network(module).eval()
+    assert isinstance(norm, _BatchNorm)
     sample = torch.randn(4, norm.num_features, *(axes - 2) * [5], generator=torch.Generator().manual_seed(0))
     with torch.no_grad(), suppress(Exception):  # it takes something else
         wanted = _behind(norm)(_BatchNorm.forward(norm, sample.to(norm.running_mean)))

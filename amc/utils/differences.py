@@ -12,14 +12,14 @@ def largest(values: Tensor) -> float:
     return float(finite.abs().max()) if finite.numel() else 0.0
 
 
-def furthest(one: Tensor, other: Tensor) -> float:
+def furthest(one: Tensor, other: Tensor, *, equal_nan: bool = False) -> float:
     """Return the largest absolute difference of two tensors of one shape; 0 for empty ones.
 
-    Equal infinities are not apart, and neither are two numbers that are not defined. It is infinite or not a number
-    where only one of the two is so.
+    Equal infinities are not apart. Numbers that are not defined make the result one, but for pairs of them where they
+    count as equal.
     """
     if not one.is_floating_point() and not one.is_complex():
         one, other = one.double(), other.double()
-    same = (one == other) | (one.isnan() & other.isnan())
+    same = (one == other) | (one.isnan() & other.isnan() & equal_nan)
     apart = torch.where(same, torch.zeros((), dtype=one.dtype, device=one.device), one - other).abs()
     return float(apart.max()) if apart.numel() else 0.0

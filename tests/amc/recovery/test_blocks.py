@@ -89,7 +89,8 @@ def test_blocks_are_the_same_where_groups_are_frozen(name: str) -> None:
         cut = np.ones(graph.unit_count, dtype=bool)
         cut[np.r_[: frozen.first_unit, frozen.first_unit + frozen.units : graph.unit_count]] = mask
         network = compact(model, make_selection(left, model, mask)).eval()
-        found, expected = (find_blocks((model, network), *each, x, None) for each in ((left, mask), (graph, cut)))
+        found = find_blocks((model, network), left, mask, x, None)
+        expected = find_blocks((model, network), graph, cut, x, None)
         assert [each.place for each in found.boundaries] == [each.place for each in expected.boundaries]
         for ours, wanted, made in zip(
             found.boundaries, expected.boundaries, tensors_between(found, found.original, x), strict=False

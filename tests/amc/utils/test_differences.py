@@ -24,7 +24,7 @@ def test_finite_numbers_are_as_far_apart_as_they_are(pairs: list[tuple[float, fl
 
 @pytest.mark.parametrize(
     ("one", "other", "apart"),
-    [([INF, NAN, 1], [INF, NAN, 3], 2), ([-INF], [-INF], 0), ([INF], [-INF], INF), ([1.0], [INF], INF)],
+    [([INF, 1], [INF, 3], 2), ([-INF], [-INF], 0), ([INF], [-INF], INF), ([1.0], [INF], INF)],
 )
 def test_equal_infinities_are_not_apart(one: list[float], other: list[float], apart: float) -> None:
     assert furthest(torch.tensor(one), torch.tensor(other)) == apart
@@ -32,7 +32,11 @@ def test_equal_infinities_are_not_apart(one: list[float], other: list[float], ap
 
 
 def test_a_number_that_is_not_defined_is_no_other() -> None:
-    assert math.isnan(furthest(torch.tensor([NAN]), torch.tensor([0.0])))
+    one, other = torch.tensor([NAN, 1.0]), torch.tensor([0.0, 1.0])
+    assert math.isnan(furthest(one, other, equal_nan=True))
+    assert math.isnan(furthest(one, one))
+    assert furthest(one, one, equal_nan=True) == 0
+    assert largest(one) == 1
 
 
 def test_whole_numbers_and_truth_values() -> None:
