@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from amc.graph.inputs import Example, feed
-from amc.graph.structure import Layer
+from amc.graph.structure import Layer, PruningGraph
 from amc.graph.trace_forward import unfused_operators
+from amc.utils.errors import UserError
 from amc.utils.operator_mode import OperatorMode
 
 LAYERS = ("aten::convolution", "aten::addmm", "aten::mm")
@@ -28,10 +29,16 @@ ADDITIONS = ("aten::add", "aten::add_")
 """Operators that add two tensors."""
 
 
-def run_pass(model: nn.Module, inputs: Example, mode: OperatorMode) -> Any:
-    """Run the network once, with `mode` observing every operator, and return what it returns."""
+def run_pass(model: nn.Module, inputs: Example, mode: LayerPass, graph: PruningGraph) -> Any:
+    """Run the network once, with `mode` observing every operator, and return what it returns.
+
+    Raises:
+        UserError: Other layers were called than in the network that the graph is of.
+    """
     with torch.no_grad(), unfused_operators(model), mode:
-        return feed(model, inputs)
+        returned = feed(model, inputs)
+    mode.check_calls(graph)
+    return returned
 
 
 def layer_input(name: str, args: Any) -> Tensor:
@@ -68,6 +75,19 @@ class LayerPass(OperatorMode):
         if isinstance(result, Tensor):
             self.after(name, args, layer, result)
         return out
+
+    def check_calls(self, graph: PruningGraph) -> None:
+        """Check that as many layers were called as the graph has, since the number of a call tells which one it is.
+
+        Raises:
+            UserError: They were not.
+        """
+        if self.call + 1 != len(graph.layers):
+            raise UserError(
+                f"its layers ran {self.call + 1} times on the calibration images, and {len(graph.layers)} times on the"
+                " example that it was analysed with; where layers run once for each image, or as often as values ask"
+                " for, give --criterion l1 --recovery none --search-recovery none"
+            )
 
     def before(self, name: str, args: Any, layer: Layer | None) -> None:
         """Act before an operator; `layer` is the layer of interest that it is a call of, or None."""

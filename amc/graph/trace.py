@@ -24,7 +24,7 @@ from amc.graph.value_sources import Sources
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """A tensor's labels, the parameter that it is (or a permutation of one), and the layer that made it, by index."""
+    """A tensor's labels, the parameter or buffer that it is (or a permutation of), and the layer that made it."""
 
     labels: Labels
     parameter: str | None = None
@@ -103,6 +103,7 @@ class Trace:
         self._asked_sizes: list[tuple[str, list[tuple[int, Atoms]]]] = []
         self._statistic_calls: Counter[str] = Counter()
         self._names = {id(tensor): name for name, tensor in model.named_parameters()}
+        self._parameters = set(self._names.values())
         self._names |= {id(tensor): name for name, tensor in model.named_buffers() if tensor.is_floating_point()}
         self._info = WeakTensorKeyDictionary()
         self._of_images = WeakTensorKeyDictionary()  # tensors that were computed from the images
@@ -133,6 +134,11 @@ class Trace:
             self.stored_labels[name] = labels
             self._info[tensor] = known
         return known
+
+    def parameter(self, tensor: Tensor) -> str | None:
+        """Return the name of the parameter that `tensor` is, or a permutation of; None for anything else."""
+        name = self.info(tensor).parameter
+        return name if name in self._parameters else None
 
     def labels(self, tensor: Tensor) -> Labels:
         """Return the labels of the axes of `tensor`."""

@@ -82,22 +82,23 @@ class Asymmetric:
         self.images = calibration_batch(graph, calibration)
         self.held_out = held_out_images(list(self.layers.values()), batch_size(self.images))
         shortcuts = ShortcutPass(self.layers)
-        run_pass(model, take_first(self.images, 2), shortcuts)
+        run_pass(model, take_first(self.images, 2), shortcuts, graph)
         self.shortcuts = shortcuts.found
         self.lost: dict[int, LostShares] = {}
+        self.read_rows: dict[int, int] = {}  # by call: how many images or rows of images the original reads there
         self.outputs: dict[int, list[Tensor]] = {}  # by call: rows (rows, outputs), a tensor for each chunk
         self.added: dict[int, list[Tensor]] = {}  # likewise, of what is added to the output
         self.axes = {name: axes[0] for name, axes in graph.tensors.items() if 0 in axes}
         self.read: dict[str, tuple[Tensor, Tensor]] = {}  # by a norm's running mean: moments of what it reads
         self.solved = SolvedLayers(graph, self.layers)
         kinds = () if graph.heads else output_kinds  # which are those of the heads, where there are any
-        self.score_layers = score_layers(model, self.layers, take_first(self.images, 2), kinds)
-        outputs = run_pass(model, self.images, _OriginalPass(self, model))
+        self.score_layers = score_layers(model, graph, self.layers, take_first(self.images, 2), kinds)
+        outputs = run_pass(model, self.images, _OriginalPass(self, model), graph)
         self.scores = scores_of(self.score_layers, outputs, self.held_out)
 
     def refit(self, network: nn.Module, mask: UnitMask) -> None:
         """Solve all layers of `network`, the compact network in which the units `mask` stay, in place, in order."""
-        outputs = run_pass(network, self.images, _RefitPass(self, network, mask))
+        outputs = run_pass(network, self.images, _RefitPass(self, network, mask), self.graph)
         scale_scores(network, self.score_layers, scores_of(self.score_layers, outputs, self.held_out), self.scores)
 
     @property
@@ -143,15 +144,16 @@ class _Sampling(LayerPass):
     def _samples(self, layer: Layer, name: str, args: Any) -> list[_Sample]:
         """The positions at which the current call is looked at, chunk by chunk, those of images held out at the end."""
         images, x = batch_size(self._owner.images), layer_input(name, args)
+        count = self._owner.read_rows[self.call]
         most = enough_positions(layer, images, LEAST_POSITIONS, MOST_POSITIONS)
-        first_held = len(x) * (images - self._owner.held_out) // images
-        parts = [part for part in (range(first_held), range(first_held, len(x))) if part]
+        first_held = count * (images - self._owner.held_out) // images
+        parts = [part for part in (range(first_held), range(first_held, count)) if part]
         if not layer.kernel:
             return [
                 _Sample(
                     slice(None),
                     part.start
-                    + torch.randperm(len(part), generator=self._generator)[: len(part) * images * most // len(x)],
+                    + torch.randperm(len(part), generator=self._generator)[: len(part) * images * most // count],
                     part.start >= first_held,
                 )
                 for part in parts
@@ -204,6 +206,7 @@ class _OriginalPass(_Sampling):
         super().after(name, args, layer, out)
         if layer is None:
             return
+        self._owner.read_rows[self.call] = len(layer_input(name, args))
         samples = self._samples(layer, name, args)
         self._owner.outputs[self.call] = [sample.of(layer, out) for sample in samples]
         shortcut = self._shortcut()
@@ -235,7 +238,10 @@ class _RefitPass(_Sampling):
         running_var.mul_(torch.where(former_var > 0, var / former_var.clamp(min=1e-12), 1.0))
 
     def _solve(self, layer: Layer, name: str, args: Any) -> None:
-        """Change the weights of the layer whose call comes next."""
+        """Change the weights of the layer whose call comes next.
+
+        A layer that reads rows which the network chose, as experts do, is left as it is: the original chose others.
+        """
         assert layer.weight is not None
         weight, bias, norm = self._tensors[layer.weight], self._tensors.get(layer.bias or ""), self._norm(layer)
         matrix = weight.T if layer.transposed_weight else weight
@@ -245,6 +251,9 @@ class _RefitPass(_Sampling):
             constant = current.new_zeros(len(matrix)) if bias is None else bias.detach()
             current = torch.cat([current, constant.reshape(groups, 1, -1)], dim=1)
         samples = self._samples(layer, name, args)  # which draws positions in any case
+        read = len(layer_input(name, args))
+        if read != self._owner.read_rows[self.call] or not read or read % batch_size(self._owner.images):
+            return
         change = self._owner.solved.get(
             self.call, self._mask, lambda: self._change(self._rows(samples, layer, name, args, groups), current, norm)
         )

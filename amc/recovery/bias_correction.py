@@ -39,7 +39,7 @@ class BiasCorrection:
         self._parts = []
         for images in split_batch(calibration_batch(graph, calibration), images_that_fit(graph, LARGEST_AT_ONCE)):
             original = _OriginalPass(self.layers)
-            run_pass(model, images, original)
+            run_pass(model, images, original, graph)
             self._parts.append((images, original.means))
 
     def correct(self, network: nn.Module, mask: UnitMask) -> None:
@@ -48,7 +48,8 @@ class BiasCorrection:
         for images, means in self._parts:
             read += batch_size(images)
             share = batch_size(images) / read
-            run_pass(network, images, _CorrectionPass(self.layers, self._graph, means, network, mask, share))
+            correction = _CorrectionPass(self.layers, self._graph, means, network, mask, share)
+            run_pass(network, images, correction, self._graph)
 
 
 class _OriginalPass(LayerPass):

@@ -78,6 +78,9 @@ def collect_moments(
         batches: Inputs, `(n, ...)` each.
         images: The number of images in all batches.
         seed: The seed of the positions that are sampled in the images.
+
+    Raises:
+        UserError: Other layers ran than in the analysis.
     """
     wanted = {layer.call: layer for layer in reconstructable_layers(graph)}
     tap = _Tap(wanted, images, torch.Generator().manual_seed(seed))
@@ -88,6 +91,7 @@ def collect_moments(
                 tap.begin()
                 with tap:
                     feed(model, part)
+                tap.check_calls(graph)
     return tap.moments()
 
 

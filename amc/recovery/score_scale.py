@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import softmax
 
-from amc.graph import Layer
+from amc.graph import Layer, PruningGraph
 from amc.graph.inputs import Example, feed
 from amc.graph.layer_calls import LayerPass, run_pass
 from amc.pruning.slicing import named_tensors
@@ -46,12 +46,13 @@ class ScoreLayer(NamedTuple):
 
 
 def score_layers(
-    model: nn.Module, layers: Mapping[int, Layer], example: Example, kinds: OutputKinds
+    model: nn.Module, graph: PruningGraph, layers: Mapping[int, Layer], example: Example, kinds: OutputKinds
 ) -> list[ScoreLayer]:
     """The layers whose outputs are scores of classes that a network returns and nothing else reads.
 
     Args:
         model: The network in evaluation mode. It is not changed.
+        graph: Its analysis.
         layers: Layers with a weight of their own, by their place among all calls.
         example: Some images.
         kinds: The kinds of the network's outputs; none where all are values.
@@ -59,7 +60,7 @@ def score_layers(
     if SCORES not in kinds:
         return []
     seen = _OutputPass(layers)
-    outputs = float_tensors(run_pass(model, example, seen))
+    outputs = float_tensors(run_pass(model, example, seen, graph))
     if len(outputs) != len(kinds):  # as many as there are images
         return []
     found = []

@@ -30,7 +30,8 @@ def convolution(trace: Trace, call: Call) -> None:
     parameter = _stored(trace, weight)
     fixed = None
     if parameter is None or (transposed and groups > 1):
-        fixed = f"convolution {'transposed and grouped' if parameter else 'with a computed weight'}: {call.where}"
+        kind = "transposed and grouped" if parameter else f"with a {_kind(trace, weight)}"
+        fixed = f"convolution {kind}: {call.where}"
         trace.freeze((*w_labels, x_label), fixed)
         out_label = None
     elif groups == 1:
@@ -62,9 +63,15 @@ def convolution(trace: Trace, call: Call) -> None:
 
 def _stored(trace: Trace, weight: Tensor) -> str | None:
     """Return the name of the parameter that a weight is; None where it is computed or its axes have changed places."""
-    known = trace.info(weight)
-    stored = trace.stored_labels.get(known.parameter or "", ())
-    return known.parameter if all(a is b for a, b in zip(stored, known.labels, strict=False)) else None
+    parameter = trace.parameter(weight)
+    stored = trace.stored_labels.get(parameter or "", ())
+    return parameter if all(a is b for a, b in zip(stored, trace.labels(weight), strict=False)) else None
+
+
+def _kind(trace: Trace, weight: Tensor) -> str:
+    """Return what a weight is that can't be cut."""
+    is_buffer = trace.info(weight).parameter is not None and trace.parameter(weight) is None
+    return "weight that is no parameter" if is_buffer else "computed weight"
 
 
 def _is_even(out: int, inputs: int, groups: int) -> bool:
@@ -118,11 +125,11 @@ def mm(trace: Trace, call: Call) -> None:
 def _linear(trace: Trace, call: Call, x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
     (rows, x_label), (in_label, out_label) = trace.labels(x), trace.labels(weight)
     trace.freeze((rows,), f"channels read as rows by {call.where}")
-    known = trace.info(weight)
-    stored = trace.stored_labels.get(known.parameter or "", ())
+    parameter = trace.parameter(weight)
+    stored = trace.stored_labels.get(parameter or "", ())
     fixed = None
-    if known.parameter is None:
-        fixed = f"product with a computed weight: {call.where}"
+    if parameter is None:
+        fixed = f"product with a {_kind(trace, weight)}: {call.where}"
         trace.freeze((x_label, in_label, out_label), fixed)
         out_label = None
     else:
@@ -130,7 +137,7 @@ def _linear(trace: Trace, call: Call, x: Tensor, weight: Tensor, bias: Tensor | 
     _add_layer(
         trace,
         call,
-        known.parameter,
+        parameter,
         weight=weight,
         bias=bias,
         fixed=fixed,
@@ -180,7 +187,7 @@ def _add_layer(
             name=name.removesuffix(".weight") if name else call.module,
             call=trace.next_call(),
             weight=parameter,
-            bias=trace.info(bias).parameter if bias is not None else None,
+            bias=None if bias is None else trace.parameter(bias),
             **known,
         )
     )

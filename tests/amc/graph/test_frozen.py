@@ -41,6 +41,19 @@ class OtherWayRound(nn.Module):
         return F.conv2d(x, self.weight.transpose(0, 1), padding=1)
 
 
+class FixedFilter(nn.Module):
+    """Weights that are not trained, such as a blur."""
+
+    kernel: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("kernel", torch.rand(8, 1, 3, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.kernel, groups=8)
+
+
 MIDDLES: dict[str, tuple[Callable[[Tensor], Tensor], int, str]] = {
     "split": (lambda x: x.split([5, 3], 1)[0], 5, "channels taken by a fixed position: aten.split_with_sizes"),
     "slice": (lambda x: x[:, 1:7], 6, "channels taken by a fixed position: aten.slice"),
@@ -60,6 +73,11 @@ MIDDLES: dict[str, tuple[Callable[[Tensor], Tensor], int, str]] = {
     "standardised": (Standardised(8, 8, 3), 8, "convolution with a computed weight: aten.convolution in middle"),
     "other way round": (OtherWayRound(), 6, "convolution with a computed weight: aten.convolution in middle"),
     "fixed filter": (standardised, 8, "convolution with a computed weight"),
+    "filter in a buffer": (
+        FixedFilter(),
+        8,
+        "convolution with a weight that is no parameter: aten.convolution in middle",
+    ),
     "grouped up": (nn.ConvTranspose2d(8, 8, 2, groups=2), 8, "convolution transposed and grouped"),
     "hard-coded view": (
         lambda x: x.view(-1, 8, 64).reshape(-1, 8, 8, 8),
@@ -95,6 +113,25 @@ def test_a_layer_with_a_weight_that_cannot_be_cut_is_listed(kind: str) -> None:
     graph = analyse(Around(middle, width), IMAGES)
     reasons = {frozen.name: frozen.reason for frozen in graph.frozen}
     assert reasons["middle"].startswith(reason)
+
+
+def test_a_product_with_a_buffer_is_read_but_not_cut() -> None:
+    class Projected(nn.Module):
+        matrix: Tensor
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("matrix", torch.rand(8, 8), persistent=False)
+            self.first, self.second, self.last = nn.Linear(5, 8), nn.Linear(8, 6), nn.Linear(6, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = self.last(self.second(self.first(x).relu() @ self.matrix).relu())
+            return out
+
+    graph = analyse(Projected(), torch.randn(2, 5))
+    assert [group.name for group in graph.groups] == ["second"]
+    reason = next(frozen.reason for frozen in graph.frozen if frozen.name == "first")
+    assert reason.startswith("product with a weight that is no parameter: aten.mm")
 
 
 def overwritten(x: Tensor) -> Tensor:

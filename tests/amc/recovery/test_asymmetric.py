@@ -303,3 +303,37 @@ def test_layers_of_networks_that_begin_alike_are_solved_once(monkeypatch: pytest
     shared.refit(second, other)
     assert all(torch.equal(a, b) for a, b in zip(run(second, x), run(alone, x), strict=True))
     assert 0 < len(solved) < len(whole)
+
+
+class Experts(nn.Module):
+    """Each image is read by the expert that it is sent to, which in a pruned network may be another one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.mix = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 12, 3)
+        self.gate, self.head = nn.Linear(12, 3), nn.Linear(12, 4)
+        self.experts = nn.ModuleList(nn.Linear(12, 12) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.mix(self.conv(x).relu()).mean((2, 3))
+        sent, made = self.gate(x).argmax(1), torch.zeros_like(x)
+        for number, expert in enumerate(self.experts):
+            made[sent == number] = expert(x[sent == number])
+        out: Tensor = self.head(made)
+        return out
+
+
+def test_layers_that_read_the_rows_which_a_network_chose_are_left_as_they_are() -> None:
+    torch.manual_seed(0)
+    model = Experts().eval()
+    with torch.no_grad():
+        model.gate.bias[2] = -100.0  # one expert reads nothing
+    images = torch.randn(24, 3, 6, 6)
+    graph = analyse(model, images[:2])
+    mask = halved(graph)
+    network = compact_network(model, graph, mask)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    Asymmetric(model, graph, [images], 0).refit(network, mask)
+    changed = {name for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert "mix.weight" in changed
+    assert "experts.2.weight" not in changed

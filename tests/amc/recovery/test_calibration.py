@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode
 from amc.graph import trace_graph
 from amc.recovery import calibration
 from amc.recovery.calibration import POSITIONS_PER_IMAGE, Moments, collect_moments
+from amc.utils.errors import UserError
 from tests.oracles import snapshot
 
 
@@ -264,3 +265,19 @@ def test_batches_with_large_activations_are_read_in_parts(monkeypatch: pytest.Mo
     assert found.keys() == whole.keys()
     for name, moments in found.items():
         torch.testing.assert_close(gram_of(moments), gram_of(whole[name]), rtol=1e-5, atol=1e-3)
+
+
+class PerImage(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.second(self.first(image[None])) for image in x])
+
+
+def test_layers_that_run_another_number_of_times_are_refused_in_one_line() -> None:
+    images = noise(4, 3, 8, 8)
+    with pytest.raises(UserError, match=r"ran 8 times on the calibration images, and 2 times .*--criterion l1") as seen:
+        moments_of(PerImage(), images)
+    assert "\n" not in str(seen.value)
