@@ -55,7 +55,7 @@ def checked_score(
         device: Where images are moved.
 
     Raises:
-        UserError: Inputs or outputs are not finite numbers, or the metric fails or returns no finite number.
+        UserError: Inputs or outputs are not finite numbers, targets are no classes of the network, or the metric fails or returns no finite number.
     """
     score = find_metric(metric)
     observer = _Observer(top_k(score))
@@ -87,6 +87,7 @@ class _Observer:
         """Pass batches on, and note their targets where they are classes."""
         for inputs, targets in batches:
             if self._k is not None:
+                _check_form(targets)
                 self._targets.append(targets)
             yield inputs, targets
 
@@ -105,7 +106,7 @@ class _Observer:
         return Predictions(named, targets, self._classes) if named and len(named) == len(targets) else None
 
     def check(self) -> None:
-        """Raise a UserError where a number was not finite."""
+        """Raise a UserError where a number was not finite, or a target is no class of the network."""
         if not self._is_finite("given"):
             raise UserError(
                 "the data gives inputs that are not finite (NaN or infinite); mend the images, or what prepares them"
@@ -116,6 +117,14 @@ class _Observer:
                 f" {option('weights')} and how images become inputs ({option('mean')}, {option('std')},"
                 f" {option('image_size')})"
             )
+        if self._targets and self._classes:
+            least, most = (int(each) for each in torch.cat(self._targets).aminmax())
+            if not 0 <= least <= most < self._classes:
+                raise UserError(
+                    f"the data has targets from {least} to {most}, and the network gives {self._classes} scores for an"
+                    f" image, of classes from 0 to {self._classes - 1}: number the classes from 0, or give"
+                    f" {option('metric', 'path/to/file.py:function')} where a score is no class's"
+                )
 
     def _note_finite(self, what: str, found: list[Tensor]) -> None:
         for tensor in found:
@@ -127,6 +136,16 @@ class _Observer:
     def _is_finite(self, what: str) -> bool:
         known = self._finite.get(what)
         return known is None or bool(known)
+
+
+def _check_form(targets: Any) -> None:
+    if not isinstance(targets, Tensor) or targets.ndim != 1 or targets.is_floating_point():
+        form = f"tensors of shape {tuple(targets.shape)}" if isinstance(targets, Tensor) else type(targets).__name__
+        raise UserError(
+            f"top1 and top5 compare classes with one whole number for each image, and the data gives {form} for a"
+            f" batch; give those numbers (of rows with a single 1: targets.argmax(1)), or"
+            f" {option('metric', 'path/to/file.py:function')}"
+        )
 
 
 @contextmanager

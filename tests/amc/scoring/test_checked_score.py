@@ -97,3 +97,26 @@ def test_inputs_that_are_not_finite_are_told() -> None:
     images.inputs[70, 2] = torch.nan
     with pytest.raises(UserError, match="the data gives inputs that are not finite"):
         score(lambda x: x, images=images)
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        (
+            IMAGES.targets + 1,
+            "targets from 1 to 6, and the network gives 6 scores for an image, of classes from 0 to 5",
+        ),
+        (IMAGES.targets - 1, "targets from -1 to 4"),
+        (IMAGES.targets[:, None], r"tensors of shape \(50, 1\)"),
+        (torch.eye(6).repeat(20, 1), r"tensors of shape \(50, 6\) .*targets.argmax"),
+        (IMAGES.targets.float(), "one whole number for each image"),
+    ],
+)
+def test_targets_that_are_no_classes_of_the_network_are_told(targets: Tensor, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        score(lambda x: x, images=ResidentImages(IMAGES.inputs, targets))
+
+
+def test_the_targets_of_other_metrics_are_their_own() -> None:
+    shifted = ResidentImages(IMAGES.inputs, IMAGES.targets + 1)
+    assert checked_score(Returns(lambda x: x), shifted, lambda _, batches: len(list(batches)), 50, CPU).value == 3
