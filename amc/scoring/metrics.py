@@ -159,6 +159,11 @@ def _copied_inputs(_: nn.Module, args: Any, kwargs: Any) -> Any:
 def _advice(error: Exception) -> str:
     if re.search(r"Half|BFloat16|Double|dtype|scalar type", str(error)):
         return "it is run in float32: take casts to other number formats out of its forward"
+    if isinstance(error, AttributeError) and "NoneType" in str(error):
+        return (
+            "what it reads there was not set: a function that sets it, such as a hook, must be a method of a module,"
+            " since networks are copied"
+        )
     if channels := re.search(r"to have (\d+) channels, but got (\d+) channels", str(error)):
         return (
             f"its first layer reads {channels[1]} channels and the images have {channels[2]}: there are as many as"

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from amc.analysis.check_runs import float_outputs, have_other_shapes
 from amc.data.images import Images
 from amc.graph.inputs import Example, tensors
+from amc.graph.trace_forward import preserve_state
+from amc.pruning.slicing import named_tensors
 from amc.scoring.checked_score import CheckedScore, checked_score
 from amc.scoring.metrics import Metric, check_runs, moved_inputs
 from amc.scoring.number_format import percent, score
 from amc.utils.copying import copy_network
+from amc.utils.differences import furthest, largest
+from amc.utils.errors import UserError
 from amc.utils.option_names import option
 
 BATCH_BYTES = 2**21
 """The size in bytes of a scored batch's inputs, about: a small network's activations then stay in the cache."""
+NEAR = 0.02
+"""The largest difference of a copy's output from the network's own, relative to the largest; devices differ a little."""
 LEAST_BATCH = 16
 """The least number of images in a scored batch, however large they are."""
 
@@ -38,10 +46,36 @@ def score_original(model: nn.Module, images: Images, metric: str | Metric, devic
     Raises:
         UserError: The network does not run on the images, or what `checked_score` raises.
     """
-    model = copy_network(model).to(device)  # which may keep what it computes
     example = images.example(1)
-    check_runs(model, moved_inputs(example, device))
-    return checked_score(model, images, metric, scoring_batch(example), device)
+    own = next((tensor.device for tensor in named_tensors(model).values()), device)
+    wanted = _outputs(model, moved_inputs(example, own))
+    _outputs(model, moved_inputs(images.example(2), own))  # which a copy must not go on from
+    copied = copy_network(model).to(device)  # which may keep what it computes
+    if wanted is not None:
+        _check_copy(copied, moved_inputs(example, device), wanted)
+    check_runs(copied, moved_inputs(example, device))
+    return checked_score(copied, images, metric, scoring_batch(example), device)
+
+
+def _outputs(model: nn.Module, example: Example) -> list[Tensor] | None:
+    """What a network computes, with random numbers that are always the same; None where it fails."""
+    with torch.no_grad(), preserve_state(model), suppress(Exception):
+        torch.manual_seed(0)
+        return float_outputs(model, example)
+    return None
+
+
+def _check_copy(copied: nn.Module, example: Example, wanted: list[Tensor]) -> None:
+    found = _outputs(copied, example)
+    if found is None or have_other_shapes(found, wanted) or not all(map(_is_near, found, wanted)):
+        raise UserError(
+            "a copy of the network does not compute what the network does; a hook or a function in it holds one of its"
+            " modules, and goes on to use that one: register a method of the module instead"
+        )
+
+
+def _is_near(found: Tensor, wanted: Tensor) -> bool:
+    return furthest(found.cpu().float(), wanted.cpu().float(), equal_nan=True) <= NEAR * max(largest(wanted), 1e-6)
 
 
 def print_score(found: CheckedScore, network: str) -> None:
