@@ -43,7 +43,6 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        _HELD.remove(resolved)
         if all(each.name == LOCK_FILE for each in path.parent.glob("*")):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
@@ -51,6 +50,7 @@ def locked(folder: Path) -> Iterator[None]:
             with contextlib.suppress(OSError):  # something is in it
                 each.rmdir()
         os.close(descriptor)
+        _HELD.remove(resolved)
 
 
 def _taken(path: Path) -> int:
@@ -64,8 +64,9 @@ def _taken(path: Path) -> int:
         with contextlib.suppress(OSError):  # a full disk
             os.ftruncate(descriptor, 0)
             os.write(descriptor, f"process {os.getpid()} on {platform.node()}\n".encode())
-        if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
-            return descriptor
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
         os.close(descriptor)  # who held it before removed it meanwhile
 
 
