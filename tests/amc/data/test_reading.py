@@ -69,7 +69,7 @@ def test_images_of_another_shape_are_refused_in_whatever_batch_they_are(
 
     monkeypatch.setattr(lazy, "DECODE_BATCH", 10)
     images = LazyImages(StreamedImages(Mixed()), memory, None)
-    with pytest.raises(UserError, match="expected images of one shape, got .*; resize them in the dataset"):
+    with pytest.raises(UserError, match=r"expected images of one shape, got .*; resize them in the dataset"):
         list(images.batches(10))
 
 
