@@ -122,7 +122,10 @@ def _collate(items: list[Item | UserError]) -> Batch | UserError:
     if len(shapes) > 1:
         return _of_several(shapes)
     inputs = torch.stack([image for image, _ in good])
-    return inputs, collate_targets([target for _, target in good])
+    try:
+        return inputs, collate_targets([target for _, target in good])
+    except UserError as error:
+        return error
 
 
 def _of_several(shapes: set[tuple[int, ...]]) -> UserError:
