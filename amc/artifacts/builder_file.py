@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import runpy
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from amc.artifacts.digests import tensors_digest
 from amc.artifacts.export_tools import explain_failure
@@ -35,6 +36,7 @@ The original may have any weights. It is changed in place and returned, in evalu
 
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file
 from torch import nn
 
@@ -42,19 +44,25 @@ ORIGINAL = {original!r}
 WEIGHTS = Path(__file__).with_suffix({suffix!r})
 ATTRIBUTES = {{
 {attributes}}}
+BUFFERS = {{
+{buffers}}}
 
 
 def build(network: nn.Module, weights: Path = WEIGHTS) -> nn.Module:
 {replacements}    state = load_file(weights)
-    if state.keys() != network.state_dict().keys():
+    own = network.state_dict()
+    if state.keys() != {{name for name in own if isinstance(own[name], torch.Tensor)}}:
         raise ValueError(f"expected the network that was pruned, {{ORIGINAL}}, got one with tensors of other names")
     for module, values in ATTRIBUTES.items():
         for name, value in values.items():
             setattr(network.get_submodule(module), name, value)
     tensors = dict(network.named_parameters(remove_duplicate=False))
     tensors |= dict(network.named_buffers(remove_duplicate=False))
-    for name, tensor in state.items():
-        tensors[name].data = tensor.to(tensors[name].device)
+    for name in state.keys() & tensors.keys():
+        tensors[name].data = state[name].to(tensors[name].device)
+    for name, axes in BUFFERS.items():
+        for dim, kept in axes.items():
+            tensors[name].data = tensors[name].index_select(dim, torch.tensor(kept, device=tensors[name].device))
     return network.eval()
 '''
 
@@ -87,6 +95,7 @@ def write_builder(original: nn.Module, policy: Policy, network: nn.Module, examp
         original=policy.model,
         suffix=WEIGHTS_SUFFIX,
         attributes="".join(f"    {name!r}: {values!r},\n" for name, values in _attributes(policy, network).items()),
+        buffers="".join(f"    {name!r}: {axes!r},\n" for name, axes in _unsaved(policy, tensors).items()),
         replacements="".join(
             f"    network.set_submodule({name!r}, nn.{module!r})\n" for name, module in _replaced(original, network)
         ),
@@ -109,6 +118,15 @@ def _attributes(policy: Policy, network: nn.Module) -> dict[str, dict[str, Any]]
     return {
         name: {key: getattr(network.get_submodule(name), key) for key in values}
         for name, values in policy.selection.attributes.items()
+    }
+
+
+def _unsaved(policy: Policy, tensors: Mapping[str, Tensor]) -> dict[str, dict[int, list[int]]]:
+    """The kept positions of buffers that the state dict does not have: what is built cuts those of the original."""
+    return {
+        name: {dim: list(positions) for dim, positions in axes.items()}
+        for name, axes in policy.selection.tensors.items()
+        if name not in tensors
     }
 
 

@@ -142,8 +142,9 @@ def find_example(
 ) -> Example:
     """An input of a network: the one that is `given`, of colour images of `image_size`, or as is known of the network.
 
-    Images of `image_size` have as many channels as is known of the network, else one where its first convolution reads
-    one, else three.
+    A shape may begin with the 1 of a batch: of images it has four numbers then, and of volumes, which networks of 3-D
+    convolutions take, five. Images of `image_size` have as many channels as is known of the network, else one where its
+    first convolution reads one, else three.
 
     Raises:
         UserError: The shape is not known, is given twice, or is none.
@@ -154,7 +155,8 @@ def find_example(
         example: Example = given.calibration.example(1)
         return example
     if isinstance(given, tuple) and given and all(isinstance(side, int) for side in given):
-        shape = given[1:] if len(given) == 4 and given[0] == 1 else given
+        is_of_volumes = any(isinstance(each, nn.Conv3d) for each in network.model.modules())
+        shape = given[1:] if len(given) == (5 if is_of_volumes else 4) and given[0] == 1 else given
         return zero_inputs("x".join(map(str, shape)))
     if isinstance(given, str):
         return zero_inputs(given)

@@ -72,7 +72,7 @@ def recorded_weights(folder: Path) -> str:
     Raises:
         UserError: `summary.json` is damaged.
     """
-    return str(_recorded(folder).get("weights", ""))
+    return str(_recorded(folder).get("weights") or "")
 
 
 def recorded_preparation(folder: Path) -> dict[str, Any]:

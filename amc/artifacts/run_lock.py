@@ -14,6 +14,8 @@ from amc.utils.errors import UserError
 
 OTHERS_NAME = 200  # bytes that are read of it
 """Bytes that are read of the name of the process that holds the lock."""
+_HELD: set[Path] = set()
+"""The folders whose lock this process holds: what the operating system locks, it locks for a whole process."""
 
 
 @contextlib.contextmanager
@@ -25,8 +27,11 @@ def locked(folder: Path) -> Iterator[None]:
     on; where a file system or a platform has no locks, nobody is kept out.
 
     Raises:
-        UserError: Another process writes into the folder, or it can't be written to.
+        UserError: Another process writes into the folder or this one does already, or it can't be written to.
     """
+    resolved = folder.resolve()
+    if resolved in _HELD:
+        raise UserError(f"{folder} is in use by this very process; wait until that has ended")
     path = folder / CHECKPOINT_FOLDER / LOCK_FILE
     new = [each for each in (path.parent, *path.parent.parents) if not each.exists()]
     try:
@@ -34,6 +39,7 @@ def locked(folder: Path) -> Iterator[None]:
         descriptor = _taken(path)
     except OSError as error:
         raise UserError(f"{folder} can't be written to: {error.strerror}; choose another folder") from error
+    _HELD.add(resolved)
     try:
         yield
     finally:
@@ -44,6 +50,7 @@ def locked(folder: Path) -> Iterator[None]:
             with contextlib.suppress(OSError):  # something is in it
                 each.rmdir()
         os.close(descriptor)
+        _HELD.remove(resolved)
 
 
 def _taken(path: Path) -> int:
@@ -57,8 +64,9 @@ def _taken(path: Path) -> int:
         with contextlib.suppress(OSError):  # a full disk
             os.ftruncate(descriptor, 0)
             os.write(descriptor, f"process {os.getpid()} on {platform.node()}\n".encode())
-        if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
-            return descriptor
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
         os.close(descriptor)  # who held it before removed it meanwhile
 
 

@@ -108,10 +108,13 @@ def latest_snapshot(
 
 def latest_description(folder: Path) -> Mapping[str, Any]:
     """Return what the newest whole snapshot in the run folder `folder` says of the work; empty where there is none."""
-    paths = [folder / CHECKPOINT_FOLDER / name for name in snapshot_names(folder)]
-    for path in sorted(paths, key=lambda each: each.stat().st_mtime_ns, reverse=True):
-        with contextlib.suppress(ValueError, OSError, SafetensorError):
-            return _content(path)[0]
+    tried: frozenset[str] = frozenset()
+    while (names := snapshot_names(folder)) != tried:  # a run that goes on may replace those that were listed
+        paths = [folder / CHECKPOINT_FOLDER / name for name in names]
+        for path in sorted(paths, key=_written_at, reverse=True):
+            with contextlib.suppress(ValueError, OSError, SafetensorError):
+                return _content(path)[0]
+        tried = names
     return {}
 
 
@@ -135,8 +138,16 @@ def _newest_first(folder: Path, unit: str) -> list[Path]:
     """Return snapshots by how far they have come, the farthest first; of equal ones, the one written last."""
     name = re.compile(rf"{unit}-{DONE_AND_DIGEST}")
     found = [(match, path) for path in folder.glob(f"{unit}-*") if (match := name.fullmatch(path.name))]
-    found.sort(key=lambda each: (int(each[0][1]), each[1].stat().st_mtime_ns), reverse=True)
+    found.sort(key=lambda each: (int(each[0][1]), _written_at(each[1])), reverse=True)
     return [path for _, path in found]
+
+
+def _written_at(path: Path) -> int:
+    """Return when a file was written, in nanoseconds; 0 where it was removed since it was listed."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _remove(paths: Iterable[Path]) -> None:

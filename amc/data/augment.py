@@ -14,6 +14,8 @@ from amc.utils.errors import UserError
 
 LEAST_SIDE = 1.0
 """The width and height in pixels below which a box is dropped, of which the shift leaves no more in the image."""
+BY_BOX = ("labels", "masks", "area", "iscrowd", "keypoints")
+"""What a target has for each of its boxes, as torchvision's detection networks take it."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Augmentation:
 
         Of several inputs all that are as high and wide as the first image are changed alike. Targets are changed where
         they are masks `(n, h, w)`, or a list of `n` dictionaries with `boxes` `(k, 4)` or `masks` `(k, h, w)` as
-        torchvision's detection networks take them. Inputs of any kind are returned as they are where no changes are
+        torchvision's detection networks take them; of boxes that are left outside, the entries of `BY_BOX` are dropped
+        too. Inputs of any kind are returned as they are where no changes are
         asked for.
 
         Args:
@@ -105,7 +108,7 @@ class _Move:
         return chosen if given.ndim == 4 else chosen[:, 0]
 
     def objects(self, target: Any, place: int) -> Any:
-        """The target of one image, whose boxes that are left outside are dropped with all that belongs to them."""
+        """The target of one image, whose boxes that are left outside are dropped, with what it has for each of them."""
         if not isinstance(target, dict):
             return target
         changed = dict(target)
@@ -114,10 +117,7 @@ class _Move:
         if "boxes" not in target:
             return changed
         changed["boxes"], kept = self._boxes(target["boxes"], place)
-        for name, value in changed.items():
-            if name != "boxes" and isinstance(value, Tensor) and value.ndim and len(value) == len(kept):
-                changed[name] = value[kept]
-        return changed
+        return changed | {name: changed[name][kept] for name in BY_BOX if name in changed}
 
     def _boxes(self, given: Tensor, place: int) -> tuple[Tensor, Tensor]:
         """What is left of boxes `(k, 4)` by corners, changed and cut at the edges, and of which, bool `(k,)`."""

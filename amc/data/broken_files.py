@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from amc.data.coco import CocoDataset
 from amc.data.image_check import check_images
 from amc.data.image_files import FileDataset
+from amc.data.mask_folder import MaskDataset
 from amc.data.splits import Partition
 from amc.data.unsplit_data import UnsplitData
 
@@ -24,8 +26,11 @@ def check_files(unsplit: UnsplitData, parts: Partition, progress: bool) -> None:
     """
     train = parts.train if len(parts.train.indices) <= MANY else parts.calibration
     paths: list[Path] = []
+    masks: list[Path] = []
     for part in (parts.reward, parts.test, train):
         source = unsplit.sources[part.source]
-        if isinstance(source, FileDataset):
+        if isinstance(source, FileDataset | MaskDataset | CocoDataset):
             paths += [source.paths[index] for index in part.indices]
-    check_images(paths, "opening image files" if progress else None)
+        if isinstance(source, MaskDataset):
+            masks += [source.masks[index] for index in part.indices]
+    check_images([*paths, *masks], "opening image files" if progress else None, frozenset(masks))

@@ -2,6 +2,7 @@
 
 import os
 import tarfile
+from http.client import HTTPException
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,8 @@ def cifar10(preprocess: Preprocess | None) -> UnsplitData:
     folder = cache_folder() / "cifar10"
     try:
         datasets = {name: CIFAR10(folder, train=name == "train", download=True) for name in ("train", "test")}
-    except (OSError, RuntimeError, EOFError, tarfile.TarError) as error:  # no connection, no space, a damaged download
+    # no connection, no space, a damaged download, or one that breaks off
+    except (OSError, RuntimeError, EOFError, tarfile.TarError, HTTPException) as error:
         raise UserError(
             f"CIFAR-10 can't be downloaded to {folder}: {one_line(error)};"
             " check the connection or give an image folder (imagefolder:PATH)"

@@ -75,6 +75,11 @@ class CocoDataset:
     preprocess: Preprocess
 
     @cached_property
+    def paths(self) -> tuple[Path, ...]:
+        """The file of each image."""
+        return tuple(self.folder / each.file_name for each in self.images)
+
+    @cached_property
     def labels(self) -> Labels:
         """All zero [N]: images have no class."""
         return np.zeros(len(self.images), dtype=np.int64)
@@ -95,7 +100,7 @@ class CocoDataset:
         from torchvision.tv_tensors import BoundingBoxes
 
         image = self.images[index]
-        path = self.folder / image.file_name
+        path = self.paths[index]
         try:
             with Image.open(path) as opened:
                 inputs, size = self.preprocess(opened), (opened.height, opened.width)

@@ -1,7 +1,7 @@
 """The check that image files can be read, from a look at their beginnings and ends."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from io import BufferedReader
 from pathlib import Path
 
@@ -20,12 +20,13 @@ STRIPS, TILES = (273, 279), (324, 325)  # tags of TIFF: where the parts of an im
 """Tags of TIFF that hold where the pieces of an image begin, and their bytes."""
 
 
-def check_images(paths: Sequence[Path], title: str | None) -> None:
+def check_images(paths: Sequence[Path], title: str | None, masks: Collection[Path] = frozenset()) -> None:
     """Open every file; its pixels are decoded only where its end looks cut off.
 
     Args:
         paths: Image files.
         title: Text of a progress bar; None for no bar.
+        masks: Those of them whose pixels are numbers of classes, of whatever range.
 
     Raises:
         UserError: Some files can't be read; the message names the first, and how many others there are.
@@ -34,7 +35,7 @@ def check_images(paths: Sequence[Path], title: str | None) -> None:
     with progress_bar(title or "", len(paths), quiet=title is None) as bar:
         for start in range(0, len(paths), STEP):
             step = paths[start : start + STEP]
-            faults += [(path, fault) for path in step if (fault := _fault(path)) is not None]
+            faults += [(path, fault) for path in step if (fault := _fault(path, path in masks)) is not None]
             bar.update(start + len(step))
     if faults:
         raise unreadable(*faults[0], others=len(faults) - 1)
@@ -53,14 +54,15 @@ def why(error: Exception) -> str:
     return str(error) if isinstance(error, UserError) else one_line(error)
 
 
-def _fault(path: Path) -> str | None:
+def _fault(path: Path, is_mask: bool) -> str | None:
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size == 0:
                 return "it is empty"
             with Image.open(file) as image:
-                check_mode(image)
+                if not is_mask:
+                    check_mode(image)
                 if _looks_cut_off(image, file, size):
                     image.load()
     except Exception as error:  # a damaged file may raise anything

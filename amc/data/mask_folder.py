@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -85,7 +86,8 @@ def mask_folder(root: Path, preprocess: Preprocess | None) -> UnsplitData:
     itself, and what is in them is divided at random. A mask has the name of its image, with any suffix.
 
     Raises:
-        UserError: How images become inputs is unknown, a folder is missing or without images, or a mask is.
+        UserError: How images become inputs is unknown, a folder is missing or without images, a mask is missing, or two
+            files differ in their suffix alone.
     """
     how = check_known(preprocess)
     skipped: Counter[str] = Counter()
@@ -116,7 +118,12 @@ def _files(folder: Path, skipped: Counter[str]) -> dict[str, Path]:
     except OSError as error:
         raise UserError(f"expected a folder of image files at {folder}: {error.strerror}") from error
     skipped.update(kind_of_file(entry.name) for entry in entries if not is_image(entry.name))
-    found = {entry.stem: entry for entry in entries if is_image(entry.name)}
-    if not found:
+    images = [entry for entry in entries if is_image(entry.name)]
+    if not images:
         raise UserError(f"expected images in {folder}, there are none that end in {', '.join(SUFFIXES)}")
-    return found
+    for one, other in itertools.pairwise(sorted(images, key=lambda entry: entry.stem)):
+        if one.stem == other.stem:
+            raise UserError(
+                f"expected one file of each name in {folder}, got {one.name} and {other.name}; rename or remove one"
+            )
+    return {entry.stem: entry for entry in images}

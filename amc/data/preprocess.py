@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from torchvision.tv_tensors import TVTensor
 
 Interpolation = Literal["nearest", "bilinear", "bicubic"]
+CropMode = Literal["center", "squash", "border"]
+"""How an image is resized before the crop, by timm's words.
+
+`center` covers the size and keeps the image's shape, `squash` is just that size, and `border` lies within it, keeps the
+image's shape and is framed in the mean colour.
+"""
 SCALE = "pixels are scaled to [0, 1] first, so divide what is meant for 0 to 255 by 255"
 
 
@@ -27,16 +33,17 @@ SCALE = "pixels are scaled to [0, 1] first, so divide what is meant for 0 to 255
 class Preprocess:
     """The steps from an image to an input: resize, centre crop, scale to [0, 1], normalise.
 
-    They are those of torchvision's classification weights, pixel by pixel, done by Pillow alone: importing torchvision
-    takes seconds.
+    They are those of torchvision's classification weights and of timm's, pixel by pixel, done by Pillow alone:
+    importing torchvision takes seconds.
 
     Attributes:
         image_size: Height and width of the input, in pixels; one number where they are equal.
         mean: Number subtracted from each channel, in [0, 1]; there is one (grey) or three (RGB).
         std: Number by which each channel is then divided, in (0, 1].
-        resize_size: Length of the image's shorter side before the crop, in pixels; None for the least that covers the
-            input.
+        resize_size: Height and width to which the image is resized before the crop, as `crop_mode` says, in pixels; one
+            number where they are equal, None for those of the input.
         interpolation: How pixels are resized.
+        crop_mode: How the image is fitted to that size.
 
     Raises:
         UserError: `mean` and `std` are not both of 1 or 3 numbers in [0, 1], or a size or `std` is not positive.
@@ -45,8 +52,9 @@ class Preprocess:
     image_size: int | tuple[int, int]
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    resize_size: int | None = None
+    resize_size: int | tuple[int, int] | None = None
     interpolation: Interpolation = "bilinear"
+    crop_mode: CropMode = "center"
 
     def __post_init__(self) -> None:
         if len(self.mean) not in (1, 3) or len(self.std) != len(self.mean):
@@ -58,7 +66,7 @@ class Preprocess:
         if not all(0 < value <= 1 for value in self.std):
             raise UserError(f"expected numbers above 0, and 1 at the most, as std, got {self.std}; {SCALE}")
         sides(self.image_size)
-        if self.resize_size is not None and self.resize_size < 1:
+        if self.resize_size is not None and np.min(self.resize_size) < 1:
             raise UserError(f"expected a size of at least 1 pixel before the crop, got {self.resize_size}")
 
     @property
@@ -81,31 +89,39 @@ class Preprocess:
         height, width = self._resized(pixels.height, pixels.width)
         if (pixels.width, pixels.height) != (width, height):
             pixels = pixels.resize((width, height), Image.Resampling[self.interpolation.upper()])
-        wanted_height, wanted_width = sides(self.image_size)
-        top, left = _before_crop(height, wanted_height), _before_crop(width, wanted_width)
-        pixels = pixels.crop((left, top, left + wanted_width, top + wanted_height))
-        scaled = torch.from_numpy(np.array(pixels)).reshape(*self.shape[1:], -1).permute(2, 0, 1).float().div(255)
+        colour = tuple(round(255 * value) for value in self.mean) if self.crop_mode == "border" else 0
+        cropped = Image.new(pixels.mode, sides(self.image_size)[::-1], colour)
+        top, left = self._corner(height, width)
+        cropped.paste(pixels, (-left, -top))
+        scaled = torch.from_numpy(np.array(cropped)).reshape(*self.shape[1:], -1).permute(2, 0, 1).float().div(255)
         return scaled.contiguous().sub(_per_channel(self.mean)).div(_per_channel(self.std))
 
     def place(self, target: TVTensor) -> TVTensor:
         """Return a mask (h, w) or the boxes of an image, resized and cropped as the image is."""
         from torchvision.transforms.v2 import functional as F
 
-        height, width = F.get_size(target)
-        resized = F.resize(target, list(self._resized(height, width)))
-        placed: TVTensor = F.center_crop(resized, list(sides(self.image_size)))
+        height, width = self._resized(*F.get_size(target))
+        resized = F.resize(target, [height, width])
+        placed: TVTensor = F.crop(resized, *self._corner(height, width), *sides(self.image_size))
         return placed
 
     def _resized(self, image_height: int, image_width: int) -> tuple[int, int]:
         """Height and width of the image before the crop."""
-        height, width = sides(self.image_size)
-        if self.resize_size is not None or height == width:
-            shorter = self.resize_size or height
+        height, width = sides(self.resize_size or self.image_size)
+        if self.crop_mode == "squash":
+            return height, width
+        if self.crop_mode == "center" and height == width:
             if image_width <= image_height:
-                return int(shorter * image_height / image_width), shorter
-            return shorter, int(shorter * image_width / image_height)
-        scale = max(height / image_height, width / image_width)
-        return max(height, round(scale * image_height)), max(width, round(scale * image_width))
+                return int(height * image_height / image_width), width
+            return height, int(width * image_width / image_height)
+        times_larger = image_height / height, image_width / width
+        ratio = min(times_larger) if self.crop_mode == "center" else max(times_larger)
+        return max(1, round(image_height / ratio)), max(1, round(image_width / ratio))
+
+    def _corner(self, height: int, width: int) -> tuple[int, int]:
+        """Top and left of the centre crop in an image of this size; negative where the image is smaller."""
+        wanted_height, wanted_width = sides(self.image_size)
+        return _before_crop(height, wanted_height), _before_crop(width, wanted_width)
 
 
 def _before_crop(length: int, wanted: int) -> int:

@@ -48,7 +48,11 @@ class StreamedImages:
         return self.example(1).nbytes * len(self)
 
     def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[Batch]:
-        """Yield one pass over all images in batches of `size`, shuffled if a seed is given."""
+        """Yield one pass over all images in batches of `size`, shuffled if a seed is given.
+
+        Raises:
+            UserError: An image can't be read, or is of another shape than the first.
+        """
         in_workers = not self.one_process and self.input_bytes > WORKER_THRESHOLD_BYTES
         loader: DataLoader[Batch | UserError] = DataLoader(
             _Guarded(self.dataset),  # type: ignore[arg-type]  # a map-style dataset by its methods
@@ -59,9 +63,13 @@ class StreamedImages:
             worker_init_fn=ReopenFiles(),
             generator=torch.Generator().manual_seed(shuffle_seed or 0),
         )
+        shapes = set()
         for batch in loader:
             if isinstance(batch, UserError):
                 raise batch
+            shapes.add(tuple(batch[0].shape[1:]))
+            if len(shapes) > 1:
+                raise _of_several(shapes)
             yield batch
 
     def take(self, count: int, seed: int) -> "StreamedImages":
@@ -112,6 +120,13 @@ def _collate(items: list[Item | UserError]) -> Batch | UserError:
         good.append(item)
     shapes = {tuple(image.shape) for image, _ in good}
     if len(shapes) > 1:
-        return UserError(f"expected images of one shape, got {sorted(shapes)}; resize them in the dataset")
+        return _of_several(shapes)
     inputs = torch.stack([image for image, _ in good])
-    return inputs, collate_targets([target for _, target in good])
+    try:
+        return inputs, collate_targets([target for _, target in good])
+    except UserError as error:
+        return error
+
+
+def _of_several(shapes: set[tuple[int, ...]]) -> UserError:
+    return UserError(f"expected images of one shape, got {sorted(shapes)}; resize them in the dataset")

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from amc.utils.errors import UserError
+
 Target = Any
 """The target of one image: a class, a tensor such as a mask `(h, w)`, or a dictionary of boxes as in torchvision."""
 Targets = Any
@@ -15,8 +17,16 @@ Targets = Any
 
 
 def collate_targets(targets: Sequence[Target]) -> Targets:
-    """Put the targets of several images together."""
-    if isinstance(targets[0], int):
+    """Put the targets of several images together.
+
+    Raises:
+        UserError: Some are classes and others are not.
+    """
+    are_classes = {isinstance(each, int) for each in targets}
+    if len(are_classes) > 1:
+        others = {type(each).__name__ for each in targets if not isinstance(each, int)}
+        raise UserError(f"expected targets of one kind, got classes and {', '.join(sorted(others))}")
+    if True in are_classes:
         return torch.tensor(targets, dtype=torch.int64)
     shapes = {each.shape if isinstance(each, Tensor) else None for each in targets}
     return torch.stack(list(targets)) if len(shapes) == 1 and None not in shapes else list(targets)

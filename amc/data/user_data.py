@@ -1,12 +1,10 @@
 """Data from the user's own datasets, or from a function that returns them."""
 
-import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
@@ -18,6 +16,9 @@ from amc.data.user_loader import LoaderImages
 from amc.utils.errors import UserError
 from amc.utils.registry import UserFunction, name_of
 from amc.utils.user_file import call_function
+
+NUMBERS = "biuf"
+"""NumPy's kinds of numbers: bool, signed, unsigned and floating-point."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def data_of_objects(content: Any, name: str) -> UnsplitData:
     torchvision's have.
 
     Raises:
-        UserError: The content is anything else.
+        UserError: The content is anything else, or a dataset has more or fewer `targets` than images.
     """
     if not isinstance(content, Mapping) or not {"train"} < set(content) <= {"train", "val", "test"}:
         got = f"the keys {sorted(map(str, content))}" if isinstance(content, Mapping) else type(content).__name__
@@ -107,7 +108,7 @@ def _source(part: Any, name: str) -> Source:
     _check_map_style(part, part, name)
     unread = ForkSafe(part)
     _check_not_empty(len(unread.for_this_process), name)
-    return UserDataset(unread, _labels(unread.for_this_process), name)
+    return UserDataset(unread, _labels(unread.for_this_process, name), name)
 
 
 def _check_map_style(dataset: Any, part: Any, name: str) -> None:
@@ -137,8 +138,13 @@ def _notes(part: Source) -> list[str]:
     ]
 
 
-def _labels(dataset: Any) -> Labels:
-    targets = getattr(dataset, "targets", None)
-    is_numbers = isinstance(targets, Tensor | np.ndarray) or (targets and isinstance(targets[0], numbers.Real))
-    labels = torch.as_tensor(targets).to(torch.int64) if is_numbers else torch.zeros(len(dataset), dtype=torch.int64)
-    return labels.numpy() if labels.ndim == 1 else np.zeros(len(dataset), dtype=np.int64)
+def _labels(dataset: Any, name: str) -> Labels:
+    targets: Any = getattr(dataset, "targets", None)
+    first = np.asarray([] if targets is None else targets[:1])  # the others may be large, such as masks
+    if first.shape != (1,) or first.dtype.kind not in NUMBERS:
+        return np.zeros(len(dataset), dtype=np.int64)
+    if len(targets) != len(dataset):
+        raise UserError(
+            f"expected a class in the targets of {name} for each of its {len(dataset):,} images, got {len(targets):,}"
+        )
+    return np.asarray(targets).astype(np.int64)

@@ -17,6 +17,8 @@ from amc.data.sampling import Indices, stratified
 from amc.graph.inputs import take_first
 from amc.utils.errors import UserError
 
+EXPECTED = "expected batches of (inputs, targets) from the DataLoader"
+
 
 @dataclass(frozen=True, repr=False)
 class LoaderImages:
@@ -49,8 +51,11 @@ class LoaderImages:
         return f"<LoaderImages: {len(self):,}, in the loader's batches>"
 
     def __len__(self) -> int:
-        chosen = _chosen(self._loader)
-        return len(cast(Sized, self._loader.dataset)) if chosen is None else len(chosen)
+        """The number of images in one pass: a last batch that the loader drops does not count."""
+        count, batches = len(_read(self._loader)), self._loader.batch_sampler
+        if isinstance(batches, BatchSampler) and batches.drop_last:
+            return count - count % batches.batch_size
+        return count
 
     def batches(self, size: int, shuffle_seed: int | None = None) -> Iterator[tuple[Any, Any]]:  # noqa: ARG002
         """Yield one pass of the loader as `(inputs, targets)`, floating-point inputs in float32.
@@ -58,9 +63,11 @@ class LoaderImages:
         Both arguments are ignored: the loader decides the size and the order of its batches.
 
         Raises:
-            ValueError: A batch is no pair.
+            UserError: A batch is no pair.
         """
         for batch in self._loader:
+            if not isinstance(batch, tuple | list) or len(batch) != 2:
+                raise UserError(f"{EXPECTED}, got {_described(batch)}; give it a collate_fn that makes them")
             inputs, targets = batch
             yield _inputs(inputs), targets
 
@@ -73,31 +80,29 @@ class LoaderImages:
         return self.at(stratified(np.zeros(len(self), dtype=np.int64), count, seed))
 
     def example(self, count: int = 2) -> Any:
-        """Return the inputs of the first batch, cut to `count` images.
+        """Return the first inputs in the fixed order of a selection, at most `count` and at most a batch of them.
 
         Raises:
             UserError: A batch does not begin with a tensor, or a tuple, list or mapping of tensors.
         """
-        batch = next(iter(self._loader))
+        batch = next(iter(self.at(np.arange(min(count, len(self))))._loader))
         inputs = batch[0] if isinstance(batch, tuple | list) else batch
         given = _inputs(inputs)
         parts = [given] if isinstance(given, Tensor) else list(given.values() if isinstance(given, dict) else given)
         if inputs is batch or not parts or not all(isinstance(part, Tensor) for part in parts):
             got = {type(part).__name__ for part in parts if not isinstance(part, Tensor)} or {type(batch).__name__}
             raise UserError(
-                "expected batches of (inputs, targets) from the DataLoader, the inputs a tensor, or a tuple or mapping"
-                f" of tensors, got {', '.join(sorted(got))}"
+                f"{EXPECTED}, the inputs a tensor, or a tuple or mapping of tensors, got {', '.join(sorted(got))}"
             )
         return take_first(given, count)
 
     def at(self, places: Indices) -> "LoaderImages":
         """Return the images at these positions among those of the loader."""
-        loader, chosen = self.loader, _chosen(self.loader)
-        wanted = places.tolist()
+        loader, read = self.loader, _read(self.loader)
         return LoaderImages(
             DataLoader(
                 loader.dataset,  # itself, since the user's worker_init_fn may look for it
-                sampler=wanted if chosen is None else [chosen[place] for place in wanted],
+                sampler=[read[place] for place in places.tolist()],
                 batch_size=_batch_size(loader),
                 num_workers=loader.num_workers,
                 collate_fn=loader.collate_fn,
@@ -123,12 +128,20 @@ def _single(leaf: Any) -> Any:
     return leaf.float() if isinstance(leaf, Tensor) and leaf.is_floating_point() else leaf
 
 
-def _chosen(loader: DataLoader[Any]) -> Sequence[int] | None:
-    """Return the positions in the dataset that the loader reads; None for all."""
+def _described(batch: Any) -> str:
+    return f"{len(batch)} parts" if isinstance(batch, tuple | list) else type(batch).__name__
+
+
+def _read(loader: DataLoader[Any]) -> Sequence[int]:
+    """Return the positions in the dataset of what the loader reads; of what it draws, as many, evenly spread."""
     sampler: Any = loader.batch_sampler.sampler if isinstance(loader.batch_sampler, BatchSampler) else loader.sampler
     if isinstance(sampler, SubsetRandomSampler):
-        sampler = sampler.indices
-    return sampler if isinstance(sampler, Sequence) else None
+        return [int(position) for position in sampler.indices]
+    if isinstance(sampler, Sequence):
+        return sampler
+    total = len(cast(Sized, loader.dataset))
+    count = len(sampler) if isinstance(sampler, Sized) else total
+    return [place * total // count for place in range(count)]
 
 
 def _batch_size(loader: DataLoader[Any]) -> int | None:

@@ -51,12 +51,12 @@ def format_of(path: Path) -> str:
     Raises:
         UserError: There is no such file, or it is something else, which is named with what to do about it.
     """
-    if path.is_dir():
-        raise _refusal(path, *_folder(path))
-    if not path.is_file():
-        remedy = "download it first" if str(path).startswith(ADDRESSES) else "check the path"
-        raise UserError(f"expected a weights file at {path}, there is none; {remedy}")
     try:
+        if path.is_dir():
+            raise _refusal(path, *_folder(path))
+        if not path.is_file():
+            remedy = "download it first" if str(path).startswith(ADDRESSES) else "check the path"
+            raise UserError(f"expected a weights file at {path}, there is none; {remedy}")
         with path.open("rb") as file:
             return _format(path, file)
     except OSError as error:
@@ -128,12 +128,13 @@ def _tar(path: Path) -> tuple[str, str]:
 
 def _text(head: bytes) -> tuple[str, str] | None:
     """Return what a text file is and what to do; None if the file is no text."""
+    encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
-        text = head.decode("utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig", errors="strict")
+        text = head.decode(encoding)
     except UnicodeDecodeError as error:
-        if len(head) < HEAD or error.start < HEAD - 4:  # not just a character that the end of the head cuts
+        if len(head) < HEAD or error.start < HEAD - 7:  # not just a character that the end of the head cuts
             return None
-        text = head[: error.start].decode("utf-8")
+        text = head.decode(encoding, errors="ignore")
     if not all(character.isprintable() or character.isspace() for character in text):
         return None
     begin = text.strip().lower()

@@ -32,11 +32,13 @@ def timm_network(name: str, pretrained: bool) -> tuple[nn.Module, Preprocess]:
             f"the weights of timm:{name} can't be had: {one_line(error)}; check the connection or give a weights file"
         ) from error
     config = timm.data.resolve_model_data_config(model)
-    size = config["input_size"][1]
+    height, width = config["input_size"][1:]
+    resized = int(height / config["crop_pct"]), int(width / config["crop_pct"])
     return model, Preprocess(
-        image_size=size,
+        image_size=height if height == width else (height, width),
         mean=tuple(config["mean"]),
         std=tuple(config["std"]),
-        resize_size=round(size / config["crop_pct"]),
+        resize_size=resized,
         interpolation=config["interpolation"],
+        crop_mode=config["crop_mode"],
     )

@@ -6,6 +6,7 @@ Importing it takes seconds, so this module is imported when one of its networks 
 from __future__ import annotations
 
 import warnings
+from http.client import HTTPException
 
 from torch import nn
 from torchvision import models
@@ -35,7 +36,7 @@ def torchvision_network(name: str, pretrained: bool) -> tuple[nn.Module, Preproc
             # two networks announce that their random weights will change in a later version
             warnings.simplefilter("ignore", FutureWarning)
             model = models.get_model(name, weights=weights if pretrained else None)
-    except (OSError, RuntimeError) as error:  # no connection, or a damaged download
+    except (OSError, RuntimeError, HTTPException) as error:  # no connection, or a damaged download
         raise UserError(
             f"the weights of torchvision:{name} can't be downloaded from {weights.url}: {one_line(error)};"
             " check the connection or give a weights file"

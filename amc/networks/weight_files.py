@@ -1,6 +1,6 @@
 """Weights in files: read without executing anything, and loaded as a whole or not at all."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import safetensors.torch
@@ -17,6 +17,7 @@ from amc.utils.errors import UserError
 from amc.utils.files import write_bytes
 from amc.utils.text import one_line
 
+OTHER_TYPE = "save them as float32 where the file was made"
 REMEDY = "give the weights of this very architecture"
 
 
@@ -55,23 +56,35 @@ def load_weights(model: nn.Module, spec: str) -> tuple[str, ...]:
 def split_key(spec: str) -> tuple[Path, str | None]:
     """Return the file and the key of `FILE` or `FILE:KEY`; a file whose name has a colon comes before a key."""
     end = len(spec)
-    while not Path(spec[:end]).exists() and ":" in spec[:end]:
+    while not _is(Path.exists, spec[:end]) and ":" in spec[:end]:
         end = spec.rindex(":", 0, end)
-    if not Path(spec[:end]).is_file():
+    if not _is(Path.is_file, spec[:end]):
         return Path(spec), None
     return Path(spec[:end]), spec[end + 1 :] if end < len(spec) else None
+
+
+def _is(kind: Callable[[Path], bool], name: str) -> bool:
+    """Whether `Path.exists` or the like says so of a name; not where the name is too long, or may not be looked at."""
+    try:
+        return kind(Path(name))
+    except OSError:
+        return False
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """Read the tensors of a safetensors file onto the CPU.
 
     Raises:
-        UserError: There is no such file, or it is of another kind or damaged.
+        UserError: There is no such file, or it is of another kind, damaged, or holds numbers of an unknown type.
     """
     if format_of(path) != SAFETENSORS:
         raise UserError(f"expected a safetensors file at {path}, got one of torch.save; write it by safetensors")
     try:
         return dict(safetensors.torch.load(path.read_bytes()))
+    except KeyError as error:  # a type of numbers that safetensors does not know how to give
+        raise UserError(
+            f"{path} holds numbers of the type {error.args[0]}, which can't be read; {OTHER_TYPE}"
+        ) from error
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(f"{path} is cut off or damaged: {one_line(error)}; {AGAIN}") from error
 

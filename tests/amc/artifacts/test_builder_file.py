@@ -141,6 +141,30 @@ def test_the_users_class_becomes_the_compact_network_without_this_package(tmp_pa
         torch.testing.assert_close(load(tmp_path, model=own_network(tmp_path))(images), wanted)
 
 
+@pytest.mark.parametrize("extra", [{"version": 1}, torch.ones(2)], ids=["object", "tensor"])
+def test_what_no_state_dict_of_tensors_has_is_the_originals(tmp_path: Path, extra: object) -> None:
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.narrow, self.wide = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 4, 3)
+            self.register_buffer("scale", torch.arange(1.0, 9).reshape(8, 1, 1), persistent=False)
+
+        def forward(self, x: Tensor) -> Tensor:
+            wide: Tensor = self.wide(self.narrow(x) * self.scale)
+            return wide.mean((2, 3))
+
+        def get_extra_state(self) -> object:
+            return extra
+
+        def set_extra_state(self, state: object) -> None:
+            pass
+
+    original, images = Scaled(), torch.randn(2, 3, 6, 6)
+    policy, network = cut(original, images)
+    assert len(network.get_buffer("scale")) < 8
+    assert write_builder(original, policy, network, images, tmp_path / "compact.py") < 1e-6
+
+
 def test_what_it_was_not_pruned_from_is_refused(tmp_path: Path) -> None:
     original, images = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 4, 3)), torch.randn(2, 3, 6, 6)
     policy, network = cut(original, images)

@@ -119,6 +119,12 @@ def test_inputs_are_given_in_many_ways(
     assert shapes(find_example(find_network(nn.Conv2d(3, 4, 3)), given, image_size)) == shape
 
 
+@pytest.mark.parametrize("given", [(2, 16, 9, 8), (1, 2, 16, 9, 8), "2x16x9x8"])
+def test_volumes_are_given_as_images_are(given: ExampleLike) -> None:
+    assert shapes(find_example(find_network(nn.Conv3d(2, 4, 3)), given)) == (1, 2, 16, 9, 8)
+    assert shapes(find_example(find_network(nn.Conv3d(1, 4, 3)), (1, 16, 9, 8))) == (1, 1, 16, 9, 8)
+
+
 def test_images_of_a_size_have_the_networks_channels() -> None:
     grey = nn.Sequential(nn.Identity(), nn.Conv2d(1, 4, 3), nn.Conv2d(4, 8, 3))
     assert shapes(find_example(find_network(grey), image_size=12)) == (1, 1, 12, 12)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from amc.artifacts.run_folder import check_free, check_new, named_after
+from amc.artifacts.run_folder import check_free, check_new, named_after, recorded_weights
 from amc.artifacts.snapshots import save_snapshot
 from amc.utils.errors import UserError
 
@@ -61,6 +61,12 @@ def test_two_runs_that_begin_in_one_second_have_two_folders(tmp_path: Path, monk
     first = named_after("resnet20")
     first.mkdir(parents=True)
     assert named_after("resnet20") != first
+
+
+@pytest.mark.parametrize(("recorded", "weights"), [('"none"', "none"), ("null", ""), ('""', "")])
+def test_weights_that_a_run_does_not_name_are_none(tmp_path: Path, recorded: str, weights: str) -> None:
+    (tmp_path / "summary.json").write_text(f'{{"arguments": {{"weights": {recorded}}}}}')
+    assert recorded_weights(tmp_path) == weights
 
 
 @pytest.mark.parametrize("below", ["", "run", "deep/run"])

@@ -1,4 +1,4 @@
-"""Two processes and one run folder."""
+"""Two processes and one run folder, or one process twice."""
 
 import platform
 import subprocess
@@ -29,6 +29,20 @@ def test_the_second_is_told_who_the_first_is_until_that_is_killed(tmp_path: Path
         other.kill()
     with locked(folder):
         assert lock.exists()
+
+
+def test_one_process_holds_it_once_and_keeps_it_when_it_asks_again(tmp_path: Path) -> None:
+    ask = (
+        "import sys, fcntl\ntry:\n    fcntl.lockf(open(sys.argv[1], 'r+'), fcntl.LOCK_EX | fcntl.LOCK_NB)\n"
+        "except OSError:\n    sys.exit(3)"
+    )
+    with locked(tmp_path):
+        with pytest.raises(UserError, match="is in use by this very process; wait"), locked(tmp_path / "." / ""):
+            pytest.fail("it was let in")
+        lock = tmp_path / "checkpoint" / "lock"
+        assert subprocess.run([sys.executable, "-c", ask, lock], check=False).returncode == 3
+    with locked(tmp_path):
+        pass
 
 
 def test_what_was_made_for_it_alone_is_removed(tmp_path: Path) -> None:

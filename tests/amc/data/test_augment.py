@@ -85,11 +85,19 @@ def test_boxes_and_masks_move_with_the_pixels(
 
 def test_what_leaves_the_image_is_dropped_with_its_label() -> None:
     images = torch.zeros(40, 1, 8, 8)
-    target = {"boxes": torch.tensor([[0.0, 0.0, 1.0, 1.0], [2.0, 2.0, 6.0, 6.0]]), "labels": torch.tensor([5, 6])}
+    of_the_image = {"image_id": torch.tensor([7]), "orig_size": torch.tensor([480, 640])}
+    target = {
+        "boxes": torch.tensor([[0.0, 0.0, 1.0, 1.0], [2.0, 2.0, 6.0, 6.0]]),
+        "labels": torch.tensor([5, 6]),
+        "area": torch.tensor([1.0, 16.0]),
+        **of_the_image,
+    }
     _, found = Augmentation(2, flip=False)(images, [target] * 40, torch.Generator().manual_seed(0))
     counts = {len(each["boxes"]) for each in found}
     assert counts == {1, 2}
     assert all(len(each["boxes"]) == len(each["labels"]) and 6 in each["labels"] for each in found)
+    assert all(len(each["boxes"]) == len(each["area"]) and 16 in each["area"] for each in found)
+    assert all(torch.equal(each[name], value) for each in found for name, value in of_the_image.items())
     assert all(each["boxes"].min() >= 0 and each["boxes"].max() <= 8 for each in found)
 
 

@@ -1,5 +1,6 @@
 import tarfile
 import urllib.error
+from http.client import IncompleteRead
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,7 @@ def test_reward_images_are_taken_out_of_train(monkeypatch: pytest.MonkeyPatch) -
         RuntimeError("File not found or corrupted."),
         tarfile.ReadError("not a gzip file"),
         EOFError("Compressed file ended"),
+        IncompleteRead(b""),
     ],
 )
 def test_a_failed_download_is_one_line(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:

@@ -53,6 +53,15 @@ def test_boxes_lie_on_what_they_are_of_after_the_crop(tmp_path: Path) -> None:
     assert sorted(len(each["labels"]) for each in shuffled[1]) == [0, 1, 1]
 
 
+def test_a_broken_test_image_is_found_before_anything_is_computed(tmp_path: Path) -> None:
+    parts = [tmp_path / name for name in "abc"]
+    files = [save(part, [[(1, 3, 3, 4)]]) for part in parts]
+    (tmp_path / "c" / "0.png").write_text("no image")
+    given = ",".join(f"{part},{file}" for part, file in zip(parts, files, strict=True))
+    with pytest.raises(UserError, match=r"c/0.png can't be read as an image: .*; repair or remove the file"):
+        load_data(f"coco:{given}", **PREPARED)
+
+
 def test_one_pair_is_divided_at_random_and_its_text_holds_from_anywhere(tmp_path: Path) -> None:
     path = save(tmp_path / "a", [[(1, 3, 3, 4)]] * 8)
     given = f"coco:{tmp_path / 'a'},{path}"

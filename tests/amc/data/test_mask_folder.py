@@ -60,6 +60,7 @@ def test_undivided_pairs_are_dealt_out_and_drawn_again_alike(tmp_path: Path) -> 
         ("size", r"expected one number for each pixel of .*2.png \(8x12\) in .*, got 4x4"),
         ("colours", "got 8x12 of 3 colours; save masks as grey images or with a palette"),
         ("text", r"train/masks/2.png"),
+        ("twins", r"expected one file of each name in .*val/images, got 2.jpg and 2.png; rename or remove one"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path: Path, spoil: str, message: str) -> None:
@@ -75,7 +76,30 @@ def test_mistakes_are_one_line(tmp_path: Path, spoil: str, message: str) -> None
         Image.new("L", (4, 4)).save(mask)
     elif spoil == "colours":
         Image.new("RGB", (8, 12)).save(mask)
+    elif spoil == "twins":
+        (tmp_path / "val" / "images" / "2.jpg").touch()
     else:
         mask.write_text("no image")
     with pytest.raises(UserError, match=message):
         load_data(f"masks:{tmp_path}", image_size=8)
+
+
+@pytest.mark.parametrize("part", ["images", "masks"])
+def test_a_broken_test_file_is_found_before_anything_is_computed(tmp_path: Path, part: str) -> None:
+    for split in ("train", "val", "test"):
+        save(tmp_path / split, "0")
+        save(tmp_path / split, "1")
+    broken = tmp_path / "test" / part / "1.png"
+    broken.write_bytes(broken.read_bytes()[:-30])
+    with pytest.raises(UserError, match=rf"test/{part}/1.png can't be read as an image: .*; repair or remove"):
+        load_data(f"masks:{tmp_path}", image_size=8)
+
+
+def test_masks_may_be_of_any_range(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        save(tmp_path / split, "0")
+        save(tmp_path / split, "1")
+        Image.fromarray(np.full((12, 8), 7, dtype=np.int32)).save(tmp_path / split / "masks" / "0.tiff")
+        (tmp_path / split / "masks" / "0.png").unlink()
+    masks = next(iter(load_data(f"masks:{tmp_path}", image_size=8).train.batches(2)))[1]
+    assert (masks[0] == 7).all()

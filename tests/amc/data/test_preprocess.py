@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms._presets import ImageClassification
+from torchvision.tv_tensors import BoundingBoxes, Mask
 
-from amc.data.preprocess import IMAGENET, Interpolation, Preprocess, adapted
+from amc.data.preprocess import IMAGENET, CropMode, Interpolation, Preprocess, adapted
 from amc.utils.errors import UserError
 
 MEAN = (0.4, 0.5, 0.6)
@@ -96,6 +97,21 @@ def test_an_input_that_is_no_square_is_the_middle_of_the_smallest_picture_that_c
     ours = Preprocess(size, (0.0,) * 3, (1.0,) * 3)
     assert ours.shape == (3, *size)
     np.testing.assert_allclose(ours(image), expected.transpose(2, 0, 1) / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(5, 5), (5, 12), (12, 5)])
+@pytest.mark.parametrize("crop_mode", ["center", "squash", "border"])
+def test_boxes_and_masks_lie_where_the_pixels_are(size: tuple[int, int], crop_mode: CropMode) -> None:
+    ours = Preprocess(8, (0.0,), (1.0,), resize_size=5, interpolation="nearest", crop_mode=crop_mode)
+    classes = np.zeros(size, dtype=np.uint8)
+    classes[2:4, 2:4] = 255
+    (pixels,) = ours(Image.fromarray(classes))
+    assert torch.equal(ours.place(Mask(classes)).as_subclass(torch.Tensor) > 0, pixels > 0)
+    box = ours.place(BoundingBoxes(torch.tensor([[2.0, 2.0, 4.0, 4.0]]), format="XYXY", canvas_size=size))
+    left, top, right, bottom = box[0].tolist()
+    rows, columns = (torch.nonzero(pixels.any(dim=dim))[:, 0] for dim in (1, 0))
+    found = torch.tensor([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
+    torch.testing.assert_close(torch.tensor([left, top, right, bottom]), found.float(), rtol=0, atol=0.7)
 
 
 def test_an_image_size_of_equal_sides_is_that_of_one_number() -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from amc.data import streamed
+from amc.data import lazy, streamed
 from amc.data.class_mapping import MappedImages
 from amc.data.halves import halves
 from amc.data.images import Images
@@ -55,6 +55,22 @@ WAYS: dict[str, Images] = {
     "lazy in memory": LazyImages(StreamedImages(Numbered()), BYTES, None),
     "lazy streamed": LazyImages(StreamedImages(Numbered()), BYTES - 1, None),
 }
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 3), (2, 4, 3)])
+@pytest.mark.parametrize("memory", [BYTES, BYTES - 1], ids=["in memory", "streamed"])
+def test_images_of_another_shape_are_refused_in_whatever_batch_they_are(
+    shape: tuple[int, ...], memory: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @dataclass(frozen=True)
+    class Mixed(Numbered):
+        def __getitem__(self, index: int) -> tuple[Tensor, int]:
+            return (torch.zeros(2, 3, 3) if index < 20 else torch.zeros(shape)), 0
+
+    monkeypatch.setattr(lazy, "DECODE_BATCH", 10)
+    images = LazyImages(StreamedImages(Mixed()), memory, None)
+    with pytest.raises(UserError, match=r"expected images of one shape, got .*; resize them in the dataset"):
+        list(images.batches(10))
 
 
 def numbers(images: Images, size: int = 7, shuffle_seed: int | None = None) -> list[int]:

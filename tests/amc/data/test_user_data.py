@@ -9,6 +9,7 @@ from amc.data.user_loader import LoaderImages
 from amc.utils.errors import UserError
 
 PREAMBLE = """
+import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
@@ -29,6 +30,32 @@ class Endless(IterableDataset):
     def __iter__(self):
         yield torch.zeros(1, 2, 2), 0
 
+class Series:  # as a table's column: neither a list nor an array, and without a truth value
+    def __init__(self, values):
+        self.values = values
+
+    def __bool__(self):
+        raise ValueError("The truth value of a Series is ambiguous.")
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, place):
+        if isinstance(place, slice):
+            return Series(self.values[place])
+        return self.values[place]
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values)
+
+class Table(Pairs):
+    def __init__(self, count, targets=None):
+        super().__init__(count)
+        self.count, self.targets = count, Series(self.targets) if targets is None else targets
+
+    def __len__(self):
+        return self.count
+
 def tensors(count):
     return TensorDataset(torch.arange(float(count)).reshape(-1, 1, 1, 1), torch.arange(count))
 """
@@ -40,8 +67,9 @@ def write(tmp_path: Path, returned: str) -> str:
     return f"{path}:build"
 
 
-def test_datasets_are_split_with_their_classes_in_equal_shares(tmp_path: Path) -> None:
-    spec = write(tmp_path, "{'train': Pairs(12), 'val': Pairs(8)}")
+@pytest.mark.parametrize("kind", ["Pairs", "Table"])
+def test_datasets_are_split_with_their_classes_in_equal_shares(tmp_path: Path, kind: str) -> None:
+    spec = write(tmp_path, f"{{'train': {kind}(12), 'val': {kind}(8)}}")
     splits = load_splits(spec, None, SplitSizes(calibration=4), seed=0, progress=False)
     assert splits.class_names == ("ant", "cat")
     for images in (splits.calibration, splits.reward, splits.test):
@@ -92,6 +120,11 @@ def test_loaders_are_streamed_as_they_are(tmp_path: Path) -> None:
         ("{'train': DataLoader(Endless()), 'val': Pairs(2)}", "expected train of .* or a DataLoader over one"),
         ("{'train': Pairs(4), 'val': Pairs(0)}", "expected images in val of .*, there are none"),
         ("1 / 0", "failed when called without arguments: ZeroDivisionError: division by zero"),
+        (
+            "{'train': Table(12, [0, 1]), 'val': Pairs(8)}",
+            "expected a class in the targets of train of .* for each of its 12 images, got 2",
+        ),
+        ("{'train': [(torch.zeros(1), 0), (torch.zeros(1), {})], 'val': Pairs(2)}", "one kind, got classes and dict"),
         ("{'train': [3, 4], 'val': Pairs(2)}", "expected \\(input, target\\) pairs from train of .*, got int"),
         ("{'train': [('x', 0)], 'val': Pairs(2)}", "expected float tensors as inputs from train of .*, got str"),
         (

@@ -24,6 +24,8 @@ from amc.utils.errors import UserError
         (b"\xef\xbb\xbf\n\n <HTML>", "a web page"),
         (b"<?xml version='1.0'?><Error>AccessDenied</Error>", "a web page"),
         ("<html>é".encode() * 300, "a web page"),
+        (("<html>" + "a" * 504 + "\U0001f600" * 20).encode("utf-16"), "a web page"),
+        (b"\xef\xbb\xbf<html>" + b"a" * 1012 + "\U0001f600".encode() * 20, "a web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 9\n", "a pointer of Git LFS.*git lfs pull"),
         (b"/annex/objects/SHA256E-s9--ab\n", "a pointer of git-annex.*git annex get"),
         (b"outs:\n- md5: ab\n  path: net.pth\n", "a pointer of DVC.*dvc pull"),
@@ -106,6 +108,15 @@ def test_folders_are_no_files(tmp_path: Path, names: list[str], what: str) -> No
     for name in names:
         (tmp_path / name).touch()
     with pytest.raises(UserError, match=what):
+        format_of(tmp_path)
+
+
+def test_what_may_not_be_read_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", denied)  # an administrator may read all
+    with pytest.raises(UserError, match=r"can't be read: .*Permission denied"):
         format_of(tmp_path)
 
 

@@ -1,5 +1,6 @@
 import sys
 import urllib.error
+from http.client import IncompleteRead
 from pathlib import Path
 
 import numpy as np
@@ -122,7 +123,9 @@ def test_googlenet_is_the_same_network_whatever_its_weights_come_from(
             torch.testing.assert_close(model(inputs), built[0](inputs))
 
 
-@pytest.mark.parametrize("error", [urllib.error.URLError("no route"), RuntimeError("invalid hash value")])
+@pytest.mark.parametrize(
+    "error", [urllib.error.URLError("no route"), RuntimeError("invalid hash value"), IncompleteRead(b"")]
+)
 def test_a_failed_download_is_one_line(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def fail(*_: object, **__: object) -> None:
         raise error

@@ -1,10 +1,11 @@
+import json
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from amc.networks.weight_files import load_state, read_state_dict, write_state_dict
+from amc.networks.weight_files import load_state, load_weights, read_state_dict, write_state_dict
 from amc.utils.errors import UserError
 
 
@@ -39,6 +40,25 @@ def test_damaged_files_are_one_line(tmp_path: Path, size: int) -> None:
     with pytest.raises(UserError, match=r"net.safetensors.*(copy or download it again|torch.save)") as caught:
         read_state_dict(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("numbers", "count", "size"), [("F8_E8M0", 4, 4), ("F4", 8, 4), ("F6_E2M3", 4, 3)])
+def test_numbers_of_an_unknown_type_are_one_line(tmp_path: Path, numbers: str, count: int, size: int) -> None:
+    header = json.dumps({"w": {"dtype": numbers, "shape": [count], "data_offsets": [0, size]}}).encode()
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+    with pytest.raises(UserError, match=r"holds numbers of the type .* save them as float32|cut off or damaged"):
+        read_state_dict(path)
+
+
+def test_a_name_that_is_too_long_is_one_line() -> None:
+    with pytest.raises(UserError, match=r"x can't be read: .*File name too long"):
+        load_weights(network(), "x" * 300)
+
+
+def test_a_key_may_be_longer_than_a_name_of_a_file_may_be(tmp_path: Path) -> None:
+    torch.save({"x" * 300: network().state_dict()}, tmp_path / "net.pth")
+    load_weights(network(), f"{tmp_path / 'net.pth'}:{'x' * 300}")
 
 
 def test_what_torch_saved_is_not_read_in_place_of_a_files_of_this_tool(tmp_path: Path) -> None:
