@@ -55,7 +55,8 @@ def checked_score(
         device: Where images are moved.
 
     Raises:
-        UserError: Inputs or outputs are not finite numbers, targets are no classes of the network, or the metric fails or returns no finite number.
+        UserError: Inputs or outputs are not finite numbers, targets are no classes of the network, or the metric fails
+            or returns no finite number.
     """
     score = find_metric(metric)
     observer = _Observer(top_k(score))

@@ -24,7 +24,7 @@ from amc.utils.option_names import option
 BATCH_BYTES = 2**21
 """The size in bytes of a scored batch's inputs, about: a small network's activations then stay in the cache."""
 NEAR = 0.02
-"""The largest difference of a copy's output from the network's own, relative to the largest; devices differ a little."""
+"""The largest difference of a copy's output from the network's own, relative to the largest: devices differ."""
 LEAST_BATCH = 16
 """The least number of images in a scored batch, however large they are."""
 
