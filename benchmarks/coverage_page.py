@@ -41,7 +41,7 @@ the original the same statistic is taken over the channels that stay. Products o
 made, are summed over the channels that stay, too.
 
 **Computed weights.** A standardised or normed weight depends on all inputs of its channel. When a network is loaded,
-convolutions that compute their weights become plain ones with what they computed
+convolutions and linear layers that compute their weights become plain ones with what they computed
 (`amc/pruning/materialise_weights.py`), or ones that pad by the size of their input, where that gives the same outputs;
 others are frozen.
 

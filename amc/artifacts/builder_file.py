@@ -130,13 +130,18 @@ def _unsaved(policy: Policy, tensors: Mapping[str, Tensor]) -> dict[str, dict[in
     }
 
 
+def _kind(module: nn.Module) -> tuple[type, set[str]]:
+    """What tells a plain layer from one that computes its weight."""
+    return type(module), {*module._parameters}
+
+
 def _replaced(original: nn.Module, network: nn.Module) -> list[tuple[str, nn.Module]]:
-    """The convolutions that store the weight which those of the original compute, by name."""
+    """The convolutions and linear layers that store the weight which those of the original compute, by name."""
     plain = copy_network(original)
     materialise_weights(plain)
     before = dict(original.named_modules(remove_duplicate=False))
     after = plain.named_modules(remove_duplicate=False)
-    names = [name for name, module in after if type(module) is not type(before[name])]
+    names = [name for name, module in after if _kind(module) != _kind(before[name])]
     found = [(name, network.get_submodule(name)) for name in names]
     for name, module in found:
         if isinstance(module, SamePadded):

@@ -1,4 +1,4 @@
-"""Convolutions that compute their weight on every run are replaced by plain ones that store it.
+"""Convolutions and linear layers that compute their weight on every run are replaced by plain ones that store it.
 
 A standardised or normed weight depends on all inputs of its channel, so none of them could be cut.
 """
@@ -6,6 +6,7 @@ A standardised or normed weight depends on all inputs of its channel, so none of
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -18,6 +19,8 @@ from amc.utils.operator_mode import OperatorMode
 
 PLAIN: dict[int, type[nn.Conv1d | nn.Conv2d | nn.Conv3d]] = {3: nn.Conv1d, 4: nn.Conv2d, 5: nn.Conv3d}
 """The plain convolution class for each number of dimensions of the weight."""
+TRANSPOSED = {3: nn.ConvTranspose1d, 4: nn.ConvTranspose2d, 5: nn.ConvTranspose3d}
+"""The same of transposed convolutions."""
 
 
 class SamePadded(nn.Conv2d):
@@ -37,10 +40,11 @@ class SamePadded(nn.Conv2d):
 
 
 def materialise_weights(model: nn.Module) -> None:
-    """Replace, in place, every convolution of `model` (in evaluation mode) that computes its weight.
+    """Replace, in place, every convolution and linear layer of `model` (in evaluation mode) that computes its weight.
 
     It is replaced only where a plain one, or a `SamePadded` one, gives the same result; it can't be trained as before.
-    A convolution that pads by another rule, or whose weight depends on its input, is left as it is.
+    Of linear layers and transposed convolutions the weight is taken as PyTorch's own parametrisations have it. A
+    convolution that pads by another rule, or whose weight depends on its input, is left as it is.
     """
     modules = dict(model.named_modules(remove_duplicate=False))
     found = {module: plain for module in set(modules.values()) if (plain := _plain(module)) is not None}
@@ -51,8 +55,10 @@ def materialise_weights(model: nn.Module) -> None:
 
 
 def _plain(module: nn.Module) -> nn.Module | None:
-    """Return the convolution with a stored weight that equals `module`; None where `module` is one, or none does."""
-    if not isinstance(module, _ConvNd) or module.transposed:
+    """Return the layer with a stored weight that equals `module`; None where `module` is one, or none does."""
+    if isinstance(module, nn.Linear) or (isinstance(module, _ConvNd) and module.transposed):
+        return _with_its_weight(module)
+    if not isinstance(module, _ConvNd):
         return None
     plain = PLAIN[len(module.kernel_size) + 2]
     if "weight" in module._parameters and type(module).forward in (plain.forward, SamePadded.forward):
@@ -73,6 +79,36 @@ def _plain(module: nn.Module) -> nn.Module | None:
             other = _built(build, module, calls.found[0])
             if all(_equal(other(sample), want) for sample, want in zip(samples, wanted, strict=True)):
                 return other.train(module.training)
+    return None
+
+
+def _with_its_weight(module: nn.Linear | _ConvNd) -> nn.Module | None:
+    """Return a plain layer with the weight that a parametrised one has; None where `module` is none, or differs."""
+    if "weight" in module._parameters:
+        return None
+    with torch.no_grad(), suppress(Exception):  # it has no weight to be read
+        weight, bias = module.weight, module.bias
+        if isinstance(module, nn.Linear):
+            other: nn.Linear | _ConvNd = nn.Linear(module.in_features, module.out_features, bias is not None)
+            sample = torch.randn(2, module.in_features, generator=torch.Generator().manual_seed(0)).to(weight)
+        else:
+            other = TRANSPOSED[weight.ndim](
+                module.in_channels,
+                module.out_channels,
+                module.kernel_size,  # type: ignore[arg-type]
+                module.stride,  # type: ignore[arg-type]
+                module.padding,  # type: ignore[arg-type]
+                module.output_padding,  # type: ignore[arg-type]
+                module.groups,
+                bias is not None,
+                module.dilation,  # type: ignore[arg-type]
+            )
+            sample = _samples(module, weight.device)[0].to(weight)
+        wanted = module(sample)  # which brings a weight up to date that is computed before the forward pass
+        other.to(weight).weight.copy_(module.weight)
+        if other.bias is not None:
+            other.bias.copy_(module.bias)  # type: ignore[arg-type]
+        return other.train(module.training) if _equal(other(sample), wanted) else None
     return None
 
 

@@ -1,5 +1,7 @@
+import runpy
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -210,3 +212,17 @@ def test_padding_of_no_class_of_pytorch_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="0 pads by the size of its input, which no class of PyTorch does"):
         write_builder(original, policy, network, images, tmp_path / "compact.py")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*deprecated:FutureWarning")
+@pytest.mark.parametrize("norm", [nn.utils.weight_norm, nn.utils.parametrizations.weight_norm])
+def test_a_normed_weight_becomes_a_plain_one(tmp_path: Path, norm: Callable[[nn.Module], nn.Module]) -> None:
+    model = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), norm(nn.Linear(8, 6)), nn.ReLU(), nn.Linear(6, 2)).eval()
+    images = torch.randn(4, 5)
+    policy, network = cut(model, images)
+    save_compact(tmp_path, policy, network)
+    assert write_builder(model, policy, network, images, tmp_path / "compact.py") < 1e-5
+    built = runpy.run_path(str(tmp_path / "compact.py"))["build"](model)
+    with torch.no_grad():
+        torch.testing.assert_close(built(images), network(images))
+    assert built.state_dict().keys() == network.state_dict().keys()

@@ -96,3 +96,44 @@ def test_a_module_in_two_places_is_still_one() -> None:
     materialise_weights(model.eval())
     assert type(model["a"]) is nn.Conv2d
     assert model["b"] is model["a"]
+
+
+class Scaled(nn.Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * x.mean()
+
+
+NORMED: dict[str, Callable[[nn.Module], nn.Module]] = {
+    "weight norm": nn.utils.parametrizations.weight_norm,
+    "spectral norm": nn.utils.parametrizations.spectral_norm,
+    "former weight norm": nn.utils.weight_norm,
+    "former spectral norm": nn.utils.spectral_norm,
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*deprecated:FutureWarning")
+@pytest.mark.parametrize("kind", NORMED)
+@pytest.mark.parametrize(
+    "build", [lambda: nn.Linear(8, 6), lambda: nn.ConvTranspose2d(8, 6, 3, stride=2, padding=1, output_padding=1)]
+)
+def test_normed_weights_of_linear_and_transposed_layers_can_be_cut(kind: str, build: Callable[[], nn.Module]) -> None:
+    torch.manual_seed(0)
+    layer = NORMED[kind](build())
+    is_linear = isinstance(layer, nn.Linear)
+    pooled: list[nn.Module] = [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.ReLU(), *pooled[: 2 * is_linear], layer, nn.ReLU(), *pooled[2 * is_linear :]
+    )
+    model.append(nn.Linear(6, 2)).eval()
+    with torch.no_grad():
+        before = model(IMAGES)
+        materialise_weights(model)
+        torch.testing.assert_close(model(IMAGES), before)
+    assert [group.width for group in analyse(model, IMAGES).groups] == [8, 6]
+
+
+def test_a_linear_layer_that_computes_something_else_is_left() -> None:
+    layer = nn.utils.parametrizations.weight_norm(Scaled(4, 4))
+    model = nn.Sequential(layer).eval()
+    materialise_weights(model)
+    assert model[0] is layer
