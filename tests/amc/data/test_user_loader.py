@@ -72,7 +72,7 @@ NUMBERED = TensorDataset(torch.arange(100.0).reshape(-1, 1), torch.arange(100))
         {"batch_size": 32, "sampler": SubsetRandomSampler(range(50, 90)), "drop_last": True},
         {"batch_size": 32, "sampler": range(20, 70)},
     ],
-    ids=str,
+    ids=range(8),
 )
 def test_the_length_is_what_a_pass_reads_and_any_of_it_can_be_selected(options: dict[str, Any]) -> None:
     images = LoaderImages(DataLoader(NUMBERED, **options))
