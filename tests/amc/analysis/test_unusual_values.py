@@ -126,7 +126,7 @@ def made_for_inference() -> nn.Module:
         (Counting, ["a", "b"]),
         (OnlyFloat32, ["a", "b"]),
         (Heads, ["a", "b", "fc"]),
-        (Blurred, ["a", "b"]),
+        (Blurred, ["b"]),
         (Barred, ["a", "b"]),
         (made_for_inference, ["a", "b"]),
     ],
