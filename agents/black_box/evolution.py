@@ -62,7 +62,7 @@ def _child(problem: PruningProblem, population: deque[Episode], size: int, seed:
     rng = np.random.default_rng((seed, index))
     if index == 0:
         return first_policy(problem)
-    if index < size:
+    if len(population) < size:
         return random_policy(rng, problem.budgets)
     sample = rng.permutation(len(population))[: max(2, size // SAMPLE)]
     parent = max((population[each] for each in sample), key=lambda episode: episode.reward)

@@ -68,6 +68,17 @@ def test_all_policies_of_a_search_that_draws_them_keep_the_budget(strategy: str)
     assert all(problem.budgets.allows(np.array(kept_counts)) for kept_counts in found)
 
 
+@pytest.mark.parametrize("round_size", [1, 5, 12])
+def test_evolution_draws_at_random_until_its_population_is_full(round_size: int) -> None:
+    """Of eight policies, whatever is scored together; then it varies them."""
+    problem, accuracy = pruning_problem("macs=0.5")
+    make_strategy("evolution", round_size=round_size).search(problem, 20, 0, lambda _: None)
+    full = round_size * -(-8 // round_size)
+    chance = policies("random", seed=0, episodes=20)
+    assert accuracy.asked[1:full] == chance[1:full]
+    assert not any(one == other for one, other in zip(accuracy.asked[full:], chance[full:], strict=True))
+
+
 def test_random_goes_on_where_a_shorter_search_ended() -> None:
     assert policies("random", seed=0, episodes=9)[:6] == policies("random", seed=0, episodes=6)
 
