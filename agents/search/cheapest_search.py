@@ -29,7 +29,7 @@ from amc.artifacts.policy import describe_groups
 from amc.graph import KeptCounts
 from amc.latency.latency_model import LatencyModel
 from amc.task import Task
-from amc.utils.defaults import AUTO, BLOCKWISE
+from amc.utils.defaults import BLOCKWISE
 from amc.utils.errors import NothingFoundError, UserError
 from amc.utils.option_names import option
 
@@ -163,8 +163,7 @@ class CheapestSearch(SearchSteps):
         assert kept is not None, "the search has found it"
         assert best is not None
         judgement, task, origin, make = self._judgements.all[kept], self.result_task, self._task, PolicyMaker(tell)
-        if task.options.recovery in (AUTO, BLOCKWISE):
-            make.recovery = judgement.recovery
+        make.decide_as(task, judgement.recovery, judgement.recovery_scores)
         policy = self._judgements.network
         if policy is None:
             policy = make(task, best.kept_counts, "making the policy that is kept again")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from agents.final_result import ScoredPolicy
 from amc.compression.compressor import Compressor
@@ -55,6 +55,17 @@ class PolicyMaker:
         elif self.recovery is None:
             self.recovery = task.options.recovery
         return name_of(self.recovery)
+
+    def decide_as(self, task: Task, recovery: str, scores: Mapping[str, float]) -> None:
+        """Make networks with the recovery that was decided on before an interruption.
+
+        Args:
+            task: The task that policies are for.
+            recovery: The name of that recovery.
+            scores: The score of each closed form that it was chosen among, by name.
+        """
+        if task.options.recovery in (AUTO, BLOCKWISE):
+            self.recovery, self.recovery_scores = recovery, dict(scores)
 
     def __call__(self, task: Task, kept_counts: KeptCounts, text: str) -> ScoredPolicy:
         """The policy with its compact network, scored on all reward images.
