@@ -47,13 +47,13 @@ class Evolution(Strategy):
         Raises:
             UserError: The past is of another search.
         """
-        score = Scores(problem, on_episode, past)
+        score = Scores(problem, on_episode, past, race=True)
         size = int(np.clip((past.begun_with or episodes) // POPULATION, *SIZES))
         population: deque[Episode] = deque(maxlen=size)
         while score.count < episodes:
             indices = range(score.count, min(score.count + self._round_size, episodes))
             population.extend(
-                score.episodes([_child(problem, population, size, seed, each) for each in indices], race=True)
+                score.episodes([_child(problem, population, size, seed, each) for each in indices])
             )
 
 
