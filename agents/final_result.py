@@ -27,6 +27,8 @@ class ScoredPolicy:
         selection: The tensors' indices by which the original was cut.
         reward_accuracy: The score on all reward images, in [0, 1] for accuracies.
         reward_score: What it is compared by on all reward images, where that is not the metric; else None.
+        lost: The share of layers' outputs that is lost on calibration images that layers were solved on, and on others;
+            None where there are plenty of images, or layers were not solved one after the other.
     """
 
     kept_counts: KeptCounts
@@ -34,12 +36,20 @@ class ScoredPolicy:
     selection: Selection
     reward_accuracy: float
     reward_score: float | None = None
+    lost: LostShares | None = None
 
     @classmethod
-    def of(cls, kept_counts: KeptCounts, network: nn.Module, selection: Selection, found: Score) -> Self:
+    def of(
+        cls,
+        kept_counts: KeptCounts,
+        network: nn.Module,
+        selection: Selection,
+        found: Score,
+        lost: LostShares | None = None,
+    ) -> Self:
         """The policy with a network that was found to have this score on all reward images."""
         compared = None if found.accuracy is None else found.value
-        return cls(kept_counts, network, selection, found.metric, compared)
+        return cls(kept_counts, network, selection, found.metric, compared, lost)
 
     def __repr__(self) -> str:
         """Return the kept units and the score in a line."""
@@ -64,8 +74,6 @@ class FinalResult:
         recovery: The name of the recovery that all these networks were made with.
         recovery_scores: The score of each closed form that it was chosen among, with the best policy of the search;
             none where the user chose.
-        lost: The share of layers' outputs that is lost on calibration images that layers were solved on, and on others;
-            None where there are plenty of images, or layers were not solved one after the other.
         latency: The measured latency; None where the search did not know it.
         goal: What came of a largest drop in place of a budget; None where none was asked for.
     """
@@ -79,7 +87,6 @@ class FinalResult:
     costs: dict[str, CostReached]
     recovery: str
     recovery_scores: dict[str, float]
-    lost: LostShares | None = None
     latency: LatencyReached | None = None
     goal: GoalReached | None = None
 

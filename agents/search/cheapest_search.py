@@ -184,7 +184,6 @@ class CheapestSearch(SearchSteps):
             costs=costs_reached(origin, best.kept_counts),
             recovery=judgement.recovery,
             recovery_scores=dict(judgement.recovery_scores),
-            lost=task.compressor.lost,
             latency=latency_reached(latency_model, task, best.kept_counts) if latency_model else None,
             goal=self._judgements.reached(),
         )

@@ -71,7 +71,6 @@ def final_result(
         costs=costs_reached(origin, best.kept_counts),
         recovery=recovery,
         recovery_scores=make.recovery_scores,
-        lost=task.compressor.lost,
         latency=latency_reached(latency_model, task, best.kept_counts) if latency_model else None,
     )
 

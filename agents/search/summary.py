@@ -48,7 +48,7 @@ def summarise(result: FinalResult, on_test: OnTest, episodes: Sequence[Episode],
         "test_difference_to_uniform": on_test.difference_to_uniform and on_test.difference_to_uniform._asdict(),
         "recovery_taken": result.recovery,
         "recovery_scores": result.recovery_scores,
-        "calibration_lost": result.lost and result.lost._asdict(),
+        "calibration_lost": result.policy.lost and result.policy.lost._asdict(),
         "finalists": [finalist._asdict() for finalist in result.finalists],
         **{
             f"{kind}_{when}": getattr(cost, when) for kind, cost in result.costs.items() for when in ("before", "after")

@@ -79,7 +79,7 @@ def _scores(final_result: FinalResult, test: OnTest, metric: str) -> Table:
         goal_reached(metric, goal.minimise, goal.max_drop, goal.drop, goal.passed_over) if goal else None,
         against_uniform(metric, gain, test.difference_to_uniform, is_uniform=is_uniform),
         recovery_chosen(metric, final_result.recovery, final_result.recovery_scores),
-        more_calibration_images(final_result.lost),
+        more_calibration_images(final_result.policy.lost),
     ]
     return Table(
         f"{'accuracy' if metric in CLASS_METRICS else f'metric {metric}'}; reward images are the validation images",
