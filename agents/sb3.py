@@ -108,7 +108,9 @@ class StableBaselines(Strategy):
         return {name: float(value) for name, value in logged.items() if name.startswith("train/")}
 
 
-def default_settings(algorithm: Algorithm, steps: int, episodes: int, round_size: int, begun_with: int) -> dict[str, Any]:
+def default_settings(
+    algorithm: Algorithm, steps: int, episodes: int, round_size: int, begun_with: int
+) -> dict[str, Any]:
     """The arguments of an algorithm that searches `episodes` episodes of `steps` steps, `round_size` side by side.
 
     It explores as in the search of `begun_with` episodes that it goes on from.

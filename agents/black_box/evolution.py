@@ -52,9 +52,7 @@ class Evolution(Strategy):
         population: deque[Episode] = deque(maxlen=size)
         while score.count < episodes:
             indices = range(score.count, min(score.count + self._round_size, episodes))
-            population.extend(
-                score.episodes([_child(problem, population, size, seed, each) for each in indices])
-            )
+            population.extend(score.episodes([_child(problem, population, size, seed, each) for each in indices]))
 
 
 def _child(problem: PruningProblem, population: deque[Episode], size: int, seed: int, index: int) -> KeptCounts:
