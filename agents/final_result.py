@@ -71,11 +71,13 @@ class FinalResult:
         finalists: The policies that it was chosen among, the best one of the search first.
         groups: The decisions of that policy.
         costs: The costs before and after, by kind.
-        recovery: The name of the recovery that all these networks were made with.
+        recovery: The name of the closed form that all these networks were made with.
         recovery_scores: The score of each closed form that it was chosen among, with the best policy of the search;
             none where the user chose.
         latency: The measured latency; None where the search did not know it.
         goal: What came of a largest drop in place of a budget; None where none was asked for.
+        untrained: The policy that is kept with its network in closed form, as the others are, before it was trained by
+            gradients; None where it was not.
     """
 
     original_accuracy: float
@@ -89,6 +91,7 @@ class FinalResult:
     recovery_scores: dict[str, float]
     latency: LatencyReached | None = None
     goal: GoalReached | None = None
+    untrained: ScoredPolicy | None = None
 
     def __repr__(self) -> str:
         """Return the scores in a line."""
@@ -105,7 +108,9 @@ class OnTest(NamedTuple):
     Attributes:
         original, uniform, zero_shot, policy: The scores; that of `zero_shot` is None where no agent was applied.
         drop: The fall from the original to the kept policy, image by image; None for metrics other than top1 and top5.
-        difference_to_uniform: The gain of the kept policy over the uniform one, likewise.
+        difference_to_uniform: The gain of the kept policy over the uniform one, likewise; before it was trained by
+            gradients, since the uniform one is not.
+        untrained: The score of the kept policy before it was trained by gradients; None where it was not.
     """
 
     original: float
@@ -114,3 +119,9 @@ class OnTest(NamedTuple):
     policy: float
     drop: Drop | None = None
     difference_to_uniform: Drop | None = None
+    untrained: float | None = None
+
+    @property
+    def gain_over_uniform(self) -> float:
+        """By how much the kept policy scores more than the uniform one, both in closed form."""
+        return (self.policy if self.untrained is None else self.untrained) - self.uniform

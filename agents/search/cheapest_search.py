@@ -146,7 +146,7 @@ class CheapestSearch(SearchSteps):
     def networks_made(self, episodes: Sequence[Episode]) -> int:
         """The uniform policy, and the one that is kept where it has to be made again."""
         del episodes
-        return 1 + (self._judgements.network is None)
+        return 1 + (self._judgements.network is None or self._task.options.recovery == BLOCKWISE)
 
     def final(
         self,
@@ -164,10 +164,11 @@ class CheapestSearch(SearchSteps):
         assert best is not None
         judgement, task, origin, make = self._judgements.all[kept], self.result_task, self._task, PolicyMaker(tell)
         make.decide_as(task, judgement.recovery, judgement.recovery_scores)
-        policy = self._judgements.network
-        if policy is None:
-            policy = make(task, best.kept_counts, "making the policy that is kept again")
-            policy = trained(task, policy, tell) if task.options.recovery == BLOCKWISE else policy
+        policy, untrained = self._judgements.network, None
+        if policy is None or task.options.recovery == BLOCKWISE:
+            solved = make(task, best.kept_counts, "making the policy that is kept again")
+            untrained = solved if task.options.recovery == BLOCKWISE else None
+            policy = policy or (trained(task, solved, tell) if untrained else solved)
         same_cost = f"{self._goal.minimise}={np.nextafter(self._share_of(best.kept_counts), 1.0):.17f}"
         uniform = origin.with_budgets([same_cost]).budgets.uniform
         return FinalResult(
@@ -186,6 +187,7 @@ class CheapestSearch(SearchSteps):
             recovery_scores=dict(judgement.recovery_scores),
             latency=latency_reached(latency_model, task, best.kept_counts) if latency_model else None,
             goal=self._judgements.reached(),
+            untrained=untrained,
         )
 
     # -- the budgets --------------------------------------------------------------------------------------------

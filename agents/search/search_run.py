@@ -45,14 +45,11 @@ from amc.latency.latency_model import LatencyModel
 from amc.scoring.image_scores import ImageScores
 from amc.scoring.metrics import moved_inputs
 from amc.task import Task
-from amc.utils.defaults import AUTO
+from amc.utils.defaults import AUTO, BLOCKWISE
 from amc.utils.errors import NothingFoundError
 from amc.utils.registry import name_of
 from amc.utils.slow_step import told_if_slow
 from envs.rewards import find_reward
-
-SCORED_ON_TEST = 3
-"""The networks that are scored on the test images: the original, the uniform policy's and the one that is kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,8 +184,10 @@ class SearchRun:
     @property
     def _scored_on_test(self) -> int:
         """How many networks are scored on the test images."""
-        points = 0 if self.plan.front is None else len(self.plan.front.points) - 1
-        return SCORED_ON_TEST + 2 * points
+        points = 1 if self.plan.front is None else len(self.plan.front.points)
+        return 1 + points * (
+            3 if self.task.options.recovery == BLOCKWISE else 2
+        )  # the original, found and uniform ones
 
     def _result(self, steps: SearchSteps, checkpoints: Checkpoints, *, interrupted: bool) -> SearchResult:
         """Make the network that is kept, and write each part of the result as soon as it is known."""

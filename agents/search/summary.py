@@ -79,10 +79,17 @@ def summarise(result: FinalResult, on_test: OnTest, episodes: Sequence[Episode],
         }
     if result.latency is not None:
         summary |= dataclasses.asdict(result.latency)
+    closed_form = result.policy
+    if result.untrained is not None:
+        closed_form = result.untrained
+        summary |= {
+            "untrained_accuracy": result.untrained.reward_accuracy,
+            "test_accuracy_untrained": on_test.untrained,
+        }
     if result.zero_shot is not None:
         summary |= {
             "zero_shot_accuracy": result.zero_shot.reward_accuracy,
             "test_accuracy_zero_shot": on_test.zero_shot,
-            "gained_over_zero_shot": result.policy.reward_accuracy - result.zero_shot.reward_accuracy,
+            "gained_over_zero_shot": closed_form.reward_accuracy - result.zero_shot.reward_accuracy,
         }
     return summary
