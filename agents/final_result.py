@@ -27,6 +27,8 @@ class ScoredPolicy:
         selection: The tensors' indices by which the original was cut.
         reward_accuracy: The score on all reward images, in [0, 1] for accuracies.
         reward_score: What it is compared by on all reward images, where that is not the metric; else None.
+        lost: The share of layers' outputs that is lost on calibration images that layers were solved on, and on others;
+            None where there are plenty of images, or layers were not solved one after the other.
     """
 
     kept_counts: KeptCounts
@@ -34,12 +36,20 @@ class ScoredPolicy:
     selection: Selection
     reward_accuracy: float
     reward_score: float | None = None
+    lost: LostShares | None = None
 
     @classmethod
-    def of(cls, kept_counts: KeptCounts, network: nn.Module, selection: Selection, found: Score) -> Self:
+    def of(
+        cls,
+        kept_counts: KeptCounts,
+        network: nn.Module,
+        selection: Selection,
+        found: Score,
+        lost: LostShares | None = None,
+    ) -> Self:
         """The policy with a network that was found to have this score on all reward images."""
         compared = None if found.accuracy is None else found.value
-        return cls(kept_counts, network, selection, found.metric, compared)
+        return cls(kept_counts, network, selection, found.metric, compared, lost)
 
     def __repr__(self) -> str:
         """Return the kept units and the score in a line."""
@@ -61,13 +71,13 @@ class FinalResult:
         finalists: The policies that it was chosen among, the best one of the search first.
         groups: The decisions of that policy.
         costs: The costs before and after, by kind.
-        recovery: The name of the recovery that all these networks were made with.
+        recovery: The name of the closed form that all these networks were made with.
         recovery_scores: The score of each closed form that it was chosen among, with the best policy of the search;
             none where the user chose.
-        lost: The share of layers' outputs that is lost on calibration images that layers were solved on, and on others;
-            None where there are plenty of images, or layers were not solved one after the other.
         latency: The measured latency; None where the search did not know it.
         goal: What came of a largest drop in place of a budget; None where none was asked for.
+        untrained: The policy that is kept with its network in closed form, as the others are, before it was trained by
+            gradients; None where it was not.
     """
 
     original_accuracy: float
@@ -79,9 +89,9 @@ class FinalResult:
     costs: dict[str, CostReached]
     recovery: str
     recovery_scores: dict[str, float]
-    lost: LostShares | None = None
     latency: LatencyReached | None = None
     goal: GoalReached | None = None
+    untrained: ScoredPolicy | None = None
 
     def __repr__(self) -> str:
         """Return the scores in a line."""
@@ -98,7 +108,9 @@ class OnTest(NamedTuple):
     Attributes:
         original, uniform, zero_shot, policy: The scores; that of `zero_shot` is None where no agent was applied.
         drop: The fall from the original to the kept policy, image by image; None for metrics other than top1 and top5.
-        difference_to_uniform: The gain of the kept policy over the uniform one, likewise.
+        difference_to_uniform: The gain of the kept policy over the uniform one, likewise; before it was trained by
+            gradients, since the uniform one is not.
+        untrained: The score of the kept policy before it was trained by gradients; None where it was not.
     """
 
     original: float
@@ -107,3 +119,9 @@ class OnTest(NamedTuple):
     policy: float
     drop: Drop | None = None
     difference_to_uniform: Drop | None = None
+    untrained: float | None = None
+
+    @property
+    def gain_over_uniform(self) -> float:
+        """By how much the kept policy scores more than the uniform one, both in closed form."""
+        return (self.policy if self.untrained is None else self.untrained) - self.uniform

@@ -33,6 +33,8 @@ LEVELS = 11
 
 NOISE = 0.3
 """The standard deviation of the noise that explores around a deterministic actor's action, in [-1, 1]."""
+EXPLORING = 0.5
+"""The share of a search during which Q-learning chooses at random, ever more seldom."""
 EPISODES_PER_UPDATE = 8
 """The least number of episodes that an on-policy algorithm collects before it learns."""
 
@@ -79,14 +81,14 @@ class StableBaselines(Strategy):
         self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NO_PAST
     ) -> None:
         """Let the algorithm learn until `episodes` policies are scored, those of `past` included."""
-        scores = Scores(problem, on_episode, past)
+        scores = Scores(problem, on_episode, past, race=True)
 
         def score(policies: Sequence[KeptCounts]) -> list[Episode]:
-            return scores.episodes(policies[: episodes - scores.count], race=True, details=self._losses())
+            return scores.episodes(policies[: episodes - scores.count], self._losses())
 
         steps = len(problem.graph.groups)
-        warmup = warmup_of(past.begun_with or episodes)
-        settings = default_settings(self._algorithm, steps, episodes, self._round_size, warmup) | self._settings
+        begun_with = past.begun_with or episodes
+        settings = default_settings(self._algorithm, steps, episodes, self._round_size, begun_with) | self._settings
         levels = LEVELS if issubclass(self._algorithm, DQN) else None
         monitored = VecMonitor(RoundVecEnv(problem, self._round_size, score, levels))
         env = VecNormalize(monitored, norm_obs=False, gamma=1.0)  # rewards differ by a few hundredths only
@@ -106,10 +108,12 @@ class StableBaselines(Strategy):
         return {name: float(value) for name, value in logged.items() if name.startswith("train/")}
 
 
-def default_settings(algorithm: Algorithm, steps: int, episodes: int, round_size: int, warmup: int) -> dict[str, Any]:
+def default_settings(
+    algorithm: Algorithm, steps: int, episodes: int, round_size: int, begun_with: int
+) -> dict[str, Any]:
     """The arguments of an algorithm that searches `episodes` episodes of `steps` steps, `round_size` side by side.
 
-    It learns from off-policy episodes after the first `warmup` of them.
+    It explores as in the search of `begun_with` episodes that it goes on from.
     Stable-Baselines3's own are for millions of steps. Here an algorithm learns after whole rounds, and the only reward,
     that of the last step, counts undiscounted for all steps.
     """
@@ -117,9 +121,10 @@ def default_settings(algorithm: Algorithm, steps: int, episodes: int, round_size
         rollout = steps * -(-EPISODES_PER_UPDATE // round_size)
         settings: dict[str, Any] = {"n_steps": rollout, "gamma": 1.0, "batch_size": rollout * round_size}
     else:
+        rounds_begun_with, rounds = (-(-count // round_size) for count in (begun_with, episodes))
         settings = {
             "buffer_size": (episodes + round_size) * steps,
-            "learning_starts": warmup * steps,
+            "learning_starts": warmup_of(begun_with) * steps,
             "train_freq": (steps, "step"),
             "gradient_steps": -1,  # as many as steps were taken
             "batch_size": 64,
@@ -127,7 +132,7 @@ def default_settings(algorithm: Algorithm, steps: int, episodes: int, round_size
             "gamma": 1.0,
             "n_steps": steps,  # what a step leads to is what the episode ends with
             "ent_coef": "auto_0.1",  # of algorithms that are rewarded for entropy
-            "exploration_fraction": 0.5,  # of those that choose at random now and then
+            "exploration_fraction": EXPLORING * rounds_begun_with / rounds,  # of those that choose at random at times
             "target_update_interval": 4 * steps,
         }
         if issubclass(algorithm, TD3):  # DDPG is one, too

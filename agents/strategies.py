@@ -44,10 +44,10 @@ class Random(Strategy):
         Raises:
             UserError: The past is of another search.
         """
-        score = Scores(problem, on_episode, past)
+        score = Scores(problem, on_episode, past, race=True)
         for start in range(0, episodes, self._round_size):
             indices = range(start, min(start + self._round_size, episodes))
-            score.all([_random(problem, seed, each) for each in indices], race=True)
+            score.all([_random(problem, seed, each) for each in indices])
 
 
 def _random(problem: PruningProblem, seed: int, index: int) -> KeptCounts:

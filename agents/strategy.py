@@ -83,12 +83,20 @@ class Scores:
 
     A strategy that decides by nothing but scores therefore continues after an interruption by beginning again.
 
+    Args:
+        problem: The pruning problem.
+        on_episode: Called with every policy that is scored, but not with those of the past.
+        past: The past of an interrupted search.
+        race: Whether the scores of bad policies may be estimates. What is bad follows from all policies before, so that
+            a strategy races all of its policies or none.
+
     Attributes:
         count: The number of policies so far, those of the past included.
     """
 
-    def __init__(self, problem: PruningProblem, on_episode: OnEpisode, past: Past) -> None:
+    def __init__(self, problem: PruningProblem, on_episode: OnEpisode, past: Past, *, race: bool = False) -> None:
         self._problem = problem
+        self._race = race
         self._on_episode = on_episode
         self._past = past.episodes
         self.count = 0
@@ -101,20 +109,16 @@ class Scores:
         """
         return self.all([kept_counts])[0]
 
-    def all(self, policies: Sequence[KeptCounts], *, race: bool = False) -> list[float]:
-        """The scores of several policies, scored together; with `race` those of bad ones may be estimates.
+    def all(self, policies: Sequence[KeptCounts]) -> list[float]:
+        """The scores of several policies, scored together.
 
         Raises:
             UserError: The past has another policy in one of these places.
         """
-        return [episode.outcome.value for episode in self.episodes(policies, race=race)]
+        return [episode.outcome.value for episode in self.episodes(policies)]
 
-    def episodes(
-        self, policies: Sequence[KeptCounts], *, race: bool = False, details: Mapping[str, float] = NO_DETAILS
-    ) -> list[Episode]:
+    def episodes(self, policies: Sequence[KeptCounts], details: Mapping[str, float] = NO_DETAILS) -> list[Episode]:
         """The episodes that end with `policies`, which are scored together, each with `details`.
-
-        With `race` the scores of bad policies may be estimates.
 
         Raises:
             UserError: The past has another policy in one of these places.
@@ -128,7 +132,7 @@ class Scores:
                 )
         self.count += len(found)
         new = policies[len(found) :]
-        scores = self._problem.score_all(new, race=race, before=len(found))
+        scores = self._problem.score_all(new, race=self._race, before=len(found))
         for kept_counts, (reward, outcome) in zip(new, scores, strict=True):
             found.append(Episode(self.count, kept_counts, reward, outcome, dict(details)))
             self._on_episode(found[-1])

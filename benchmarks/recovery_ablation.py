@@ -21,21 +21,22 @@ from amc.networks.sources import load_network
 from amc.recovery import asymmetric, layer_problem
 from amc.recovery.batch_norm_statistics import reestimate
 from amc.recovery.output_distance import SCORES, output_distance
+from amc.recovery.solved_layers import Solution
 from amc.task import Task
 from amc.task_options import TaskOptions
 from amc.utils.files import write_text
 from benchmarks.runs import machine, percent
 from scripts.command.cli import run
 
-SOLVE = asymmetric._RefitPass._change
+SOLVE = asymmetric._RefitPass._solution
 Parts = Mapping[tuple[Any, str], Any]
 """What stands in place of attributes, by their owners and names."""
 
 
-def _without_depthwise(refit: Any, chunks: Any, current: Tensor, norm: Any) -> Tensor | None:
+def _without_depthwise(refit: Any, chunks: Any, current: Tensor, norm: Any) -> Solution:
     """Solve a layer, unless it has a group for every channel."""
     is_depthwise = len(current) > 1 and current.shape[2] == 1
-    return None if is_depthwise else SOLVE(refit, chunks, current, norm)
+    return Solution(None, None) if is_depthwise else SOLVE(refit, chunks, current, norm)
 
 
 FEW_ROWS: Parts = {(asymmetric, "MOST_POSITIONS"): asymmetric.LEAST_POSITIONS}
@@ -47,7 +48,7 @@ WITHOUT: dict[str, Parts] = {
     "no images held out, the ridge fixed": ALL_SEEN,
     "variances as they come out": NO_GAIN,
     "all three": {**FEW_ROWS, **ALL_SEEN, **NO_GAIN},
-    "depthwise layers as they were cut": {(asymmetric._RefitPass, "_change"): _without_depthwise},
+    "depthwise layers as they were cut": {(asymmetric._RefitPass, "_solution"): _without_depthwise},
     "class scores as they come out": {(asymmetric, "scale_scores"): lambda *_: None},
     "the drift of shortcuts left": {(asymmetric, "_before"): lambda _, drift: torch.zeros_like(drift)},
 }

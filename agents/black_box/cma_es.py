@@ -36,7 +36,7 @@ class CmaEs(Strategy):
         Raises:
             UserError: The past is of another search.
         """
-        score = Scores(problem, on_episode, past)
+        score = Scores(problem, on_episode, past, race=True)
         groups = len(problem.graph.groups)
         if episodes:
             score(first_policy(problem))
@@ -49,7 +49,7 @@ class CmaEs(Strategy):
         while score.count < episodes:
             points = evolution.ask()
             policies = [_policy(problem, np.asarray(point)[:groups]) for point in points]
-            found = score.episodes(policies[: episodes - score.count], race=True)
+            found = score.episodes(policies[: episodes - score.count])
             if len(found) < len(points):
                 return
             evolution.tell(points, [-episode.reward for episode in found])

@@ -47,14 +47,12 @@ class Evolution(Strategy):
         Raises:
             UserError: The past is of another search.
         """
-        score = Scores(problem, on_episode, past)
+        score = Scores(problem, on_episode, past, race=True)
         size = int(np.clip((past.begun_with or episodes) // POPULATION, *SIZES))
         population: deque[Episode] = deque(maxlen=size)
         while score.count < episodes:
             indices = range(score.count, min(score.count + self._round_size, episodes))
-            population.extend(
-                score.episodes([_child(problem, population, size, seed, each) for each in indices], race=True)
-            )
+            population.extend(score.episodes([_child(problem, population, size, seed, each) for each in indices]))
 
 
 def _child(problem: PruningProblem, population: deque[Episode], size: int, seed: int, index: int) -> KeptCounts:
@@ -62,7 +60,7 @@ def _child(problem: PruningProblem, population: deque[Episode], size: int, seed:
     rng = np.random.default_rng((seed, index))
     if index == 0:
         return first_policy(problem)
-    if index < size:
+    if len(population) < size:
         return random_policy(rng, problem.budgets)
     sample = rng.permutation(len(population))[: max(2, size // SAMPLE)]
     parent = max((population[each] for each in sample), key=lambda episode: episode.reward)

@@ -39,7 +39,7 @@ class LevelSwaps(Strategy):
         Raises:
             UserError: The past is of another search.
         """
-        score = Scores(problem, on_episode, past)
+        score = Scores(problem, on_episode, past, race=True)
         if not episodes:
             return
         (best,) = score.episodes([first_policy(problem)])
@@ -48,7 +48,7 @@ class LevelSwaps(Strategy):
             indices = range(score.count, min(score.count + CHILDREN, episodes))
             children = [_child(problem.budgets, best.kept_counts, known, (seed, index)) for index in indices]
             known.update(each.tobytes() for each in children)
-            for episode in score.episodes(children, race=True):
+            for episode in score.episodes(children):
                 best = better(best, episode) or best
 
 

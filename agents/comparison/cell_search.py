@@ -78,7 +78,9 @@ def search_cell(key: CellKey, task: Task, images: HalvedImages, plan: SearchPlan
         seconds = time.perf_counter() - begun
         final = final_result(stages.current, log.episodes, task.accuracy(task.model, task.splits.reward))
         test = score_on_test(stages.current.task, final)
-    uniform, found = final.uniform, final.policy
+    uniform, found, tested = final.uniform, final.policy, test.policy
+    if final.untrained is not None and test.untrained is not None:  # all are compared in closed form
+        found, tested = final.untrained, test.untrained
     bests = [*_bests(log.episodes, clock)]
     return Cell(
         *key,
@@ -91,7 +93,7 @@ def search_cell(key: CellKey, task: Task, images: HalvedImages, plan: SearchPlan
         left={kind: cost.ratio for kind, cost in final.costs.items()},
         original=HalfScores(final.original_accuracy, task.accuracy(task.model, judge), test.original),
         uniform=HalfScores(uniform.reward_accuracy, task.accuracy(uniform.network, judge), test.uniform),
-        found=HalfScores(found.reward_accuracy, task.accuracy(found.network, judge), test.policy),
+        found=HalfScores(found.reward_accuracy, task.accuracy(found.network, judge), tested),
         best_so_far=tuple(best.reached(best.episode.outcome.accuracy) for best in _changes(bests)),
         judged=tuple(_judged(task, judge, final.recovery, _looked_at(bests))),
     )

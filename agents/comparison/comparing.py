@@ -15,6 +15,7 @@ from agents.report.strategies.cell import Cell, CellKey
 from agents.report.strategies.strategies_page import render_strategies
 from agents.report.strategies.strategy_comparison import StrategyComparison
 from agents.report.strategies.strategy_events import write_events
+from agents.search.stages import Stages
 from amc.artifacts.digests import shapes_digest, weights_digest
 from amc.artifacts.policy import current_versions
 from amc.artifacts.run_folder import COMPARISON_FILE
@@ -61,6 +62,8 @@ def compare_strategies(grid: Grid, material: Material, out: Path, *, quiet: bool
     folder = ComparisonFolder(out)
     done = {cell.key: cell for cell in folder.cells()}
     first = material.images_of(grid.seeds[0])
+    if unmade := [key for seed in grid.seeds for key in grid.keys(seed) if key not in done]:
+        _check_plans(unmade, grid, material, first)
     shared = _shared(grid, material, first)
     folder.check(shared)
     count = sum(1 for seed in grid.seeds for _ in grid.keys(seed))
@@ -80,6 +83,14 @@ def compare_strategies(grid: Grid, material: Material, out: Path, *, quiet: bool
         if done:
             comparison = _written(grid, shared, [*done.values()], out)
     return comparison
+
+
+def _check_plans(keys: Iterable[CellKey], grid: Grid, material: Material, splits: Splits) -> None:
+    """Raise a UserError for a search that could not be begun, before any other is made."""
+    task = Task(material.network.model, splits, (), material.options)
+    for key in {(each.strategy, each.budget): each for each in keys}.values():
+        with Stages(task.with_budgets(limits_of_budget(key.budget)), grid.plan(key)):
+            pass
 
 
 def _searched(key: CellKey, grid: Grid, material: Material, images: HalvedImages, *, quiet: bool) -> Cell:

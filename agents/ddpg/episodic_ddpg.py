@@ -100,9 +100,12 @@ class EpisodicDDPG(DDPG):
 
     def search(self, episodes: int) -> None:
         """Run episodes until there are `episodes`, those before an interruption included."""
-        updates_due = self.num_timesteps > self.learning_starts and not self._of_round
-        if updates_due:  # only where it goes on: the state that was kept is that before them
-            self.train(self.settings.updates_per_step * self.steps * self._round_size, self.batch_size)
+        due = 0 if self._of_round else self._round_size
+        if self._of_round and self._episode_num >= episodes:  # it was the last one, and shorter
+            due = len(self._of_round)
+            self._remember_round()
+        if due and self.num_timesteps > self.learning_starts:  # only where it goes on: the state is that before them
+            self.train(self.settings.updates_per_step * self.steps * due, self.batch_size)
         self.learn((episodes - self._episode_num) * self.steps, reset_num_timesteps=False)
 
     def state(self) -> dict[str, Tensor]:
@@ -131,7 +134,7 @@ class EpisodicDDPG(DDPG):
             self.replay_buffer.restore(_below("replay.", past.state))
             self.baseline = past.state["baseline"].item()
             self._lessons = kept_lessons(past.state)
-        except (KeyError, RuntimeError) as error:
+        except (KeyError, RuntimeError, ValueError) as error:
             raise UserError(
                 "the search was begun with another agent than this release has for it; go on with the release that"
                 " began it, or begin anew"
@@ -176,11 +179,9 @@ class EpisodicDDPG(DDPG):
             for index in range(self._episode_num, end):
                 trajectories.append(self.explorer.trajectory(index, pending))
                 pending.append(trajectories[-1].kept_counts)
-        for episode in self._of_round:  # of one that was interrupted
-            self.explorer.remember(episode)
         policies = [trajectory.kept_counts for trajectory in trajectories]
         scores = self.problem.score_all(policies, race=True, before=len(self._of_round))
-        self._of_round = ()
+        self._remember_round()
         for trajectory, (reward, outcome) in zip(trajectories, scores, strict=True):
             self._note(trajectory, reward, outcome)
             callback.update_locals(locals())
@@ -188,6 +189,12 @@ class EpisodicDDPG(DDPG):
                 return RolloutReturn(0, 0, continue_training=False)
         callback.on_rollout_end()
         return RolloutReturn(self.settings.updates_per_step * self.steps * (end - begin), end - begin, True)
+
+    def _remember_round(self) -> None:
+        """Let the explorer learn from the episodes of a round that was interrupted."""
+        for episode in self._of_round:
+            self.explorer.remember(episode)
+        self._of_round = ()
 
     def _note(self, trajectory: Trajectory, reward: float, outcome: Outcome) -> None:
         assert isinstance(self.replay_buffer, EpisodeReplay)

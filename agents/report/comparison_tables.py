@@ -87,8 +87,9 @@ def _scores(metric: str, scores: Sequence[float]) -> list[str]:
 def _against_uniform(run: ComparedRun) -> str:
     if not run.scores(FOUND) or run.record.summary is None:
         return ""
-    gain = run.scores(FOUND)[1] - run.scores(UNIFORM)[1]
-    return with_interval(run.record.metric, gain, run.record.summary.difference_to_uniform)
+    return with_interval(
+        run.record.metric, run.record.summary.gain_over_uniform, run.record.summary.difference_to_uniform
+    )
 
 
 def _in_points(groups: Sequence[RunGroup]) -> bool:

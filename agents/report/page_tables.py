@@ -9,7 +9,7 @@ from agents.episode import best_of
 from agents.report.command_lines import steps
 from agents.report.front_table import front_table
 from agents.report.run_record import RunRecord
-from agents.report.run_result import FOUND, ORIGINAL, UNIFORM, RunResult
+from agents.report.run_result import FOUND, ORIGINAL, UNIFORM, UNTRAINED, RunResult
 from agents.report.verdict import opposite, with_interval
 from amc.cost.costs import format_cost
 from amc.scoring.number_format import COST_NAMES, duration, metric_name, percent, score, score_drop
@@ -96,13 +96,14 @@ def scores(record: RunRecord, result: RunResult) -> Table:
         rows = [(name, score(record.metric, value)) for name, (value,) in result.scores.items()]
         return Table(("network", "reward images of the search"), rows)
     summary = record.summary
+    compared = UNTRAINED if UNTRAINED in result.scores else FOUND  # in closed form, as the uniform one is
     intervals = {
         (FOUND, ORIGINAL): summary.drop_on_test and opposite(summary.drop_on_test),
-        (FOUND, UNIFORM): summary.difference_to_uniform,
+        (compared, UNIFORM): summary.difference_to_uniform,
     }
 
     def against(name: str, other: str) -> str:
-        if name in (other, ORIGINAL):
+        if name in (other, ORIGINAL) or (name == FOUND != compared and other == UNIFORM):
             return ""
         value = result.scores[name][1] - result.scores[other][1]
         return with_interval(record.metric, value, intervals.get((name, other)))

@@ -15,10 +15,12 @@ from amc.cost.costs import COSTS
 from amc.scoring.number_format import COST_NAMES
 
 ORIGINAL, UNIFORM, FOUND = "original", "uniform", "found"
+UNTRAINED = "found, before training"
 NETWORKS = {
     ORIGINAL: ("original_accuracy", "test_accuracy_original"),
     UNIFORM: ("uniform_accuracy", "test_accuracy_uniform"),
     "agent before learning": ("zero_shot_accuracy", "test_accuracy_zero_shot"),
+    UNTRAINED: ("untrained_accuracy", "test_accuracy_untrained"),
     FOUND: ("policy_accuracy", "test_accuracy_policy"),
 }
 """The entries of the summary with the scores on the reward and on the test images, by the name of the network."""

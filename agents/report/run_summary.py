@@ -67,6 +67,8 @@ class RunSummary:
         original_accuracy, uniform_accuracy, zero_shot_accuracy, policy_accuracy: Scores on the reward images.
         test_accuracy_original, test_accuracy_uniform, test_accuracy_zero_shot, test_accuracy_policy: Scores on the
             test images.
+        untrained_accuracy, test_accuracy_untrained: Those of the found network before it was trained by gradients; None
+            where it was not.
         macs_after, params_after, memory_after, latency_after_ms: Costs of the network that was found.
         episodes: How many policies were scored.
         wall_seconds: How long the run took in all.
@@ -74,7 +76,7 @@ class RunSummary:
         interrupted: Whether Ctrl-C ended the search.
         test_drop: What the found network loses against the original on the test images; None for metrics other than
             top1 and top5, and for runs of earlier versions.
-        test_difference_to_uniform: What it gains over the uniform one, likewise.
+        test_difference_to_uniform: What it gains over the uniform one, likewise; before it was trained by gradients.
         finalists: The policies that were made again as they would be kept; none in runs of earlier versions.
         recovery_taken: The name of the recovery that these were made with; None in runs of earlier versions.
         recovery_scores: The score of each closed form that it was chosen among, by name; none where the user chose.
@@ -99,6 +101,8 @@ class RunSummary:
     interrupted: bool = False
     zero_shot_accuracy: float | None = None
     test_accuracy_zero_shot: float | None = None
+    untrained_accuracy: float | None = None
+    test_accuracy_untrained: float | None = None
     latency_after_ms: float | None = None
     test_drop: Interval | None = None
     test_difference_to_uniform: Interval | None = None
@@ -112,6 +116,12 @@ class RunSummary:
     drop_interval: tuple[float, float] | None = None
     passed_over: Count = 0
     judged: tuple[JudgedBudget, ...] = ()
+
+    @property
+    def gain_over_uniform(self) -> float:
+        """By how much the found network scores more than the uniform one on the test images, both in closed form."""
+        untrained, policy = self.test_accuracy_untrained, self.test_accuracy_policy
+        return (policy if untrained is None else untrained) - self.test_accuracy_uniform
 
     @property
     def lost(self) -> LostShares | None:

@@ -44,8 +44,14 @@ def comparison_with_uniform(record: RunRecord) -> str | None:
     """What the test images say of the found policy against the uniform one; None before they were read."""
     if record.summary is None:
         return None
-    gain = record.summary.test_accuracy_policy - record.summary.test_accuracy_uniform
-    return against_uniform(record.metric, gain, record.summary.difference_to_uniform, is_uniform=record.keeps_uniform)
+    summary = record.summary
+    return against_uniform(
+        record.metric,
+        summary.gain_over_uniform,
+        summary.difference_to_uniform,
+        is_uniform=record.keeps_uniform,
+        is_trained=summary.test_accuracy_untrained is not None,
+    )
 
 
 def how_finalists_were_ranked(record: RunRecord) -> str | None:

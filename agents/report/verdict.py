@@ -34,7 +34,9 @@ def verdict(difference: Drop) -> Verdict:
     return Verdict.WORSE if difference.high < 0 else Verdict.SAME
 
 
-def against_uniform(metric: str, gain: float, difference: Drop | None, *, is_uniform: bool) -> str:
+def against_uniform(
+    metric: str, gain: float, difference: Drop | None, *, is_uniform: bool, is_trained: bool = False
+) -> str:
     """What the test images say of a found policy, in a sentence or two.
 
     Args:
@@ -42,10 +44,12 @@ def against_uniform(metric: str, gain: float, difference: Drop | None, *, is_uni
         gain: The score of the found policy on the test images less that of the uniform one.
         difference: The same with its interval; None where that is not known.
         is_uniform: Whether the found policy is the uniform one.
+        is_trained: Whether the found network was trained by gradients after that was measured.
     """
     if is_uniform:
         return f"The policy that is kept is the uniform one, with the same share of every group. {ADVICE}"
-    on_test = "On unseen (test) images the found policy is"
+    before = ", before it was trained by gradients," if is_trained else ""
+    on_test = f"On unseen (test) images the found policy{before} is"
     if difference is None:
         known = f"{on_test} {score_difference(metric, gain)} against uniform; no interval is known."
         return known if gain > 0 else f"{known} That is not better. {ADVICE}"

@@ -29,7 +29,7 @@ from amc.artifacts.policy import describe_groups
 from amc.graph import KeptCounts
 from amc.latency.latency_model import LatencyModel
 from amc.task import Task
-from amc.utils.defaults import AUTO, BLOCKWISE
+from amc.utils.defaults import BLOCKWISE
 from amc.utils.errors import NothingFoundError, UserError
 from amc.utils.option_names import option
 
@@ -146,7 +146,7 @@ class CheapestSearch(SearchSteps):
     def networks_made(self, episodes: Sequence[Episode]) -> int:
         """The uniform policy, and the one that is kept where it has to be made again."""
         del episodes
-        return 1 + (self._judgements.network is None)
+        return 1 + (self._judgements.network is None or self._task.options.recovery == BLOCKWISE)
 
     def final(
         self,
@@ -163,12 +163,12 @@ class CheapestSearch(SearchSteps):
         assert kept is not None, "the search has found it"
         assert best is not None
         judgement, task, origin, make = self._judgements.all[kept], self.result_task, self._task, PolicyMaker(tell)
-        if task.options.recovery in (AUTO, BLOCKWISE):
-            make.recovery = judgement.recovery
-        policy = self._judgements.network
-        if policy is None:
-            policy = make(task, best.kept_counts, "making the policy that is kept again")
-            policy = trained(task, policy, tell) if task.options.recovery == BLOCKWISE else policy
+        make.decide_as(task, judgement.recovery, judgement.recovery_scores)
+        policy, untrained = self._judgements.network, None
+        if policy is None or task.options.recovery == BLOCKWISE:
+            solved = make(task, best.kept_counts, "making the policy that is kept again")
+            untrained = solved if task.options.recovery == BLOCKWISE else None
+            policy = policy or (trained(task, solved, tell) if untrained else solved)
         same_cost = f"{self._goal.minimise}={np.nextafter(self._share_of(best.kept_counts), 1.0):.17f}"
         uniform = origin.with_budgets([same_cost]).budgets.uniform
         return FinalResult(
@@ -185,9 +185,9 @@ class CheapestSearch(SearchSteps):
             costs=costs_reached(origin, best.kept_counts),
             recovery=judgement.recovery,
             recovery_scores=dict(judgement.recovery_scores),
-            lost=task.compressor.lost,
             latency=latency_reached(latency_model, task, best.kept_counts) if latency_model else None,
             goal=self._judgements.reached(),
+            untrained=untrained,
         )
 
     # -- the budgets --------------------------------------------------------------------------------------------

@@ -58,8 +58,9 @@ def final_result(
         if latency_model
         else choose_best(stage, episodes, make, *others)
     )
+    untrained = None
     if task.options.recovery == BLOCKWISE:
-        best = trained(task, best, tell)
+        untrained, best = best, trained(task, best, tell)
     asked = [limit.asked for limit in task.budgets.limits]
     return FinalResult(
         original_accuracy=original_accuracy,
@@ -71,8 +72,8 @@ def final_result(
         costs=costs_reached(origin, best.kept_counts),
         recovery=recovery,
         recovery_scores=make.recovery_scores,
-        lost=task.compressor.lost,
         latency=latency_reached(latency_model, task, best.kept_counts) if latency_model else None,
+        untrained=untrained,
     )
 
 
@@ -97,19 +98,24 @@ def score_on_test(
     }
     if result.zero_shot is not None:
         networks["the agent's first policy"] = result.zero_shot.network
+    if result.untrained is not None:
+        networks["the policy that was found, before training"] = result.untrained.network
     scores = {} if scores is None else scores
     for name, network in networks.items():
         if network not in scores:  # two policies may be the same
             tell(f"scoring on the test images: {name}")
             scores[network] = task.image_scores(network, task.splits.test)
-    original, uniform, policy, *first = (scores[network] for network in networks.values())
+    original, uniform, policy = (scores[network] for network in [*networks.values()][:3])
+    first = scores[result.zero_shot.network] if result.zero_shot else None
+    untrained = scores[result.untrained.network] if result.untrained else None
     return OnTest(
         original=original.value,
         uniform=uniform.value,
-        zero_shot=first[0].value if first else None,
+        zero_shot=first.value if first else None,
         policy=policy.value,
         drop=original.drop_to(policy),
-        difference_to_uniform=policy.drop_to(uniform),
+        difference_to_uniform=(untrained or policy).drop_to(uniform),
+        untrained=untrained.value if untrained else None,
     )
 
 

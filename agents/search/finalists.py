@@ -13,9 +13,14 @@ from agents.finalist import Finalist
 from agents.search.policy_maker import PolicyMaker
 from agents.search.stage import Stage
 from amc.utils.defaults import AUTO, BLOCKWISE, CLOSED_FORMS
+from amc.utils.errors import NothingFoundError
 
 FINALISTS = 5
 """How many policies of a search are scored as they would be kept, on all reward images."""
+NOTHING_WITHIN = (
+    "none of the policies that the strategy scored is within the budget; a strategy has to score at least one that is"
+)
+"""What is said of a search that has no policy to keep."""
 
 
 class Choice(NamedTuple):
@@ -28,8 +33,14 @@ class Choice(NamedTuple):
 def choose_best(
     stage: Stage, episodes: Sequence[Episode], make: PolicyMaker, *others: tuple[Episode, ScoredPolicy]
 ) -> Choice:
-    """The policy with the largest reward on all reward images, among the best episodes and `others`, scored before."""
+    """The policy with the largest reward on all reward images, among the best episodes and `others`, scored before.
+
+    Raises:
+        NothingFoundError: No episode is within the budget.
+    """
     best_episodes = find_finalists(stage, episodes)
+    if not best_episodes:
+        raise NothingFoundError(NOTHING_WITHIN)
     recovery = make.decide(stage.task, best_episodes[0].kept_counts)
     made = [
         (each, make(stage.task, each.kept_counts, _text(recovery, number, len(best_episodes))))

@@ -73,6 +73,8 @@ class Judgements:
         known = self._stored[place] if place < len(self._stored) else None
         if known is None or known.episode not in [episode.index for episode in episodes]:
             known, network = self._judged(stage, episodes)
+        elif stage.number:
+            self._make.decide_as(stage.task, known.recovery, known.recovery_scores)
         self.all.append(known)
         if known.holds and (self.kept is None or known.cost < self.all[self.kept].cost):
             self.kept, self.network = place, network

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+
+from torch import nn
 
 from agents.final_result import ScoredPolicy
 from amc.compression.compressor import Compressor
 from amc.graph import KeptCounts
+from amc.pruning.slicing import Selection
 from amc.recovery.recoveries import Adjust
+from amc.scoring.score import Score
 from amc.task import Task
 from amc.utils.copying import copy_network
-from amc.utils.defaults import AUTO, BLOCKWISE
+from amc.utils.defaults import AUTO, BLOCKWISE, CLOSED_FORMS
 from amc.utils.registry import name_of
 
 Tell = Callable[[str], None]
@@ -51,10 +55,21 @@ class PolicyMaker:
             choice = task.choose_recovery(kept_counts, lambda name: self._tell(f"making the best with {name} recovery"))
             self.recovery = choice.recovery
             self.recovery_scores = {name: found.metric for name, found in choice.scores.items()}
-            self._keep(task, ScoredPolicy.of(kept_counts, choice.network, choice.selection, choice.score))
+            self._keep(task, kept_counts, choice.network, choice.selection, choice.score)
         elif self.recovery is None:
             self.recovery = task.options.recovery
         return name_of(self.recovery)
+
+    def decide_as(self, task: Task, recovery: str, scores: Mapping[str, float]) -> None:
+        """Make networks with the recovery that was decided on before an interruption.
+
+        Args:
+            task: The task that policies are for.
+            recovery: The name of that recovery.
+            scores: The score of each closed form that it was chosen among, by name.
+        """
+        if task.options.recovery in (AUTO, BLOCKWISE):
+            self.recovery, self.recovery_scores = recovery, dict(scores)
 
     def __call__(self, task: Task, kept_counts: KeptCounts, text: str) -> ScoredPolicy:
         """The policy with its compact network, scored on all reward images.
@@ -69,12 +84,16 @@ class PolicyMaker:
         if key not in self._made:
             self._tell(text)
             network, selection = task.compact(kept_counts, self.recovery)
-            self._keep(task, ScoredPolicy.of(kept_counts, network, selection, task.reward_score(network)))
+            self._keep(task, kept_counts, network, selection, task.reward_score(network))
         self._made.move_to_end(key)
         return self._made[key]
 
-    def _keep(self, task: Task, policy: ScoredPolicy) -> None:
-        self._made[task.compressor, policy.kept_counts.tobytes()] = policy
+    def _keep(
+        self, task: Task, kept_counts: KeptCounts, network: nn.Module, selection: Selection, found: Score
+    ) -> None:
+        lost = task.compressor.lost if self.recovery == CLOSED_FORMS[0] else None  # of another network
+        policy = ScoredPolicy.of(kept_counts, network, selection, found, lost)
+        self._made[task.compressor, kept_counts.tobytes()] = policy
         if len(self._made) > MOST_HELD:
             self._made.popitem(last=False)
 
@@ -96,4 +115,4 @@ def trained(task: Task, found: ScoredPolicy, tell: Tell = lambda _: None) -> Sco
         text_before = text
 
     task.compressor.train(network, task.compressor.mask(found.kept_counts), told)
-    return ScoredPolicy.of(found.kept_counts, network, found.selection, task.reward_score(network))
+    return ScoredPolicy.of(found.kept_counts, network, found.selection, task.reward_score(network), found.lost)

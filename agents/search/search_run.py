@@ -24,6 +24,7 @@ from agents.search.cheapest_search import CheapestSearch
 from agents.search.checkpoints import Checkpoints
 from agents.search.episode_log import EpisodeLog
 from agents.search.final import make_policy, policy_as_searched, score_on_test
+from agents.search.finalists import NOTHING_WITHIN
 from agents.search.found_point import FoundPoint
 from agents.search.front_search import FrontSearch
 from agents.search.invocation import Invocation
@@ -36,7 +37,7 @@ from agents.strategies import Ddpg
 from agents.strategy import OnEpisode
 from amc.analysis.round_trip import check_round_trip
 from amc.artifacts.policy import POLICY_FILE, current_versions, read_policy, save_compact
-from amc.artifacts.run_folder import forget, has_result, keep_input
+from amc.artifacts.run_folder import PYTHON, forget, has_result, keep_input
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER
 from amc.cost.costs import COSTS, LATENCY, CostFunction, macs
 from amc.graph import PruningGraph
@@ -44,13 +45,11 @@ from amc.latency.latency_model import LatencyModel
 from amc.scoring.image_scores import ImageScores
 from amc.scoring.metrics import moved_inputs
 from amc.task import Task
-from amc.utils.defaults import AUTO
+from amc.utils.defaults import AUTO, BLOCKWISE
+from amc.utils.errors import NothingFoundError
 from amc.utils.registry import name_of
 from amc.utils.slow_step import told_if_slow
 from envs.rewards import find_reward
-
-SCORED_ON_TEST = 3
-"""The networks that are scored on the test images: the original, the uniform policy's and the one that is kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +95,7 @@ class SearchRun:
 
         Raises:
             UserError: A plan that does not fit the task, or a network whose result could not be written and loaded.
+            NothingFoundError: No policy is within the budget, or none is good enough.
             KeyboardInterrupt: The user ended the search before there was a policy within the budget, or while its
                 result was made.
         """
@@ -157,7 +157,7 @@ class SearchRun:
                 if steps.best(checkpoints.episodes) is None:
                     raise
                 duration = saving.in_words(steps.networks_made(checkpoints.episodes))
-                resume = ", and --resume goes on" if self.folder else ""
+                resume = ", and --resume goes on" if self.folder and self.invocation.program != PYTHON else ""
                 print(
                     f"interrupted: saving the best policy so far takes {duration}; a second Ctrl-C leaves at"
                     f" once{resume}",
@@ -184,8 +184,10 @@ class SearchRun:
     @property
     def _scored_on_test(self) -> int:
         """How many networks are scored on the test images."""
-        points = 0 if self.plan.front is None else len(self.plan.front.points) - 1
-        return SCORED_ON_TEST + 2 * points
+        points = 1 if self.plan.front is None else len(self.plan.front.points)
+        return 1 + points * (
+            3 if self.task.options.recovery == BLOCKWISE else 2
+        )  # the original, found and uniform ones
 
     def _result(self, steps: SearchSteps, checkpoints: Checkpoints, *, interrupted: bool) -> SearchResult:
         """Make the network that is kept, and write each part of the result as soon as it is known."""
@@ -194,7 +196,8 @@ class SearchRun:
         if original is None:
             original = task.accuracy(task.model, task.splits.reward)
         best, found_at = steps.best(episodes), steps.result_task
-        assert best is not None, "a strategy scores a policy within the budget"
+        if best is None:
+            raise NothingFoundError(NOTHING_WITHIN)
         if self.folder and not has_result(self.folder):
             found = policy_as_searched(found_at, best)
             save_compact(

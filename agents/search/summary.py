@@ -13,12 +13,13 @@ from agents.search.plan import Limits
 
 
 def summarise_stages(budgets: Sequence[Limits], episodes: Sequence[Episode]) -> list[dict[str, Any]]:
-    """The best policy of each stage in numbers, as the search scored it; every stage must have scored policies."""
+    """The best policy of each stage in numbers, as the search scored it; of those with one within their budget."""
     found = []
     for number, limits in enumerate(budgets):
         own = [episode for episode in episodes if episode.stage == number]
         best = best_of(own)
-        assert best is not None, "the next stage began with it"
+        if best is None:  # of an interrupted search over a range, which has not come to it
+            continue
         found.append(
             {
                 "budget": list(limits),
@@ -47,7 +48,7 @@ def summarise(result: FinalResult, on_test: OnTest, episodes: Sequence[Episode],
         "test_difference_to_uniform": on_test.difference_to_uniform and on_test.difference_to_uniform._asdict(),
         "recovery_taken": result.recovery,
         "recovery_scores": result.recovery_scores,
-        "calibration_lost": result.lost and result.lost._asdict(),
+        "calibration_lost": result.policy.lost and result.policy.lost._asdict(),
         "finalists": [finalist._asdict() for finalist in result.finalists],
         **{
             f"{kind}_{when}": getattr(cost, when) for kind, cost in result.costs.items() for when in ("before", "after")
@@ -78,10 +79,17 @@ def summarise(result: FinalResult, on_test: OnTest, episodes: Sequence[Episode],
         }
     if result.latency is not None:
         summary |= dataclasses.asdict(result.latency)
+    closed_form = result.policy
+    if result.untrained is not None:
+        closed_form = result.untrained
+        summary |= {
+            "untrained_accuracy": result.untrained.reward_accuracy,
+            "test_accuracy_untrained": on_test.untrained,
+        }
     if result.zero_shot is not None:
         summary |= {
             "zero_shot_accuracy": result.zero_shot.reward_accuracy,
             "test_accuracy_zero_shot": on_test.zero_shot,
-            "gained_over_zero_shot": result.policy.reward_accuracy - result.zero_shot.reward_accuracy,
+            "gained_over_zero_shot": closed_form.reward_accuracy - result.zero_shot.reward_accuracy,
         }
     return summary

@@ -131,7 +131,7 @@ class Compressor:
 
     @property
     def lost(self) -> LostShares | None:
-        """The mean share of layers' outputs that networks made so far lose where they are solved layer after layer.
+        """The mean share of layers' outputs that is lost in the network that was last solved layer after layer.
 
         None where no such network was made, or the calibration images are so many that none of them is held out.
         """

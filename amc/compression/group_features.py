@@ -26,7 +26,8 @@ class GroupFeatures:
 
     Attributes:
         importance: The share of the group's importance that the kept units hold, in [0, 1].
-        lost: The share of its consumers' output energy that least squares can't restore, in [0, 1].
+        lost: The share of its consumers' output energy that least squares can't restore, in [0, 1]; 1 where they read
+            what is no number.
         changes: The squared error of the network's outputs that is expected of it, relative to their energy
             (`amc.compression.output_changes`), 0 or more; what is lost, where no gradients pass through the network.
     """
@@ -101,6 +102,6 @@ def group_features(compressor: Compressor) -> GroupFeatures:
             whole = compressor.importance[group.slice]
             importance[group.index, column] = whole[mask[group.slice]].sum() / max(whole.sum(), 1e-300)
             of_consumers = [errors.get(graph.layers[i].weight or "", 0.0) for i in group.consumers]
-            lost[group.index, column] = np.mean(of_consumers)
+            lost[group.index, column] = np.nan_to_num(np.mean(of_consumers), nan=1.0)
     changes = compressor.output_changes(masks)
     return GroupFeatures(importance, lost, lost if changes is None else changes)

@@ -41,7 +41,7 @@ from amc.recovery.least_squares import held_out_count
 from amc.recovery.output_distance import OutputKinds
 from amc.recovery.row_sampling import ROWS_PER_UNKNOWN, draw_positions, enough_positions, patches, unknowns
 from amc.recovery.score_scale import scale_scores, score_layers, scores_of
-from amc.recovery.solved_layers import SolvedLayers
+from amc.recovery.solved_layers import Solution, SolvedLayers
 
 LEAST_POSITIONS = 16
 """The least number of output positions of a layer that are sampled in each image (all where there are fewer)."""
@@ -65,7 +65,7 @@ class Asymmetric:
 
     Attributes:
         held_out: The number of images, the last ones, that no layer is solved on; none where there are plenty.
-        lost: What was lost in each layer when it was last solved, by its call, where images are held out.
+        lost: What is lost in each layer of the network that was solved last, by its call, where images are held out.
     """
 
     def __init__(
@@ -98,12 +98,13 @@ class Asymmetric:
 
     def refit(self, network: nn.Module, mask: UnitMask) -> None:
         """Solve all layers of `network`, the compact network in which the units `mask` stay, in place, in order."""
+        self.lost = {}
         outputs = run_pass(network, self.images, _RefitPass(self, network, mask), self.graph)
         scale_scores(network, self.score_layers, scores_of(self.score_layers, outputs, self.held_out), self.scores)
 
     @property
     def mean_lost(self) -> LostShares | None:
-        """The mean over layers of what was lost in each; None where no images are held out, or nothing was solved."""
+        """The mean over layers of what is lost in each; None where no images are held out, or nothing was solved."""
         if not self.lost:
             return None
         return LostShares(*(fmean(each) for each in zip(*self.lost.values(), strict=True)))
@@ -254,9 +255,11 @@ class _RefitPass(_Sampling):
         read = len(layer_input(name, args))
         if read != self._owner.read_rows[self.call] or not read or read % batch_size(self._owner.images):
             return
-        change = self._owner.solved.get(
-            self.call, self._mask, lambda: self._change(self._rows(samples, layer, name, args, groups), current, norm)
+        change, lost = self._owner.solved.get(
+            self.call, self._mask, lambda: self._solution(self._rows(samples, layer, name, args, groups), current, norm)
         )
+        if lost:
+            self._owner.lost[self.call] = lost
         if change is None:
             return
         step = change[:, :count].transpose(1, 2).reshape(matrix.shape).to(weight.dtype)
@@ -284,21 +287,20 @@ class _RefitPass(_Sampling):
             read, shall_give = (each.unflatten(1, (groups, -1)).transpose(0, 1) for each in (rows, wanted))
             yield read, shall_give, sample.is_held
 
-    def _change(
+    def _solution(
         self, chunks: Iterator[tuple[Tensor, Tensor, bool]], current: Tensor, norm: _BatchNorm | None
-    ) -> Tensor | None:
-        """The change of the weights `current`, both `(groups, inputs, outputs)`; None for none."""
+    ) -> Solution:
+        """The change of the weights `current`, both `(groups, inputs, outputs)`, and what is lost."""
         problem = LayerProblem(current)
         for chunk in chunks:
             problem.add(*chunk)
             if problem.is_solved:
-                return None
+                return Solution(None, None)
         change = problem.change()
-        if lost := problem.lost(change):
-            self._owner.lost[self.call] = lost
+        lost = problem.lost(change)
         if change is None or norm is None or self.call in self._owner.added:
-            return change
-        return problem.with_variance(change)
+            return Solution(change, lost)
+        return Solution(problem.with_variance(change), lost)
 
 
 def layers_to_solve(graph: PruningGraph) -> list[Layer]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,22 @@ from torch import Tensor
 
 from amc.graph import Layer, PruningGraph
 from amc.pruning.slicing import UnitMask
+from amc.recovery.layer_problem import LostShares
 
 MOST_BYTES = 2**28
 """The size of all solutions that are remembered, at the most."""
+
+
+class Solution(NamedTuple):
+    """The solution of a layer.
+
+    Attributes:
+        change: The change of its weights; None where nothing is to be changed.
+        lost: What is lost of its outputs; None where no images are held out.
+    """
+
+    change: Tensor | None
+    lost: LostShares | None
 
 
 class SolvedLayers:
@@ -29,7 +43,7 @@ class SolvedLayers:
     """
 
     def __init__(self, graph: PruningGraph, layers: Mapping[int, Layer]) -> None:
-        self._known: OrderedDict[tuple[int, bytes], Tensor | None] = OrderedDict()
+        self._known: OrderedDict[tuple[int, bytes], Solution] = OrderedDict()
         self._bytes = 0
         seen = np.zeros(graph.unit_count, dtype=np.bool_)
         self._units: dict[int, NDArray[np.intp]] = {}  # by call: what its inputs and its own outputs follow from
@@ -39,8 +53,8 @@ class SolvedLayers:
             if layer.call in layers:
                 self._units[layer.call] = np.flatnonzero(seen)
 
-    def get(self, call: int, mask: UnitMask, solve: Callable[[], Tensor | None]) -> Tensor | None:
-        """The change of a layer's weights, which is solved where it is not known; None where nothing is to be changed.
+    def get(self, call: int, mask: UnitMask, solve: Callable[[], Solution]) -> Solution:
+        """The solution of a layer, which is solved where it is not known.
 
         Args:
             call: The place of the layer's call among all.
@@ -49,11 +63,15 @@ class SolvedLayers:
         """
         key = call, mask[self._units[call]].tobytes()
         if key not in self._known:
-            change = self._known[key] = solve()
-            self._bytes += 0 if change is None else change.nbytes
+            solution = self._known[key] = solve()
+            self._bytes += _size(solution)
             while self._bytes > MOST_BYTES:
                 _, dropped = self._known.popitem(last=False)
-                self._bytes -= 0 if dropped is None else dropped.nbytes
-            return change
+                self._bytes -= _size(dropped)
+            return solution
         self._known.move_to_end(key)
         return self._known[key]
+
+
+def _size(solution: Solution) -> int:
+    return 0 if solution.change is None else solution.change.nbytes

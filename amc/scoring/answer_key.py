@@ -15,9 +15,12 @@ from amc.scoring.metrics import Batches, top_k
 from amc.scoring.score import Answers, Score
 from amc.scoring.scored_by import ScoredBy
 from amc.utils.defaults import ACCURACY
+from amc.utils.errors import UserError
 
 Places = Tensor | slice
 """The positions of some images among all: int64 `(n,)`, or a slice."""
+LARGEST_LOSS = 1e4
+"""The largest loss of an image in nats, and that of outputs that are no numbers, such as 0/0."""
 
 
 class AnswerKey:
@@ -26,6 +29,9 @@ class AnswerKey:
     Args:
         by: What networks are scored by; the metric is top1 or top5.
         batches: All images and their classes, in order, on the device of the network.
+
+    Raises:
+        UserError: The original, which networks are compared with, returns NaN or infinity for some image.
     """
 
     def __init__(self, by: ScoredBy, batches: Batches) -> None:
@@ -36,6 +42,12 @@ class AnswerKey:
         if self._loss.needs_original:
             with torch.inference_mode():
                 self._original = torch.cat([log_probabilities(feed(by.original, inputs)) for inputs, _ in batches])
+            bad = int((~self._original.isfinite()).any(dim=1).sum())
+            if bad:
+                raise UserError(
+                    f"the network returns NaN or infinity for {bad:,} of {len(self._original):,} reward images, so that"
+                    " no other can be compared with it; check its weights and how images are normalised"
+                )
 
     def answers(self, run: Callable[..., Any], batches: Iterable[tuple[Any, Tensor, Places]]) -> Answers:
         """The answers of a network, in the order of the batches.
@@ -54,7 +66,9 @@ class AnswerKey:
                 right.append(hits.any(dim=1))
                 original = outputs if self._original is None else self._original[places]
                 losses.append(self._loss.of(outputs, targets, original, right[-1]))
-        return Answers(torch.cat(right).cpu().numpy(), torch.cat(losses).float().cpu().numpy())
+        loss = torch.cat(losses).float()
+        loss = torch.where(loss < LARGEST_LOSS, loss, LARGEST_LOSS)  # NaN is less than nothing
+        return Answers(torch.cat(right).cpu().numpy(), loss.cpu().numpy())
 
     def score(self, mean_loss: float, accuracy: float, share: float = 1.0, answers: Answers | None = None) -> Score:
         """The score of a network with a mean loss and an accuracy, on a share of the images."""

@@ -119,8 +119,8 @@ class Race:
 
     @property
     def accuracy(self) -> float:
-        """The candidate's accuracy over all images in [0, 1], estimated likewise."""
-        return self._right.mean
+        """The candidate's accuracy over all images in [0, 1], estimated likewise, and brought into that."""
+        return min(max(self._right.mean, 0.0), 1.0)
 
 
 class _Estimates:

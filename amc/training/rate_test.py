@@ -16,6 +16,8 @@ from amc.training.objectives import Objective
 from amc.training.optimizers import ADAM, SGD
 from amc.training.training_loop import DivergedError, Recipe, Training
 from amc.utils.copying import copy_network
+from amc.utils.errors import UserError
+from amc.utils.option_names import option
 
 RATES = {SGD: (0.05, 0.02, 0.008, 0.003, 0.001), ADAM: (3e-3, 1e-3, 3e-4, 1e-4)}
 """The rates that are tried, by optimiser."""
@@ -73,7 +75,7 @@ def rate_test(
         device: The device.
 
     Raises:
-        UserError: What a training raises.
+        UserError: No rate leads to a finite loss, or what a training raises.
     """
     per_step = recipe.batch_size * recipe.accumulate
     steps = min(max(recipe.epochs * len(images) // per_step // 10, LEAST_STEPS), MOST_STEPS)
@@ -93,6 +95,12 @@ def rate_test(
                 device,
             )
         tested.append(TestedRate(rate, loss))
+    if not any(math.isfinite(each.loss) for each in tested):
+        raise UserError(
+            f"the training diverged within {steps} steps at each learning rate from {max(RATES[objective.optimizer]):g}"
+            f" to {min(RATES[objective.optimizer]):g}; check the images and their classes, or give"
+            f" {option('learning_rate')}"
+        )
     return RateTest(steps, len(held_out), tuple(tested))
 
 

@@ -45,6 +45,8 @@ def run_train(arguments: Arguments) -> None:
     stage_budgets(arguments.staging, search)
     if arguments.start_from is not None and search.resume is None:
         find_start(arguments.start_from)
+        if not make_strategy(arguments.strategy, arguments.settings).takes_start:
+            raise UserError(f"--strategy {arguments.strategy} begins with policies of its own; leave --start-from out")
     with open_search("train", arguments) as session:
         run_job(_job(session))
 

@@ -11,7 +11,7 @@ from stable_baselines3 import PPO, SAC, TD3
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
 
-from agents.episode import Episode
+from agents.episode import Episode, Past
 from agents.round_vec_env import RoundVecEnv
 from agents.sb3 import ALGORITHMS, StableBaselines
 from agents.strategies import make_strategy
@@ -78,6 +78,17 @@ def test_rounds_are_scored_together_and_the_last_one_is_cut_short(name: str) -> 
     assert [episode.index for episode in seen] == list(range(10))
     assert all(episode.outcome.within_budget for episode in seen)
     assert all(episode.reward == accuracy(episode.kept_counts) - 1 for episode in seen)
+
+
+@pytest.mark.parametrize("round_size", [1, 3])
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_a_search_that_is_given_more_episodes_goes_on_from_those_before(name: str, round_size: int) -> None:
+    """Whose policies it must choose again: exploration follows the number of episodes that it was begun with."""
+    algorithm = ALGORITHMS[name]
+    begun = search(StableBaselines(algorithm, round_size), 12)
+    new: list[Episode] = []
+    StableBaselines(algorithm, round_size).search(pruning_problem(), 20, 0, new.append, Past(tuple(begun), {}, 12))
+    assert [episode.index for episode in new] == list(range(12, 20))
 
 
 def test_a_reward_that_weighs_cost_is_not_raced_for() -> None:

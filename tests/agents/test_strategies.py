@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from agents.search.episode_log import EpisodeLog
 from agents.strategies import STRATEGIES, Random, make_strategy
 from amc.cost.budget import Budgets
 from amc.graph import KeptCounts
+from amc.scoring.score import Score
 from amc.utils.errors import UserError
 from envs import PruningProblem
 from tests.problems import chain
@@ -66,6 +68,33 @@ def test_all_policies_of_a_search_that_draws_them_keep_the_budget(strategy: str)
     found = policies(strategy, seed=0)
     assert len(found) == EPISODES
     assert all(problem.budgets.allows(np.array(kept_counts)) for kept_counts in found)
+
+
+@pytest.mark.parametrize("round_size", [1, 5, 12])
+def test_evolution_draws_at_random_until_its_population_is_full(round_size: int) -> None:
+    """Of eight policies, whatever is scored together; then it varies them."""
+    problem, accuracy = pruning_problem("macs=0.5")
+    make_strategy("evolution", round_size=round_size).search(problem, 20, 0, lambda _: None)
+    full = round_size * -(-8 // round_size)
+    chance = policies("random", seed=0, episodes=20)
+    assert accuracy.asked[1:full] == chance[1:full]
+    assert not any(one == other for one, other in zip(accuracy.asked[full:], chance[full:], strict=True))
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_strategy_races_all_of_its_policies_or_none(strategy: str) -> None:
+    """What is a bad policy follows from all before, which a search that goes on is told of."""
+    problem, accuracy = pruning_problem("macs=0.5")
+    asked: set[bool] = set()
+
+    def scores(policies: Sequence[KeptCounts], *, race: bool, before: int) -> list[Score]:
+        del before
+        asked.add(race)
+        return [Score(accuracy(each)) for each in policies]
+
+    raced = PruningProblem(problem.budgets, accuracy, accuracies=scores)
+    make_strategy(strategy).search(raced, EPISODES, 0, lambda _: None)
+    assert asked == {strategy not in RULES}
 
 
 def test_random_goes_on_where_a_shorter_search_ended() -> None:

@@ -86,7 +86,7 @@ def test_more_images_that_make_it_worse_are_told() -> None:
     page = recovery_page(rows)
     assert (
         "Worse with more images by more than the interval: `both` at net, 50% of the MACs, 300 images than with 100"
-        " (-100.00 (-100.00 to -100.00))."
+        " (-100.00 (-100.00 to -97.50))."
     ) in page
 
 

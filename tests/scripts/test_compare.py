@@ -46,6 +46,15 @@ def forbidden(*_: Any, **__: Any) -> None:
     raise AssertionError("a search that has ended was made again")
 
 
+def test_too_few_episodes_for_one_strategy_are_told_before_any_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparing, "search_cell", forbidden)
+    asked = ("--strategies", "random", "greedy", "--seeds", "0", "1", "--out", tmp_path / "few")
+    assert "strategy greedy cuts each of" in fail(compare, *ASKED, *asked)
+    assert not (tmp_path / "few").exists()
+
+
 def test_a_search_is_a_small_file(folder: Path) -> None:
     found = cells(folder)
     assert set(found) == {"macs=0.5-random-seed-0.json", "macs=0.5-uniform-seed-0.json"}

@@ -9,6 +9,7 @@ import amc
 from amc.recovery.blockwise import TrainingLength
 from scripts import evaluate, export, recover, train
 from tests.command import fail, succeed, summary
+from tests.html_page import HtmlPage
 from tests.small_network import SMALL
 
 pytestmark = pytest.mark.backward
@@ -68,5 +69,11 @@ def test_a_search_trains_what_it_keeps(tmp_path: Path) -> None:
     solved, trained = (summary(tmp_path / name) for name in ("asymmetric", "blockwise"))
     assert trained["finalists"] == solved["finalists"]
     assert trained["uniform_accuracy"] == solved["uniform_accuracy"]
+    assert trained["untrained_accuracy"] == solved["policy_accuracy"]
+    assert trained["test_accuracy_untrained"] == solved["test_accuracy_policy"]
+    assert trained["test_difference_to_uniform"] == solved["test_difference_to_uniform"]  # training is not counted
+    assert trained["test_difference_to_uniform"]["value"] == 0
+    row = HtmlPage((tmp_path / "blockwise" / "report.html").read_text(encoding="utf-8")).rows["found, before training"]
+    assert row[1] == f"{100 * trained['test_accuracy_untrained']:.2f} %"
     weights = [amc.load(tmp_path / name).state_dict() for name in ("asymmetric", "blockwise")]
     assert any(not torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())

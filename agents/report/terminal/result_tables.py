@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from agents.final_result import FinalResult, OnTest
+from agents.report.run_result import UNTRAINED
 from agents.report.verdict import against_uniform, goal_reached, more_calibration_images, recovery_chosen
 from amc.artifacts.policy import CostReached, GroupPolicy, LatencyReached
 from amc.cost.costs import format_cost
@@ -72,14 +73,21 @@ def _scores(final_result: FinalResult, test: OnTest, metric: str) -> Table:
     ]
     if final_result.zero_shot is not None:
         scores.insert(2, ("agent before learning", final_result.zero_shot.reward_accuracy, test.zero_shot))
+    if final_result.untrained is not None:
+        scores.insert(-1, (UNTRAINED, final_result.untrained.reward_accuracy, test.untrained))
     goal = final_result.goal
     is_uniform = np.array_equal(final_result.policy.kept_counts, final_result.uniform.kept_counts)
-    gain = test.policy - test.uniform
     said = [
         goal_reached(metric, goal.minimise, goal.max_drop, goal.drop, goal.passed_over) if goal else None,
-        against_uniform(metric, gain, test.difference_to_uniform, is_uniform=is_uniform),
+        against_uniform(
+            metric,
+            test.gain_over_uniform,
+            test.difference_to_uniform,
+            is_uniform=is_uniform,
+            is_trained=final_result.untrained is not None,
+        ),
         recovery_chosen(metric, final_result.recovery, final_result.recovery_scores),
-        more_calibration_images(final_result.lost),
+        more_calibration_images(final_result.policy.lost),
     ]
     return Table(
         f"{'accuracy' if metric in CLASS_METRICS else f'metric {metric}'}; reward images are the validation images",

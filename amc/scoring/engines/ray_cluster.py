@@ -49,6 +49,7 @@ class RayWorkers:
         except ImportError as error:
             raise UserError("--engine ray needs Ray: pip install 'amc-pruning[ray]'") from error
         self._ray = ray
+        self._is_ours = not ray.is_initialized()
         shared_pickle = SharedPickle.of(candidates.arguments)
         try:
             ray.init(ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
@@ -57,6 +58,8 @@ class RayWorkers:
         threads = max(torch.get_num_threads() // count, 1)
         there = int(ray.cluster_resources().get("CPU", 0))
         if there < count * threads:
+            if self._is_ours:
+                ray.shutdown()
             raise UserError(
                 f"--workers {count} of {threads} threads each need more than the Ray cluster's {there} CPUs"
             )
@@ -119,8 +122,12 @@ class RayWorkers:
         return [work.index for work in late if work.index is not None and work.index not in found]
 
     def close(self) -> None:
-        """End the actors, and the connection to the cluster."""
-        self._ray.shutdown()
+        """End the actors, and the connection to the cluster unless it was there before."""
+        if self._is_ours:
+            self._ray.shutdown()
+            return
+        for actor in (*self._idle, *(work.actor for work in self._busy.values())):
+            self._ray.kill(actor)
 
 
 @dataclass

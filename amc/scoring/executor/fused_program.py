@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
@@ -43,8 +44,8 @@ def fused_program(
         change_steps: What is done with the steps before they are fused.
 
     Returns:
-        The program, or None where there is none, where it does not compute the same as the narrowest network, or where
-        the inputs are not on the CPU in one of the number formats of `TOLERANCES`.
+        The program, or None where there is none, where it does not compute the same finite numbers as the narrowest
+        network, or where the inputs are not on the CPU in one of the number formats of `TOLERANCES`.
     """
     if x.device.type != "cpu" or x.dtype not in TOLERANCES:
         return None
@@ -65,4 +66,4 @@ def fused_program(
     except (NoProgramError, RuntimeError):  # RuntimeError: oneDNN can't do it, or was not built in
         return None
     furthest = TOLERANCES[x.dtype] * float(wanted.abs().max())
-    return program if torch.allclose(found, wanted, rtol=0, atol=furthest) else None
+    return program if math.isfinite(furthest) and torch.allclose(found, wanted, rtol=0, atol=furthest) else None

@@ -1,10 +1,14 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 import amc
 from agents.comparison.cell_search import HalvedImages, halved, search_cell
 from agents.comparison.grid import Grid
+from agents.final_result import ScoredPolicy
 from agents.report.strategies.cell import Cell
+from agents.search import final
 from amc.data.splits import SplitSizes
 from amc.task import Task
 from amc.task_options import TaskOptions
@@ -60,3 +64,18 @@ def test_nothing_is_judged_before_there_is_a_policy_within_the_budget(task: Task
     found = search_cell(key, task, images, grid.plan(key))
     assert found.judged[0].evaluations == found.best_so_far[0].evaluations > 1
     assert found.left["macs"] <= 0.5
+
+
+def test_networks_are_compared_before_any_is_trained(images: HalvedImages, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the uniform one is not: the policy that is found here is the same."""
+    options = TaskOptions(recovery="blockwise", search_recovery="none", seed=1)
+    task = Task(small_resnet(), images.splits, ["macs=0.5"], options)
+
+    def trained(_: Task, policy: ScoredPolicy, __: object) -> ScoredPolicy:
+        return dataclasses.replace(policy, network=task.model, reward_accuracy=2.0)
+
+    monkeypatch.setattr(final, "trained", trained)
+    grid = Grid(["uniform"], ["macs=0.5"], [1], episodes=1)
+    (key,) = grid.keys(1)
+    found = search_cell(key, task, images, grid.plan(key))
+    assert found.found == found.uniform

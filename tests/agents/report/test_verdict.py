@@ -40,6 +40,11 @@ def test_without_an_interval_the_plain_difference_is_told(gain: float, is_better
     assert ("not better" not in said) == is_better
 
 
+def test_what_was_compared_before_a_training_is_said_to_be() -> None:
+    said = against_uniform("top1", 0.012, Drop(0.012, 0.004, 0.02), is_uniform=False, is_trained=True)
+    assert "the found policy, before it was trained by gradients, is better than uniform by 1.20 points" in said
+
+
 def test_a_policy_that_is_uniform_is_called_so() -> None:
     assert "is the uniform one" in against_uniform("top1", 0.0, Drop(0.0, 0.0, 0.0), is_uniform=True)
 

@@ -1,7 +1,9 @@
 """The search for the least cost, against all policies of a network of which few channels may be cut."""
 
+import dataclasses
 import itertools
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +12,7 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
+from agents.checkpoint import latest_checkpoint
 from agents.episode import Episode, Past
 from agents.search.drop_goal import DropGoal
 from agents.search.invocation import python_invocation
@@ -186,6 +189,24 @@ def test_the_search_ends_where_the_mildest_cuts_are_surely_not_good_enough() -> 
         run.run(scored.append)
     whole = task().graph.full
     assert [int((episode.kept_counts < whole).sum()) for episode in scored] == [1, 1]
+
+
+def test_a_search_that_goes_on_makes_networks_with_the_recovery_that_it_had_decided_on(tmp_path: Path) -> None:
+    """The best policy of the first budget decides it, and no other one."""
+    origin = Task(task().model, task().splits, (), dataclasses.replace(task().options, recovery="auto"))
+    plan = SearchPlan(lambda _: make_strategy("random"), 16, goal=DropGoal(4))
+    run = SearchRun(origin, plan, python_invocation(origin, "random"))
+    whole = run.run().final.goal
+
+    def stop(episode: Episode) -> None:
+        if episode.stage == 3:
+            raise SystemExit
+
+    stopped = dataclasses.replace(run, folder=tmp_path)
+    with pytest.raises(SystemExit):
+        stopped.run(stop)
+    checkpoint, _ = latest_checkpoint(tmp_path)
+    assert dataclasses.replace(stopped, past=checkpoint.past).run().final.goal == whole
 
 
 def test_few_episodes_are_refused() -> None:

@@ -121,6 +121,19 @@ def test_what_is_kept_is_made_by_the_closed_form_that_is_best_for_the_best_polic
     assert len(told) == len(asked) == networks_made(stage, found)
 
 
+def test_what_is_lost_is_that_of_the_policy_that_is_kept(model: nn.Module, splits: Splits) -> None:
+    """Whatever is made after it."""
+    options = TaskOptions(recovery="asymmetric", search_recovery="both")
+    here, fresh, other = (Task(model, splits, ["macs=0.3"], options) for _ in range(3))
+    stage = stage_of(here)
+    result = final_result(stage, episodes(stage.problem, 3)[::-1], 1.0)
+    fresh.compact(result.policy.kept_counts)
+    other.compact(result.uniform.kept_counts)
+    assert result.policy.lost is not None
+    assert result.policy.lost == fresh.compressor.lost
+    assert result.uniform.lost == other.compressor.lost != result.policy.lost
+
+
 def test_a_recovery_that_the_user_chose_is_compared_with_none(model: nn.Module, splits: Splits) -> None:
     task = Task(model, splits, ["macs=0.3"], options=TaskOptions(recovery="statistics"))
     stage, told = stage_of(task), list[str]()

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from agents.ddpg.settings import PRESETS
+from agents.episode import Episode
 from agents.search.front_goal import FrontGoal, find_front
 from agents.search.invocation import python_invocation
 from agents.search.plan import SearchPlan
 from agents.search.search_result import SearchResult
 from agents.search.search_run import SearchRun
-from agents.strategies import Ddpg
+from agents.strategies import Ddpg, make_strategy
 from agents.strategy import NO_PAST, OnEpisode, Scores, Strategy
 from amc.cost.budget_range import BudgetRange
 from amc.graph import KeptCounts
@@ -80,6 +83,21 @@ def test_the_best_policy_within_each_budget_is_found() -> None:
     middle = result.front[1]
     assert kept_counts_of(result).tolist() == kept_counts_of(middle).tolist()
     assert result.policy == middle.policy
+
+
+def test_an_interrupted_search_has_the_points_that_it_came_to(tmp_path: Path) -> None:
+    """The smallest one is searched first, and its policies are within the budgets of the others."""
+
+    def interrupt(episode: Episode) -> None:
+        if episode.index == 3:
+            raise KeyboardInterrupt
+
+    plan = SearchPlan(lambda _: make_strategy("random"), 30, front=FRONT)
+    result = SearchRun(task(), plan, python_invocation(task(), "random"), tmp_path).run(interrupt)
+    assert result.interrupted
+    assert [point.policy.budget for point in result.front] == [(f"macs={share:g}",) for share in POINTS]
+    written = json.loads((tmp_path / "summary.json").read_text())
+    assert [(each["budget"], each["episodes"]) for each in written["stages"]] == [(["macs=0.35"], 4)]
 
 
 @pytest.mark.backward

@@ -57,7 +57,7 @@ def strategies(name: str) -> Strategy:
     if name == "transferred":
         return Ddpg(SMALL["tuned"], prior=Prior(donor()))
     if name == "in rounds":
-        return Ddpg(SMALL["tuned"], round_size=3)
+        return Ddpg(SMALL["tuned"], round_size=5)
     if name == "random in rounds":
         return Random(round_size=5)
     if name == "sb3:SAC in rounds":
@@ -126,6 +126,21 @@ def test_it_ends_as_if_it_had_never_stopped(tmp_path: Path, name: str, stop: int
         assert all(torch.equal(ours[key], theirs[key]) for key in ours)
 
 
+@pytest.mark.parametrize("name", ["tuned", "in rounds"])
+def test_an_agent_that_goes_on_from_its_last_episode_learns_from_that_too(name: str) -> None:
+    """Its last round has two episodes of five."""
+    episodes, states, trained = uninterrupted(name)
+    _, _, again = run(name, Past(tuple(episodes), states[-1]))
+    assert isinstance(trained, Ddpg)
+    assert isinstance(again, Ddpg)
+    assert trained.agent is not None
+    assert again.agent is not None
+    ours, theirs = (agent.policy.state_dict() for agent in (trained.agent, again.agent))
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+    looser = pruning_problem().with_budgets(Budgets(pruning_problem().graph, ("macs=0.7",)))
+    assert trained.expected_best(looser).tolist() == again.expected_best(looser).tolist()
+
+
 @pytest.mark.parametrize("name", RULES)
 def test_what_a_rule_has_scored_is_not_scored_twice(name: str) -> None:
     whole, _, _ = run(name)
@@ -152,6 +167,9 @@ def test_a_state_is_a_copy_and_not_what_learning_goes_on_to_change() -> None:
 def test_a_state_of_another_agent_is_refused() -> None:
     episodes, states, _ = run("tuned", stop=4)
     other = EpisodicDDPG(pruning_problem(), dataclasses.replace(SMALL["tuned"], hidden=(8,)), 3, 5, lambda _: None)
+    with pytest.raises(UserError, match="begun with another agent than this release has"):
+        other.restore(Past(tuple(episodes), states[-1]))
+    other = EpisodicDDPG(pruning_problem(), dataclasses.replace(SMALL["tuned"], replay_size=9), 3, 5, lambda _: None)
     with pytest.raises(UserError, match="begun with another agent than this release has"):
         other.restore(Past(tuple(episodes), states[-1]))
     agent = EpisodicDDPG(pruning_problem(), SMALL["tuned"], 3, 5, lambda _: None)

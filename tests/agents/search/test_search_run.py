@@ -2,18 +2,23 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 import agents
 import amc
+from agents.episode import Past
 from agents.report.run_record import read_record
 from agents.rules import OnePolicy
+from agents.search.saving_time import SavingTime
+from agents.strategy import NO_PAST, OnEpisode, Scores, Strategy
 from amc.artifacts.policy import read_policy
 from amc.data.splits import SplitSizes
 from amc.recovery.recoveries import RECOVERIES
-from amc.utils.errors import UserError
+from amc.utils.errors import NothingFoundError, UserError
+from envs import PruningProblem
 from scripts import evaluate, train
 from tests.command import fail, succeed
 from tests.small_network import NAME, SMALL, small_resnet
@@ -68,6 +73,41 @@ class Half(OnePolicy):
 
     def __init__(self) -> None:
         super().__init__(lambda problem: problem.budgets.uniform)
+
+
+class Whole(Strategy):
+    """A strategy of the user's own, which forgets the budget."""
+
+    def search(
+        self, problem: PruningProblem, episodes: int, seed: int, on_episode: OnEpisode, past: Past = NO_PAST
+    ) -> None:
+        del seed
+        score = Scores(problem, on_episode, past)
+        score.all([problem.graph.full] * episodes)
+
+
+@pytest.mark.parametrize("asked", [{"budget": "macs=0.3"}, {"max_drop": 3}])
+def test_a_strategy_that_scores_nothing_within_the_budget_finds_nothing(asked: dict[str, Any]) -> None:
+    splits = amc.load_data("digits", sizes=SIZES)
+    with pytest.raises(NothingFoundError, match="none of the policies that the strategy scored is within the budget"):
+        amc.search(
+            small_resnet(), splits, episodes=6, strategy=Whole(), recovery="none", search_recovery="none", **asked
+        )
+
+
+def test_what_no_command_can_go_on_with_is_not_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(SavingTime, "__call__", interrupt)
+    assert searched(folder=tmp_path).interrupted
+    told = capsys.readouterr().err
+    assert "a second Ctrl-C leaves at once" in told
+    assert "--resume" not in told
+
+
+def interrupt(*_: object) -> None:
+    """Press Ctrl-C."""
+    raise KeyboardInterrupt
 
 
 def test_what_is_given_as_an_object_is_recorded_by_its_name() -> None:

@@ -20,6 +20,8 @@ from amc.data.splits import SplitSizes
 from amc.task import Task
 from amc.task_options import TaskOptions
 from amc.utils.errors import UserError
+from scripts import train
+from tests.command import fail
 from tests.small_network import small_resnet
 
 
@@ -55,6 +57,12 @@ def test_a_search_begins_with_what_a_run_found_scaled_to_its_own_budget(task: Ta
     first, *_ = searched(halved, "swaps", str(tmp_path / "run" / "policy.json"))
     assert halved.budgets.allows(first.kept_counts)
     assert first.kept_counts.tolist() == halved.budgets.scale(np.array(kept) / task.graph.full).tolist()
+
+
+def test_a_strategy_that_begins_by_itself_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:
+    words = ("--model", "no_such_network", "--strategy", "greedy", "--start-from", "deep")
+    message = fail(train, *words, "--run-dir", tmp_path / "run")
+    assert "--strategy greedy begins with policies of its own; leave --start-from out" in message
 
 
 def test_what_can_not_be_begun_from_is_one_line(task: Task, tmp_path: Path) -> None:

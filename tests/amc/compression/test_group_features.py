@@ -40,3 +40,13 @@ def test_hints_are_shares(name: str) -> None:
     assert (features.table >= 0).all()
     assert (features.table <= 1).all()
     assert (np.diff(features.importance, axis=1) >= 0).all()  # more units hold more
+
+
+def test_what_is_no_number_can_not_be_restored() -> None:
+    """Such as 0/0 in a network that divides by what its images leave."""
+    model, graph = prepared("plain")
+    images = PRUNABLE["plain"].example(12)
+    images[0] = torch.nan
+    features = group_features(Compressor(model, graph, [images]))
+    assert (features.lost == 1).all()
+    assert np.isfinite(features.expected_change(np.full((1, len(graph.groups)), 0.6))).all()

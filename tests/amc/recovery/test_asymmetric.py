@@ -15,6 +15,7 @@ from amc.pruning.slicing import UnitMask, compact, make_selection
 from amc.recovery import asymmetric, layer_problem
 from amc.recovery.asymmetric import Asymmetric
 from amc.recovery.least_squares import RIDGES, SampleRows
+from amc.recovery.solved_layers import Solution
 from tests.architectures import PRUNABLE
 from tests.oracles import distance, prepared, randomise, run, snapshot
 
@@ -157,6 +158,11 @@ def test_where_images_are_few_the_last_of_them_choose_the_ridge_and_no_layer_is_
         assert share == pytest.approx(float((lacking - rows @ best)[part].square().sum() / variance), rel=1e-3)
     assert refit.mean_lost is not None
     assert refit.mean_lost.held_out == pytest.approx(np.mean([each.held_out for each in refit.lost.values()]))
+    before, refitted = refit.mean_lost, compact_network(model, graph, mask)
+    refit.refit(compact_network(model, graph, np.ones_like(mask)), np.ones_like(mask))
+    assert refit.mean_lost != before
+    refit.refit(refitted, mask)  # of which all is known
+    assert refit.mean_lost == before
     plenty = Asymmetric(model, graph, [x.repeat(2, 1, 1, 1)], seed=0)
     plenty.refit(compact_network(model, graph, mask), mask)
     assert (plenty.held_out, plenty.mean_lost) == (0, None)
@@ -287,13 +293,13 @@ def test_layers_of_networks_that_begin_alike_are_solved_once(monkeypatch: pytest
     last = graph.groups[-1]
     other[last.slice] = ~mask[last.slice]
     solved: list[int] = []
-    change = asymmetric._RefitPass._change
+    solution = asymmetric._RefitPass._solution
 
-    def counted(refit: asymmetric._RefitPass, *args: Any) -> Tensor | None:
+    def counted(refit: asymmetric._RefitPass, *args: Any) -> Solution:
         solved.append(refit.call)
-        return change(refit, *args)
+        return solution(refit, *args)
 
-    monkeypatch.setattr(asymmetric._RefitPass, "_change", counted)
+    monkeypatch.setattr(asymmetric._RefitPass, "_solution", counted)
     alone = compact_network(model, graph, other)
     Asymmetric(model, graph, [x], seed=0).refit(alone, other)
     shared, whole = Asymmetric(model, graph, [x], seed=0), sorted(solved)

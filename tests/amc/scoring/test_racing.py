@@ -128,6 +128,16 @@ def test_estimates_are_right_on_average(draw: Draw) -> None:
         assert abs(np.mean(estimates) - truth) < 4 * np.std(estimates) / np.sqrt(len(estimates))
 
 
+@pytest.mark.parametrize("panel", [0.0, 1.0])
+def test_an_estimate_of_an_accuracy_is_one(panel: float) -> None:
+    """Even where the candidate differs from the panel on an image on which the panel agreed, which counts for many."""
+    expected, deviations = np.full(IMAGES, panel), np.ones(IMAGES)
+    deviations[0] = 0.0
+    race = Race(RaceReference(0.0, 1 - expected, expected, deviations, np.arange(IMAGES)))
+    race.add(Answers(np.array([panel == 0]), np.array([panel], dtype=np.float32)))
+    assert race.accuracy == 1 - panel
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("everywhere", [True, False])
 def test_a_panel_may_be_right_or_wrong_everywhere(everywhere: bool) -> None:

@@ -12,6 +12,7 @@ from amc.training import rate_test as tested_module
 from amc.training.objectives import ClassObjective, UserObjective
 from amc.training.rate_test import rate_test
 from amc.training.training_loop import Recipe
+from amc.utils.errors import UserError
 from amc.utils.registry import UserFunction
 
 pytestmark = pytest.mark.backward
@@ -79,3 +80,19 @@ def test_nothing_that_a_training_draws_is_used_up_and_divergence_is_no_error() -
         network, images(64, 0), images(600, 1), dataclasses.replace(RECIPE, epochs=60), ClassObjective(), CPU
     )
     assert again.steps == 24  # a tenth of 60 epochs of 4 steps
+
+
+def test_where_no_rate_is_small_enough_none_is_taken() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(tested_module.RATES, "sgd", (1e30, 1e25))
+        with pytest.raises(
+            UserError, match=r"diverged .* at each learning rate from 1e\+30 to 1e\+25; .* learning_rate"
+        ):
+            rate_test(
+                nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 2)),
+                images(64, 0),
+                images(32, 1),
+                RECIPE,
+                ClassObjective(),
+                CPU,
+            )

@@ -51,7 +51,8 @@ def test_the_recovery_that_was_taken_is_told_with_the_scores_it_was_chosen_by() 
 
 @pytest.mark.parametrize(("held_out", "told"), [(0.34, "would bring the first nearer"), (0.19, "would help little")])
 def test_what_more_calibration_images_would_help_is_told_where_some_are_held_out(held_out: float, told: str) -> None:
-    few = dataclasses.replace(FINISH, lost=LostShares(seen=0.18, held_out=held_out))
+    kept = dataclasses.replace(FINISH.policy, lost=LostShares(seen=0.18, held_out=held_out))
+    few = dataclasses.replace(FINISH, policy=kept)
     text = " ".join("\n".join(map(str, result_tables(few, ON_TEST, "top1"))).split())
     assert (
         f"on images held out {100 * held_out:.0f} % of what varies in layers' outputs is lost, 18 % on the oth" in text

@@ -63,3 +63,14 @@ def test_a_node_that_dies_loses_nothing(
 def test_more_workers_than_the_cluster_has_room_for(task: Task) -> None:
     with pytest.raises(UserError, match=r"--workers 4 .* need more than the Ray cluster's \d CPUs"):
         RayWorkers(task.candidates(), 4)
+    assert not ray.is_initialized()  # nor is a cluster left that it began
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_connection_that_was_there_before_stays(task: Task) -> None:
+    ray.init(log_to_driver=False)
+    with pytest.raises(UserError, match="more than the Ray cluster's"):
+        RayWorkers(task.candidates(), 4)
+    RayWorkers(task.candidates(), 1).close()
+    assert ray.is_initialized()
+    ray.shutdown()

@@ -179,3 +179,12 @@ def test_there_is_no_program_where_it_would_compute_something_else(monkeypatch: 
     monkeypatch.undo()
     assert fused_program(networks, x) is not None
     assert fused_program([Net(lambda net, x: F.dropout(net.one(x)))] * 2, torch.randn(2, 6, 4, 4)) is None
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_there_is_no_program_of_what_is_no_number(bad: float) -> None:
+    x = torch.randn(2, 3, 4, 4)
+    networks = [nn.Sequential(nn.Conv2d(3, width, 3), nn.ReLU()) for width in (8, 2)]
+    with torch.no_grad():
+        networks[1].get_parameter("0.bias")[0] = bad
+    assert fused_program(networks, x) is None
