@@ -185,9 +185,8 @@ class SearchRun:
     def _scored_on_test(self) -> int:
         """How many networks are scored on the test images."""
         points = 1 if self.plan.front is None else len(self.plan.front.points)
-        return 1 + points * (
-            3 if self.task.options.recovery == BLOCKWISE else 2
-        )  # the original, found and uniform ones
+        of_point = 3 if self.task.options.recovery == BLOCKWISE else 2  # uniform and found, and found before training
+        return 1 + of_point * points
 
     def _result(self, steps: SearchSteps, checkpoints: Checkpoints, *, interrupted: bool) -> SearchResult:
         """Make the network that is kept, and write each part of the result as soon as it is known."""
