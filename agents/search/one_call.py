@@ -212,4 +212,4 @@ def _check(
             f" command amc train --budget {LATENCY}=0.5, with --target for another machine than this one"
         )
     if folder is not None:
-        check_free(Path(folder))
+        check_free(folder)
