@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import fields
 from numbers import Real
@@ -20,7 +21,7 @@ def as_whole(name: str, value: object) -> int:
     """
     if not isinstance(value, Real) or isinstance(value, bool) or value % 1 != 0:
         raise UserError(f"expected {option(name)} as a whole number, got {value!r}")
-    return int(value)
+    return math.floor(value)
 
 
 def as_number(name: str, value: object) -> float:
