@@ -209,10 +209,11 @@ class Training:
         for given in batches:
             inputs, targets = self._recipe.augmentation(*given, self._generator)
             inputs, targets = moved_inputs(inputs, self._device), moved_inputs(targets, self._device)
-            with errors_told(self._model), safe_backward():
+            with errors_told(self._model):
                 with torch.autocast(self._device.type, self._precision, enabled=self._precision != torch.float32):
                     loss = self._objective(self._model, inputs, targets) * (batch_size(inputs) / count)
-                loss.backward()
+                with safe_backward():
+                    loss.backward()
             total += loss.detach()
         self._optimizer.step()
         self._update_average()

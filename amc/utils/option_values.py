@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import fields
 from numbers import Real
 from types import NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any, SupportsInt, cast, get_args, get_type_hints
 
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
@@ -21,7 +20,7 @@ def as_whole(name: str, value: object) -> int:
     """
     if not isinstance(value, Real) or isinstance(value, bool) or value % 1 != 0:
         raise UserError(f"expected {option(name)} as a whole number, got {value!r}")
-    return math.floor(value)
+    return int(cast(SupportsInt, value))  # as all real numbers do
 
 
 def as_number(name: str, value: object) -> float:
