@@ -12,6 +12,7 @@ from amc.recovery.recoveries import Adjust
 from amc.scoring.metrics import Metric
 from amc.utils.defaults import AUTO, DEFAULT_CRITERION, DEFAULT_RECOVERY, SEARCH_RECOVERY
 from amc.utils.device import DeviceLike
+from amc.utils.option_values import check_types
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,9 @@ class TaskOptions:
         costs: The kinds of cost that a budget can name.
         name: The name of the network in the files of a search: one that `amc.load_network` knows, or any other, and
             then `amc.load` has to be given the original.
+
+    Raises:
+        UserError: A number or a text is something else.
     """
 
     metric: str | Metric = "top1"
@@ -54,6 +58,10 @@ class TaskOptions:
     device: DeviceLike | None = None
     costs: Costs = field(default_factory=lambda: COSTS)
     name: str = "network"
+
+    def __post_init__(self) -> None:
+        """Check the types of numbers and texts."""
+        check_types(self)
 
 
 DEFAULTS = TaskOptions()

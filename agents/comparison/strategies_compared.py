@@ -15,6 +15,7 @@ from agents.comparison.grid import Grid
 from agents.report.strategies.strategy_comparison import StrategyComparison
 from agents.search.one_call import PruningOptions, as_network
 from agents.strategies import MakeStrategy
+from amc.cost.limit import as_budgets
 from amc.data.find_data import Given
 from amc.data.load import Splits, load_for
 from amc.networks.sources import Network
@@ -23,6 +24,8 @@ from amc.task_options import TaskOptions
 from amc.utils.defaults import COMPARED_STRATEGIES, SEEDS
 from amc.utils.device import find_device
 from amc.utils.option_names import check_options
+from amc.utils.option_values import as_whole
+from amc.utils.seeds import check_seed
 
 
 def compare(
@@ -66,5 +69,5 @@ def compare(
         splits = data if isinstance(data, Splits) else load_for(data, network.preprocess, seed)
         return with_targets(splits, whole, network.class_names, how.metric, device, how.output_kind)
 
-    grid = Grid(strategies, budgets, seeds, episodes)
+    grid = Grid(strategies, as_budgets(budgets), [check_seed(each) for each in seeds], as_whole("episodes", episodes))
     return compare_strategies(grid, Material(network, images_of, how), Path(out))

@@ -9,6 +9,7 @@ from amc.cost.costs import COSTS, LATENCY
 from amc.scoring.number_format import is_share
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
+from amc.utils.option_values import check_types
 from amc.utils.registry import look_up
 
 ROUNDING = 1e-9
@@ -32,6 +33,7 @@ class DropGoal:
     minimise: str = "macs"
 
     def __post_init__(self) -> None:
+        check_types(self)
         if not 0 <= self.max_drop < math.inf:
             raise UserError(f"expected {option('max_drop')} of 0 points or more, got {self.max_drop:g}")
         look_up("cost", self.minimise, dict.fromkeys((*COSTS, LATENCY)))

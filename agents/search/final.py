@@ -13,6 +13,7 @@ from agents.search.finalists import choose_best, find_finalists
 from agents.search.invocation import Invocation
 from agents.search.latency_finalists import choose_measured, latency_reached
 from agents.search.policy_maker import PolicyMaker, Tell, trained
+from agents.search.search_warnings import warn_of_test_images
 from agents.search.stage import Stage
 from amc.artifacts.policy import CostReached, LatencyReached, Policy, current_versions, describe_groups
 from amc.cost.budget import Budgets
@@ -105,6 +106,8 @@ def score_on_test(
         if network not in scores:  # two policies may be the same
             tell(f"scoring on the test images: {name}")
             scores[network] = task.image_scores(network, task.splits.test)
+            if network is task.origin.model:
+                warn_of_test_images(scores[network])
     original, uniform, policy = (scores[network] for network in [*networks.values()][:3])
     first = scores[result.zero_shot.network] if result.zero_shot else None
     untrained = scores[result.untrained.network] if result.untrained else None

@@ -39,6 +39,7 @@ from amc.utils.copying import copy_network
 from amc.utils.device import DeviceLike, find_device
 from amc.utils.errors import UserError
 from amc.utils.option_names import check_options
+from amc.utils.option_values import as_whole
 from amc.utils.seeds import check_seed
 from envs.rewards import RewardFunction, find_reward
 
@@ -139,9 +140,12 @@ def search(
             not free.
     """
     begun = time.perf_counter()
-    check_seed(seed)
+    seed, episodes = check_seed(seed), as_whole("episodes", episodes)
     check_options(options, (*SearchOptions.__annotations__, "budget", "episodes", "strategy", "reward", "folder"))
-    max_drop, minimise = options.pop("max_drop", None), options.pop("minimise", DropGoal.minimise)
+    max_drop = options.pop("max_drop", None)
+    if max_drop is None and "minimise" in options:
+        raise UserError("minimise goes with max_drop, such as max_drop=1")
+    minimise = options.pop("minimise", DropGoal.minimise)
     goal = None if max_drop is None else DropGoal(max_drop, minimise)
     budgets, points = as_budgets(budget), options.pop("points", None)
     _check(budgets, goal, reward, folder)
@@ -208,4 +212,4 @@ def _check(
             f" command amc train --budget {LATENCY}=0.5, with --target for another machine than this one"
         )
     if folder is not None:
-        check_free(Path(folder))
+        check_free(folder)

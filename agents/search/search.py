@@ -43,7 +43,7 @@ def search(
         UserError: An unknown name, a reward that does not go with the budgets, a folder that is not free.
     """
     if folder is not None:
-        check_free(Path(folder))
+        check_free(folder)
     plan = SearchPlan(lambda _: make_strategy(strategy), episodes, seed, reward)
     run = SearchRun(task, plan, python_invocation(task, strategy, reward), None if folder is None else Path(folder))
     return run.run(on_episode)

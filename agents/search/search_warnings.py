@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from amc.scoring.image_scores import ImageScores
 from amc.task import Task
 from amc.utils.option_names import worded
 from amc.utils.text import shortened
@@ -15,6 +16,16 @@ def warn_of_reward_images(task: Task) -> None:
         print(
             "warning: the data has no val/ split, so reward images are taken from the training images; a network that"
             " was trained on them flatters itself",
+            file=sys.stderr,
+        )
+
+
+def warn_of_test_images(scores: ImageScores) -> None:
+    """Warn where test images are not finite numbers: they are read last, and what was found is not to be lost."""
+    if not scores.are_finite:
+        print(
+            "warning: the test images have numbers that are not finite (NaN or infinite), so that scores on them mean"
+            " nothing; mend the images, or what prepares them",
             file=sys.stderr,
         )
 

@@ -74,7 +74,7 @@ def finetune(
     check_options(options, [each.name for each in fields(TuningOptions)])
     training = TuningOptions(**options)
     if folder is not None:
-        check_free(Path(folder))
+        check_free(folder)
     if isinstance(source, str | Path):
         problem = problem_of_folder(Path(source), data, model, metric, output_kind, device)
     elif isinstance(source, SearchResult | TuningResult):

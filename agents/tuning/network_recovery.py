@@ -121,7 +121,7 @@ def recover(
     """
     find_recovery(recovery)
     if folder is not None:
-        check_free(Path(folder))
+        check_free(folder)
     problem = problem_of_folder(Path(run), data, model, metric, output_kind, device)
     result = recovered(problem, recovery, problem.arguments)
     if folder is not None:

@@ -24,7 +24,7 @@ class TuningOptions(RecipeOptions):
             takes it; None for the cross-entropy of classifiers, and for other networks nothing.
 
     Raises:
-        UserError: A value that is out of its range or not known.
+        UserError: A value that is of another type, out of its range or not known.
     """
 
     epochs: int = 10
@@ -35,7 +35,7 @@ class TuningOptions(RecipeOptions):
     loss: str | Loss | None = None
 
     def __post_init__(self) -> None:
-        """Check that all values are known and in their ranges."""
+        """Check that all values are known, of their types and in their ranges."""
         super().__post_init__()
         check("distillation", self.distillation, 0 <= self.distillation <= 1, "from 0 to 1")
         check("temperature", self.temperature, self.temperature > 0, "above 0")

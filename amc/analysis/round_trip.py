@@ -27,6 +27,7 @@ from amc.pruning.slicing import choose_units, compact, make_selection, named_ten
 from amc.utils.copying import copy_network
 from amc.utils.differences import furthest, largest
 from amc.utils.errors import UserError
+from amc.utils.files import make_folder
 from amc.utils.text import one_line
 
 TOLERANCE = 1e-3
@@ -62,7 +63,7 @@ def check_round_trip(model: nn.Module, graph: PruningGraph, example: Example, fo
         selection=selection,
         versions=current_versions(),
     )
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with tempfile.TemporaryDirectory(prefix=".trial-", dir=folder) as trial:
         save_compact(Path(trial), policy, network)
         try:

@@ -29,6 +29,8 @@ def read_object(path: Path) -> dict[str, Any]:
         return parse_object(path.read_bytes(), path)
     except FileNotFoundError as error:
         raise UserError(f"no {path.name} in {path.parent}; give the folder of a finished run") from error
+    except NotADirectoryError as error:
+        raise UserError(f"expected the folder of a run, {path.parent} is a file") from error
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror}") from error
 

@@ -153,6 +153,10 @@ def _paths(source: NetworkLike, path: str | Path | None, asked: str | None) -> d
     names = look_up("format", asked or "both", CHOICES)
     if path is None and not isinstance(source, str | Path):
         raise UserError("expected a path to write to, such as compact.onnx, or a folder; only a run has its own")
+    if path is not None and not isinstance(path, str | Path):
+        raise UserError(
+            f"expected the network first and then a path to write to, got {type(path).__name__} as the path"
+        )
     place = Path(source if path is None else path)  # type: ignore[arg-type]
     own = [name for name, suffix in SUFFIXES.items() if suffix == place.suffix]
     if not own and place.suffix and not place.is_dir():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -154,15 +155,17 @@ def find_example(
     if isinstance(given, Splits):
         example: Example = given.calibration.example(1)
         return example
-    if isinstance(given, tuple) and given and all(isinstance(side, int) for side in given):
+    if isinstance(given, tuple) and given and all(isinstance(side, Integral) for side in given):
         is_of_volumes = any(isinstance(each, nn.Conv3d) for each in network.model.modules())
         shape = given[1:] if len(given) == (5 if is_of_volumes else 4) and given[0] == 1 else given
         return zero_inputs("x".join(map(str, shape)))
     if isinstance(given, str):
         return zero_inputs(given)
     if given is not None:
-        if not tensors(given):
-            raise UserError(f"expected an example input with tensors, data, or a shape such as 3x64x64, got {given!r}")
+        found = tensors(given)
+        if not found or not found[0].numel():
+            got = "an empty tensor" if found else type(given).__name__
+            raise UserError(f"expected an example input with tensors, data, or a shape such as 3x64x64, got {got}")
         return given
     if image_size is not None:
         return torch.zeros(1, _channels(network), *sides(image_size))

@@ -162,7 +162,11 @@ OriginalLike = nn.Module | Network | str
 """An original network: a module, what `amc.load_network` gives, or the words by which that builds it."""
 
 
-def load(run_dir: str | Path, model: OriginalLike | None = None, weights: str | Path | None = None) -> nn.Module:
+WeightsLike = str | Path | Mapping[str, Tensor]
+"""A file of weights, as `amc.networks.weight_files.load_weights` reads it, or a state dict."""
+
+
+def load(run_dir: str | Path, model: OriginalLike | None = None, weights: WeightsLike | None = None) -> nn.Module:
     """Return the compact network of a run, in evaluation mode.
 
     Args:
@@ -171,12 +175,17 @@ def load(run_dir: str | Path, model: OriginalLike | None = None, weights: str | 
             `path/to/file.py:function`. It is needed where it came from a user's own file, since nothing named in a
             policy file is imported, or from Python.
         weights: Weights that you trained the compact network to, in place of the run's: a file of safetensors or of
-            `torch.save`, which is read without executing anything (`amc.networks.weight_files.load_weights`).
+            `torch.save`, which is read without executing anything (`amc.networks.weight_files.load_weights`), or a
+            state dict.
 
     Raises:
         UserError: Files are missing or damaged, the model is not the policy's, or the weights are not those that the
             policy was written with; `weights` need only fit the network.
     """
+    if not isinstance(run_dir, str | Path):
+        raise UserError(
+            f"expected the folder of a run, got {type(run_dir).__name__}; a result has its compact network as `network`"
+        )
     folder = Path(run_dir)
     policy = read_policy(folder / POLICY_FILE)
     if model is None:
@@ -206,14 +215,14 @@ def _module(original: OriginalLike) -> nn.Module:
     return original
 
 
-def load_compact(model: nn.Module, policy: Policy, folder: Path, weights: str | Path | None = None) -> nn.Module:
+def load_compact(model: nn.Module, policy: Policy, folder: Path, weights: WeightsLike | None = None) -> nn.Module:
     """Return a copy of `model`, cut as `policy` says and with the tensors in a file.
 
     Args:
         model: The original network, with any weights.
         policy: The policy in `folder`.
         folder: The folder of the run, whose weights must be those that the policy was written with.
-        weights: A user's file of weights in place of those, which need only fit.
+        weights: A user's own weights in place of those, which need only fit.
 
     Raises:
         UserError: The model is not the policy's, or the weights are not the policy's or do not fit.
@@ -226,6 +235,11 @@ def load_compact(model: nn.Module, policy: Policy, folder: Path, weights: str | 
     if weights is None and policy.weights_digest is not None:
         load_state(network, _checked_tensors(file, policy.weights_digest), file)
         return network.eval()
+    if isinstance(weights, Mapping):
+        load_state(network, weights, "the state dict")
+        return network.eval()
+    if not isinstance(weights, str | Path | None):
+        raise UserError(f"expected {option('weights')} as a file or a state dict, got {type(weights).__name__}")
     for note in load_weights(network, str(file if weights is None else weights)):
         warnings.warn(note, stacklevel=3)
     return network.eval()

@@ -16,6 +16,7 @@ from amc.artifacts.checked_json import read_object
 from amc.artifacts.snapshots import CHECKPOINT_FOLDER, has_snapshot, latest_description
 from amc.utils.errors import UserError
 from amc.utils.files import write_bytes
+from amc.utils.text import one_line
 
 PYTHON = "python"
 """The name of the program in the files of a run that was begun from Python, which no command goes on with."""
@@ -114,12 +115,15 @@ def check_new(asked: Path, option: str = "--run-dir") -> None:
         raise UserError(f"{asked} is not empty; give a new folder as {option}{resume}, or remove it")
 
 
-def check_free(folder: Path) -> None:
+def check_free(given: str | Path) -> None:
     """Check that a folder that is given in Python, where no run can go on, can become that of a new run.
 
     Raises:
-        UserError: The folder is not empty, or can't be written to.
+        UserError: It is no path, the folder is not empty, or it can't be written to.
     """
+    if not isinstance(given, str | os.PathLike):
+        raise UserError(f"expected folder as a path, got {given!r}")
+    folder = Path(given)
     check_place(folder, "folder")
     if not _is_empty(folder):
         raise UserError(f"{folder} is not empty; give another folder, or remove it")
@@ -129,8 +133,14 @@ def check_place(asked: Path, option: str) -> None:
     """Check that `asked`, which `option` names, is a folder that may be written to, or can become one.
 
     Raises:
-        UserError: There is a file in its place, or it may not be written to.
+        UserError: There is a file in its place, it may not be written to, or no folder can have that name.
     """
+    try:
+        asked.lstat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):  # looked for below
+        pass
+    except (OSError, ValueError) as error:  # too long, or with a zero byte
+        raise UserError(f"no folder can have the name that {option} gives: {one_line(error)}") from error
     nearest = next(folder for folder in (asked, *asked.absolute().parents) if os.path.lexists(folder))
     if not nearest.is_dir():
         raise UserError(f"expected a folder for {option}, {nearest} is a file")

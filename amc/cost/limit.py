@@ -52,7 +52,7 @@ def as_budgets(given: object) -> tuple[str, ...]:
         return (given,)
     if isinstance(given, Mapping):
         meant = [f"{kind}={value}" for kind, value in given.items()]
-    elif isinstance(given, Iterable):
+    elif isinstance(given, Iterable) and getattr(given, "ndim", None) != 0:  # tensors of one number are iterable
         several = tuple(given)
         if all(isinstance(each, str) for each in several):
             return several

@@ -14,6 +14,7 @@ from amc.graph.raw_heads import RawHeads, comparable_outputs
 from amc.graph.trace_forward import output_tensors
 from amc.utils.copying import copy_network
 from amc.utils.errors import UserError
+from amc.utils.option_names import option
 from amc.utils.safe_backward import safe_backward
 from amc.utils.text import one_line
 
@@ -53,8 +54,8 @@ def _gradients(
                 return torch.autograd.grad(loss, weights, allow_unused=True)
     except RuntimeError as error:
         raise UserError(
-            f"--criterion taylor needs gradients, which do not come through this network: {one_line(error)};"
-            " give another criterion, such as l1"
+            f"{option('criterion', 'taylor')} needs gradients, which do not come through this network:"
+            f" {one_line(error)}; give another criterion, such as l1"
         ) from error
 
 

@@ -11,6 +11,7 @@ from torch.utils._pytree import tree_map
 
 from amc.graph.inputs import Example, tensors
 from amc.utils.errors import UserError
+from amc.utils.option_names import option
 
 LEAST_SIDE = 1.0
 """The width and height in pixels below which a box is dropped, of which the shift leaves no more in the image."""
@@ -53,7 +54,7 @@ class Augmentation:
         if not images:
             raise UserError(
                 f"inputs of shape {tuple(tensors(inputs)[0].shape[1:])} are no images that can be shifted or mirrored;"
-                " give --crop-padding 0, and leave --flip out"
+                f" give {option('crop_padding', 0)}, and leave {option('flip')} out"
             )
         move = self._drawn(images[0], generator)
         moved: Example = tree_map(lambda leaf: move.pixels(leaf) if move.fits(leaf) else leaf, inputs)

@@ -20,13 +20,20 @@ STRIPS, TILES = (273, 279), (324, 325)  # tags of TIFF: where the parts of an im
 """Tags of TIFF that hold where the pieces of an image begin, and their bytes."""
 
 
-def check_images(paths: Sequence[Path], title: str | None, masks: Collection[Path] = frozenset()) -> None:
+def check_images(
+    paths: Sequence[Path],
+    title: str | None,
+    masks: Collection[Path] = frozenset(),
+    read_last: Collection[Path] = frozenset(),
+) -> None:
     """Open every file; its pixels are decoded only where its end looks cut off.
 
     Args:
         paths: Image files.
         title: Text of a progress bar; None for no bar.
         masks: Those of them whose pixels are numbers of classes, of whatever range.
+        read_last: Those of them that nothing else reads before much has been computed: the checksums of PNG, the one
+            format in which damage between beginning and end is an error, are looked at too.
 
     Raises:
         UserError: Some files can't be read; the message names the first, and how many others there are.
@@ -35,7 +42,8 @@ def check_images(paths: Sequence[Path], title: str | None, masks: Collection[Pat
     with progress_bar(title or "", len(paths), quiet=title is None) as bar:
         for start in range(0, len(paths), STEP):
             step = paths[start : start + STEP]
-            faults += [(path, fault) for path in step if (fault := _fault(path, path in masks)) is not None]
+            found = ((path, _fault(path, path in masks, path in read_last)) for path in step)
+            faults += [(path, fault) for path, fault in found if fault is not None]
             bar.update(start + len(step))
     if faults:
         raise unreadable(*faults[0], others=len(faults) - 1)
@@ -54,7 +62,7 @@ def why(error: Exception) -> str:
     return str(error) if isinstance(error, UserError) else one_line(error)
 
 
-def _fault(path: Path, is_mask: bool) -> str | None:
+def _fault(path: Path, is_mask: bool, is_read_last: bool) -> str | None:
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -65,6 +73,8 @@ def _fault(path: Path, is_mask: bool) -> str | None:
                     check_mode(image)
                 if _looks_cut_off(image, file, size):
                     image.load()
+                elif is_read_last and image.format == "PNG":
+                    image.verify()
     except Exception as error:  # a damaged file may raise anything
         return why(error)
     return None

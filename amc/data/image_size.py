@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
+from amc.utils.option_values import as_whole
 
 ImageSize = int | Sequence[int]
 """Height and width in pixels, or one number for both."""
+MOST = 8192
+"""The most pixels of a side: networks on larger images need more memory than machines have."""
 
 
 def sides(image_size: ImageSize) -> tuple[int, int]:
     """Height and width in pixels.
 
     Raises:
-        UserError: It is neither one number nor two, or one of them is not above 0.
+        UserError: It is neither one whole number nor two, or one of them is not above 0, or above `MOST`.
     """
-    both = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
-    if len(both) != 2 or not all(isinstance(side, int) for side in both):
-        raise UserError(f"expected {option('image_size')} as one number of pixels or height and width, got {both}")
-    if min(both) < 1:
-        raise UserError(f"expected {option('image_size')} above 0 pixels, got {_shown(*both)}")
-    return both[0], both[1]
+    both = tuple(image_size) if isinstance(image_size, Iterable) else (image_size, image_size)
+    if len(both) != 2:
+        raise UserError(
+            f"expected {option('image_size')} as one number of pixels or height and width, got {image_size}"
+        )
+    height, width = (as_whole("image_size", side) for side in both)
+    if min(height, width) < 1:
+        raise UserError(f"expected {option('image_size')} above 0 pixels, got {_shown(height, width)}")
+    if max(height, width) > MOST:
+        raise UserError(f"expected {option('image_size')} of at most {MOST:,} pixels, got {_shown(height, width)}")
+    return height, width
 
 
 def _shown(height: int, width: int) -> str:

@@ -163,7 +163,7 @@ def load_data(
     Raises:
         UserError: The data is unknown, can't be found or read, or can't be split.
     """
-    check_seed(seed)
+    seed = check_seed(seed)
     data = as_text(data)
     own = preprocess if isinstance(preprocess, Preprocess | None) else _of_network(preprocess)
     asked: dict[str, Any] = {"image_size": image_size, "mean": mean, "std": std}

@@ -11,8 +11,8 @@ from amc.utils.errors import UserError
 from amc.utils.option_names import option
 from amc.utils.text import did_you_mean
 
-Patterns = str | Sequence[str]
-"""One pattern of layer names, or several."""
+Patterns = str | Sequence[str] | None
+"""One pattern of layer names, or several; None for none."""
 
 
 def choose_groups(graph: PruningGraph, frozen: Patterns, only: Patterns) -> PruningGraph:
@@ -27,9 +27,9 @@ def choose_groups(graph: PruningGraph, frozen: Patterns, only: Patterns) -> Prun
         only: Patterns of the groups that may be pruned, all where there are none; `frozen` takes precedence.
 
     Raises:
-        UserError: A pattern matches no layer of the network and no module with layers.
+        UserError: A pattern is no text, or matches no layer of the network and no module with layers.
     """
-    frozen, only = ((each,) if isinstance(each, str) else each for each in (frozen, only))
+    frozen, only = _several("freeze", frozen), _several("only", only)
     known = set(_names(layer.name for layer in graph.layers))
     for name, pattern in [("freeze", pattern) for pattern in frozen] + [("only", pattern) for pattern in only]:
         if not _matches(pattern, known):
@@ -37,6 +37,13 @@ def choose_groups(graph: PruningGraph, frozen: Patterns, only: Patterns) -> Prun
             raise UserError(f"{asked} matches no layer and no module that has layers; {did_you_mean(pattern, known)}")
     reasons = {group.index: _reason(graph, group, frozen, only) for group in graph.groups}
     return freeze(graph, {index: reason for index, reason in reasons.items() if reason is not None})
+
+
+def _several(name: str, given: Patterns) -> tuple[str, ...]:
+    several = (given,) if isinstance(given, str) else () if given is None else given
+    if not isinstance(several, Iterable) or not all(isinstance(each, str) for each in several):
+        raise UserError(f"expected {option(name)} as a pattern of layer names, or a list of several, got {given!r}")
+    return tuple(several)
 
 
 def _reason(graph: PruningGraph, group: Group, frozen: Sequence[str], only: Sequence[str]) -> str | None:

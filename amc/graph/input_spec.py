@@ -1,7 +1,7 @@
 """Shapes and types of a network's inputs, as a user writes them.
 
-Examples are `3x224x224`, `3x64x64,10:int64` for two inputs, and `image=3x64x64,boxes=4` for inputs that are passed by
-name.
+Examples are `3x224x224`, `3x64x64,10:int64` for two inputs, `image=3x64x64,boxes=4` for inputs that are passed by name,
+and `scalar:int64` for one number of each sample.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from amc.utils.option_names import worded
 TYPES = {"float32": torch.float32, "float64": torch.float64, "int32": torch.int32, "int64": torch.int64}
 """Number formats of inputs, by the names that a user gives."""
 TYPES |= {"uint8": torch.uint8, "bool": torch.bool}
-FORM = re.compile(r"(?:([^\W\d]\w*)=)?([1-9]\d*(?:x[1-9]\d*)*)(?::(\w+))?")
+SCALAR = "scalar"
+"""The shape of an input that is one number for each sample."""
+FORM = re.compile(rf"(?:([^\W\d]\w*)=)?({SCALAR}|[1-9]\d*(?:x[1-9]\d*)*)(?::(\w+))?")
 
 
 def zero_inputs(spec: str, batch: int = 1) -> Example:
@@ -50,7 +52,7 @@ def _zeros(part: str, batch: int) -> tuple[str, Tensor]:
             f"expected {_called()} such as 3x224x224 or 3x64x64,10:int64 (types: {', '.join(TYPES)}), got {part!r}"
         )
     try:
-        shape = map(int, match[2].split("x"))
+        shape = () if match[2] == SCALAR else map(int, match[2].split("x"))
         return match[1] or "", torch.zeros(batch, *shape, dtype=TYPES[match[3] or "float32"])
     except RuntimeError as error:
         raise UserError(f"an input of {part} does not fit in memory") from error
@@ -61,5 +63,5 @@ def _called() -> str:
 
 
 def _spec(tensor: Tensor) -> str:
-    shape = "x".join(map(str, tensor.shape[1:]))
+    shape = "x".join(map(str, tensor.shape[1:])) or SCALAR
     return shape if tensor.dtype == torch.float32 else f"{shape}:{str(tensor.dtype).removeprefix('torch.')}"

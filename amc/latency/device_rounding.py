@@ -21,6 +21,8 @@ NETWORKS = 32
 def device_rounding(graph: PruningGraph, latency: CostFunction, seed: int = 0) -> int:
     """The largest step in channels to which widths can be rounded up for next to nothing; 1 where none is free.
 
+    A step by which no group can be cut is none.
+
     Args:
         graph: The analysis without rounding.
         latency: The latency in ms as a function of the kept counts.
@@ -28,11 +30,16 @@ def device_rounding(graph: PruningGraph, latency: CostFunction, seed: int = 0) -
     """
     networks = random_kept_counts(graph, NETWORKS, seed)
     before = np.array([latency(kept_counts) for kept_counts in networks])
-    for step in STEPS:
+    for step in (each for each in STEPS if _leaves_choices(graph, each)):
         up = _rounded_up(graph, step)
         if float(np.mean(np.array([latency(up(kept_counts)) for kept_counts in networks]) / before)) <= 1 + FREE:
             return step
     return 1
+
+
+def _leaves_choices(graph: PruningGraph, step: int) -> bool:
+    """Whether some group can be cut to a multiple of the step."""
+    return any(-(-group.choices[0] * group.channels_per_unit // step) * step < group.width for group in graph.groups)
 
 
 def _rounded_up(graph: PruningGraph, step: int) -> Callable[[KeptCounts], KeptCounts]:

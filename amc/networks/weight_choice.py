@@ -14,6 +14,7 @@ from torch import Tensor
 from amc.networks.tensor_tree import StoredTensor, join_path
 from amc.networks.weight_sets import NetworkTensors, WeightSet, find_weight_sets, same_weights
 from amc.utils.errors import UserError
+from amc.utils.option_names import worded
 from amc.utils.text import shortened
 
 AVERAGES = {"ema", "average", "averaged", "avg", "swa", "shadow", "teacher", "polyak", "momentum", "target"}
@@ -113,7 +114,8 @@ def _note_of_others(path: Path, taken: WeightSet, others: Sequence[WeightSet]) -
             different.append(place)
     if not different:
         return []
-    ways = " or ".join(f"--weights {shlex.quote(f'{path}:{place.path}')}" for place in different[:3])
+    specs = [f"{path}:{place.path}" for place in different[:3]]
+    ways = " or ".join(worded(command=f"--weights {shlex.quote(each)}", python=f"weights={each!r}") for each in specs)
     return [
         f"{path} holds {len(different) + 1} sets of weights that fit the network; {taken.path or 'the outermost'} was"
         f" taken; for another give {ways}"

@@ -37,6 +37,8 @@ def load_weights(model: nn.Module, spec: str) -> tuple[str, ...]:
     Raises:
         UserError: There is no such file or key, or the file holds no weights that fit; the message says why.
     """
+    if "://" in spec:
+        raise UserError(f"expected a weights file, got the address {spec}; download it, and give the file")
     path, key = split_key(spec)
     content = _content(path)
     file = find_tensors(content.tree)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +17,7 @@ from amc.recovery.calibration import reconstructable_layers
 from amc.utils.defaults import AUTO, BLOCKWISE
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
-from amc.utils.registry import UserFunction, resolve
+from amc.utils.registry import UserFunction, resolve, takes
 
 Replace = Callable[[CalibratedNetwork, UnitMask], dict[str, Tensor]]
 """A function that gives the tensors to cut in place of the original's, by name.
@@ -128,19 +128,31 @@ def find_recovery(given: str | Adjust) -> Recovery:
     A function, `Adjust`, is a recovery that does nothing before the cut.
 
     Raises:
-        UserError: There is no recovery of that name, or no such function. One that fails is told when it is called.
+        UserError: There is no recovery of that name, no such function, or it takes other arguments. One that fails is
+            told when it is called.
     """
-    found = resolve("recovery", given, RECOVERIES, Recovery)
-    return Recovery(adjust=found) if isinstance(found, UserFunction) else found
+    return _found(given, RECOVERIES)
+
+
+def _found(given: str | Adjust, table: Mapping[str, Recovery]) -> Recovery:
+    found = resolve("recovery", given, table, Recovery)
+    if not isinstance(found, UserFunction):
+        return found
+    if not takes(found.function, 3):
+        raise UserError(
+            f"recovery {found.name} takes other arguments: a recovery is called with the compact network, the"
+            " calibrated original and the mask of the units that stay"
+        )
+    return Recovery(adjust=found)
 
 
 def check_recovery(given: str | Adjust) -> None:
     """Check that networks that are kept can be recovered so: `auto`, or as `find_recovery` takes it.
 
     Raises:
-        UserError: There is no recovery of that name, or no such function.
+        UserError: There is no recovery of that name, no such function, or it takes other arguments.
     """
-    resolve("recovery", given, {**RECOVERIES, AUTO: Recovery()}, Recovery)
+    _found(given, {**RECOVERIES, AUTO: Recovery()})
 
 
 def check_search_recovery(given: str | Adjust) -> None:

@@ -18,6 +18,7 @@ from amc.scoring.metrics import Batches, Metric, find_metric, moved, top_k
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
 from amc.utils.registry import name_of
+from amc.utils.text import one_line
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ def checked_score(
         device: Where images are moved.
 
     Raises:
-        UserError: Inputs or outputs are not finite numbers, targets are no classes of the network, or the metric fails
-            or returns no finite number.
+        UserError: The network fails, inputs or outputs are not finite numbers, targets are no classes of the network,
+            or the metric fails or returns no finite number.
     """
     score = find_metric(metric)
     observer = _Observer(top_k(score))
@@ -66,6 +67,10 @@ def checked_score(
         except UserError:  # outputs that are not finite are why
             observer.check()
             raise
+        except RuntimeError as error:
+            is_of_gradients = "does not require grad" in str(error)
+            why = "; it is run under torch.inference_mode, where none are computed" if is_of_gradients else ""
+            raise UserError(f"the network fails on images of the data: {one_line(error)}{why}") from error
     observer.check()
     return CheckedScore(name_of(metric), value, len(images), observer.answers.chance if observer.answers else None)
 

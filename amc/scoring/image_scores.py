@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
+from amc.graph.inputs import tensors
 from amc.scoring.metrics import Batches, Metric, answered_right, top_k
 from amc.scoring.paired_test import Drop, paired_drop
 
@@ -17,10 +19,12 @@ class ImageScores(NamedTuple):
     Attributes:
         value: The value of the metric.
         right: Whether each image was answered right, `(images,)` bool; None for metrics other than top1 and top5.
+        are_finite: Whether all inputs were finite numbers; else the score means nothing.
     """
 
     value: float
     right: Tensor | None
+    are_finite: bool = True
 
     def drop_to(self, other: ImageScores) -> Drop | None:
         """How much less another network scores on the same images, with its interval; None for other metrics."""
@@ -40,8 +44,15 @@ def score_images(
         batches: Inputs and targets, on the device of the network.
         fast: A function that computes what the network does, sooner; it is run where the metric counts images.
     """
-    k = top_k(metric)
-    if k is None:
-        return ImageScores(metric(network, batches), None)
-    right = answered_right(fast or network, batches, k)
-    return ImageScores(int(right.sum()) / len(right), right)
+    found: list[Tensor] = []
+    k, noted = top_k(metric), _noted(batches, found)
+    right = None if k is None else answered_right(fast or network, noted, k)
+    value = metric(network, noted) if right is None else int(right.sum()) / len(right)
+    return ImageScores(value, right, all(map(bool, found)))
+
+
+def _noted(batches: Batches, found: list[Tensor]) -> Batches:
+    """The batches; whether the inputs of each are finite numbers is added to `found`, without waiting for a device."""
+    for inputs, targets in batches:
+        found += [torch.isfinite(each).all() for each in tensors(inputs) if each.is_floating_point()]
+        yield inputs, targets

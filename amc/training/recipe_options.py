@@ -11,6 +11,7 @@ from amc.training.learning_rate import SCHEDULES
 from amc.training.training_loop import Recipe
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
+from amc.utils.option_values import check_types
 from amc.utils.precision import find_precision
 from amc.utils.registry import look_up
 
@@ -34,7 +35,7 @@ class RecipeOptions:
         ema: The decay of the exponential moving average of the weights that is scored and kept, in [0, 1); 0 for none.
 
     Raises:
-        UserError: A value that is out of its range or not known.
+        UserError: A value that is of another type, out of its range or not known.
     """
 
     epochs: int
@@ -50,7 +51,8 @@ class RecipeOptions:
     ema: float = 0.0
 
     def __post_init__(self) -> None:
-        """Check that all values are known and in their ranges."""
+        """Check that all values are known, of their types and in their ranges."""
+        check_types(self)
         for name in ("epochs", "batch_size", "lr", "accumulate"):
             value = getattr(self, name)
             check(name, value, value is None or value > 0, "above 0")

@@ -21,6 +21,7 @@ from amc.scoring.metrics import moved_inputs
 from amc.training.learning_rate import SCHEDULES
 from amc.training.objectives import ClassObjective, Objective
 from amc.training.optimizers import OPTIMIZERS, optimizer_state, set_optimizer_state, set_step
+from amc.training.training_errors import errors_told
 from amc.utils.errors import UserError
 from amc.utils.precision import PRECISIONS, find_precision
 from amc.utils.registry import look_up
@@ -83,7 +84,7 @@ class Training:
         steps: The number of steps so far.
 
     Raises:
-        UserError: The schedule or the precision is unknown.
+        UserError: The schedule or the precision is unknown, or the network can't be trained.
     """
 
     def __init__(
@@ -101,7 +102,8 @@ class Training:
         self._recipe = recipe
         self._device = device
         self._objective = objective or ClassObjective(recipe.label_smoothing)
-        self._optimizer = OPTIMIZERS[self._objective.optimizer](model.parameters(), recipe.weight_decay)
+        with errors_told(model):
+            self._optimizer = OPTIMIZERS[self._objective.optimizer](model.parameters(), recipe.weight_decay)
         self._generator = torch.Generator().manual_seed(recipe.seed)
         self._random_at_epoch = self._random()
         self._loss = torch.zeros((), device=device)  # of the epoch so far, summed over its images
@@ -133,7 +135,8 @@ class Training:
 
         Raises:
             DivergedError: The loss is no longer finite.
-            UserError: An image can't be read, or the network or the targets are not what the objective is for.
+            UserError: An image can't be read, the network or the targets are not what the objective is for, or the
+                network can't be trained.
         """
         self._objective.prepare(self._model)
         batches = self._batches_left()
@@ -206,10 +209,11 @@ class Training:
         for given in batches:
             inputs, targets = self._recipe.augmentation(*given, self._generator)
             inputs, targets = moved_inputs(inputs, self._device), moved_inputs(targets, self._device)
-            with torch.autocast(self._device.type, self._precision, enabled=self._precision != torch.float32):
-                loss = self._objective(self._model, inputs, targets) * (batch_size(inputs) / count)
-            with safe_backward():
-                loss.backward()
+            with errors_told(self._model):
+                with torch.autocast(self._device.type, self._precision, enabled=self._precision != torch.float32):
+                    loss = self._objective(self._model, inputs, targets) * (batch_size(inputs) / count)
+                with safe_backward():
+                    loss.backward()
             total += loss.detach()
         self._optimizer.step()
         self._update_average()

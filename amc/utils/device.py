@@ -19,7 +19,7 @@ def find_device(name: DeviceLike) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).item()  # `meta` has no numbers
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise UserError(
             f"expected a device that PyTorch can use (auto, cpu, cuda), got {str(name)!r}: {one_line(error)}"

@@ -30,12 +30,26 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         if os.name == "posix":  # other systems can't open a folder to sync its entries
             _sync(path.parent)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise UserError(
-            f"cannot write {path}: {reason}; free space on the disk or choose a folder that you may write to"
-        ) from error
+        raise _unwritten(path, error) from error
     finally:
         _remove(temporary)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those that it lies in, unless it is there.
+
+    Raises:
+        UserError: It can't be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritten(folder, error) from error
+
+
+def _unwritten(path: Path, error: OSError) -> UserError:
+    reason = error.strerror or str(error)
+    return UserError(f"cannot write {path}: {reason}; free space on the disk or choose a folder that you may write to")
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -16,6 +16,7 @@ from torch import nn
 from amc.data.preprocess import IMAGENET_MEAN, Preprocess
 from amc.networks.sources import Network
 from amc.utils.errors import UserError
+from amc.utils.option_names import options_as_flags
 from amc.utils.seeds import check_seed
 from scripts import (
     apply,
@@ -167,7 +168,8 @@ def test_notes_on_the_weights_are_printed_unless_nothing_shall_be(
     state = nn.Linear(2, 2).state_dict()
     torch.save({"model": state, "ema": {name: value + 1 for name, value in state.items()}}, tmp_path / "net.pth")
     options = NetworkOptions(f"{tmp_path}/own.py:build", f"{tmp_path}/net.pth")
-    assert torch.equal(load_original(options).model.state_dict()["bias"], state["bias"])
+    with options_as_flags():
+        assert torch.equal(load_original(options).model.state_dict()["bias"], state["bias"])
     assert capsys.readouterr().err == (
         f"note: {tmp_path}/net.pth holds 2 sets of weights that fit the network; model was taken; for another give"
         f" --weights {tmp_path}/net.pth:ema\n"

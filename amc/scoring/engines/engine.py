@@ -11,7 +11,8 @@ from amc.scoring.engines.processes import Workers
 from amc.scoring.engines.ray_cluster import RayWorkers
 from amc.scoring.racing import RaceReference
 from amc.scoring.score import Score
-from amc.utils.registry import resolve
+from amc.utils.errors import UserError
+from amc.utils.registry import name_of, resolve
 
 
 class Engine(Protocol):
@@ -62,9 +63,17 @@ def make_engine(given: str | MakeWorkers, workers: int) -> MakeEngine:
     """A function that makes an engine (`find_engine`) with that many workers; a single process is this one.
 
     Raises:
-        UserError: There is no engine of that name, or no such function.
+        UserError: There is no engine of that name, or no such function; what is returned raises one where the user's
+            function makes no engine.
     """
     if given == "processes" and workers == 1:
         return SerialEngine
     make = find_engine(given)
-    return lambda candidates: make(candidates, workers)
+
+    def made(candidates: Candidates) -> Engine:
+        engine = make(candidates, workers)
+        if not callable(engine) or not hasattr(engine, "close"):
+            raise UserError(f"engine {name_of(given)} made {engine!r}, which is no {__name__}.Engine")
+        return engine
+
+    return made

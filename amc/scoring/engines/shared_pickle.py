@@ -11,6 +11,8 @@ import cloudpickle
 import torch
 from torch import Tensor, nn
 
+from amc.utils.errors import UserError
+from amc.utils.text import one_line
 from amc.utils.user_file import user_modules
 
 ALIGNMENT = 64
@@ -36,12 +38,21 @@ class SharedPickle:
 
     @classmethod
     def of(cls, thing: Any) -> SharedPickle:
-        """Take an object apart whose tensors are on the CPU; functions and classes of user files go along by value."""
+        """Take an object apart whose tensors are on the CPU; functions and classes of user files go along by value.
+
+        Raises:
+            UserError: Something in it can't be pickled, such as what `torch.compile` and `torch.jit` make.
+        """
         for module in user_modules():
             cloudpickle.register_pickle_by_value(module)
         stream = io.BytesIO()
         packer = _Packer(stream, protocol=pickle.HIGHEST_PROTOCOL)
-        packer.dump(thing)
+        try:
+            packer.dump(thing)
+        except Exception as error:  # of a user's objects
+            raise UserError(
+                f"the network, or what scores it, can't be sent to other processes: {one_line(error)}; take --workers 1"
+            ) from error
         block = torch.empty(packer.size, dtype=torch.uint8)
         for start, tensor in packer.found:
             flat = tensor.detach().as_strided((tensor.numel(),), (1,))  # as it lies in memory

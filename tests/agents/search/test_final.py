@@ -95,6 +95,21 @@ def test_a_policy_that_is_found_and_uniform_is_made_once(task: Task, monkeypatch
     ]
 
 
+def test_test_images_that_are_not_finite_are_told_and_the_result_is_kept(
+    task: Task, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = stage_of(task)
+    with_scores(monkeypatch, {})
+    result = final_result(stage, episodes(stage.problem, 1), 1.0)
+    for are_finite in (True, False):
+        scores = ImageScores(0.5, None, are_finite)
+        monkeypatch.setattr(Task, "image_scores", lambda *_, scores=scores: scores)
+        assert score_on_test(task, result).policy == 0.5
+        warning = capsys.readouterr().err
+        assert ("warning: the test images have numbers that are not finite" in warning) != are_finite
+        assert warning.count("\n") == (not are_finite)
+
+
 def test_what_is_kept_is_made_by_the_closed_form_that_is_best_for_the_best_policy(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:

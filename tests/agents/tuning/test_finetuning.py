@@ -164,6 +164,7 @@ def test_what_is_no_result_is_one_line(result: SearchResult) -> None:
     ("options", "message"),
     [
         ({"learning_rate": 0.1}, "unknown option 'learning_rate'"),
+        ({"lr": "0.1"}, "expected lr as a number, got '0.1'"),
         ({"lr": 0.0}, "expected lr above 0, got 0.0"),
         ({"distillation": 1.5}, "expected distillation from 0 to 1, got 1.5"),
         ({"schedule": "step"}, "unknown schedule 'step'"),

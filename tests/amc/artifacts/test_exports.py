@@ -65,6 +65,12 @@ def test_mistakes_are_told_and_leave_nothing(path: str | None, given: Any, messa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_path_in_place_of_the_network_is_told(tmp_path: Path) -> None:
+    swapped: Any = network()
+    with pytest.raises(UserError, match="expected the network first and then a path to write to, got Sequential as"):
+        export(tmp_path / "net.onnx", swapped)
+
+
 def test_missing_packages_are_told_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(UserError, match=r"pip install 'amc-pruning\[export\]'$"):

@@ -125,6 +125,12 @@ def test_volumes_are_given_as_images_are(given: ExampleLike) -> None:
     assert shapes(find_example(find_network(nn.Conv3d(1, 4, 3)), (1, 16, 9, 8))) == (1, 1, 16, 9, 8)
 
 
+def test_numbers_of_numpy_and_floats_without_a_fraction_are_sizes() -> None:
+    network = find_network(nn.Conv2d(3, 4, 3))
+    assert shapes(find_example(network, tuple(np.array([3, 16, 9])))) == (1, 3, 16, 9)
+    assert shapes(find_example(network, image_size=[16.0, np.int64(9)])) == (1, 3, 16, 9)  # type: ignore[list-item]
+
+
 def test_images_of_a_size_have_the_networks_channels() -> None:
     grey = nn.Sequential(nn.Identity(), nn.Conv2d(1, 4, 3), nn.Conv2d(4, 8, 3))
     assert shapes(find_example(find_network(grey), image_size=12)) == (1, 1, 12, 12)
@@ -138,8 +144,12 @@ def test_images_of_a_size_have_the_networks_channels() -> None:
         (None, None, "the input size of Conv2d is not known; give image_size, or an example of its inputs"),
         (torch.zeros(1, 3, 4, 4), 4, "leave image_size out"),
         (None, 0, "expected image_size above 0 pixels, got 0"),
+        (None, 16.5, "expected image_size as a whole number, got 16.5"),
+        (None, 100_000, "expected image_size of at most 8,192 pixels, got 100000"),
+        (torch.zeros(0, 3, 4, 4), None, "such as 3x64x64, got an empty tensor"),
+        (np.zeros((1, 3, 4, 4)), None, "such as 3x64x64, got ndarray"),
         (None, (4, 5, 6), "expected image_size as one number of pixels or height and width"),
-        (64, None, "expected an example input with tensors, data, or a shape such as 3x64x64, got 64"),
+        (64, None, "expected an example input with tensors, data, or a shape such as 3x64x64, got int"),
         ("3x", None, "expected a shape such as 3x224x224 or 3x64x64,10:int64"),
         ((3, 0, 8), None, "got '3x0x8'"),
     ],

@@ -369,6 +369,22 @@ def test_weights_of_ones_own_training_are_loaded_by_their_file(folder: Path, tmp
         torch.testing.assert_close(network.state_dict(), state, rtol=0, atol=0)
 
 
+def test_own_weights_may_be_a_state_dict(folder: Path) -> None:
+    state = {name: value + 1 for name, value in amc.load(folder).state_dict().items()}
+    torch.testing.assert_close(amc.load(folder, weights=state).state_dict(), state, rtol=0, atol=0)
+    with pytest.raises(UserError, match=r"the weights in the state dict do not fit the network; missing: stem"):
+        amc.load(folder, weights={})
+
+
+def test_what_is_no_folder_of_a_run_is_one_line(folder: Path) -> None:
+    wrong: Any = read_policy(folder / "policy.json")
+    with pytest.raises(UserError, match="expected the folder of a run, got Policy; a result has its compact network"):
+        amc.load(wrong)
+    with pytest.raises(UserError, match="expected weights as a file or a state dict, got Policy"):
+        amc.load(folder, weights=wrong)
+    assert refused(folder / "policy.json").endswith("policy.json is a file")
+
+
 def test_own_weights_that_do_not_fit_are_refused(folder: Path, tmp_path: Path) -> None:
     state = amc.load(folder).state_dict()
     for name, value, fault in (

@@ -1,6 +1,7 @@
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,19 @@ def test_a_new_or_empty_folder_is_taken(tmp_path: Path) -> None:
     for folder in (tmp_path / "empty", tmp_path / "new", tmp_path / "deep" / "er" / "new"):
         check_new(folder)
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
+def test_a_name_that_no_folder_can_have_is_one_line(name: str) -> None:
+    with pytest.raises(UserError, match="no folder can have the name that --run-dir gives: ") as caught:
+        check_new(Path(name))
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_path_is_told() -> None:
+    wrong: Any = 3
+    with pytest.raises(UserError, match="expected folder as a path, got 3"):
+        check_free(wrong)
 
 
 def test_a_folder_with_anything_in_it_is_not(tmp_path: Path) -> None:

@@ -302,7 +302,7 @@ class Rewriting(Net):
 def test_taylor_says_where_no_gradients_come_through() -> None:
     model = Rewriting().eval()
     images = torch.randn(4, 3, 5, 5)
-    with pytest.raises(UserError, match=r"taylor needs gradients, .* give another criterion, such as l1"):
+    with pytest.raises(UserError, match=r"criterion='taylor' needs gradients, .* give another criterion, such as l1"):
         taylor(Evidence(model, analyse(model, images), [images]))
 
 

@@ -45,6 +45,17 @@ def test_pixels_of_a_file_with_its_end_are_not_decoded(tmp_path: Path, monkeypat
         check_images([tmp_path / "png"], None)
 
 
+def test_damage_in_the_middle_is_found_where_nothing_reads_the_file_before_the_end(tmp_path: Path) -> None:
+    path, damaged = tmp_path / "x.png", bytearray(content("png"))
+    path.write_bytes(damaged)
+    check_images([path], None, read_last={path})
+    damaged[len(damaged) // 2] ^= 1
+    path.write_bytes(damaged)
+    check_images([path], None)
+    with pytest.raises(UserError, match=r"x.png can't be read as an image: .*; repair or remove the file"):
+        check_images([path], None, read_last={path})
+
+
 @pytest.mark.parametrize(
     ("written", "fault"), [(b"", "it is empty"), (b"<html>no image</html>", "it holds no image, or only the beginning")]
 )

@@ -162,7 +162,7 @@ def test_of_very_many_training_images_only_those_for_calibration_are_opened(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[Path] = []
-    monkeypatch.setattr(broken_files, "check_images", lambda paths, *_: opened.extend(paths))
+    monkeypatch.setattr(broken_files, "check_images", lambda paths, *_, **__: opened.extend(paths))
     for many, expected in ((6, {"train": 6, "val": 4, "test": 1}), (5, {"train": 2, "val": 4, "test": 1})):
         monkeypatch.setattr(broken_files, "MANY", many)
         opened.clear()

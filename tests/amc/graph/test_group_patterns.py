@@ -1,4 +1,5 @@
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -83,6 +84,18 @@ def test_a_pattern_that_matches_nothing_names_what_may_have_been_meant(
     with pytest.raises(UserError, match=message) as caught:
         chosen(freeze, only)
     assert "\n" not in str(caught.value)
+
+
+def test_none_is_no_pattern() -> None:
+    _, graph = prepared("projection")
+    assert choose_groups(graph, None, None).fingerprint == graph.fingerprint
+
+
+@pytest.mark.parametrize("given", [3, [3], b"conv1"])
+def test_patterns_are_text(given: Any) -> None:
+    _, graph = prepared("projection")
+    with pytest.raises(UserError, match=r"expected freeze as a pattern of layer names, or a list of several, got "):
+        choose_groups(graph, given, ())
 
 
 def test_the_users_choice_is_not_checked_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,14 +36,31 @@ def test_all_inputs_have_a_name_of_their_own_or_none_has(spec: str) -> None:
         zero_inputs(spec)
 
 
-@pytest.mark.parametrize("spec", ["3x224x224", "7", "3x64x64,1x64x64", "5:int64", "2x3:uint8,4:float64"])
+@pytest.mark.parametrize(
+    "spec", ["3x224x224", "7", "scalar", "2x3,scalar:int64", "3x64x64,1x64x64", "5:int64", "2x3:uint8,4:float64"]
+)
 def test_inputs_are_told_as_they_were_asked_for(spec: str) -> None:
     assert describe_inputs(zero_inputs(spec, batch=3)) == spec
     assert describe_inputs([*zero_inputs(spec)] if "," in spec else zero_inputs(spec)) == spec  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    "spec", ["", "3x", "x3", "3x0x4", "3x-1", "3*4", "3x4,", "3x4:int", "3x4:", ":int64", "3X4", "3x4:float32:int64"]
+    "spec",
+    [
+        "",
+        "3x",
+        "x3",
+        "3x0x4",
+        "3x-1",
+        "3*4",
+        "3x4,",
+        "3x4:int",
+        "3x4:",
+        ":int64",
+        "3X4",
+        "3x4:float32:int64",
+        "3xscalar",
+    ],
 )
 def test_mistakes_say_the_form(spec: str) -> None:
     with pytest.raises(UserError, match=r"expected a shape such as 3x224x224 or 3x64x64,10:int64 \(types: ") as caught:

@@ -177,3 +177,9 @@ def test_rounding_is_learned_from_the_stairs(monkeypatch: pytest.MonkeyPatch) ->
     cost = built(exporter, PretendedDevice()).cost(graph, shapes_of(exporter.whole, graph))
     assert device_rounding(graph, cost) == 2 * GRAIN
     assert device_rounding(graph, lambda kept_counts: float(kept_counts.sum())) == GRAIN
+
+
+def test_rounding_leaves_something_to_cut_where_all_of_it_is_free() -> None:
+    model, graph = prepared("plain")
+    step = device_rounding(graph, lambda _: 1.0)
+    assert analyse(model, PRUNABLE["plain"].example()[:1], round_to=step).groups

@@ -87,7 +87,7 @@ def test_of_several_sets_one_is_taken_and_the_other_can_be(
     assert value == 3.0
     assert note == (
         f"{path} holds 2 sets of weights that fit the network; {taken} was taken; for another give"
-        f" --weights {path}:{other}"
+        f" weights={f'{path}:{other}'!r}"
     )
     value, notes = loaded(f"{path}:{other}")
     assert value == 5.0
@@ -107,6 +107,11 @@ def test_a_key_that_is_not_there_lists_those_that_are(tmp_path: Path) -> None:
             loaded(f"{path}:{key}")
     with pytest.raises(UserError, match="holds no tensors at 'x'; leave it out"):
         loaded(f"{written(tmp_path, W)}:x")
+
+
+def test_an_address_is_told_as_it_was_given() -> None:
+    with pytest.raises(UserError, match=r"expected a weights file, got the address https://example\.org/net\.pth;"):
+        loaded("https://example.org/net.pth")
 
 
 def test_a_colon_in_a_name_is_no_key(tmp_path: Path) -> None:

@@ -99,6 +99,12 @@ def test_only_what_adjusts_statistics_at_most_is_fast(own: str) -> None:
     assert not find_recovery(f"{own}:silence").is_fast(normed)
 
 
+def test_one_that_takes_other_arguments_is_told_before_it_is_called() -> None:
+    for check in (check_search_recovery, find_recovery):
+        with pytest.raises(UserError, match="takes other arguments: a recovery is called with the compact network"):
+            check(least_squares)  # type: ignore[arg-type]
+
+
 def test_a_search_does_not_train_what_it_scores() -> None:
     check_search_recovery("both")
     with pytest.raises(UserError, match=r"blockwise.*would train each network.*give recovery='blockwise'"):

@@ -56,6 +56,17 @@ def test_top5_of_five_classes_says_nothing() -> None:
     assert not score(lambda x: x[:, :5].roll(1, dims=1), "top5", few).is_near_chance
 
 
+def test_a_network_that_computes_gradients_is_told_that_there_are_none() -> None:
+    def slope(x: Tensor) -> Tensor:
+        with torch.enable_grad():
+            y = x.detach().requires_grad_()
+            return torch.autograd.grad(y.square().sum(), y)[0]
+
+    with pytest.raises(UserError, match=r"^the network fails on images of the data: .*torch\.inference_mode") as caught:
+        score(slope)
+    assert "\n" not in str(caught.value)
+
+
 def test_the_network_stays_as_it_is() -> None:
     network = Returns(lambda x: x + torch.rand(()))
     before = torch.get_rng_state()

@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from amc.scoring.image_scores import score_images
-from amc.scoring.metrics import METRICS
+from amc.scoring.metrics import METRICS, Metric
 
 
 class Fixed(nn.Module):
@@ -22,6 +22,14 @@ def test_the_images_that_are_right_are_known_beside_the_score() -> None:
     assert scores.value == pytest.approx(2 / 3)
     assert scores.right is not None
     assert scores.right.tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("metric", [METRICS["top1"], lambda _, batches: float(len(list(batches)))])
+def test_inputs_that_are_not_finite_are_noted_in_whatever_batch(metric: Metric) -> None:
+    spoilt = OUTPUTS.clone()
+    spoilt[1, 0] = torch.nan
+    assert score_images(metric, Fixed(), [(OUTPUTS, TARGETS)] * 2).are_finite
+    assert not score_images(metric, Fixed(), [(spoilt, TARGETS), (OUTPUTS, TARGETS)]).are_finite
 
 
 def test_two_networks_are_compared_image_by_image() -> None:

@@ -57,6 +57,47 @@ def test_it_learns_what_is_easy_and_leaves_the_network_in_eval_mode() -> None:
     assert (model(images.inputs).argmax(1) == images.targets).all()
 
 
+class WithoutGradients(nn.Sequential):
+    @torch.no_grad()
+    def forward(self, x: Tensor) -> Tensor:
+        outputs: Tensor = super().forward(x)
+        return outputs
+
+
+class ForInference(nn.Sequential):
+    def forward(self, x: Tensor) -> Tensor:
+        assert not self.training, "for inference only"
+        outputs: Tensor = super().forward(x)
+        return outputs
+
+
+class Twice(nn.Sequential):
+    """A network with an operator that computes in one number format alone."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        outputs: Tensor = super().forward(x)
+        return torch.bilinear(outputs, outputs, torch.ones(2, 2, 2), None)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (
+            network().requires_grad_(requires_grad=False),
+            r"are frozen: call requires_grad_\(\) on those that may change",
+        ),
+        (WithoutGradients(*network()), "no gradients pass: take torch.no_grad and detach out of its forward"),
+        (ForInference(*network()), "the network can't be trained: AssertionError: for inference only"),
+        (Twice(*network()), "give precision='float32'$"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_network_that_cannot_be_trained_is_one_line(model: nn.Module, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        train(model, bright_or_dark(16), dataclasses.replace(recipe(), precision="bfloat16"))
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("native", [True, False])
 def test_the_forward_pass_is_in_the_format_of_the_processor(monkeypatch: pytest.MonkeyPatch, native: bool) -> None:
     monkeypatch.setattr("amc.utils.precision.multiplies_in_bfloat16", lambda _: native)
@@ -217,5 +258,5 @@ def test_inputs_that_are_no_images_are_trained_on_as_they_are() -> None:
     images = ResidentImages(torch.randn(16, 6, generator=torch.Generator().manual_seed(0)), torch.arange(16) % 2)
     as_they_are = dataclasses.replace(recipe(), augmentation=Augmentation(0, flip=False))
     assert len(train(nn.Linear(6, 2), images, as_they_are)) == 8
-    with pytest.raises(UserError, match=r"inputs of shape \(6,\) are no images that can be shifted or mirrored"):
+    with pytest.raises(UserError, match=r"inputs of shape \(6,\) .* mirrored; give crop_padding=0, and leave flip"):
         train(nn.Linear(6, 2), images, recipe())

@@ -11,7 +11,7 @@ def test_auto_is_a_device_that_works() -> None:
     assert find_device("cpu") == find_device(torch.device("cpu")) == torch.device("cpu")
 
 
-@pytest.mark.parametrize("name", ["tpu", "cuda:99", ""])
+@pytest.mark.parametrize("name", ["tpu", "cuda:99", "meta", ""])
 def test_a_device_that_cannot_be_used_is_one_line(name: str) -> None:
     with pytest.raises(UserError, match="expected a device that PyTorch can use") as caught:
         find_device(name)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from amc.utils.errors import UserError
-from amc.utils.files import write_atomically, write_json, write_text
+from amc.utils.files import make_folder, write_atomically, write_json, write_text
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -42,6 +42,14 @@ def test_a_failure_leaves_the_former_file_and_nothing_else(tmp_path: Path) -> No
     with pytest.raises(KeyboardInterrupt):
         write_atomically(target, write)
     assert contents(tmp_path) == {"note.txt": "old"}
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    make_folder(tmp_path / "a" / "b")
+    make_folder(tmp_path / "a" / "b")
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"cannot write .*file.b: Not a directory; .* choose a folder"):
+        make_folder(tmp_path / "file" / "b")
 
 
 def test_a_full_disk_is_one_line(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -144,3 +145,17 @@ def test_a_users_engine_is_made_of_candidates_and_workers(task: Task, tmp_path: 
     engine = make_engine(f"{tmp_path}/own_engine.py:Mine", 3)(task.candidates())
     assert getattr(engine, "workers", None) == 3
     assert [score.share for score in engine(policies(task, 2), None)] == [1, 1]
+
+
+def test_what_makes_no_engine_is_one_line(task: Task) -> None:
+    nothing: Any = lambda *_: None  # noqa: E731
+    with pytest.raises(UserError, match=r"<lambda> made None, which is no amc\.scoring\.engines\.engine\.Engine$"):
+        make_engine(nothing, 3)(task.candidates())
+
+
+def test_what_cannot_be_pickled_is_one_line() -> None:
+    with pytest.raises(
+        UserError, match=r"can't be sent to other processes: TypeError: .*; take --workers 1$"
+    ) as caught:
+        SharedPickle.of({"lock": threading.Lock()})
+    assert "\n" not in str(caught.value)
