@@ -2,11 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from envs import Outcome, PruningProblem
 from scripts import evaluate, finetune, pretrain, train
 from tests.command import fail, succeed, summary
 
@@ -62,11 +64,26 @@ def test_a_run_remembers_the_order_of_the_classes(words: tuple[str, ...]) -> Non
     assert "order of text" in succeed(evaluate, "--run-dir", "run", *words[:2]).err
 
 
-def test_a_test_image_that_proves_broken_after_the_search_costs_nothing(words: tuple[str, ...]) -> None:
+def test_a_damaged_test_image_is_found_before_the_search(words: tuple[str, ...]) -> None:
     broken = Path("images/test/3/1.png")
-    whole = broken.read_bytes()
-    broken.write_bytes(whole.replace(b"IDAT", b"IDAT\0\0"))  # found where pixels are decoded alone
-    error = fail(train, *words, *FEW, "--quiet", "--run-dir", "run")
+    broken.write_bytes(broken.read_bytes().replace(b"IDAT", b"IDAT\0\0"))  # between its beginning and its end
+    assert f"{broken} can't be read as an image: " in fail(train, *words, *FEW, "--quiet", "--run-dir", "run")
+    assert not Path("run").exists()
+
+
+def test_a_test_image_that_is_broken_during_the_search_costs_nothing(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = Path("images/test/3/1.png")
+    whole, outcome = broken.read_bytes(), PruningProblem.outcome
+
+    def breaking(problem: PruningProblem, *given: Any) -> Outcome:
+        broken.write_bytes(whole.replace(b"IDAT", b"IDAT\0\0"))
+        return outcome(problem, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PruningProblem, "outcome", breaking)
+        error = fail(train, *words, *FEW, "--quiet", "--run-dir", "run")
     assert f"{broken} can't be read as an image: " in error
     command = f"python -m amc train --resume {Path.cwd()}/run --model {Path.cwd()}/own.py:build"
     assert "policy.json" in error
