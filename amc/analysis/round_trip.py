@@ -25,7 +25,7 @@ from amc.graph.raw_heads import RawHeads
 from amc.graph.trace_forward import preserve_state
 from amc.pruning.slicing import choose_units, compact, make_selection, named_tensors
 from amc.utils.copying import copy_network
-from amc.utils.differences import furthest, largest
+from amc.utils.differences import furthest, is_same, largest
 from amc.utils.errors import UserError
 from amc.utils.files import make_folder
 from amc.utils.text import one_line
@@ -110,7 +110,7 @@ def _difference(network: nn.Module, loaded: nn.Module, example: Example, heads: 
 def _equal(one: Tensor, other: Tensor) -> bool:
     if one.shape != other.shape or one.is_sparse:
         return one.shape == other.shape and torch.equal(one.detach().cpu(), other.detach().to("cpu", one.dtype))
-    return furthest(one.detach().cpu(), other.detach().to("cpu", one.dtype), equal_nan=True) == 0
+    return is_same(one.cpu(), other.to("cpu", one.dtype))
 
 
 def _close(one: Tensor, other: Tensor) -> bool:

@@ -6,6 +6,7 @@ that changed. Loading needs no analysis, so old files outlive changes of it; and
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import warnings
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from amc.artifacts.checked_json import Count, check_schema, checked, read_object
@@ -228,7 +230,7 @@ def load_compact(model: nn.Module, policy: Policy, folder: Path, weights: Weight
         UserError: The model is not the policy's, or the weights are not the policy's or do not fit.
     """
     model, _ = admit(copy_network(model))
-    materialise_weights(model)
+    materialise_weights(model, _names(folder / WEIGHTS_FILE))
     check_fits(model, policy.selection, policy.model)
     network = compact(model, policy.selection)
     file = folder / WEIGHTS_FILE
@@ -243,6 +245,14 @@ def load_compact(model: nn.Module, policy: Policy, folder: Path, weights: Weight
     for note in load_weights(network, str(file if weights is None else weights)):
         warnings.warn(note, stacklevel=3)
     return network.eval()
+
+
+def _names(file: Path) -> list[str] | None:
+    """Return the names of the tensors in a file; None where it can't be read, which is told when they are."""
+    with contextlib.suppress(OSError, SafetensorError), safe_open(file, "pt") as content:
+        names: list[str] = list(content.keys())
+        return names
+    return None
 
 
 def _checked_tensors(file: Path, expected: str) -> dict[str, Tensor]:

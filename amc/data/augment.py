@@ -15,7 +15,7 @@ from amc.utils.option_names import option
 
 LEAST_SIDE = 1.0
 """The width and height in pixels below which a box is dropped, of which the shift leaves no more in the image."""
-BY_BOX = ("labels", "masks", "area", "iscrowd", "keypoints")
+BY_BOX = ("labels", "masks", "area", "iscrowd", "keypoints", "scores")
 """What a target has for each of its boxes, as torchvision's detection networks take it."""
 
 
@@ -118,7 +118,8 @@ class _Move:
         if "boxes" not in target:
             return changed
         changed["boxes"], kept = self._boxes(target["boxes"], place)
-        return changed | {name: changed[name][kept] for name in BY_BOX if name in changed}
+        found = {name: value for name in BY_BOX if isinstance(value := changed.get(name), Tensor) and value.ndim}
+        return changed | {name: value[kept] for name, value in found.items() if len(value) == len(kept)}
 
     def _boxes(self, given: Tensor, place: int) -> tuple[Tensor, Tensor]:
         """What is left of boxes `(k, 4)` by corners, changed and cut at the edges, and of which, bool `(k,)`."""

@@ -140,7 +140,8 @@ def _notes(part: Source) -> list[str]:
 
 def _labels(dataset: Any, name: str) -> Labels:
     targets: Any = getattr(dataset, "targets", None)
-    first = np.asarray([] if targets is None else targets[:1])  # the others may be large, such as masks
+    can_be_cut = hasattr(targets, "__getitem__") and not isinstance(targets, Mapping)
+    first = np.asarray(targets[:1] if can_be_cut else [])  # the others may be large, such as masks
     if first.shape != (1,) or first.dtype.kind not in NUMBERS:
         return np.zeros(len(dataset), dtype=np.int64)
     if len(targets) != len(dataset):

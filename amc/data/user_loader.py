@@ -52,7 +52,7 @@ class LoaderImages:
 
     def __len__(self) -> int:
         """The number of images in one pass: a last batch that the loader drops does not count."""
-        count, batches = len(_read(self._loader)), self._loader.batch_sampler
+        count, batches = _count(self._loader), self._loader.batch_sampler
         if isinstance(batches, BatchSampler) and batches.drop_last:
             return count - count % batches.batch_size
         return count
@@ -132,15 +132,24 @@ def _described(batch: Any) -> str:
     return f"{len(batch)} parts" if isinstance(batch, tuple | list) else type(batch).__name__
 
 
+def _sampler(loader: DataLoader[Any]) -> Any:
+    return loader.batch_sampler.sampler if isinstance(loader.batch_sampler, BatchSampler) else loader.sampler
+
+
+def _count(loader: DataLoader[Any]) -> int:
+    """Return how many positions a loader reads."""
+    sampler = _sampler(loader)
+    return len(sampler) if isinstance(sampler, Sized) else len(cast(Sized, loader.dataset))
+
+
 def _read(loader: DataLoader[Any]) -> Sequence[int]:
     """Return the positions in the dataset of what the loader reads; of what it draws, as many, evenly spread."""
-    sampler: Any = loader.batch_sampler.sampler if isinstance(loader.batch_sampler, BatchSampler) else loader.sampler
+    sampler = _sampler(loader)
     if isinstance(sampler, SubsetRandomSampler):
         return [int(position) for position in sampler.indices]
     if isinstance(sampler, Sequence):
         return sampler
-    total = len(cast(Sized, loader.dataset))
-    count = len(sampler) if isinstance(sampler, Sized) else total
+    total, count = len(cast(Sized, loader.dataset)), _count(loader)
     return [place * total // count for place in range(count)]
 
 

@@ -14,6 +14,7 @@ from amc.graph.structure import Layer, PruningGraph
 from amc.graph.trace_forward import unfused_operators
 from amc.utils.errors import UserError
 from amc.utils.operator_mode import OperatorMode
+from amc.utils.option_names import option
 
 LAYERS = ("aten::convolution", "aten::addmm", "aten::mm")
 """Operators that are calls of layers."""
@@ -79,14 +80,18 @@ class LayerPass(OperatorMode):
     def check_calls(self, graph: PruningGraph) -> None:
         """Check that as many layers were called as the graph has, since the number of a call tells which one it is.
 
+        Products of activations that come after all layers with a stored weight may be as many as they like.
+
         Raises:
             UserError: They were not.
         """
-        if self.call + 1 != len(graph.layers):
+        needed = max((layer.call + 1 for layer in graph.layers if layer.weight), default=0)
+        if self.call + 1 < needed or (needed == len(graph.layers) < self.call + 1):
+            l1, without, while_searching = option("criterion", "l1"), option("recovery", "none"), "search_recovery"
             raise UserError(
                 f"its layers ran {self.call + 1} times on the calibration images, and {len(graph.layers)} times on the"
                 " example that it was analysed with; where layers run once for each image, or as often as values ask"
-                " for, give --criterion l1 --recovery none --search-recovery none"
+                f" for, give {l1}, {without} and {option(while_searching, 'none')}"
             )
 
     def before(self, name: str, args: Any, layer: Layer | None) -> None:

@@ -20,7 +20,7 @@ from amc.graph.inputs import Example, clone_inputs, feed, tensors
 from amc.graph.operators import apply_rule
 from amc.graph.size_origins import SizeOrigins
 from amc.graph.trace import Call, Trace
-from amc.utils.differences import furthest
+from amc.utils.differences import is_same
 from amc.utils.operator_mode import OperatorMode
 
 
@@ -101,9 +101,7 @@ def preserve_state(model: nn.Module) -> Iterator[None]:
             now.update(before)
         with torch.no_grad():
             for buffer, value in values.items():
-                if (
-                    buffer.layout is not torch.strided or furthest(buffer, value, equal_nan=True) != 0
-                ):  # some can't be written to
+                if buffer.layout is not torch.strided or not is_same(buffer, value):  # some can't be written to
                     buffer.copy_(value)
 
 

@@ -6,6 +6,7 @@ A standardised or normed weight depends on all inputs of its channel, so none of
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from contextlib import suppress
 from itertools import chain
 from typing import Any, NamedTuple
@@ -14,6 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
+from torch.nn.utils.parametrize import is_parametrized
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
 from amc.utils.operator_mode import OperatorMode
 
@@ -39,15 +43,25 @@ class SamePadded(nn.Conv2d):
         return super().forward(F.pad(input, zeros))
 
 
-def materialise_weights(model: nn.Module) -> None:
+NORMS = (WeightNorm, SpectralNorm)
+"""PyTorch's former way of norming a weight, by a hook before the forward pass."""
+
+
+def materialise_weights(model: nn.Module, stored: Collection[str] | None = None) -> None:
     """Replace, in place, every convolution and linear layer of `model` (in evaluation mode) that computes its weight.
 
     It is replaced only where a plain one, or a `SamePadded` one, gives the same result; it can't be trained as before.
     Of linear layers and transposed convolutions the weight is taken as PyTorch's own parametrisations have it. A
     convolution that pads by another rule, or whose weight depends on its input, is left as it is.
+
+    Args:
+        model: The network.
+        stored: The names of tensors that a compact network of it was written with, where there is one: layers whose
+            weight is not among them stay as they are.
     """
     modules = dict(model.named_modules(remove_duplicate=False))
-    found = {module: plain for module in set(modules.values()) if (plain := _plain(module)) is not None}
+    chosen = {module for name, module in modules.items() if stored is None or f"{name}.weight" in stored}
+    found = {module: plain for module in chosen if (plain := _plain(module)) is not None}
     for name, module in modules.items():
         if name and module in found:
             parent, _, child = name.rpartition(".")
@@ -84,7 +98,8 @@ def _plain(module: nn.Module) -> nn.Module | None:
 
 def _with_its_weight(module: nn.Linear | _ConvNd) -> nn.Module | None:
     """Return a plain layer with the weight that a parametrised one has; None where `module` is none, or differs."""
-    if "weight" in module._parameters:
+    hooks = module._forward_pre_hooks.values()
+    if not is_parametrized(module, "weight") and not any(isinstance(hook, NORMS) for hook in hooks):
         return None
     with torch.no_grad(), suppress(Exception):  # it has no weight to be read
         weight, bias = module.weight, module.bias

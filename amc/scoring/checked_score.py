@@ -145,8 +145,10 @@ class _Observer:
 
 
 def _check_form(targets: Any) -> None:
-    if not isinstance(targets, Tensor) or targets.ndim != 1 or targets.is_floating_point():
-        form = f"tensors of shape {tuple(targets.shape)}" if isinstance(targets, Tensor) else type(targets).__name__
+    if not isinstance(targets, Tensor) or targets.ndim != 1 or bool((targets != targets.long()).any()):
+        form = type(targets).__name__
+        if isinstance(targets, Tensor):
+            form = f"tensors of {str(targets.dtype).removeprefix('torch.')} and shape {tuple(targets.shape)}"
         raise UserError(
             f"top1 and top5 compare classes with one whole number for each image, and the data gives {form} for a"
             f" batch; give those numbers (of rows with a single 1: targets.argmax(1)), or"

@@ -12,6 +12,11 @@ def largest(values: Tensor) -> float:
     return float(finite.abs().max()) if finite.numel() else 0.0
 
 
+def is_same(one: Tensor, other: Tensor) -> bool:
+    """Return whether two tensors of one shape and number format have the same bits, whatever numbers they are."""
+    return torch.equal(*(each.detach().contiguous().reshape(-1).view(torch.uint8) for each in (one, other)))
+
+
 def furthest(one: Tensor, other: Tensor, *, equal_nan: bool = False) -> float:
     """Return the largest absolute difference of two tensors of one shape; 0 for empty ones.
 

@@ -145,7 +145,7 @@ def test_images_of_a_size_have_the_networks_channels() -> None:
         (torch.zeros(1, 3, 4, 4), 4, "leave image_size out"),
         (None, 0, "expected image_size above 0 pixels, got 0"),
         (None, 16.5, "expected image_size as a whole number, got 16.5"),
-        (None, 100_000, "expected image_size of at most 8,192 pixels, got 100000"),
+        (None, 100_000, "expected image_size of at most 8,192 x 8,192 pixels, got 100000"),
         (torch.zeros(0, 3, 4, 4), None, "such as 3x64x64, got an empty tensor"),
         (np.zeros((1, 3, 4, 4)), None, "such as 3x64x64, got ndarray"),
         (None, (4, 5, 6), "expected image_size as one number of pixels or height and width"),

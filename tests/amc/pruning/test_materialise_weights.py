@@ -150,3 +150,34 @@ def test_a_linear_layer_that_computes_something_else_is_left() -> None:
     model = nn.Sequential(layer).eval()
     materialise_weights(model)
     assert model[0] is layer
+
+
+class Made(nn.Module):
+    """A layer makes the weight of another one in each forward pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 4, bias=False)
+        del self.second.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.second.weight = self.first.weight.t()  # type: ignore[assignment]
+        out: Tensor = self.second(self.first(x))
+        return out
+
+
+def test_a_weight_that_another_module_sets_is_no_layers_own() -> None:
+    model, x = Made().eval(), torch.randn(2, 4)
+    with torch.no_grad():
+        before = model(x)
+        materialise_weights(model)
+        torch.testing.assert_close(model(x), before)
+
+
+def test_layers_that_a_file_has_not_plain_stay_as_they_are() -> None:
+    model = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(4, 4))).eval()
+    normed = model[0]
+    materialise_weights(model, model.state_dict().keys())
+    assert model[0] is normed
+    materialise_weights(model, {"0.weight"})
+    assert type(model[0]) is nn.Linear

@@ -278,6 +278,22 @@ class PerImage(nn.Module):
 
 def test_layers_that_run_another_number_of_times_are_refused_in_one_line() -> None:
     images = noise(4, 3, 8, 8)
-    with pytest.raises(UserError, match=r"ran 8 times on the calibration images, and 2 times .*--criterion l1") as seen:
+    with pytest.raises(UserError, match=r"ran 8 times on the calibration images, and 2 times .*criterion=.l1") as seen:
         moments_of(PerImage(), images)
     assert "\n" not in str(seen.value)
+
+
+class Prototypes(nn.Module):
+    """Products of activations, one for each image, come after all layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.second(self.first(x)).flatten(2)
+        return torch.stack([image @ image.T for image in x])
+
+
+def test_products_behind_all_layers_may_be_as_many_as_there_are_images() -> None:
+    assert moments_of(Prototypes(), noise(4, 3, 8, 8)).keys() == {"second.weight"}

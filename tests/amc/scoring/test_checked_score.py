@@ -118,14 +118,18 @@ def test_inputs_that_are_not_finite_are_told() -> None:
             "targets from 1 to 6, and the network gives 6 scores for an image, of classes from 0 to 5",
         ),
         (IMAGES.targets - 1, "targets from -1 to 4"),
-        (IMAGES.targets[:, None], r"tensors of shape \(50, 1\)"),
-        (torch.eye(6).repeat(20, 1), r"tensors of shape \(50, 6\) .*targets.argmax"),
-        (IMAGES.targets.float(), "one whole number for each image"),
+        (IMAGES.targets[:, None], r"int64 and shape \(50, 1\)"),
+        (torch.eye(6).repeat(20, 1), r"shape \(50, 6\) .*targets.argmax"),
+        (IMAGES.targets + 0.5, "one whole number for each image, and the data gives tensors of float32"),
     ],
 )
 def test_targets_that_are_no_classes_of_the_network_are_told(targets: Tensor, message: str) -> None:
     with pytest.raises(UserError, match=message):
         score(lambda x: x, images=ResidentImages(IMAGES.inputs, targets))
+
+
+def test_whole_numbers_may_be_of_another_type() -> None:
+    assert score(lambda x: x, images=ResidentImages(IMAGES.inputs, IMAGES.targets.float())).value == 1
 
 
 def test_the_targets_of_other_metrics_are_their_own() -> None:

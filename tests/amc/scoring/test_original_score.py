@@ -45,3 +45,17 @@ def test_a_hook_that_holds_the_network_is_told(runs_before: bool) -> None:
         model(IMAGES.inputs)
     with pytest.raises(UserError, match="a copy of the network does not compute what the network does; a hook"):
         score_original(model, IMAGES, "top1", torch.device("cpu"))
+
+
+class Counting(nn.Module):
+    """Its outputs follow from how often it ran, which an attribute holds."""
+
+    calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return x.flatten(1) * self.calls
+
+
+def test_a_network_with_a_state_of_its_own_is_scored() -> None:
+    assert score_original(Counting(), IMAGES, "top1", torch.device("cpu")).value == 1

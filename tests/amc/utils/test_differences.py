@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amc.utils.differences import furthest, largest
+from amc.utils.differences import furthest, is_same, largest
 
 INF, NAN = math.inf, math.nan
 NUMBERS = st.floats(-1e6, 1e6)
@@ -42,3 +42,24 @@ def test_a_number_that_is_not_defined_is_no_other() -> None:
 def test_whole_numbers_and_truth_values() -> None:
     assert furthest(torch.tensor([0, 3], dtype=torch.uint8), torch.tensor([1, 1], dtype=torch.uint8)) == 2
     assert furthest(torch.tensor([True]), torch.tensor([False])) == 1
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.tensor([NAN, INF]),
+        torch.tensor(2**60),
+        torch.tensor([1.0]).to(torch.float8_e4m3fn),
+        torch.tensor([True]),
+        torch.zeros(1).expand(3),
+    ],
+)
+def test_the_same_bits_are_the_same_in_every_format(tensor: torch.Tensor) -> None:
+    assert is_same(tensor, tensor.clone())
+    other = tensor.clone()
+    other.view(-1)[:1] = torch.tensor([0.5 if tensor.is_floating_point() else 0]).to(tensor.dtype)
+    assert not is_same(tensor, other)
+
+
+def test_large_whole_numbers_that_differ_by_one_are_others() -> None:
+    assert not is_same(torch.tensor(2**60), torch.tensor(2**60 + 1))
