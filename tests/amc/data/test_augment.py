@@ -111,3 +111,12 @@ def test_masks_of_a_batch_and_inputs_of_one_size_are_changed_alike() -> None:
     assert not torch.equal(moved["image"], images)
     assert moved["class"] is inputs["class"]
     assert moved["vector"] is inputs["vector"]
+
+
+def test_what_is_no_tensor_of_the_boxes_stays() -> None:
+    target = {"boxes": torch.tensor([[0.0, 0, 4, 4]]), "labels": [3], "iscrowd": torch.tensor(0)}
+    _, (changed,) = Augmentation(crop_padding=1, flip=False)(
+        torch.zeros(1, 3, 8, 8), [target], torch.Generator().manual_seed(0)
+    )
+    assert changed["labels"] == [3]
+    assert changed["iscrowd"].ndim == 0

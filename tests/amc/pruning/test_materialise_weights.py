@@ -161,7 +161,7 @@ class Made(nn.Module):
         del self.second.weight
 
     def forward(self, x: Tensor) -> Tensor:
-        self.second.weight = self.first.weight.t()  # type: ignore[assignment]
+        self.second.weight = self.first.weight.t()
         out: Tensor = self.second(self.first(x))
         return out
 
