@@ -108,7 +108,7 @@ def score_on_test(
             scores[network] = task.image_scores(network, task.splits.test)
             if network is task.origin.model:
                 warn_of_test_images(scores[network])
-    original, uniform, policy = (scores[network] for network in [*networks.values()][:3])
+    original, uniform, policy = scores[task.origin.model], scores[result.uniform.network], scores[result.policy.network]
     first = scores[result.zero_shot.network] if result.zero_shot else None
     untrained = scores[result.untrained.network] if result.untrained else None
     return OnTest(

@@ -108,9 +108,10 @@ def _difference(network: nn.Module, loaded: nn.Module, example: Example, heads: 
 
 
 def _equal(one: Tensor, other: Tensor) -> bool:
-    if one.shape != other.shape or one.is_sparse:
-        return one.shape == other.shape and torch.equal(one.detach().cpu(), other.detach().to("cpu", one.dtype))
-    return is_same(one.cpu(), other.to("cpu", one.dtype))
+    if one.shape != other.shape:
+        return False
+    one, other = one.detach().cpu(), other.detach().to("cpu", one.dtype)
+    return torch.equal(one, other) if one.is_sparse else is_same(one, other)
 
 
 def _close(one: Tensor, other: Tensor) -> bool:

@@ -37,8 +37,7 @@ class Augmentation:
         Of several inputs all that are as high and wide as the first image are changed alike. Targets are changed where
         they are masks `(n, h, w)`, or a list of `n` dictionaries with `boxes` `(k, 4)` or `masks` `(k, h, w)` as
         torchvision's detection networks take them; of boxes that are left outside, the entries of `BY_BOX` are dropped
-        too. Inputs of any kind are returned as they are where no changes are
-        asked for.
+        too. Inputs of any kind are returned as they are where no changes are asked for.
 
         Args:
             inputs: The inputs of a batch.

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from amc.graph.structure import Axis, Frozen, Group, PruningGraph
+from amc.graph.structure import Frozen, Group, PruningGraph, cuttable_axes
 from amc.graph.transform import map_axes
 
 
@@ -24,16 +24,12 @@ def freeze(graph: PruningGraph, failures: dict[int, str]) -> PruningGraph:
             new_first += group.units
 
     renumbered = map_axes(graph, lambda axis: axis.renumbered(units))
-    tensors = {name: _cuttable(axes) for name, axes in renumbered.tensors.items()}
+    tensors = {name: cuttable_axes(axes) for name, axes in renumbered.tensors.items()}
     lost = [Frozen(graph.groups[i].name, graph.groups[i].width, reason) for i, reason in failures.items()]
     return dataclasses.replace(
         renumbered,
         groups=tuple(kept),
         frozen=(*graph.frozen, *lost),
         tensors={name: axes for name, axes in tensors.items() if axes},
-        results=tuple(map(_cuttable, renumbered.results)),
+        results=tuple(map(cuttable_axes, renumbered.results)),
     )
-
-
-def _cuttable(axes: dict[int, Axis]) -> dict[int, Axis]:
-    return {dim: axis for dim, axis in axes.items() if axis.is_cuttable}

@@ -21,6 +21,7 @@ from amc.graph.structure import (
     Scale,
     SizeAttribute,
     Statistic,
+    cuttable_axes,
 )
 from amc.graph.trace import LayerCall, Trace
 
@@ -153,8 +154,7 @@ def _uneven(graph: PruningGraph) -> dict[int, str]:
 
 def _cuttable(labels: Labels, axis: Callable[[Label, int], Axis]) -> dict[int, Axis]:
     """Return the axes that belong to groups, by dimension."""
-    found = {dim: axis(label, 0) for dim, label in enumerate(labels) if label is not None}
-    return {dim: each for dim, each in found.items() if each.is_cuttable}
+    return cuttable_axes({dim: axis(label, 0) for dim, label in enumerate(labels) if label is not None})
 
 
 def _unique(name: str, groups: list[Group]) -> str:

@@ -42,10 +42,15 @@ def run_pass(model: nn.Module, inputs: Example, mode: LayerPass, graph: PruningG
     return returned
 
 
-def layer_input(name: str, args: Any) -> Tensor:
-    """Return the input of a convolution or linear operator, in float32, from the operator's name and arguments."""
+def read_tensor(name: str, args: Any) -> Tensor:
+    """Return the input of a convolution or linear operator from the operator's name and arguments."""
     x: Tensor = args[1] if name == "aten::addmm" else args[0]
-    return x.float()
+    return x
+
+
+def layer_input(name: str, args: Any) -> Tensor:
+    """Return the input of a convolution or linear operator in float32, as `read_tensor` finds it."""
+    return read_tensor(name, args).float()
 
 
 class LayerPass(OperatorMode):
@@ -87,11 +92,11 @@ class LayerPass(OperatorMode):
         """
         needed = max((layer.call + 1 for layer in graph.layers if layer.weight), default=0)
         if self.call + 1 < needed or (needed == len(graph.layers) < self.call + 1):
-            l1, without, while_searching = option("criterion", "l1"), option("recovery", "none"), "search_recovery"
+            simple = {"criterion": "l1", "recovery": "none", "search_recovery": "none"}
             raise UserError(
                 f"its layers ran {self.call + 1} times on the calibration images, and {len(graph.layers)} times on the"
                 " example that it was analysed with; where layers run once for each image, or as often as values ask"
-                f" for, give {l1}, {without} and {option(while_searching, 'none')}"
+                f" for, give {', '.join(option(name, value) for name, value in simple.items())}"
             )
 
     def before(self, name: str, args: Any, layer: Layer | None) -> None:

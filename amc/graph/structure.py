@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,6 +74,11 @@ class Axis:
     def is_cuttable(self) -> bool:
         """Whether any position of the axis belongs to a group."""
         return any(bool((units >= 0).any()) for units in self.memberships)
+
+
+def cuttable_axes(axes: Mapping[int, Axis]) -> dict[int, Axis]:
+    """Return the axes that belong to groups, by dimension."""
+    return {dim: axis for dim, axis in axes.items() if axis.is_cuttable}
 
 
 @dataclass(frozen=True, eq=False)

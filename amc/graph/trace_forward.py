@@ -88,7 +88,8 @@ def _can_be_trained(parameter: nn.Parameter) -> bool:
 def preserve_state(model: nn.Module) -> Iterator[None]:
     """Restore the model's buffers, the training flags of its modules and the global random numbers at the end."""
     training = {module: module.training for module in model.modules()}
-    held = [(module._buffers, dict(module._buffers)) for module in model.modules() if hasattr(module._buffers, "clear")]
+    plain = [module for module in model.modules() if not isinstance(module, torch.jit.ScriptModule)]
+    held = [(module._buffers, dict(module._buffers)) for module in plain]
     values = {buffer: buffer.clone() for buffer in model.buffers()}
     try:
         with torch.random.fork_rng(devices=[]):

@@ -25,6 +25,8 @@ PLAIN: dict[int, type[nn.Conv1d | nn.Conv2d | nn.Conv3d]] = {3: nn.Conv1d, 4: nn
 """The plain convolution class for each number of dimensions of the weight."""
 TRANSPOSED = {3: nn.ConvTranspose1d, 4: nn.ConvTranspose2d, 5: nn.ConvTranspose3d}
 """The same of transposed convolutions."""
+NORMS = (WeightNorm, SpectralNorm)
+"""PyTorch's former way of norming a weight, by a hook before the forward pass."""
 
 
 class SamePadded(nn.Conv2d):
@@ -41,10 +43,6 @@ class SamePadded(nn.Conv2d):
             more = max((math.ceil(size / stride) - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
             zeros += [more // 2, more - more // 2]
         return super().forward(F.pad(input, zeros))
-
-
-NORMS = (WeightNorm, SpectralNorm)
-"""PyTorch's former way of norming a weight, by a hook before the forward pass."""
 
 
 def materialise_weights(model: nn.Module, stored: Collection[str] | None = None) -> None:

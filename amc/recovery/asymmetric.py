@@ -33,7 +33,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from amc.graph import Layer, PruningGraph
 from amc.graph.batch_memory import calibration_batch
 from amc.graph.inputs import Example, batch_size, take_first
-from amc.graph.layer_calls import NORMS, LayerPass, ShortcutPass, layer_input, run_pass
+from amc.graph.layer_calls import NORMS, LayerPass, ShortcutPass, layer_input, read_tensor, run_pass
 from amc.pruning.slicing import UnitMask, named_tensors, output_factors
 from amc.recovery.batch_norm_statistics import channel_statistics
 from amc.recovery.layer_problem import LayerProblem, LostShares
@@ -144,7 +144,7 @@ class _Sampling(LayerPass):
 
     def _samples(self, layer: Layer, name: str, args: Any) -> list[_Sample]:
         """The positions at which the current call is looked at, chunk by chunk, those of images held out at the end."""
-        images, x = batch_size(self._owner.images), layer_input(name, args)
+        images, x = batch_size(self._owner.images), read_tensor(name, args)
         count = self._owner.read_rows[self.call]
         most = enough_positions(layer, images, LEAST_POSITIONS, MOST_POSITIONS)
         first_held = count * (images - self._owner.held_out) // images
@@ -207,7 +207,7 @@ class _OriginalPass(_Sampling):
         super().after(name, args, layer, out)
         if layer is None:
             return
-        self._owner.read_rows[self.call] = len(layer_input(name, args))
+        self._owner.read_rows[self.call] = len(read_tensor(name, args))
         samples = self._samples(layer, name, args)
         self._owner.outputs[self.call] = [sample.of(layer, out) for sample in samples]
         shortcut = self._shortcut()
@@ -252,7 +252,7 @@ class _RefitPass(_Sampling):
             constant = current.new_zeros(len(matrix)) if bias is None else bias.detach()
             current = torch.cat([current, constant.reshape(groups, 1, -1)], dim=1)
         samples = self._samples(layer, name, args)  # which draws positions in any case
-        read = len(layer_input(name, args))
+        read = len(read_tensor(name, args))
         if read != self._owner.read_rows[self.call] or not read or read % batch_size(self._owner.images):
             return
         change, lost = self._owner.solved.get(

@@ -145,7 +145,7 @@ class _Observer:
 
 
 def _check_form(targets: Any) -> None:
-    if not isinstance(targets, Tensor) or targets.ndim != 1 or bool((targets != targets.long()).any()):
+    if not isinstance(targets, Tensor) or targets.ndim != 1 or not _is_whole(targets):
         form = type(targets).__name__
         if isinstance(targets, Tensor):
             form = f"tensors of {str(targets.dtype).removeprefix('torch.')} and shape {tuple(targets.shape)}"
@@ -154,6 +154,10 @@ def _check_form(targets: Any) -> None:
             f" batch; give those numbers (of rows with a single 1: targets.argmax(1)), or"
             f" {option('metric', 'path/to/file.py:function')}"
         )
+
+
+def _is_whole(targets: Tensor) -> bool:
+    return not targets.is_floating_point() or bool((targets == targets.long()).all())
 
 
 @contextmanager

@@ -59,8 +59,7 @@ def score_original(model: nn.Module, images: Images, metric: str | Metric, devic
 def _repeated_outputs(model: nn.Module, example: Example, other: Example) -> list[Tensor] | None:
     """What a network computes of `example` again and again, in the end of `other`; None where that changes."""
     own, wanted, again, _ = (_outputs(model, each) for each in (other, example, example, other))
-    is_same = own and wanted and again and not have_other_shapes(wanted, again) and all(map(_is_near, wanted, again))
-    return wanted if is_same else None
+    return wanted if own and wanted and again and _are_near(again, wanted) else None
 
 
 def _outputs(model: nn.Module, example: Example) -> list[Tensor] | None:
@@ -73,11 +72,15 @@ def _outputs(model: nn.Module, example: Example) -> list[Tensor] | None:
 
 def _check_copy(copied: nn.Module, example: Example, wanted: list[Tensor]) -> None:
     found = _outputs(copied, example)
-    if found is None or have_other_shapes(found, wanted) or not all(map(_is_near, found, wanted)):
+    if found is None or not _are_near(found, wanted):
         raise UserError(
             "a copy of the network does not compute what the network does; a hook or a function in it holds one of its"
             " modules, and goes on to use that one: register a method of the module instead"
         )
+
+
+def _are_near(found: list[Tensor], wanted: list[Tensor]) -> bool:
+    return not have_other_shapes(found, wanted) and all(map(_is_near, found, wanted))
 
 
 def _is_near(found: Tensor, wanted: Tensor) -> bool:

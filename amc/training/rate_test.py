@@ -99,7 +99,7 @@ def rate_test(
         raise UserError(
             f"the training diverged within {steps} steps at each learning rate from {max(RATES[objective.optimizer]):g}"
             f" to {min(RATES[objective.optimizer]):g}; check the images and their classes, or give"
-            f" {option('learning_rate')}"
+            f" {option('lr')}"
         )
     return RateTest(steps, len(held_out), tuple(tested))
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -188,14 +187,19 @@ class Unbiased(nn.Conv2d):
         return self._conv_forward(x, self.weight, None)
 
 
+def timm_norm(activation: type[nn.Module]) -> nn.Module:
+    norm: nn.Module = pytest.importorskip("timm.layers").BatchNormAct2d(8, act_layer=activation)
+    return norm
+
+
 def hooked(module: nn.Module) -> nn.Module:
     module.register_forward_hook(lambda _, __, out: out.relu())
     return module
 
 
 PAIRS: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], int]] = {
-    "norm with an activation": (lambda: nn.Conv2d(4, 8, 3), lambda: BatchNormAct2d(8, act_layer=nn.Hardswish), 0),
-    "norm with a learned activation": (lambda: nn.Conv2d(4, 8, 3), lambda: BatchNormAct2d(8, act_layer=nn.PReLU), 0),
+    "norm with an activation": (lambda: nn.Conv2d(4, 8, 3), lambda: timm_norm(nn.Hardswish), 0),
+    "norm with a learned activation": (lambda: nn.Conv2d(4, 8, 3), lambda: timm_norm(nn.PReLU), 0),
     "norm that computes more": (lambda: nn.Conv2d(4, 8, 3), lambda: Doubled(8), 1),
     "norm with a hook": (lambda: nn.Conv2d(4, 8, 3), lambda: hooked(nn.BatchNorm2d(8)), 1),
     "convolution with a hook": (lambda: hooked(nn.Conv2d(4, 8, 3)), lambda: nn.BatchNorm2d(8), 1),
