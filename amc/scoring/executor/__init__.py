@@ -4,8 +4,8 @@ What the networks run is traced once, as a list of operators that holds at all w
 `PrefixCache` computes what consecutive networks have in common once, and `StatisticsPass` re-estimates batch-norm
 statistics by the same means. Everything else in this folder is private.
 
-Read `fusion`, `fused_convolution` and `fused_program` (neighbours as one operator), then `prefix_cache` and
-`statistics_pass`.
+Read `fusion`, `fused_convolution`, `row_products` and `fused_program` (neighbours as one operator), then `prefix_cache`
+and `statistics_pass`.
 """
 
 from amc.replay.operator_program import OperatorProgram

@@ -13,6 +13,7 @@ from amc.replay.operator_program import OperatorProgram
 from amc.replay.operator_trace import NoProgramError, OperatorTrace, Step
 from amc.replay.trace_merging import merged_steps
 from amc.scoring.executor.fusion import fuse_steps
+from amc.scoring.executor.row_products import by_rows
 
 ChangeSteps = Callable[[Sequence[Step], Sequence[str]], list[Step]]
 """Makes other steps of steps, given the names of parameters and buffers by slot. It may raise NoProgramError."""
@@ -45,9 +46,9 @@ def fused_program(
 
     Returns:
         The program, or None where there is none, where it does not compute the same finite numbers as the narrowest
-        network, or where the inputs are not on the CPU in one of the number formats of `TOLERANCES`.
+        network, where the inputs are not on the CPU in one of the number formats of `TOLERANCES`, or without oneDNN.
     """
-    if x.device.type != "cpu" or x.dtype not in TOLERANCES:
+    if x.device.type != "cpu" or x.dtype not in TOLERANCES or not torch.backends.mkldnn.is_available():
         return None
     traces = []
     images = x if len(x) >= MOST_TRACED else torch.cat([x] * MOST_TRACED)
@@ -59,11 +60,11 @@ def fused_program(
         steps = merged_steps(one, other)
         if change_steps is not None:
             steps = change_steps(steps, one.names)
-        steps = fuse_steps(steps, one.shapes, one.output)
+        steps = [by_rows(step, one.shapes) for step in fuse_steps(steps, one.shapes, one.output)]
         program = OperatorProgram(steps, one.names, one.shapes, one.output)
         with torch.inference_mode():
             found, wanted = program.bind(narrowest)(x), narrowest(x)
-    except (NoProgramError, RuntimeError):  # RuntimeError: oneDNN can't do it, or was not built in
+    except (NoProgramError, RuntimeError):  # RuntimeError: oneDNN can't do it
         return None
     furthest = TOLERANCES[x.dtype] * float(wanted.abs().max())
     return program if math.isfinite(furthest) and torch.allclose(found, wanted, rtol=0, atol=furthest) else None
