@@ -5,10 +5,12 @@ import functools
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
 from amc.compression import output_changes
@@ -22,6 +24,8 @@ from amc.utils.safe_backward import safe_backward
 NAME = "small_resnet"
 SMALL = ("--model", NAME, "--weights", "none", "--data", "digits")
 """Options of a command that works on it; its weights are those that it is built with."""
+WEIGHTS = Path(__file__).with_name("small_network.safetensors")
+"""Written by `python -m tests.small_network`."""
 EPOCHS = 6
 LEARNING_RATE = 0.02
 
@@ -56,11 +60,15 @@ def quick_searches() -> Iterator[None]:
 
 
 def program(command: str) -> tuple[str, ...]:
-    """Return the words that run a command in a process of its own in which it has a name; its options go behind."""
+    """Return the words that run a command in a process of its own, to which its options are added.
+
+    There the network has a name, and no charts are drawn.
+    """
     lines = (
         f"from scripts.{command} import main",
+        "from tests.command import pictures",
         "from tests.small_network import quick_searches",
-        "with quick_searches():",
+        "with quick_searches(), pictures(drawn=False):",
         "    main()",
     )
     return (sys.executable, "-c", "\n".join(lines))
@@ -68,18 +76,28 @@ def program(command: str) -> tuple[str, ...]:
 
 @functools.cache
 def _trained() -> nn.Module:
-    (inputs, targets), *_ = load_data("digits", DIGITS).train.batches(2000)
-    with torch.random.fork_rng(), torch.enable_grad():
-        torch.manual_seed(0)
-        network = SmallResNet()
-        optimizer = torch.optim.Adam(network.parameters())
-        batches = [places for _ in range(EPOCHS) for places in torch.randperm(len(targets)).split(64)]
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=len(batches))
-        for places in batches:
-            optimizer.zero_grad()
-            loss = F.cross_entropy(network(inputs[places]), targets[places])
-            with safe_backward():
-                loss.backward()
-            optimizer.step()
-            schedule.step()
+    network = SmallResNet()
+    load_model(network, WEIGHTS)
     return network.eval()
+
+
+def train() -> None:
+    """Train the network, and write its weights: that takes longer than a small search."""
+    (inputs, targets), *_ = load_data("digits", DIGITS).train.batches(2000)
+    torch.manual_seed(0)
+    network = SmallResNet()
+    optimizer = torch.optim.Adam(network.parameters())
+    batches = [places for _ in range(EPOCHS) for places in torch.randperm(len(targets)).split(64)]
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=len(batches))
+    for places in batches:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(network(inputs[places]), targets[places])
+        with safe_backward():
+            loss.backward()
+        optimizer.step()
+        schedule.step()
+    save_model(network, str(WEIGHTS))
+
+
+if __name__ == "__main__":
+    train()

@@ -3,7 +3,12 @@
 https://archive.ics.uci.edu/dataset/80
 """
 
+from __future__ import annotations
+
+import functools
+
 import numpy as np
+from numpy.typing import NDArray
 
 from amc.data.dataset import PixelDataset
 from amc.data.preprocess import DIGITS, Preprocess
@@ -20,17 +25,22 @@ def digits(preprocess: Preprocess | None) -> UnsplitData:
     The division is the same in every run, since the packaged weights were trained on its first half: of each class, in
     stored order, two digits go to train, one to val and one to test.
     """
-    from sklearn.datasets import load_digits  # takes a second, for the digits alone
-
-    raw, targets = load_digits(return_X_y=True)
-    pixels = np.rint(raw.reshape(-1, 8, 8) * (255 / LEVELS)).astype(np.uint8)
-    labels = targets.astype(np.int64)
+    pixels, labels = _read()
     turn = _order_in_class(labels) % 4
     chosen = {"train": turn < 2, "val": turn == 2, "test": turn == 3}
     return UnsplitData(
         {name: PixelDataset(pixels[mask], labels[mask], preprocess or DIGITS) for name, mask in chosen.items()},
         class_names=tuple(str(digit) for digit in range(10)),
     )
+
+
+@functools.cache
+def _read() -> tuple[NDArray[np.uint8], Labels]:
+    """The images, uint8 `(N, 8, 8)`, and their digits, read once by a process: they are text, which takes a while."""
+    from sklearn.datasets import load_digits  # takes a second, for the digits alone
+
+    raw, targets = load_digits(return_X_y=True)
+    return np.rint(raw.reshape(-1, 8, 8) * (255 / LEVELS)).astype(np.uint8), targets.astype(np.int64)
 
 
 def _order_in_class(labels: Labels) -> Labels:
