@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Set
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
@@ -30,7 +31,7 @@ def copy_network(model: nn.Module, memo: Mapping[int, Any] | None = None) -> nn.
     Raises:
         UserError: The network holds something that can't be copied, such as an open file.
     """
-    known = dict(memo or {})
+    known = _empty_copies(model) | dict(memo or {})
     with contextlib.suppress(Exception):  # what fails is tried again below, and told
         return copy.deepcopy(model, dict(known))
     computed = {id(tensor): tensor.detach().clone() for tensor in _computed(model, set())}
@@ -41,6 +42,12 @@ def copy_network(model: nn.Module, memo: Mapping[int, Any] | None = None) -> nn.
             f"the network can't be copied: {one_line(error)};"
             " keep open files, locks and the like out of its attributes, or give their class a __deepcopy__"
         ) from error
+
+
+def _empty_copies(model: nn.Module) -> dict[int, Any]:
+    """Copies of the empty containers of all modules, by `id`: most hold no hooks, and `deepcopy` is slow with those."""
+    held = (value for module in model.modules() for value in vars(module).values())
+    return {id(value): type(value)() for value in held if type(value) in (OrderedDict, dict, set) and not value}
 
 
 def _computed(thing: Any, visited: set[int]) -> Iterator[Tensor]:

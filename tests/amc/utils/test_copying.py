@@ -57,6 +57,20 @@ def test_the_copy_shares_no_memory() -> None:
     assert model.weight.any()
 
 
+def test_the_copy_shares_no_container_that_is_empty_yet() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    held: list[dict[int, int]] = [{}]
+    vars(model[0])["seen"] = vars(model[1])["seen"] = held[0]
+    other = copy_network(model)
+    assert isinstance(other, nn.Sequential)
+    other[0].register_forward_hook(lambda *_: None)
+    vars(other[0])["seen"][0] = 1
+    assert not model[0]._forward_hooks
+    assert not other[1]._forward_hooks
+    assert vars(other[1])["seen"] == {0: 1}
+    assert not held[0]
+
+
 def test_what_stands_for_an_object_is_taken() -> None:
     model, other = nn.Linear(2, 2), nn.Parameter(torch.ones(1, 2))
     assert copy_network(model, {id(model.weight): other}).weight is other
