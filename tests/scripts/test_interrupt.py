@@ -37,7 +37,7 @@ def interrupted_search(folder: Path) -> Iterator[subprocess.Popen[str]]:
     )
     try:
         deadline = time.monotonic() + PATIENCE
-        while sum(path.stat().st_size for path in folder.glob("events*")) < 5000:  # some episodes
+        while sum(path.stat().st_size for path in folder.glob("events*")) < 20_000:  # some episodes
             assert time.monotonic() < deadline
             assert process.poll() is None
             time.sleep(0.05)
@@ -61,8 +61,11 @@ def test_ctrl_c_in_the_middle_of_a_search(tmp_path: Path) -> None:
     )
     assert seconds
     assert 1 <= int(seconds[1]) < PATIENCE
-    assert re.fullmatch(r"making the best \d again, with none recovery: 1 of \d", made[0])  # how many there were
-    assert "making the uniform policy" in made
+    count = int(made[0][-1])  # how many there were
+    best = [f"making the best {count} again, with none recovery: {number} of {count}" for number in range(1, count + 1)]
+    assert made[:count] == best
+    making = [line for line in made[count:] if line.startswith("making")]
+    assert making in ([], ["making the uniform policy"])  # it may be one of the best
     assert made[-1].startswith("scoring on the test images: ")
     assert "Traceback" not in err
     assert "│ found " in out
