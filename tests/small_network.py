@@ -14,6 +14,7 @@ from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
 from amc.compression import output_changes
+from amc.data import splits
 from amc.data.load import load_data
 from amc.data.preprocess import DIGITS
 from amc.networks.models import MODELS
@@ -51,9 +52,10 @@ def small_resnet() -> nn.Module:
 
 @contextmanager
 def quick_searches() -> Iterator[None]:
-    """Networks by name are also this one, and what an agent expects before any score is estimated from few images."""
+    """Networks by name are also this one; networks are calibrated, and changes of outputs estimated, on few images."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(output_changes, "PASSES", 8)
+        patch.setattr(splits, "CALIBRATION_IMAGES", 100)
         patch.setitem(MODELS, NAME, small_resnet)
         patch.setitem(PREPROCESS, NAME, DIGITS)
         yield
