@@ -15,10 +15,11 @@ from PIL import Image
 from torch import Tensor
 
 from amc.criteria import brain_surgeon
+from amc.data import splits
 from amc.data.dataset import PixelDataset
 from amc.data.preprocess import Preprocess
 from amc.utils.safe_backward import safe_backward
-from tests.small_network import quick_searches
+from tests.small_network import FOR_USERS, quick_searches
 
 settings.register_profile("project", deadline=None, max_examples=25)  # machines are shared: no example is timed
 settings.load_profile("project")
@@ -45,6 +46,12 @@ def small_searches() -> Iterator[None]:
     """`tests.small_network.SMALL` can be given to commands."""
     with quick_searches():
         yield
+
+
+@pytest.fixture
+def calibrated_as_for_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks are calibrated on as many images as where no test changes it."""
+    monkeypatch.setattr(splits, "CALIBRATION_IMAGES", FOR_USERS)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -27,6 +27,10 @@ SMALL = ("--model", NAME, "--weights", "none", "--data", "digits")
 """Options of a command that works on it; its weights are those that it is built with."""
 WEIGHTS = Path(__file__).with_name("small_network.safetensors")
 """Written by `python -m tests.small_network`."""
+CALIBRATION_IMAGES = 100
+"""How many images networks are calibrated with by default in tests."""
+FOR_USERS = splits.CALIBRATION_IMAGES
+"""How many they are by default where no test changes it."""
 EPOCHS = 6
 LEARNING_RATE = 0.02
 
@@ -55,7 +59,7 @@ def quick_searches() -> Iterator[None]:
     """Networks by name are also this one; networks are calibrated, and changes of outputs estimated, on few images."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(output_changes, "PASSES", 8)
-        patch.setattr(splits, "CALIBRATION_IMAGES", 100)
+        patch.setattr(splits, "CALIBRATION_IMAGES", CALIBRATION_IMAGES)
         patch.setitem(MODELS, NAME, small_resnet)
         patch.setitem(PREPROCESS, NAME, DIGITS)
         yield

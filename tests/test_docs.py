@@ -42,6 +42,7 @@ from envs import PruningProblem
 from scripts.command.signals import INTERRUPTED
 from tests.command import call, fail, pictures
 from tests.doc_pages import PAGES, README, ROOT, Block, blocks, commands, module_of
+from tests.small_network import FOR_USERS
 
 pytestmark = pytest.mark.usefixtures("operators_are_read_once")
 
@@ -57,8 +58,6 @@ FASTER = {"--recovery": "none", "--search-recovery": "none"}
 """What a search of a page is given besides, in a third of the time; those of the README run as they stand."""
 CALIBRATION_IMAGES = 30
 """How many images networks are calibrated with by default, on all pages but the README."""
-FOR_USERS = splits.CALIBRATION_IMAGES
-"""How many they are where no test changes it, as the README's are."""
 MOST = {
     **dict.fromkeys(SEARCHES, ("--episodes", 12)),
     "scripts.finetune": ("--epochs", 2),
@@ -251,8 +250,8 @@ def check_readme(reader: Reader, folder: Path) -> None:
     assert all(any(fnmatch(name, pattern) for name in left) for pattern in listed), listed
 
 
-def test_the_first_command_shows_what_the_readme_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(splits, "CALIBRATION_IMAGES", FOR_USERS)
+@pytest.mark.usefixtures("calibrated_as_for_users")
+def test_the_first_command_shows_what_the_readme_says(tmp_path: Path) -> None:
     command = re.search(
         r"^train:.*\n\t\$\(BIN\)/(python -m scripts.train.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE
     )

@@ -83,7 +83,8 @@ def test_networks_are_compared_by_the_score_that_is_asked_for(model: nn.Module, 
         "accuracy": (found.argmax(dim=1) == classes).float().mean(),
     }
     kept, (searched,) = task.reward_score(network), task.scorer().all([kept_counts])
-    assert kept.value == searched.value == pytest.approx(float(by_hand[score]), rel=1e-4)
+    assert kept.value == pytest.approx(searched.value, rel=1e-6)  # another operator multiplies matrices
+    assert searched.value == pytest.approx(float(by_hand[score]), rel=1e-4)
     assert kept.metric == searched.metric == pytest.approx(float(by_hand["accuracy"]))
 
 

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 from sklearn.datasets import load_digits
 
@@ -19,6 +20,7 @@ def rows(splits: Splits) -> list[set[tuple[float, ...]]]:
     ]
 
 
+@pytest.mark.usefixtures("calibrated_as_for_users")
 def test_the_division_does_not_depend_on_the_seed() -> None:
     one, two = digits(seed=0), digits(seed=1)
     assert [len(images) for images in (one.train, one.calibration, one.reward, one.test)] == [905, 905, 447, 445]

@@ -77,6 +77,7 @@ def test_without_val_a_tenth_of_train_is_reward() -> None:
     assert (len(made.reward.indices), len(made.train.indices)) == (6, 54)
 
 
+@pytest.mark.usefixtures("calibrated_as_for_users")
 def test_calibration_is_a_thousand_images_by_default() -> None:
     made = partition(labels(train=3000, val=3, test=3), SplitSizes(), seed=0)
     assert len(made.calibration.indices) == 1000
