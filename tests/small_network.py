@@ -20,6 +20,7 @@ from amc.data.preprocess import DIGITS
 from amc.networks.models import MODELS
 from amc.networks.models.digits_resnet import ProjectionBlock
 from amc.networks.sources import PREPROCESS
+from amc.scoring import candidates
 from amc.utils.safe_backward import safe_backward
 
 NAME = "small_resnet"
@@ -27,8 +28,8 @@ SMALL = ("--model", NAME, "--weights", "none", "--data", "digits")
 """Options of a command that works on it; its weights are those that it is built with."""
 WEIGHTS = Path(__file__).with_name("small_network.safetensors")
 """Written by `python -m tests.small_network`."""
-CALIBRATION_IMAGES = 100
-"""How many images networks are calibrated with by default in tests."""
+CALIBRATION_IMAGES = 200
+"""How many images networks are calibrated with by default in tests: more than one batch, the one of those scored."""
 FOR_USERS = splits.CALIBRATION_IMAGES
 """How many they are by default where no test changes it."""
 EPOCHS = 6
@@ -60,6 +61,7 @@ def quick_searches() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(output_changes, "PASSES", 8)
         patch.setattr(splits, "CALIBRATION_IMAGES", CALIBRATION_IMAGES)
+        patch.setattr(candidates, "CALIBRATION_BATCHES", 1)
         patch.setitem(MODELS, NAME, small_resnet)
         patch.setitem(PREPROCESS, NAME, DIGITS)
         yield
