@@ -11,7 +11,8 @@ from torch import Tensor
 from amc.utils.errors import UserError
 
 Target = Any
-"""The target of one image: a class, a tensor such as a mask `(h, w)`, or a dictionary of boxes as in torchvision."""
+"""The target of one image: a class as an int, a tensor such as a mask `(h, w)` or a number `()` that need not be whole,
+or a dictionary of boxes as in torchvision."""
 Targets = Any
 """The targets of several images: int64 `(n,)` of classes, `(n, ...)` of tensors of one shape, else a list."""
 
