@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from amc.data.targets import class_numbers
 from amc.graph.inputs import Example, clone_inputs
 from amc.graph.raw_heads import RawHeads, comparable_outputs, recorded_outputs
 from amc.recovery.output_distance import OutputKinds, output_distance
@@ -72,7 +73,7 @@ class ClassObjective:
         outputs = model(inputs)
         if not isinstance(outputs, Tensor) or outputs.ndim != 2:
             raise UserError("expected one row of class scores for each image to train a classifier")
-        loss = F.cross_entropy(outputs.float(), targets, label_smoothing=self.label_smoothing)
+        loss = F.cross_entropy(outputs.float(), class_numbers(targets), label_smoothing=self.label_smoothing)
         if self.distillation is not None:
             loss = self.distillation.loss(loss, inputs, outputs.float())
         return loss

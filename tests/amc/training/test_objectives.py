@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from amc.recovery.output_distance import VALUES
-from amc.training.objectives import Imitation, UserObjective, find_loss
+from amc.training.objectives import ClassObjective, Imitation, UserObjective, find_loss
 from amc.utils.errors import UserError
 from amc.utils.registry import UserFunction
 
@@ -75,6 +75,15 @@ def test_raw_heads_are_compared_where_a_network_returns_its_loss() -> None:
     own = (found["near"] - TARGETS).square().mean() + found["far"].abs().mean()
     torch.testing.assert_close(total, 0.75 * own + 0.25 * wanted(teacher, found))
     torch.testing.assert_close(UserObjective(objective.loss)(model, IMAGES, TARGETS), own)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.int32, torch.uint8])
+def test_classes_are_whole_numbers_of_any_type(dtype: torch.dtype) -> None:
+    model, classes = nn.Sequential(nn.Flatten(), nn.LazyLinear(3)), torch.tensor([0, 1, 2, 0, 1, 2])
+    objective = ClassObjective()
+    torch.testing.assert_close(objective(model, IMAGES, classes.to(dtype)), objective(model, IMAGES, classes))
+    with pytest.raises(UserError, match="expected whole numbers as the classes of images"):
+        objective(model, IMAGES, classes + 0.5)
 
 
 @pytest.mark.parametrize(
