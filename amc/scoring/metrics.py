@@ -97,13 +97,8 @@ class UserMetric:
         Raises:
             UserError: The function fails, or returns something else than a finite number.
         """
-        try:
-            with torch.no_grad(), self.function.errors_named():
-                value = float(self.function(model, batches))
-        except UserError as error:
-            if isinstance(error.__cause__, (AttributeError, TypeError)):  # what was taken for something else
-                raise UserError(f"{error}; {CALLED}") from error
-            raise
+        with torch.no_grad(), self.function.errors_named(CALLED):
+            value = float(self.function.function(model, batches))
         if not math.isfinite(value):
             name = self.function.name
             raise UserError(f"metric {name} returned {value}; a finite number is needed, larger being better")

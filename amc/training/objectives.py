@@ -146,7 +146,8 @@ class UserObjective:
         return (1 - self.weight) * loss + self.weight * self.imitation.distance(recorded.value, inputs)
 
     def _own(self, model: nn.Module, inputs: Example, targets: Any) -> Tensor:
-        found = self.loss(model, inputs, targets)
+        with self.loss.errors_named(CALLED):
+            found = self.loss.function(model, inputs, targets)
         parts = list(found.values()) if isinstance(found, Mapping) else [found]
         if not parts or not all(isinstance(part, Tensor) and part.numel() == 1 for part in parts):
             raise UserError(f"loss {self.loss.name} returned {type(found).__name__}; {CALLED}")

@@ -119,6 +119,8 @@ def test_classes_are_whole_numbers_of_any_type(dtype: torch.dtype) -> None:
         (lambda *given: given[0](given[1]), "returned list"),
         (lambda *given: given[0].body(given[1]).mean(), "does not call the network itself"),
         (lambda *_: 1 / 0, "failed: ZeroDivisionError"),
+        (nn.MSELoss(), "failed: TypeError: .*; a loss is called with the network, inputs and targets"),
+        (torch.nn.functional.mse_loss, "failed: .*; a loss is called with the network, inputs and targets"),
     ],
 )
 def test_what_is_no_loss_is_one_line(loss: Any, message: str) -> None:
