@@ -261,7 +261,7 @@ def test_the_schedule_reaches_its_end_whatever_the_sizes_of_batches() -> None:
         (
             nn.Sequential(nn.Flatten(), nn.Linear(16, 2)),
             torch.zeros(8, 3),
-            "one input and one class number for each image",
+            "batches with one class number for each image",
         ),
     ],
 )
