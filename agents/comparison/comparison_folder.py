@@ -119,9 +119,12 @@ def _shown(name: str, value: object) -> str:
 
 
 def _read(path: Path) -> Cell:
-    content = read_object(path)
-    check_schema(content, SCHEMA, path)
-    return checked(content, Cell, path)
+    try:
+        content = read_object(path)
+        check_schema(content, SCHEMA, path)
+        return checked(content, Cell, path)
+    except UserError as error:
+        raise UserError(f"{error}; remove it, and its search is made again") from error
 
 
 def _file_name(key: CellKey) -> str:

@@ -248,7 +248,7 @@ class SearchRun:
             "budget": asked,
             "stages": [asked],
             "uniform": point.final.uniform.kept_counts.tolist(),
-            "arguments": {**run["arguments"], "budget": asked},
+            "arguments": {**run["arguments"], "budget": asked, "points": None},
         }
         return dataclasses.replace(
             result,

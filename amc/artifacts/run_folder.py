@@ -41,6 +41,12 @@ def named_after(model: str) -> Path:
     return next(each for each in itertools.chain([folder], others) if not each.exists())
 
 
+def beside(run: Path, ending: str) -> Path:
+    """Return the folder that lies beside that of a run, also where this is `.` or `..`, with its name and an ending."""
+    parent = run.parent if run.name not in ("", "..") else run.resolve().parent
+    return parent / f"{run.resolve().name}{ending}"
+
+
 def has_result(folder: Path) -> bool:
     """Return whether the run in `folder` has left a whole result, even if it goes on since."""
     return (folder / SUMMARY_FILE).exists()

@@ -36,8 +36,9 @@ class Augmentation:
 
         Of several inputs all that are as high and wide as the first image are changed alike. Targets are changed where
         they are masks `(n, h, w)`, or a list of `n` dictionaries with `boxes` `(k, 4)` or `masks` `(k, h, w)` as
-        torchvision's detection networks take them; of boxes that are left outside, the entries of `BY_BOX` are dropped
-        too. Inputs of any kind are returned as they are where no changes are asked for.
+        torchvision's detection networks take them; `keypoints` `(k, p, 3)` are shifted, and of boxes that are left
+        outside, the entries of `BY_BOX` are dropped too. Inputs of any kind are returned as they are where no changes
+        are asked for.
 
         Args:
             inputs: The inputs of a batch.
@@ -45,7 +46,7 @@ class Augmentation:
             generator: Draws the changes, on the CPU.
 
         Raises:
-            UserError: Changes are asked for, and no input is an image.
+            UserError: Changes are asked for, and no input is an image; or images with keypoints would be mirrored.
         """
         if not (self.crop_padding or self.flip):
             return inputs, targets
@@ -60,6 +61,11 @@ class Augmentation:
         if isinstance(targets, Tensor):
             return moved, move.pixels(targets) if move.fits(targets) else targets
         if isinstance(targets, list | tuple) and len(targets) == len(move.rows):
+            if self.flip and any(isinstance(each, dict) and "keypoints" in each for each in targets):
+                raise UserError(
+                    "images with keypoints can't be mirrored, since which of these are left and right is not known;"
+                    f" leave {option('flip')} out"
+                )
             return moved, [move.objects(each, place) for place, each in enumerate(targets)]
         return moved, targets
 
@@ -114,6 +120,9 @@ class _Move:
         changed = dict(target)
         if "masks" in target:
             changed["masks"] = target["masks"][:, self.rows[place]][:, :, self.columns[place]]
+        points = target.get("keypoints")
+        if isinstance(points, Tensor) and points.ndim == 3:
+            changed["keypoints"] = torch.cat([points[..., :2] - self.shift[place], points[..., 2:]], dim=2)
         if "boxes" not in target:
             return changed
         changed["boxes"], kept = self._boxes(target["boxes"], place)

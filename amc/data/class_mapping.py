@@ -10,6 +10,7 @@ from torch import Tensor
 from amc.data.images import Images
 from amc.data.load import Splits
 from amc.data.sampling import Indices
+from amc.data.targets import class_numbers
 from amc.graph.inputs import Example
 from amc.utils.errors import UserError
 from amc.utils.text import shortened
@@ -90,7 +91,7 @@ class MappedImages:
         """Yield one pass over all images in batches of `size`, shuffled if a seed is given."""
         mapping = torch.tensor(self.mapping)
         for inputs, targets in self.images.batches(size, shuffle_seed):
-            yield inputs, mapping[targets]
+            yield inputs, mapping[class_numbers(targets)]
 
     def take(self, count: int, seed: int) -> "MappedImages":
         """Return `count` of the images, drawn by `amc.data.sampling.stratified`."""

@@ -42,7 +42,8 @@ class ResidentImages:
 
     def take(self, count: int, seed: int) -> "ResidentImages":
         """Return copies of `count` of the images, drawn by `amc.data.sampling.stratified`."""
-        has_classes = isinstance(self.targets, Tensor) and self.targets.ndim == 1
+        are_numbers = isinstance(self.targets, Tensor) and self.targets.ndim == 1
+        has_classes = are_numbers and not self.targets.is_floating_point()
         labels = self.targets.cpu().numpy() if has_classes else np.zeros(len(self), dtype=np.int64)
         return self.at(stratified(labels, count, seed))
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from amc.utils.errors import UserError
 
 Target = Any
-"""The target of one image: a class, a tensor such as a mask `(h, w)`, or a dictionary of boxes as in torchvision."""
+"""The target of one image: a class as an int, a tensor such as a mask `(h, w)` or a number `()` that need not be whole,
+or a dictionary of boxes as in torchvision."""
 Targets = Any
 """The targets of several images: int64 `(n,)` of classes, `(n, ...)` of tensors of one shape, else a list."""
 
@@ -43,3 +44,19 @@ def join_targets(parts: Sequence[Targets]) -> Targets:
     if len(shapes) == 1 and None not in shapes:
         return torch.cat(list(parts))
     return [target for part in parts for target in part]
+
+
+def are_whole(targets: Tensor) -> bool:
+    """Whether all targets are whole numbers, of whatever type."""
+    return not targets.is_floating_point() or bool((targets == targets.long()).all())
+
+
+def class_numbers(targets: Tensor) -> Tensor:
+    """Classes as int64, from whole numbers of any type, such as floats or bools.
+
+    Raises:
+        UserError: Not all are whole.
+    """
+    if not are_whole(targets):
+        raise UserError("expected whole numbers as the classes of images, and the data gives others")
+    return targets.long()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
@@ -42,7 +43,7 @@ class UserDataset:
         """Return the input of one image, float32 [C, H, W], and its target.
 
         Raises:
-            UserError: The item is no pair of a float tensor [C, H, W] and a class, a tensor or a dictionary.
+            UserError: The item is no pair of a float tensor [C, H, W] and a number, a tensor or a dictionary.
         """
         item = self.dataset.for_this_process[index]
         if not isinstance(item, tuple | list) or len(item) != 2:
@@ -54,8 +55,23 @@ class UserDataset:
                 f"expected float tensors as inputs from {self.name}, got {got}; let the dataset transform its images,"
                 " or return a DataLoader for other inputs"
             )
-        is_class = not isinstance(target, dict) and not (isinstance(target, Tensor) and target.ndim)
-        return image.float(), int(target) if is_class else target
+        return image.float(), _target(target, self.name)
+
+
+def _target(given: Any, name: str) -> Target:
+    """A class as an int, a number that need not be whole as float32 `()`, and any other target as it is."""
+    if isinstance(given, dict) or (isinstance(given, Tensor) and given.ndim):
+        return given
+    number = given.item() if isinstance(given, Tensor) or (isinstance(given, np.ndarray) and not given.ndim) else given
+    if isinstance(number, float | np.floating):
+        return torch.tensor(float(number))
+    try:
+        return int(number)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"expected class numbers, other numbers, tensors or dictionaries as targets from {name}, got"
+            f" {type(given).__name__}; let the dataset convert them, or return a DataLoader for other targets"
+        ) from error
 
 
 def user_data(spec: str) -> UnsplitData:
@@ -80,9 +96,9 @@ def data_of_objects(content: Any, name: str) -> UnsplitData:
     """Check the user's datasets; messages call them `name`.
 
     They are a mapping with `train`, and `val`, `test` or both, each a map-style dataset of (input, target) pairs or a
-    `DataLoader`. A target is a class, or else a tensor, such as a mask, or a dictionary, as torchvision's detection
-    networks take it. A dataset may have `targets` (the class of each image) and `classes` (their names), as
-    torchvision's have.
+    `DataLoader`. A target is a class or another number, or else a tensor, such as a mask, or a dictionary, as
+    torchvision's detection networks take it. A dataset may have `targets` (the class of each image) and `classes`
+    (their names), as torchvision's have.
 
     Raises:
         UserError: The content is anything else, or a dataset has more or fewer `targets` than images.

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from amc.data.images import Images
+from amc.data.targets import are_whole
 from amc.graph.inputs import tensors
 from amc.graph.trace_forward import output_tensors, preserve_state
 from amc.scoring.chance_level import Predictions, is_near_chance_level
@@ -145,7 +146,7 @@ class _Observer:
 
 
 def _check_form(targets: Any) -> None:
-    if not isinstance(targets, Tensor) or targets.ndim != 1 or not _is_whole(targets):
+    if not isinstance(targets, Tensor) or targets.ndim != 1 or not are_whole(targets):
         form = type(targets).__name__
         if isinstance(targets, Tensor):
             form = f"tensors of {str(targets.dtype).removeprefix('torch.')} and shape {tuple(targets.shape)}"
@@ -154,10 +155,6 @@ def _check_form(targets: Any) -> None:
             f" batch; give those numbers (of rows with a single 1: targets.argmax(1)), or"
             f" {option('metric', 'path/to/file.py:function')}"
         )
-
-
-def _is_whole(targets: Tensor) -> bool:
-    return not targets.is_floating_point() or bool((targets == targets.long()).all())
 
 
 @contextmanager

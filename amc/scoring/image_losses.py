@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
+from amc.data.targets import class_numbers
 from amc.utils.defaults import ACCURACY, AUTO
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
@@ -42,7 +43,7 @@ def _divergence(outputs: Tensor, _: Tensor, original: Tensor, __: Tensor) -> Ten
 
 
 def _cross_entropy(outputs: Tensor, targets: Tensor, _: Tensor, __: Tensor) -> Tensor:
-    return cross_entropy(outputs.float(), targets, reduction="none")
+    return cross_entropy(outputs.float(), class_numbers(targets), reduction="none")
 
 
 def _error(_: Tensor, __: Tensor, ___: Tensor, right: Tensor) -> Tensor:

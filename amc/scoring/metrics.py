@@ -97,13 +97,8 @@ class UserMetric:
         Raises:
             UserError: The function fails, or returns something else than a finite number.
         """
-        try:
-            with torch.no_grad(), self.function.errors_named():
-                value = float(self.function(model, batches))
-        except UserError as error:
-            if isinstance(error.__cause__, (AttributeError, TypeError)):  # what was taken for something else
-                raise UserError(f"{error}; {CALLED}") from error
-            raise
+        with torch.no_grad(), self.function.errors_named(CALLED):
+            value = float(self.function.function(model, batches))
         if not math.isfinite(value):
             name = self.function.name
             raise UserError(f"metric {name} returned {value}; a finite number is needed, larger being better")
@@ -140,7 +135,7 @@ def check_runs(model: nn.Module, example: Example, heads: RawHeads = ()) -> Any:
     except Exception as error:
         shapes = [str(tuple(tensor.shape)) for tensor in tensors(example)]
         given = f"an input of shape {shapes[0]}" if len(shapes) == 1 else f"inputs of shapes {', '.join(shapes)}"
-        raise UserError(f"the network fails on {given}: {one_line(error)}; {_advice(error)}") from error
+        raise UserError(f"the network fails on {given}: {one_line(error)}; {_advice(error, example)}") from error
     if any(tensor.is_inference() for tensor in tree_leaves(outputs) if isinstance(tensor, Tensor)):
         raise UserError(
             "the network runs its layers under torch.inference_mode, where they can't be followed;"
@@ -156,8 +151,11 @@ def _copied_inputs(_: nn.Module, args: Any, kwargs: Any) -> Any:
     return clone_inputs(args), clone_inputs(kwargs)
 
 
-def _advice(error: Exception) -> str:
-    if re.search(r"Half|BFloat16|Double|dtype|scalar type", str(error)):
+def _advice(error: Exception, example: Example) -> str:
+    if re.search(r"Half|BFloat16|Double|dtype|scalar type|Input type", str(error)):
+        others = [each.dtype for each in tensors(example) if each.ndim > 3 and each.dtype != torch.float32]
+        if others:
+            return f"it is run in float32: give images as that, not {str(others[0]).removeprefix('torch.')}"
         return "it is run in float32: take casts to other number formats out of its forward"
     if isinstance(error, AttributeError) and "NoneType" in str(error):
         return (

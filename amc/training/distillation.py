@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from amc.graph.inputs import Example, feed
+
 
 @dataclass(frozen=True, eq=False)
 class Distillation:
@@ -21,7 +23,7 @@ class Distillation:
     temperature: float
     weight: float
 
-    def loss(self, hard: Tensor, inputs: Tensor, outputs: Tensor) -> Tensor:
+    def loss(self, hard: Tensor, inputs: Example, outputs: Tensor) -> Tensor:
         """The mixture of the loss of the true classes and that of the soft targets.
 
         The latter is the Kullback-Leibler divergence times the squared temperature, with which its gradient does not
@@ -29,11 +31,11 @@ class Distillation:
 
         Args:
             hard: The loss of the true classes, a scalar.
-            inputs: What both networks read, `(n, ...)`.
+            inputs: What both networks read, `(n, ...)` each.
             outputs: What the network that learns returned, `(n, classes)`.
         """
         with torch.no_grad():
-            soft = F.log_softmax(self.teacher(inputs).float() / self.temperature, dim=1)
+            soft = F.log_softmax(feed(self.teacher, inputs).float() / self.temperature, dim=1)
         own = F.log_softmax(outputs / self.temperature, dim=1)
         divergence = F.kl_div(own, soft, reduction="batchmean", log_target=True)
         return (1 - self.weight) * hard + self.weight * self.temperature**2 * divergence

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amc.graph.inputs import Example, clone_inputs
+from amc.data.targets import class_numbers
+from amc.graph.inputs import Example, clone_inputs, feed
 from amc.graph.raw_heads import RawHeads, comparable_outputs, recorded_outputs
 from amc.recovery.output_distance import OutputKinds, output_distance
 from amc.training.distillation import Distillation
@@ -66,13 +67,13 @@ class ClassObjective:
         model.train()
 
     def __call__(self, model: nn.Module, inputs: Example, targets: Any) -> Tensor:
-        """Return the loss of images `(n, ...)` and classes `(n,)`."""
-        if not isinstance(inputs, Tensor) or not isinstance(targets, Tensor) or targets.ndim != 1:
-            raise UserError("expected batches of one input and one class number for each image to train a classifier")
-        outputs = model(inputs)
+        """Return the loss of inputs `(n, ...)` each and classes `(n,)`."""
+        if not isinstance(targets, Tensor) or targets.ndim != 1:
+            raise UserError("expected batches with one class number for each image to train a classifier")
+        outputs = feed(model, inputs)
         if not isinstance(outputs, Tensor) or outputs.ndim != 2:
             raise UserError("expected one row of class scores for each image to train a classifier")
-        loss = F.cross_entropy(outputs.float(), targets, label_smoothing=self.label_smoothing)
+        loss = F.cross_entropy(outputs.float(), class_numbers(targets), label_smoothing=self.label_smoothing)
         if self.distillation is not None:
             loss = self.distillation.loss(loss, inputs, outputs.float())
         return loss
@@ -145,7 +146,8 @@ class UserObjective:
         return (1 - self.weight) * loss + self.weight * self.imitation.distance(recorded.value, inputs)
 
     def _own(self, model: nn.Module, inputs: Example, targets: Any) -> Tensor:
-        found = self.loss(model, inputs, targets)
+        with self.loss.errors_named(CALLED):
+            found = self.loss.function(model, inputs, targets)
         parts = list(found.values()) if isinstance(found, Mapping) else [found]
         if not parts or not all(isinstance(part, Tensor) and part.numel() == 1 for part in parts):
             raise UserError(f"loss {self.loss.name} returned {type(found).__name__}; {CALLED}")

@@ -27,6 +27,8 @@ def errors_told(model: nn.Module) -> Iterator[None]:
 def _advice(error: Exception, model: nn.Module) -> str:
     if not any(parameter.requires_grad for parameter in model.parameters()):
         return "; all of its parameters are frozen: call requires_grad_() on those that may change"
+    if "more than 1 value per channel" in str(error):
+        return f"; a batch norm needs two images or more: raise {option('batch_size')}, or that of your DataLoader"
     if "does not require grad" in str(error):
         return "; no gradients pass: take torch.no_grad and detach out of its forward, and out of a loss of your own"
     if re.search(r"dtype|scalar type|not implemented for", str(error)):

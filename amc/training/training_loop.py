@@ -141,10 +141,9 @@ class Training:
         self._objective.prepare(self._model)
         batches = self._batches_left()
         while together := list(itertools.islice(batches, self._recipe.accumulate)):
+            usable = self._usable(together)
             self._batches += len(together)
             self.steps += 1
-            # a batch norm has no statistics of a single image
-            usable = [each for each in together if not batch_size(each[0]) < 2 < len(self._images)]
             if not usable:
                 continue
             loss, count = self._step(usable), sum(batch_size(inputs) for inputs, _ in usable)
@@ -199,6 +198,15 @@ class Training:
             collections.deque(itertools.islice(batches, self._batches), maxlen=0)
             self._set_random(now)
         return batches
+
+    def _usable(self, batches: Sequence[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+        """The batches of a step but for a single image that is left over, of which a batch norm has no statistics.
+
+        Where all batches are of one image, as of a loader of images of several sizes, these are what there is.
+        """
+        sizes = [batch_size(inputs) for inputs, _ in batches]
+        are_larger = self._seen > self._batches or max(sizes) > 1
+        return [batch for batch, size in zip(batches, sizes, strict=True) if size > 1 or not are_larger]
 
     def _step(self, batches: Sequence[tuple[Any, Any]]) -> Tensor:
         """Take one step by the mean gradient over the images of all batches, and return their mean loss."""

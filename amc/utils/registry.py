@@ -51,14 +51,19 @@ class UserFunction:
             return self.function(*args)
 
     @contextmanager
-    def errors_named(self) -> Iterator[None]:
-        """Turn any exception raised while the context is open into a UserError that names this function."""
+    def errors_named(self, called: str = "") -> Iterator[None]:
+        """Turn any exception raised while the context is open into a UserError that names this function.
+
+        Args:
+            called: How the function is called, which is told where it took what it was given for something else.
+        """
         try:
             yield
         except UserError:
             raise
         except Exception as error:
-            raise UserError(f"{self.what} {self.name} failed: {one_line(error)}") from error
+            advice = f"; {called}" if called and isinstance(error, AttributeError | TypeError) else ""
+            raise UserError(f"{self.what} {self.name} failed: {one_line(error)}{advice}") from error
 
 
 def resolve(

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from agents.checkpoint import latest_checkpoint
 from agents.recorded_arguments import read_description
 from agents.report.command_lines import resume_command
-from amc.artifacts.front_file import FRONT_FILE
+from amc.artifacts.front_file import FRONT_FILE, FRONT_FOLDER
 from amc.artifacts.lasting_options import lasting_value
 from amc.artifacts.policy import POLICY_FILE, read_policy
 from amc.artifacts.run_folder import AGENT_FILE, can_go_on
@@ -66,10 +66,14 @@ def take_over(arguments: Arguments) -> Arguments:
 
 
 def _remedy(run: Path, record: Mapping[str, Any], taken: Mapping[str, Any], given: Mapping[str, Any]) -> str:
-    """What to do where a run has no agent: end it, or search."""
+    """What to do where a run has no agent: end it, give the run that it is a point of, or search."""
     if can_go_on(run):
         program = latest_checkpoint(run)[0].run["program"]
         return f"its search has not ended; go on with: {resume_command(program, run, record['arguments'])}"
+    point = run.resolve()
+    whole = point.parent.parent
+    if point.parent.name == FRONT_FOLDER and all((whole / name).is_file() for name in (FRONT_FILE, AGENT_FILE)):
+        return f"it is a point of a range of budgets; give {whole}, whose agent decides for any budget"
     recorded = record["arguments"]
     if "strategy" in recorded:  # which a search has, with the number of its episodes
         taken = {**taken, "episodes": recorded.get("episodes")}

@@ -12,6 +12,7 @@ from agents.tuning.original_check import check_original
 from agents.tuning.tuning_options import TuningOptions
 from agents.tuning.tuning_run import TuningRun
 from amc.artifacts.lasting_options import lasting_options
+from amc.artifacts.run_folder import beside
 from amc.scoring.checked_score import checked_score
 from amc.training.training_progress import TrainingProgress, latest_training
 from amc.utils.text import counted
@@ -40,7 +41,7 @@ def _folder(arguments: Arguments) -> Path:
     if arguments.resume is not None:
         return arguments.resume
     assert arguments.run_dir is not None, "checked"
-    return arguments.out or arguments.run_dir.parent / f"{arguments.run_dir.resolve().name}-tuned"
+    return arguments.out or beside(arguments.run_dir, "-tuned")
 
 
 def _options(arguments: Arguments) -> TuningOptions:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from agents.report.command_lines import next_lines
 from agents.tuning.network_recovery import recovered
 from amc.artifacts.lasting_options import lasting_options
-from amc.artifacts.run_folder import check_new
+from amc.artifacts.run_folder import beside, check_new
 from amc.recovery.recoveries import find_recovery
 from amc.scoring.number_format import score, score_name
 from scripts.command.compact_problem import compact_problem
@@ -22,7 +20,7 @@ def run_recover(arguments: Arguments) -> None:
         UserError: Arguments that do not fit each other or what they name.
     """
     find_recovery(arguments.recovery)
-    folder = arguments.out or _beside(arguments.run_dir)
+    folder = arguments.out or beside(arguments.run_dir, "-recovered")
     check_new(folder, "--out")
     problem, _, taken_over = compact_problem(arguments.run_dir, arguments)
     options = lasting_options(flat_options(arguments) | taken_over | {"out": None})
@@ -45,7 +43,3 @@ def run_recover(arguments: Arguments) -> None:
             print(f"note: trained as a whole, not block by block: {training.note}")
     print(f"results in {folder}")
     print(next_lines(folder, result.arguments))
-
-
-def _beside(run_dir: Path) -> Path:
-    return run_dir.parent / f"{run_dir.resolve().name}-recovered"

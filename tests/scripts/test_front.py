@@ -1,6 +1,7 @@
 """A search over a range of budgets, from the command line."""
 
 import json
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,17 @@ def test_any_budget_is_applied_without_a_search(whole: Path, tmp_path: Path) -> 
     alone = ("--agent", tmp_path / "agent" / "agent.zip", "--budget", "macs=0.45", *FEW, *FAST)
     succeed(apply, *alone, "--run-dir", tmp_path / "alone", "--quiet")
     assert found["policy_score"] >= summary(tmp_path / "alone")["policy_score"]
+
+
+def test_a_point_has_no_agent_and_names_the_run_that_has(whole: Path, tmp_path: Path) -> None:
+    message = fail(apply, whole / "front" / "01", "--budget", "macs=0.45", "--run-dir", tmp_path / "own", "--quiet")
+    assert f"give {whole}, whose agent decides for any budget" in message
+    point = tmp_path / "point"
+    shutil.copytree(whole / "front" / "01", point)
+    search = fail(apply, point, "--budget", "macs=0.45", "--quiet").rpartition("search with: ")[2]
+    assert "amc train" in search
+    assert "--budget macs=0.45" in search
+    assert "--points" not in search
 
 
 def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(

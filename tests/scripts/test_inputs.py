@@ -107,7 +107,10 @@ def test_mistakes_are_one_line(words: tuple[str, ...]) -> None:
     message = fail(train, *words, *FEW, "--input-spec", "3x8x8", "--run-dir", "run")
     assert f"the data gives inputs of {SPEC}, got --input-spec 3x8x8" in message
     assert "expected --input-spec such as" in fail(train, *words, *FEW, "--input-spec", "8,", "--run-dir", "run")
-    assert "expected batches of one input and one class number for each image to train a classifier" in fail(
-        pretrain, *words, "--out", "net.safetensors"
-    )
     assert not Path("run").exists()
+
+
+@pytest.mark.backward
+def test_a_classifier_of_several_inputs_is_trained(words: tuple[str, ...]) -> None:
+    succeed(pretrain, *words, "--epochs", "2", "--out", "net.safetensors")
+    assert Path("net.safetensors").is_file()

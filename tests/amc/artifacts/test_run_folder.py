@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from amc.artifacts.run_folder import check_free, check_new, named_after, recorded_weights
+from amc.artifacts.run_folder import beside, check_free, check_new, named_after, recorded_weights
 from amc.artifacts.snapshots import save_snapshot
 from amc.utils.errors import UserError
 
@@ -75,6 +75,23 @@ def test_two_runs_that_begin_in_one_second_have_two_folders(tmp_path: Path, monk
     first = named_after("resnet20")
     first.mkdir(parents=True)
     assert named_after("resnet20") != first
+
+
+@pytest.mark.parametrize("given", [".", "front/..", "front/../../run", "../run", "{tmp}/runs/run"])
+def test_a_folder_beside_that_of_a_run_is_not_within_it(
+    tmp_path: Path, given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = tmp_path / "runs"
+    (runs / "run" / "front").mkdir(parents=True)
+    monkeypatch.chdir(runs / "run")
+    assert beside(Path(given.format(tmp=tmp_path)), "-tuned").resolve() == runs / "run-tuned"
+
+
+def test_a_folder_beside_that_of_a_run_is_named_as_it_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert beside(Path("runs/run"), "-tuned") == Path("runs/run-tuned")
 
 
 @pytest.mark.parametrize(("recorded", "weights"), [('"none"', "none"), ("null", ""), ('""', "")])

@@ -1,11 +1,13 @@
 from typing import Any
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
 from amc.data.augment import Augmentation
+from amc.utils.errors import UserError
 
 
 def test_every_image_is_a_shifted_and_perhaps_mirrored_copy() -> None:
@@ -120,3 +122,21 @@ def test_what_is_no_tensor_of_the_boxes_stays() -> None:
     )
     assert changed["labels"] == [3]
     assert changed["iscrowd"].ndim == 0
+
+
+def test_keypoints_are_shifted_with_their_boxes_and_not_mirrored() -> None:
+    images, points = torch.zeros(8, 1, 12, 12), torch.randint(2, 10, (8, 2), generator=torch.Generator().manual_seed(0))
+    for image, (x, y) in zip(images, points, strict=True):
+        image[0, y, x] = 1
+    targets = [
+        {"boxes": torch.tensor([[x, y, x + 1.0, y + 1.0]]), "keypoints": torch.tensor([[[x, y, 1.0]]])}
+        for x, y in points.tolist()
+    ]
+    moved, changed = Augmentation(crop_padding=2, flip=False)(images, targets, torch.Generator().manual_seed(1))
+    assert isinstance(moved, Tensor)
+    for image, target in zip(moved, changed, strict=True):
+        y, x = (image[0] == 1).nonzero()[0].tolist()
+        assert target["keypoints"].tolist() == [[[x, y, 1]]]
+        assert target["boxes"].tolist() == [[x, y, x + 1, y + 1]]
+    with pytest.raises(UserError, match="images with keypoints can't be mirrored"):
+        Augmentation(crop_padding=0, flip=True)(images, targets, torch.Generator())

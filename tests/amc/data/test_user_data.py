@@ -91,6 +91,26 @@ def test_a_dataset_without_targets_is_split_at_random(tmp_path: Path) -> None:
     assert train | reward == set(range(12))
 
 
+@pytest.mark.parametrize("number", ["index / 4", "np.float32(index / 4)", "torch.tensor(index / 4)"])
+def test_numbers_that_are_no_classes_stay_as_they_are(tmp_path: Path, number: str) -> None:
+    measured = f"[(torch.zeros(1, 2, 2), {number}) for index in range(8)]"
+    splits = load_splits(
+        write(tmp_path, f"{{'train': {measured}, 'val': {measured}, 'test': {measured}}}"), progress=False
+    )
+    ((_, targets),) = splits.reward.batches(8)
+    torch.testing.assert_close(targets, torch.arange(8) / 4)
+    assert len(splits.reward.take(3, seed=0)) == 3
+
+
+@pytest.mark.parametrize("number", ["1", "True", "np.int64(1)", "np.array(1)", "torch.tensor(1, dtype=torch.uint8)"])
+def test_whole_numbers_of_any_type_are_classes(tmp_path: Path, number: str) -> None:
+    labelled = f"[(torch.zeros(1, 2, 2), {number})] * 2"
+    splits = load_splits(write(tmp_path, f"{{'train': {labelled}, 'val': {labelled}}}"), progress=False)
+    ((_, targets),) = splits.train.batches(8)
+    assert targets.dtype == torch.int64
+    assert targets.tolist() == [1, 1]
+
+
 def test_loaders_are_streamed_as_they_are(tmp_path: Path) -> None:
     loader = (
         "DataLoader(tensors({}), batch_size=5, collate_fn=lambda items: (torch.stack([i for i, _ in items]), 'any'))"
@@ -125,6 +145,13 @@ def test_loaders_are_streamed_as_they_are(tmp_path: Path) -> None:
             "expected a class in the targets of train of .* for each of its 12 images, got 2",
         ),
         ("{'train': [(torch.zeros(1), 0), (torch.zeros(1), {})], 'val': Pairs(2)}", "one kind, got classes and dict"),
+        *(
+            (
+                f"{{'train': [(torch.zeros(1), {target})], 'val': Pairs(2)}}",
+                f"expected class numbers, .* as targets from train of .*, got {kind}; let the dataset convert them",
+            )
+            for target, kind in (("None", "NoneType"), ("[1]", "list"), ("np.zeros((2, 2))", "ndarray"))
+        ),
         ("{'train': [3, 4], 'val': Pairs(2)}", "expected \\(input, target\\) pairs from train of .*, got int"),
         ("{'train': [('x', 0)], 'val': Pairs(2)}", "expected float tensors as inputs from train of .*, got str"),
         (

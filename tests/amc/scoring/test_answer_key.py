@@ -45,3 +45,11 @@ def test_an_original_that_returns_no_numbers_is_a_line() -> None:
     with pytest.raises(UserError, match="returns NaN or infinity for 4 of 6 reward images"):
         key("fidelity", Scaled(5.0, math.nan))
     assert key("loss", Scaled(5.0, math.nan)).scored(Scaled(5.0), BATCHES).value > 0.9
+
+
+@pytest.mark.parametrize("score", IMAGE_LOSSES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int32])
+def test_classes_may_be_whole_numbers_of_any_type(score: str, dtype: torch.dtype) -> None:
+    against = key(score, Scaled(5.0))
+    batches = [(inputs, targets.to(dtype)) for inputs, targets in BATCHES]
+    assert against.scored(Scaled(2.0), batches).value == against.scored(Scaled(2.0), BATCHES).value

@@ -142,6 +142,16 @@ def test_images_of_another_number_of_colours_are_told_so() -> None:
         check_runs(nn.Conv2d(3, 4, 3), torch.zeros(1, 1, 8, 8))
 
 
+@pytest.mark.parametrize(
+    "first", [nn.Conv2d(1, 4, 3), nn.Sequential(nn.Flatten(), nn.Linear(64, 2))], ids=["convolution", "linear"]
+)
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float64])
+def test_images_of_another_type_are_told(first: nn.Module, dtype: torch.dtype) -> None:
+    kind = str(dtype).removeprefix("torch.")
+    with pytest.raises(UserError, match=f"it is run in float32: give images as that, not {kind}$"):
+        check_runs(first, torch.zeros(1, 1, 8, 8, dtype=dtype))
+
+
 def test_no_images_are_no_accuracy() -> None:
     with pytest.raises(ZeroDivisionError):
         METRICS["top1"](nn.Identity(), [])

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from amc.recovery.output_distance import VALUES
-from amc.training.objectives import Imitation, UserObjective, find_loss
+from amc.training.distillation import Distillation
+from amc.training.objectives import ClassObjective, Imitation, UserObjective, find_loss
 from amc.utils.errors import UserError
 from amc.utils.registry import UserFunction
 
@@ -77,6 +78,39 @@ def test_raw_heads_are_compared_where_a_network_returns_its_loss() -> None:
     torch.testing.assert_close(UserObjective(objective.loss)(model, IMAGES, TARGETS), own)
 
 
+class Pair(nn.Module):
+    """Tells three classes apart from two inputs."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.near, self.far = nn.Linear(4, 3), nn.Linear(2, 3)
+
+    def forward(self, near: Tensor, far: Tensor) -> Tensor:
+        return self.near(near) + self.far(far)
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_a_classifier_of_several_inputs_learns_from_classes_and_a_teacher(by_name: bool) -> None:
+    near, far, classes = IMAGES[:, 0, 0, :4], IMAGES[:, 0, 1, :2], torch.tensor([0, 1, 2, 0, 1, 2])
+    inputs = {"far": far, "near": near} if by_name else (near, far)
+    teacher, model = Pair(0).eval(), Pair(1)
+    found = ClassObjective(distillation=Distillation(teacher, 1.0, 0.5))(model, inputs, classes)
+    own, wanted = model(near, far).log_softmax(1), teacher(near, far).softmax(1)
+    divergence = (wanted * (wanted.log() - own)).sum(1).mean()
+    torch.testing.assert_close(found, (divergence - own[torch.arange(6), classes].mean()) / 2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.int32, torch.uint8])
+def test_classes_are_whole_numbers_of_any_type(dtype: torch.dtype) -> None:
+    model, classes = nn.Sequential(nn.Flatten(), nn.LazyLinear(3)), torch.tensor([0, 1, 2, 0, 1, 2])
+    objective = ClassObjective()
+    torch.testing.assert_close(objective(model, IMAGES, classes.to(dtype)), objective(model, IMAGES, classes))
+    with pytest.raises(UserError, match="expected whole numbers as the classes of images"):
+        objective(model, IMAGES, classes + 0.5)
+
+
 @pytest.mark.parametrize(
     ("loss", "message"),
     [
@@ -85,6 +119,8 @@ def test_raw_heads_are_compared_where_a_network_returns_its_loss() -> None:
         (lambda *given: given[0](given[1]), "returned list"),
         (lambda *given: given[0].body(given[1]).mean(), "does not call the network itself"),
         (lambda *_: 1 / 0, "failed: ZeroDivisionError"),
+        (nn.MSELoss(), "failed: TypeError: .*; a loss is called with the network, inputs and targets"),
+        (torch.nn.functional.mse_loss, "failed: .*; a loss is called with the network, inputs and targets"),
     ],
 )
 def test_what_is_no_loss_is_one_line(loss: Any, message: str) -> None:

@@ -116,6 +116,23 @@ def test_the_same_seed_trains_the_same_network() -> None:
     assert torch.equal(models[0].state_dict()["4.weight"], models[1].state_dict()["4.weight"])
 
 
+def test_batches_of_one_image_are_trained_on_where_there_are_no_larger_ones() -> None:
+    images = bright_or_dark(16)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
+    losses = train(model, images, recipe(batch_size=1, epochs=3, learning_rate=0.01))
+    assert 0 < losses[-1] < losses[0]
+    assert (model(images.inputs).argmax(1) == images.targets).all()
+    together = dataclasses.replace(recipe(batch_size=1, epochs=1), accumulate=4)
+    training = Training(model, images, together, CPU)
+    assert len(list(training.rest_of_epoch())) == 4
+
+
+def test_a_batch_norm_that_has_no_statistics_of_one_image_names_the_batch_size() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+    with pytest.raises(UserError, match="a batch norm needs two images or more: raise batch_size"):
+        train(model, bright_or_dark(4), recipe(batch_size=1))
+
+
 def test_a_single_image_is_never_normalised_by_itself() -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(16, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
     losses = train(model, bright_or_dark(9), recipe(epochs=1))  # batches of 8 and 1
@@ -244,7 +261,7 @@ def test_the_schedule_reaches_its_end_whatever_the_sizes_of_batches() -> None:
         (
             nn.Sequential(nn.Flatten(), nn.Linear(16, 2)),
             torch.zeros(8, 3),
-            "one input and one class number for each image",
+            "batches with one class number for each image",
         ),
     ],
 )
