@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Real
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 from torch import nn
 
@@ -23,7 +24,8 @@ from amc.scoring.metric_targets import with_targets
 from amc.task_options import TaskOptions
 from amc.utils.defaults import COMPARED_STRATEGIES, SEEDS
 from amc.utils.device import find_device
-from amc.utils.option_names import check_options
+from amc.utils.errors import UserError
+from amc.utils.option_names import check_options, option
 from amc.utils.option_values import as_whole
 from amc.utils.seeds import check_seed
 
@@ -31,10 +33,10 @@ from amc.utils.seeds import check_seed
 def compare(
     model: nn.Module | Network,
     data: Splits | Given,
-    budgets: Sequence[str],
-    strategies: Sequence[str | MakeStrategy] = COMPARED_STRATEGIES,
+    budgets: str | Sequence[str],
+    strategies: str | MakeStrategy | Sequence[str | MakeStrategy] = COMPARED_STRATEGIES,
     episodes: int = 200,
-    seeds: Sequence[int] = SEEDS,
+    seeds: int | Sequence[int] = SEEDS,
     out: str | Path = "runs/compared",
     **options: Unpack[PruningOptions],
 ) -> StrategyComparison:
@@ -47,10 +49,11 @@ def compare(
     Args:
         model: The trained network, as `amc.search` takes it.
         data: The images, as `amc.search` takes them.
-        budgets: The budgets, such as `["macs=0.7", "macs=0.5"]`; several that hold at once have commas between them.
-        strategies: The strategies, as `amc.search` takes one; the others are compared with the first.
+        budgets: The budget or budgets, such as `["macs=0.7", "macs=0.5"]`; several that hold at once have commas
+            between them.
+        strategies: The strategy or strategies, as `amc.search` takes one; the others are compared with the first.
         episodes: How many policies each search may score.
-        seeds: The seeds, with a search for each strategy and budget.
+        seeds: The seed or seeds, with a search for each strategy and budget.
         out: The folder, new or of a comparison with the same options, to which other strategies, budgets and seeds
             may be added.
         **options: How networks are made and scored, as `amc.search` takes it.
@@ -69,5 +72,19 @@ def compare(
         splits = data if isinstance(data, Splits) else load_for(data, network.preprocess, seed)
         return with_targets(splits, whole, network.class_names, how.metric, device, how.output_kind)
 
-    grid = Grid(strategies, as_budgets(budgets), [check_seed(each) for each in seeds], as_whole("episodes", episodes))
+    grid = Grid(
+        _several("strategies", strategies),
+        as_budgets(budgets),
+        [check_seed(each) for each in _several("seeds", seeds)],
+        as_whole("episodes", episodes),
+    )
     return compare_strategies(grid, Material(network, images_of, how), Path(out))
+
+
+def _several(name: str, given: Any) -> list[Any]:
+    """What a user gives of an option that takes several: these, or one by itself."""
+    if isinstance(given, str | Real) or callable(given):
+        return [given]
+    if not isinstance(given, Iterable):
+        raise UserError(f"expected one or more of {option(name)}, got {given!r}")
+    return [*given]

@@ -1,7 +1,7 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
@@ -11,6 +11,7 @@ from agents.comparison import comparing
 from agents.comparison.cell_search import search_cell
 from agents.report.strategies.cell import CellKey
 from amc.networks.weight_files import write_state_dict
+from amc.utils.errors import UserError
 from scripts import compare
 from tests.command import call, fail, succeed
 from tests.html_page import HtmlPage, expect_self_contained
@@ -140,10 +141,10 @@ def test_python_makes_the_same_searches(tmp_path: Path, folder: Path) -> None:
     found = amc.compare(
         amc.load_network(NAME, "none"),
         data,
-        ["macs=0.5"],
-        ["random"],
+        "macs=0.5",
+        "random",
         episodes=3,
-        seeds=[0],
+        seeds=0,
         out=tmp_path / "digits",
         recovery="statistics",
         search_recovery="none",
@@ -151,3 +152,8 @@ def test_python_makes_the_same_searches(tmp_path: Path, folder: Path) -> None:
     assert "random" in found._repr_html_()
     name = "macs=0.5-random-seed-0.json"
     assert without_times(cells(tmp_path / "digits")[name]) == without_times(cells(folder)[name])
+
+
+def test_what_is_no_list_in_python_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"expected one or more of seeds, got None"):
+        amc.compare(amc.load_network(NAME, "none"), "digits", "macs=0.5", seeds=cast(Any, None), out=tmp_path)
