@@ -37,10 +37,12 @@ NOISE = 0.03
 """The share of a layer's own time up to which differences are not followed further."""
 
 
-def missing(table: LatencyTable, shapes: Mapping[int, LayerShape]) -> list[LayerShape]:
-    """The shapes that the table lacks, or that are not completely measured yet."""
-    wanted = dict.fromkeys(shapes.values())
-    return [shape for shape in wanted if shape not in table.layers or not table.layers[shape].done]
+def missing(table: LatencyTable, least: Mapping[LayerShape, Point]) -> list[LayerShape]:
+    """The shapes that the table lacks, or that are not completely measured yet down to the widths `least`.
+
+    They are not where the table comes from networks that were cut less, or in other layers.
+    """
+    return [shape for shape, widths in least.items() if not _covers(table.layers.get(shape), widths)]
 
 
 def least_widths(
@@ -54,7 +56,7 @@ def least_widths(
     found: dict[LayerShape, Point] = {}
     for place, i, o in zip(places, inputs.tolist(), outputs.tolist(), strict=True):
         before = found.get(shapes[place], (i, o))
-        found[shapes[place]] = min(before[0], i), min(before[1], o)
+        found[shapes[place]] = _fewest(before, (i, o))
     return found
 
 
@@ -79,8 +81,8 @@ def build(
     Raises:
         DeviceLostError: The device is gone; the table has what was measured.
     """
-    wanted = missing(table, shapes)
     least = least_widths(graph, shapes, graph.least)
+    wanted = missing(table, least)
     new = [shape for shape in wanted if shape not in table.layers]
     for latencies in whole_layers(device, new, like):
         table.layers |= {shape: LayerTimes(milliseconds, least[shape]) for shape, milliseconds in latencies.items()}
@@ -89,6 +91,7 @@ def build(
     counts = Counter(shapes.values())
     for done, shape in enumerate(wanted, start=1):
         times = table.layers[shape]
+        times.least, times.done = _fewest(times.least, least[shape]), False
         tolerance = max(WANTED * total / (counts[shape] * times.milliseconds), NOISE)
         for points in _rounds(shape, times, tolerance):
             for batch in _batches(points):
@@ -117,6 +120,14 @@ def whole_layers(
         models = [layer_onnx(shape, shape.inputs, shape.outputs, like) for shape in layers]
         latencies = device.measure(models, PRECISION, SECONDS * len(models)).latencies
         yield {shape: latency.value for shape, latency in zip(layers, latencies, strict=True)}
+
+
+def _covers(times: LayerTimes | None, widths: Point) -> bool:
+    return times is not None and times.done and _fewest(times.least, widths) == times.least
+
+
+def _fewest(one: Point, other: Point) -> Point:
+    return min(one[0], other[0]), min(one[1], other[1])
 
 
 def _rounds(shape: LayerShape, times: LayerTimes, tolerance: float) -> Iterator[list[Point]]:

@@ -23,7 +23,7 @@ from amc.latency.layer_shapes import shapes_of
 from amc.latency.measuring_device import Device
 from amc.latency.onnx_slicing import Exporter
 from amc.latency.table import LatencyTable, default_path, read_table
-from amc.latency.table_building import build, missing
+from amc.latency.table_building import build, least_widths, missing
 from amc.latency.target import parse_target
 from amc.utils.progress_bar import progress_bar
 from scripts.command.search_checks import limits_of
@@ -97,7 +97,7 @@ def complete_table(path: Path, device: Device, exporter: Exporter, *, quiet: boo
     """
     table = read_table(path, device.fingerprint) if path.is_file() else LatencyTable(device.fingerprint)
     shapes = shapes_of(exporter.whole, exporter.graph)
-    layers = len(missing(table, shapes))
+    layers = len(missing(table, least_widths(exporter.graph, shapes, exporter.graph.least)))
     if layers:
         with progress_bar(MEASURING, layers, quiet=quiet) as bar:
 

@@ -17,7 +17,7 @@ from amc.latency.layer_shapes import LayerShape, shapes_of
 from amc.latency.onnx_slicing import Exporter
 from amc.latency.random_kept_counts import random_kept_counts
 from amc.latency.table import LatencyTable, default_path, read_table
-from amc.latency.table_building import build, missing
+from amc.latency.table_building import build, least_widths, missing
 from amc.pruning.slicing import choose_units
 from amc.utils.errors import UserError
 from tests.amc.latency.pretended import FINGERPRINT, PretendedDevice, milliseconds
@@ -103,7 +103,27 @@ def test_what_was_measured_is_not_measured_again(exporter: Exporter, tmp_path: P
     }
     full_again = sum(len(times.points) > 0 for times in begun.layers.values())  # each request has the whole layer too
     assert again.models - (begun.points - before) <= 6 * full_again
-    assert not missing(begun, shapes_of(exporter.whole, exporter.graph))
+    graph = exporter.graph
+    assert not missing(begun, least_widths(graph, shapes_of(exporter.whole, graph), graph.least))
+
+
+def test_a_table_of_networks_that_were_cut_less_is_measured_further() -> None:
+    model, _ = prepared("plain")
+    example = PRUNABLE["plain"].example()[:1]
+    device, tables = PretendedDevice(), []
+    for sparsities in ((0.3, 0.8), (0.8,)):
+        table = LatencyTable(device.fingerprint)
+        for sparsity in sparsities:
+            exporter = Exporter(model, analyse(model, example, GRAIN, sparsity), example)
+            built(exporter, device, table)
+        tables.append(table)
+    graph, shapes = exporter.graph, shapes_of(exporter.whole, exporter.graph)
+    further, fresh = (table.cost(graph, shapes) for table in tables)
+    assert further(graph.least) == pytest.approx(fresh(graph.least))
+    assert further(graph.least) < 0.6 * further(graph.full)
+    before = device.models
+    built(exporter, device, tables[0])
+    assert device.models == before
 
 
 def test_a_table_is_read_as_it_was_written(exporter: Exporter, tmp_path: Path) -> None:
