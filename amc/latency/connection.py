@@ -62,6 +62,8 @@ class Connection:
             self._errors.close()
             raise UserError(f"{target.name} needs {target.command[0]}, which is not installed") from error
         try:
+            assert self._process.stdin is not None
+            os.set_blocking(self._process.stdin.fileno(), False)  # a target may stop reading
             greeting = self._exchanged(bootstrap(threads), START_SECONDS, NOISE)
         except BaseException:
             self.close()
@@ -94,17 +96,21 @@ class Connection:
         end = time.monotonic() + seconds
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        output = self._process.stdout.fileno()
+        request, answer = self._process.stdin.fileno(), self._process.stdout.fileno()
+
+        def wait_for(*, reading: list[int], writing: list[int]) -> None:
+            if not any(select.select(reading, writing, [], max(end - time.monotonic(), 0))):
+                raise BrokenError(f"it did not answer within {seconds:.0f} s")
 
         def read(length: int) -> bytes:
-            readable, _, _ = select.select([output], [], [], max(end - time.monotonic(), 0))
-            if not readable:
-                raise BrokenError(f"it did not answer within {seconds:.0f} s")
-            return os.read(output, length)
+            wait_for(reading=[answer], writing=[])
+            return os.read(answer, length)
 
         try:
-            self._process.stdin.write(content)
-            self._process.stdin.flush()
+            left = memoryview(content)
+            while left:
+                wait_for(reading=[], writing=[request])
+                left = left[os.write(request, left) :]
             return read_message(read, noise)
         except (EOFError, OSError, ProtocolError) as error:
             raise BrokenError(self._reason(error)) from error

@@ -94,6 +94,14 @@ def test_a_device_that_stays_away_is_lost() -> None:
     assert slept == list(WAITS)
 
 
+def test_a_device_that_stops_reading_is_given_up_in_time() -> None:
+    opened = connection.Connection(LOCAL, 1)
+    os.kill(opened._process.pid, signal.SIGSTOP)
+    with pytest.raises(connection.BrokenError, match="it did not answer within 0 s"):
+        opened.exchange(Message({}, bytes(2**22)), seconds=0.2)
+    opened.close()
+
+
 @pytest.mark.parametrize(
     ("script", "message"),
     [
