@@ -24,7 +24,7 @@ from amc.graph import Group, Layer
 from amc.graph.inputs import Example, split_batch
 from amc.graph.raw_heads import comparable_outputs
 from amc.pruning.slicing import UnitMask
-from amc.recovery.output_distance import SCORES, float_tensors
+from amc.recovery.output_distance import SCORES, divisor, float_tensors
 from amc.utils.copying import copy_network
 from amc.utils.safe_backward import safe_backward
 
@@ -181,4 +181,4 @@ def _signed(output: Tensor, kind: str | None, generator: torch.Generator) -> Ten
         output = output - output.mean(dim=1, keepdim=True)
     signs = torch.randint(0, 2, output.shape, generator=generator).to(output) * 2 - 1
     energy = output.detach().float().square().sum()
-    return (output * signs).sum().float() / torch.where(energy > 0, energy, 1.0).sqrt()
+    return (output * signs).sum().float() / divisor(energy).sqrt()

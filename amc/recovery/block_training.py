@@ -11,6 +11,7 @@ from amc.pruning.slicing import UnitMask
 from amc.recovery.blocks import Blocks
 from amc.recovery.calibration_copies import CalibrationCopies
 from amc.recovery.held_out_training import BestState, Stepper, random_batches
+from amc.recovery.output_distance import divisor
 
 PEAK = 5e-4
 """The learning rate at its peak."""
@@ -78,18 +79,18 @@ class _Block:
 
     def error(self, x: Tensor, wanted: Tensor) -> float:
         """The squared error for `x` relative to the energy of what is wanted."""
-        return float((self.compact(x).float() - wanted.float()).square().mean() / _energy(wanted))
+        return float((self.compact(x).float() - wanted.float()).square().mean() / _divisor(wanted))
 
     def losses(self, x: Tensor, wanted: Tensor, batches: Iterator[Tensor]) -> Iterator[Tensor]:
         """The same for one batch after the other, through which gradients pass."""
-        energy = _energy(wanted)
+        energy = _divisor(wanted)
         for batch in batches:
             numbers = batch.to(x.device)
             yield (self._run(x[numbers]).float() - wanted[numbers].float()).square().mean() / energy
 
 
-def _energy(wanted: Tensor) -> Tensor:
-    return wanted.float().square().mean().clamp(min=torch.finfo(torch.float32).tiny)
+def _divisor(wanted: Tensor) -> Tensor:
+    return divisor(wanted.float().square().mean())
 
 
 def _in_parts(run: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

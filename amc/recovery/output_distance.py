@@ -76,6 +76,14 @@ def output_errors(outputs: Any, originals: Any, kinds: OutputKinds) -> list[Outp
     return [_error(*each, images) for each in zip(found, wanted, kinds, strict=True)]
 
 
+def divisor(energy: Tensor) -> Tensor:
+    """What squared errors are divided by to be relative to an energy, a scalar: 1 where that is 0, as of dead channels.
+
+    They count as they are then.
+    """
+    return torch.where(energy > 0, energy, 1.0)
+
+
 def _error(output: Tensor, original: Tensor, kind: str, images: int) -> OutputError:
     wide = torch.promote_types(output.dtype, torch.float32)
     output, original = output.to(wide), original.to(wide)
@@ -96,8 +104,7 @@ def _rows(tensor: Tensor, images: int) -> Tensor:
 
 
 def _relative(parts: OutputError) -> Tensor:
-    energy = parts.energy.mean()
-    return parts.error / torch.where(energy > 0, energy, 1.0)
+    return parts.error / divisor(parts.energy.mean())
 
 
 def _shapes(found: list[Tensor]) -> str:

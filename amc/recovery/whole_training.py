@@ -15,7 +15,7 @@ from amc.recovery.blocks import Blocks
 from amc.recovery.calibrated_network import CalibratedNetwork
 from amc.recovery.calibration_copies import CalibrationCopies
 from amc.recovery.held_out_training import BestState, Stepper, random_batches
-from amc.recovery.output_distance import VALUES, float_tensors, output_distance
+from amc.recovery.output_distance import VALUES, divisor, float_tensors, output_distance
 
 PEAK = 3e-4
 """The learning rate at its peak."""
@@ -88,7 +88,7 @@ class WholeTraining:
             found = self._blocks.compact.run(found.clone(), *span)
             if boundary is not None:
                 wanted = boundary.kept(original, self._mask).float()
-                errors.append((found.float() - wanted).square().mean() / wanted.square().mean())
+                errors.append((found.float() - wanted).square().mean() / divisor(wanted.square().mean()))
         distance = self._distance(found, original)
         return distance + torch.stack(errors).mean() if errors else distance
 

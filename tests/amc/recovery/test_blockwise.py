@@ -49,6 +49,19 @@ def test_training_brings_the_network_nearer_to_the_original(name: str) -> None:
     assert not result.note
 
 
+def test_a_layer_that_is_dead_on_all_images_hinders_nothing() -> None:
+    model, graph = prepared("flattened")
+    with torch.no_grad():
+        model.fc1.bias.fill_(-1e3)
+        model.fc2.bias.fill_(0.1)
+    calibration = [PRUNABLE["flattened"].example(IMAGES)]
+    mask = random_mask(graph, np.maximum(graph.full // 2, graph.least), 0)
+    network, _ = Compressor(model, graph, calibration).compact(mask, "both")
+    result = train_blockwise(network, CalibratedNetwork(model, graph, calibration), mask, SHORT)
+    assert result.after <= result.before < float("inf")
+    assert result.blocks > 2
+
+
 def test_a_network_that_is_no_list_of_operators_is_trained_as_a_whole() -> None:
     result, _ = trained("two_outputs")
     assert result.after < result.before
