@@ -39,10 +39,11 @@ class MeanIoU:
                 predicted = scores.argmax(dim=1) if scores.shape[1] > 1 else (scores[:, 0] > 0).long()
                 counted = masks != IGNORED
                 true = masks[counted].long()
-                if true.numel() and not 0 <= int(true.min()) <= int(true.max()) < classes:
+                unknown = true[(true < 0) | (true >= classes)]
+                if unknown.numel():
                     raise UserError(
-                        f"expected class numbers below {classes}, of which the network returns scores, or {IGNORED} in"
-                        f" masks, got {int(true.max())}"
+                        f"expected class numbers from 0 to {classes - 1}, of which the network returns scores, or"
+                        f" {IGNORED} in masks, got {int(unknown[0])}"
                     )
                 pairs = torch.bincount(true * classes + predicted[counted], minlength=classes**2)
                 counts = pairs if counts is None else counts + pairs
