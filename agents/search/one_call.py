@@ -96,7 +96,8 @@ def search(
         seed: The seed of everything that is drawn.
         strategy: How policies are found: `ddpg` (an agent that learns), `sb3:SAC`, `sb3:TD3`, `sb3:PPO`, `sb3:DDPG`,
             `sb3:A2C`, `sb3:DQN` (those of Stable-Baselines3), `random`, `evolution`, `cma-es`, `swaps`, a rule
-            (`uniform`, `shallow`, `deep`, `cp`, `global`, `sensitivity`, `greedy`, `knapsack`), or one of your own.
+            (`uniform`, `shallow`, `deep`, `cp`, `global`, `second-order`, `sensitivity`, `greedy`, `knapsack`), or one
+            of your own.
         reward: What is maximised: `error`, or without a budget `error_log_macs`, `error_log_params`; with one also
             `mnasnet`; or a function of a policy's outcome.
         folder: A new folder, to which all is written as it is found; None to write nothing (`SearchResult.save`).
