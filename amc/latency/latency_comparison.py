@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack
 
-import torch
 from torch import nn
 
 from amc.artifacts.given_network import ExampleLike, GivenNetwork, NetworkLike, find_example, find_network
@@ -19,6 +18,7 @@ from amc.latency.target import LOCAL
 from amc.latency.timing import Estimate, Timing
 from amc.networks.sources import Network
 from amc.utils.column_widths import Column
+from amc.utils.device import device_of
 from amc.utils.errors import UserError
 from amc.utils.option_names import check_options, option
 from amc.utils.tabular import Table, Tabular
@@ -125,7 +125,7 @@ def measure_latency(
     known = next((network for network in found.values() if network.example is not None), next(iter(found.values())))
     inputs = find_example(known, example, image_size)
     models = {name: network.model for name, network in found.items()}
-    device = next((each.device for model in models.values() for each in model.parameters()), torch.device("cpu"))
+    device = device_of(next(iter(models.values())))
     where = RuntimeOptions(target, options.get("threads", 1), str(device))
     return compare_latency(models, inputs, runtime, where, options.get("precision", 0.01), options.get("seconds", 30.0))
 

@@ -25,10 +25,10 @@ def with_targets(
 
     Args:
         splits: The images.
-        original: The original network, in evaluation mode, on `device`.
+        original: The original network, in evaluation mode, on any device.
         class_names: The names of its outputs, in order; None where they are not known.
         metric: The metric, as `amc.scoring.metrics.find_metric` takes it.
-        device: The device of the network.
+        device: Where it is run for outputs that are compared.
         output_kind: The kinds of its outputs, as `amc.scoring.output_kinds.find_kinds` takes them.
 
     Raises:
@@ -38,4 +38,4 @@ def with_targets(
     if compares_outputs(metric):
         return with_original_outputs(splits, original, output_kind, device)
     splits = without_outputs(splits)
-    return in_network_order(splits, original, class_names, device) if compares_classes(metric) else splits
+    return in_network_order(splits, original, class_names) if compares_classes(metric) else splits

@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from amc.data.class_mapping import map_classes
 from amc.data.load import Splits
 from amc.graph.inputs import Example
 from amc.scoring.metrics import FIDELITY, check_runs, moved_inputs
+from amc.utils.device import device_of
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
 
-CPU = torch.device("cpu")
 
-
-def in_network_order(
-    splits: Splits,
-    model: nn.Module,
-    class_names: tuple[str, ...] | None,
-    device: torch.device = CPU,
-) -> Splits:
+def in_network_order(splits: Splits, model: nn.Module, class_names: tuple[str, ...] | None) -> Splits:
     """The splits with targets in the order of the network's outputs, as top1 and top5 compare the two.
 
     Args:
         splits: The images.
-        model: The network, in evaluation mode, on `device`.
+        model: The network, in evaluation mode, on any device.
         class_names: The names of its outputs, in order; None where they are not known.
-        device: The device of the network.
 
     Raises:
         UserError: The network does not run on the images or returns no scores of classes, or has not the data's
             classes.
     """
     check_labels(splits)
-    return map_classes(splits, _count(model, moved_inputs(splits.calibration.example(1), device)), class_names)
+    example = moved_inputs(splits.calibration.example(1), device_of(model))
+    return map_classes(splits, _count(model, example), class_names)
 
 
 def check_labels(splits: Splits) -> None:

@@ -12,11 +12,11 @@ from amc.analysis.check_runs import float_outputs, have_other_shapes
 from amc.data.images import Images
 from amc.graph.inputs import Example, tensors
 from amc.graph.trace_forward import preserve_state
-from amc.pruning.slicing import named_tensors
 from amc.scoring.checked_score import CheckedScore, checked_score
 from amc.scoring.metrics import Metric, check_runs, moved_inputs
 from amc.scoring.number_format import percent, score
 from amc.utils.copying import copy_network
+from amc.utils.device import device_of
 from amc.utils.differences import furthest, largest
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
@@ -47,8 +47,7 @@ def score_original(model: nn.Module, images: Images, metric: str | Metric, devic
         UserError: The network does not run on the images, or what `checked_score` raises.
     """
     example = images.example(1)
-    own = next((tensor.device for tensor in named_tensors(model).values()), device)
-    wanted = _repeated_outputs(model, example, images.example(2)) if own == device else None
+    wanted = _repeated_outputs(model, example, images.example(2)) if device_of(model) == device else None
     copied = copy_network(model).to(device)  # which may keep what it computes
     if wanted is not None:
         _check_copy(copied, moved_inputs(example, device), wanted)

@@ -1,6 +1,9 @@
 """The device on which tensors are computed."""
 
+from itertools import chain
+
 import torch
+from torch import nn
 
 from amc.utils.errors import UserError
 from amc.utils.text import one_line
@@ -25,3 +28,8 @@ def find_device(name: DeviceLike) -> torch.device:
             f"expected a device that PyTorch can use (auto, cpu, cuda), got {str(name)!r}: {one_line(error)}"
         ) from error
     return device
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Return the device that a network is on, which is that of its first tensor; the CPU for one that has none."""
+    return next((tensor.device for tensor in chain(model.parameters(), model.buffers())), torch.device("cpu"))

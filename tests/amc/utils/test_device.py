@@ -1,7 +1,8 @@
 import pytest
 import torch
+from torch import nn
 
-from amc.utils.device import find_device
+from amc.utils.device import device_of, find_device
 from amc.utils.errors import UserError
 
 
@@ -16,3 +17,9 @@ def test_a_device_that_cannot_be_used_is_one_line(name: str) -> None:
     with pytest.raises(UserError, match="expected a device that PyTorch can use") as caught:
         find_device(name)
     assert "\n" not in str(caught.value)
+
+
+def test_a_network_is_on_the_device_of_its_tensors() -> None:
+    assert device_of(nn.Linear(2, 2, device="meta")) == torch.device("meta")
+    assert device_of(nn.BatchNorm1d(2, affine=False, device="meta")) == torch.device("meta")
+    assert device_of(nn.ReLU()) == torch.device("cpu")
