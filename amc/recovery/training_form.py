@@ -53,7 +53,8 @@ def training_steps(steps: Sequence[Step], output: int, dtype: torch.dtype | None
             continue  # which might change what the convolution reads
         result[convolution] = Step(_nothing, (), {}, steps[convolution].out)
         norm = (*step.args[1:5], step.args[-1 if NORMS[step.function] is None else 7])
-        result[place] = replace(step, function=_folded(dtype), args=(steps[convolution].args, norm), kwargs={})
+        function = _folded(dtype, len(step.out))
+        result[place] = replace(step, function=function, args=(steps[convolution].args, norm), kwargs={})
     return result if dtype is None else [_in_format(step, dtype) for step in result]
 
 
@@ -77,8 +78,10 @@ def _cast(function: Callable[..., Any], dtype: torch.dtype) -> Callable[..., Any
     return product
 
 
-def _folded(dtype: torch.dtype | None) -> Callable[..., Any]:
-    def convolution_and_norm(convolution: Sequence[Any], norm: Sequence[Any]) -> tuple[Tensor, None, None]:
+def _folded(dtype: torch.dtype | None, returned: int) -> Callable[..., Any]:
+    """A convolution and the norm behind it, with the output and None for the others of what the norm `returned`."""
+
+    def convolution_and_norm(convolution: Sequence[Any], norm: Sequence[Any]) -> list[Tensor | None]:
         x, weight, bias, *rest = convolution
         gain, shift, mean, var, epsilon = norm
         scale = (var + epsilon).rsqrt()
@@ -89,7 +92,6 @@ def _folded(dtype: torch.dtype | None) -> Callable[..., Any]:
             constant = constant + shift
         weight = weight * scale.reshape(-1, *[1] * (weight.ndim - 1))
         given = (x, weight, constant) if dtype is None else (x.to(dtype), weight.to(dtype), constant.to(dtype))
-        out = CONVOLUTION(*given, *rest)
-        return out, None, None
+        return [CONVOLUTION(*given, *rest), *[None] * (returned - 1)]
 
     return convolution_and_norm
