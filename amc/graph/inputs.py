@@ -76,7 +76,7 @@ def join_batches(examples: Sequence[Example]) -> Example:
 
 
 def random_inputs(example: Example, batch: int, largest: int, generator: torch.Generator) -> Example:
-    """Return `batch` random float64 inputs like those of `example`, in space no larger than `largest`.
+    """Return `batch` random float64 inputs like those of `example` on the CPU, in space no larger than `largest`.
 
     Integer tensors (classes, tokens) repeat the first input's.
     """
@@ -87,7 +87,7 @@ def random_inputs(example: Example, batch: int, largest: int, generator: torch.G
         shape = (*leaf.shape[1:2], *(min(size, largest) for size in leaf.shape[2:]))
         if leaf.is_floating_point():
             return torch.rand((batch, *shape), generator=generator, dtype=torch.float64)
-        return leaf[tuple(slice(size) for size in (1, *shape))].expand(batch, *shape)
+        return leaf[tuple(slice(size) for size in (1, *shape))].cpu().expand(batch, *shape)
 
     result: Example = tree_map(like, example)
     return result

@@ -17,16 +17,16 @@ from amc.utils.user_file import user_modules
 
 ALIGNMENT = 64
 """The bytes that the start of each tensor is a multiple of."""
-_Place = tuple[int, torch.dtype, torch.Size, tuple[int, ...], bool]
-"""Where a tensor lies: first byte, type, shape, strides, whether it is a parameter."""
+_Place = tuple[int, torch.dtype, torch.Size, tuple[int, ...], bool, torch.device]
+"""Where a tensor lies: first byte, type, shape, strides, whether it is a parameter, the device that it is put on."""
 
 
 @dataclass(frozen=True, eq=False)
 class SharedPickle:
     """An object that was taken apart into a pickle and the bytes of its tensors.
 
-    What comes out of it shares the memory of `tensors`, and must not be changed. It is made and opened by processes of
-    the same user, and is never read from a file.
+    What comes out of it shares the memory of `tensors`, but for what was on a GPU, where it is put again; it must not
+    be changed. It is made and opened by processes of the same user, and is never read from a file.
 
     Attributes:
         content: The pickle without the tensors.
@@ -38,7 +38,7 @@ class SharedPickle:
 
     @classmethod
     def of(cls, thing: Any) -> SharedPickle:
-        """Take an object apart whose tensors are on the CPU; functions and classes of user files go along by value.
+        """Take an object apart; functions and classes of user files go along by value.
 
         Raises:
             UserError: Something in it can't be pickled, such as what `torch.compile` and `torch.jit` make.
@@ -79,7 +79,7 @@ class _Packer(cloudpickle.Pickler):  # type: ignore[misc]
         if id(thing) not in self._places:
             dense = thing if _is_dense(thing) else thing.contiguous()
             is_parameter = isinstance(thing, nn.Parameter)
-            self._places[id(thing)] = (self.size, thing.dtype, thing.shape, dense.stride(), is_parameter)
+            self._places[id(thing)] = (self.size, thing.dtype, thing.shape, dense.stride(), is_parameter, thing.device)
             self.found.append((self.size, dense))
             self._held.append(thing)  # so that no id is used twice
             self.size += -(-thing.nbytes // ALIGNMENT) * ALIGNMENT
@@ -100,9 +100,9 @@ class _Unpacker(pickle.Unpickler):
 
     def persistent_load(self, place: _Place) -> Tensor:
         """The tensor that lies there."""
-        start, dtype, shape, strides, is_parameter = place
+        start, dtype, shape, strides, is_parameter, device = place
         if start not in self._known:
             raw = self._block[start : start + shape.numel() * dtype.itemsize]
-            tensor = raw.view(dtype).as_strided(shape, strides)
+            tensor = raw.view(dtype).as_strided(shape, strides).to(device)
             self._known[start] = nn.Parameter(tensor, requires_grad=False) if is_parameter else tensor
         return self._known[start]

@@ -1,5 +1,6 @@
 """Policies that are scored elsewhere score what they score here."""
 
+import io
 import os
 import signal
 import threading
@@ -18,7 +19,7 @@ from amc.data.splits import SplitSizes
 from amc.graph import KeptCounts
 from amc.scoring.engines.engine import SerialEngine, make_engine
 from amc.scoring.engines.processes import Workers
-from amc.scoring.engines.shared_pickle import SharedPickle
+from amc.scoring.engines.shared_pickle import SharedPickle, _Unpacker
 from amc.scoring.racing import RaceReference
 from amc.task import Task
 from amc.task_options import TaskOptions
@@ -66,6 +67,11 @@ def test_too_little_shared_memory_is_one_line(task: Task, monkeypatch: pytest.Mo
     monkeypatch.setattr(torch.Tensor, "share_memory_", full)
     with pytest.raises(UserError, match=r"bytes of shared memory: .*No space left.*--shm-size.*--workers 1"):
         Workers(task.candidates(), 2)
+
+
+def test_a_tensor_comes_out_on_the_device_that_it_was_on() -> None:
+    place = 0, torch.float32, torch.Size([2]), (1,), False, torch.device("meta")
+    assert _Unpacker(io.BytesIO(), torch.zeros(8, dtype=torch.uint8)).persistent_load(place).is_meta
 
 
 def test_a_parcel_is_what_was_packed() -> None:
