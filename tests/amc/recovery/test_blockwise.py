@@ -52,8 +52,8 @@ def test_training_brings_the_network_nearer_to_the_original(name: str) -> None:
 def test_a_layer_that_is_dead_on_all_images_hinders_nothing() -> None:
     model, graph = prepared("flattened")
     with torch.no_grad():
-        model.fc1.bias.fill_(-1e3)
-        model.fc2.bias.fill_(0.1)
+        model.get_parameter("fc1.bias").fill_(-1e3)
+        model.get_parameter("fc2.bias").fill_(0.1)
     calibration = [PRUNABLE["flattened"].example(IMAGES)]
     mask = random_mask(graph, np.maximum(graph.full // 2, graph.least), 0)
     network, _ = Compressor(model, graph, calibration).compact(mask, "both")
