@@ -20,6 +20,7 @@ from amc.graph.inputs import Example, clone_inputs, feed, tensors
 from amc.graph.operators import apply_rule
 from amc.graph.size_origins import SizeOrigins
 from amc.graph.trace import Call, Trace
+from amc.utils.device import device_of, forked_random_numbers
 from amc.utils.differences import is_same
 from amc.utils.operator_mode import OperatorMode
 
@@ -92,7 +93,7 @@ def preserve_state(model: nn.Module) -> Iterator[None]:
     held = [(module._buffers, dict(module._buffers)) for module in plain]
     values = {buffer: buffer.clone() for buffer in model.buffers()}
     try:
-        with torch.random.fork_rng(devices=[]):
+        with forked_random_numbers(device_of(model)):
             yield
     finally:
         for module, flag in training.items():

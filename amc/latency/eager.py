@@ -70,8 +70,10 @@ class Eager:
         threads = torch.get_num_threads()
         torch.set_num_threads(self._threads)
         torch.set_flush_denormal(True)
+        is_on_gpu = self._device.type == "cuda"
         try:
-            yield
+            with torch.cuda.device(self._device) if is_on_gpu else contextlib.nullcontext():  # of the events
+                yield
         finally:
             torch.set_flush_denormal(False)
             torch.set_num_threads(threads)

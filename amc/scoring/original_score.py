@@ -64,7 +64,7 @@ def _repeated_outputs(model: nn.Module, example: Example, other: Example) -> lis
 def _outputs(model: nn.Module, example: Example) -> list[Tensor] | None:
     """What a network computes, with random numbers that are always the same; None where it fails."""
     with torch.no_grad(), preserve_state(model), suppress(Exception):
-        torch.default_generator.manual_seed(0)
+        torch.manual_seed(0)
         return float_outputs(model, example)
     return None
 

@@ -16,6 +16,7 @@ from amc.training.objectives import Objective
 from amc.training.optimizers import ADAM, SGD
 from amc.training.training_loop import DivergedError, Recipe, Training
 from amc.utils.copying import copy_network
+from amc.utils.device import forked_random_numbers
 from amc.utils.errors import UserError
 from amc.utils.option_names import option
 
@@ -86,7 +87,7 @@ def rate_test(
     for rate in RATES[objective.optimizer]:
         trained = copy_network(network)
         short = replace(recipe, epochs=epochs, learning_rate=rate)
-        with torch.random.fork_rng(devices=[]):
+        with forked_random_numbers(device):
             loss = _loss_after(
                 Training(trained, part, short, device, objective),
                 trained,

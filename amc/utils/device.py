@@ -1,5 +1,7 @@
 """The device on which tensors are computed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain
 
 import torch
@@ -33,3 +35,10 @@ def find_device(name: DeviceLike) -> torch.device:
 def device_of(model: nn.Module) -> torch.device:
     """Return the device that a network is on, which is that of its first tensor; the CPU for one that has none."""
     return next((tensor.device for tensor in chain(model.parameters(), model.buffers())), torch.device("cpu"))
+
+
+@contextmanager
+def forked_random_numbers(device: torch.device) -> Iterator[None]:
+    """Restore the global random numbers at the end of the context: the CPU's, and where `device` is a GPU its own."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        yield
