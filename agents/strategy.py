@@ -50,8 +50,7 @@ class Strategy(ABC):
                 begun with another number of episodes, which is continued with what it knows.
 
         Raises:
-            UserError: There are too few episodes for the strategy, or the past is of another search.
-            ValueError: The state of the past is not of this strategy.
+            UserError: There are too few episodes for the strategy, or the past is of another search or strategy.
         """
 
     def planned(self, problem: PruningProblem, episodes: int) -> int:

@@ -26,8 +26,7 @@ class Rule(Strategy):
         """Follow the rule from its beginning; policies of the past are looked up instead of scored.
 
         Raises:
-            UserError: There are too few episodes for the rule.
-            ValueError: The past is of another search.
+            UserError: There are too few episodes for the rule, or the past is of another search.
         """
         del seed
         self.planned(problem, episodes)  # raises where they are too few
