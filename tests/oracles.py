@@ -22,7 +22,7 @@ from tests.architectures import PRUNABLE
 from tests.unusual import Outputs
 
 aten = torch.ops.aten
-SUMMED = {"bmm": 0, "baddbmm": 1, "_scaled_dot_product_flash_attention_for_cpu": 0}
+SUMMED = {"bmm": 0, "baddbmm": 1, "scaled_dot_product": 0}
 """Products of activations, with the place of the first of the two tensors that are multiplied."""
 
 
@@ -109,6 +109,7 @@ class IgnoreInputs(OperatorMode):
                 self.used.add(call)
                 args = [*args[:x], args[x] * along(mask, 1, args[x]), *args[x + 1 :]]
         name = func.overloadpacket.__name__
+        name = "scaled_dot_product" if name == "_scaled_dot_product_flash_attention_for_cpu" else name
         masks = self.statistics.get((name, self.calls[name]))
         self.calls[name] += 1
         if masks is not None and name in SUMMED:

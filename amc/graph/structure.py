@@ -199,13 +199,22 @@ class SizeAttribute:
     pieces: tuple[Axis, ...]
 
 
+ATTENTION = "scaled_dot_product"
+"""What all operators of attention are called among statistics: which of them runs depends on the device."""
+
+
+def statistic_name(operator: str) -> str:
+    """Return what an ATen operator of that bare name is called among statistics, whatever the device."""
+    return ATTENTION if operator.startswith(f"_{ATTENTION}_") else operator
+
+
 @dataclass(frozen=True, eq=False)
 class Statistic:
     """A norm, mean, product or other number taken over channels; in a pruned network, over those that are left.
 
     Attributes:
-        operator: The bare name of the ATen operator.
-        call: The place of this call among all calls of that operator in a forward pass.
+        operator: The name of the operator (`statistic_name`).
+        call: The place of this call among all calls of operators of that name in a forward pass.
         axes: The axes of the operator's input that hold channels and over which it is taken, by dimension.
     """
 

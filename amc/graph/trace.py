@@ -19,6 +19,7 @@ from amc.graph.activation_memory import ActivationMemory
 from amc.graph.channels import Atoms, Channels, Label, Labels
 from amc.graph.size_origins import Sizes
 from amc.graph.source_location import frame_lines, user_line
+from amc.graph.structure import statistic_name
 from amc.graph.value_sources import Sources
 
 
@@ -263,9 +264,10 @@ class Trace:
     def add_statistic(self, call: Call, labels: dict[int, Label]) -> None:
         """Record a number that an operator takes over labelled axes, by the dimension of its input."""
         known = {dim: label for dim, label in labels.items() if label is not None}
+        name = statistic_name(call.name)
         if known:
-            self.statistics.append((call.name, self._statistic_calls[call.name], known))
-        self._statistic_calls[call.name] += 1
+            self.statistics.append((name, self._statistic_calls[name], known))
+        self._statistic_calls[name] += 1
 
     def next_call(self) -> int:
         """Return the number of this convolution or linear call among all of the pass."""

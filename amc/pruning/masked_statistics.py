@@ -9,18 +9,11 @@ import torch
 from torch import Tensor
 
 from amc.graph import PruningGraph
+from amc.graph.structure import ATTENTION, statistic_name
 from amc.pruning.slicing import UnitMask
 from amc.utils.operator_mode import OperatorMode
 
-PRODUCTS = {
-    "bmm": "self",
-    "baddbmm": "batch1",
-    "_scaled_dot_product_flash_attention_for_cpu": "query",
-    "_scaled_dot_product_flash_attention": "query",
-    "_scaled_dot_product_efficient_attention": "query",
-    "_scaled_dot_product_cudnn_attention": "query",
-    "_scaled_dot_product_fused_attention_overrideable": "query",
-}
+PRODUCTS = {"bmm": "self", "baddbmm": "batch1", ATTENTION: "query"}
 """Operators that sum products over channels, with the tensor in which zeros leave channels out of the sum."""
 Places = dict[int, Tensor]
 """Positions along some dimensions of a tensor, by dimension."""
@@ -41,7 +34,7 @@ class MaskedStatistics(OperatorMode):
         self._calls: Counter[str] = Counter()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = func._schema.name.removeprefix("aten::")
+        name = statistic_name(func._schema.name.removeprefix("aten::"))
         places = self._places.get((name, self._calls[name]))
         self._calls[name] += 1
         if places is None:

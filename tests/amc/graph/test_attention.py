@@ -19,6 +19,9 @@ from amc.artifacts.portable import FORMATS, write_portable
 from amc.artifacts.selection import StoredSelection
 from amc.cost.costs import macs, params
 from amc.graph import PruningGraph
+from amc.graph.operators import RULES
+from amc.graph.operators.attention import scaled_dot_product
+from amc.graph.structure import ATTENTION, statistic_name
 from amc.graph.transform import compact_graph
 from amc.pruning.slicing import compact, make_selection
 from tests.attention import WRITTEN, Attention, VisionTransformer
@@ -38,6 +41,14 @@ def test_heads_keys_and_the_stream_are_groups(name: str) -> None:
     _, graph = analysed(name)
     assert [(group.name, group.units) for group in graph.groups] == WRITTEN[name].groups
     assert [frozen.name for frozen in graph.frozen] == ["head"]
+
+
+def test_products_of_attention_are_known_by_one_name_on_all_devices() -> None:
+    names = {statistic_name(name) for name, rule in RULES.items() if rule is scaled_dot_product}
+    assert names == {ATTENTION}
+    fused = [name for name in WRITTEN if ATTENTION in {each.operator for each in analysed(name)[1].statistics}]
+    assert fused
+    assert statistic_name("bmm") == "bmm"
 
 
 @pytest.mark.parametrize("name", WRITTEN)
