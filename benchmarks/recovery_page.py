@@ -27,13 +27,18 @@ At = Mapping[Place, Mapping[str, Row]]
 
 
 def recovery_page(rows: Iterable[Row]) -> str:
-    """All tables: accuracies, the default against the closed forms, seconds, numbers of images, criteria."""
+    """All tables: accuracies, the default against the closed forms, seconds, numbers of images, criteria.
+
+    All but the last are of the default criterion, or of the first one where that was not measured.
+    """
     at: dict[Place, dict[str, Row]] = {}
     for row in rows:
         at.setdefault(row.place, {})[row.recovery] = row
     originals = {place.model: found[ORIGINAL] for place, found in at.items() if ORIGINAL in found}
     pruned = {place: found for place, found in at.items() if ORIGINAL not in found}
-    usual = {place: found for place, found in pruned.items() if place.criterion == DEFAULT_CRITERION}
+    measured = [place.criterion for place in pruned]
+    criterion = next(iter(measured), None) if DEFAULT_CRITERION not in measured else DEFAULT_CRITERION
+    usual = {place: found for place, found in pruned.items() if place.criterion == criterion}
     return "\n".join(
         [
             *_accuracies(usual, originals),

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,6 +64,11 @@ def test_nothing_is_chosen_before_all_candidates_are_measured() -> None:
     rows = measured({})
     del rows[CLOSED_FORMS[-1]]
     assert choose(rows) is None
+
+
+def test_rows_of_another_criterion_are_shown_where_there_are_no_others() -> None:
+    rows = [dataclasses.replace(each, criterion="l2") for each in measured({}).values()]
+    assert "| net | 50% |" in recovery_page(rows).partition("## `auto`")[0]
 
 
 def test_a_choice_that_does_not_hold_on_other_images_is_told() -> None:
