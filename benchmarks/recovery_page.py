@@ -37,7 +37,7 @@ def recovery_page(rows: Iterable[Row]) -> str:
     originals = {place.model: found[ORIGINAL] for place, found in at.items() if ORIGINAL in found}
     pruned = {place: found for place, found in at.items() if ORIGINAL not in found}
     measured = [place.criterion for place in pruned]
-    criterion = next(iter(measured), None) if DEFAULT_CRITERION not in measured else DEFAULT_CRITERION
+    criterion = DEFAULT_CRITERION if DEFAULT_CRITERION in measured else next(iter(measured), None)
     usual = {place: found for place, found in pruned.items() if place.criterion == criterion}
     return "\n".join(
         [

@@ -84,7 +84,8 @@ def program(command: str) -> tuple[str, ...]:
 
 @functools.cache
 def _trained() -> nn.Module:
-    network = SmallResNet()
+    with torch.random.fork_rng():
+        network = SmallResNet()
     load_model(network, WEIGHTS)
     return network.eval()
 

@@ -64,12 +64,12 @@ def test_ctrl_c_in_the_middle_of_a_search(tmp_path: Path) -> None:
     count = int(made[0][-1])  # how many there were
     best = [f"making the best {count} again, with none recovery: {number} of {count}" for number in range(1, count + 1)]
     assert made[:count] == best
-    making = [line for line in made[count:] if line.startswith("making")]
-    assert making in ([], ["making the uniform policy"])  # it may be one of the best
     assert made[-1].startswith("scoring on the test images: ")
     assert "Traceback" not in err
     assert "│ found " in out
     found = summary(folder)
+    is_among_the_best = found["uniform_accuracy"] in [each["reward_accuracy"] for each in found["finalists"]]
+    assert "making the uniform policy" in made or is_among_the_best
     assert found["interrupted"] is True
     assert 2 <= found["episodes"] < 100_000
     names = {path.name for path in folder.iterdir() if not path.name.startswith("events.out.tfevents.")}
