@@ -81,8 +81,19 @@ COMPARISONS = {
         ("macs=0.5",),
         seeds=10,
         episodes=100,
-        strategies=("ddpg", "second-order", "cp"),
+        strategies=("ddpg", "second-order", "cp", "random"),
         more=(*OBS, "--calibration-images", "3000"),
+    ),
+    "resnet56-half": Comparison(
+        "resnet56",
+        ("macs=0.5",),
+        seeds=3,
+        episodes=50,
+        strategies=("ddpg", "second-order", "cp", "random"),
+        more=OBS,
+    ),
+    "mobilenet-half": Comparison(
+        "mobilenet_v2_x0_5_cifar", ("macs=0.5",), seeds=3, episodes=50, strategies=("ddpg", "second-order", "cp", "random")
     ),
     "resnet20": Comparison("resnet20", HALVES, seeds=10, episodes=200),
     "resnet56": Comparison("resnet56", HALVES, seeds=5, episodes=200),
