@@ -93,7 +93,11 @@ COMPARISONS = {
         more=OBS,
     ),
     "mobilenet-half": Comparison(
-        "mobilenet_v2_x0_5_cifar", ("macs=0.5",), seeds=3, episodes=50, strategies=("ddpg", "second-order", "cp", "random")
+        "mobilenet_v2_x0_5_cifar",
+        ("macs=0.5",),
+        seeds=3,
+        episodes=50,
+        strategies=("ddpg", "second-order", "cp", "random"),
     ),
     "resnet20": Comparison("resnet20", HALVES, seeds=10, episodes=200),
     "resnet56": Comparison("resnet56", HALVES, seeds=5, episodes=200),
