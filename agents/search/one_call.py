@@ -17,7 +17,11 @@ from agents.search.invocation import python_invocation
 from agents.search.plan import SearchPlan
 from agents.search.search_result import SearchResult
 from agents.search.search_run import SearchRun
-from agents.search.search_warnings import warn_of_reward_images, warn_of_underdetermined_layers
+from agents.search.search_warnings import (
+    warn_of_judging_images,
+    warn_of_reward_images,
+    warn_of_underdetermined_layers,
+)
 from agents.strategies import MakeStrategy, make_strategy
 from agents.strategy import Strategy
 from amc.artifacts.run_folder import check_free
@@ -167,6 +171,7 @@ def search(
     warn_near_chance(original, "those of the network that was given")
     task = Task(network.model, splits, budgets if front is None else (front.main,), how)
     warn_of_reward_images(task)
+    warn_of_judging_images(task, goal)
     asked = python_invocation(task, strategy, reward)
     given = {"weights": network.weights, "max_drop": max_drop, "budget": list(budgets), "points": points}
     plan = SearchPlan(lambda _: make_strategy(strategy), episodes, seed, reward, goal=goal, front=front)

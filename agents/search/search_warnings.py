@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 
+from agents.search.drop_goal import DropGoal
 from amc.scoring.image_scores import ImageScores
+from amc.scoring.metrics import CLASS_METRICS
 from amc.task import Task
-from amc.utils.option_names import worded
+from amc.utils.option_names import option, worded
 from amc.utils.text import shortened
 
 
@@ -16,6 +18,20 @@ def warn_of_reward_images(task: Task) -> None:
         print(
             "warning: the data has no val/ split, so reward images are taken from the training images; a network that"
             " was trained on them flatters itself",
+            file=sys.stderr,
+        )
+
+
+def warn_of_judging_images(task: Task, goal: DropGoal | None) -> None:
+    """Warn where one image of those that judge weighs more than the drop that a search may cost, before the search."""
+    if goal is None or task.splits.judging is None or task.metric_name not in CLASS_METRICS:
+        return
+    count = len(task.splits.judging)
+    if 0 < goal.largest(task.metric_name) < 1 / count:
+        print(
+            f"warning: each of the {count} judging images, half of the validation images, counts"
+            f" {100 / count:.3g} points, more than {option('max_drop')} {goal.max_drop:g}: a single one decides; more"
+            " validation images help",
             file=sys.stderr,
         )
 

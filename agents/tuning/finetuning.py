@@ -9,18 +9,16 @@ from typing import Any
 from torch import nn
 
 from agents.search.invocation import Invocation
-from agents.search.search_result import SearchResult
 from agents.tuning.tuning_options import TuningOptions
 from agents.tuning.tuning_result import TuningResult
 from agents.tuning.tuning_run import TuningRun
-from agents.tuning.tuning_sources import Source, problem_of_folder, problem_of_result
+from agents.tuning.tuning_sources import Source, problem_of
 from amc.artifacts.run_folder import PYTHON, check_free
 from amc.data.find_data import Given
 from amc.data.load import Splits
 from amc.networks.sources import Network
 from amc.scoring.metrics import Metric
 from amc.utils.device import DeviceLike
-from amc.utils.errors import UserError
 from amc.utils.option_names import check_options
 
 
@@ -75,12 +73,6 @@ def finetune(
     training = TuningOptions(**options)
     if folder is not None:
         check_free(folder)
-    if isinstance(source, str | Path):
-        problem = problem_of_folder(Path(source), data, model, metric, output_kind, device)
-    elif isinstance(source, SearchResult | TuningResult):
-        problem = problem_of_result(source, data, metric, output_kind, device)
-    else:
-        expected = "expected the result of amc.search or amc.finetune, or the folder of a run"
-        raise UserError(f"{expected}, got {type(source).__name__}")
+    problem = problem_of(source, data, model, metric, output_kind, device)
     invocation = Invocation(problem.policy.model, problem.policy.strategy, PYTHON, arguments=training.recorded)
     return TuningRun(problem, training, invocation, None if folder is None else Path(folder), quiet=False).run()

@@ -12,7 +12,7 @@ import numpy as np
 from torch import nn
 
 from agents.tuning.tuning_problem import TuningProblem
-from agents.tuning.tuning_sources import problem_of_folder
+from agents.tuning.tuning_sources import Source, problem_of
 from amc.analysis.analyse import analyse
 from amc.artifacts.policy import Policy, current_versions, save_compact
 from amc.artifacts.run_folder import SUMMARY_FILE, check_free
@@ -90,7 +90,7 @@ class RecoveryResult:
 
 
 def recover(
-    run: str | Path,
+    run: Source,
     data: Given | Splits | None = None,
     *,
     recovery: str = BLOCKWISE,
@@ -105,24 +105,24 @@ def recover(
     Only calibration images are learned from, and no labels.
 
     Args:
-        run: The folder of a run that has ended; nothing in it is changed.
+        run: The result of `amc.search` or `amc.finetune`, or the folder of a run that has ended; it is left as it is.
         data: The images in place of those of the run, as `amc.load_data` returns or takes them.
         recovery: `blockwise` trains the run's network by gradients; another of `amc.recovery.recoveries.RECOVERIES`
             makes it again from the original.
-        model: The original network with its weights, where the run had one of your own.
+        model: The original network with its weights, for a folder whose run had one of your own.
         metric: How networks are scored, in place of how the run did.
         output_kind: What the original's outputs are, `scores` or `values`, for all or by name.
-        device: The device that networks run on; a GPU by default where there is one.
+        device: The device that networks run on; that of the result by default, for a folder a GPU where there is one.
         folder: A new folder for the network; None to write nothing (`RecoveryResult.save`).
 
     Raises:
-        UserError: No such run or recovery, another original, a folder that is not free, or a network through which no
-            gradients pass.
+        UserError: No such run or recovery, a source of another kind, another original, a folder that is not free, or a
+            network through which no gradients pass.
     """
     find_recovery(recovery)
     if folder is not None:
         check_free(folder)
-    problem = problem_of_folder(Path(run), data, model, metric, output_kind, device)
+    problem = problem_of(run, data, model, metric, output_kind, device)
     result = recovered(problem, recovery, problem.arguments)
     if folder is not None:
         result.save(folder)

@@ -19,7 +19,7 @@ from amc.artifacts.snapshots import Snapshot
 from amc.pruning.slicing import restore_tensors, stored_tensors
 from amc.training.training_loop import DivergedError, Training
 from amc.training.training_progress import Epoch, TrainingProgress, save_training
-from amc.utils.errors import UserError
+from amc.utils.errors import NothingFoundError, UserError
 from amc.utils.option_names import option
 
 
@@ -85,14 +85,15 @@ class TrainingRun:
         """Train for what is left of `epochs` epochs; the network is then that of the last one.
 
         Raises:
-            UserError: The loss is no longer finite, or the network is not what it is trained for.
+            NothingFoundError: The loss is no longer finite.
+            UserError: The network is not what it is trained for.
         """
         training = self._training
         while training.epoch < epochs:
             try:
                 self._train_epoch(bar)
             except DivergedError as error:
-                raise UserError(f"{error}; lower {option('lr')}") from error
+                raise NothingFoundError(f"{error}; lower {option('lr')}") from error
             self._end_epoch()
             bar.epoch(training.epoch, self.past.epochs[-1])
             self._save_checkpoint()

@@ -160,7 +160,8 @@ class TuningRun:
             kept = "the best epoch so far" if run.past.epochs else "the pruned network"
             print(f"interrupted: {kept} is kept", file=sys.stderr)
             return True
-        if found := advice(run.past.before, original, run.past.epochs, vars(options)):
+        found = advice(run.past.before, original, run.past.epochs, vars(options))
+        if found and self.invocation.program == PYTHON:  # a command prints the result, which has it
             bar.note(found)
         return False
 

@@ -33,6 +33,27 @@ Source = SearchResult | TuningResult | str | Path
 """What a compact network is fine-tuned from."""
 
 
+def problem_of(
+    source: Source,
+    data: Given | Splits | None,
+    model: str | nn.Module | Network | None,
+    metric: str | Metric | None,
+    output_kind: str | None,
+    device: DeviceLike | None,
+) -> TuningProblem:
+    """The problem of giving the compact network of a source other weights, as a result or a folder tells it.
+
+    Raises:
+        UserError: A source of another kind, or what `problem_of_folder` raises.
+    """
+    if isinstance(source, str | Path):
+        return problem_of_folder(Path(source), data, model, metric, output_kind, device)
+    if isinstance(source, SearchResult | TuningResult):
+        return problem_of_result(source, data, metric, output_kind, device)
+    expected = "expected the result of amc.search or amc.finetune, or the folder of a run"
+    raise UserError(f"{expected}, got {type(source).__name__}")
+
+
 def problem_of_result(
     result: SearchResult | TuningResult,
     data: Given | Splits | None,

@@ -28,11 +28,18 @@ def read_object(path: Path) -> dict[str, Any]:
     try:
         return parse_object(path.read_bytes(), path)
     except FileNotFoundError as error:
+        check_exists(path.parent)
         raise UserError(f"no {path.name} in {path.parent}; give the folder of a finished run") from error
     except NotADirectoryError as error:
         raise UserError(f"expected the folder of a run, {path.parent} is a file") from error
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror}") from error
+
+
+def check_exists(folder: Path) -> None:
+    """Raise a UserError where there is nothing of the name of a run's folder."""
+    if not folder.exists():
+        raise UserError(f"expected the folder of a run at {folder}, there is none; check the path")
 
 
 def parse_object(content: bytes, source: object) -> dict[str, Any]:

@@ -22,6 +22,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from amc.artifacts.checked_json import check_exists
 from amc.utils.errors import UserError
 from amc.utils.files import write_bytes
 
@@ -103,6 +104,7 @@ def latest_snapshot(
             faults.append(f"{path} is damaged: {error}")
     if faults:
         raise UserError(f"{'; '.join(faults)}; no other is there")
+    check_exists(folder)
     raise UserError(f"no checkpoint in {folder}; give the folder of a run that was begun")
 
 

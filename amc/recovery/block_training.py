@@ -55,7 +55,7 @@ def train_blocks(
         if block.parameters:
             best = BestState(block.parameters, lambda: block.error(inputs[1], targets[1]))  # noqa: B023
             losses = block.losses(inputs[0], targets[0], random_batches(copies.count, BATCH, generator))
-            stepper.train(f"block {number + 1} of {len(blocks.boundaries)}", best, losses, steps, PEAK, CHECKS)
+            stepper.train(f"block {number + 1} of {len(blocks.boundaries) + 1}", best, losses, steps, PEAK, CHECKS)
         inputs = [block.compact(x) for x in inputs]
 
 

@@ -48,7 +48,8 @@ def _count(model: nn.Module, example: Example) -> int:
     outputs = check_runs(model, example)
     if not isinstance(outputs, Tensor) or outputs.ndim != 2:
         raise UserError(
-            "top1 and top5 need a network that returns one row of class scores per image; give"
-            f" {option('metric', 'path/to/file.py:function')} for other tasks"
+            "top1 and top5 need a network that returns one row of class scores per image; for other tasks give"
+            f" {option('metric', 'miou')} (segmentation), {option('metric', 'map')} (detection),"
+            f" {option('metric', FIDELITY)} or {option('metric', 'path/to/file.py:function')}"
         )
     return outputs.shape[1]

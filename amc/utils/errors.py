@@ -13,7 +13,7 @@ class UserError(Exception):
 
 
 class NothingFoundError(UserError):
-    """The end of a search that found nothing it may keep, and would find nothing if it were done again."""
+    """The end of a search that found nothing it may keep, or of a training that diverged, which would end so again."""
 
 
 class FunctionsNotGivenError(UserError):

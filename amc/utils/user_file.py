@@ -5,6 +5,7 @@ This is the only code from outside the packages that is ever executed.
 
 import hashlib
 import importlib.util
+import inspect
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -55,9 +56,16 @@ def call_function(spec: str) -> Any:
     """Call the function of `path/to/file.py:function` without arguments and return its result.
 
     Raises:
-        UserError: The function can't be loaded, as for `load_function`, or it raised an exception.
+        UserError: The function can't be loaded, as for `load_function`, it needs arguments, or it raised an exception.
     """
     function = load_function(spec)
+    if needed := _needed(function):
+        file, _, name = spec.rpartition(":")
+        raise UserError(
+            f"{spec} needs arguments ({', '.join(needed)}), and is called without any; write a function in {file} that"
+            f" gives them, such as def build(): return {name}({', '.join(f'{each}=...' for each in needed)}), and name"
+            f" that: {file}:build"
+        )
     try:
         with _torch_as_it_is():
             return function()
@@ -65,6 +73,16 @@ def call_function(spec: str) -> Any:
         raise
     except Exception as error:
         raise UserError(f"{spec} failed when called without arguments: {one_line(error)}") from error
+
+
+def _needed(function: Callable[..., Any]) -> list[str]:
+    """The names of the arguments that a function can't be called without."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # one that is not written in Python
+        return []
+    optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [each.name for each in parameters if each.default is each.empty and each.kind not in optional]
 
 
 def user_modules() -> list[ModuleType]:

@@ -21,7 +21,11 @@ from agents.search.latency_finalists import TOLERANCE, latency_limit
 from agents.search.plan import Limits, SearchPlan
 from agents.search.search_result import SearchResult
 from agents.search.search_run import SearchRun
-from agents.search.search_warnings import warn_of_reward_images, warn_of_underdetermined_layers
+from agents.search.search_warnings import (
+    warn_of_judging_images,
+    warn_of_reward_images,
+    warn_of_underdetermined_layers,
+)
 from agents.search.starts import Start
 from agents.strategy import Strategy
 from amc.artifacts.exports import exported_files
@@ -33,7 +37,7 @@ from amc.scoring.engines.engine import make_engine
 from amc.task import Task
 from amc.utils.device import find_device
 from amc.utils.slow_step import told_if_slow
-from amc.utils.text import shortened
+from amc.utils.text import counted, shortened
 from envs import PruningProblem
 from scripts.command import latency_connection
 from scripts.command.asked_task import task_options
@@ -123,6 +127,7 @@ def run_job(job: Job) -> None:
         session.check_same(task.digests)
         if not options.quiet:
             warn_of_reward_images(task)
+            warn_of_judging_images(task, job.goal)
         result = SearchRun(
             task,
             plan,
@@ -184,8 +189,8 @@ def _say(job: Job, task: Task, result: SearchResult, latency_model: LatencyModel
     for table in result.tables:
         print(table)
     print(
-        f"{len(result.episodes)} episodes in {result.search_seconds:.1f} s, on {summary['reward_images_used']:.0%} of"
-        f" the reward images; results in {folder}"
+        f"{counted(len(result.episodes), 'episode')} in {result.search_seconds:.1f} s, on"
+        f" {summary['reward_images_used']:.0%} of the reward images; results in {folder}"
     )
     print(next_lines(folder, summary["arguments"]))
     _note_of_exports(folder)

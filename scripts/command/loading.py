@@ -7,8 +7,10 @@ import sys
 
 import torch
 
+from amc.data.find_data import FILES
 from amc.data.load import Splits, load_splits
-from amc.data.preprocess import DIGITS, Preprocess, adapted
+from amc.data.preparation_words import preparation_words
+from amc.data.preprocess import DIGITS, IMAGENET_MEAN, IMAGENET_STD, Preprocess, adapted
 from amc.data.splits import SplitSizes
 from amc.graph.input_spec import describe_inputs, zero_inputs
 from amc.graph.inputs import Example
@@ -16,7 +18,7 @@ from amc.networks.sources import PREPROCESS, Network, load_network
 from amc.scoring.metric_targets import with_targets
 from amc.utils.defaults import CLASS_ORDER
 from amc.utils.errors import UserError
-from amc.utils.user_file import FORM
+from amc.utils.user_file import FORM, is_user_function
 from scripts.options.network_and_images import DataOptions, ImageOptions, NetworkOptions
 
 
@@ -104,7 +106,17 @@ def load_images(
     compared = with_targets(splits, network.model, network.class_names, metric, device, output_kind)
     if progress:
         print_notes(splits)
+        _say_normalisation(data, network)
     return compared
+
+
+def _say_normalisation(data: str, network: Network) -> None:
+    """Print on standard error that images are normalised as on ImageNet, which a user's own network may not expect."""
+    how = network.preprocess
+    if how is None or not (data.startswith(FILES) and is_user_function(network.name)):
+        return
+    if (how.mean, how.std) == (IMAGENET_MEAN, IMAGENET_STD):
+        print(f"note: {preparation_words(how, ())}, those of ImageNet; --mean and --std give others", file=sys.stderr)
 
 
 def print_notes(splits: Splits) -> None:

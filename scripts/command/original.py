@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 from amc.data.images import Images
 from amc.networks.sources import Network
 from amc.scoring import original_score
 from amc.scoring.checked_score import CheckedScore
+from amc.scoring.metrics import FIDELITY
 from amc.utils.device import find_device
 from amc.utils.user_file import is_user_function
 from scripts.options.network_and_images import NetworkOptions
@@ -40,8 +43,17 @@ def print_score(found: CheckedScore, options: NetworkOptions, network: str) -> N
 
 
 def warn_near_chance(found: CheckedScore, options: NetworkOptions) -> None:
-    """Print what usually is wrong where a network that was loaded by `options` hardly does better than chance."""
+    """Print what usually is wrong where a network that was loaded by `options` hardly does better than chance.
+
+    Fidelity shows nothing of that, so that random weights are told of by themselves.
+    """
     original_score.warn_near_chance(found, _weights(options))
+    if found.metric == FIDELITY and options.weights == "none" and not is_user_function(options.model):
+        print(
+            f"warning: {options.model} has random weights (--weights none), which {FIDELITY} does not show: what"
+            " is found says nothing of a trained network",
+            file=sys.stderr,
+        )
 
 
 def _weights(options: NetworkOptions) -> str:

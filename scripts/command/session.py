@@ -14,7 +14,7 @@ import torch
 from agents.checkpoint import latest_checkpoint
 from agents.episode import Past
 from agents.report.command_lines import resume_command
-from amc.artifacts.checked_json import Count, checked
+from amc.artifacts.checked_json import Count, check_exists, checked
 from amc.artifacts.lasting_options import lasting_value
 from amc.artifacts.policy import current_versions
 from amc.artifacts.run_folder import PYTHON, check_new, check_place, is_finished, named_after
@@ -134,6 +134,7 @@ def open_session(
     options = flat_options(arguments)
     resumed = options["resume"] is not None
     if resumed and not has_snapshot(folder):
+        check_exists(folder)
         raise UserError(f"no checkpoint in {folder}; give the folder of a run that was begun")
     check_place(folder, "--resume" if resumed else f"--{option}")
     with locked(folder):

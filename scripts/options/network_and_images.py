@@ -21,9 +21,10 @@ class ImageOptions:
     image_size: Size | None = None
     """Height x width of the input in pixels, or one number for both; default: that of the pretrained weights."""
     mean: tuple[float, ...] | None = None
-    """Mean of each colour channel, of pixels in [0, 1]; default: that of the pretrained weights."""
+    """Mean of each colour channel, of pixels in [0, 1]; default: that of the pretrained weights, else ImageNet's."""
     std: tuple[float, ...] | None = None
-    """Standard deviation of each colour channel, of pixels in [0, 1]; default: that of the pretrained weights."""
+    """Standard deviation of each colour channel, of pixels in [0, 1]; default: that of the pretrained weights, else
+    ImageNet's."""
 
 
 @dataclass(frozen=True)

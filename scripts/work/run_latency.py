@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from amc.artifacts.policy import POLICY_FILE, read_policy
 from amc.graph.input_spec import zero_inputs
 from amc.latency.latency_comparison import compare_latency
@@ -47,6 +49,12 @@ def _compare(arguments: Arguments) -> None:
     with progress_bar(f"measuring, for about {arguments.seconds:g} s at most"):
         compared = compare_latency(networks, example, arguments.runtime, where, arguments.precision, arguments.seconds)
     print(compared)
+    if arguments.run_dir is not None and compared.timing.ratios[1].low >= 1:
+        print(
+            "note: the pruned network is not faster: fewer channels take less time only where their number suits the"
+            " machine; search again with --round-to 8, --round-to device or --budget latency=0.8",
+            file=sys.stderr,
+        )
 
 
 def _layers(arguments: Arguments) -> None:

@@ -117,4 +117,6 @@ def test_all_damaged_is_a_users_mistake_that_names_them(tmp_path: Path) -> None:
 
 def test_none_at_all_is_a_users_mistake(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no checkpoint in .*; give the folder of a run that was begun"):
+        latest_checkpoint(tmp_path)
+    with pytest.raises(UserError, match=r"expected the folder of a run at .*nowhere, there is none; check the path"):
         latest_checkpoint(tmp_path / "nowhere")

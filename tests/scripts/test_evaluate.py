@@ -212,7 +212,7 @@ def test_a_policy_whose_network_does_not_run_is_one_line(copied: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--run-dir nowhere", "no policy.json in nowhere; give the folder of a finished run"),
+        ("--run-dir nowhere", "expected the folder of a run at nowhere, there is none; check the path"),
         ("--split val", "unknown split 'val'; there are reward, test"),
         ("--metric top2", "unknown metric 'top2'"),
         ("--seed -1", "expected --seed of 0 or more"),

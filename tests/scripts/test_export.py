@@ -261,7 +261,7 @@ def test_an_input_that_the_network_does_not_take_is_one_line(run_dir: Path, inpu
 
 def test_mistakes_are_one_line(run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert "no policy.json in nowhere; give the folder of a finished run" in fail(export, "--run-dir", "nowhere")
+    assert "expected the folder of a run at nowhere, there is none; check the path" in fail(export, "nowhere")
     assert "unknown format 'onx'; did you mean onnx?" in fail(export, "--run-dir", run_dir, "--format", "onx")
     assert "expected RUN" in fail(export)
     err = fail(export, "--run-dir", run_dir, "--model", "resnet20")

@@ -83,12 +83,18 @@ def test_a_tuned_network_can_be_tuned_on(whole: Path, tmp_path: Path) -> None:
 
 
 def test_what_never_got_better_is_the_pruned_network(small_run: Path, tmp_path: Path) -> None:
-    succeed(finetune, "--run-dir", small_run, "--epochs", "1", "--lr", "0.9", "--distillation", "0", "--weight-decay",
-            "0.9", "--out", tmp_path / "worse", "--quiet")  # fmt: skip
+    done = succeed(finetune, "--run-dir", small_run, "--epochs", "1", "--lr", "0.9", "--distillation", "0",
+                   "--weight-decay", "0.9", "--out", tmp_path / "worse")  # fmt: skip
+    assert (done.out + done.err).count("No epoch beats the pruned network") == 1
     found = summary(tmp_path / "worse")
     assert found["epochs"][0]["score"] < found["tuned_accuracy"] == found["pruned_accuracy"]
     assert weights(tmp_path / "worse") == weights(small_run)
     assert "No epoch beats the pruned network" in (tmp_path / "worse" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_training_that_diverged_is_not_to_be_gone_on_with(small_run: Path, tmp_path: Path) -> None:
+    message = fail(finetune, small_run, "--epochs", "1", "--lr", "1e30", "--out", tmp_path / "out", "--quiet")
+    assert message.rstrip().endswith("of epoch 1; lower --lr")
 
 
 def test_the_folder_has_its_report(whole: Path) -> None:
@@ -235,13 +241,13 @@ def test_a_users_functions(own_file: Path, tmp_path: Path) -> None:
     [
         ("", "expected RUN, the folder of a finished run, or --resume of a fine-tuning, one of them"),
         ("--run-dir a --resume b", "one of them"),
-        ("--run-dir nowhere", "no policy.json in nowhere; give the folder of a finished run"),
+        ("--run-dir nowhere", "expected the folder of a run at nowhere, there is none; check the path"),
         ("--run-dir a --distillation 1.1", "expected --distillation from 0 to 1, got 1.1"),
         ("--run-dir a --temperature 0", "expected --temperature above 0, got 0"),
         ("--run-dir a --epochs 0", "expected --epochs above 0, got 0"),
         ("--run-dir a --schedule step", "unknown schedule 'step'; there are cosine, one_cycle"),
         ("--run-dir a --precision float16", "unknown precision 'float16'"),
-        ("--resume nowhere", "no checkpoint in nowhere; give the folder of a run that was begun"),
+        ("--resume nowhere", "expected the folder of a run at nowhere, there is none; check the path"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, message: str) -> None:

@@ -50,6 +50,16 @@ def test_what_there_is_to_tell_is_on_standard_error(words: tuple[str, ...]) -> N
     assert "unknown class order 'size'; there are name, number" in fail(evaluate, *words, "--class-order", "size")
 
 
+def test_a_network_of_ones_own_is_told_how_images_are_normalised_where_nobody_says_it(words: tuple[str, ...]) -> None:
+    Path("colours.py").write_text(FILE.replace("Conv2d(1,", "Conv2d(3,"))
+    data = words[-2:]
+    imagenet = "inputs of 3x8x8, mean 0.485 0.456 0.406, std 0.229 0.224 0.225, those of ImageNet; --mean and --std"
+    size = ("--model", "colours.py:build", "--image-size", "8", *data)
+    assert imagenet in succeed(evaluate, *size).err
+    assert "ImageNet" not in succeed(evaluate, *size, "--mean", "0", "0", "0", "--std", "1", "1", "1").err
+    assert "ImageNet" not in succeed(evaluate, *words).err
+
+
 @pytest.mark.backward
 def test_a_run_remembers_the_order_of_the_classes(words: tuple[str, ...]) -> None:
     err = succeed(train, *words, *FEW, "--class-order", "number", "--quiet", "--run-dir", "run").err

@@ -12,6 +12,8 @@ import torch
 import amc
 from agents.report.compared_runs import ComparedRun
 from agents.report.run_record import read_record
+from agents.search.drop_goal import DropGoal
+from agents.search.search_warnings import warn_of_judging_images
 from amc.artifacts.policy import read_policy
 from amc.compression.compressor import Compressor
 from amc.scoring.candidates import Candidates
@@ -173,6 +175,16 @@ def test_a_network_of_which_nothing_can_be_cut_is_refused_without_a_hint_to_go_o
     message = fail(train, *words, "--episodes", "6", "--run-dir", tmp_path / "run", "--quiet")
     assert "not even the mildest cut stays within --max-drop 0: macs=" in message
     assert "go on with" not in message
+
+
+def test_it_is_told_where_one_judging_image_is_more_than_may_be_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    data = amc.load_data("digits", sizes={"calibration": 10, "reward": 60, "test": 10}).with_judging(0)
+    task = amc.Task(amc.load_network(NAME, "none").model, data, [])
+    capsys.readouterr()
+    for max_drop in (4.0, 0.0, 3.0):
+        warn_of_judging_images(task, DropGoal(max_drop))
+    warning = "each of the 30 judging images, half of the validation images, counts 3.33 points, more than max_drop 3: "
+    assert capsys.readouterr().err.startswith(f"warning: {warning}")
 
 
 def test_no_more_episodes_are_given_to_a_finished_search(whole: Path) -> None:

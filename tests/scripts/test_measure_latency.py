@@ -13,6 +13,20 @@ from tests.small_network import NAME
 
 pytestmark = pytest.mark.usefixtures("operators_are_read_once")
 
+CLOCK = """
+from amc.latency.timing import Estimate, Timing
+
+class Clock:
+    fingerprint = {{"runtime": "clock", "threads": 1, "cpu": "hands"}}
+
+    def __init__(self, options): pass
+
+    def measure(self, networks, example, precision, limit):
+        ratio = Estimate({ratio}, {ratio} - 0.01, {ratio} + 0.01)
+        return Timing([Estimate(1, 1, 1), ratio], [Estimate(1, 1, 1), ratio], rounds=9)
+
+    def close(self): pass
+"""
 QUICK = ("--precision", "0.5", "--seconds", "0.2")
 
 
@@ -26,6 +40,15 @@ def test_a_run_is_compared_with_its_original(small_run: Path, runtime: str) -> N
     assert 0 < pruned[1] <= pruned[0] <= pruned[2]
     assert f"{runtime} " in out
     assert "1 thread(s), on local: " in out
+
+
+@pytest.mark.parametrize(("ratio", "is_told"), [(1.02, True), (0.98, False)])
+def test_it_is_told_where_pruning_saved_no_time(
+    small_run: Path, tmp_path: Path, ratio: float, *, is_told: bool
+) -> None:
+    (tmp_path / "clock.py").write_text(CLOCK.format(ratio=ratio))
+    done = succeed(measure_latency, small_run, "--runtime", tmp_path / "clock.py:Clock")
+    assert ("note: the pruned network is not faster: " in done.err) == is_told
 
 
 def test_a_network_alone_has_its_latency() -> None:
@@ -68,7 +91,7 @@ def test_layers_are_measured_printed_and_drawn(monkeypatch: pytest.MonkeyPatch, 
         (("--threads", "0"), "expected --threads of 1 or more, got 0"),
         (("--precision", "2"), "expected --precision between 0 and 1"),
         (("--seconds", "nan"), "expected --seconds above 0"),
-        (("--run-dir", "nowhere"), "no policy.json in nowhere"),
+        (("--run-dir", "nowhere"), "expected the folder of a run at nowhere"),
     ],
 )
 def test_mistakes_are_one_line(

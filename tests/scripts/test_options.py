@@ -147,7 +147,9 @@ class Boxes(nn.Module):
 
 def test_other_tasks_need_a_metric_of_their_own() -> None:
     network = Network(Boxes(), "boxes", None, None)
-    with pytest.raises(UserError, match=r"top1 and top5 need a network that returns one row of class scores per image"):
+    with pytest.raises(
+        UserError, match=r"top1 and top5 need .*; for other tasks give metric='miou' \(segmentation\), "
+    ):
         load_images(DataOptions("digits"), network, "top1", None, 0, torch.device("cpu"), progress=False)
     splits = load_images(
         DataOptions("digits", calibration_images=5, reward_split=6, test_images=7),

@@ -50,6 +50,15 @@ def test_a_users_metric_is_a_number_of_which_no_chance_is_known(own_file: Path) 
     assert done.err == "interrupted\n"
 
 
+def test_fidelity_warns_of_random_weights_that_it_does_not_show(own_file: Path) -> None:
+    fidelity = (*FEW, "--metric", "fidelity")
+    warning = "warning: digits_resnet has random weights (--weights none), which fidelity does not show: "
+    assert warning in succeed(evaluate, *fidelity, "--weights", "none").err
+    assert "random weights" not in succeed(evaluate, *fidelity).err
+    own = ("--model", f"{own_file}:build", "--data", f"{own_file}:data", "--metric", "fidelity", "--weights", "none")
+    assert "random weights" not in succeed(evaluate, *own).err
+
+
 def test_evaluate_warns_of_an_original() -> None:
     assert "is near chance" in succeed(evaluate, *FEW, "--weights", "none").err
     assert "is near chance" not in succeed(evaluate, *FEW).err

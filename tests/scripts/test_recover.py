@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
+import agents
 import amc
+from amc.pruning.slicing import stored_tensors
 from amc.recovery.blockwise import TrainingLength
 from scripts import evaluate, export, recover, train
 from tests.command import fail, succeed, summary
 from tests.html_page import HtmlPage
-from tests.small_network import SMALL
+from tests.small_network import NAME, SMALL
 
 pytestmark = pytest.mark.backward
 
@@ -45,6 +47,21 @@ def test_python_gives_what_the_command_does(small_run: Path, tmp_path: Path) -> 
     assert result.training is not None
     loaded = [amc.load(tmp_path / name).state_dict() for name in ("command", "python")]
     assert all(torch.equal(tensor, loaded[1][name]) for name, tensor in loaded[0].items())
+
+
+def test_the_result_of_a_search_is_recovered_and_stays_as_it_is() -> None:
+    network = amc.load_network(NAME, "none")
+    data = amc.load_data("digits", sizes={"calibration": 40, "reward": 60, "test": 20})
+    task = amc.Task(network.model, data, ["macs=0.3"], amc.TaskOptions(recovery="none", search_recovery="none"))
+    result = agents.search(task, episodes=1, strategy="uniform")
+    before = {name: tensor.clone() for name, tensor in stored_tensors(result.network).items()}
+    found = amc.recover(result)
+    assert found.before == result.found.reward
+    assert found.training is not None
+    assert found.training.after < found.training.before
+    assert all(torch.equal(tensor, before[name]) for name, tensor in stored_tensors(result.network).items())
+    with pytest.raises(amc.UserError, match=r"expected the result of amc.search .* got Network"):
+        amc.recover(network)  # type: ignore[arg-type]
 
 
 def test_a_closed_form_makes_the_network_again(small_run: Path) -> None:

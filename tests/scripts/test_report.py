@@ -227,7 +227,7 @@ def test_several_runs_are_compared_in_the_terminal_and_in_a_page(
 
 
 def test_a_damaged_folder_is_told_in_one_line(tmp_path: Path, killed: Path, finished: Path) -> None:
-    assert "no checkpoint in" in fail(report, "--run-dir", tmp_path / "nowhere")
+    assert "no checkpoint in" in fail(report, "--run-dir", tmp_path)
     copy_checkpoints(killed, tmp_path / "cut")
     for checkpoint in (tmp_path / "cut" / CHECKPOINT_FOLDER).iterdir():
         checkpoint.write_bytes(checkpoint.read_bytes()[:-9])

@@ -331,7 +331,7 @@ def test_other_versions_are_warned_of(begun: Path) -> None:
 
 def test_what_is_no_run_to_go_on_with(tmp_path: Path, whole: Path, begun: Path) -> None:
     assert f"no checkpoint in {tmp_path}; give the folder of a run that was begun" in fail(train, "--resume", tmp_path)
-    assert f"no checkpoint in {tmp_path / 'x'}; give" in fail(train, "--resume", tmp_path / "x")
+    assert f"expected the folder of a run at {tmp_path / 'x'}, there is none" in fail(train, "--resume", tmp_path / "x")
     assert "holds a finished run; there is nothing to go on with" in fail(train, "--resume", whole)
     message = fail(apply, "--resume", begun)
     assert f"was begun by train; go on with python -m amc train --resume {begun}" in message

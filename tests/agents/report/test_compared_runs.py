@@ -90,7 +90,7 @@ def test_runs_are_named_by_what_tells_them_apart() -> None:
 def test_mistakes_are_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is named twice"):
         compare(tmp_path, tmp_path / ".." / tmp_path.name)
-    with pytest.raises(UserError, match="no checkpoint in"):
+    with pytest.raises(UserError, match=r"expected the folder of a run at .*, there is none"):
         compare(tmp_path / "a", tmp_path / "b")
     trained = tmp_path / "tuned" / "checkpoint" / f"step-000001-{'0' * 16}.safetensors"
     trained.parent.mkdir(parents=True)

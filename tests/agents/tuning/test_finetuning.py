@@ -185,5 +185,5 @@ def test_what_no_name_finds_has_to_be_given_again(run: Path, tmp_path: Path) -> 
     (tmp_path / "summary.json").write_text(json.dumps(summary | {"arguments": summary["arguments"] | {"data": ""}}))
     with pytest.raises(UserError, match="the data of this run came from Python, and no name finds it; give data"):
         finetune(tmp_path, **FEW)
-    with pytest.raises(UserError, match=r"no policy\.json"):
+    with pytest.raises(UserError, match=r"expected the folder of a run at .*nowhere, there is none"):
         finetune(tmp_path / "nowhere")

@@ -128,7 +128,7 @@ def test_what_is_told_counts_all_steps() -> None:
     train_blockwise(network, original, mask, SHORT, lambda *given: told.append(given))
     assert [done for _, done, _ in told] == list(range(2 * 4 + 12))
     assert {total for *_, total in told} == {20}
-    assert list(dict.fromkeys(text for text, *_ in told)) == ["block 1 of 2", "block 2 of 2", "all blocks together"]
+    assert list(dict.fromkeys(text for text, *_ in told)) == ["block 1 of 3", "block 2 of 3", "all blocks together"]
 
 
 class Detached(TwoOutputs):

@@ -95,6 +95,17 @@ def test_a_function_that_fails_is_one_line(tmp_path: Path) -> None:
         call_function(f"{tmp_path}/fails.py:build")
 
 
+def test_a_class_that_needs_arguments_is_told_from_one_that_fails(tmp_path: Path) -> None:
+    (tmp_path / "needs.py").write_text("class Net:\n    def __init__(self, classes, width=8, *more, **others): pass\n")
+    spec = f"{tmp_path}/needs.py:Net"
+    with pytest.raises(
+        UserError, match=r"needs arguments \(classes\), .* return Net\(classes=...\), .*needs.py:build$"
+    ):
+        call_function(spec)
+    (tmp_path / "needs_none.py").write_text("def build(width=8, *more, **others): return width\n")
+    assert call_function(f"{tmp_path}/needs_none.py:build") == 8
+
+
 def test_a_package_of_the_users_that_bears_a_name_of_ours_is_noted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
