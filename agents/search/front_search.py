@@ -11,7 +11,7 @@ from torch import Tensor
 from agents.episode import Episode, Past, best_of
 from agents.final_result import FinalResult
 from agents.search.final import final_result
-from agents.search.finalists import find_finalists, networks_made
+from agents.search.finalists import decide_recovery, networks_made
 from agents.search.found_point import FoundPoint
 from agents.search.front_goal import FrontGoal
 from agents.search.plan import Limits, SearchPlan
@@ -129,7 +129,7 @@ class FrontSearch(SearchSteps):
         """
         del latency_model, kept_before  # which searches within latencies and those that were given more episodes have
         make, main = PolicyMaker(tell), self.result_task
-        make.decide(main, find_finalists(self._stage(main), _at(main, episodes))[0].kept_counts)
+        decide_recovery(self._stage(main), _at(main, episodes), make)
         points: list[FoundPoint] = []
         for task in self._tasks.values():
             own = _at(task, episodes)
