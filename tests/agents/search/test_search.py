@@ -41,10 +41,11 @@ def free() -> Task:
 def without_network(*budgets: str) -> Task:
     """What a search asks of a task, without a network behind it."""
     graph = chain((16, 24, 16), residual=False, round_to=None, max_sparsity=0.8)
+    known = np.full((3, 3), 0.25)
     parts: dict[str, Any] = {
         "graph": graph,
         "budgets": Budgets(graph, budgets),
-        "group_features": GroupFeatures(*np.full((3, 3, 3), 0.25), np.tile(SHARES, (3, 1))),
+        "group_features": GroupFeatures(known, known, known, np.tile(SHARES, (3, 1))),
         "compressor": SimpleNamespace(importance=np.arange(56.0)),
     }
     return cast(Task, SimpleNamespace(**parts))
