@@ -91,7 +91,7 @@ class StableBaselines(Strategy):
         settings = default_settings(self._algorithm, steps, episodes, self._round_size, begun_with) | self._settings
         levels = LEVELS if issubclass(self._algorithm, DQN) else None
         monitored = VecMonitor(RoundVecEnv(problem, self._round_size, score, levels))
-        env = VecNormalize(monitored, norm_obs=False, gamma=1.0)  # rewards differ by a few hundredths only
+        env = VecNormalize(monitored, norm_obs=False, gamma=1.0)  # over the deviation of all steps, most of which get 0
         self.agent = self._algorithm("MlpPolicy", env, seed=seed, device="cpu", **settings)
         if self._logger is not None:
             self.agent.set_logger(self._logger)

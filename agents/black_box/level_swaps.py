@@ -45,9 +45,10 @@ class LevelSwaps(Strategy):
         (best,) = score.episodes([first_policy(problem)])
         known = {best.kept_counts.tobytes()}
         while score.count < episodes:
-            indices = range(score.count, min(score.count + CHILDREN, episodes))
-            children = [_child(problem.budgets, best.kept_counts, known, (seed, index)) for index in indices]
-            known.update(each.tobytes() for each in children)
+            children: list[KeptCounts] = []
+            for index in range(score.count, min(score.count + CHILDREN, episodes)):
+                children.append(_child(problem.budgets, best.kept_counts, known, (seed, index)))
+                known.add(children[-1].tobytes())
             for episode in score.episodes(children):
                 best = better(best, episode) or best
 

@@ -82,7 +82,7 @@ class Explorer:
         """The actor's own episode, or that of a rival which scores more."""
         own, rivals = self.actors_episode(problem), self._rivals(problem)
         policies = [own.kept_counts, *rivals]
-        scores = [problem.score(each)[0] for each in policies] if rivals else [0.0]
+        scores = [reward for reward, _ in problem.score_all(policies)] if rivals else [0.0]
         best = int(np.argmax(scores))
         return own if best == 0 else problem.trajectories([policies[best]])[0]
 

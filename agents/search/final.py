@@ -9,7 +9,7 @@ from torch import nn
 
 from agents.episode import Episode
 from agents.final_result import FinalResult, OnTest, ScoredPolicy
-from agents.search.finalists import choose_best, find_finalists
+from agents.search.finalists import choose_best, decide_recovery, find_finalists
 from agents.search.invocation import Invocation
 from agents.search.latency_finalists import choose_measured, latency_reached
 from agents.search.policy_maker import PolicyMaker, Tell, trained
@@ -47,9 +47,12 @@ def final_result(
         kept_before: The episode whose policy was the result of a shorter search; the choice is not to be worse.
         tell: Told what is made, before it is.
         make: Makes the networks; None for a new one.
+
+    Raises:
+        NothingFoundError: No episode is within the budget.
     """
     task, origin, make = stage.task, stage.task.origin, make or PolicyMaker(tell)
-    recovery = make.decide(task, find_finalists(stage, episodes)[0].kept_counts)
+    recovery = decide_recovery(stage, episodes, make)
     first = make(task, episodes[0].kept_counts, "making the agent's first policy again") if zero_shot else None
     others = [(episodes[0], first)] if first else []
     if kept_before and not stage.scores_what_is_kept and not _is_among(find_finalists(stage, episodes), kept_before):

@@ -38,10 +38,7 @@ def choose_best(
     Raises:
         NothingFoundError: No episode is within the budget.
     """
-    best_episodes = find_finalists(stage, episodes)
-    if not best_episodes:
-        raise NothingFoundError(NOTHING_WITHIN)
-    recovery = make.decide(stage.task, best_episodes[0].kept_counts)
+    recovery, best_episodes = decide_recovery(stage, episodes, make), find_finalists(stage, episodes)
     made = [
         (each, make(stage.task, each.kept_counts, _text(recovery, number, len(best_episodes))))
         for number, each in enumerate(best_episodes, 1)
@@ -61,6 +58,18 @@ def choose_best(
         for episode, policy in finalists
     }
     return Choice(best, tuple(scores.values()))
+
+
+def decide_recovery(stage: Stage, episodes: Sequence[Episode], make: PolicyMaker) -> str:
+    """The name of the recovery that networks are made with, which the best episode decides if none has.
+
+    Raises:
+        NothingFoundError: No episode is within the budget.
+    """
+    best_episodes = find_finalists(stage, episodes)
+    if not best_episodes:
+        raise NothingFoundError(NOTHING_WITHIN)
+    return make.decide(stage.task, best_episodes[0].kept_counts)
 
 
 def find_finalists(stage: Stage, episodes: Sequence[Episode]) -> list[Episode]:

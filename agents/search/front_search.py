@@ -6,12 +6,10 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from torch import Tensor
-
 from agents.episode import Episode, Past, best_of
 from agents.final_result import FinalResult
 from agents.search.final import final_result
-from agents.search.finalists import find_finalists, networks_made
+from agents.search.finalists import decide_recovery, networks_made
 from agents.search.found_point import FoundPoint
 from agents.search.front_goal import FrontGoal
 from agents.search.plan import Limits, SearchPlan
@@ -60,7 +58,6 @@ class FrontSearch(SearchSteps):
         super().__init__(plan, latency_of, quiet)
         assert plan.front is not None, "the search is over it"
         self._front: FrontGoal = plan.front
-        self._last_state: dict[str, Tensor] = {}
         task.with_budgets((self._front.range.limit(self._front.range.low),))
         self._tasks = {limit: task.with_budgets((limit,)) for limit in self._front.limits}
         self._budgets: dict[float, Budgets] = {}
@@ -86,13 +83,12 @@ class FrontSearch(SearchSteps):
         episodes = list(past.episodes)
         listen = self._numbered(episodes, on_episode)
         begun = past.episodes[-1].stage if past.episodes else 0
-        self._last_state = dict(past.state)
         for number, share in enumerate(self._shares):
             if number or not self._draws:
                 self.current = self._entered(number, self._tasks[self.budgets[number][0]], self.current.scorer)
             if number >= begun:
                 own = past_of_stage(past, number, share)
-                self._search_current(share, self._with_state(listen), Past(own.episodes[:share], own.state, share))
+                self._search_current(share, listen, Past(own.episodes[:share], own.state, share))
         stage = self.current
         left = self._expected - max(len(past.episodes) - self._shares[0], 0)
         for task in [*self._tasks.values()][len(self._tasks) - left :] if self._expected else ():
@@ -129,7 +125,7 @@ class FrontSearch(SearchSteps):
         """
         del latency_model, kept_before  # which searches within latencies and those that were given more episodes have
         make, main = PolicyMaker(tell), self.result_task
-        make.decide(main, find_finalists(self._stage(main), _at(main, episodes))[0].kept_counts)
+        decide_recovery(self._stage(main), _at(main, episodes), make)
         points: list[FoundPoint] = []
         for task in self._tasks.values():
             own = _at(task, episodes)
@@ -143,10 +139,6 @@ class FrontSearch(SearchSteps):
         self.points = points
         return next(each.final for each in points if each.task is main)
 
-    def state(self) -> dict[str, Tensor]:
-        """The state of the strategy after its last episode; those that are expected to be best teach it nothing."""
-        return self._last_state
-
     # -- budgets ------------------------------------------------------------------------------------------------
 
     def _drawn(self, index: int) -> Budgets:
@@ -154,15 +146,6 @@ class FrontSearch(SearchSteps):
         if share not in self._budgets:
             self._budgets[share] = self.result_task.with_budgets((self._front.range.limit(share),)).budgets
         return self._budgets[share]
-
-    def _with_state(self, listen: OnEpisode) -> OnEpisode:
-        """A listener that remembers the state of the strategy before it passes an episode on."""
-
-        def on_episode(episode: Episode) -> None:
-            self._last_state = self.current.strategy.state()
-            listen(episode)
-
-        return on_episode
 
     def _stage(self, task: Task) -> Stage:
         """The stage of the search as one at the budget of a task."""

@@ -58,6 +58,7 @@ class SearchSteps(ABC):
         self._plan = plan
         self._latency_of = latency_of
         self._quiet = quiet
+        self._last_state: dict[str, Tensor] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -112,8 +113,11 @@ class SearchSteps(ABC):
         """
 
     def state(self) -> dict[str, Tensor]:
-        """The state of the current stage's strategy, as tensors by name, for a checkpoint."""
-        return self.current.strategy.state()
+        """The state of the current stage's strategy after its last policy, as tensors by name, for a checkpoint.
+
+        Policies that others chose, which may follow, teach it nothing.
+        """
+        return self._last_state
 
     @contextmanager
     def _closed_on_mistakes(self) -> Iterator[None]:
@@ -138,8 +142,14 @@ class SearchSteps(ABC):
 
     def _search_current(self, count: int, on_episode: OnEpisode, own: Past) -> None:
         """Search the current stage until its strategy has scored `count` policies, those of its `own` past included."""
+        strategy, self._last_state = self.current.strategy, dict(own.state)
+
+        def on_own_episode(episode: Episode) -> None:
+            self._last_state = strategy.state()
+            on_episode(episode)
+
         self.current.scorer.tell((each.kept_counts, _score_of(each.outcome)) for each in own.episodes)
-        self.current.strategy.search(self.current.problem, count, self._plan.seed, on_episode, own)
+        strategy.search(self.current.problem, count, self._plan.seed, on_own_episode, own)
 
     def _numbered(self, episodes: list[Episode], on_episode: OnEpisode) -> OnEpisode:
         """A listener that adds the episodes of the current stage to those of all stages, and passes them on."""

@@ -15,7 +15,7 @@ from amc.cost.least_loss import least_loss
 from amc.graph import KeptCounts, PruningGraph
 
 SHARES = (0.25, 0.5, 0.75)
-"""The shares of a group's units that are kept when its features are taken."""
+"""The shares of a group's units that are kept when its features are taken, to the nearest whole number of units."""
 DECADES = 6
 """The change of the outputs counts as none where it is so many orders of magnitude below the outputs."""
 
@@ -30,18 +30,20 @@ class GroupFeatures:
             what is no number.
         changes: The squared error of the network's outputs that is expected of it, relative to their energy
             (`amc.compression.output_changes`), 0 or more; what is lost, where no gradients pass through the network.
+        shares: The share that is kept in truth, in (0, 1].
     """
 
     importance: NDArray[np.float64]
     lost: NDArray[np.float64]
     changes: NDArray[np.float64]
+    shares: NDArray[np.float64]
     _least_changes: dict[Budgets, KeptCounts] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def unknown(cls, graph: PruningGraph) -> GroupFeatures:
         """Nothing, of each group of a graph."""
         none = np.zeros((len(graph.groups), 0))
-        return cls(none, none, none)
+        return cls(none, none, none, none)
 
     @cached_property
     def roots(self) -> tuple[PchipInterpolator, ...]:
@@ -50,11 +52,11 @@ class GroupFeatures:
         A second-order change is about the square of what is cut, so that its root is interpolated (Fritsch and Carlson
         1980), and continued by a straight line where less is kept.
         """
-        known = np.array([*SHARES, 1.0])
         made = []
-        for changes in self.changes:
-            roots = np.sqrt(np.maximum.accumulate(np.append(changes, 0.0)[::-1])[::-1])
-            beyond = roots[0] + (roots[0] - roots[1]) * known[0] / (known[1] - known[0])
+        for changes, shares in zip(self.changes, self.shares, strict=True):
+            known, places = np.unique(np.append(shares, 1.0), return_index=True)  # few units have few shares
+            roots = np.sqrt(np.maximum.accumulate(np.append(changes, 0.0)[::-1])[::-1])[places]
+            beyond = roots[0] + known[0] * float(((roots[:1] - roots[1:2]) / np.diff(known[:2])).sum())
             made.append(PchipInterpolator(np.append(0.0, known), np.append(beyond, roots)))
         return tuple(made)
 
@@ -104,4 +106,5 @@ def group_features(compressor: Compressor) -> GroupFeatures:
             of_consumers = [errors.get(graph.layers[i].weight or "", 0.0) for i in group.consumers]
             lost[group.index, column] = np.nan_to_num(np.mean(of_consumers), nan=1.0)
     changes = compressor.output_changes(masks)
-    return GroupFeatures(importance, lost, lost if changes is None else changes)
+    shares = np.stack(kept_counts, axis=1) / graph.full[:, None]
+    return GroupFeatures(importance, lost, lost if changes is None else changes, shares)

@@ -6,11 +6,14 @@ more units. One multiply-accumulate counts as one; a FLOP count is twice that.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from amc.cost.axis_lengths import AxisLengths
 from amc.graph import Axis, KeptCounts, PruningGraph
@@ -33,7 +36,12 @@ class Cost:
 
     def __call__(self, kept_counts: KeptCounts) -> int:
         """Return the cost with `kept_counts[g]` units of each group left."""
-        return int(self.terms(kept_counts).sum())
+        return int(self.of_each(kept_counts))
+
+    def of_each(self, kept_counts: KeptCounts) -> NDArray[np.int64]:
+        """Return the costs of several networks, int64 `(...)`, from their kept counts `(..., groups)`."""
+        costs: NDArray[np.int64] = self.terms(kept_counts).sum(axis=-1)
+        return costs
 
     def terms(self, kept_counts: KeptCounts) -> NDArray[np.int64]:
         """Return what each term contributes, int64 `(..., terms)`, for kept counts `(..., groups)`.
@@ -60,17 +68,28 @@ class PeakMemory:
 
     def __call__(self, kept_counts: KeptCounts) -> int:
         """Return the bytes with `kept_counts[g]` units of each group left."""
+        return int(self.of_each(kept_counts))
+
+    def of_each(self, kept_counts: KeptCounts) -> NDArray[np.int64]:
+        """Return the bytes of several networks, int64 `(...)`, from their kept counts `(..., groups)`."""
         sizes = self.activations.terms(kept_counts)
-        needed = np.zeros(int(self.last.max(initial=0)) + 2, dtype=np.int64)
-        np.add.at(needed, self.made, sizes)
-        np.subtract.at(needed, self.last + 1, sizes)
-        return self.weights(kept_counts) + int(needed.cumsum().max())
+        changes = self._changes @ sizes.reshape(math.prod(sizes.shape[:-1]), len(self.made)).T
+        most: NDArray[np.int64] = changes.cumsum(axis=0).max(axis=0, initial=0)
+        return self.weights.of_each(kept_counts) + most.reshape(sizes.shape[:-1])
+
+    @cached_property
+    def _changes(self) -> csr_array:
+        """What each activation changes of the bytes that are needed, times its size, `(operators + 1, activations)`."""
+        each, signs = np.arange(len(self.made)), np.ones_like(self.made)
+        operators, activations = np.concatenate([self.made, self.last + 1]), np.concatenate([each, each])
+        shape = int(self.last.max(initial=0)) + 2, len(each)
+        return csr_array((np.concatenate([signs, -signs]), (operators, activations)), shape=shape)
 
 
 def cost_of_each(cost: CostFunction, kept_counts: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the costs of several networks, float64 `(...)`, from their kept counts `(..., groups)`."""
-    if isinstance(cost, Cost):
-        return cost.terms(kept_counts).sum(axis=-1).astype(np.float64)
+    if isinstance(cost, Cost | PeakMemory):
+        return cost.of_each(kept_counts).astype(np.float64)
     rows = kept_counts.reshape(-1, kept_counts.shape[-1])
     return np.array([cost(row) for row in rows], dtype=np.float64).reshape(kept_counts.shape[:-1])
 

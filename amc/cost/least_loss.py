@@ -23,6 +23,8 @@ ROUNDS = 8
 """How often costs are linearised at the most."""
 GAP = 1e-4
 """The relative gap to the best knapsack of linearised costs that is good enough."""
+HOPELESS = 2.0
+"""What a group alone loses at the most in the eyes of the solver, in units of what is known to be possible."""
 NEGLIGIBLE = 1e-12
 """The gain, relative to all losses, for which nothing is changed any more."""
 
@@ -52,12 +54,12 @@ def least_loss(budgets: Budgets, losses: Sequence[NDArray[np.float64]]) -> KeptC
 
 
 class _Curves:
-    """The loss of each choice of each group, and searches for the choices with the least sum of them."""
+    """The loss of each choice of each group above its least one, and searches for the least sum of them."""
 
     def __init__(self, budgets: Budgets, losses: Sequence[NDArray[np.float64]]) -> None:
         self._budgets = budgets
         self._choices = budgets.choices
-        self._losses = [np.asarray(each, dtype=np.float64) for each in losses]
+        self._losses = [np.asarray(each, dtype=np.float64) - np.min(each) for each in losses]
         self._negligible = NEGLIGIBLE * sum(float(np.ptp(each)) for each in self._losses)
 
     def loss(self, kept_counts: KeptCounts) -> float:
@@ -68,8 +70,14 @@ class _Curves:
         return [int(np.searchsorted(each, kept)) for each, kept in zip(self._choices, kept_counts, strict=True)]
 
     def linearised(self, kept_counts: KeptCounts) -> KeptCounts:
-        """The best choices where costs are those of `kept_counts` and of what each group alone changes of them."""
-        budgets = self._budgets
+        """The best choices where costs are those of `kept_counts` and of what each group alone changes of them.
+
+        The solver counts what is lost in units of what `kept_counts` loses, since its tolerances are absolute. Those
+        are among the choices that it has, so that a group which alone loses more is no part of the best ones.
+        """
+        budgets, unit = self._budgets, self.loss(kept_counts)
+        if unit == 0:
+            return kept_counts
         sizes = [len(each) for each in self._choices]
         group = np.repeat(np.arange(len(sizes)), sizes)
         rows = np.repeat(kept_counts[None], len(group), axis=0)
@@ -81,7 +89,7 @@ class _Curves:
             room.append((limit.most - now) / limit.original)
         one_each = csr_array((np.ones(len(group)), (group, np.arange(len(group)))))
         found = milp(
-            np.concatenate(self._losses),
+            np.minimum(np.concatenate(self._losses) / unit, HOPELESS),
             integrality=np.ones(len(group)),
             bounds=Bounds(0, 1),
             constraints=[LinearConstraint(one_each, 1, 1), LinearConstraint(np.array(costs), -np.inf, np.array(room))],

@@ -29,7 +29,8 @@ class MeanIoU:
         """The mean IoU of a network on batches of images and masks.
 
         Raises:
-            UserError: It returns no scores of the masks' size, or a mask has a class that it does not know.
+            UserError: It returns no scores of the masks' size, a mask has a class that it does not know, or none has a
+                pixel that counts.
         """
         counts: Tensor | None = None  # pixels by true and predicted class
         with torch.inference_mode():
@@ -48,6 +49,8 @@ class MeanIoU:
                 pairs = torch.bincount(true * classes + predicted[counted], minlength=classes**2)
                 counts = pairs if counts is None else counts + pairs
         assert counts is not None, "a split has images"
+        if not counts.any():
+            raise UserError(f"miou needs pixels of a class, and the masks have {IGNORED} everywhere")
         table = counts.reshape(round(len(counts) ** 0.5), -1).double()
         union = table.sum(dim=0) + table.sum(dim=1) - table.diag()
         return float((table.diag() / union)[union > 0].mean())

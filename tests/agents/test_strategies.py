@@ -81,6 +81,15 @@ def test_evolution_draws_at_random_until_its_population_is_full(round_size: int)
     assert not any(one == other for one, other in zip(accuracy.asked[full:], chance[full:], strict=True))
 
 
+def test_swaps_score_no_policy_twice_while_there_are_others_near() -> None:
+    graph = chain((8,) * 6, residual=False, round_to=2, max_sparsity=0.8)
+    for seed in range(5):
+        seen = EpisodeLog()
+        problem = PruningProblem(Budgets(graph, ["macs=0.5"]), lambda _: 0.5)
+        make_strategy("swaps").search(problem, 25, seed, seen)
+        assert len({episode.kept_counts.tobytes() for episode in seen.episodes}) == 25
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_strategy_races_all_of_its_policies_or_none(strategy: str) -> None:
     """What is a bad policy follows from all before, which a search that goes on is told of."""

@@ -10,7 +10,7 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_env_for_agents
 
 import envs
-from amc.compression.group_features import GroupFeatures
+from amc.compression.group_features import SHARES, GroupFeatures
 from amc.cost.budget import Budgets
 from amc.graph import PruningGraph
 from envs import ChannelPruningEnv, PruningProblem
@@ -32,7 +32,7 @@ def environment(
 def features_of(graph: PruningGraph) -> GroupFeatures:
     groups = len(graph.groups)
     changes = np.outer(np.arange(1, groups + 1), [0.1, 0.01, 0.001])
-    return GroupFeatures(np.full((groups, 3), 0.5), np.full((groups, 3), 0.3), changes)
+    return GroupFeatures(np.full((groups, 3), 0.5), np.full((groups, 3), 0.3), changes, np.tile(SHARES, (groups, 1)))
 
 
 def act(sparsity: float) -> np.ndarray:

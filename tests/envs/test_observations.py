@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from amc.compression.group_features import GroupFeatures
+from amc.compression.group_features import SHARES, GroupFeatures
 from amc.cost.budget import Budgets
 from amc.utils.errors import UserError
 from envs import PruningProblem
@@ -19,6 +19,7 @@ FEATURES = GroupFeatures(
     importance=np.array([[0.3, 0.6, 0.8], [0.4, 0.7, 0.9]]),
     lost=np.array([[0.6, 0.4, 0.1], [0.5, 0.2, 0.0]]),
     changes=np.array([[1e-1, 1e-2, 1e-3], [1e-7, 0.0, 0.0]]),  # conv2 costs next to nothing
+    shares=np.tile(SHARES, (2, 1)),
 )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from amc.compression.group_features import GroupFeatures
+from amc.compression.group_features import SHARES, GroupFeatures
 from amc.cost.budget import Budgets
 from envs import ChannelPruningEnv, PruningProblem
 from envs.observations import OBSERVATIONS
@@ -80,11 +80,11 @@ def test_the_reward_of_a_policy_is_that_of_the_episode_that_leads_to_it() -> Non
 
 
 def test_features_of_groups_are_asked_for_once_and_only_by_who_observes() -> None:
-    asked = []
+    asked, known = [], np.full((4, 3), 0.25)
 
     def group_features() -> GroupFeatures:
         asked.append(True)
-        return GroupFeatures(*np.full((3, 4, 3), 0.25))
+        return GroupFeatures(known, known, known, np.tile(SHARES, (4, 1)))
 
     searched, _ = pruning_problem(group_features=group_features)
     searched.score(searched.budgets.scale(np.ones(4)))

@@ -8,10 +8,14 @@ from agents.comparison.cell_search import HalvedImages, halved, search_cell
 from agents.comparison.grid import Grid
 from agents.final_result import ScoredPolicy
 from agents.report.strategies.cell import Cell
+from agents.rules import Rule
 from agents.search import final
+from agents.strategy import Scores
 from amc.data.splits import SplitSizes
 from amc.task import Task
 from amc.task_options import TaskOptions
+from amc.utils.errors import NothingFoundError
+from envs import PruningProblem
 from tests.small_network import small_resnet
 
 
@@ -64,6 +68,20 @@ def test_nothing_is_judged_before_there_is_a_policy_within_the_budget(task: Task
     found = search_cell(key, task, images, grid.plan(key))
     assert found.judged[0].evaluations == found.best_so_far[0].evaluations > 1
     assert found.left["macs"] <= 0.5
+
+
+class Whole(Rule):
+    """Scores what exceeds every budget."""
+
+    def follow(self, problem: PruningProblem, _: int, score: Scores) -> None:
+        score(problem.graph.full)
+
+
+def test_a_strategy_that_scores_nothing_within_the_budget_is_told_of(task: Task, images: HalvedImages) -> None:
+    grid = Grid([lambda *_: Whole()], ["macs=0.5"], [1], episodes=2)
+    (key,) = grid.keys(1)
+    with pytest.raises(NothingFoundError, match="none of the policies"):
+        search_cell(key, task, images, grid.plan(key))
 
 
 def test_networks_are_compared_before_any_is_trained(images: HalvedImages, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -12,12 +13,14 @@ from stable_baselines3.common.logger import KVWriter, Logger
 from torch import Tensor
 
 from agents.ddpg.episodic_ddpg import EpisodicDDPG
+from agents.ddpg.prior import Prior
 from agents.ddpg.replay import EpisodeReplay
 from agents.ddpg.settings import PRESETS, DDPGSettings
 from agents.episode import Episode
 from agents.rules.demonstrations import demonstrations
 from amc.cost.budget import Budgets
 from amc.graph import KeptCounts
+from amc.scoring.score import Score
 from envs import ChannelPruningEnv, PruningProblem
 from tests.problems import chain
 
@@ -68,6 +71,26 @@ def test_the_same_seed_gives_the_same_history(preset: str) -> None:
     assert [episode.details for episode in first] == [episode.details for episode in same]
     assert all(torch.equal(a, b) for a, b in zip(weights(agent), weights(again), strict=True))
     assert [episode.kept_counts.tolist() for episode in first] != [episode.kept_counts.tolist() for episode in other]
+
+
+def test_an_agent_that_was_trained_elsewhere_begins_with_the_best_of_its_own_and_the_rivals_policies() -> None:
+    """All are scored at once, so that workers can share them."""
+    asked: list[int] = []
+
+    def accuracies(policies: Sequence[KeptCounts], **_: object) -> list[Score]:
+        asked.append(len(policies))
+        return [Score(accuracy(each)) for each in policies]
+
+    budgets = pruning_problem().budgets
+    rivals = [budgets.scale(np.array(shares)) for shares in ([1.0, 1.0, 1.0], [0.6, 0.3, 1.0], [1.0, 1.0, 0.2])]
+    problem = PruningProblem(budgets, accuracy, accuracies=accuracies)
+    seen: list[Episode] = []
+    known = EpisodicDDPG(problem, SMALL["tuned"], 0, 0, seen.append)
+    own = known.explorer.actors_episode(problem).kept_counts
+    prior = Prior(known.policy.state_dict(), lambda _: rivals)
+    EpisodicDDPG(problem, SMALL["tuned"], 0, 0, seen.append, prior=prior).search(1)
+    assert asked == [4, 1]  # the scorer remembers the one that is chosen
+    assert seen[0].kept_counts.tolist() == max([own, *rivals], key=accuracy).tolist()
 
 
 def stepped(problem: PruningProblem, episode: Episode) -> list[tuple[Any, Any]]:

@@ -209,6 +209,17 @@ def test_a_search_that_goes_on_makes_networks_with_the_recovery_that_it_had_deci
     assert dataclasses.replace(stopped, past=checkpoint.past).run().final.goal == whole
 
 
+def test_an_agent_learns_once_of_what_comes_before_the_policies_that_are_carried_over() -> None:
+    plan = SearchPlan(lambda _: make_strategy("ddpg"), 42, goal=DropGoal(10))
+    run = SearchRun(task(), plan, python_invocation(task(), "ddpg"))
+    found = run.run()
+    again = dataclasses.replace(run, past=found.checkpoint.past).run()
+    assert found.agent is not None
+    assert again.agent is not None
+    for one, other in zip(found.agent.policy.parameters(), again.agent.policy.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
 def test_few_episodes_are_refused() -> None:
     with pytest.raises(UserError, match="expected two episodes or more"):
         searched(1, strategy="random", episodes=1)

@@ -10,7 +10,7 @@ from agents import Episode, SearchResult
 from agents.search.episode_log import EpisodeLog
 from agents.search.problem import make_problem
 from agents.strategies import STRATEGIES, Ddpg, make_strategy
-from amc.compression.group_features import GroupFeatures
+from amc.compression.group_features import SHARES, GroupFeatures
 from amc.cost.budget import Budgets
 from amc.data.load import load_data
 from amc.data.splits import SplitSizes
@@ -41,10 +41,11 @@ def free() -> Task:
 def without_network(*budgets: str) -> Task:
     """What a search asks of a task, without a network behind it."""
     graph = chain((16, 24, 16), residual=False, round_to=None, max_sparsity=0.8)
+    known = np.full((3, 3), 0.25)
     parts: dict[str, Any] = {
         "graph": graph,
         "budgets": Budgets(graph, budgets),
-        "group_features": GroupFeatures(*np.full((3, 3, 3), 0.25)),
+        "group_features": GroupFeatures(known, known, known, np.tile(SHARES, (3, 1))),
         "compressor": SimpleNamespace(importance=np.arange(56.0)),
     }
     return cast(Task, SimpleNamespace(**parts))

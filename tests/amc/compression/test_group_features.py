@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from amc.compression.compressor import Compressor
-from amc.compression.group_features import SHARES, group_features
+from amc.compression.group_features import SHARES, GroupFeatures, group_features
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared
 
@@ -50,3 +50,20 @@ def test_what_is_no_number_can_not_be_restored() -> None:
     features = group_features(Compressor(model, graph, [images]))
     assert (features.lost == 1).all()
     assert np.isfinite(features.expected_change(np.full((1, len(graph.groups)), 0.6))).all()
+
+
+@pytest.mark.parametrize("name", PRUNABLE)
+def test_the_change_that_is_expected_at_a_width_that_was_looked_at_is_what_was_found_there(name: str) -> None:
+    """Where widths are no multiples of 4, that is at other shares than a quarter, a half and three quarters."""
+    weights = compressor(name)
+    features = group_features(weights)
+    for group, curve, changes in zip(weights.graph.groups, features.roots, features.changes, strict=True):
+        kept = [max(1, round(share * group.units)) for share in SHARES]
+        for count in kept:  # of more units less is expected
+            found = max(change for each, change in zip(kept, changes, strict=True) if each >= count)
+            assert curve(count / group.units) ** 2 == pytest.approx(found if count < group.units else 0.0)
+
+
+def test_a_group_of_a_single_unit_changes_nothing_as_it_is() -> None:
+    none = np.zeros((1, len(SHARES)))
+    assert GroupFeatures(none, none, none, none + 1).expected_change(np.ones((2, 1))).tolist() == [0, 0]

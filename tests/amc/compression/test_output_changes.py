@@ -102,7 +102,7 @@ def test_the_policy_has_the_least_sum_of_changes_of_all() -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):
         changes = np.sort(rng.exponential(size=(3, len(SHARES))) ** 2, axis=1)[:, ::-1]
-        found = GroupFeatures(changes, changes, changes).least_change(budgets)
+        found = GroupFeatures(changes, changes, changes, np.tile(SHARES, (3, 1))).least_change(budgets)
         curves = [dict(zip((4, 8, 12, 16), (*each, 0.0), strict=True)) for each in changes]
 
         def loss(policy: tuple[int, ...], curves: list[dict[int, float]] = curves) -> float:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from amc.cost.costs import COSTS, macs, memory, params
+from amc.cost.costs import COSTS, PeakMemory, cost_of_each, macs, memory, params
 from amc.graph import trace_graph
 from amc.pruning.slicing import compact, make_selection
 from tests.architectures import PRUNABLE
@@ -21,6 +21,21 @@ def test_costs_are_those_counted_on_the_compact_network(name: str, data: st.Data
     small = compact(model, make_selection(graph, model, random_mask(graph, kept_counts, seed)))
     assert macs(graph)(kept_counts) == counted_macs(small, PRUNABLE[name].example())
     assert params(graph)(kept_counts) == counted_params(small)
+
+
+@pytest.mark.parametrize("name", PRUNABLE)
+def test_the_memory_of_many_networks_is_found_at_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, graph = prepared(name)
+    cost, rng = memory(graph), np.random.default_rng(0)
+    rows = np.array([[rng.choice(group.choices) for group in graph.groups] for _ in range(6)])
+    expected = []
+    for row in rows:
+        sizes = cost.activations.terms(row)
+        held = (sizes[(cost.made <= at) & (cost.last >= at)].sum() for at in range(cost.last.max() + 1))
+        expected.append(cost.weights(row) + max(held))
+    assert [cost(row) for row in rows] == expected
+    monkeypatch.delattr(PeakMemory, "__call__")  # a search asks for hundreds between two episodes
+    assert cost_of_each(cost, rows.reshape(2, 3, -1)).tolist() == [expected[:3], expected[3:]]
 
 
 @pytest.mark.parametrize("kind", COSTS)

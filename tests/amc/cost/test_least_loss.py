@@ -1,6 +1,7 @@
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -61,3 +62,14 @@ def test_parameters_of_separate_groups_are_shared_out_as_well_as_can_be() -> Non
             worse.append(loss_of(problem, losses, least_loss(Budgets(graph, [limit]), losses)) / max(best, 1e-9) - 1)
     assert np.mean(worse) < 0.01
     assert max(worse) < 0.1
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e9])
+def test_the_unit_of_losses_makes_no_difference(unit: float) -> None:
+    """The tolerances of a solver are absolute."""
+    graph = chain((16,) * 6, residual=False, round_to=2, max_sparsity=0.8)
+    problem, budgets = (graph, ("macs=0.5",)), Budgets(graph, ["macs=0.5"])
+    for seed in range(15):
+        losses = [each**3 for each in curves(problem, seed)]
+        expected = least_loss(budgets, losses).tolist()
+        assert least_loss(budgets, [unit * each + 5 * unit for each in losses]).tolist() == expected

@@ -67,6 +67,7 @@ def test_a_single_channel_has_two_classes() -> None:
         (torch.zeros(1, 3, 2, 2), torch.zeros(1, 4, 4, dtype=torch.int64), r"scores \(n, classes, 4, 4\)"),
         (torch.zeros(1, 3, 2, 2), torch.full((1, 2, 2), 3), "expected class numbers from 0 to 2.*got 3"),
         (torch.zeros(1, 3, 2, 2), torch.tensor([[[1, -1], [0, 2]]]), "or 255 in masks, got -1"),
+        (torch.zeros(1, 3, 2, 2), torch.full((1, 2, 2), 255), "miou needs pixels of a class"),
         (torch.zeros(1, 7), torch.zeros(1, 2, 2, dtype=torch.int64), r"got \(1, 7\)"),
     ],
 )
