@@ -84,7 +84,7 @@ class LoaderImages:
         """Return the first inputs in the fixed order of a selection, at most `count` and at most a batch of them.
 
         Raises:
-            UserError: A batch does not begin with a tensor, or a tuple, list or mapping of tensors, or the loader fails.
+            UserError: A batch does not begin with a tensor, or a tuple, list or mapping of tensors; the loader fails.
         """
         batch = next(_batches(self.at(np.arange(min(count, len(self))))._loader))
         inputs = batch[0] if isinstance(batch, tuple | list) else batch
