@@ -28,7 +28,7 @@ from amc.graph.transform import compact_graph
 from amc.networks.admission import admit
 from amc.networks.finite import check_finite
 from amc.prunable_graph import prunable_graph
-from amc.pruning.inference_form import channels_last, for_inference
+from amc.pruning.inference_form import for_inference, lay_out
 from amc.pruning.materialise_weights import materialise_weights
 from amc.pruning.slicing import Selection, UnitMask, make_selection
 from amc.recovery.calibration import underdetermined
@@ -123,7 +123,7 @@ class Task(Tabular):
         materialise_weights(model)
         for note in notes:
             warnings.warn(note, stacklevel=2)
-        model = channels_last(model.to(device))
+        model = lay_out(model.to(device))
         metric = find_metric(options.metric)
         example = moved_inputs(splits.calibration.example(1), device)
         graph = prunable_graph(model, example, options)
@@ -196,7 +196,7 @@ class Task(Tabular):
         Raises:
             UserError: A budget that can't be read or reached.
         """
-        model = channels_last(copy_network(network).eval().to(self.device))
+        model = lay_out(copy_network(network).eval().to(self.device))
         graph = compact_graph(self.graph, self.compressor.mask(kept_counts))
         return self._changed(
             model=model,

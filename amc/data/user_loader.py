@@ -16,6 +16,7 @@ from amc.data.reopened_files import ReopenFiles
 from amc.data.sampling import Indices, stratified
 from amc.graph.inputs import take_first
 from amc.utils.errors import UserError
+from amc.utils.text import one_line
 
 EXPECTED = "expected batches of (inputs, targets) from the DataLoader"
 
@@ -63,9 +64,9 @@ class LoaderImages:
         Both arguments are ignored: the loader decides the size and the order of its batches.
 
         Raises:
-            UserError: A batch is no pair.
+            UserError: A batch is no pair, or the loader fails.
         """
-        for batch in self._loader:
+        for batch in _batches(self._loader):
             if not isinstance(batch, tuple | list) or len(batch) != 2:
                 raise UserError(f"{EXPECTED}, got {_described(batch)}; give it a collate_fn that makes them")
             inputs, targets = batch
@@ -83,9 +84,9 @@ class LoaderImages:
         """Return the first inputs in the fixed order of a selection, at most `count` and at most a batch of them.
 
         Raises:
-            UserError: A batch does not begin with a tensor, or a tuple, list or mapping of tensors.
+            UserError: A batch does not begin with a tensor, or a tuple, list or mapping of tensors; the loader fails.
         """
-        batch = next(iter(self.at(np.arange(min(count, len(self))))._loader))
+        batch = next(_batches(self.at(np.arange(min(count, len(self))))._loader))
         inputs = batch[0] if isinstance(batch, tuple | list) else batch
         given = _inputs(inputs)
         parts = [given] if isinstance(given, Tensor) else list(given.values() if isinstance(given, dict) else given)
@@ -113,6 +114,33 @@ class LoaderImages:
                 prefetch_factor=loader.prefetch_factor,
             )
         )
+
+
+def _batches(loader: DataLoader[Any]) -> Iterator[Any]:
+    """Yield the batches of a loader.
+
+    Raises:
+        UserError: Its dataset, its `collate_fn` or a worker raises something.
+    """
+    done = object()
+    batches = None
+    while True:
+        try:
+            batches = iter(loader) if batches is None else batches
+            batch = next(batches, done)
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(f"the DataLoader of the data fails: {_told(error)}; mend it, or what it reads") from error
+        if batch is done:
+            return
+        yield batch
+
+
+def _told(error: Exception) -> str:
+    """Return what was raised in one line; a worker sends a whole traceback, which ends in that."""
+    _, is_of_worker, traceback = str(error).partition("Original Traceback")
+    return traceback.strip().splitlines()[-1] if is_of_worker else one_line(error)
 
 
 def _inputs(given: Any) -> Any:

@@ -103,7 +103,10 @@ def read_content(path: Path) -> Content:
         UserError: The file is damaged, or can't be read without executing code.
     """
     try:
+        _check_records(path)
         return Content(_load(path), ())
+    except UserError:
+        raise
     except pickle.UnpicklingError:
         return _without_objects(path)
     except Exception as error:  # a damaged file may raise anything
@@ -120,6 +123,23 @@ def unread_error(path: Path, classes: tuple[str, ...]) -> UserError:
     own = [name for name in classes if not name.startswith("torch.")] or list(classes)
     what = "a whole pickled module" if holds_module(classes) else "objects"
     return UserError(f"{path} holds {what} ({shortened(own, 3)}), which to read would execute code; {ALONE}")
+
+
+def _check_records(path: Path) -> None:
+    """Check the sums of an archive's records, which `torch.load` does not look at.
+
+    Where the pickle has another sum than is written, the archive was saved without any (`set_crc32_options`).
+
+    Raises:
+        UserError: Numbers in it are not those that were written.
+    """
+    with path.open("rb") as file:
+        if not zipfile.is_zipfile(file):
+            return
+        with zipfile.ZipFile(file) as archive:
+            broken = archive.testzip()
+    if broken is not None and not broken.endswith("data.pkl"):
+        raise UserError(f"{path} is damaged: the checksum of {broken} in it is another; copy or download it again")
 
 
 def _load(source: Path | BinaryIO) -> object:

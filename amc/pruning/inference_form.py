@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils.fusion import fuse_conv_bn_weights
+from torch.utils._pytree import tree_map_only
+from torch.utils.hooks import RemovableHandle
 
 from amc.graph import Layer, PruningGraph
 from amc.utils.copying import copy_network
@@ -34,7 +36,7 @@ def for_inference(model: nn.Module, graph: PruningGraph) -> nn.Module:
         assert isinstance(norm, _BatchNorm)
         folded |= {id(conv): _fused(conv, norm), id(norm): copy_network(_behind(norm))}
     network = copy_network(model, folded)
-    return channels_last(network.eval())
+    return lay_out(network.eval())
 
 
 class Fold(NamedTuple):
@@ -58,12 +60,39 @@ def find_folds(model: nn.Module, graph: PruningGraph) -> list[Fold]:
     return found
 
 
-def channels_last(model: nn.Module) -> nn.Module:
-    """Lay out the 4-dimensional tensors of a network with their channels last, in place; return the network."""
-    for tensor in (*model.parameters(), *model.buffers()):
-        if tensor.ndim == 4:  # the layout is of images alone
-            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
+def lay_out(model: nn.Module) -> nn.Module:
+    """Lay out the weights of convolutions over images with their channels last, in place; return the network.
+
+    Other tensors stay as they are, since code may take views of them. A network that is kept contiguous is laid out so.
+    """
+    for module in model.modules():
+        if isinstance(module, _ConvNd):
+            module.weight.data = laid_out(module.weight.data, module, model)
     return model
+
+
+def laid_out(tensor: Tensor, module: nn.Module, model: nn.Module) -> Tensor:
+    """Return a tensor of a module of `model` in the layout that `lay_out` gives it, other tensors contiguous."""
+    is_weight = tensor.ndim == 4 and isinstance(module, _ConvNd)  # the layout is of images alone
+    is_last = is_weight and not is_kept_contiguous(model)
+    return tensor.contiguous(memory_format=torch.channels_last if is_last else torch.contiguous_format)
+
+
+def keep_contiguous(model: nn.Module) -> RemovableHandle:
+    """Make a network, and its copies, compute on contiguous tensors from now on, in place; return how to undo that."""
+    hook = model.register_forward_pre_hook(_contiguous_inputs, with_kwargs=True)
+    lay_out(model)
+    return hook
+
+
+def is_kept_contiguous(model: nn.Module) -> bool:
+    """Return whether the network was given to `keep_contiguous`."""
+    return _contiguous_inputs in model._forward_pre_hooks.values()
+
+
+def _contiguous_inputs(_: nn.Module, args: Any, kwargs: Any) -> Any:
+    """A hook that gives a network contiguous inputs; copies each time, so that as many operators run whatever comes."""
+    return tree_map_only(Tensor, lambda tensor: tensor.clone(memory_format=torch.contiguous_format), (args, kwargs))
 
 
 def _takes_a_norm(module: nn.Module, layer: Layer) -> bool:

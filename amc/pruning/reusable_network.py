@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from amc.pruning.slicing import set_attributes
@@ -55,9 +54,3 @@ class ReusableNetwork:
                 self._whole.setdefault(module, {}).setdefault(key, getattr(self.network.get_submodule(module), key))
         set_attributes(self.network, attributes)
         return self.network
-
-
-def to_channels_last(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return a tensor of a network with its channels last, in `dtype` unless it holds whole numbers."""
-    tensor = tensor.detach().to(dtype) if tensor.is_floating_point() else tensor.detach()
-    return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor

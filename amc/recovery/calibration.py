@@ -96,8 +96,13 @@ def collect_moments(
 
 
 def reconstructable_layers(graph: PruningGraph) -> list[Layer]:
-    """The layers that read channels of a group and whose weight no transposed convolution uses."""
+    """The layers that read channels of a group, with a weight that is used in one way and by no transposed convolution.
+
+    What layers with one weight read can't be summed up where they read along different axes of it, or in other groups.
+    """
     sliced = {layer.weight for layer in graph.layers if layer.kernel and layer.transposed_weight}
+    ways = Counter(weight for weight, *_ in {(each.weight, each.in_dimension, each.groups) for each in graph.layers})
+    sliced |= {weight for weight, count in ways.items() if count > 1}
     return [layer for layer in graph.layers if layer.weight_in.is_cuttable and layer.weight not in sliced]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from amc.graph.inputs import Example, clone_inputs, feed, tensors
 from amc.graph.raw_heads import RawHeads, comparable_outputs
+from amc.pruning.inference_form import is_kept_contiguous, keep_contiguous
 from amc.scoring.fidelity import Fidelity
 from amc.scoring.mean_ap import MeanAveragePrecision
 from amc.scoring.mean_iou import MeanIoU
@@ -124,14 +126,14 @@ def check_runs(model: nn.Module, example: Example, heads: RawHeads = ()) -> Any:
     """The network's outputs for an example, whose inputs are `(n, ...)` each; those of `heads` where there are any.
 
     A network that writes into its inputs, which are read again in every pass, works on copies of them from then on.
+    One that fails on images whose channels lie last, as `Tensor.view` may, gets contiguous ones from then on.
 
     Raises:
         UserError: The network raises anything, or hides what it computes.
     """
     own = clone_inputs(example)
     try:
-        with torch.no_grad():
-            outputs = comparable_outputs(model, own, heads)
+        outputs = _outputs_in_any_layout(model, own, heads)
     except Exception as error:
         shapes = [str(tuple(tensor.shape)) for tensor in tensors(example)]
         given = f"an input of shape {shapes[0]}" if len(shapes) == 1 else f"inputs of shapes {', '.join(shapes)}"
@@ -144,6 +146,21 @@ def check_runs(model: nn.Module, example: Example, heads: RawHeads = ()) -> Any:
     if not all(torch.equal(one, other) for one, other in zip(tensors(own), tensors(example), strict=True)):
         model.register_forward_pre_hook(_copied_inputs, with_kwargs=True)
     return outputs
+
+
+def _outputs_in_any_layout(model: nn.Module, inputs: Example, heads: RawHeads) -> Any:
+    """The outputs of a network, which is kept contiguous where it fails otherwise."""
+    with torch.no_grad():
+        try:
+            return comparable_outputs(model, inputs, heads)
+        except Exception:
+            if is_kept_contiguous(model):
+                raise
+            kept = keep_contiguous(model)
+            with suppress(Exception):
+                return comparable_outputs(model, inputs, heads)
+            kept.remove()
+            raise
 
 
 def _copied_inputs(_: nn.Module, args: Any, kwargs: Any) -> Any:

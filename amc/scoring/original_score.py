@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from amc.analysis.check_runs import float_outputs, have_other_shapes
 from amc.data.images import Images
@@ -19,6 +21,7 @@ from amc.utils.copying import copy_network
 from amc.utils.device import device_of
 from amc.utils.differences import furthest, largest
 from amc.utils.errors import UserError
+from amc.utils.operator_mode import OperatorMode
 from amc.utils.option_names import option
 
 BATCH_BYTES = 2**21
@@ -50,7 +53,7 @@ def score_original(model: nn.Module, images: Images, metric: str | Metric, devic
     wanted = _repeated_outputs(model, example, images.example(2)) if device_of(model) == device else None
     copied = copy_network(model).to(device)  # which may keep what it computes
     if wanted is not None:
-        _check_copy(copied, moved_inputs(example, device), wanted)
+        _check_copy(model, copied, moved_inputs(example, device), wanted)
     check_runs(copied, moved_inputs(example, device))
     return checked_score(copied, images, metric, scoring_batch(example), device)
 
@@ -69,9 +72,26 @@ def _outputs(model: nn.Module, example: Example) -> list[Tensor] | None:
     return None
 
 
-def _check_copy(copied: nn.Module, example: Example, wanted: list[Tensor]) -> None:
-    found = _outputs(copied, example)
-    if found is None or not _are_near(found, wanted):
+class _Reads(OperatorMode):
+    """Notes whether an operator reads a parameter of a network."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.found = False
+        self._memory = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        leaves = tree_leaves((args, kwargs))
+        read = (leaf for leaf in leaves if isinstance(leaf, nn.Parameter))
+        self.found |= any(leaf.untyped_storage().data_ptr() in self._memory for leaf in read)
+        return func(*args, **(kwargs or {}))
+
+
+def _check_copy(model: nn.Module, copied: nn.Module, example: Example, wanted: list[Tensor]) -> None:
+    reads = _Reads(model)
+    with reads:
+        found = _outputs(copied, example)
+    if found is None or reads.found or not _are_near(found, wanted):
         raise UserError(
             "a copy of the network does not compute what the network does; a hook or a function in it holds one of its"
             " modules, and goes on to use that one: register a method of the module instead"

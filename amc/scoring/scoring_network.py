@@ -17,8 +17,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from amc.compression.compressor import Compressor
 from amc.graph import Example
 from amc.graph.inputs import cast_floats
-from amc.pruning.inference_form import Fold, find_folds, for_inference
-from amc.pruning.reusable_network import ReusableNetwork, to_channels_last
+from amc.pruning.inference_form import Fold, find_folds, for_inference, laid_out
+from amc.pruning.reusable_network import ReusableNetwork
 from amc.pruning.slicing import Selection
 from amc.scoring.executor import StatisticsPass
 from amc.utils.copying import copy_network
@@ -87,8 +87,11 @@ class ScoringNetwork:
         return self._folded.load({name: self._arranged(name, tensor) for name, tensor in folded.items()}, attributes)
 
     def _arranged(self, name: str, tensor: Tensor) -> Tensor:
-        is_of_norm = isinstance(self._modules[_owner(name)], _BatchNorm)
-        return tensor if is_of_norm else to_channels_last(tensor, self._dtype)
+        module = self._modules[_owner(name)]
+        if isinstance(module, _BatchNorm):
+            return tensor
+        tensor = tensor.detach().to(self._dtype) if tensor.is_floating_point() else tensor.detach()
+        return laid_out(tensor, module, self._compressor.model)
 
     def _fold(self, fold: Fold, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         conv, norm = self._modules[fold.conv], self._modules[fold.norm]

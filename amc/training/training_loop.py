@@ -15,7 +15,7 @@ from amc.artifacts.snapshots import part
 from amc.data.augment import Augmentation
 from amc.data.images import Images
 from amc.graph.inputs import batch_size
-from amc.pruning.inference_form import channels_last
+from amc.pruning.inference_form import lay_out
 from amc.pruning.slicing import restore_tensors, stored_tensors
 from amc.scoring.metrics import moved_inputs
 from amc.training.learning_rate import SCHEDULES
@@ -97,7 +97,7 @@ class Training:
     ) -> None:
         self._schedule = look_up("schedule", recipe.schedule, SCHEDULES)
         self._precision = PRECISIONS[find_precision(recipe.precision, device)]
-        self._model = channels_last(model)
+        self._model = lay_out(model)
         self._images = images
         self._recipe = recipe
         self._device = device

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from amc.utils.errors import UserError
+from amc.utils.text import check_encodable
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
@@ -39,8 +40,9 @@ def make_folder(folder: Path) -> None:
     """Make a folder, and those that it lies in, unless it is there.
 
     Raises:
-        UserError: It can't be made.
+        UserError: It can't be made, or its path is no text.
     """
+    check_encodable(str(folder))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

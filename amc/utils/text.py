@@ -5,6 +5,8 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 
+from amc.utils.errors import UserError
+
 EIGHTHS = " \u258f\u258e\u258d\u258c\u258b\u258a\u2589\u2588"
 """Characters that are filled from the left, by none to eight eighths."""
 
@@ -13,6 +15,22 @@ def one_line(error: BaseException) -> str:
     """Return an exception as `Type: message`, with the message on one line."""
     message = " ".join(str(error).split())
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def check_encodable(text: str) -> None:
+    """Check that files can hold a text, such as a path, which may have any bytes.
+
+    Raises:
+        UserError: It has bytes that are no UTF-8 text.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        shown = text.encode(errors="surrogateescape").decode(errors="replace")
+        raise UserError(
+            f"{shown} has bytes that are no UTF-8 text, which the files of a run can't hold; rename the file or folder,"
+            " or set a UTF-8 locale: LC_ALL=C.UTF-8"
+        ) from error
 
 
 def shortened(names: Sequence[str], limit: int = 5) -> str:

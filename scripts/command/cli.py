@@ -5,14 +5,17 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from amc.utils.errors import FunctionsNotGivenError, UserError
 from amc.utils.option_names import options_as_flags
 from amc.utils.program import command_words, typed_name, words_for
+from amc.utils.text import check_encodable
 from scripts.command.help_page import HelpPage
 from scripts.command.parser import read_arguments
 from scripts.command.signals import INTERRUPTED, raise_on_signals
+from scripts.command.streams import lenient_streams
 
 Arguments = TypeVar("Arguments")
 
@@ -39,7 +42,7 @@ def run(
     """
     name = command or work.__name__
     try:
-        with raise_on_signals(), options_as_flags():
+        with lenient_streams(), raise_on_signals(), options_as_flags():
             work(parse(arguments, argv, name))
     except FunctionsNotGivenError as error:
         refuse(f"{error}; run: {_with_functions(error, argv, name)}")
@@ -69,4 +72,14 @@ def parse(arguments: type[Arguments], argv: Sequence[str] | None, command: str =
         UserError: Options that it does not have or values that they do not take, in one line.
     """
     page = HelpPage(typed_name(command), arguments)
-    return read_arguments(arguments, sys.argv[1:] if argv is None else argv, page)
+    typed = sys.argv[1:] if argv is None else argv
+    for word in (*typed, _current_folder()):
+        check_encodable(word)
+    return read_arguments(arguments, typed, page)
+
+
+def _current_folder() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError as error:
+        raise UserError("the folder that the command was started in is gone; go to another one") from error

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import difflib
-import os
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
 
@@ -107,10 +105,7 @@ class _Show(argparse.Action):
         self._show = show
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        try:
-            print(self._show(), end="", flush=True)
-        except BrokenPipeError:  # of `| head`; Python would complain of it again at its end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(self._show(), end="", flush=True)
         parser.exit()
 
 

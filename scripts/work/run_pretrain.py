@@ -22,7 +22,7 @@ from amc.data.splits import SplitSizes
 from amc.networks.sources import load_network
 from amc.networks.weight_files import write_state_dict
 from amc.pruning.slicing import stored_tensors
-from amc.scoring.metrics import answered_right, moved
+from amc.scoring.metrics import answered_right, check_runs, moved, moved_inputs
 from amc.scoring.number_format import score
 from amc.training.recipe_options import RecipeOptions
 from amc.training.training_loop import Training
@@ -90,6 +90,7 @@ def _pretrain(session: Session[Arguments, TrainingProgress | None]) -> None:
         "images": images_digest(splits.calibration, splits.train, splits.reward),
     }
     session.check_same(digests)
+    check_runs(model, moved_inputs(splits.train.example(2), device))
     recipe = RecipeOptions(**vars(arguments.training)).recipe(arguments.seed)
     training = Training(model, splits.train, recipe, device)
     past = session.past or TrainingProgress(0.0, (), {}, clone_tensors(model))

@@ -63,6 +63,30 @@ class Counted(nn.Module):
         return self.leave(self.norm(torch.cat([p, q], 1).mean((2, 3))))
 
 
+class Viewed(Net):
+    """Takes views of maps and of a parameter with as many axes as maps have, which must be contiguous for that."""
+
+    def __init__(self):
+        super().__init__()
+        self.waves, self.leave = nn.Parameter(torch.ones(1, 4, 4, 2)), nn.Linear(48, 2)
+
+    def forward(self, x):
+        x = self.norm(self.enter(x)) * torch.view_as_complex(self.waves).real[:, None]
+        return self.leave(self.deep(x.relu()).relu().view(len(x), -1))
+
+
+class Tied(Net):
+    """Goes back from the hidden features by the weights that it came by."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden = nn.Linear(12, 24)
+
+    def forward(self, x):
+        hidden = self.hidden(self.features(x).mean((2, 3))).relu()
+        return self.leave(F.linear(hidden, self.hidden.weight.t()))
+
+
 class Recurrent(Net):
     def __init__(self):
         super().__init__()
@@ -183,6 +207,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ("InPlace", "images"),
         ("Counted", "images"),
+        ("Viewed", "images"),
+        ("Tied", "images"),
         ("Recurrent", "images"),
         ("Signal", "signals"),
         ("Vector", "vectors"),

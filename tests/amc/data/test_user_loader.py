@@ -1,5 +1,6 @@
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -100,3 +101,22 @@ def test_batches_that_are_no_pairs_are_one_line() -> None:
     triples = TensorDataset(*[torch.zeros(4, 1)] * 3)
     with pytest.raises(UserError, match=r"expected batches of \(inputs, targets\) from the DataLoader, got 3 parts"):
         next(LoaderImages(DataLoader(triples)).batches(1))
+
+
+class Broken(TensorDataset):
+    """Fails at its fourth item."""
+
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        if index == 3:
+            raise OSError("no such disk")
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_a_loader_raises_is_one_line(workers: int) -> None:
+    images = LoaderImages(DataLoader(Broken(torch.zeros(4, 1), torch.zeros(4)), num_workers=workers, batch_size=2))
+    with pytest.raises(UserError, match=r"^the DataLoader of the data fails: OSError: no such disk; mend it") as caught:
+        list(images.batches(1))
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match=r"OSError: no such disk"):
+        images.at(np.array([3])).example()

@@ -161,3 +161,21 @@ def test_files_that_are_cut_off_are_one_line(tmp_path: Path, size: int) -> None:
     with pytest.raises(UserError, match=r"net.pt is (cut off or )?damaged: .*; copy or download it again") as caught:
         loaded(path)
     assert "\n" not in str(caught.value)
+
+
+def test_numbers_that_were_changed_since_are_told_where_a_file_has_sums(tmp_path: Path) -> None:
+    path = tmp_path / "net.pt"
+    torch.save(weights(3.0), path)
+    content = bytearray(path.read_bytes())
+    place = content.index(weights(3.0)["stem.0.weight"].numpy().tobytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"net.pt is damaged: the checksum of net/data/\d+ in it is another; copy or"):
+        loaded(path)
+    before = torch.serialization.get_crc32_options()
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save(weights(3.0), path)
+    finally:
+        torch.serialization.set_crc32_options(before)
+    loaded(path)

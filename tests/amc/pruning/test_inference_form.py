@@ -12,9 +12,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from amc.analysis.analyse import analyse
 from amc.compression.compressor import Compressor
-from amc.pruning.inference_form import for_inference
+from amc.pruning.inference_form import for_inference, keep_contiguous, lay_out
 from amc.pruning.slicing import compact, make_selection
 from amc.scoring.scoring_network import ScoringNetwork
+from amc.utils.copying import copy_network
 from tests.architectures import PRUNABLE
 from tests.oracles import distance, prepared, random_mask, randomise, run, snapshot
 
@@ -59,6 +60,26 @@ def test_weights_lie_channels_last() -> None:
     model, graph = prepared("plain")
     fast = for_inference(model, graph)
     assert fast.get_parameter("conv2.weight").is_contiguous(memory_format=torch.channels_last)
+
+
+def test_other_tensors_and_networks_that_are_kept_contiguous_stay_so() -> None:
+    class Scaled(nn.Conv2d):
+        def __init__(self) -> None:
+            super().__init__(3, 4, 3)
+            self.scale = nn.Parameter(torch.ones(2, 3, 4, 5))
+
+        def forward(self, x: Tensor) -> Tensor:
+            assert x.is_contiguous()
+            return super().forward(x).view(len(x), -1)
+
+    model = Scaled()
+    lay_out(model)
+    assert not model.weight.is_contiguous()
+    assert model.scale.is_contiguous()
+    keep_contiguous(model)
+    other = lay_out(copy_network(model))
+    assert other.get_parameter("weight").is_contiguous()
+    assert other(torch.ones(2, 3, 4, 4).to(memory_format=torch.channels_last)).shape == (2, 16)
 
 
 class Standardised(nn.Conv2d):

@@ -253,6 +253,23 @@ def test_transposed_convolutions_and_untouched_layers_are_left_out() -> None:
     assert set(moments_of(model, torch.randn(2, 3, 4, 4))) == {"2.weight"}
 
 
+def test_a_weight_that_is_read_along_both_axes_or_in_other_groups_is_left_out() -> None:
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.code, self.shared = nn.Conv2d(3, 8, 1), nn.Linear(8, 6), nn.Conv2d(4, 8, 1)
+            self.fc = nn.Linear(24, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.stem(x).relu()
+            both = F.linear(self.code(x.mean((2, 3))), self.code.weight.t())
+            shared = torch.cat([self.shared(x[:, :4]), F.conv2d(x, self.shared.weight, groups=2)], 1)
+            out: Tensor = self.fc(torch.cat([both, shared.mean((2, 3))], 1))
+            return out
+
+    assert list(moments_of(Both(), noise(40, 3, 4, 4))) == ["fc.weight"]
+
+
 def test_batches_with_large_activations_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 6, 3), nn.ReLU(), nn.Conv2d(6, 2, 1))
     images = noise(20, 3, 8, 8)

@@ -59,3 +59,17 @@ class Counting(nn.Module):
 
 def test_a_network_with_a_state_of_its_own_is_scored() -> None:
     assert score_original(Counting(), IMAGES, "top1", torch.device("cpu")).value == 1
+
+
+def test_a_function_that_holds_a_layer_of_the_network_is_told() -> None:
+    class Held(nn.Sequential):
+        def __init__(self) -> None:
+            super().__init__(nn.Flatten(), nn.Linear(IMAGES.inputs[0].numel(), 2))
+            self.run = lambda x: self[1](x)
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = self.run(self[0](x))
+            return out
+
+    with pytest.raises(UserError, match="a hook or a function in it holds one of its modules"):
+        score_original(Held(), IMAGES, "top1", torch.device("cpu"))

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from amc.pruning.inference_form import channels_last
+from amc.pruning.inference_form import lay_out
 from amc.replay.operator_program import OperatorProgram
 from amc.replay.operator_trace import OperatorTrace
 from amc.replay.sizeless_operators import CONVOLUTION
@@ -75,7 +75,7 @@ def expected(network: nn.Module, x: Tensor) -> Tensor:
     ],
 )
 def test_neighbours_become_one(run: Forward, steps: int, dtype: torch.dtype) -> None:
-    network = channels_last(Net(run).to(dtype))
+    network = lay_out(Net(run).to(dtype))
     x = torch.randn(2, 6, 5, 5, dtype=dtype).contiguous(memory_format=torch.channels_last)
     found, left = run_fused(network, x)
     assert len(left) == steps
@@ -99,7 +99,7 @@ def test_a_narrow_convolution_of_wide_images(
         x = F.pad(x, (0, 0, 4, 4)).contiguous(memory_format=torch.channels_last)
     if size[1] < 2 + kernel[1] * options.get("dilation", 1):
         x = F.pad(x, (4, 4)).contiguous(memory_format=torch.channels_last)
-    network = channels_last(nn.Sequential(conv, nn.ReLU()))
+    network = lay_out(nn.Sequential(conv, nn.ReLU()))
     found, left = run_fused(network, x)
     assert len(left) == 1
     torch.testing.assert_close(found, expected(network, x), rtol=0, atol=1e-5)

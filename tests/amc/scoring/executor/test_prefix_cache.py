@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from amc.pruning.inference_form import channels_last
+from amc.pruning.inference_form import lay_out
 from amc.replay.operator_program import OperatorProgram
 from amc.replay.operator_trace import OperatorTrace
 from amc.replay.sizeless_operators import CONVOLUTION
@@ -34,7 +34,7 @@ def network(*seeds: int) -> nn.Module:
     for place, seed in enumerate(seeds):
         torch.manual_seed(seed)
         layers += [nn.Conv2d(3, 3, 3, padding=1), nn.ReLU(inplace=place % 2 == 0)]
-    return channels_last(nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval())
+    return lay_out(nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval())
 
 
 def alike(shared: int, other: int) -> nn.Module:
