@@ -35,8 +35,8 @@ from amc.networks.admission import admit
 from amc.networks.sources import Network
 from amc.recovery.recoveries import Adjust
 from amc.scoring.metric_targets import with_targets
-from amc.scoring.metrics import Metric
-from amc.scoring.original_score import print_score, score_original, warn_near_chance
+from amc.scoring.metrics import Metric, moved_inputs
+from amc.scoring.original_score import check_apart, print_score, score_original, warn_near_chance
 from amc.task import Task
 from amc.task_options import TaskOptions
 from amc.utils.copying import copy_network
@@ -166,6 +166,8 @@ def search(
     splits = with_targets(splits, whole, network.class_names, how.metric, device, how.output_kind)
     if goal is not None:
         splits = splits.with_judging(seed)
+    given = model.model if isinstance(model, Network) else model
+    check_apart(whole, given, moved_inputs(splits.reward.example(1), device))
     original = score_original(network.model, splits.reward, how.metric, device)
     print_score(original, "original")
     warn_near_chance(original, "those of the network that was given")
@@ -173,12 +175,12 @@ def search(
     warn_of_reward_images(task)
     warn_of_judging_images(task, goal)
     asked = python_invocation(task, strategy, reward)
-    given = {"weights": network.weights, "max_drop": max_drop, "budget": list(budgets), "points": points}
+    recorded = {"weights": network.weights, "max_drop": max_drop, "budget": list(budgets), "points": points}
     plan = SearchPlan(lambda _: make_strategy(strategy), episodes, seed, reward, goal=goal, front=front)
     result = SearchRun(
         task,
         plan,
-        dataclasses.replace(asked, arguments={**asked.arguments, **given}),
+        dataclasses.replace(asked, arguments={**asked.arguments, **recorded}),
         folder=None if folder is None else Path(folder),
         original_accuracy=original.value,
         quiet=False,

@@ -30,6 +30,10 @@ NEAR = 0.02
 """The largest difference of a copy's output from the network's own, relative to the largest: devices differ."""
 LEAST_BATCH = 16
 """The least number of images in a scored batch, however large they are."""
+NOT_APART = (
+    "a copy of the network does not compute what the network does; a hook or a function in it holds one of its modules,"
+    " and goes on to use that one: register a method of the module instead"
+)
 
 
 def scoring_batch(example: Example) -> int:
@@ -78,7 +82,7 @@ class _Reads(OperatorMode):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.found = False
-        self._memory = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+        self._memory = {each.untyped_storage().data_ptr() for each in model.parameters() if each.numel()}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         leaves = tree_leaves((args, kwargs))
@@ -87,15 +91,24 @@ class _Reads(OperatorMode):
         return func(*args, **(kwargs or {}))
 
 
-def _check_copy(model: nn.Module, copied: nn.Module, example: Example, wanted: list[Tensor]) -> None:
+def check_apart(copied: nn.Module, model: nn.Module, example: Example) -> list[Tensor] | None:
+    """What a copy of a network computes of an example, with weights of its own; None where it fails.
+
+    Raises:
+        UserError: It reads a parameter of the network that it was copied from.
+    """
     reads = _Reads(model)
     with reads:
         found = _outputs(copied, example)
-    if found is None or reads.found or not _are_near(found, wanted):
-        raise UserError(
-            "a copy of the network does not compute what the network does; a hook or a function in it holds one of its"
-            " modules, and goes on to use that one: register a method of the module instead"
-        )
+    if reads.found:
+        raise UserError(NOT_APART)
+    return found
+
+
+def _check_copy(model: nn.Module, copied: nn.Module, example: Example, wanted: list[Tensor]) -> None:
+    found = check_apart(copied, model, example)
+    if found is None or not _are_near(found, wanted):
+        raise UserError(NOT_APART)
 
 
 def _are_near(found: list[Tensor], wanted: list[Tensor]) -> bool:

@@ -148,3 +148,18 @@ def test_help_names_the_accepted_values() -> None:
         assert f"`{name}`" in (search.__doc__ or "")
     for function in (amc.search, amc.finetune):
         assert "Returns:" in (function.__doc__ or "")
+
+
+def test_a_network_whose_copies_would_use_its_own_weights_is_refused() -> None:
+    class Held(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.rest = nn.Conv2d(1, 1, 3, padding=1), Shapes()
+            self.read = lambda x: self.first(x)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            out: torch.Tensor = self.rest(self.read(x))
+            return out
+
+    with pytest.raises(UserError, match="a hook or a function in it holds one of its modules"):
+        search(Held(), {"train": images(20), "val": images(20)}, episodes=1)
