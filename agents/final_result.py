@@ -51,6 +51,11 @@ class ScoredPolicy:
         compared = None if found.accuracy is None else found.value
         return cls(kept_counts, network, selection, found.metric, compared, lost)
 
+    @property
+    def value(self) -> float:
+        """What it is compared by on all reward images."""
+        return self.reward_accuracy if self.reward_score is None else self.reward_score
+
     def __repr__(self) -> str:
         """Return the kept units and the score in a line."""
         return (

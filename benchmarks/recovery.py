@@ -99,7 +99,7 @@ def _rows(arguments: Arguments, network: Network, known: set[tuple[Place, str]])
         for criterion in arguments.criteria:
             if not any(place.criterion == criterion for place, _ in todo):
                 continue
-            choosing = Compressor(task.model, task.graph, task.compressor.calibration, criterion, seed)
+            choosing = _compressor(task, criterion, seed)
             for place, way in todo:
                 if place.criterion == criterion:
                     yield _recovered(task, choosing, place, way)
@@ -118,10 +118,16 @@ def _recovered(task: Task, choosing: Compressor, place: Place, way: str) -> Row:
     kept_counts = Budgets(task.graph, [f"macs={place.budget}"]).uniform
     mask = choosing.mask(kept_counts)
     begun, processor = time.perf_counter(), time.process_time()
-    anew = Compressor(task.model, task.graph, task.compressor.calibration, LIGHTEST, place.seed)
+    anew = _compressor(task, LIGHTEST, place.seed)
     network, _ = anew.compact(mask, way)
     seconds, processor = time.perf_counter() - begun, time.process_time() - processor
     return _row(task, place, way, network, seconds, processor)
+
+
+def _compressor(task: Task, criterion: str, seed: int) -> Compressor:
+    """A compressor like the task's, of which nothing is known yet."""
+    kinds = task.compressor.output_kinds
+    return Compressor(task.model, task.graph, task.compressor.calibration, criterion, seed, kinds)
 
 
 def _row(task: Task, place: Place, way: str, network: nn.Module, seconds: float = 0.0, cpu_seconds: float = 0.0) -> Row:

@@ -99,7 +99,9 @@ class PolicyMaker:
 
 
 def trained(task: Task, found: ScoredPolicy, tell: Tell = lambda _: None) -> ScoredPolicy:
-    """The policy with its network trained by gradients, scored on all reward images.
+    """The policy with its network trained by gradients, scored on all reward images; `found` where that scores more.
+
+    Training goes by calibration images, those held out among them, and all of these the closed form has seen.
 
     Args:
         task: The task that the policy is for.
@@ -115,4 +117,8 @@ def trained(task: Task, found: ScoredPolicy, tell: Tell = lambda _: None) -> Sco
         text_before = text
 
     task.compressor.train(network, task.compressor.mask(found.kept_counts), told)
-    return ScoredPolicy.of(found.kept_counts, network, found.selection, task.reward_score(network), found.lost)
+    policy = ScoredPolicy.of(found.kept_counts, network, found.selection, task.reward_score(network), found.lost)
+    if policy.value >= found.value:
+        return policy
+    tell("training harmed on the reward images: the network stays as it was before")
+    return found

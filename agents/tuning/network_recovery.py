@@ -49,6 +49,7 @@ class RecoveryResult:
         before: The score of the run's network on the reward images, in [0, 1] for accuracies.
         after: The score of this one.
         training: What training came to; None where the recovery does not train.
+        harmed: The score of the trained network where it is less than before, so that the run's was kept; else None.
         seconds: Seconds that the recovery took.
         arguments: The options of the run by name, as later commands read them.
     """
@@ -60,6 +61,7 @@ class RecoveryResult:
     before: float
     after: float
     training: BlockwiseResult | None
+    harmed: float | None
     seconds: float
     arguments: Mapping[str, Any]
 
@@ -82,6 +84,7 @@ class RecoveryResult:
             "reward_accuracy_before": self.before,
             "reward_accuracy": self.after,
             "training": self.training and asdict(self.training),
+            "reward_accuracy_harmed": self.harmed,
             "recovery_seconds": self.seconds,
             "arguments": dict(self.arguments),
         }
@@ -132,7 +135,7 @@ def recover(
 def recovered(
     problem: TuningProblem, recovery: str, arguments: Mapping[str, Any], *, quiet: bool = False
 ) -> RecoveryResult:
-    """The compact network of a problem, recovered.
+    """The compact network of a problem, recovered; as it was where training gives it a lower score on reward images.
 
     Args:
         problem: The network with its original and its images, which are not changed.
@@ -143,7 +146,7 @@ def recovered(
     before = problem.scoring(problem.pruned, problem.splits.reward).value
     begun = time.perf_counter()
     compressor, mask = _compressor(problem)
-    training = None
+    training = harmed = None
     if recovery == BLOCKWISE:
         network = problem.to_train()
         with progress_bar(quiet=quiet) as bar:
@@ -152,6 +155,8 @@ def recovered(
         network, _ = compressor.compact(mask, recovery)
     seconds = time.perf_counter() - begun
     after = problem.scoring(network, problem.splits.reward).value
+    if training is not None and not after >= before:
+        network, after, harmed = problem.to_train(), before, after
     return RecoveryResult(
         network=network,
         policy=replace(problem.policy, accuracy=after, versions=current_versions(), weights_digest=None),
@@ -160,6 +165,7 @@ def recovered(
         before=before,
         after=after,
         training=training,
+        harmed=harmed,
         seconds=seconds,
         arguments={**arguments, "recovery": recovery},
     )

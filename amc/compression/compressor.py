@@ -62,7 +62,7 @@ class Compressor:
     def of(self, model: nn.Module, graph: PruningGraph) -> Compressor:
         """A compressor of another network, with the same images, criterion and seed."""
         evidence = self._evidence
-        return Compressor(model, graph, self.calibration, self._criterion, evidence.seed, evidence.output_kinds)
+        return Compressor(model, graph, self.calibration, self._criterion, evidence.seed, self.output_kinds)
 
     def mask(self, kept_counts: KeptCounts) -> UnitMask:
         """The units that stay when `kept_counts[g]` of each group do, the most important ones, bool `(units,)`."""
@@ -112,6 +112,11 @@ class Compressor:
         """All tensors of the compact network by name, before the recovery adjusts it, and its selection."""
         selection = make_selection(self.graph, self.model, mask)
         return slice_tensors(self.model, selection, find_recovery(recovery).replaced(self._evidence, mask)), selection
+
+    @property
+    def output_kinds(self) -> OutputKinds:
+        """The kinds of the network's outputs, by which recovery knows class scores; none where nothing is known."""
+        return self._evidence.output_kinds
 
     @property
     def calibration(self) -> Sequence[Example]:

@@ -39,6 +39,11 @@ def run_recover(arguments: Arguments) -> None:
             f"{training.blocks} blocks; distance from the original on held-out calibration images:"
             f" {training.before:.4g} before, {training.after:.4g} after"
         )
+        if result.harmed is not None:
+            print(
+                f"note: with the trained weights it is {score(result.metric, result.harmed)}, so the network stays as"
+                " it was; more calibration images help"
+            )
         if training.note:
             print(f"note: trained as a whole, not block by block: {training.note}")
     print(f"results in {folder}")

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 import agents
 import amc
-from amc.pruning.slicing import stored_tensors
-from amc.recovery.blockwise import TrainingLength
+from amc.compression.compressor import Compressor
+from amc.pruning.slicing import UnitMask, stored_tensors
+from amc.recovery.blockwise import BlockwiseResult, TrainingLength
+from amc.recovery.held_out_training import Tell
 from scripts import evaluate, export, recover, train
 from tests.command import fail, succeed, summary
 from tests.html_page import HtmlPage
@@ -64,6 +67,33 @@ def test_the_result_of_a_search_is_recovered_and_stays_as_it_is() -> None:
         amc.recover(network)  # type: ignore[arg-type]
 
 
+def spoilt(_: Compressor, network: nn.Module, mask: UnitMask, tell: Tell = lambda *_: None) -> BlockwiseResult:
+    """Training that is better on held-out calibration images, and answers all else wrong."""
+    del mask, tell
+    with torch.no_grad():
+        list(network.parameters())[-1][0] = 1e6
+    return BlockwiseResult(0.2, 0.1, 1)
+
+
+def test_a_network_stays_as_it_was_where_training_harms_on_other_images(
+    small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Compressor, "train", spoilt)
+    done = succeed(recover, small_run, "--out", tmp_path / "recovered")
+    found = summary(tmp_path / "recovered")
+    assert found["reward_accuracy_harmed"] < found["reward_accuracy"] == found["reward_accuracy_before"]
+    assert "so the network stays as it was" in done.out
+    weights = [amc.load(folder).state_dict() for folder in (small_run, tmp_path / "recovered")]
+    assert all(torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
+
+    network = amc.load_network(NAME, "none")
+    data = amc.load_data("digits", sizes={"calibration": 40, "reward": 60, "test": 20})
+    options = amc.TaskOptions(recovery="blockwise", search_recovery="none")
+    result = agents.search(amc.Task(network.model, data, ["macs=0.3"], options), episodes=1, strategy="uniform").final
+    assert result.untrained is not None
+    assert result.policy.network is result.untrained.network
+
+
 def test_a_closed_form_makes_the_network_again(small_run: Path) -> None:
     worse = amc.recover(small_run, recovery="none", device="cpu")
     assert worse.training is None
@@ -79,7 +109,9 @@ def test_mistakes_are_told_in_a_line(small_run: Path, tmp_path: Path) -> None:
     assert "--search-recovery blockwise would train each" in fail(train, "--search-recovery", "blockwise")
 
 
-def test_a_search_trains_what_it_keeps(tmp_path: Path) -> None:
+def test_a_search_trains_what_it_keeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long_enough = TrainingLength(block_steps=20, whole_steps=150)  # to gain on reward images, too
+    monkeypatch.setattr("amc.recovery.blockwise.LENGTH", long_enough)
     words = (*SMALL, "--strategy", "uniform", "--budget", "macs=0.3")
     for recovery in ("asymmetric", "blockwise"):
         succeed(train, *words, "--recovery", recovery, "--run-dir", tmp_path / recovery, "--quiet")
