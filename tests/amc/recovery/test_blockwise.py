@@ -50,7 +50,8 @@ def test_training_brings_the_network_nearer_to_the_original(name: str) -> None:
 
 
 def test_a_layer_that_is_dead_on_all_images_hinders_nothing() -> None:
-    model, graph = prepared("flattened")
+    shared, graph = prepared("flattened")
+    model = copy.deepcopy(shared)
     with torch.no_grad():
         model.get_parameter("fc1.bias").fill_(-1e3)
         model.get_parameter("fc2.bias").fill_(0.1)
