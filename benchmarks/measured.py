@@ -92,14 +92,6 @@ COMPARISONS = {
         strategies=("ddpg", "second-order", "cp", "random"),
         more=OBS,
     ),
-    "resnet56-blockwise": Comparison(
-        "resnet56",
-        ("macs=0.5",),
-        seeds=3,
-        episodes=1,
-        strategies=("second-order",),
-        more=(*OBS, "--recovery", "blockwise"),
-    ),
     "mobilenet-half": Comparison(
         "mobilenet_v2_x0_5_cifar",
         ("macs=0.5",),
