@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -48,6 +49,10 @@ def run(
         refuse(f"{error}; run: {_with_functions(error, argv, name)}")
     except UserError as error:
         refuse(str(error))
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:  # a name that was typed, as no file can have it
+            raise
+        refuse(f"{error.strerror}: {error.filename}")
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)

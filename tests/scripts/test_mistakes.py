@@ -49,6 +49,8 @@ class Hostile:
         ("--model resnet18", r"got 'resnet18'; did you mean torchvision:resnet18\?"),
         ("--model own.py", r"got 'own.py'; did you mean own.py:NAME, with the name of a function in it\?"),
         ("--model own.py:build --data imagefolder:empty", "unknown for this network; give --image-size, and --mean"),
+        (f"--data imagefolder:{'x' * 300}", f"File name too long: {'x' * 300}"),
+        (f"--model {'x' * 300}:build", f"File name too long: {'x' * 300}"),
         ("--data empty", r"got 'empty'; did you mean imagefolder:empty\?"),
         ("--model resnet56", "no weights are packaged for resnet56; give a weights file, or 'none'"),
         ("--model torchvision:resnet19", "torchvision has no classification network 'resnet19'; did you mean"),

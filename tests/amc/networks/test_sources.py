@@ -73,6 +73,17 @@ def test_unknown_networks_are_one_line(spec: str, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("spec", ["models.birds:BirdNet", "models.birds.BirdNet", "models/birds:BirdNet"])
+def test_a_name_as_python_imports_it_is_told_as_a_file(
+    spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "birds.py").write_text("raise SystemExit('it is not run')\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"; did you mean models/birds\.py:BirdNet\?$"):
+        load_network(spec)
+
+
 def test_a_users_function_makes_the_network(tmp_path: Path) -> None:
     (tmp_path / "own_net.py").write_text(
         "import torch\ndef build():\n    return torch.nn.Linear(2, 2).train()\ndef wrong():\n    return 3\n"
