@@ -133,7 +133,7 @@ def _meant(spec: str) -> str:
         return f"did you mean {spec}:NAME, with the name of a function in it?"
     module, _, name = spec.replace(":", ".").rpartition(".")  # as Python and other tools name what a module holds
     file = Path(module.replace(".", "/") + ".py")
-    if module and file.is_file():
+    if module and name and file.is_file():
         return f"did you mean {file.as_posix()}:{name}?"
     return did_you_mean(spec, MODELS)
 

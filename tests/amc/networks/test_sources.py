@@ -82,6 +82,8 @@ def test_a_name_as_python_imports_it_is_told_as_a_file(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"; did you mean models/birds\.py:BirdNet\?$"):
         load_network(spec)
+    with pytest.raises(UserError, match="; there are digits_resnet"):
+        load_network("models.birds:")
 
 
 def test_a_users_function_makes_the_network(tmp_path: Path) -> None:
