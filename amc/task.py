@@ -257,6 +257,8 @@ class Task(Tabular):
     @cached_property
     def _key(self) -> AnswerKey | None:
         """What networks are compared with on all reward images; None where they are not scored one by one, in order."""
+        if self.origin is not self:  # the original runs once over the images, for all budgets and stages
+            return self.origin._key
         is_ordered = not isinstance(self.splits.reward, LoaderImages)
         return AnswerKey(self._by, self.batches(self.splits.reward)) if top_k(self.metric) and is_ordered else None
 

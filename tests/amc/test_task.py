@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
 from torchvision.models import mobilenet_v3_small, resnet18
 
 import amc.task as amc_task
@@ -268,6 +269,26 @@ def test_what_one_scorer_closes_is_open_for_no_other() -> None:
             another(task.graph.least)
         one(task.graph.least)
     assert len(closed) == 2
+
+
+def test_the_original_answers_the_reward_images_once_for_all_budgets(model: nn.Module, splits: Splits) -> None:
+    task = Task(model, splits, ["macs=0.4"])
+    network, _ = task.compact(task.budgets.uniform, "statistics")
+    whole, cut = (
+        next(layer.in_features for layer in each.modules() if isinstance(layer, nn.Linear)) for each in (model, network)
+    )
+    answered = 0
+
+    def count(module: nn.Module, inputs: tuple[Tensor], _: Tensor) -> None:
+        nonlocal answered
+        if isinstance(module, nn.Linear) and module.in_features == whole:
+            answered += len(inputs[0])
+
+    assert cut < whole
+    with register_module_forward_hook(count):
+        scores = [task.with_budgets([f"macs={share}"]).reward_score(network) for share in (0.4, 0.5)]
+    assert answered == len(splits.reward)
+    assert scores[0].value == scores[1].value
 
 
 def test_nothing_of_a_task_changes() -> None:
