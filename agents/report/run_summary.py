@@ -37,6 +37,7 @@ class CalibrationLost:
 
     seen: float
     held_out: float
+    takes_more: bool = True
 
 
 @dataclass(frozen=True)

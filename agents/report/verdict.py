@@ -124,4 +124,6 @@ def more_calibration_images(lost: LostShares | None) -> str | None:
     if lost.held_out <= LITTLE_MORE * lost.seen:
         return f"calibration: on images held out {shares} on the others; more calibration images would help little"
     more = "more calibration images (--calibration-images) would bring the first nearer to the second"
+    if not lost.takes_more:
+        more = "no more of them are used, for want of memory"
     return f"calibration: on images held out {shares} on the others; {more}"

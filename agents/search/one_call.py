@@ -18,6 +18,7 @@ from agents.search.plan import SearchPlan
 from agents.search.search_result import SearchResult
 from agents.search.search_run import SearchRun
 from agents.search.search_warnings import (
+    warn_of_images_left_out,
     warn_of_judging_images,
     warn_of_reward_images,
     warn_of_underdetermined_layers,
@@ -173,6 +174,7 @@ def search(
     warn_near_chance(original, "those of the network that was given")
     task = Task(network.model, splits, budgets if front is None else (front.main,), how)
     warn_of_reward_images(task)
+    warn_of_images_left_out(task)
     warn_of_judging_images(task, goal)
     asked = python_invocation(task, strategy, reward)
     recorded = {"weights": network.weights, "max_drop": max_drop, "budget": list(budgets), "points": points}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from agents.search.drop_goal import DropGoal
+from amc.graph.batch_memory import LARGEST, most_images
 from amc.scoring.image_scores import ImageScores
 from amc.scoring.metrics import CLASS_METRICS
 from amc.task import Task
@@ -18,6 +19,17 @@ def warn_of_reward_images(task: Task) -> None:
         print(
             "warning: the data has no val/ split, so reward images are taken from the training images; a network that"
             " was trained on them flatters itself",
+            file=sys.stderr,
+        )
+
+
+def warn_of_images_left_out(task: Task) -> None:
+    """Warn where layers are solved on fewer calibration images than there are, before the search."""
+    most, count = most_images(task.graph), len(task.splits.calibration)
+    if most < count:
+        print(
+            f"warning: layers are solved one after the other on {most:,} of the {count:,} calibration images; the"
+            f" largest activation of these takes {LARGEST / 2**30:.3g} GiB, and no more is given to it",
             file=sys.stderr,
         )
 

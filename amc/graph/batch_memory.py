@@ -18,11 +18,16 @@ LARGEST_AT_ONCE = 2**27
 
 def calibration_batch(graph: PruningGraph, calibration: Sequence[Example]) -> Example:
     """Return the calibration images as one batch: as many as stay within `LARGEST`, and `FEWEST` at the least."""
-    most = max(FEWEST, images_that_fit(graph, LARGEST))
+    most = most_images(graph)
     before = accumulate((batch_size(batch) for batch in calibration), initial=0)
     return take_first(
         join_batches([batch for batch, start in zip(calibration, before, strict=False) if start < most]), most
     )
+
+
+def most_images(graph: PruningGraph) -> int:
+    """Return how many calibration images are used as one batch at the most."""
+    return max(FEWEST, images_that_fit(graph, LARGEST))
 
 
 def images_that_fit(graph: PruningGraph, most: int) -> int:

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from amc.graph import Layer, PruningGraph
-from amc.graph.batch_memory import calibration_batch
+from amc.graph.batch_memory import calibration_batch, most_images
 from amc.graph.inputs import Example, batch_size, take_first
 from amc.graph.layer_calls import NORMS, LayerPass, ShortcutPass, layer_input, read_tensor, run_pass
 from amc.pruning.slicing import UnitMask, named_tensors, output_factors
@@ -107,7 +107,8 @@ class Asymmetric:
         """The mean over layers of what is lost in each; None where no images are held out, or nothing was solved."""
         if not self.lost:
             return None
-        return LostShares(*(fmean(each) for each in zip(*self.lost.values(), strict=True)))
+        seen, held_out = (fmean(getattr(each, name) for each in self.lost.values()) for name in ("seen", "held_out"))
+        return LostShares(seen, held_out, batch_size(self.images) < most_images(self.graph))
 
 
 class _Sampling(LayerPass):

@@ -17,10 +17,17 @@ MOST_GAIN = 2.0
 
 
 class LostShares(NamedTuple):
-    """The share of the variance of outputs that is lost, on images that layers were solved on and on ones held out."""
+    """The share of the variance of outputs that is lost, on images that layers were solved on and on ones held out.
+
+    Attributes:
+        seen: The share on images that layers were solved on.
+        held_out: The share on images that they were not.
+        takes_more: Whether more images would be used, if there were more.
+    """
 
     seen: float
     held_out: float
+    takes_more: bool = True
 
 
 class LayerProblem:
@@ -79,9 +86,8 @@ class LayerProblem:
             return None
         problems = self._seen.problem, self._held.problem
         gained = [0.0 if change is None else each.energy(change) for each in problems]
-        return LostShares(
-            *(
-                max(0.0, lack + energy) / max(variance, torch.finfo().tiny)
-                for lack, energy, variance in zip(self._lack, gained, self._variance, strict=True)
-            )
+        seen, held_out = (
+            max(0.0, lack + energy) / max(variance, torch.finfo().tiny)
+            for lack, energy, variance in zip(self._lack, gained, self._variance, strict=True)
         )
+        return LostShares(seen, held_out)

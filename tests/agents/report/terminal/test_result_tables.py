@@ -49,9 +49,18 @@ def test_the_recovery_that_was_taken_is_told_with_the_scores_it_was_chosen_by() 
     assert "recovery:" not in "\n".join(map(str, result_tables(chosen_by_the_user, ON_TEST, "top1")))
 
 
-@pytest.mark.parametrize(("held_out", "told"), [(0.34, "would bring the first nearer"), (0.19, "would help little")])
-def test_what_more_calibration_images_would_help_is_told_where_some_are_held_out(held_out: float, told: str) -> None:
-    kept = dataclasses.replace(FINISH.policy, lost=LostShares(seen=0.18, held_out=held_out))
+@pytest.mark.parametrize(
+    ("held_out", "takes_more", "told"),
+    [
+        (0.34, True, "would bring the first nearer"),
+        (0.34, False, "no more of them are used"),
+        (0.19, True, "would help little"),
+    ],
+)
+def test_what_more_calibration_images_would_help_is_told_where_some_are_held_out(
+    held_out: float, takes_more: bool, told: str
+) -> None:
+    kept = dataclasses.replace(FINISH.policy, lost=LostShares(0.18, held_out, takes_more))
     few = dataclasses.replace(FINISH, policy=kept)
     text = " ".join("\n".join(map(str, result_tables(few, ON_TEST, "top1"))).split())
     assert (
