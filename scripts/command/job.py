@@ -22,6 +22,7 @@ from agents.search.plan import Limits, SearchPlan
 from agents.search.search_result import SearchResult
 from agents.search.search_run import SearchRun
 from agents.search.search_warnings import (
+    warn_of_images_left_out,
     warn_of_judging_images,
     warn_of_reward_images,
     warn_of_underdetermined_layers,
@@ -127,6 +128,7 @@ def run_job(job: Job) -> None:
         session.check_same(task.digests)
         if not options.quiet:
             warn_of_reward_images(task)
+            warn_of_images_left_out(task)
             warn_of_judging_images(task, job.goal)
         result = SearchRun(
             task,
