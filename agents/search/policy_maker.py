@@ -113,7 +113,7 @@ def trained(task: Task, found: ScoredPolicy, tell: Tell = lambda _: None) -> Sco
     def told(text: str, done: int, total: int) -> None:
         nonlocal text_before
         if text != text_before:
-            tell(f"training {text}, after {done:,} of {total:,} steps")
+            tell(f"recovery: {text}, after {done:,} of {total:,} steps of training")
         text_before = text
 
     task.compressor.train(network, task.compressor.mask(found.kept_counts), told)

@@ -55,6 +55,16 @@ def take_first(example: Example, count: int) -> Example:
     return result
 
 
+def take(example: Example, numbers: Tensor) -> Example:
+    """Return the inputs of those numbers, int64 `(count,)`, of the example's batch, in memory of their own."""
+
+    def taken(leaf: Any) -> Any:
+        return leaf[numbers.to(leaf.device)] if isinstance(leaf, Tensor) else leaf
+
+    result: Example = tree_map(taken, example)
+    return result
+
+
 def split_batch(example: Example, most: int) -> Iterator[Example]:
     """Yield the example's batch in consecutive pieces of at most `most` inputs."""
     for start in range(0, batch_size(example), most):

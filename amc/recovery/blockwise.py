@@ -1,5 +1,7 @@
 """Recovery by gradients: each block learns to give what the original's gives, then all learn to give its outputs.
 
+Where calibration images are few, the average of several closed forms (`amc.recovery.averaging`) comes first.
+
 Block after block is trained, from what the pruned network feeds it to the original block's output, of which the
 channels that are left are compared (as Li et al. 2021, arXiv:2102.05426, section 3.2, reconstruct quantised blocks, and
 Nagel et al. 2020, arXiv:2004.10568, layers). Then the whole network is trained (`amc.recovery.whole_training`). Nothing
@@ -16,13 +18,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from amc.graph.batch_memory import calibration_batch
-from amc.graph.inputs import Example, batch_size
-from amc.pruning.slicing import UnitMask
+from amc.graph.inputs import Example
+from amc.pruning.slicing import UnitMask, restore_tensors, stored_tensors
+from amc.recovery.averaging import average_of_draws
 from amc.recovery.block_training import train_blocks
 from amc.recovery.blocks import Blocks, find_blocks
 from amc.recovery.calibrated_network import CalibratedNetwork
 from amc.recovery.calibration_copies import CalibrationCopies
+from amc.recovery.calibration_parts import calibration_parts
 from amc.recovery.held_out_training import BestState, Stepper, Tell
 from amc.recovery.whole_training import WholeTraining
 from amc.replay.operator_trace import NoProgramError
@@ -30,9 +33,6 @@ from amc.utils.errors import UserError
 from amc.utils.precision import AUTO, PRECISIONS, find_precision
 from amc.utils.safe_backward import safe_backward
 from amc.utils.text import one_line
-
-HELD_OUT = 0.15
-"""The share of the calibration images that is held out."""
 
 HELD_COPIES = 3
 """The number of copies of them by which errors are told."""
@@ -45,10 +45,12 @@ class TrainingLength:
     Attributes:
         block_steps: The number of steps of each block.
         whole_steps: The number of steps of all blocks together.
+        draws: The number of closed forms that are averaged before, where images are few.
     """
 
     block_steps: int = 80
     whole_steps: int = 600
+    draws: int = 6
 
 
 LENGTH = TrainingLength()
@@ -94,34 +96,34 @@ def train_blockwise(
         UserError: There are fewer than two calibration images, or no gradients pass through the network.
     """
     length = length or LENGTH
-    inputs = calibration_batch(original.graph, original.calibration)
-    if batch_size(inputs) < 2:
-        raise UserError(f"expected at least 2 calibration images to train on, got {batch_size(inputs)}")
     generator = torch.Generator().manual_seed(original.seed)
-    order = torch.randperm(batch_size(inputs), generator=generator)
-    images = CalibrationCopies(inputs, 1, generator)
-    held_count = max(1, round(HELD_OUT * len(order)))
-    held = CalibrationCopies(images[order[:held_count]], HELD_COPIES, generator).all()
-    seen = images[order[held_count:]]
+    images = calibration_parts(original, generator)
+    held = CalibrationCopies(images.held, HELD_COPIES, generator).all()
     dtype = PRECISIONS[find_precision(AUTO, next(network.parameters()).device)]
     blocks, note = _blocks(network, original, mask, held, dtype)
     count = 1 if blocks is None else len(blocks.boundaries) + 1
     stepper = Stepper(length.whole_steps + (count - 1) * length.block_steps, tell)
     with _trainable(network) as parameters, safe_backward():
         whole = WholeTraining(network, original, mask, blocks, dtype)
+        before, former = whole.error(held), {name: each.clone() for name, each in stored_tensors(network).items()}
+        if images.drawn_from is not None and length.draws:
+            texts = [f"closed form {number + 1} of {length.draws} to average" for number in range(length.draws)]
+            average_of_draws(network, original, mask, images, length.draws, lambda done: stepper.tell(texts[done]))
+            if not whole.error(held) < before:
+                restore_tensors(network, former)
         best = BestState(parameters, lambda: whole.error(held))
         try:
             if blocks is not None:
-                assert isinstance(seen, Tensor)
+                assert isinstance(images.seen, Tensor)
                 assert isinstance(held, Tensor)
-                train_blocks(blocks, mask, (seen, held), generator, length.block_steps, stepper)
+                train_blocks(blocks, mask, (images.seen, held), generator, length.block_steps, stepper)
                 best.check()
                 best.restore()
-            whole.train(best, seen, generator, length.whole_steps, stepper)
+            whole.train(best, images.seen, generator, length.whole_steps, stepper)
         except RuntimeError as error:  # an operator without a gradient, or one that overwrites what a gradient needs
-            best.restore()
+            restore_tensors(network, former)
             raise UserError(f"no gradients pass through the network: {one_line(error)}") from error
-    return BlockwiseResult(best.first, best.least, count, note)
+    return BlockwiseResult(before, best.least, count, note)
 
 
 def _blocks(

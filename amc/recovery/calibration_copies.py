@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils._pytree import tree_map
 
-from amc.graph.inputs import Example, batch_size
+from amc.graph.inputs import Example, batch_size, take
 
 SMALLEST_SHARE = 8
 """The largest shift is an image's size divided by this: 4 pixels of 32."""
@@ -46,11 +43,7 @@ class CalibrationCopies:
 
     def __getitem__(self, numbers: Tensor) -> Example:
         """The inputs of those numbers, int64 `(count,)`, in memory of their own."""
-
-        def taken(leaf: Any) -> Any:
-            return leaf[(numbers % self._size).to(leaf.device)] if isinstance(leaf, Tensor) else leaf
-
-        own: Example = tree_map(taken, self._inputs)
+        own = take(self._inputs, numbers % self._size)
         if isinstance(own, Tensor) and own.ndim == 4 and own.is_floating_point():
             assert isinstance(self._inputs, Tensor)
             for place, number in enumerate(numbers.tolist()):

@@ -15,6 +15,8 @@ FAR_WORSE = 1.02
 """The error, relative to the least one, above which training goes back to the best state, at a lower learning rate."""
 SLOWER = 0.3
 """The factor by which the learning rate is lowered then."""
+MOST_SETBACKS = 3
+"""How often training goes back; the last time it ends, since steps of no size help."""
 
 Tell = Callable[[str, int, int], None]
 """Is told what is trained, how many steps were taken, and how many there are."""
@@ -70,6 +72,10 @@ class Stepper:
         self._total, self._tell = total, tell
         self._taken = 0
 
+    def tell(self, text: str) -> None:
+        """Tell what is done next, and how many steps were taken."""
+        self._tell(text, self._taken, self._total)
+
     def train(self, text: str, best: BestState, losses: Iterator[Tensor], steps: int, peak: float, checks: int) -> None:
         """Train parameters, and leave them in the best state.
 
@@ -81,9 +87,9 @@ class Stepper:
             peak: The learning rate at its peak, which is lowered where steps of that size harm.
             checks: How often the held-out images are looked at.
         """
-        optimizer = torch.optim.Adam(best.parameters, lr=peak)
+        optimizer, setbacks, end = torch.optim.Adam(best.parameters, lr=peak), 0, self._taken + steps
         for step in range(steps):
-            self._tell(text, self._taken, self._total)
+            self.tell(text)
             optimizer.param_groups[0]["lr"] = peak * _rate((step + 1) / (steps + 1))
             optimizer.zero_grad()
             next(losses).backward()
@@ -91,8 +97,12 @@ class Stepper:
             self._taken += 1
             if (step + 1) * checks // steps > step * checks // steps and best.check():
                 best.restore()
+                setbacks += 1
+                if setbacks == MOST_SETBACKS:
+                    break
                 peak *= SLOWER
                 optimizer = torch.optim.Adam(best.parameters, lr=peak)
+        self._taken = end
         best.restore()
 
 

@@ -18,7 +18,7 @@ from tests.architectures import PRUNABLE
 from tests.oracles import prepared, random_mask, randomise
 from tests.unusual import Outputs, TwoOutputs
 
-SHORT = TrainingLength(block_steps=4, whole_steps=12)
+SHORT = TrainingLength(block_steps=4, whole_steps=12, draws=0)
 IMAGES = 24
 
 pytestmark = pytest.mark.backward
@@ -79,7 +79,7 @@ def test_images_that_were_never_seen_gain_too() -> None:
             return float(F.mse_loss(network(fresh), original.model(fresh)))
 
     before = distance()
-    train_blockwise(network, original, mask, TrainingLength(block_steps=10, whole_steps=30))
+    train_blockwise(network, original, mask, TrainingLength(block_steps=10, whole_steps=30, draws=0))
     assert distance() < before
 
 
@@ -87,8 +87,9 @@ def test_steps_that_harm_are_undone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("amc.recovery.block_training.PEAK", 10.0)
     monkeypatch.setattr("amc.recovery.whole_training.PEAK", 10.0)
     original, mask, network = problem("projection")
-    before = weights(network)
-    result = train_blockwise(network, original, mask, SHORT)
+    before, told = weights(network), []
+    result = train_blockwise(network, original, mask, SHORT, lambda text, *_: told.append(text))
+    assert told.count("all blocks together") < SHORT.whole_steps  # which ends when nothing helps
     assert result.after <= result.before
     if result.after == result.before:
         assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
@@ -97,7 +98,7 @@ def test_steps_that_harm_are_undone(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_more_steps_never_harm_and_none_change_nothing() -> None:
     original, mask, network = problem("projection")
     before = weights(network)
-    none = train_blockwise(network, original, mask, TrainingLength(0, 0))
+    none = train_blockwise(network, original, mask, TrainingLength(0, 0, 0))
     assert none.after == none.before
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
     again = [train_blockwise(network, original, mask, SHORT) for _ in range(3)]
@@ -148,7 +149,7 @@ def test_a_network_without_gradients_is_refused_and_left_as_it_was() -> None:
     network, _ = Compressor(model, graph, [x]).compact(mask, "none")
     before = weights(network)
     with pytest.raises(UserError, match="no gradients pass"):
-        train_blockwise(network, CalibratedNetwork(model, graph, [x]), mask, TrainingLength(0, 2))
+        train_blockwise(network, CalibratedNetwork(model, graph, [x]), mask, TrainingLength(0, 2, draws=1))
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
 

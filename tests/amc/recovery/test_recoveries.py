@@ -11,13 +11,15 @@ from amc.compression.compressor import Compressor
 from amc.pruning.slicing import UnitMask
 from amc.recovery.blockwise import TrainingLength, train_blockwise
 from amc.recovery.calibrated_network import CalibratedNetwork
-from amc.recovery.recoveries import RECOVERIES, Recovery, check_search_recovery, find_recovery, least_squares
+from amc.recovery.closed_forms import least_squares
+from amc.recovery.recoveries import RECOVERIES, Recovery, check_search_recovery, find_recovery
 from amc.utils.errors import UserError
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared
 
 OWN = """
-from amc.recovery.recoveries import Recovery, least_squares
+from amc.recovery.closed_forms import least_squares
+from amc.recovery.recoveries import Recovery
 
 def silence(network, original, mask):
     assert not network.training and mask.sum() == 20
