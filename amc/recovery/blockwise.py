@@ -18,10 +18,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from amc.graph.inputs import Example
+from amc.graph.inputs import Example, batch_size
 from amc.pruning.slicing import UnitMask, restore_tensors, stored_tensors
 from amc.recovery.averaging import average_of_draws
-from amc.recovery.block_training import train_blocks
+from amc.recovery.block_training import BATCH, train_blocks
 from amc.recovery.blocks import Blocks, find_blocks
 from amc.recovery.calibrated_network import CalibratedNetwork
 from amc.recovery.calibration_copies import CalibrationCopies
@@ -37,20 +37,29 @@ from amc.utils.text import one_line
 HELD_COPIES = 3
 """The number of copies of them by which errors are told."""
 
+FEWEST_BLOCK_STEPS = 80
+"""The least number of steps of each block, unless fewer are asked for."""
+PASSES = 11
+"""How often a block sees each image, in one copy or another, where that is between its least and most steps."""
+
 
 @dataclass(frozen=True)
 class TrainingLength:
     """How long a network is trained.
 
     Attributes:
-        block_steps: The number of steps of each block.
+        block_steps: The number of steps of each block at the most (`steps_of_block`).
         whole_steps: The number of steps of all blocks together.
         draws: The number of closed forms that are averaged before, where images are few.
     """
 
-    block_steps: int = 80
-    whole_steps: int = 600
+    block_steps: int = 300
+    whole_steps: int = 450
     draws: int = 6
+
+    def steps_of_block(self, images: int) -> int:
+        """The number of steps of each block with so many images to train on."""
+        return min(self.block_steps, max(FEWEST_BLOCK_STEPS, round(PASSES * images / BATCH)))
 
 
 LENGTH = TrainingLength()
@@ -102,7 +111,8 @@ def train_blockwise(
     dtype = PRECISIONS[find_precision(AUTO, next(network.parameters()).device)]
     blocks, note = _blocks(network, original, mask, held, dtype)
     count = 1 if blocks is None else len(blocks.boundaries) + 1
-    stepper = Stepper(length.whole_steps + (count - 1) * length.block_steps, tell)
+    block_steps = length.steps_of_block(batch_size(images.seen))
+    stepper = Stepper(length.whole_steps + (count - 1) * block_steps, tell)
     with _trainable(network) as parameters, safe_backward():
         whole = WholeTraining(network, original, mask, blocks, dtype)
         before, former = whole.error(held), {name: each.clone() for name, each in stored_tensors(network).items()}
@@ -116,7 +126,7 @@ def train_blockwise(
             if blocks is not None:
                 assert isinstance(images.seen, Tensor)
                 assert isinstance(held, Tensor)
-                train_blocks(blocks, mask, (images.seen, held), generator, length.block_steps, stepper)
+                train_blocks(blocks, mask, (images.seen, held), generator, block_steps, stepper)
                 best.check()
                 best.restore()
             whole.train(best, images.seen, generator, length.whole_steps, stepper)

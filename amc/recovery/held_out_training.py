@@ -13,9 +13,9 @@ WARM_UP = 0.1
 
 FAR_WORSE = 1.02
 """The error, relative to the least one, above which training goes back to the best state, at a lower learning rate."""
-SLOWER = 0.3
+SLOWER = 0.5
 """The factor by which the learning rate is lowered then."""
-MOST_SETBACKS = 3
+MOST_SETBACKS = 5
 """How often training goes back; the last time it ends, since steps of no size help."""
 
 Tell = Callable[[str, int, int], None]

@@ -157,3 +157,11 @@ def test_one_image_is_too_few() -> None:
     original, mask, network = problem("plain", images=1)
     with pytest.raises(UserError, match="at least 2 calibration images"):
         train_blockwise(network, original, mask, SHORT)
+
+
+def test_blocks_take_more_steps_the_more_images_there_are() -> None:
+    images = [8, 40, 300, 850, 10_000]
+    steps = [TrainingLength().steps_of_block(count) for count in images]
+    assert steps[0] == steps[1] < steps[2] < steps[3] < steps[4] == TrainingLength().block_steps
+    assert steps[3] * 32 == pytest.approx(11 * 850, abs=32)
+    assert {TrainingLength(block_steps=4).steps_of_block(count) for count in images} == {4}
