@@ -125,5 +125,5 @@ def more_calibration_images(lost: LostShares | None) -> str | None:
         return f"calibration: on images held out {shares} on the others; more calibration images would help little"
     more = "more calibration images (--calibration-images) would bring the first nearer to the second"
     if not lost.takes_more:
-        more = "no more of them are used, for want of memory"
+        more = "no more of them are solved on at once, for want of memory"
     return f"calibration: on images held out {shares} on the others; {more}"

@@ -101,7 +101,7 @@ class PolicyMaker:
 def trained(task: Task, found: ScoredPolicy, tell: Tell = lambda _: None) -> ScoredPolicy:
     """The policy with its network trained by gradients, scored on all reward images; `found` where that scores more.
 
-    Training goes by calibration images, those held out among them, and all of these the closed form has seen.
+    Training goes by calibration images, all of which the closed form has seen unless they are few.
 
     Args:
         task: The task that the policy is for.

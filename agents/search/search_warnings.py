@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 
 from agents.search.drop_goal import DropGoal
-from amc.graph.batch_memory import LARGEST, most_images
+from amc.graph.batch_memory import most_images
 from amc.scoring.image_scores import ImageScores
 from amc.scoring.metrics import CLASS_METRICS
 from amc.task import Task
+from amc.utils.defaults import AUTO, BLOCKWISE, CLOSED_FORMS
 from amc.utils.option_names import option, worded
 from amc.utils.text import shortened
+
+SOLVED_AT_ONCE = (AUTO, CLOSED_FORMS[0], BLOCKWISE)
+"""The recoveries that solve layers on all images at once, or may do so."""
 
 
 def warn_of_reward_images(task: Task) -> None:
@@ -26,10 +30,10 @@ def warn_of_reward_images(task: Task) -> None:
 def warn_of_images_left_out(task: Task) -> None:
     """Warn where layers are solved on fewer calibration images than there are, before the search."""
     most, count = most_images(task.graph), len(task.splits.calibration)
-    if most < count:
+    if task.options.recovery in SOLVED_AT_ONCE and most < count:
         print(
-            f"warning: layers are solved one after the other on {most:,} of the {count:,} calibration images; the"
-            f" largest activation of these takes {LARGEST / 2**30:.3g} GiB, and no more is given to it",
+            f"warning: layers are solved one after the other on {most:,} of the {count:,} calibration images: the"
+            " activations of more at once would take much memory; smaller images help",
             file=sys.stderr,
         )
 

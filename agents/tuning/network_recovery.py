@@ -150,7 +150,7 @@ def recovered(
     if recovery == BLOCKWISE:
         network = problem.to_train()
         with progress_bar(quiet=quiet) as bar:
-            training = compressor.train(network, mask, lambda *told: bar.advance(*told))
+            training = compressor.train(network, mask, lambda *told: bar.advance(*told), is_closed_form=False)
     else:
         network, _ = compressor.compact(mask, recovery)
     seconds = time.perf_counter() - begun

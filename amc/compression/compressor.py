@@ -95,18 +95,21 @@ class Compressor:
             self._of_fewer[count] = replace(self._evidence, calibration=self.calibration[:count])
         return self._of_fewer[count]
 
-    def train(self, network: nn.Module, mask: UnitMask, tell: Tell = lambda *_: None) -> BlockwiseResult:
+    def train(
+        self, network: nn.Module, mask: UnitMask, tell: Tell = lambda *_: None, *, is_closed_form: bool = True
+    ) -> BlockwiseResult:
         """Train the compact network in which the units `mask` stay by gradients, in place.
 
         Args:
-            network: The compact network, recovered in closed form.
+            network: The compact network.
             mask: The units that stay, bool `(units,)`.
             tell: Told how far it is.
+            is_closed_form: Whether other closed forms may take the place of its weights; not of those that were tuned.
 
         Raises:
             UserError: There are too few images, or no gradients pass through the network.
         """
-        return train_blockwise(network, self._evidence, mask, tell=tell)
+        return train_blockwise(network, self._evidence, mask, tell=tell, is_closed_form=is_closed_form)
 
     def tensors(self, mask: UnitMask, recovery: str | Adjust) -> tuple[dict[str, Tensor], Selection]:
         """All tensors of the compact network by name, before the recovery adjusts it, and its selection."""

@@ -248,9 +248,9 @@ class _RefitPass(_Sampling):
         weight, bias, norm = self._tensors[layer.weight], self._tensors.get(layer.bias or ""), self._norm(layer)
         matrix = weight.T if layer.transposed_weight else weight
         groups, count = args[8] if layer.kernel else 1, matrix[0].numel()
-        current = matrix.detach().reshape(groups, -1, count).transpose(1, 2)  # (groups, inputs, outputs)
+        current = matrix.detach().float().reshape(groups, -1, count).transpose(1, 2)  # (groups, inputs, outputs)
         if bias is not None or norm is not None:  # something can take a constant
-            constant = current.new_zeros(len(matrix)) if bias is None else bias.detach()
+            constant = current.new_zeros(len(matrix)) if bias is None else bias.detach().float()
             current = torch.cat([current, constant.reshape(groups, 1, -1)], dim=1)
         samples = self._samples(layer, name, args)  # which draws positions in any case
         read = len(read_tensor(name, args))

@@ -6,7 +6,7 @@ Block after block is trained, from what the pruned network feeds it to the origi
 channels that are left are compared (as Li et al. 2021, arXiv:2102.05426, section 3.2, reconstruct quantised blocks, and
 Nagel et al. 2020, arXiv:2004.10568, layers). Then the whole network is trained (`amc.recovery.whole_training`). Nothing
 but calibration images is read. Some of them are held out, and only what makes their error smaller is kept, so that
-training never harms there. Batch norms keep their statistics.
+training never harms there. Training leaves batch norms their statistics.
 """
 
 from __future__ import annotations
@@ -89,17 +89,20 @@ def train_blockwise(
     mask: UnitMask,
     length: TrainingLength | None = None,
     tell: Tell = lambda *_: None,
+    *,
+    is_closed_form: bool = True,
 ) -> BlockwiseResult:
     """Train the compact network in which the units `mask` stay, in place, to compute what the original does.
 
     It is left in the state that is best on held-out calibration images, which may be the one that it came in.
 
     Args:
-        network: The compact network in evaluation mode, recovered in closed form.
+        network: The compact network in evaluation mode.
         original: The original with its calibration images.
         mask: The units that stay, bool `(units,)`.
         length: How long it is trained; None for `LENGTH`.
         tell: Told how far it is.
+        is_closed_form: Whether other closed forms may take the place of its weights; not of those that were tuned.
 
     Raises:
         UserError: There are fewer than two calibration images, or no gradients pass through the network.
@@ -116,7 +119,7 @@ def train_blockwise(
     with _trainable(network) as parameters, safe_backward():
         whole = WholeTraining(network, original, mask, blocks, dtype)
         before, former = whole.error(held), {name: each.clone() for name, each in stored_tensors(network).items()}
-        if images.drawn_from is not None and length.draws:
+        if is_closed_form and images.drawn_from is not None and length.draws:
             texts = [f"closed form {number + 1} of {length.draws} to average" for number in range(length.draws)]
             average_of_draws(network, original, mask, images, length.draws, lambda done: stepper.tell(texts[done]))
             if not whole.error(held) < before:

@@ -22,7 +22,7 @@ class LostShares(NamedTuple):
     Attributes:
         seen: The share on images that layers were solved on.
         held_out: The share on images that they were not.
-        takes_more: Whether more images would be used, if there were more.
+        takes_more: Whether memory allows to solve on more images at once.
     """
 
     seen: float

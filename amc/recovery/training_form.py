@@ -26,6 +26,8 @@ NORMS: dict[Any, int | None] = {
 """Batch norms, and the place among their arguments of whether they take the statistics of the batch, if any."""
 PRODUCTS = {aten.addmm.default, aten.mm.default, aten.bmm.default, CONVOLUTION}
 """The operators that are computed in the number format of the training."""
+SCALED = {aten._prelu_kernel.default}
+"""The operators of a tensor and a parameter that has to be in its number format."""
 
 
 def training_steps(steps: Sequence[Step], output: int, dtype: torch.dtype | None) -> list[Step]:
@@ -68,6 +70,8 @@ def _nothing() -> None:
 
 
 def _in_format(step: Step, dtype: torch.dtype) -> Step:
+    if step.function in SCALED:
+        return replace(step, function=lambda x, weight: step.function(x, weight.to(x.dtype)))
     return replace(step, function=_cast(step.function, dtype)) if step.function in PRODUCTS else step
 
 

@@ -75,7 +75,9 @@ def test_the_result_of_a_search_is_recovered_and_stays_as_it_is() -> None:
         amc.recover(network)  # type: ignore[arg-type]
 
 
-def spoilt(_: Compressor, network: nn.Module, mask: UnitMask, tell: Tell = lambda *_: None) -> BlockwiseResult:
+def spoilt(
+    _: Compressor, network: nn.Module, mask: UnitMask, tell: Tell = lambda *_: None, **_options: bool
+) -> BlockwiseResult:
     """Training that is better on held-out calibration images, and answers all else wrong."""
     del mask, tell
     with torch.no_grad():

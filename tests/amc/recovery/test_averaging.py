@@ -1,6 +1,7 @@
 """The average of closed forms: better on images that none of them saw, and the mean of their weights."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from amc.analysis.analyse import analyse
 from amc.compression.compressor import Compressor
 from amc.pruning.slicing import UnitMask
 from amc.recovery import averaging
@@ -16,7 +18,7 @@ from amc.recovery.blockwise import TrainingLength, train_blockwise
 from amc.recovery.calibrated_network import CalibratedNetwork
 from amc.recovery.calibration_parts import calibration_parts
 from tests.architectures import PRUNABLE
-from tests.oracles import prepared, random_mask
+from tests.oracles import prepared, random_mask, randomise
 
 NAME = "flattened"
 FEW, PLENTY = 20, 1200
@@ -25,9 +27,9 @@ pytestmark = pytest.mark.backward
 DRAWS = TrainingLength(block_steps=0, whole_steps=0, draws=4)
 
 
-def problem(images: int) -> tuple[CalibratedNetwork, UnitMask, nn.Module]:
-    model, graph = prepared(NAME)
-    calibration = [PRUNABLE[NAME].example(images)]
+def problem(images: int, name: str = NAME) -> tuple[CalibratedNetwork, UnitMask, nn.Module]:
+    model, graph = prepared(name)
+    calibration = [PRUNABLE[name].example(images)]
     mask = random_mask(graph, np.maximum(graph.full // 2, graph.least), 0)
     network, _ = Compressor(model, graph, calibration).compact(mask, "asymmetric")
     return CalibratedNetwork(model, graph, calibration), mask, network
@@ -51,7 +53,7 @@ def test_it_is_better_on_images_that_no_closed_form_saw() -> None:
 
 
 def test_weights_and_statistics_are_the_mean_of_those_of_each_draw(monkeypatch: pytest.MonkeyPatch) -> None:
-    original, mask, network = problem(FEW)
+    original, mask, network = problem(FEW, "projection")  # which has batch norms
     images, solved = calibration_parts(original, torch.Generator()), []
 
     def noted(*given: object) -> nn.Module:
@@ -70,12 +72,12 @@ def test_weights_and_statistics_are_the_mean_of_those_of_each_draw(monkeypatch: 
 
 
 def test_it_is_kept_only_if_it_is_better_on_images_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    original, mask, network = problem(FEW)
+    original, mask, network = problem(FEW, "projection")
     before = weights(network)
 
     def spoil(network: nn.Module, *_: object) -> None:
-        for parameter in network.parameters():
-            parameter.data.zero_()
+        for tensor in network.state_dict().values():
+            tensor.zero_()
 
     monkeypatch.setattr("amc.recovery.blockwise.average_of_draws", spoil)
     result = train_blockwise(network, original, mask, DRAWS)
@@ -101,3 +103,43 @@ def test_it_is_told_before_each_and_the_seed_says_all() -> None:
     assert result == again
     assert result.after <= result.before
     assert all(torch.equal(tensor, network.state_dict()[name]) for name, tensor in other.state_dict().items())
+
+
+class Remembering(nn.Module):
+    """Reads rows in the order that a buffer has as fractions, and keeps in another one what it computed last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.head = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3), nn.Linear(8, 4)
+        self.register_buffer("order", torch.arange(16.0))
+        self.register_buffer("last", torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x[:, :, self.get_buffer("order").long()]).relu()
+        self.last = x.detach()
+        found: Tensor = self.head(self.second(x).relu().mean(dim=(2, 3)))
+        return found
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_buffers_that_are_equal_in_all_stay_and_what_was_computed_last_is_no_weight(dtype: torch.dtype) -> None:
+    model = randomise(Remembering()).to(dtype)
+    model.get_buffer("order").copy_(torch.arange(16.0))
+    x = torch.randn(FEW, 3, 16, 16, generator=torch.Generator().manual_seed(0)).to(dtype)
+    graph = analyse(model, x[:2])
+    mask = random_mask(graph, np.maximum(graph.full // 2, graph.least), 0)
+    network, _ = Compressor(model, graph, [x]).compact(mask, "none")
+    before = weights(network)
+    result = train_blockwise(network, CalibratedNetwork(model, graph, [x]), mask, replace(DRAWS, draws=6))
+    assert result.after < result.before
+    assert torch.equal(network.get_buffer("order"), torch.arange(16.0).to(dtype))
+    assert not torch.equal(network.get_parameter("second.weight"), before["second.weight"])
+
+
+def test_weights_that_were_tuned_are_not_replaced() -> None:
+    original, mask, network = problem(FEW)
+    before = weights(network)
+    told: list[str] = []
+    train_blockwise(network, original, mask, DRAWS, lambda text, *_: told.append(text), is_closed_form=False)
+    assert not told
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())

@@ -49,6 +49,12 @@ def test_training_brings_the_network_nearer_to_the_original(name: str) -> None:
     assert not result.note
 
 
+@pytest.mark.parametrize("name", ["unet", "espnet"])
+def test_prelu_is_trained_in_any_number_format(name: str) -> None:
+    result, _ = trained(name)
+    assert result.after < result.before
+
+
 def test_a_layer_that_is_dead_on_all_images_hinders_nothing() -> None:
     shared, graph = prepared("flattened")
     model = copy.deepcopy(shared)

@@ -53,7 +53,7 @@ def test_the_recovery_that_was_taken_is_told_with_the_scores_it_was_chosen_by() 
     ("held_out", "takes_more", "told"),
     [
         (0.34, True, "would bring the first nearer"),
-        (0.34, False, "no more of them are used"),
+        (0.34, False, "no more of them are solved on at once"),
         (0.19, True, "would help little"),
     ],
 )
