@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 CODE := $(wildcard amc envs agents scripts tests benchmarks)
+CORES := $(or $(shell nproc 2>/dev/null),2)
 # Where this is set, each of the processes that tests start compiles all modules anew.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -13,7 +14,7 @@ train: $(VENV)/runs
 
 # Three processes on two cores: one runs while another waits for a process that it started.
 test: $(VENV)/checks
-	$(BIN)/python -m pytest -n 3 --dist worksteal --durations 10
+	$(BIN)/python -m pytest -n $(CORES) --dist worksteal --durations 10
 
 # As on a processor without AVX-512, under an allocator (of glibc) that aborts where memory was written past its end.
 test-backward: $(VENV)/checks

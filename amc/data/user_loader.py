@@ -4,6 +4,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from functools import cached_property
+from traceback import clear_frames
 from typing import Any, cast
 
 import numpy as np
@@ -131,6 +132,8 @@ def _batches(loader: DataLoader[Any]) -> Iterator[Any]:
         except UserError:
             raise
         except Exception as error:
+            clear_frames(error.__traceback__)  # they hold the iterator, and its workers live as long as it does
+            batches = None
             raise UserError(f"the DataLoader of the data fails: {_told(error)}; mend it, or what it reads") from error
         if batch is done:
             return

@@ -1,3 +1,4 @@
+import multiprocessing
 from typing import Any
 
 import numpy as np
@@ -120,3 +121,4 @@ def test_what_a_loader_raises_is_one_line(workers: int) -> None:
     assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match=r"OSError: no such disk"):
         images.at(np.array([3])).example()
+    assert not multiprocessing.active_children()  # else a command waits for them, five seconds each
