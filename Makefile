@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE :=
 train: $(VENV)/runs
 	$(BIN)/python -m scripts.train --budget params=0.055
 
-# Three processes on two cores: one runs while another waits for a process that it started.
+# One process a core: more of them take each other's time.
 test: $(VENV)/checks
 	$(BIN)/python -m pytest -n $(CORES) --dist worksteal --durations 10
 
