@@ -18,7 +18,8 @@ from amc.recovery.blockwise import TrainingLength, train_blockwise
 from amc.recovery.calibrated_network import CalibratedNetwork
 from amc.recovery.calibration_parts import calibration_parts
 from tests.architectures import PRUNABLE
-from tests.oracles import prepared, random_mask, randomise
+from tests.oracles import random_mask, randomise
+from tests.recovery_problem import recovery_problem, weights
 
 NAME = "flattened"
 FEW, PLENTY = 20, 1200
@@ -28,15 +29,7 @@ DRAWS = TrainingLength(block_steps=0, whole_steps=0, draws=4)
 
 
 def problem(images: int, name: str = NAME) -> tuple[CalibratedNetwork, UnitMask, nn.Module]:
-    model, graph = prepared(name)
-    calibration = [PRUNABLE[name].example(images)]
-    mask = random_mask(graph, np.maximum(graph.full // 2, graph.least), 0)
-    network, _ = Compressor(model, graph, calibration).compact(mask, "asymmetric")
-    return CalibratedNetwork(model, graph, calibration), mask, network
-
-
-def weights(network: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    return recovery_problem(name, images, "asymmetric")
 
 
 def test_it_is_better_on_images_that_no_closed_form_saw() -> None:

@@ -16,6 +16,7 @@ from amc.recovery.calibrated_network import CalibratedNetwork
 from amc.utils.errors import UserError
 from tests.architectures import PRUNABLE
 from tests.oracles import prepared, random_mask, randomise
+from tests.recovery_problem import recovery_problem, weights
 from tests.unusual import Outputs, TwoOutputs
 
 SHORT = TrainingLength(block_steps=4, whole_steps=12, draws=0)
@@ -25,20 +26,12 @@ pytestmark = pytest.mark.backward
 
 
 def problem(name: str, images: int = IMAGES) -> tuple[CalibratedNetwork, UnitMask, nn.Module]:
-    model, graph = prepared(name)
-    calibration = [PRUNABLE[name].example(images)]
-    mask = random_mask(graph, np.maximum(graph.full // 2, graph.least), 0)
-    network, _ = Compressor(model, graph, calibration).compact(mask, "both")
-    return CalibratedNetwork(model, graph, calibration), mask, network
+    return recovery_problem(name, images, "both")
 
 
 def trained(name: str, length: TrainingLength = SHORT) -> tuple[BlockwiseResult, nn.Module]:
     original, mask, network = problem(name)
     return train_blockwise(network, original, mask, length), network
-
-
-def weights(network: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
 
 
 @pytest.mark.parametrize("name", ["flattened", "projection", "dense"])
